@@ -1,0 +1,39 @@
+# make run      the daemon on the shipped config.toml     make test     every check
+# make install  the set-up alone                          make help     everything else
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint types clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+# A stamp per set of packages, so that a second `make run` asks the package index nothing.
+$(VENV)/.run: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.run
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+install: $(VENV)/.run
+
+run: $(VENV)/.run
+	@exec $(BIN)/smart-sync run --config config.toml
+
+test: $(VENV)/.dev lint types
+	$(BIN)/pytest -n auto
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,255 @@
+"""The configuration: TOML, then the environment (``SMART_SYNC_…``), then the command line.
+
+Every mistake in the file is reported together, each with its key (`ConfigError.problems`).
+Relative paths are relative to the file they stand in.
+"""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from smart_sync.errors import ConfigError
+
+DEFAULT_PATHS = (Path("config.toml"), Path("/etc/smart-sync/config.toml"))
+
+MAX_FILE_BYTES = 1_000_000
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(value: object) -> object:
+    """``"30m"`` → 1800.0; plain numbers are seconds already."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", value)
+    if found is None:
+        raise ValueError('expected a duration such as "30s", "15m", "1h" or "90d"')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _mode(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
+        return int(value, 8)
+    raise ValueError('expected an octal file mode in quotes, such as "0660"')
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f'no such time zone: "{name}"; expected a name such as "UTC" or "Europe/Berlin"') from None
+    return name
+
+
+def _cron(expression: str) -> str:
+    from datetime import UTC, datetime
+
+    from cronsim import CronSim, CronSimError
+
+    try:
+        next(CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration):
+        raise ValueError(f'not a cron expression that ever comes true: "{expression}"') from None
+    return expression
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=10 * 365 * 86400)]
+Strategy = Literal["max", "sheet", "parsed", "latest"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Section):
+    """Where the SQLite file is."""
+
+    path: Path = Path("var/view_counter.db")
+
+
+class ScheduleSettings(_Section):
+    """When passes run by themselves: ``every`` so many seconds, or by ``cron`` in ``timezone``."""
+
+    every: Seconds | None = None
+    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    run_on_start: bool = True
+    #: Cron times are meant in it, and a day of snapshots ends at its midnight.
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.every is not None and self.cron is not None:
+            raise ValueError("give either every or cron, not both")
+        return self
+
+
+class SheetsSettings(_Section):
+    """Where the worksheets are, and how politely they are read."""
+
+    source: Literal["csv", "google"] = "csv"
+    directory: Path | None = None
+    spreadsheet: str = ""
+    credentials: Path | None = None
+    api_url: str = ""
+    timeout: Seconds = 30.0
+    #: Seconds that all tries of a pass for one worksheet may take together.
+    deadline: Seconds = 120.0
+    reads_per_minute: Annotated[int, Field(ge=1, le=3000)] = 60
+    #: Spreadsheets read at the same time; each has one request in flight.
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    #: A CLDR name that decides ambiguous numbers; empty: the spreadsheet's own.
+    locale: str = ""
+    #: The share of known links that may vanish at once before it is taken for an accident.
+    max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
+    #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
+    columns: dict[str, list[str]] = {}
+    #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
+    spreadsheets: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _what_the_source_needs(self) -> Self:
+        if self.source == "csv" and self.directory is None:
+            raise ValueError('source = "csv" needs directory, the folder of the <worksheet>.csv files')
+        if self.source == "google" and not (self.spreadsheet or self.spreadsheets):
+            raise ValueError('source = "google" needs spreadsheet: its key, URL or title')
+        return self
+
+
+class SyncSettings(_Section):
+    """How a pass works."""
+
+    create_missing: Literal["none", "accounts", "projects"] = "none"
+    #: Projects merged and written at the same time.
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 16
+
+
+class MergeSettings(_Section):
+    """Which side wins; the most specific of projects, platforms, metrics and ``strategy`` decides."""
+
+    strategy: Strategy = "max"
+
+
+class SnapshotsSettings(_Section):
+    """What happens when the day already has a snapshot."""
+
+    on_existing: Literal["skip", "update"] = "skip"
+
+
+class ControlSettings(_Section):
+    """The Unix socket."""
+
+    socket: Path = Path("var/control.sock")
+    mode: Annotated[int, BeforeValidator(_mode)] = 0o660
+    group: str = ""
+
+
+class LogSettings(_Section):
+    """How the log looks; ``auto`` is console on a terminal and JSON otherwise."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class ParserSettings(BaseModel):
+    """``[parsers.<name>]``: what every parser has; further keys belong to the parser itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    enabled: bool = True
+
+
+class Settings(BaseSettings):
+    """The whole configuration, validated; see `load`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="SMART_SYNC_", env_nested_delimiter="__", validate_default=True
+    )
+
+    database: DatabaseSettings = DatabaseSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    sheets: SheetsSettings
+    sync: SyncSettings = SyncSettings()
+    merge: MergeSettings = MergeSettings()
+    snapshots: SnapshotsSettings = SnapshotsSettings()
+    control: ControlSettings = ControlSettings()
+    log: LogSettings = LogSettings()
+    parsers: dict[str, ParserSettings] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before what was handed in, which is the file's content."""
+        return env_settings, init_settings
+
+
+def find(given: Path | None = None) -> Path:
+    """The config file to use: the one given, else ``$SMART_SYNC_CONFIG``, else the first default that exists.
+
+    Raises `ConfigError` if there is none.
+    """
+    named = given or (Path(os.environ["SMART_SYNC_CONFIG"]) if os.environ.get("SMART_SYNC_CONFIG") else None)
+    if named is not None:
+        return named
+    for path in DEFAULT_PATHS:
+        if path.exists():
+            return path
+    places = " or ".join(str(path) for path in DEFAULT_PATHS)
+    raise ConfigError((f"no configuration: there is no {places}; name one with --config FILE",))
+
+
+def load(path: Path) -> Settings:
+    """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
+    values = _read(path)
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise ConfigError(tuple(_describe(path, problem) for problem in error.errors())) from None
+    return _anchored(settings, path.absolute().parent)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE_BYTES).decode()
+        return tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
+    except UnicodeDecodeError:
+        raise ConfigError((f"{path}: not a text file in UTF-8",)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((f"{path}: not valid TOML: {error}",)) from None
+
+
+def _describe(path: Path, problem: Any) -> str:
+    """One mistake for a person; never the value itself, which may be a secret."""
+    key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: {key}: no such key"
+    if problem["type"] == "missing":
+        return f"{path}: {key}: missing"
+    return f"{path}: {key}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _anchored(model: Any, base: Path) -> Any:
+    """The same settings with every relative path made absolute, from ``base``."""
+    changes: dict[str, Any] = {}
+    for name, value in model:
+        if isinstance(value, Path):
+            changes[name] = base / value.expanduser()
+        elif isinstance(value, BaseModel):
+            changes[name] = _anchored(value, base)
+        elif isinstance(value, dict):
+            changes[name] = {key: _anchored(v, base) if isinstance(v, BaseModel) else v for key, v in value.items()}
+    return model.model_copy(update=changes)

@@ -1,0 +1,143 @@
+"""The nouns: what the rest of the program talks about, as immutable values.
+
+Counts are whole numbers from 0 to 2^63-1 (what SQLite stores); ``None`` is "no value", which is
+never the same as 0.  Times are aware `datetime` in UTC unless a name says otherwise.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+MAX_COUNT = 2**63 - 1
+
+#: A cell as a worksheet gives it.  Google sends JSON scalars; a CSV file sends text.
+Cell = str | int | float | bool | None
+
+
+class Metrics(NamedTuple):
+    """The five counts of an account, always in this order; ``None`` where there is no value.
+
+    A tuple, because there is one per account and side: it is the row that SQLite is given.
+    """
+
+    followers: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    videos: int | None = None
+    views: int | None = None
+
+
+METRICS = Metrics._fields
+NO_METRICS = Metrics()
+
+
+class Precision(StrEnum):
+    """How exact a parsed value is: a platform that says "6.8M" has rounded it."""
+
+    EXACT = "exact"
+    ROUNDED = "rounded"
+
+
+class Outcome(StrEnum):
+    """What became of a project in a pass."""
+
+    SYNCED = "synced"
+    UNCHANGED = "unchanged"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+class Trigger(StrEnum):
+    """Why a pass was run."""
+
+    STARTUP = "startup"
+    TIMER = "timer"
+    SOCKET = "socket"
+    CLI = "cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A row of ``projects``.  Its worksheet has the project's name as its title."""
+
+    id: str
+    name: str
+    #: ``projects.google_sheet_name``: which spreadsheet; empty means the default one.
+    spreadsheet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of ``project_social_accounts``."""
+
+    id: str
+    project_id: str
+    platform: str
+    username: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a worksheet that a manager should look at.
+
+    ``row`` is the number Google and the CSV file show (from 1), ``column`` its letters.
+    """
+
+    reason: str
+    worksheet: str
+    row: int | None = None
+    column: str | None = None
+    #: What the cell says, shortened and made printable.
+    value: str = ""
+
+    def __str__(self) -> str:
+        place = self.worksheet if self.row is None else f"{self.worksheet}!{self.column or ''}{self.row}"
+        return f"{place}: {self.reason}" + (f" ({self.value})" if self.value else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Worksheet:
+    """The cells of one worksheet as they were read, before anyone looked at what they mean."""
+
+    title: str
+    rows: list[list[Cell]]
+    #: Decides ambiguous text such as ``1.234``: a CLDR name, e.g. ``en_US``.
+    locale: str = "en_US"
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One account's row of a worksheet: where it is and what a manager typed."""
+
+    row: int
+    link: str
+    metrics: Metrics
+    #: Names of metrics whose cell holds something that is not a count (``#REF!``, words, ...).
+    unreadable: frozenset[str] = frozenset()
+    platform: str = ""
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A worksheet understood: its rows in order, and what could not be."""
+
+    worksheet: str
+    rows: tuple[SheetRow, ...]
+    problems: tuple[Problem, ...] = ()
+    #: Metrics that have a column at all.
+    columns: frozenset[str] = field(default=frozenset(METRICS))
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMetrics:
+    """What a parser collected for one account."""
+
+    account_id: str
+    metrics: Metrics
+    #: Who says so: the parser's name, or whatever an outside writer put into the inbox.
+    source: str
+    parsed_at: datetime
+    precision: Precision = Precision.EXACT

@@ -1,0 +1,59 @@
+"""Failures that have a remedy, each named for who must act.
+
+The message is one line for a person: what happened, where, what to do.  Everything that is not a
+`SmartSyncError` is a bug of ours and is shown with its traceback.
+"""
+
+
+class SmartSyncError(Exception):
+    """Base of the failures a person can mend; ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+
+class ConfigError(SmartSyncError):
+    """The administrator must mend the configuration; ``problems`` lists every mistake."""
+
+    exit_code = 2
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class DatabaseError(SmartSyncError):
+    """The administrator must look at the database file: missing, read-only, corrupted, locked."""
+
+
+class DatabaseUnusable(DatabaseError):
+    """The database cannot be worked with at all; refused at the start."""
+
+    exit_code = 2
+
+
+class DaemonNotRunning(SmartSyncError):
+    """Nobody answers on the control socket."""
+
+    exit_code = 3
+
+
+class Busy(SmartSyncError):
+    """Another instance holds the database."""
+
+    exit_code = 75
+
+
+class SheetUnavailable(SmartSyncError):
+    """A worksheet could not be read; the last known sheet values stand in.
+
+    ``reason`` says what happened and ``remedy`` who must do what; neither holds a secret.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+class ParserFailed(SmartSyncError):
+    """A parser could not go on; what it fetched so far is kept."""
