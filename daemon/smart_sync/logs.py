@@ -1,0 +1,133 @@
+"""Structured logs: one event a line, in the shape the catalogue (`events`) promises.
+
+JSON lines begin with ``level``, ``logger``, ``event``; console lines read
+``LEVEL [SmartSync] event key=value``.  Nothing that was handed to `protect` is ever written.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from smart_sync.events import EVENTS
+
+NAME = "SmartSync"
+REDACTED = "[redacted]"
+MAX_TEXT = 2000
+
+#: What looks like a secret wherever it stands: PEM keys, bearer and access tokens, keys in a URL's query.
+_SECRET_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|\bya29\.[\w.-]+"
+    r"|\bwhsec_[\w+/=-]+"
+    r"|(?<=Bearer )[\w.~+/=-]+"
+    r"|(?<=[?&]key=)[^&\s\"']+"
+    r"|(?<=[?&]access_token=)[^&\s\"']+",
+    re.DOTALL,
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_protected: set[str] = set()
+
+
+def protect(secret: str) -> None:
+    """Never write ``secret`` to the log, in whatever field it turns up.  Shorter than 6 characters is ignored."""
+    if len(secret) >= 6:
+        _protected.add(secret)
+
+
+def redact(text: str) -> str:
+    """``text`` without anything that is, or looks like, a secret."""
+    for secret in _protected:
+        text = text.replace(secret, REDACTED)
+    return _SECRET_SHAPES.sub(REDACTED, text)
+
+
+def emit(event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
+    """Log ``event`` at the level its declaration in `events.EVENTS` gives.
+
+    Fields that are None are left out.  Raises KeyError for an event that nobody declared.
+    """
+    present = {key: value for key, value in fields.items() if value is not None}
+    if exc_info is not None:
+        present["exc_info"] = exc_info
+    getattr(structlog.get_logger(NAME), EVENTS[event].level)(event, **present)
+
+
+def configure(format: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
+    """Send the log to ``stream`` (standard error unless told), as ``json`` or ``console``."""
+    stream = stream or sys.stderr
+    console = format == "console" or (format == "auto" and stream.isatty())
+    render = _render_console if console else structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if console else _exception_as_data(),
+            _clean,
+            _in_order,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+
+
+def _exception_as_data() -> structlog.typing.Processor:
+    transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
+    return structlog.processors.ExceptionRenderer(transformer)
+
+
+class _FromLibraries(logging.Handler):
+    """What libraries log through the standard library becomes an event of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write ``record`` as ``library.logged``."""
+        exception = record.exc_info[1] if record.exc_info else None
+        emit("library.logged", library=record.name, message=record.getMessage(), exc_info=exception)
+
+
+def _clean(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Redact, and make text from outside unable to forge a line or drive a terminal."""
+    return {key: _cleaned(value, keep_lines=key == "exception") for key, value in line.items()}
+
+
+def _cleaned(value: Any, *, keep_lines: bool = False) -> Any:
+    if isinstance(value, str):
+        text = redact(value)
+        if keep_lines:
+            return text
+        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text[:MAX_TEXT])
+    if isinstance(value, dict):
+        return {key: _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _cleaned(str(value))
+
+
+def _in_order(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    first = {"level": line.pop("level").upper(), "logger": NAME, "event": line.pop("event")}
+    last = {"timestamp": line.pop("timestamp")} | ({"exception": line.pop("exception")} if "exception" in line else {})
+    return first | line | last
+
+
+def _render_console(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+    exception = line.pop("exception", None)
+    text = f"{line.pop('level')} [{line.pop('logger')}] {line.pop('event')}"
+    text += "".join(f" {key}={_shown(value)}" for key, value in line.items())
+    return f"{text}\n{exception}" if exception else text
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if re.fullmatch(r"[^\s\"'=]+", text) else repr(text)
