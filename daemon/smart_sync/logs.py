@@ -5,7 +5,6 @@ JSON lines begin with ``level``, ``logger``, ``event``; console lines read
 """
 
 import logging
-import os
 import re
 import sys
 from collections.abc import MutableMapping
@@ -58,10 +57,10 @@ def emit(event: str, *, exc_info: BaseException | None = None, **fields: Any) ->
     getattr(structlog.get_logger(NAME), EVENTS[event].level)(event, **present)
 
 
-def configure(format: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
+def configure(form: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
     """Send the log to ``stream`` (standard error unless told), as ``json`` or ``console``."""
     stream = stream or sys.stderr
-    console = format == "console" or (format == "auto" and stream.isatty())
+    console = form == "console" or (form == "auto" and stream.isatty())
     render = _render_console if console else structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     structlog.configure(
         processors=[

@@ -1,0 +1,1 @@
+"""The Unix socket on which the daemon is asked: server and client."""

@@ -1,0 +1,1 @@
+"""Parsed values in: from files, platform APIs and plugins."""

@@ -1,0 +1,1 @@
+"""Worksheets in: from Google, or from a directory of CSV files."""
