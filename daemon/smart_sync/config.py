@@ -216,7 +216,8 @@ def load(path: Path) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         raise ConfigError(tuple(_describe(path, problem) for problem in error.errors())) from None
-    return _anchored(settings, path.absolute().parent)
+    anchored: Settings = _anchored(settings, path.absolute().parent)
+    return anchored
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _cleaned(value: Any, *, keep_lines: bool = False) -> Any:
 def _in_order(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     first = {"level": line.pop("level").upper(), "logger": NAME, "event": line.pop("event")}
     last = {"timestamp": line.pop("timestamp")} | ({"exception": line.pop("exception")} if "exception" in line else {})
-    return first | line | last
+    return {**first, **line, **last}
 
 
 def _render_console(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:

@@ -1,0 +1,138 @@
+"""MAX, and the other ways to decide between the two sides of a metric.
+
+A strategy is a pure function of one metric: what the sheet says, what the parser says, how it was
+before.  ``None`` is "no value" and never wins.  All of them are idempotent: deciding again with
+nothing changed decides the same.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Winner(StrEnum):
+    """Which side gave a merged value."""
+
+    SHEET = "sheet"
+    PARSED = "parsed"
+    BOTH = "both"
+    #: An earlier sheet value stood in, because this pass could not read one.
+    CARRIED = "carried"
+
+
+class Before(NamedTuple):
+    """One metric as the last pass left it: what it saw on each side, and what it decided."""
+
+    sheet: int | None
+    parsed: int | None
+    merged: int
+    winner: str | None
+
+
+class Decision(NamedTuple):
+    """A merged value and who gave it; ``value`` is None if neither side has one."""
+
+    value: int | None
+    winner: Winner | None
+    #: Both sides had changed and disagreed.
+    conflict: bool = False
+
+
+Strategy = Callable[[int | None, int | None, Before | None], Decision]
+
+NOBODY = Decision(None, None)
+
+
+def highest(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
+    """MAX(sheet, parsed): never below what a manager typed, never below what was collected."""
+    if parsed is None or (sheet is not None and sheet > parsed):
+        return _of_sheet(sheet)
+    return Decision(parsed, Winner.BOTH if sheet == parsed else Winner.PARSED)
+
+
+def sheet_first(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
+    """The sheet when it has a positive value, else parsed."""
+    if sheet or parsed is None:
+        return _both_if_equal(_of_sheet(sheet), sheet, parsed)
+    return _both_if_equal(Decision(parsed, Winner.PARSED), sheet, parsed)
+
+
+def parsed_first(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
+    """Parsed when it has a positive value, else the sheet."""
+    if parsed or sheet is None:
+        return _both_if_equal(_of_parsed(parsed), sheet, parsed)
+    return _both_if_equal(Decision(sheet, Winner.SHEET), sheet, parsed)
+
+
+def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Decision:
+    """A three-way merge: the side that changed since the last pass wins, the sheet if both did.
+
+    A parser that has no value has not changed; a manager who empties a cell withdraws its value.
+    """
+    if before is None or before.winner is None:
+        return sheet_first(sheet, parsed) if sheet is None else _both_if_equal(_of_sheet(sheet), sheet, parsed)
+    sheet_changed = sheet != before.sheet
+    parsed_changed = parsed is not None and parsed != before.parsed
+    if sheet_changed and sheet is not None:
+        conflict = parsed_changed and sheet != parsed
+        return _both_if_equal(Decision(sheet, Winner.SHEET, conflict), sheet, parsed)
+    if parsed_changed or (sheet_changed and parsed is not None):
+        return Decision(parsed, Winner.PARSED)
+    if sheet is None and parsed is None:
+        return NOBODY
+    return Decision(before.merged, Winner(before.winner))
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    "max": highest,
+    "sheet": sheet_first,
+    "parsed": parsed_first,
+    "latest": latest,
+}
+
+
+def consistent(rounded: int, exact: int) -> bool:
+    """Whether ``exact`` would be shown as ``rounded`` by a platform that rounds or cuts to its digits.
+
+    The digits are those that are not trailing zeros, but at least two: "7M" is read as "7.0M".
+    """
+    if rounded < 10:
+        return rounded == exact
+    digits = len(str(rounded))
+    place: int = 10 ** min(digits - 2, digits - len(str(rounded).rstrip("0")))
+    return rounded <= exact < rounded + place or rounded - (place + 1) // 2 <= exact < rounded + place // 2
+
+
+def decide(
+    strategy: Strategy,
+    sheet: int | None,
+    parsed: int | None,
+    before: Before | None = None,
+    *,
+    rounded: bool = False,
+    carried: bool = False,
+) -> Decision:
+    """What one metric of an account becomes.
+
+    ``rounded``: the parsed value is a rounded figure; consistent with the sheet's exact one it never beats it.
+    ``carried``: the sheet value is an earlier one that stands in.
+    """
+    if rounded and parsed is not None and sheet is not None and consistent(parsed, sheet):
+        parsed = sheet if strategy is latest else None
+    decision = strategy(sheet, parsed, before)
+    if carried and decision.winner is Winner.SHEET:
+        return decision._replace(winner=Winner.CARRIED)
+    return decision
+
+
+def _of_sheet(sheet: int | None) -> Decision:
+    return Decision(sheet, Winner.SHEET) if sheet is not None else NOBODY
+
+
+def _of_parsed(parsed: int | None) -> Decision:
+    return Decision(parsed, Winner.PARSED) if parsed is not None else NOBODY
+
+
+def _both_if_equal(decision: Decision, sheet: int | None, parsed: int | None) -> Decision:
+    same = sheet is not None and sheet == parsed
+    return decision._replace(winner=Winner.BOTH) if same else decision

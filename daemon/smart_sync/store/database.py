@@ -1,0 +1,172 @@
+"""One SQLite file, two connections: a writer whose transactions are serialised, and a reader beside it.
+
+Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
+`BUSY_TIMEOUT`; the waiting is done by asyncio, so the event loop never stands still.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+import aiosqlite
+import stamina
+
+from smart_sync.errors import DatabaseError, DatabaseUnusable
+
+
+def _driver() -> ModuleType:
+    """The ``pysqlite3`` wheel (extra ``sqlite``) where it is installed, else Python's own sqlite3."""
+    try:
+        import pysqlite3
+    except ImportError:
+        return sqlite3
+    module: ModuleType = pysqlite3
+    return module
+
+
+sqlite = _driver()
+
+#: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
+BUSY_TIMEOUT = 0.1
+#: Seconds that a statement is tried again while another process holds the file.
+PATIENCE = 120.0
+#: Before this version two processes that write a WAL file can corrupt it.
+WAL_SAFE_SINCE = (3, 51, 3)
+
+
+def version_at_risk() -> bool:
+    """Whether the SQLite in use has the WAL-reset bug."""
+    return bool(sqlite.sqlite_version_info < WAL_SAFE_SINCE)
+
+
+def _is_busy(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, sqlite.OperationalError) and code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _readable(raw: bytes) -> str:
+    """TEXT that is not valid UTF-8 is shown with marks, not refused with the whole query."""
+    return raw.decode(errors="replace")
+
+
+class Database:
+    """The file at ``path``; use as ``async with``.  Statements raise the driver's errors, `describe` translates."""
+
+    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+        self.path = path
+        self._patience = patience
+        self._writing = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            self._writer = await self._connect(stack)
+            self._reader = await self._connect(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _connect(self, stack: contextlib.AsyncExitStack) -> aiosqlite.Connection:
+        def connector() -> sqlite3.Connection:
+            connection: sqlite3.Connection = sqlite.connect(
+                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+            connection.text_factory = _readable
+            return connection
+
+        connection = aiosqlite.Connection(connector, iter_chunk_size=1000)
+        return await stack.enter_async_context(connection)
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, from the last committed state; never blocked by our own writing (with WAL)."""
+        async with self._reading:
+            async for attempt in self._attempts():
+                with attempt:
+                    return list(await self._reader.execute_fetchall(sql, parameters))
+        raise AssertionError("unreachable")
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Transaction"]:
+        """A write transaction: committed as a whole, or rolled back whatever ends the block."""
+        async with self._writing:
+            try:
+                await self._retried("BEGIN IMMEDIATE")
+                yield Transaction(self._writer)
+                await self._retried("COMMIT")
+            except BaseException:
+                # Queued behind whatever the connection's thread still runs, and harmless where an error
+                # (a full disk) has ended the transaction already.
+                await asyncio.shield(self._writer.rollback())
+                raise
+
+    async def execute(self, sql: str) -> None:
+        """Run one statement by itself on the writing connection, outside a transaction (pragmas)."""
+        async with self._writing:
+            await self._retried(sql)
+
+    async def _retried(self, sql: str) -> None:
+        async for attempt in self._attempts():
+            with attempt:
+                await self._writer.execute_fetchall(sql)
+
+    def _attempts(self) -> Any:
+        return stamina.retry_context(
+            on=_is_busy, attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
+        )
+
+
+class Transaction:
+    """The statements of one open write transaction."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, seen from inside the transaction."""
+        return list(await self._connection.execute_fetchall(sql, parameters))
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; returns the number of rows it changed."""
+        cursor = await self._connection.execute(sql, parameters)
+        try:
+            return cursor.rowcount
+        finally:
+            await cursor.close()
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for each of ``rows``; returns the number of rows changed."""
+        cursor = await self._connection.executemany(sql, rows)
+        try:
+            return max(cursor.rowcount, 0)
+        finally:
+            await cursor.close()
+
+    @property
+    def open(self) -> bool:
+        """False once an error (a full disk, say) has ended the transaction on its own."""
+        return self._connection.in_transaction
+
+
+def describe(error: Exception, path: Path) -> DatabaseError:
+    """What a driver's error means for the administrator, in one line."""
+    text = str(error).lower()
+    if _is_busy(error):
+        return DatabaseError(f"{path}: another process has held the database locked for too long; find it with fuser")
+    if "full" in text:
+        return DatabaseError(f"{path}: the disk is full; free some space, the next pass writes what is missing")
+    if "readonly" in text or "read-only" in text:
+        return DatabaseError(f"{path}: read-only; give the daemon's user write permission for the file and its folder")
+    if "malformed" in text or "not a database" in text or "corrupt" in text:
+        return DatabaseUnusable(f"{path}: not an intact SQLite database ({error}); restore it from a backup")
+    if "unable to open" in text:
+        return DatabaseUnusable(f"{path}: cannot be opened; check that the folder exists and may be written to")
+    return DatabaseError(f"{path}: {error}")
