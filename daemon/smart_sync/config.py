@@ -61,6 +61,7 @@ def _cron(expression: str) -> str:
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=10 * 365 * 86400)]
 Strategy = Literal["max", "sheet", "parsed", "latest"]
+MetricName = Literal["followers", "likes", "comments", "videos", "views"]
 
 
 class _Section(BaseModel):
@@ -133,12 +134,22 @@ class MergeSettings(_Section):
     """Which side wins; the most specific of projects, platforms, metrics and ``strategy`` decides."""
 
     strategy: Strategy = "max"
+    metrics: dict[MetricName, Strategy] = {}
+    #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
+    platforms: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
+    projects: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
 
 
 class SnapshotsSettings(_Section):
     """What happens when the day already has a snapshot."""
 
     on_existing: Literal["skip", "update"] = "skip"
+
+
+class HistorySettings(_Section):
+    """How long the history of passes is kept."""
+
+    keep: Seconds = 90 * 86400.0
 
 
 class ControlSettings(_Section):
@@ -177,6 +188,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = SyncSettings()
     merge: MergeSettings = MergeSettings()
     snapshots: SnapshotsSettings = SnapshotsSettings()
+    history: HistorySettings = HistorySettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
     parsers: dict[str, ParserSettings] = {}

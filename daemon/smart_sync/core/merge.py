@@ -25,7 +25,7 @@ class Before(NamedTuple):
 
     sheet: int | None
     parsed: int | None
-    merged: int
+    merged: int | None
     winner: str | None
 
 
@@ -118,7 +118,7 @@ def decide(
     ``carried``: the sheet value is an earlier one that stands in.
     """
     if rounded and parsed is not None and sheet is not None and consistent(parsed, sheet):
-        parsed = sheet if strategy is latest else None
+        parsed = None
     decision = strategy(sheet, parsed, before)
     if carried and decision.winner is Winner.SHEET:
         return decision._replace(winner=Winner.CARRIED)

@@ -1,0 +1,117 @@
+"""Saying what happens: to the log, and to whoever follows ``GET /api/admin/events``."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from smart_sync.core.model import Outcome, Problem
+from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.logs import emit
+
+#: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
+MAX_WAITING = 1000
+#: Problems of one project that are logged one by one; its own line counts them all.
+MAX_LOGGED_PROBLEMS = 20
+
+
+class Announcer:
+    """Logs events, hands them to followers, and reports each problem of a worksheet only when it is new."""
+
+    def __init__(self) -> None:
+        self._followers: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._known_problems: dict[str, frozenset[Problem]] = {}
+
+    def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
+        """Announce ``event``; it must be declared in `events.EVENTS`."""
+        emit(event, exc_info=exc_info, **fields)
+        told = {"event": event} | {key: value for key, value in fields.items() if value is not None}
+        for queue in self._followers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(told)
+
+    @contextlib.contextmanager
+    def follow(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
+        """A queue that gets every event from now on."""
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
+        self._followers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._followers.discard(queue)
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Every event from now on, without an end."""
+        with self.follow() as queue:
+            while True:
+                yield await queue.get()
+
+    def project_done(self, result: ProjectResult) -> None:
+        """The canonical line of a project, after its new problems."""
+        self._report_new_problems(result)
+        for account_id, reason in result.failed_accounts.items():
+            self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
+        event = {Outcome.DEGRADED: "project.degraded", Outcome.FAILED: "project.failed"}.get(
+            result.outcome, "project.synced"
+        )
+        self(
+            event,
+            project_id=result.project.id,
+            project=result.project.name,
+            outcome=result.outcome.value,
+            reason=result.error or None,
+            remedy=result.remedy or None,
+            accounts=result.accounts,
+            sheet=result.sheet,
+            parsed=result.parsed,
+            merged=result.updated,
+            updated=result.updated,
+            changed=result.changed,
+            snapshots=result.snapshots,
+            problems=len(result.problems),
+            unmatched_rows=result.unmatched_rows,
+            unmatched_accounts=result.unmatched_accounts,
+            seconds=round(result.seconds, 3),
+            **{f"{stage}_seconds": round(seconds, 3) for stage, seconds in result.stages.items()},
+        )
+
+    def pass_done(self, result: PassResult, usage: Any) -> None:
+        """The canonical line of a pass; ``usage`` is what reading the sheets has cost."""
+        totals = {
+            name: sum(getattr(project, name) for project in result.results)
+            for name in ("accounts", "updated", "changed", "snapshots")
+        }
+        self(
+            "sync.finished",
+            run_id=result.id,
+            trigger=result.trigger.value,
+            projects=len(result.results),
+            succeeded=len(result.results) - result.count(Outcome.FAILED),
+            failed=result.count(Outcome.FAILED),
+            degraded=result.count(Outcome.DEGRADED),
+            unchanged=result.count(Outcome.UNCHANGED),
+            **totals,
+            problems=sum(len(project.problems) for project in result.results),
+            calls=usage.calls,
+            quota_wait_seconds=round(usage.waited, 3),
+            bytes=usage.bytes,
+            seconds=round(result.seconds, 3),
+            dry_run=result.dry_run,
+        )
+
+    def _report_new_problems(self, result: ProjectResult) -> None:
+        known = self._known_problems.get(result.project.id, frozenset())
+        new = [problem for problem in result.problems if problem not in known]
+        if result.outcome is not Outcome.FAILED:
+            self._known_problems[result.project.id] = frozenset(result.problems)
+        for problem in new[:MAX_LOGGED_PROBLEMS]:
+            self(
+                "worksheet.problem_found",
+                project_id=result.project.id,
+                worksheet=problem.worksheet,
+                row=problem.row,
+                column=problem.column,
+                reason=problem.reason,
+                value=problem.value or None,
+            )

@@ -1,0 +1,40 @@
+"""What SQLite holds of a project before a pass: the other input of the merge beside the worksheet."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+
+
+class AccountState(NamedTuple):
+    """An account with everything the last passes left about it.  One per account: a tuple for its size."""
+
+    id: str
+    platform: str
+    username: str
+    link: str
+    active: bool = True
+    #: The last sheet values read, and their row; None if no pass has found a row.
+    sheet: Metrics | None = None
+    sheet_row: int | None = None
+    #: The inbox: None if it has no row for the account.
+    parsed: Metrics | None = None
+    rounded: bool = False
+    #: The merged values; None before the first pass.
+    merged: Metrics | None = None
+    winners: tuple[str | None, ...] = (None,) * len(METRICS)
+    #: The parsed values the last pass saw (strategy "latest" only).
+    seen: Metrics | None = None
+
+
+def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
+    """Foreign values as counts: what is no count from 0 to 2^63-1 is no value; and whether all were sound."""
+    metrics = Metrics._make(values)
+    if all(value is None or (type(value) is int and 0 <= value <= MAX_COUNT) for value in metrics):
+        return metrics, True
+    return Metrics._make(v if type(v) is int and 0 <= v <= MAX_COUNT else None for v in values), False
+
+
+def is_rounded(precision: object) -> bool:
+    """Whether the inbox marks a row's figures as rounded."""
+    return precision == Precision.ROUNDED

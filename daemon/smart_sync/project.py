@@ -1,0 +1,269 @@
+"""One project's part of a pass: read, decide, write.  Expected failures are outcomes."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from smart_sync.announcer import Announcer
+from smart_sync.config import Settings
+from smart_sync.core.days import Day, stamp
+from smart_sync.core.fingerprint import fingerprint
+from smart_sync.core.model import Account, Outcome, Problem, Project, Worksheet
+from smart_sync.core.plan import Plan, make_plan
+from smart_sync.core.policy import Policy
+from smart_sync.core.results import Change, ProjectResult, changes_of
+from smart_sync.core.sheet import missing_accounts, understand
+from smart_sync.core.state import AccountState
+from smart_sync.errors import SheetUnavailable, SmartSyncError
+from smart_sync.store import passes, projects
+from smart_sync.store.database import Database, describe, sqlite
+
+#: Bring the inbox up to date for some accounts (None: all), as far as a pass waits for it.
+Collect = Callable[[Sequence[Account] | None], Awaitable[None]]
+Clock = Callable[[], datetime]
+
+
+class Usage(Protocol):
+    """What reading worksheets has cost in a pass: calls to Google, seconds waited for quota, bytes received."""
+
+    calls: int
+    waited: float
+    bytes: int
+
+
+class Sheets(Protocol):
+    """Where worksheets are read: Google, or a directory of CSV files."""
+
+    def begin(self) -> None:
+        """A pass begins: its deadline and its usage count from here."""
+
+    async def read(self, project: Project) -> Worksheet:
+        """The worksheet of ``project``.  Raises `SheetUnavailable`, and nothing else that is expected."""
+
+    async def titles(self) -> list[str]:
+        """The titles of the worksheets there are.  Raises `SheetUnavailable`."""
+
+    def usage(self) -> Usage:
+        """What reading has cost since `begin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What all projects of one pass share: its id, its one time and its one day."""
+
+    id: str
+    now: datetime
+    day: Day
+    dry_run: bool
+    #: Set when the inbox is as fresh as this pass waits for.
+    parsed: asyncio.Event
+
+
+class ProjectSync:
+    """Brings one project after the other (or many at once) up to date, on an open database."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        sheets: Sheets,
+        collect: Collect,
+        announce: Announcer,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._sheets = sheets
+        self._collect = collect
+        self._announce = announce
+        self._clock = clock
+        self._policy = policy_of(settings)
+        #: Part of every fingerprint: under other rules the same numbers are merged again.
+        self._rules = repr((settings.merge, settings.sheets.columns, settings.snapshots, settings.sync.create_missing))
+        self._slots = asyncio.Semaphore(settings.sync.concurrency)
+
+    async def run(self, project: Project, this: Pass) -> ProjectResult:
+        """Sync ``project`` and announce what became of it."""
+        watch = _Stopwatch()
+        source = await self._read(project)
+        await this.parsed.wait()
+        watch.lap("read")
+        async with self._slots:
+            try:
+                result = await self._sync(project, source, this, watch)
+            except sqlite.Error as error:
+                result = _failed(project, describe(error, self._database.path))
+            except _MergeCrashed as error:
+                self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=error.__cause__)
+                result = _failed(project, error)
+        stages = watch.stages
+        result = replace(result, timestamp=stamp(self._clock()), seconds=sum(stages.values()), stages=stages)
+        self._announce.project_done(result)
+        return result
+
+    async def _read(self, project: Project) -> Worksheet | SheetUnavailable:
+        try:
+            return await self._sheets.read(project)
+        except SheetUnavailable as trouble:
+            return trouble
+
+    async def _sync(
+        self, project: Project, source: Worksheet | SheetUnavailable, this: Pass, watch: "_Stopwatch"
+    ) -> ProjectResult:
+        states, problems = await projects.account_states(self._database, project)
+        mark = await self._fingerprint(source, states, this)
+        if await self._is_known(project, mark, states):
+            watch.lap("decide")
+            return _unchanged(project, states, problems)
+        plan = await self._decide(project, source, states)
+        if not this.dry_run and await self._create_missing_accounts(plan, this):
+            states, problems = await projects.account_states(self._database, project)
+            mark = await self._fingerprint(source, states, this)
+            plan = await self._decide(project, source, states)
+        watch.lap("decide")
+        if this.dry_run:
+            return _result(plan, passes.Written(0), problems, _changes(plan, states))
+        written = await self._write(plan, source, mark, this)
+        watch.lap("write")
+        return _result(plan, written, problems)
+
+    async def _fingerprint(
+        self, source: Worksheet | SheetUnavailable, states: Sequence[AccountState], this: Pass
+    ) -> bytes | None:
+        if isinstance(source, SheetUnavailable):
+            return None
+        return await asyncio.to_thread(fingerprint, source, states, this.day.label, self._rules)
+
+    async def _is_known(self, project: Project, mark: bytes | None, states: Sequence[AccountState]) -> bool:
+        """Whether the last pass decided from exactly this, and everything it wrote is still there."""
+        if mark is None or any(state.merged is None for state in states if state.active):
+            return False
+        return mark == await passes.last_fingerprint(self._database, project.id)
+
+    async def _decide(
+        self, project: Project, source: Worksheet | SheetUnavailable, states: Sequence[AccountState]
+    ) -> Plan:
+        """The plan, made in a thread so that a large worksheet does not hold up the event loop."""
+
+        def decide() -> Plan:
+            limits = self._settings.sheets
+            sheet = understand(source, states, synonyms=limits.columns, max_vanished=limits.max_vanished)
+            return make_plan(project, sheet, states, self._policy)
+
+        try:
+            return await asyncio.to_thread(decide)
+        except Exception as error:
+            # Deciding is pure: a bug in it has harmed nothing, so it need not take the other projects with it.
+            raise _MergeCrashed(f"internal error while merging: {type(error).__name__}") from error
+
+    async def _create_missing_accounts(self, plan: Plan, this: Pass) -> bool:
+        """Accounts for the rows that have none, with what the parsers say of them; whether there were any."""
+        if self._settings.sync.create_missing == "none" or not plan.unmatched_rows:
+            return False
+        prefix = f"{plan.project.id}:"
+        new = missing_accounts(
+            plan.project, plan.unmatched_rows, lambda name: str(uuid.uuid5(passes.NAMESPACE, prefix + name))
+        )
+        async with self._database.transaction() as transaction:
+            created = await projects.create_accounts(transaction, new, stamp(this.now))
+        if created:
+            self._announce("accounts.created", project_id=plan.project.id, project=plan.project.name, accounts=created)
+            await self._collect(new)
+        return created > 0
+
+    async def _write(
+        self, plan: Plan, source: Worksheet | SheetUnavailable, mark: bytes | None, this: Pass
+    ) -> passes.Written:
+        writing = passes.Writing(
+            stamp(this.now), this.day, update_snapshots=self._settings.snapshots.on_existing == "update"
+        )
+        rows = 0 if isinstance(source, SheetUnavailable) else len(source.rows)
+        return await passes.write_plan(self._database, plan, writing, worksheet_rows=rows, fingerprint=mark)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The merge rules of the configuration."""
+    merge = settings.merge
+    return Policy(
+        merge.strategy,
+        dict(merge.metrics),
+        {platform.lower(): dict(choices) for platform, choices in merge.platforms.items()},
+        {project: dict(choices) for project, choices in merge.projects.items()},
+    )
+
+
+class _MergeCrashed(SmartSyncError):
+    """A bug of ours in the pure part; its cause is the bug."""
+
+
+class _Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """The stage that just ended is called ``stage``."""
+        now = time.perf_counter()
+        self.stages[stage] = now - self._since
+        self._since = now
+
+
+def _failed(project: Project, error: SmartSyncError) -> ProjectResult:
+    return ProjectResult(project, Outcome.FAILED, "", error=str(error))
+
+
+def _unchanged(project: Project, states: Sequence[AccountState], problems: Sequence[Problem]) -> ProjectResult:
+    active = [state for state in states if state.active]
+    return ProjectResult(
+        project,
+        Outcome.UNCHANGED,
+        "",
+        accounts=len(active),
+        sheet=sum(state.sheet is not None for state in active),
+        parsed=sum(state.parsed is not None for state in active),
+        updated=len(active),
+        problems=tuple(problems),
+    )
+
+
+def _result(
+    plan: Plan, written: passes.Written, problems: Sequence[Problem], changes: tuple[Change, ...] = ()
+) -> ProjectResult:
+    outcome = Outcome.SYNCED
+    if plan.trouble is not None:
+        outcome = Outcome.DEGRADED
+    elif not plan.merged and not plan.sheet and not plan.sheet_gone and not written.snapshots:
+        outcome = Outcome.UNCHANGED
+    return ProjectResult(
+        plan.project,
+        outcome,
+        "",
+        accounts=len(plan.account_ids),
+        sheet=plan.sheet_count,
+        parsed=plan.parsed_count,
+        updated=len(plan.account_ids) - len(written.failed),
+        changed=sum(row.account_id not in written.failed for row in plan.changed),
+        snapshots=written.snapshots,
+        error=plan.trouble.reason if plan.trouble else "",
+        remedy=plan.trouble.remedy if plan.trouble else "",
+        failed_accounts=written.failed,
+        problems=(*plan.problems, *problems),
+        unmatched_rows=len(plan.unmatched_rows),
+        unmatched_accounts=len(plan.unmatched_accounts),
+        changes=changes,
+    )
+
+
+def _changes(plan: Plan, states: Sequence[AccountState]) -> tuple[Change, ...]:
+    links = {state.id: state.link for state in states}
+    return tuple(
+        change
+        for row in plan.changed
+        for change in changes_of(row.account_id, links[row.account_id], row.before, row.values)
+    )

@@ -1,0 +1,205 @@
+"""Doing what a plan says: one transaction per project, and a savepoint per account only where it is needed."""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from smart_sync.core.days import Day
+from smart_sync.core.model import METRICS
+from smart_sync.core.plan import Plan
+from smart_sync.store.database import Database, Transaction, sqlite
+
+#: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
+NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
+
+_NAMES = ", ".join(METRICS)
+_UPSERT_SHEET = (
+    f'INSERT INTO sheet_metrics (account_id, {_NAMES}, read_at, worksheet, "row") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'
+    " ON CONFLICT (account_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in (*METRICS, "read_at", "worksheet", '"row"'))
+)
+_UPSERT_MERGED = (
+    f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
+    f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12)"
+    " ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, "
+    + ", ".join(
+        f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
+        f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END"
+        for m in METRICS
+    )
+)
+_UPSERT_SEEN = (
+    f"INSERT INTO parsed_seen (account_id, {_NAMES}) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account_id) DO UPDATE SET " + ", ".join(f"{m} = excluded.{m}" for m in METRICS)
+)
+# A day may hold rows of other writers, in other notations ("2026-11-24 08:00:00"): the plain
+# comparison narrows the search for an index, datetime() decides.
+_TODAYS = """
+SELECT id, account_id FROM account_snapshots
+WHERE account_id IN (SELECT id FROM project_social_accounts WHERE project_id = ?)
+  AND snapshot_time >= ? AND snapshot_time < ?
+  AND datetime(snapshot_time) >= datetime(?) AND datetime(snapshot_time) < datetime(?)
+ORDER BY datetime(snapshot_time), id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of writing a plan: new snapshots, and the accounts that could not be written, with the reason."""
+
+    snapshots: int
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How to write: the pass's one time and day, and what to do with a day that has its snapshot."""
+
+    now: str
+    day: Day
+    update_snapshots: bool = False
+
+
+async def write_plan(
+    database: Database, plan: Plan, writing: Writing, *, worksheet_rows: int = 0, fingerprint: bytes | None = None
+) -> Written:
+    """Write all of ``plan`` in one transaction.
+
+    If the whole cannot be written, each account is tried by itself and those that cannot be are left
+    as they were.  Raises the driver's error if nothing can be written.
+    """
+    async with database.transaction() as transaction:
+        written = await _write_together_or_apart(transaction, plan, writing)
+        if plan.trouble is None:
+            # After a failure the fingerprint stays away, so that the next pass tries again.
+            await transaction.execute(
+                "INSERT INTO worksheet_reads VALUES (?, ?, ?, ?, ?) ON CONFLICT (project_id) DO UPDATE SET"
+                " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows,"
+                " fingerprint = excluded.fingerprint",
+                (
+                    plan.project.id,
+                    plan.project.name,
+                    writing.now,
+                    worksheet_rows,
+                    None if written.failed else fingerprint,
+                ),
+            )
+    return written
+
+
+async def last_fingerprint(database: Database, project_id: str) -> bytes | None:
+    """The fingerprint that the last pass left for a project, if it wrote everything."""
+    rows = await database.fetch("SELECT fingerprint FROM worksheet_reads WHERE project_id = ?", (project_id,))
+    return rows[0][0] if rows else None
+
+
+async def _write_together_or_apart(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
+    await transaction.execute("SAVEPOINT together")
+    try:
+        written = Written(await _write(transaction, plan, writing))
+    except (sqlite.Error, OverflowError):
+        if not transaction.open:
+            raise
+        await transaction.execute("ROLLBACK TO together")
+        written = await _write_apart(transaction, plan, writing)
+    await transaction.execute("RELEASE together")
+    return written
+
+
+async def _write_apart(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
+    snapshots, failed = 0, {}
+    for part in _parts(plan):
+        await transaction.execute("SAVEPOINT one")
+        try:
+            snapshots += await _write(transaction, part, writing)
+        except (sqlite.Error, OverflowError) as error:
+            if not transaction.open:
+                raise
+            await transaction.execute("ROLLBACK TO one")
+            failed[part.account_ids[0]] = str(error)
+        await transaction.execute("RELEASE one")
+    return Written(snapshots, failed)
+
+
+def _parts(plan: Plan) -> Iterable[Plan]:
+    """The plan account by account."""
+    sheet = {row.account_id: row for row in plan.sheet}
+    merged = {row.account_id: row for row in plan.merged}
+    seen = dict(plan.seen)
+    gone = set(plan.sheet_gone)
+    for account_id in plan.account_ids:
+        yield replace(
+            plan,
+            account_ids=(account_id,),
+            sheet=(sheet[account_id],) if account_id in sheet else (),
+            merged=(merged[account_id],) if account_id in merged else (),
+            seen=((account_id, seen[account_id]),) if account_id in seen else (),
+            sheet_gone=(account_id,) if account_id in gone else (),
+        )
+
+
+async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
+    """Write every row of ``plan``; returns the number of new snapshots."""
+    now = writing.now
+    await transaction.execute_many(
+        _UPSERT_SHEET, [(v.account_id, *v.metrics, now, plan.project.name, v.row) for v in plan.sheet]
+    )
+    await transaction.execute_many(
+        "DELETE FROM sheet_metrics WHERE account_id = ?", [(account_id,) for account_id in plan.sheet_gone]
+    )
+    await transaction.execute_many(
+        _UPSERT_MERGED, [(row.account_id, *row.values, *row.winners, now) for row in plan.merged]
+    )
+    await transaction.execute_many(_UPSERT_SEEN, [(account_id, *metrics) for account_id, metrics in plan.seen])
+    return await _snapshot(transaction, plan, writing)
+
+
+async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> int:
+    """The day's snapshot for each account that has none; refreshed instead where the configuration says so."""
+    todays = await _todays_snapshots(transaction, plan, writing.day)
+    missing = [account_id for account_id in plan.account_ids if account_id not in todays]
+    if writing.update_snapshots:
+        await _refresh(transaction, [(i, a) for a, i in todays.items() if a in set(plan.account_ids)], writing.now)
+    return await _insert_snapshots(transaction, missing, writing)
+
+
+async def _todays_snapshots(transaction: Transaction, plan: Plan, day: Day) -> dict[str, str]:
+    """Account id → the id of its last snapshot of the day."""
+    earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
+    latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
+    rows = await transaction.fetch(_TODAYS, (plan.project.id, earliest, latest, day.start, day.end))
+    return {account_id: snapshot_id for snapshot_id, account_id in rows}
+
+
+async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> int:
+    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
+    if account_ids and await _has_fetched_column(transaction):
+        columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
+    return await transaction.execute_many(
+        f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
+        f" SELECT ?, m.account_id, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
+        " ON CONFLICT DO NOTHING",
+        [(snapshot_id(a, writing.day), writing.now, a) for a in account_ids],
+    )
+
+
+async def _has_fetched_column(transaction: Transaction) -> bool:
+    sql = "SELECT 1 FROM pragma_table_info('account_snapshots') WHERE name = 'total_videos_fetched'"
+    return bool(await transaction.fetch(sql))
+
+
+async def _refresh(transaction: Transaction, snapshots: Sequence[tuple[str, str]], now: str) -> None:
+    names = ", ".join(f"s.{name}" for name in METRICS)
+    values = ", ".join(f"m.{name}" for name in METRICS)
+    await transaction.execute_many(
+        f"UPDATE account_snapshots AS s SET ({_NAMES}, snapshot_time) = ({values}, ?)"
+        f" FROM account_metrics m WHERE s.id = ? AND m.account_id = ? AND ({names}) IS NOT ({values})",
+        [(now, snapshot, account_id) for snapshot, account_id in snapshots],
+    )
+
+
+def snapshot_id(account_id: str, day: Day) -> str:
+    """The id of an account's snapshot of a day: the same wherever and however often it is made."""
+    return str(uuid.uuid5(NAMESPACE, f"{account_id}:{day.label}"))

@@ -1,0 +1,114 @@
+"""Projects and accounts: read as they are, created where the sheets have more."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from smart_sync.core.model import Account, Metrics, Problem, Project
+from smart_sync.core.state import AccountState, is_rounded, sound
+from smart_sync.store.database import Database, Transaction
+
+_ACCOUNTS = """
+SELECT a.id, a.platform, a.username, a.profile_link, coalesce(a.is_active, 1),
+       s.followers, s.likes, s.comments, s.videos, s.views, s."row",
+       p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision",
+       m.followers, m.likes, m.comments, m.videos, m.views,
+       m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
+       n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views
+FROM project_social_accounts a
+LEFT JOIN sheet_metrics s ON s.account_id = a.id
+LEFT JOIN parsed_metrics p ON p.account_id = a.id
+LEFT JOIN account_metrics m ON m.account_id = a.id
+LEFT JOIN parsed_seen n ON n.account_id = a.id
+WHERE a.project_id = ? AND a.id IS NOT NULL
+ORDER BY a.id
+"""
+
+
+class ProjectCounts(NamedTuple):
+    """How many projects there are, and how many of them are active."""
+
+    total: int
+    active: int
+
+
+async def counts(database: Database) -> ProjectCounts:
+    """Count the projects."""
+    rows = await database.fetch("SELECT count(*), count(*) FILTER (WHERE is_active = 1) FROM projects")
+    return ProjectCounts(*rows[0])
+
+
+async def active_projects(database: Database) -> list[Project]:
+    """The active projects, by name."""
+    rows = await database.fetch(
+        "SELECT id, name, google_sheet_name FROM projects WHERE is_active = 1 AND id IS NOT NULL ORDER BY name, id"
+    )
+    return [Project(str(row[0]), str(row[1] or ""), str(row[2] or "")) for row in rows]
+
+
+async def account_states(database: Database, project: Project) -> tuple[list[AccountState], list[Problem]]:
+    """All accounts of a project with what the last passes left, and the inbox values that are no counts."""
+    states, problems = [], []
+    for row in await database.fetch(_ACCOUNTS, (project.id,)):
+        parsed, all_sound = sound(row[12:17]) if row[11] else (None, True)
+        if not all_sound:
+            problems.append(_unsound(row))
+        states.append(_state(row, parsed))
+    return states, problems
+
+
+def _state(row: Any, parsed: Metrics | None) -> AccountState:
+    return AccountState(
+        row[0],
+        row[1] or "",
+        row[2] or "",
+        row[3] or "",
+        bool(row[4]),
+        Metrics._make(row[5:10]) if row[10] is not None else None,
+        row[10],
+        parsed,
+        is_rounded(row[17]),
+        Metrics._make(row[18:23]) if row[18] is not None else None,
+        row[23:28],
+        Metrics._make(row[29:34]) if row[28] else None,
+    )
+
+
+def _unsound(row: Any) -> Problem:
+    return Problem(
+        "the inbox holds a value that is no count from 0 to 2^63-1; it counts as no value",
+        "parsed_metrics",
+        value=f"account {row[0]}",
+    )
+
+
+async def active_accounts(database: Database, project_id: str | None = None) -> list[Account]:
+    """The active accounts of the active projects (of one, if named): what the parsers are asked for."""
+    rows = await database.fetch(
+        "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link FROM project_social_accounts a"
+        " JOIN projects p ON p.id = a.project_id AND p.is_active = 1"
+        " WHERE coalesce(a.is_active, 1) = 1 AND a.id IS NOT NULL AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
+        (project_id,),
+    )
+    return [Account(row[0], row[1], row[2] or "", row[3] or "", row[4] or "") for row in rows]
+
+
+async def create_projects(transaction: Transaction, projects: Iterable[Project], created_at: str) -> int:
+    """Insert projects that are not there yet, by id; returns how many were new."""
+    return await transaction.execute_many(
+        "INSERT INTO projects (id, name, created_at, is_active) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING",
+        [(project.id, project.name, created_at) for project in projects],
+    )
+
+
+async def create_accounts(transaction: Transaction, accounts: Iterable[Account], added_at: str) -> int:
+    """Insert accounts that are not there yet, by id or link; returns how many were new."""
+    return await transaction.execute_many(
+        "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at, is_active)"
+        " VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING",
+        [(a.id, a.project_id, a.platform, a.username, a.link, added_at) for a in accounts],
+    )
+
+
+async def project_names(database: Database) -> set[str]:
+    """The names of all projects, the inactive ones too."""
+    return {row[0] for row in await database.fetch("SELECT name FROM projects")}

@@ -1,0 +1,111 @@
+"""Opening the file: adopt what the web app made, create what is missing, bring our own tables up to date."""
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from importlib import resources
+from pathlib import Path
+
+from smart_sync.errors import DatabaseUnusable
+from smart_sync.store.database import Database, Transaction, describe, sqlite
+
+#: The columns we cannot do without in a table that the web app made.
+REQUIRED = {
+    "projects": {"id", "name", "google_sheet_name", "is_active"},
+    "project_social_accounts": {"id", "project_id", "platform", "username", "profile_link", "is_active"},
+    "account_snapshots": {"id", "account_id", "followers", "likes", "comments", "videos", "views", "snapshot_time"},
+}
+MIGRATIONS = ("001_initial.sql",)
+
+
+@contextlib.asynccontextmanager
+async def open_database(path: Path, *, patience: float | None = None) -> AsyncIterator[Database]:
+    """The database at ``path``, checked, adopted and migrated.
+
+    A file that is not there is created, in WAL mode; an existing one keeps its journal mode.
+    Raises `DatabaseUnusable` for a file that cannot be worked with.
+    """
+    created = _is_new(path)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            database = Database(path) if patience is None else Database(path, patience=patience)
+            await stack.enter_async_context(database)
+            await _prepare(database, created=created)
+        except sqlite.Error as error:
+            raise describe(error, path) from None
+        yield database
+
+
+def _is_new(path: Path) -> bool:
+    """Whether the file is still to be created (its folder is made here), or is empty."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnusable(f"{path.parent}: cannot be created: {error.strerror}; check [database] path") from None
+    if path.exists() and not path.is_file():
+        raise DatabaseUnusable(f"{path}: not a file; check [database] path")
+    return not path.exists() or path.stat().st_size == 0
+
+
+async def _prepare(database: Database, *, created: bool) -> None:
+    if created:
+        await database.execute("PRAGMA journal_mode = WAL")
+    else:
+        await _check_intact(database)
+    # FULL: what a pass has acknowledged survives a power cut.
+    await database.execute("PRAGMA synchronous = FULL")
+    async with database.transaction() as transaction:
+        await _adopt(transaction, database.path)
+        await _migrate(transaction, database.path)
+
+
+async def _check_intact(database: Database) -> None:
+    verdict = (await database.fetch("PRAGMA quick_check(1)"))[0][0]
+    if verdict != "ok":
+        raise DatabaseUnusable(f"{database.path}: the file is corrupted ({verdict}); restore it from a backup")
+
+
+async def _adopt(transaction: Transaction, path: Path) -> None:
+    """Create the shared tables that are missing; refuse those that lack a column we need."""
+    missing = [table for table in REQUIRED if not await _columns(transaction, table)]
+    for statement in _statements("shared.sql"):
+        made_for = re.search(r"CREATE TABLE (\w+)| ON (\w+)", statement)
+        if made_for and (made_for[1] or made_for[2]) in missing:
+            await transaction.execute(statement)
+    for table, required in REQUIRED.items():
+        lacking = sorted(required - await _columns(transaction, table))
+        if lacking:
+            raise DatabaseUnusable(
+                f"{path}: table {table} has no column {', '.join(lacking)}; is this the web app's database?"
+            )
+
+
+async def _migrate(transaction: Transaction, path: Path) -> None:
+    await transaction.execute("CREATE TABLE IF NOT EXISTS smart_sync_schema (version INTEGER NOT NULL)")
+    rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
+    version = rows[0][0] if rows else 0
+    if version > len(MIGRATIONS):
+        raise DatabaseUnusable(
+            f"{path}: written by a newer Smart Sync (schema {version}, this one knows {len(MIGRATIONS)}); upgrade it"
+        )
+    for name in MIGRATIONS[version:]:
+        for statement in _statements(name):
+            await transaction.execute(statement)
+    if version < len(MIGRATIONS):
+        await transaction.execute("DELETE FROM smart_sync_schema")
+        await transaction.execute("INSERT INTO smart_sync_schema VALUES (?)", (len(MIGRATIONS),))
+
+
+async def _columns(transaction: Transaction, table: str) -> set[str]:
+    return {row[0] for row in await transaction.fetch("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _statements(name: str) -> Iterator[str]:
+    """The statements of one of our SQL files.  (`executescript` would commit the open transaction.)"""
+    pending = ""
+    for line in resources.files(__package__).joinpath(name).read_text().splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""

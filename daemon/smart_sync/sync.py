@@ -1,0 +1,129 @@
+"""A pass over the projects: which, all at once, and what became of them."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from smart_sync.announcer import Announcer
+from smart_sync.config import Settings
+from smart_sync.core.days import day_of, stamp
+from smart_sync.core.model import Project, Trigger
+from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.errors import SheetUnavailable
+from smart_sync.project import Clock, Collect, Pass, ProjectSync, Sheets
+from smart_sync.store import history, passes, projects
+from smart_sync.store.database import Database, describe, sqlite
+
+
+@dataclass(frozen=True, slots=True)
+class PassRequest:
+    """What is asked for: which projects (None: all active ones), why, by whom, and whether to write."""
+
+    trigger: Trigger
+    project_ids: frozenset[str] | None = None
+    requested_by: str = ""
+    dry_run: bool = False
+
+
+class Sync:
+    """Runs passes on an open database, one at a time (`runner` sees to that)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        sheets: Sheets,
+        collect: Collect,
+        announce: Announcer,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._sheets = sheets
+        self._collect = collect
+        self._announce = announce
+        self._clock = clock
+        self._projects = ProjectSync(settings, database, sheets, collect, announce, clock)
+
+    async def run(self, request: PassRequest) -> PassResult:
+        """One pass: every project that is asked for gets an outcome.
+
+        Raises `DatabaseError` if not even the list of projects can be read.
+        """
+        now = self._clock()
+        day = day_of(now, self._settings.schedule.timezone)
+        this = Pass(str(uuid.uuid4()), now, day, request.dry_run, asyncio.Event())
+        with structlog.contextvars.bound_contextvars(run_id=this.id):
+            try:
+                return await self._run(request, this)
+            except sqlite.Error as error:
+                raise describe(error, self._database.path) from None
+
+    async def _run(self, request: PassRequest, this: Pass) -> PassResult:
+        started = time.perf_counter()
+        if not this.dry_run:
+            await history.start_run(self._database, this.id, request.trigger, request.requested_by, stamp(this.now))
+        self._sheets.begin()
+        selected = await self._select(request, this)
+        self._announce(
+            "sync.started",
+            run_id=this.id,
+            trigger=request.trigger.value,
+            requested_by=request.requested_by or None,
+            projects=len(selected),
+            dry_run=this.dry_run,
+        )
+        results = await self._run_projects(selected, this)
+        seconds = time.perf_counter() - started
+        finished = stamp(self._clock())
+        result = PassResult(this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run)
+        await self._remember(result)
+        self._announce.pass_done(result, self._sheets.usage())
+        return result
+
+    async def _select(self, request: PassRequest, this: Pass) -> list[Project]:
+        everything = request.project_ids is None
+        if everything and not this.dry_run and self._settings.sync.create_missing == "projects":
+            await self._create_missing_projects(this)
+        active = await projects.active_projects(self._database)
+        return [p for p in active if request.project_ids is None or p.id in request.project_ids]
+
+    async def _create_missing_projects(self, this: Pass) -> None:
+        """A project for each worksheet of the default spreadsheet that has none."""
+        try:
+            titles = await self._sheets.titles()
+        except SheetUnavailable as trouble:
+            self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
+            return
+        known = await projects.project_names(self._database)
+        new = [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
+        if new:
+            async with self._database.transaction() as transaction:
+                await projects.create_projects(transaction, new, stamp(this.now))
+            self._announce("projects.created", projects=[project.name for project in new])
+
+    async def _run_projects(self, selected: Sequence[Project], this: Pass) -> tuple[ProjectResult, ...]:
+        """All projects at once, each waiting for its own worksheet, and the parsers beside them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._collect_parsed(this), name="pass:parsers")
+            tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
+        return tuple(task.result() for task in tasks)
+
+    async def _collect_parsed(self, this: Pass) -> None:
+        try:
+            if not this.dry_run:
+                await self._collect(None)
+        finally:
+            this.parsed.set()
+
+    async def _remember(self, result: PassResult) -> None:
+        if result.dry_run:
+            return
+        await history.finish_run(self._database, result, self._sheets.usage().calls)
+        keep = timedelta(seconds=self._settings.history.keep)
+        await history.prune(self._database, stamp(self._clock() - keep))
