@@ -3,10 +3,10 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
@@ -63,24 +63,28 @@ class Pass:
     parsed: asyncio.Event
 
 
-class ProjectSync:
-    """Brings one project after the other (or many at once) up to date, on an open database."""
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What passes work with, opened and owned by `service`."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        sheets: Sheets,
-        collect: Collect,
-        announce: Announcer,
-        clock: Clock,
-    ) -> None:
-        self._settings = settings
-        self._database = database
-        self._sheets = sheets
-        self._collect = collect
-        self._announce = announce
-        self._clock = clock
+    settings: Settings
+    database: Database
+    sheets: Sheets
+    collect: Collect
+    announce: Announcer
+    clock: Clock
+
+
+class ProjectSync:
+    """Brings projects up to date, as many at once as the configuration allows."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._settings = settings = resources.settings
+        self._database = resources.database
+        self._sheets = resources.sheets
+        self._collect = resources.collect
+        self._announce = resources.announce
+        self._clock = resources.clock
         self._policy = policy_of(settings)
         #: Part of every fingerprint: under other rules the same numbers are merged again.
         self._rules = repr((settings.merge, settings.sheets.columns, settings.snapshots, settings.sync.create_missing))
@@ -190,10 +194,14 @@ def policy_of(settings: Settings) -> Policy:
     merge = settings.merge
     return Policy(
         merge.strategy,
-        dict(merge.metrics),
-        {platform.lower(): dict(choices) for platform, choices in merge.platforms.items()},
-        {project: dict(choices) for project, choices in merge.projects.items()},
+        _texts(merge.metrics),
+        {platform.lower(): _texts(choices) for platform, choices in merge.platforms.items()},
+        {project: _texts(choices) for project, choices in merge.projects.items()},
     )
+
+
+def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
+    return {str(name): strategy for name, strategy in choices.items()}
 
 
 class _MergeCrashed(SmartSyncError):

@@ -9,15 +9,13 @@ from datetime import timedelta
 
 import structlog
 
-from smart_sync.announcer import Announcer
-from smart_sync.config import Settings
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import SheetUnavailable
-from smart_sync.project import Clock, Collect, Pass, ProjectSync, Sheets
+from smart_sync.project import Pass, ProjectSync, Resources
 from smart_sync.store import history, passes, projects
-from smart_sync.store.database import Database, describe, sqlite
+from smart_sync.store.database import describe, sqlite
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +31,14 @@ class PassRequest:
 class Sync:
     """Runs passes on an open database, one at a time (`runner` sees to that)."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        sheets: Sheets,
-        collect: Collect,
-        announce: Announcer,
-        clock: Clock,
-    ) -> None:
-        self._settings = settings
-        self._database = database
-        self._sheets = sheets
-        self._collect = collect
-        self._announce = announce
-        self._clock = clock
-        self._projects = ProjectSync(settings, database, sheets, collect, announce, clock)
+    def __init__(self, resources: Resources) -> None:
+        self._settings = resources.settings
+        self._database = resources.database
+        self._sheets = resources.sheets
+        self._collect = resources.collect
+        self._announce = resources.announce
+        self._clock = resources.clock
+        self._projects = ProjectSync(resources)
 
     async def run(self, request: PassRequest) -> PassResult:
         """One pass: every project that is asked for gets an outcome.
@@ -62,7 +52,9 @@ class Sync:
             try:
                 return await self._run(request, this)
             except sqlite.Error as error:
-                raise describe(error, self._database.path) from None
+                trouble = describe(error, self._database.path)
+                self._announce("sync.failed", run_id=this.id, trigger=request.trigger.value, reason=str(trouble))
+                raise trouble from None
 
     async def _run(self, request: PassRequest, this: Pass) -> PassResult:
         started = time.perf_counter()
