@@ -31,6 +31,12 @@ class DatabaseUnusable(DatabaseError):
     exit_code = 2
 
 
+class SocketUnusable(SmartSyncError):
+    """The control socket cannot be opened: something is in the way, or the rights are missing; refused at the start."""
+
+    exit_code = 2
+
+
 class DaemonNotRunning(SmartSyncError):
     """Nobody answers on the control socket."""
 

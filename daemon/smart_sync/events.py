@@ -60,6 +60,17 @@ _FAILURE: Mapping[str, str] = {"reason": "str: what happened", "remedy": "str?: 
 
 _EVENTS = (
     Event(
+        "request.retried",
+        "info",
+        "a request to Google failed in a way that may pass, and is made again",
+        {
+            "spreadsheet": "str: which one, as the configuration names it",
+            "reason": "str: the kind of failure",
+            "tries": "int: the number of this try",
+        },
+        "nothing, unless it happens in every pass: then look at the network and the quota",
+    ),
+    Event(
         "sync.started",
         "info",
         "a pass begins",
@@ -86,7 +97,8 @@ _EVENTS = (
             "changed": "int: accounts whose merged values changed",
             "snapshots": "int: snapshots created",
             "problems": "int: problems in worksheets and the inbox",
-            "calls": "int: calls to Google",
+            "calls": "int: calls to Google, every try counted",
+            "retries": "int: those of them that repeated a failed one",
             "quota_wait_seconds": "float: waited for Google's quota",
             "bytes": "int: received from Google",
             "seconds": "float: from start to end",

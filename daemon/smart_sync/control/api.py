@@ -1,0 +1,154 @@
+"""The endpoints (DESIGN §6): what each answers, on top of `server`."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from smart_sync import __version__
+from smart_sync.control.messages import Answer, Refusal, Request, Route, Routes, Stream
+from smart_sync.core.days import stamp
+from smart_sync.core.model import Trigger
+from smart_sync.errors import ConfigError
+from smart_sync.project import Resources
+from smart_sync.runner import Runner
+from smart_sync.store import history, projects
+from smart_sync.store.database import sqlite, version_at_risk
+
+#: A pass may be this many intervals late before /healthz calls the daemon ill.
+MAX_INTERVALS = 2
+
+
+class Api:
+    """The answers of one lap."""
+
+    def __init__(
+        self, resources: Resources, runner: Runner, reload: Callable[[], Awaitable[None]], started: float
+    ) -> None:
+        self._resources = resources
+        self._runner = runner
+        self._reload = reload
+        self._started = started
+
+    def routes(self) -> Routes:
+        """Path → method → route."""
+        return {
+            "/api/admin/smart_sync": {"POST": Route(self._smart_sync, mutates=True)},
+            "/api/admin/sync_status": {"GET": Route(self._sync_status)},
+            "/api/admin/sync_history": {"GET": Route(self._sync_history)},
+            "/api/admin/events": {"GET": Route(self._events)},
+            "/api/admin/reload": {"POST": Route(self._reload_config, mutates=True)},
+            "/healthz": {"GET": Route(self._healthz)},
+        }
+
+    async def _smart_sync(self, request: Request) -> Answer:
+        project_id = _option(request, "project_id")
+        dry_run = _flag(request, "dry_run")
+        _no_more(request, "project_id", "dry_run")
+        asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
+        if project_id is not None and not await self._is_active(project_id):
+            return _no_project(project_id)
+        result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
+        if project_id is None:
+            return Answer(200, result.answer())
+        own = result.of(project_id)
+        # It may have been switched off between the question and the pass.
+        return Answer(200, own.answer()) if own else _no_project(project_id)
+
+    async def _sync_status(self, request: Request) -> Answer:
+        _no_more(request)
+        return Answer(200, await self.status())
+
+    async def status(self) -> dict[str, Any]:
+        """What the daemon is doing, its last pass and its next one."""
+        counts = await projects.counts(self._resources.database)
+        last = await history.last_run(self._resources.database)
+        runner = self._runner
+        return {
+            "success": True,
+            "total_projects": counts.total,
+            "active_projects": counts.active,
+            "cache_enabled": False,
+            "timestamp": stamp(self._resources.clock()),
+            "state": "syncing" if runner.current else "idle",
+            "current": self._resources.announce.progress if runner.current else None,
+            "last_sync": last["finished_at"] if last else None,
+            "last_pass": last,
+            "last_error": runner.last_error or None,
+            "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
+            "projects": [] if runner.last is None else [_brief(result.answer()) for result in runner.last.results],
+            "version": __version__,
+            "uptime_seconds": round(time.monotonic() - self._started, 3),
+            "sqlite_version": sqlite.sqlite_version,
+            "sqlite_at_risk": version_at_risk(),
+        }
+
+    async def _sync_history(self, request: Request) -> Answer:
+        limit = _option(request, "limit") or "20"
+        _no_more(request, "limit")
+        if not limit.isdigit() or not 1 <= int(limit) <= 1000:
+            raise Refusal(400, "limit must be a number from 1 to 1000")
+        return Answer(200, {"success": True, "runs": await history.recent_runs(self._resources.database, int(limit))})
+
+    async def _events(self, request: Request) -> Stream:
+        _no_more(request)
+        return Stream(_as_lines(self._resources.announce.events()))
+
+    async def _reload_config(self, request: Request) -> Answer:
+        _no_more(request)
+        try:
+            await self._reload()
+        except ConfigError as error:
+            self._resources.announce("config.rejected", problems=list(error.problems))
+            return Answer(422, {"success": False, "error": str(error), "problems": list(error.problems)})
+        return Answer(200, {"success": True, "message": "reloaded"})
+
+    async def _healthz(self, request: Request) -> Answer:
+        _no_more(request)
+        now = self._resources.clock()
+        good_at = self._runner.last_good_at
+        age = None if good_at is None else (now - good_at).total_seconds()
+        late = self._runner.interval() * MAX_INTERVALS
+        healthy = (time.monotonic() - self._started if age is None else age) <= late
+        body = {"success": healthy, "healthy": healthy, "last_good_pass_age_seconds": age, "allowed_seconds": late}
+        if not healthy:
+            body["error"] = self._runner.last_error or "no good pass for two intervals; see the log"
+        return Answer(200 if healthy else 503, body)
+
+    async def _is_active(self, project_id: str) -> bool:
+        active = await projects.active_projects(self._resources.database)
+        return any(project.id == project_id for project in active)
+
+
+def _no_project(project_id: str) -> Answer:
+    return Answer(404, {"success": False, "error": "Project not found", "project_id": project_id})
+
+
+def _option(request: Request, name: str) -> str | None:
+    value = request.query.get(name)
+    if value == "":
+        raise Refusal(400, f"{name} is empty")
+    return value
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = request.query.get(name, "false")
+    if value not in ("true", "false", "1", "0"):
+        raise Refusal(400, f"{name} must be true or false")
+    return value in ("true", "1")
+
+
+def _no_more(request: Request, *known: str) -> None:
+    """A misspelt option must not pass for a plain request."""
+    unknown = sorted(set(request.query) - set(known))
+    if unknown:
+        raise Refusal(400, f"unknown option: {', '.join(unknown)}")
+
+
+def _brief(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A project's result without its long lists."""
+    return {key: value for key, value in answer.items() if key not in ("problems", "changes", "failed_accounts")}
+
+
+async def _as_lines(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[Mapping[str, object]]:
+    async for event in events:
+        yield event

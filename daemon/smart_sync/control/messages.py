@@ -1,0 +1,110 @@
+"""The nouns of the control channel: what is asked, what is answered, who answers, and the limits."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from smart_sync.control.peer import Peer
+
+_AUTHORITY = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks.  ``path`` is as sent, ``query`` decoded; ``body`` may be empty."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One JSON object with an HTTP status."""
+
+    status: int
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """JSON lines with status 200, until ``lines`` ends, the client leaves, or the server stops."""
+
+    lines: AsyncIterator[Mapping[str, object]]
+
+    async def close(self) -> None:
+        """Let the source of the lines know that nobody wants more."""
+        if close := getattr(self.lines, "aclose", None):
+            await close()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who answers; ``mutates`` reserves it for root, the daemon's user and members of the socket's group."""
+
+    handler: Callable[[Request], Awaitable[Answer | Stream]]
+    mutates: bool = False
+
+
+#: Path → method → route.
+Routes = Mapping[str, Mapping[str, Route]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client, and all of them together, may take.  Times are seconds, sizes bytes."""
+
+    head_bytes: int = 16 * 1024
+    body_bytes: int = 64 * 1024
+    #: From the first byte of a request to the last of its body.
+    request_seconds: float = 10.0
+    #: Without a byte, before the first request or between two.
+    idle_seconds: float = 30.0
+    #: Until a client takes the next part of its answer.
+    stall_seconds: float = 10.0
+    #: While stopping: for a handler to finish by itself, and for a client to take its answer.
+    grace_seconds: float = 1.0
+    #: What a client that says nothing keeps its place for when others wait for one.
+    patience_seconds: float = 1.0
+    #: Held at once: a pass holds all its callers, and `status` must still get in.  More wait in the kernel's queue.
+    connections: int = 1200
+    #: Of those, for streams, which stay; more are answered 503.
+    streams: int = 64
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Refusal(Exception):
+    """A request is answered with an error: the client must do something else."""
+
+    def __init__(self, status: int, error: str, *, allow: str = "") -> None:
+        super().__init__(error)
+        self.status = status
+        #: The methods that would do, for a 405.
+        self.allow = allow
+
+
+def failure(status: int, error: str) -> Answer:
+    """The shape of every error."""
+    return Answer(status, {"success": False, "error": error})
+
+
+def parse_target(target: str) -> tuple[str, dict[str, str]]:
+    """The path and the decoded query of a request target.  Raises `Refusal` 400 unless it has only one meaning."""
+    path, _, query = _AUTHORITY.sub("", target, count=1).partition("?")
+    if not path.startswith("/"):
+        raise Refusal(400, "the request target must be a path, such as /healthz")
+    if _BAD_PERCENT.search(query):
+        raise Refusal(400, "the query holds a % that is not followed by two hexadecimal digits")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=32)
+    except ValueError:
+        raise Refusal(400, "the query must be key=value pairs in UTF-8, joined by &") from None
+    if len(dict(pairs)) != len(pairs):
+        raise Refusal(400, "the query holds a key twice")
+    return path, dict(pairs)

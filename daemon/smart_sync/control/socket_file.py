@@ -1,0 +1,161 @@
+"""The socket as a file: put it at its path without taking anything away from anybody.
+
+It appears under its name only when it listens and has its final rights, by one rename.
+"""
+
+import asyncio
+import fcntl
+import grp
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from smart_sync.errors import SocketUnusable
+
+#: Clients that the kernel lets wait; it lowers the number to net.core.somaxconn.
+_BACKLOG = 4096
+_LOCK_TRIES = 50
+_LOCK_PAUSE = 0.02
+
+_KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFREG: "a file"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening, non-blocking socket and the file that stands for it."""
+
+    socket: socket.socket
+    path: Path
+    #: Device and inode: cannot be given to another file while the socket is open.
+    identity: tuple[int, int]
+    #: The file's group.
+    gid: int
+
+    def unlink(self) -> None:
+        """Remove the file, if what is at the path is still ours."""
+        try:
+            if _identity(self.path.lstat()) == self.identity:
+                self.path.unlink()
+        except OSError:
+            pass  # it is gone already, or we may no longer: the next start takes it for stale
+
+
+async def listen(path: Path, *, mode: int, group: str = "") -> Listener:
+    """Listen at ``path``, with exactly ``mode`` whatever the umask; replaces only a stale socket of our own user.
+
+    ``group`` is a name or a number; empty leaves it to the file system.  A missing parent directory is made.
+    Raises `SocketUnusable`, and leaves what is there untouched.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        async with _alone_in(path.parent):
+            _refuse_unless_stale(path)
+            return _bind(path, mode, _gid(group))
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise SocketUnusable(f"{path}: cannot listen there: {reason}; mend it or change [control] socket") from None
+
+
+@asynccontextmanager
+async def _alone_in(directory: Path) -> AsyncIterator[None]:
+    """Two daemons that start together look and rename one after the other."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for _ in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(_LOCK_PAUSE)
+        else:
+            raise SocketUnusable(f"{directory}: locked by another process; find it with lslocks and end it")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_unless_stale(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    remedy = "move it away or change [control] socket"
+    if not stat.S_ISSOCK(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+        raise SocketUnusable(f"{path}: {kind} is in the way of the control socket; {remedy}")
+    if found.st_uid != os.geteuid():
+        raise SocketUnusable(f"{path}: a socket of another user (uid {found.st_uid}) is in the way; {remedy}")
+    if _answers(path):
+        raise SocketUnusable(f"{path}: another program listens there; stop it or change [control] socket")
+
+
+def _answers(path: Path) -> bool:
+    """Whether anybody is behind the socket; a doubt (a full queue, another type of socket) counts as yes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+    return True
+
+
+def _bind(path: Path, mode: int, gid: int) -> Listener:
+    temporary = path.with_name(f".{path.name}.new")
+    _remove_leftover(temporary)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(listening.fileno(), mode)  # never wider than asked, not even for a moment
+        listening.bind(str(temporary))
+        try:
+            os.chown(temporary, -1, gid)
+            temporary.chmod(mode)  # the umask narrowed it
+            listening.listen(_BACKLOG)
+            listening.setblocking(False)
+            found = temporary.lstat()
+            temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except BaseException:
+        listening.close()
+        raise
+    return Listener(listening, path, _identity(found), found.st_gid)
+
+
+def _remove_leftover(temporary: Path) -> None:
+    """A daemon that was killed between bind and rename left its socket; anything else stays and is reported."""
+    try:
+        found = temporary.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid():
+        temporary.unlink()
+
+
+def _gid(group: str) -> int:
+    """The group's number, -1 for "leave it"."""
+    if not group:
+        return -1
+    if group.isascii() and group.isdigit():
+        return int(group)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise SocketUnusable(f'[control] group: there is no group "{group}"; create it with groupadd') from None
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
