@@ -5,9 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from smart_sync.core.model import Outcome, Problem
+from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.logs import emit
+from smart_sync.sheets.source import ReadUsage
 
 #: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
 MAX_WAITING = 1000
@@ -21,6 +22,8 @@ class Announcer:
     def __init__(self) -> None:
         self._followers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._known_problems: dict[str, frozenset[Problem]] = {}
+        #: The pass under way: its trigger, its projects, and how many of them are done.
+        self.progress: dict[str, Any] | None = None
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Announce ``event``; it must be declared in `events.EVENTS`."""
@@ -47,8 +50,22 @@ class Announcer:
             while True:
                 yield await queue.get()
 
+    def pass_started(self, run_id: str, trigger: Trigger, requested_by: str, projects: int, *, dry_run: bool) -> None:
+        """A pass begins."""
+        self.progress = {"run_id": run_id, "trigger": trigger.value, "projects": projects, "done": 0}
+        self(
+            "sync.started",
+            run_id=run_id,
+            trigger=trigger.value,
+            requested_by=requested_by or None,
+            projects=projects,
+            dry_run=dry_run,
+        )
+
     def project_done(self, result: ProjectResult) -> None:
         """The canonical line of a project, after its new problems."""
+        if self.progress is not None:
+            self.progress["done"] += 1
         self._report_new_problems(result)
         for account_id, reason in result.failed_accounts.items():
             self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
@@ -76,8 +93,9 @@ class Announcer:
             **{f"{stage}_seconds": round(seconds, 3) for stage, seconds in result.stages.items()},
         )
 
-    def pass_done(self, result: PassResult, usage: Any) -> None:
+    def pass_done(self, result: PassResult, usage: ReadUsage) -> None:
         """The canonical line of a pass; ``usage`` is what reading the sheets has cost."""
+        self.progress = None
         totals = {
             name: sum(getattr(project, name) for project in result.results)
             for name in ("accounts", "updated", "changed", "snapshots")
@@ -94,6 +112,7 @@ class Announcer:
             **totals,
             problems=sum(len(project.problems) for project in result.results),
             calls=usage.calls,
+            retries=usage.retries,
             quota_wait_seconds=round(usage.waited, 3),
             bytes=usage.bytes,
             seconds=round(result.seconds, 3),

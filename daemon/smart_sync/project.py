@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
@@ -19,36 +19,13 @@ from smart_sync.core.results import Change, ProjectResult, changes_of
 from smart_sync.core.sheet import missing_accounts, understand
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SheetUnavailable, SmartSyncError
+from smart_sync.sheets.source import Source
 from smart_sync.store import passes, projects
 from smart_sync.store.database import Database, describe, sqlite
 
 #: Bring the inbox up to date for some accounts (None: all), as far as a pass waits for it.
 Collect = Callable[[Sequence[Account] | None], Awaitable[None]]
 Clock = Callable[[], datetime]
-
-
-class Usage(Protocol):
-    """What reading worksheets has cost in a pass: calls to Google, seconds waited for quota, bytes received."""
-
-    calls: int
-    waited: float
-    bytes: int
-
-
-class Sheets(Protocol):
-    """Where worksheets are read: Google, or a directory of CSV files."""
-
-    def begin(self) -> None:
-        """A pass begins: its deadline and its usage count from here."""
-
-    async def read(self, project: Project) -> Worksheet:
-        """The worksheet of ``project``.  Raises `SheetUnavailable`, and nothing else that is expected."""
-
-    async def titles(self) -> list[str]:
-        """The titles of the worksheets there are.  Raises `SheetUnavailable`."""
-
-    def usage(self) -> Usage:
-        """What reading has cost since `begin`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +46,7 @@ class Resources:
 
     settings: Settings
     database: Database
-    sheets: Sheets
+    sheets: Source
     collect: Collect
     announce: Announcer
     clock: Clock

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from smart_sync.config import ScheduleSettings
-from smart_sync.core.model import Trigger
+from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import PassResult
 from smart_sync.core.schedule import next_cron, seconds_to_next
 from smart_sync.errors import DatabaseError, SmartSyncError
@@ -56,6 +56,8 @@ class Runner:
         #: The pass that is running now.
         self.current: PassRequest | None = None
         self.last: PassResult | None = None
+        #: When a pass over all projects last ended without every project failing.
+        self.last_good_at: datetime | None = None
         #: The error of the last pass, if it could not be run at all.
         self.last_error: str = ""
 
@@ -93,6 +95,13 @@ class Runner:
         waiter: asyncio.Future[PassResult] = asyncio.get_running_loop().create_future()
         waiting.waiters.append(waiter)
         return await waiter
+
+    def interval(self) -> float:
+        """Seconds between two rings of the timer; with cron, between the next two."""
+        if self._schedule.cron is None:
+            return self._schedule.every or DEFAULT_EVERY
+        first = next_cron(self._schedule.cron, self._clock(), self._schedule.timezone)
+        return (next_cron(self._schedule.cron, first, self._schedule.timezone) - first).total_seconds()
 
     def stop(self) -> None:
         """Begin no further pass; `run` returns when the one that is running has ended."""
@@ -143,11 +152,17 @@ class Runner:
             raise
         else:
             self.last_error = ""
-            if not self.current.dry_run:
-                self.last = result
+            self._remember(self.current, result)
             _settle(waiting, result)
         finally:
             self.current = None
+
+    def _remember(self, request: PassRequest, result: PassResult) -> None:
+        if request.dry_run or request.project_ids is not None:
+            return
+        self.last = result
+        if not result.results or result.count(Outcome.FAILED) < len(result.results):
+            self.last_good_at = self._clock()
 
     def _turn_away(self) -> None:
         for waiting in self._queue:

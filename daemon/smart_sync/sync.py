@@ -62,13 +62,8 @@ class Sync:
             await history.start_run(self._database, this.id, request.trigger, request.requested_by, stamp(this.now))
         self._sheets.begin()
         selected = await self._select(request, this)
-        self._announce(
-            "sync.started",
-            run_id=this.id,
-            trigger=request.trigger.value,
-            requested_by=request.requested_by or None,
-            projects=len(selected),
-            dry_run=this.dry_run,
+        self._announce.pass_started(
+            this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
         results = await self._run_projects(selected, this)
         seconds = time.perf_counter() - started

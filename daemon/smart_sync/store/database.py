@@ -1,4 +1,4 @@
-"""One SQLite file, two connections: a writer whose transactions are serialised, and a reader beside it.
+"""One SQLite file: a connection for writing, whose transactions are serialised, and two for reading beside it.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
 `BUSY_TIMEOUT`; the waiting is done by asyncio, so the event loop never stands still.
@@ -61,12 +61,14 @@ class Database:
         self._patience = patience
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
+        self._glancing = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             self._writer = await self._connect(stack)
             self._reader = await self._connect(stack)
+            self._glancer = await self._connect(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -89,9 +91,17 @@ class Database:
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state; never blocked by our own writing (with WAL)."""
         async with self._reading:
-            async for attempt in self._attempts():
-                with attempt:
-                    return list(await self._reader.execute_fetchall(sql, parameters))
+            return await self._fetched(self._reader, sql, parameters)
+
+    async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """`fetch` for small answers: never queued behind the large reads of a pass."""
+        async with self._glancing:
+            return await self._fetched(self._glancer, sql, parameters)
+
+    async def _fetched(self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        async for attempt in self._attempts():
+            with attempt:
+                return list(await connection.execute_fetchall(sql, parameters))
         raise AssertionError("unreachable")
 
     @contextlib.asynccontextmanager

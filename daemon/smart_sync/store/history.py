@@ -86,7 +86,7 @@ async def recent_runs(database: Database, limit: int) -> list[dict[str, Any]]:
         *_SUMS, "calls",
     )  # fmt: skip
     columns = ", ".join(f'"{name}"' for name in names)
-    rows = await database.fetch(
+    rows = await database.glance(
         f"SELECT {columns} FROM sync_runs WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT ?",
         (limit,),
     )

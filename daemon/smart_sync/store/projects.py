@@ -33,7 +33,7 @@ class ProjectCounts(NamedTuple):
 
 async def counts(database: Database) -> ProjectCounts:
     """Count the projects."""
-    rows = await database.fetch("SELECT count(*), count(*) FILTER (WHERE is_active = 1) FROM projects")
+    rows = await database.glance("SELECT count(*), count(*) FILTER (WHERE is_active = 1) FROM projects")
     return ProjectCounts(*rows[0])
 
 

@@ -1,0 +1,186 @@
+"""One lap of life: open, serve, close; and the signals that end a lap or begin another."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from smart_sync import __version__, config, lock, systemd
+from smart_sync.announcer import Announcer
+from smart_sync.config import Settings
+from smart_sync.control.api import Api
+from smart_sync.control.server import serve
+from smart_sync.core.model import Account, Outcome
+from smart_sync.core.results import PassResult
+from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.project import Resources
+from smart_sync.runner import Runner, RunPass
+from smart_sync.sheets import open_sheets
+from smart_sync.store.database import sqlite, version_at_risk
+from smart_sync.store.facts import SpreadsheetFacts
+from smart_sync.store.schema import open_database
+from smart_sync.sync import PassRequest, Sync
+
+
+def utc_now() -> datetime:
+    """The wall clock; the only place where it is read for passes."""
+    return datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, announce: Announcer) -> AsyncIterator[Resources]:
+    """Everything that passes work with, opened in order and closed in reverse."""
+    async with contextlib.AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.database.path))
+        sheets = await stack.enter_async_context(open_sheets(settings.sheets, SpreadsheetFacts(database)))
+
+        async def collect(accounts: Sequence[Account] | None) -> None:
+            return None
+
+        yield Resources(settings, database, sheets, collect, announce, utc_now)
+
+
+async def run_once(settings: Settings, request: PassRequest, announce: Announcer | None = None) -> PassResult:
+    """One pass without a daemon.  Raises `Busy` while another instance holds the database."""
+    with lock.InstanceLock() as instance:
+        instance.take(settings.database.path)
+        async with opened(settings, announce or Announcer()) as resources:
+            return await Sync(resources).run(request)
+
+
+class Service:
+    """The daemon: laps of life until it is told to stop."""
+
+    def __init__(self, config_path: Path, settings: Settings) -> None:
+        self._config_path = config_path
+        self._settings = settings
+        self._announce = Announcer()
+        self._started = time.monotonic()
+        self._stop = asyncio.Event()
+        #: Set by a reload: the settings of the next lap.
+        self._next: Settings | None = None
+        self._lap_over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.  Raises `SmartSyncError` if it cannot start; a bug passes through."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop)
+        async with asyncio.TaskGroup() as group:
+            loop.add_signal_handler(
+                signal.SIGHUP, lambda: group.create_task(self._reload_and_report(), name="service:reload")
+            )
+            watchdog = group.create_task(_feed_watchdog(), name="service:watchdog")
+            try:
+                await self._laps()
+            finally:
+                loop.remove_signal_handler(signal.SIGHUP)
+                watchdog.cancel()
+        self._announce("daemon.stopped")
+
+    async def reload(self) -> None:
+        """Read the configuration again and begin a new lap with it.  Raises `ConfigError` and changes nothing."""
+        self._next = await asyncio.to_thread(config.load, self._config_path)
+        self._announce("config.reloaded")
+        self._lap_over.set()
+
+    def _on_stop(self) -> None:
+        systemd.notify("STOPPING=1", "STATUS=stopping")
+        self._stop.set()
+        self._lap_over.set()
+
+    async def _reload_and_report(self) -> None:
+        try:
+            await self.reload()
+        except ConfigError as error:
+            self._announce("config.rejected", problems=list(error.problems))
+
+    async def _laps(self) -> None:
+        """Lap after lap.  If one cannot start with new settings, the settings of the last one are taken again."""
+        good: Settings | None = None
+        with lock.InstanceLock() as instance:
+            while not self._stop.is_set():
+                self._lap_over.clear()
+                try:
+                    # Held from lap to lap, so that nobody slips in between.
+                    instance.take(self._settings.database.path)
+                    await self._lap(self._settings)
+                except SmartSyncError as error:
+                    if good is None or self._settings is good:
+                        raise
+                    self._announce("config.rejected", problems=[str(error)])
+                    self._settings = good
+                else:
+                    good, self._settings = self._settings, self._next or self._settings
+                self._next = None
+
+    async def _lap(self, settings: Settings) -> None:
+        """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
+        async with opened(settings, self._announce) as resources, asyncio.TaskGroup() as group:
+            runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now)
+            api = Api(resources, runner, self.reload, self._started)
+            control = settings.control
+            async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
+                work = group.create_task(runner.run(), name="service:runner")
+                self._ready(settings)
+                await self._until_over(work)
+                await self._end(runner, work)
+
+    def _ready(self, settings: Settings) -> None:
+        self._announce(
+            "daemon.started",
+            version=__version__,
+            database=str(settings.database.path),
+            socket=str(settings.control.socket),
+            source=settings.sheets.source,
+            sqlite_version=sqlite.sqlite_version,
+        )
+        if version_at_risk():
+            self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
+        systemd.notify("READY=1", "STATUS=serving")
+
+    async def _until_over(self, work: asyncio.Task[None]) -> None:
+        """Until the lap is over, or the work has died of a bug (which the task group then raises)."""
+        over = asyncio.ensure_future(self._lap_over.wait())
+        await asyncio.wait({over, work}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+
+    async def _end(self, runner: Runner, work: asyncio.Task[None]) -> None:
+        """A reload lets the pass under way end; a stop cuts it off."""
+        runner.stop()
+        if not self._stop.is_set():
+            systemd.reloading()
+            stop = asyncio.ensure_future(self._stop.wait())
+            await asyncio.wait({stop, work}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+        work.cancel()
+        await asyncio.wait({work})
+
+
+def _with_status(run_pass: RunPass) -> RunPass:
+    """The same, telling systemd what is going on (``systemctl status``)."""
+
+    async def run(request: PassRequest) -> PassResult:
+        systemd.notify(f"STATUS=syncing ({request.trigger})")
+        result = await run_pass(request)
+        failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
+        systemd.notify(
+            f"STATUS=last pass {result.timestamp[:19]}Z: {len(result.results)} projects, "
+            f"{failed} failed, {degraded} degraded"
+        )
+        return result
+
+    return run
+
+
+async def _feed_watchdog() -> None:
+    """Signs of life from the event loop itself: if it hangs, they stop, and systemd restarts us."""
+    interval = systemd.watchdog_interval()
+    if interval is None:
+        return
+    while True:
+        systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(interval)
