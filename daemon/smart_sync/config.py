@@ -11,10 +11,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from smart_sync import secret
 from smart_sync.errors import ConfigError
+from smart_sync.plugins import parser_class
 
 DEFAULT_PATHS = (Path("config.toml"), Path("/etc/smart-sync/config.toml"))
 
@@ -168,11 +179,35 @@ class LogSettings(_Section):
 
 
 class ParserSettings(BaseModel):
-    """``[parsers.<name>]``: what every parser has; further keys belong to the parser itself."""
+    """``[parsers.<name>]``: what every parser has; a parser's own keys are in its subclass (``Parser.settings``)."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
+    #: Which parser: the name of its entry point; the table's name unless given.
+    kind: str = ""
+    #: What ``source`` its values carry; the table's name unless given.
+    source: str = ""
     enabled: bool = True
+    #: The platforms it is asked about, in lower case; empty: all.
+    platforms: tuple[str, ...] = ()
+    #: Seconds until an account is asked about again; None: in each pass.
+    every: Seconds | None = None
+    #: Seconds that one pass of the parser may take; what it has fetched by then is kept.
+    deadline: Seconds = 600.0
+
+
+def _of_its_kind(table: object) -> ParserSettings:
+    """One table of ``[parsers]`` as the settings of the parser it names."""
+    if isinstance(table, ParserSettings):
+        return table
+    if not isinstance(table, dict):
+        raise ValueError("expected a table")  # noqa: TRY004  pydantic reports only ValueError
+    common = ParserSettings.model_validate({k: table[k] for k in ("kind", "source", "enabled") if k in table})
+    if not common.enabled:
+        # Switched off, perhaps because its secret is gone: that must not keep the daemon from starting.
+        return common
+    settings: ParserSettings = parser_class(common.kind).settings.model_validate(table)
+    return settings
 
 
 class Settings(BaseSettings):
@@ -191,7 +226,18 @@ class Settings(BaseSettings):
     history: HistorySettings = HistorySettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
-    parsers: dict[str, ParserSettings] = {}
+    parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
+
+    @field_validator("parsers", mode="before")
+    @classmethod
+    def _named(cls, tables: object) -> object:
+        """A parser's kind and source are its table's name unless they are given."""
+        if not isinstance(tables, dict):
+            return tables
+        return {
+            name: {"kind": name, "source": name, **table} if isinstance(table, dict) else table
+            for name, table in tables.items()
+        }
 
     @classmethod
     def settings_customise_sources(
@@ -225,7 +271,8 @@ def load(path: Path) -> Settings:
     """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
     values = _read(path)
     try:
-        settings = Settings(**values)
+        with secret.relative_to(path.absolute().parent):
+            settings = Settings(**values)
     except ValidationError as error:
         raise ConfigError(tuple(_describe(path, problem) for problem in error.errors())) from None
     anchored: Settings = _anchored(settings, path.absolute().parent)

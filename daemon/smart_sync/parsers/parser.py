@@ -1,0 +1,63 @@
+"""What a parser is: the contract between `collect` and the parsers, ours and other packages'."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar, Protocol
+
+from smart_sync.config import ParserSettings
+from smart_sync.core.model import Account, ParsedMetrics
+from smart_sync.errors import ParserFailed
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfetched:
+    """An account that gave no values, and why (for a person)."""
+
+    account_id: str
+    reason: str
+    #: Private or deleted: asked again ever more rarely, up to daily.
+    gone: bool = False
+
+
+Fetched = ParsedMetrics | Unfetched
+
+
+class Paused(ParserFailed):
+    """The platform wants no more calls before ``until``."""
+
+    def __init__(self, reason: str, until: datetime) -> None:
+        super().__init__(f"{reason}; asks again at {until:%Y-%m-%d %H:%M} UTC")
+        self.until = until
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a pass of a parser has cost so far."""
+
+    calls: int = 0
+    #: What the platform says is left, in its own unit: ``4100`` calls, ``72%``.
+    quota_left: str | None = None
+
+
+class Parser(Protocol):
+    """Collects metrics from one source.  Made with its validated settings; lives as long as the configuration.
+
+    A parser may also have ``usage`` (`Usage`), which is then reported.
+    """
+
+    #: How ``[parsers.<name>]`` is validated.
+    settings: ClassVar[type[ParserSettings]]
+
+    def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+        """What the source says of ``accounts``, in any order; those it says nothing of may be left out.
+
+        Raises `ParserFailed` when it cannot go on: what it yielded is kept.
+        """

@@ -1,0 +1,141 @@
+"""Parsed values in files: CSV with a header line, or one JSON object a line."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from smart_sync.core.model import METRICS, NO_METRICS, Metrics, ParsedMetrics, Precision
+from smart_sync.parsers.counts import count
+
+Format = Literal["csv", "jsonl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line understood: which account (by id or link), and what is said of it."""
+
+    line: int
+    account_id: str
+    link: str
+    metrics: Metrics
+    #: Empty, None: the file does not say.
+    source: str = ""
+    parsed_at: datetime | None = None
+    precision: Precision = Precision.EXACT
+
+    def of(self, account_id: str, source: str, parsed_at: datetime) -> ParsedMetrics:
+        """The row as ``account_id``'s parsed values; ``source`` and ``parsed_at`` where it has none of its own."""
+        return ParsedMetrics(
+            account_id, self.metrics, self.source or source, self.parsed_at or parsed_at, self.precision
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that was skipped, and why.  Lines are counted from 1, the header too."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"
+
+
+def read_rows(lines: Iterable[str], form: Format) -> Iterator[Row | BadLine]:
+    """The rows of a file, good and bad, in its order.
+
+    Columns: ``account_id`` or ``link``, the metrics, ``source``, ``parsed_at`` (ISO 8601; UTC unless it says
+    otherwise), ``precision``; others are ignored.  An empty metric is no value.
+    """
+    for number, record in _csv_records(lines) if form == "csv" else _json_records(lines):
+        if isinstance(record, BadLine):
+            yield record
+            continue
+        try:
+            yield _row(number, record)
+        except ValueError as error:
+            yield BadLine(number, str(error))
+
+
+def _csv_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    reader = csv.reader(lines, strict=True)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, BadLine(line, f"not CSV: {error}")
+            continue
+        if header is None:
+            header = [cell.strip().lstrip("\ufeff").casefold() for cell in cells]
+            if not {"account_id", "link"} & set(header):
+                yield line, BadLine(line, "the header names neither account_id nor link; nothing can be read")
+                return
+        elif any(cells):
+            yield line, dict(zip(header, cells, strict=False))
+
+
+def _json_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    for line, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text.lstrip("\ufeff"))
+        except (ValueError, RecursionError):
+            yield line, BadLine(line, "not JSON")
+            continue
+        if isinstance(record, dict):
+            yield line, record
+        else:
+            yield line, BadLine(line, "not a JSON object")
+
+
+def _row(line: int, record: Mapping[str, Any]) -> Row:
+    account_id, link = _text(record, "account_id"), _text(record, "link")
+    if not (account_id or link):
+        raise ValueError("neither account_id nor link")
+    metrics = Metrics(*(_metric(record, name) for name in METRICS))
+    if metrics == NO_METRICS:
+        raise ValueError("no metric has a value")
+    precision = _text(record, "precision").casefold() or Precision.EXACT
+    if precision not in set(Precision):
+        raise ValueError("precision is neither exact nor rounded")
+    return Row(line, account_id, link, metrics, _text(record, "source"), _time(record), Precision(precision))
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"{name} is not text")  # noqa: TRY004  a bad line, not a bug
+    return str(value).strip()
+
+
+def _metric(record: Mapping[str, Any], name: str) -> int | None:
+    value = record.get(name)
+    if isinstance(value, str):
+        value = value.strip()
+    if value is None or value == "":
+        return None
+    found = count(value)
+    if found is None:
+        raise ValueError(f"{name} is not a whole number from 0 to 2^63-1")
+    return found
+
+
+def _time(record: Mapping[str, Any]) -> datetime | None:
+    text = _text(record, "parsed_at")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("parsed_at is not a time in ISO 8601, such as 2026-03-01T12:00:00Z") from None

@@ -1,0 +1,18 @@
+"""Parsers by the name of their entry point: ours, and those that other packages bring."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+GROUP = "smart_sync.parsers"
+
+
+def parser_class(kind: str) -> Any:
+    """The parser that is registered as ``kind``.  Raises ValueError, naming the known ones, if there is none."""
+    found = entry_points(group=GROUP, name=kind)
+    if not found:
+        known = ", ".join(sorted({entry.name for entry in entry_points(group=GROUP)}))
+        raise ValueError(f'no such parser: "{kind}"; there are {known}')
+    try:
+        return next(iter(found)).load()
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f'parser "{kind}" cannot be loaded: {error}') from None
