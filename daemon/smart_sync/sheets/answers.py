@@ -1,0 +1,63 @@
+"""The answer to a ``values:batchGet``, taken apart.  Pure; runs in the thread that fetched it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import requests
+
+from smart_sync.core.model import Cell
+from smart_sync.sheets.batches import title_of
+
+#: ``1.234`` is a thousand here and a fraction there; "Mio." and "тыс." are numbers in some languages.
+#: English K, M and B, and numbers that read the same everywhere, need no locale.
+_NEEDS_LOCALE = re.compile(
+    r"\W{0,3}\d{1,3}[.,]\d{3}\s*[^\W\d_]{0,10}\W{0,2}"  # one separator before three digits
+    r"|\W{0,3}\d+(?:[.,]\d+)?\s*[^\W\d_]{2,10}\.?"  # a number and a word
+)
+_MAX_TEXT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One worksheet of an answer."""
+
+    #: As Google spells it: ranges ignore case, answers do not.
+    title: str
+    rows: list[list[Cell]]
+    #: Its share of the answer, in bytes.
+    size: int
+    #: Whether some cell means one number in one locale and another elsewhere.
+    needs_locale: bool
+
+
+def understand(body: object, asked: int, size: int) -> list[Values]:
+    """The worksheets in ``body``, the JSON of an answer of ``size`` bytes, in the order asked for.
+
+    Raises `requests.exceptions.InvalidJSONError` unless it holds exactly ``asked`` of them.
+    """
+    found = body.get("valueRanges") if isinstance(body, dict) else None
+    if not isinstance(found, list) or len(found) != asked:
+        raise requests.exceptions.InvalidJSONError(f"expected the values of {asked} worksheets")
+    tables = [_rows(item) for item in found]
+    cells = [sum(map(len, rows)) + 1 for _, rows in tables]
+    per_cell = size / max(1, sum(cells))
+    return [
+        Values(title, rows, int(count * per_cell), any(map(needs_locale, chain.from_iterable(rows))))
+        for (title, rows), count in zip(tables, cells, strict=True)
+    ]
+
+
+def needs_locale(cell: Cell) -> bool:
+    """Whether only the spreadsheet's locale can tell what number ``cell`` is."""
+    return isinstance(cell, str) and len(cell) <= _MAX_TEXT and _NEEDS_LOCALE.fullmatch(cell) is not None
+
+
+def _rows(item: object) -> tuple[str, list[list[Cell]]]:
+    """An emptied worksheet has no ``values`` at all."""
+    name = item.get("range") if isinstance(item, dict) else None
+    rows: Sequence[object] = item.get("values", []) if isinstance(item, dict) else []
+    if not isinstance(name, str) or not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise requests.exceptions.InvalidJSONError("expected a range and its rows")
+    return title_of(name), rows

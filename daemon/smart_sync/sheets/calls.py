@@ -1,0 +1,170 @@
+"""One request to Google, made politely: with a good token, inside the quota, repeated a few times, up to a deadline."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import requests
+from google.auth.transport.requests import AuthorizedSession
+from gspread_asyncio import AsyncioGspreadClientManager
+
+from smart_sync.config import SheetsSettings
+from smart_sync.sheets import credentials, transport
+from smart_sync.sheets.faults import explain, overdue
+from smart_sync.sheets.quota import Quota
+from smart_sync.sheets.retries import Backoff, retried
+from smart_sync.sheets.source import ReadUsage
+from smart_sync.sheets.token import Token, TokenRequest
+
+T = TypeVar("T")
+
+
+class Manager(AsyncioGspreadClientManager):
+    """One spreadsheet's requests, one after the other.
+
+    The library's own hooks repeat a failed request for ever, holding the lock: these raise.
+    """
+
+    def __init__(self, adapter: transport.Adapter, timeout: float) -> None:
+        # Never a reason to authorize again: `Token` renews the credentials.
+        super().__init__(
+            lambda: self._credentials, reauth_interval=10**9, gspread_timeout=(transport.CONNECT_SECONDS, timeout)
+        )
+        self._adapter = adapter
+        self._credentials: credentials.Credentials | None = None
+        self._session: requests.Session | None = None
+
+    async def delay(self) -> None:
+        """Nothing: the quota is kept for all spreadsheets together, in `Calls`."""
+
+    async def handle_gspread_error(self, e: Exception, *_call: object) -> None:
+        """Give up; `Calls` decides what is tried again."""
+        raise e
+
+    async def handle_requests_error(self, e: Exception, *_call: object) -> None:
+        """Give up; `Calls` decides what is tried again."""
+        raise e
+
+    async def run(self, with_credentials: credentials.Credentials, fetch: Callable[..., T], *args: object) -> T:
+        """``fetch(gspread client, *args)`` in a thread, while no other request of this spreadsheet is under way."""
+        self._credentials = with_credentials
+        client = (await self.authorize()).gc
+        session = cast(AuthorizedSession, client.http_client.session)
+        if self._session is not session:
+            transport.equip(session, self._adapter)
+            session.hooks["response"].append(transport.raise_for_status)
+            self._session = session
+        session.credentials = with_credentials
+        result: T = await self._call(fetch, client, *args)  # type: ignore[no-untyped-call]
+        return result
+
+    def close(self) -> None:
+        """Drop the connections."""
+        if self._session is not None:
+            self._session.close()
+
+
+class Calls:
+    """Makes the requests of all spreadsheets: ``concurrency`` at a time, ``reads_per_minute`` in any minute."""
+
+    def __init__(self, settings: SheetsSettings, backoff: Backoff) -> None:
+        self._settings = settings
+        self._backoff = backoff
+        self._quota = Quota(settings.reads_per_minute)
+        self._room = asyncio.Semaphore(settings.concurrency)
+        self._meter = _Meter()
+        self._managers: list[Manager] = []
+        self._token_session = requests.Session()
+        transport.equip(self._token_session, self._adapter())
+        request = TokenRequest(self._token_session, (transport.CONNECT_SECONDS, settings.timeout))
+        self._token = Token(lambda: credentials.find(settings.credentials), request, backoff)
+
+    @property
+    def email(self) -> str:
+        """The service account, once its credentials were found."""
+        return self._token.email
+
+    def manager(self) -> Manager:
+        """A line of requests for one more spreadsheet."""
+        manager = Manager(self._adapter(), self._settings.timeout)
+        self._managers.append(manager)
+        return manager
+
+    def reset(self) -> None:
+        """Count from 0."""
+        self._meter = _Meter()
+
+    def usage(self) -> ReadUsage:
+        """What was spent since `reset`."""
+        return self._meter.usage()
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._token_session.close()
+        for manager in self._managers:
+            manager.close()
+
+    async def make(self, what: str, manager: Manager, ends: float, fetch: Callable[..., T], *args: object) -> T:
+        """``fetch(gspread client, *args)`` through ``manager``; ``ends`` (loop time) is the deadline.
+
+        ``what`` names the spreadsheet in messages.  Raises `SheetUnavailable` if it cannot be had.
+        """
+
+        async def once(number: int) -> T:
+            if number > 1:
+                self._meter.add(retries=1)
+            return await self._with_token(manager, ends, fetch, *args)
+
+        if asyncio.get_running_loop().time() >= ends:
+            raise overdue(what, self._settings.deadline)
+        try:
+            async with asyncio.timeout_at(ends):
+                return await retried(once, what, ends, self._backoff)
+        except TimeoutError:
+            raise overdue(what, self._settings.deadline) from None
+        except requests.RequestException as error:
+            raise explain(error, self.email, what) from None
+
+    async def _with_token(self, manager: Manager, ends: float, fetch: Callable[..., T], *args: object) -> T:
+        """One try; a second one with a new token if Google refuses the one we have."""
+        found = await self._token.credentials(ends)
+        token = str(found.token)
+        try:
+            return await self._request(manager, found, fetch, *args)
+        except requests.HTTPError as error:
+            if error.response.status_code != requests.codes.unauthorized:
+                raise
+        found = await self._token.credentials(ends, refused=token)
+        self._meter.add(retries=1)
+        return await self._request(manager, found, fetch, *args)
+
+    async def _request(
+        self, manager: Manager, found: credentials.Credentials, fetch: Callable[..., T], *args: object
+    ) -> T:
+        async with self._quota.slot() as waited, self._room:
+            self._meter.add(calls=1, waited=waited)
+            return await manager.run(found, fetch, *args)
+
+    def _adapter(self) -> transport.Adapter:
+        return transport.Adapter(self._settings.api_url, self._settings.timeout, self._received)
+
+    def _received(self, size: int) -> None:
+        self._meter.add(received=size)
+
+
+class _Meter:
+    """Adds up; threads report the bytes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._spent: dict[str, Any] = {"calls": 0, "retries": 0, "waited": 0.0, "bytes": 0}
+
+    def add(self, calls: int = 0, retries: int = 0, waited: float = 0.0, received: int = 0) -> None:
+        with self._lock:
+            for key, value in (("calls", calls), ("retries", retries), ("waited", waited), ("bytes", received)):
+                self._spent[key] += value
+
+    def usage(self) -> ReadUsage:
+        with self._lock:
+            return ReadUsage(**self._spent)

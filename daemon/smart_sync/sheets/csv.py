@@ -1,0 +1,119 @@
+"""Worksheets from a directory: ``<title>.csv`` for each, in UTF-8, separated by comma, semicolon or tab."""
+
+import asyncio
+import csv
+import io
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from smart_sync.config import SheetsSettings
+from smart_sync.core.model import Cell, Project, Worksheet
+from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets.source import ReadUsage
+
+MAX_FILE_BYTES = 32 * 2**20
+DELIMITERS = ",;\t"
+
+
+class CsvSheets:
+    """The worksheets of a directory; see `source.Source`.  Files are read in threads."""
+
+    def __init__(self, settings: SheetsSettings) -> None:
+        if settings.directory is None:
+            raise ValueError("a CSV source needs a directory")
+        self._directory = settings.directory
+        self._locale = settings.locale or "en_US"
+        self._room = asyncio.Semaphore(settings.concurrency)
+        self._usage = ReadUsage()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def begin(self) -> None:
+        """A pass begins: `usage` counts from here."""
+        self._usage = ReadUsage()
+
+    def usage(self) -> ReadUsage:
+        """The files read since `begin`, and their bytes."""
+        return self._usage
+
+    async def read(self, project: Project) -> Worksheet:
+        """The worksheet of ``project``.  Raises `SheetUnavailable`."""
+        async with self._room:
+            content = await asyncio.to_thread(read_file, self._directory, project.name)
+            rows = await asyncio.to_thread(rows_of, content, project.name)
+        self._usage = ReadUsage(calls=self._usage.calls + 1, bytes=self._usage.bytes + len(content))
+        return Worksheet(project.name, rows, self._locale)
+
+    async def titles(self) -> list[str]:
+        """The titles of all worksheets.  Raises `SheetUnavailable`."""
+        return await asyncio.to_thread(titles_in, self._directory)
+
+
+def read_file(directory: Path, title: str) -> bytes:
+    """The content of ``title``'s file; nothing outside of ``directory`` is ever opened."""
+    if not title or title in {".", ".."} or "/" in title or "\\" in title or "\0" in title:
+        raise SheetUnavailable(f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it")
+    path = directory / f"{title}.csv"
+    try:
+        # A link could lead out of the directory, and a pipe would never end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+            content = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise _missing(directory, title) from None
+    except OSError as error:
+        raise SheetUnavailable(
+            f"{path} cannot be read: {error.strerror}", "check the file and its permissions"
+        ) from None
+    if len(content) > MAX_FILE_BYTES:
+        raise SheetUnavailable(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB", "split the worksheet")
+    return content
+
+
+def rows_of(content: bytes, title: str) -> list[list[Cell]]:
+    """The cells of a CSV file, all of them text."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SheetUnavailable(f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8") from None
+    try:
+        return [[*row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)]
+    except csv.Error as error:
+        raise SheetUnavailable(f"{title}.csv is not valid CSV: {error}", "look for an unclosed quote") from None
+
+
+def delimiter_of(text: str) -> str:
+    """The one most frequent, outside of quotes, in the first line that has any; a comma if none has."""
+    for line in io.StringIO(text):
+        outside = "".join(line.split('"')[::2])
+        counts = {delimiter: outside.count(delimiter) for delimiter in DELIMITERS}
+        if any(counts.values()):
+            return max(counts, key=lambda delimiter: counts[delimiter])
+    return ","
+
+
+def titles_in(directory: Path) -> list[str]:
+    """The titles for which `directory` has a file, sorted."""
+    try:
+        return sorted(path.stem for path in directory.iterdir() if path.suffix == ".csv" and path.is_file())
+    except OSError as error:
+        raise SheetUnavailable(
+            f"the directory of worksheets {directory} cannot be read: {error.strerror}", "correct [sheets] directory"
+        ) from None
+
+
+def _missing(directory: Path, title: str) -> SheetUnavailable:
+    titles = titles_in(directory)
+    alike = get_close_matches(title, titles, n=5, cutoff=0.5) or titles[:5]
+    there = ", ".join(f'"{other}"' for other in alike) or "none"
+    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', f"add {title}.csv; there is {there}")

@@ -1,0 +1,89 @@
+"""Worksheets from Google: each project awaits its own, each spreadsheet is asked once.
+
+The locale that decides ambiguous text is ``[sheets] locale``, else the spreadsheet's own.  The latter costs a
+metadata call, so it is fetched only when a cell turns up that means different numbers in different locales,
+kept for a day, and brought up to date by whichever metadata call is made anyway.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from smart_sync.config import SheetsSettings
+from smart_sync.core.model import Project, Worksheet
+from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets.calls import Calls
+from smart_sync.sheets.retries import Backoff
+from smart_sync.sheets.source import Forgetful, Memory, ReadUsage
+from smart_sync.sheets.spreadsheet import Spreadsheet
+
+
+class GoogleSheets:
+    """The worksheets of one or several Google spreadsheets; see `source.Source`.
+
+    Reads asked for in the same moment become one request per spreadsheet.  ``backoff`` is for tests.
+    """
+
+    def __init__(self, settings: SheetsSettings, memory: Memory | None = None, backoff: Backoff | None = None) -> None:
+        self._settings = settings
+        self._memory = memory or Forgetful()
+        self._calls = Calls(settings, backoff or Backoff())
+        self._spreadsheets: dict[str, Spreadsheet] = {}
+        self._tasks = asyncio.TaskGroup()
+        self._ends: float | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+        # The tasks raise nothing of their own, and the group would wrap what the body raised.
+        await self._tasks.__aexit__(None, None, None)
+
+    def begin(self) -> None:
+        """A pass begins: `usage` counts from here, and its reads must be done within ``[sheets] deadline``."""
+        self._calls.reset()
+        self._ends = self._now() + self._settings.deadline
+
+    def usage(self) -> ReadUsage:
+        """What reading has cost since `begin`."""
+        return self._calls.usage()
+
+    async def read(self, project: Project) -> Worksheet:
+        """The worksheet of ``project``.  Raises `SheetUnavailable`."""
+        if not project.name:
+            raise SheetUnavailable(f"project {project.id} has no name, so no worksheet", "give the project a name")
+        return await self._spreadsheet(project.spreadsheet).read(project.name, self._deadline())
+
+    async def titles(self) -> list[str]:
+        """The titles of all worksheets of the default spreadsheet.  Raises `SheetUnavailable`."""
+        return list(await self._spreadsheet("").titles(self._deadline()))
+
+    def _spreadsheet(self, name: str) -> Spreadsheet:
+        """The one that ``projects.google_sheet_name`` stands for, else the default one."""
+        where = self._settings.spreadsheets.get(name) or self._settings.spreadsheet
+        if not where:
+            raise SheetUnavailable(
+                f'no spreadsheet is configured for "{name}"',
+                "add it to [sheets.spreadsheets]",
+            )
+        if where not in self._spreadsheets:
+            self._spreadsheets[where] = Spreadsheet(
+                where, self._settings.locale, self._calls, self._memory, self._tasks
+            )
+        return self._spreadsheets[where]
+
+    def _deadline(self) -> float:
+        return self._ends if self._ends is not None else self._now() + self._settings.deadline
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _close(self) -> None:
+        """Whoever still waits gets an answer at once; a thread under way ends within its timeout, unheard."""
+        for spreadsheet in self._spreadsheets.values():
+            spreadsheet.close()
+        self._calls.close()

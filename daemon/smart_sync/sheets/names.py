@@ -1,0 +1,87 @@
+"""Which spreadsheet is meant: a key, a URL or a title becomes a key."""
+
+import re
+
+from gspread.exceptions import NoValidUrlKeyFound
+from gspread.utils import extract_id_from_url
+
+from smart_sync.sheets import fetches
+from smart_sync.sheets.calls import Calls, Manager
+from smart_sync.sheets.faults import SpreadsheetMissing, SpreadsheetUnavailable
+from smart_sync.sheets.source import Memory
+
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Name:
+    """A spreadsheet as the configuration names it.
+
+    What may be a key is taken for one until Google does not know it; a title is looked up in Drive once and remembered.
+    """
+
+    def __init__(self, where: str, calls: Calls, manager: Manager, memory: Memory) -> None:
+        self._where = where.strip()
+        self._calls = calls
+        self._manager = manager
+        self._memory = memory
+        self._key: str | None = None
+
+    def __str__(self) -> str:
+        return f'"{self._where}"'
+
+    async def key(self, ends: float) -> str:
+        """The key to ask for.  Raises `SheetUnavailable`."""
+        if self._key is None:
+            self._key = await self._guess() or await self._remembered(await self._in_drive(ends))
+        return self._key
+
+    async def correct(self, missing: SpreadsheetMissing, ends: float) -> None:
+        """Google does not know the key: look the title up again.
+
+        Raises ``missing`` if that leads nowhere else.
+        """
+        if _is_url(self._where):
+            raise missing
+        wrong, self._key = self._key, None
+        try:
+            keys = await self._in_drive(ends)
+        except SpreadsheetUnavailable:
+            raise missing from None
+        if keys in ([], [wrong]):
+            raise missing
+        self._key = await self._remembered(keys)
+
+    async def _in_drive(self, ends: float) -> list[str]:
+        return await self._calls.make(str(self), self._manager, ends, fetches.keys, self._where)
+
+    async def _remembered(self, keys: list[str]) -> str:
+        """The only one of ``keys``, kept for later runs."""
+        if not keys:
+            raise SpreadsheetMissing(
+                f"there is no spreadsheet called {self}",
+                f"correct [sheets] spreadsheet, or share the spreadsheet with {self._calls.email} as Viewer",
+            )
+        if len(keys) > 1:
+            raise SpreadsheetUnavailable(
+                f"{len(keys)} spreadsheets are called {self}", "put the key or URL of the right one into [sheets]"
+            )
+        await self._memory.put(self._where, keys[0])
+        return keys[0]
+
+    async def _guess(self) -> str | None:
+        if _is_url(self._where):
+            return self._from_url()
+        remembered = await self._memory.get(self._where)
+        return remembered or (self._where if _KEY.fullmatch(self._where) else None)
+
+    def _from_url(self) -> str:
+        try:
+            return str(extract_id_from_url(self._where))
+        except NoValidUrlKeyFound:
+            raise SpreadsheetUnavailable(
+                f"{self} is not the address of a Google spreadsheet", "copy it from the browser's address bar"
+            ) from None
+
+
+def _is_url(where: str) -> bool:
+    return "://" in where or where.startswith("docs.google.com/")

@@ -1,0 +1,28 @@
+"""Google's quota: at most so many requests in any window of time, whoever makes them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Quota:
+    """At most ``calls`` requests in any ``seconds``; a burst of that many is let through at once.
+
+    A slot comes back ``seconds`` after its request *ended*, so that the promise holds at Google's end,
+    however long each was under way.  (aiolimiter's leaky bucket lets nearly 2 × ``calls`` through in a window.)
+    """
+
+    def __init__(self, calls: int, seconds: float = 60.0) -> None:
+        self._slots = asyncio.Semaphore(calls)
+        self._seconds = seconds
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[float]:
+        """Make one request inside; gives the seconds it had to wait for its turn."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        await self._slots.acquire()
+        try:
+            yield loop.time() - asked
+        finally:
+            loop.call_later(self._seconds, self._slots.release)

@@ -1,0 +1,123 @@
+"""The access token that all requests share: fetched by one request, however many wait for it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import google.auth.transport
+import requests
+from google.auth.exceptions import GoogleAuthError, RefreshError
+
+from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets.credentials import Credentials
+from smart_sync.sheets.faults import SpreadsheetUnavailable, explain, explain_token, is_passing
+from smart_sync.sheets.retries import Backoff, retried
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer(google.auth.transport.Response):
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+class TokenRequest(google.auth.transport.Request):
+    """How google-auth reaches the token endpoint: one try a call.
+
+    google-auth would repeat a 503 by itself, sleeping in its thread, and fail on HTML with a TypeError.
+    """
+
+    def __init__(self, session: requests.Session, timeout: tuple[float, float]) -> None:
+        self._session = session
+        self._timeout = timeout
+
+    def __call__(
+        self,
+        url: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: object = None,
+        **_options: object,
+    ) -> _Answer:
+        """Raises `requests.RequestException` for whatever may be otherwise in a moment."""
+        response = self._session.request(method, url, data=body, headers=headers, timeout=self._timeout)
+        try:
+            response.raise_for_status()
+        except requests.HTTPError as error:
+            if is_passing(error):
+                raise
+        if response.ok and "access_token" not in _object(response.content):
+            raise requests.exceptions.InvalidJSONError("expected an access token", response=response)
+        return _Answer(response.status_code, response.headers, response.content)
+
+
+class Token:
+    """Credentials whose token is good; ``find`` reads them anew when they are refused, so that a new key is noticed."""
+
+    def __init__(self, find: Callable[[], Credentials], request: TokenRequest, backoff: Backoff) -> None:
+        self._find = find
+        self._request = request
+        self._backoff = backoff
+        self._credentials: Credentials | None = None
+        self._lock = asyncio.Lock()
+        self._failures = 0
+        self._failure = SpreadsheetUnavailable("")
+
+    @property
+    def email(self) -> str:
+        """Whom to share spreadsheets with."""
+        return str(self._credentials.service_account_email) if self._credentials else "the service account"
+
+    async def credentials(self, ends: float, refused: str = "") -> Credentials:
+        """Credentials with a valid token, other than the one Google ``refused``.
+
+        Those who wait together share one refresh and, if it fails, its failure: `SheetUnavailable`.
+        """
+        failures = self._failures
+        async with self._lock:
+            if self._credentials is not None and self._credentials.valid and self._credentials.token != refused:
+                return self._credentials
+            if failures != self._failures:
+                raise SpreadsheetUnavailable(self._failure.reason, self._failure.remedy)
+            try:
+                self._credentials = await self._refreshed(ends)
+            except SheetUnavailable as failure:
+                self._failures += 1
+                self._failure = SpreadsheetUnavailable(failure.reason, failure.remedy)
+                raise self._failure from None
+            return self._credentials
+
+    async def _refreshed(self, ends: float) -> Credentials:
+        """Fresh credentials, on the second attempt with a key read anew."""
+        credentials = self._credentials or await self._load()
+        try:
+            await self._refresh(credentials, ends)
+        except RefreshError:
+            credentials = await self._load()
+            try:
+                await self._refresh(credentials, ends)
+            except GoogleAuthError as error:
+                raise explain_token(error, str(credentials.service_account_email)) from None
+        return credentials
+
+    async def _load(self) -> Credentials:
+        return await asyncio.to_thread(self._find)
+
+    async def _refresh(self, credentials: Credentials, ends: float) -> None:
+        async def once(_number: int) -> None:
+            await asyncio.to_thread(credentials.refresh, self._request)
+
+        try:
+            await retried(once, "an access token", ends, self._backoff)
+        except requests.RequestException as error:
+            raise explain(error, str(credentials.service_account_email), "an access token") from None
+
+
+def _object(content: bytes) -> Mapping[str, object]:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

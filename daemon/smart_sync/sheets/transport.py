@@ -1,0 +1,109 @@
+"""HTTP below Google's libraries: where requests go, how long an answer may take, how large it may be.
+
+Everything that leaves for Google passes through an `Adapter`.  With ``api_url`` set there is no way
+around it: whatever host a library names, the request goes to ``api_url``.
+"""
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+
+CONNECT_SECONDS = 3.05
+MAX_ANSWER_BYTES = 64 * 2**20
+
+
+class Adapter(HTTPAdapter):
+    """Sends to ``api_url`` (if given) and reads the whole answer within ``seconds``.
+
+    Requests' own timeout is per ``recv``: an answer that trickles would hold its thread for ever.
+    ``received`` is told the bytes of every answer, in the thread that made the request.
+    """
+
+    def __init__(self, api_url: str, seconds: float, received: Callable[[int], None]) -> None:
+        super().__init__()
+        self.api_url = api_url
+        self._seconds = seconds
+        self._received = received
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """As the base class; raises `requests.RequestException` also for an answer that is too slow or too large."""
+        ends = time.monotonic() + self._seconds
+        request.url = route(request.url or "", self.api_url)
+        response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+        try:
+            body = _read(response, ends)
+        except BaseException:
+            response.close()
+            raise
+        self._received(len(body))
+        headers = {name: value for name, value in response.headers.items() if name.lower() != "content-encoding"}
+        response.raw = urllib3.HTTPResponse(
+            io.BytesIO(body), headers, response.status_code, preload_content=False, enforce_content_length=False
+        )
+        return response
+
+
+def route(url: str, api_url: str) -> str:
+    """``url`` with its host replaced by ``api_url``, path and query kept; unchanged without ``api_url``.
+
+    An address that is already at ``api_url``'s host is left alone: an emulator's own token endpoint.
+    """
+    asked, base = urlsplit(url), urlsplit(api_url)
+    if not api_url or (asked.scheme, asked.netloc) == (base.scheme, base.netloc):
+        return url
+    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + asked.path, asked.query, ""))
+
+
+def equip(session: requests.Session, adapter: Adapter) -> None:
+    """Let ``session`` reach the network through ``adapter`` only."""
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    if adapter.api_url:
+        # Proxies of the environment and .netrc are meant for the real Google.
+        session.trust_env = False
+
+
+def _read(response: requests.Response, ends: float) -> bytes:
+    parts, size = [], 0
+    try:
+        while part := response.raw.read1(2**16, decode_content=True):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_ANSWER_BYTES:
+                raise TooLarge(response=response)
+            if time.monotonic() > ends:
+                raise requests.ReadTimeout("the answer took too long", response=response)
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(error, response=response) from error
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error, response=response) from error
+    except HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error, response=response) from error
+    return b"".join(parts)
+
+
+class TooLarge(requests.RequestException):
+    """An answer beyond `MAX_ANSWER_BYTES`."""
+
+
+def raise_for_status(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+    """A session's response hook: every refusal becomes `requests.HTTPError`.
+
+    gspread would make an ``APIError`` of it, whose constructor fails on error bodies that are not Google's.
+    """
+    response.raise_for_status()

@@ -1,0 +1,343 @@
+"""Reading worksheets from Google: how many calls, which cells, which titles."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fake_google import EMAIL, FakeGoogle, Rows
+from smart_sync.core.model import Project, Worksheet
+from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets import open_sheets
+from smart_sync.sheets.google import GoogleSheets
+from smart_sync.sheets.retries import Backoff
+from smart_sync.sheets.source import Forgetful, Source
+
+QUICK = Backoff(initial=0.0, longest=0.0, jitter=0.0)
+HEADER = ["Link", "Followers"]
+
+
+@pytest.fixture
+def google() -> Iterator[FakeGoogle]:
+    with FakeGoogle() as fake:
+        yield fake
+
+
+def project(title: str, spreadsheet: str = "") -> Project:
+    return Project(id=f"id of {title}", name=title, spreadsheet=spreadsheet)
+
+
+def worksheet(number: int) -> Rows:
+    return [HEADER, [f"https://tiktok.com/@user{number}", number]]
+
+
+async def read_all(sheets: Source, titles: list[str], spreadsheet: str = "") -> dict[str, Worksheet | SheetUnavailable]:
+    async def read(title: str) -> Worksheet | SheetUnavailable:
+        try:
+            return await sheets.read(project(title, spreadsheet))
+        except SheetUnavailable as failure:
+            return failure
+
+    return dict(zip(titles, await asyncio.gather(*map(read, titles)), strict=True))
+
+
+def rows(got: Worksheet | SheetUnavailable) -> Rows:
+    assert isinstance(got, Worksheet), got
+    return got.rows
+
+
+async def test_a_warm_pass_over_100_worksheets_takes_few_calls(google: FakeGoogle, tmp_path: Path) -> None:
+    """All worksheets of a spreadsheet come in at most 3 read calls, and a cold start costs one token call besides."""
+    titles = [f"Project {number:07}" for number in range(100)]
+    google.add("k" * 44, {title: worksheet(number) for number, title in enumerate(titles)})
+    async with open_sheets(google.settings(tmp_path, "k" * 44)) as sheets:
+        sheets.begin()
+        got = await read_all(sheets, titles)
+        cold = [call.kind for call in google.calls]
+        assert cold.count("token") == 1
+        assert len(cold) <= 4
+        assert set(cold) == {"token", "batch"}
+        google.calls.clear()
+        sheets.begin()
+        assert await read_all(sheets, titles) == got
+        usage = sheets.usage()
+    assert google.count("batch") == len(google.calls) == usage.calls <= 3
+    assert usage.bytes > 1000
+    assert usage.retries == 0
+    assert [rows(got[title])[1][1] for title in titles] == list(range(100))
+
+
+async def test_fifty_first_reads_share_one_token(google: FakeGoogle, tmp_path: Path) -> None:
+    """Fifty spreadsheets read for the first time at once cost one token call, one request in flight each."""
+    keys = {f"name {number}": f"key-{number}" for number in range(50)}
+    for key in keys.values():
+        google.add(key, {"A": worksheet(1)})
+    google.latency = 0.01
+    settings = google.settings(tmp_path, spreadsheets=keys, concurrency=4)
+    async with GoogleSheets(settings) as sheets:
+        await asyncio.gather(*(sheets.read(project("A", name)) for name in keys))
+    assert google.count("token") == 1
+    assert google.count("batch") == len(google.calls) - 1 == 50
+    assert google.peak_of_one == 1
+    assert google.peak <= 4
+
+
+async def test_the_request_is_compact(google: FakeGoogle, tmp_path: Path) -> None:
+    """A batch asks for unformatted values by rows without pretty-printing, in a URL of at most 2 kB."""
+    titles = [f"A rather long title, № {number}" for number in range(60)]
+    google.add("key", {title: worksheet(1) for title in titles})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        await read_all(sheets, titles)
+    batches = [call for call in google.calls if call.kind == "batch"]
+    assert sum(len(call.query["ranges"]) for call in batches) == 60
+    for call in batches:
+        assert call.query["valueRenderOption"] == ["UNFORMATTED_VALUE"]
+        assert call.query["majorDimension"] == ["ROWS"]
+        assert call.query["prettyPrint"] == ["false"]
+        assert call.length <= 2048 - len("https://sheets.googleapis.com")
+
+
+async def test_large_worksheets_are_read_apart_next_time(google: FakeGoogle, tmp_path: Path) -> None:
+    """What was large last time is not asked for in one answer again: about 2 MB is enough."""
+    big: Rows = [["x" * 1000] * 13] * 100
+    google.add("key", {"A": big, "B": big, "C": big, "D": worksheet(1)})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        await read_all(sheets, ["A", "B", "C", "D"])
+        assert google.count("batch") == 1
+        await read_all(sheets, ["A", "B", "C", "D"])
+    assert [len(call.query["ranges"]) for call in google.calls if call.kind == "batch"][1:] == [1, 1, 2]
+
+
+async def test_the_first_projects_go_on_while_the_rest_is_fetched(google: FakeGoogle, tmp_path: Path) -> None:
+    """A project has its worksheet as soon as its own batch is here."""
+    titles = [f"{number:03} " + "x" * 100 for number in range(30)]
+    google.add("key", {title: worksheet(1) for title in titles})
+    google.fail("batch", how="hang", after=1)
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        reads = [asyncio.create_task(sheets.read(project(title))) for title in titles]
+        assert (await reads[0]).rows == worksheet(1)
+        assert not reads[-1].done()
+        for read in reads:
+            read.cancel()
+        await asyncio.wait(reads)
+        google.release.set()
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "it's",
+        "''",
+        "a/b",
+        "A&B (1).x",
+        "x-y",
+        "D3",
+        " padded ",
+        "🎉 party",
+        "../x",
+        "a!b",
+        "'q'!A1",
+        "R1C1",
+        "ß",
+        "%27",
+    ],
+)
+async def test_a_title_is_read_whatever_is_in_it(google: FakeGoogle, tmp_path: Path, title: str) -> None:
+    """Every title that Google allows names its own worksheet."""
+    google.add("key", {"Other": worksheet(1), title: worksheet(2)})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        got = await read_all(sheets, [title, "Other"])
+    assert rows(got[title]) == worksheet(2)
+    assert google.count("batch") == len(google.calls) - 1 == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 200, 201, 202])
+async def test_no_row_is_lost(google: FakeGoogle, tmp_path: Path, count: int) -> None:
+    """A grid of any size arrives whole: blanks in the middle, rows wider than the header, a late last column."""
+    grid: Rows = [[f"row {number}", *([""] * 3), number] for number in range(count)]
+    gap: Rows = [HEADER, *([[]] * 420), ["a", 1, 2, 3, 4]]
+    google.add("key", {"Grid": grid, "Gap": gap, "Emptied": [["", ""], [""]]})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        got = await read_all(sheets, ["Grid", "Gap", "Emptied"])
+    assert rows(got["Grid"]) == grid
+    assert rows(got["Gap"]) == gap
+    assert rows(got["Emptied"]) == []
+
+
+async def test_numbers_keep_their_kind(google: FakeGoogle, tmp_path: Path) -> None:
+    """Cells arrive as Google sends them: no text is made a number, no number text."""
+    cells = [1, 2.5, "12,5", "nan", True, "#N/A", 12345678901234567890, ""]
+    google.add("key", {"A": [[*cells, "end"]]})
+    async with GoogleSheets(google.settings(tmp_path, locale="en_US")) as sheets:
+        got = (await sheets.read(project("A"))).rows[0]
+    assert [(type(cell), cell) for cell in got[:-1]] == [(type(cell), cell) for cell in cells]
+
+
+async def test_a_missing_worksheet_costs_two_calls_and_only_itself(google: FakeGoogle, tmp_path: Path) -> None:
+    """Renamed and deleted worksheets cost two extra calls together, and never the other projects."""
+    titles = [f"Project {number}" for number in range(20)]
+    google.add("key", {title: worksheet(number) for number, title in enumerate(titles)})
+    worksheets = google.spreadsheets["key"].worksheets
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        await read_all(sheets, titles)
+        worksheets["Project 3 (old)"] = worksheets.pop("Project 3")
+        del worksheets["Project 7"]
+        google.calls.clear()
+        got = await read_all(sheets, titles)
+        assert [call.kind for call in google.calls] == ["batch", "metadata", "batch"]
+        for title in titles:
+            assert isinstance(got[title], SheetUnavailable if title in {"Project 3", "Project 7"} else Worksheet)
+        said = got["Project 3"]
+        assert isinstance(said, SheetUnavailable)
+        assert 'worksheet "Project 3" is not in the spreadsheet' in said.reason
+        assert '"Project 3 (old)"' in said.remedy
+        worksheets["Project 7"] = worksheet(7)
+        worksheets["Project 3"] = worksheets.pop("Project 3 (old)")
+        google.calls.clear()
+        got = await read_all(sheets, titles)
+    assert [call.kind for call in google.calls] == ["batch"]
+    assert rows(got["Project 7"]) == worksheet(7)
+
+
+async def test_titles_that_differ_by_case_are_different(google: FakeGoogle, tmp_path: Path) -> None:
+    """Ranges ignore case, projects do not: another project's worksheet is never taken for one's own."""
+    google.add("key", {"Alpha": worksheet(1)})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        got = await read_all(sheets, ["Alpha", "ALPHA"])
+    assert rows(got["Alpha"]) == worksheet(1)
+    assert isinstance(got["ALPHA"], SheetUnavailable)
+    assert '"Alpha"' in got["ALPHA"].remedy
+
+
+async def test_what_google_will_not_read_fails_alone(google: FakeGoogle, tmp_path: Path) -> None:
+    """A worksheet that is in the list but has no cells (a chart) leaves the others whole."""
+    google.add("key", {"A": worksheet(1), "Chart": [], "B": worksheet(2)})
+    refusal = {"error": {"code": 400, "message": "Unable to parse range: 'Chart'", "status": "INVALID_ARGUMENT"}}
+    google.fail("batch", times=2, status=400, body=refusal)
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        got = await read_all(sheets, ["A", "Chart", "B"])
+    assert rows(got["A"]) == worksheet(1)
+    assert rows(got["B"]) == worksheet(2)
+    assert "Chart" in str(got["Chart"])
+
+
+async def test_two_projects_may_share_a_worksheet(google: FakeGoogle, tmp_path: Path) -> None:
+    """The same title asked for twice is fetched once and given to both."""
+    google.add("key", {"A": worksheet(1)})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        one, other = await asyncio.gather(sheets.read(project("A")), sheets.read(project("A")))
+    assert one == other
+    assert google.calls[-1].query["ranges"] == ["'A'"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "cell", "expected", "calls"),
+    [
+        ("de_DE", "1.234", "de_DE", 1),
+        ("ru_RU", "12 тыс.", "ru_RU", 1),
+        ("de_DE", 1.5, "en_US", 0),
+        ("de_DE", "12.5K", "en_US", 0),
+        ("de_DE", "2025-11-20 10:00", "en_US", 0),
+        ("de_DE", "https://tiktok.com/@a", "en_US", 0),
+    ],
+)
+async def test_the_locale_is_asked_for_only_if_it_matters(
+    google: FakeGoogle, tmp_path: Path, locale: str, cell: object, expected: str, calls: int
+) -> None:
+    """The spreadsheet's own locale decides ambiguous cells, at one metadata call a day; the others cost none."""
+    google.add("key", {"A": [[cell]], "B": [["1,500"]]}, locale=locale)
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        assert (await sheets.read(project("A"))).locale == expected
+        assert google.count("metadata") == calls
+        assert (await sheets.read(project("A"))).locale == expected
+        assert google.count("metadata") == calls
+    async with GoogleSheets(google.settings(tmp_path, locale="fr_FR")) as sheets:
+        assert (await sheets.read(project("B"))).locale == "fr_FR"
+    assert google.count("metadata") == calls
+
+
+async def test_without_its_locale_an_ambiguous_worksheet_is_not_guessed(google: FakeGoogle, tmp_path: Path) -> None:
+    """If the locale cannot be had, worksheets that need it are unavailable and the others are read."""
+    google.add("key", {"A": [["1.234"]], "B": worksheet(1)}, locale="de_DE")
+    google.fail("metadata", times=4, status=503)
+    async with GoogleSheets(google.settings(tmp_path), backoff=QUICK) as sheets:
+        got = await read_all(sheets, ["A", "B"])
+    assert isinstance(got["A"], SheetUnavailable)
+    assert rows(got["B"]) == worksheet(1)
+
+
+async def test_a_title_is_looked_up_once_and_remembered(google: FakeGoogle, tmp_path: Path) -> None:
+    """A spreadsheet named by title costs one Drive call ever; a replaced one is found again."""
+    google.add("key-1", {"A": worksheet(1)}, title='Our "metrics" \\ 2025')
+    memory = Forgetful()
+    settings = google.settings(tmp_path, spreadsheet='Our "metrics" \\ 2025')
+    for drive_calls in (1, 1):
+        async with GoogleSheets(settings, memory) as sheets:
+            assert (await sheets.read(project("A"))).rows == worksheet(1)
+        assert google.count("drive") == drive_calls
+    google.spreadsheets["key-2"] = google.spreadsheets.pop("key-1")
+    async with GoogleSheets(settings, memory) as sheets:
+        assert (await sheets.read(project("A"))).rows == worksheet(1)
+        assert await sheets.titles() == ["A"]
+    assert google.count("drive") == 2
+    assert await memory.get('Our "metrics" \\ 2025') == "key-2"
+
+
+@pytest.mark.parametrize(
+    "where", ["https://docs.google.com/spreadsheets/d/the-key_1/edit#gid=0", "the-key_1", "Metrics"]
+)
+async def test_a_spreadsheet_is_found_by_key_url_or_title(google: FakeGoogle, tmp_path: Path, where: str) -> None:
+    """Whichever way the spreadsheet is named, it is read; only a title asks Drive."""
+    google.add("the-key_1", {"A": worksheet(1), "B": []})
+    async with GoogleSheets(google.settings(tmp_path, where)) as sheets:
+        assert await sheets.titles() == ["A", "B"]
+        assert (await sheets.read(project("A"))).rows == worksheet(1)
+    assert google.count("drive") == (where == "Metrics")
+
+
+async def test_projects_in_other_spreadsheets(google: FakeGoogle, tmp_path: Path) -> None:
+    """`[sheets.spreadsheets]` says where a project's google_sheet_name is; anything else means the default."""
+    google.add("key", {"A": worksheet(1)})
+    google.add("other", {"A": worksheet(2)})
+    async with GoogleSheets(google.settings(tmp_path, spreadsheets={"Second": "other"})) as sheets:
+        assert (await sheets.read(project("A", "Second"))).rows == worksheet(2)
+        assert (await sheets.read(project("A", "what people type"))).rows == worksheet(1)
+    async with GoogleSheets(google.settings(tmp_path, "", spreadsheets={"Second": "other"})) as sheets:
+        with pytest.raises(SheetUnavailable, match="no spreadsheet is configured"):
+            await sheets.read(project("A"))
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("no-such-key", f"share the spreadsheet with {EMAIL} as Viewer"),
+        ("No such title", f"share the spreadsheet with {EMAIL} as Viewer"),
+        ("https://docs.google.com/spreadsheets/d/no-such-key/edit", f"share the spreadsheet with {EMAIL} as Viewer"),
+        ("https://example.com/", "not the address of a Google spreadsheet"),
+        ("Twins", "2 spreadsheets are called"),
+        ("private", f"{EMAIL} may not read"),
+    ],
+)
+async def test_a_spreadsheet_that_cannot_be_found_says_who_must_act(
+    google: FakeGoogle, tmp_path: Path, where: str, said: str
+) -> None:
+    """Wrong keys, titles, addresses and missing access are told apart, in one line, without the key."""
+    google.add("twin-1", {}, title="Twins")
+    google.add("twin-2", {}, title="Twins")
+    google.add("private", {"A": worksheet(1)}, title="Other").shared = False
+    async with GoogleSheets(google.settings(tmp_path, where), backoff=QUICK) as sheets:
+        got = await read_all(sheets, ["A", "B"])
+    for failure in got.values():
+        assert isinstance(failure, SheetUnavailable)
+        assert said in str(failure)
+        assert "\n" not in str(failure)
+    assert len(google.calls) <= 4
+
+
+async def test_a_project_without_a_name_has_no_worksheet(google: FakeGoogle, tmp_path: Path) -> None:
+    """An empty title is refused without asking Google."""
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        with pytest.raises(SheetUnavailable, match="has no name"):
+            await sheets.read(project(""))
+    assert google.calls == []
