@@ -1,3 +1,15 @@
 """Smart Sync: keeps a view counter's SQLite database in step with Google Sheets and parsed numbers."""
 
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "sync_all_projects_standalone", "sync_single_project_standalone"]
+
+
+def __getattr__(name: str) -> Any:
+    """The functions for Python callers; imported on first use, because they bring the whole daemon with them."""
+    if name in __all__:
+        from smart_sync import standalone
+
+        return getattr(standalone, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

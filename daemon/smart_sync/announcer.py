@@ -87,8 +87,8 @@ class Announcer:
             changed=result.changed,
             snapshots=result.snapshots,
             problems=len(result.problems),
-            unmatched_rows=result.unmatched_rows,
-            unmatched_accounts=result.unmatched_accounts,
+            unmatched_rows=len(result.unmatched_rows),
+            unmatched_accounts=len(result.unmatched_accounts),
             seconds=round(result.seconds, 3),
             **{f"{stage}_seconds": round(seconds, 3) for stage, seconds in result.stages.items()},
         )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
+import stamina
 import structlog
 
 from smart_sync.events import EVENTS
@@ -46,6 +47,11 @@ def redact(text: str) -> str:
     return _SECRET_SHAPES.sub(REDACTED, text)
 
 
+def printable(text: object, limit: int = MAX_TEXT) -> str:
+    """``text`` in one line, without control characters, so that it can neither forge a line nor drive a terminal."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(text)[:limit])
+
+
 def emit(event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
     """Log ``event`` at the level its declaration in `events.EVENTS` gives.
 
@@ -76,6 +82,12 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+    # Retries are counted in our own events.
+    stamina.instrumentation.set_on_retry_hooks([])
+
+
+def adopt_libraries() -> None:
+    """Make what libraries log through the standard library events of ours; for our own process, not for a guest."""
     logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
 
@@ -104,7 +116,7 @@ def _cleaned(value: Any, *, keep_lines: bool = False) -> Any:
         text = redact(value)
         if keep_lines:
             return text
-        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text[:MAX_TEXT])
+        return printable(text)
     if isinstance(value, dict):
         return {key: _cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

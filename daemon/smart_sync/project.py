@@ -239,8 +239,8 @@ def _result(
         remedy=plan.trouble.remedy if plan.trouble else "",
         failed_accounts=written.failed,
         problems=(*plan.problems, *problems),
-        unmatched_rows=len(plan.unmatched_rows),
-        unmatched_accounts=len(plan.unmatched_accounts),
+        unmatched_rows=plan.unmatched_rows,
+        unmatched_accounts=plan.unmatched_accounts,
         changes=changes,
     )
 

@@ -4,25 +4,30 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from smart_sync import __version__, config, lock, systemd
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.control.api import Api
 from smart_sync.control.server import serve
-from smart_sync.core.model import Account, Outcome
+from smart_sync.core.model import Account, Outcome, Trigger
 from smart_sync.core.results import PassResult
 from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.logs import emit
 from smart_sync.project import Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
+from smart_sync.store import projects
 from smart_sync.store.database import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
+
+T = TypeVar("T")
 
 
 def utc_now() -> datetime:
@@ -31,11 +36,13 @@ def utc_now() -> datetime:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, announce: Announcer) -> AsyncIterator[Resources]:
+async def opened(
+    settings: Settings, announce: Announcer, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Resources]:
     """Everything that passes work with, opened in order and closed in reverse."""
     async with contextlib.AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.database.path))
-        sheets = await stack.enter_async_context(open_sheets(settings.sheets, SpreadsheetFacts(database)))
+        sheets = await stack.enter_async_context(open_sheets(settings.sheets, SpreadsheetFacts(database), environment))
 
         async def collect(accounts: Sequence[Account] | None) -> None:
             return None
@@ -43,12 +50,56 @@ async def opened(settings: Settings, announce: Announcer) -> AsyncIterator[Resou
         yield Resources(settings, database, sheets, collect, announce, utc_now)
 
 
-async def run_once(settings: Settings, request: PassRequest, announce: Announcer | None = None) -> PassResult:
-    """One pass without a daemon.  Raises `Busy` while another instance holds the database."""
+def once(
+    settings: Settings, project: str | None = None, *, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """One pass without a daemon, over one project (id or name) or all; answers as the control channel does.
+
+    Raises `Busy` while another instance holds the database, and other `SmartSyncError`.
+    """
+    return run_to_the_end(_once(settings, project, environment))
+
+
+async def _once(settings: Settings, project: str | None, environment: Mapping[str, str] | None) -> dict[str, Any]:
     with lock.InstanceLock() as instance:
         instance.take(settings.database.path)
-        async with opened(settings, announce or Announcer()) as resources:
-            return await Sync(resources).run(request)
+        async with opened(settings, Announcer(), environment) as resources:
+            chosen = None if project is None else await projects.find(resources.database, project)
+            if project is not None and chosen is None:
+                return {"success": False, "error": "Project not found", "project_id": project}
+            ids = frozenset([chosen.id]) if chosen else None
+            result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
+            return result.results[0].answer() if chosen else result.answer()
+
+
+def run_daemon(config_path: Path, settings: Settings) -> int:
+    """Serve until SIGTERM; returns the exit code.  Raises `SmartSyncError` if the daemon cannot start."""
+    try:
+        run_to_the_end(Service(config_path, settings).run())
+    except SmartSyncError:
+        raise
+    except Exception as error:
+        emit("daemon.crashed", reason=f"{type(error).__name__}: {error}", exc_info=error)
+        return 1
+    return 0
+
+
+def run_to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, with a failure that has a remedy taken out of the task groups it passed through."""
+    try:
+        return asyncio.run(work)
+    except BaseExceptionGroup as group:
+        expected, bugs = group.split(SmartSyncError)
+        if expected is None or bugs is not None:
+            raise
+        raise _first(expected) from None
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Service:

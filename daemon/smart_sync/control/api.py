@@ -75,12 +75,21 @@ class Api:
             "last_pass": last,
             "last_error": runner.last_error or None,
             "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
-            "projects": [] if runner.last is None else [_brief(result.answer()) for result in runner.last.results],
+            "projects": await self._projects(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "sqlite_version": sqlite.sqlite_version,
             "sqlite_at_risk": version_at_risk(),
         }
+
+    async def _projects(self) -> list[dict[str, Any]]:
+        """The active projects, each with its result in the last pass over all, if it took part."""
+        results = {result.project.id: result for result in self._runner.last.results} if self._runner.last else {}
+        return [
+            {"project_id": project.id, "project_name": project.name}
+            | (_brief(results[project.id].answer()) if project.id in results else {})
+            for project in await projects.active_projects(self._resources.database)
+        ]
 
     async def _sync_history(self, request: Request) -> Answer:
         limit = _option(request, "limit") or "20"

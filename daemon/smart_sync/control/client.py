@@ -6,7 +6,7 @@
 import asyncio
 import json
 import socket as sockets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -69,7 +69,7 @@ class Client:
         _, answer = await self.request("GET", "/api/admin/sync_status")
         return answer
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
+    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """The events of the passes as they happen, until the daemon stops; close it (`aclosing`) to leave earlier."""
         async with self._asked("GET", "/api/admin/events") as answer:
             status = await answer.status()

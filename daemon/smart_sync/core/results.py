@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, Trigger
+from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
 
 #: Problems named in an answer; the count beside them is complete.
 MAX_PROBLEMS = 100
@@ -42,8 +42,9 @@ class ProjectResult:
     #: Account id → why it could not be written.
     failed_accounts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    unmatched_rows: int = 0
-    unmatched_accounts: int = 0
+    unmatched_rows: tuple[SheetRow, ...] = ()
+    #: Links of the accounts that no row matches.
+    unmatched_accounts: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     #: Seconds, all together and by stage: read, decide, write.
     seconds: float = 0.0
@@ -80,8 +81,8 @@ class ProjectResult:
             "outcome": self.outcome.value,
             "problem_count": len(self.problems),
             "problems": [str(problem) for problem in self.problems[:MAX_PROBLEMS]],
-            "unmatched_rows": self.unmatched_rows,
-            "unmatched_accounts": self.unmatched_accounts,
+            "unmatched_rows": len(self.unmatched_rows),
+            "unmatched_accounts": len(self.unmatched_accounts),
             "failed_accounts": dict(self.failed_accounts),
         }
         if self.outcome is Outcome.DEGRADED:

@@ -1,5 +1,6 @@
 """Worksheets in: from Google, or from a directory of CSV files."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -7,10 +8,13 @@ if TYPE_CHECKING:
     from smart_sync.sheets.source import Memory, Source
 
 
-def open_sheets(settings: "SheetsSettings", memory: "Memory | None" = None) -> "Source":
+def open_sheets(
+    settings: "SheetsSettings", memory: "Memory | None" = None, environment: Mapping[str, str] | None = None
+) -> "Source":
     """The source of worksheets that ``settings`` names; enter it with ``async with`` before reading.
 
-    ``memory`` keeps the keys of spreadsheets that are known by title from one run to the next.
+    ``memory`` keeps the keys of spreadsheets that are known by title from one run to the next;
+    ``environment`` is looked into for credentials in place of the process's own.
     """
     # Imported where needed: the Google libraries cost 0.3 s and 25 MB, which a CSV directory never needs.
     if settings.source == "csv":
@@ -19,4 +23,4 @@ def open_sheets(settings: "SheetsSettings", memory: "Memory | None" = None) -> "
         return CsvSheets(settings)
     from smart_sync.sheets.google import GoogleSheets
 
-    return GoogleSheets(settings, memory)
+    return GoogleSheets(settings, memory, environment=environment)

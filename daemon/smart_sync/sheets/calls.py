@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import requests
@@ -68,7 +68,7 @@ class Manager(AsyncioGspreadClientManager):
 class Calls:
     """Makes the requests of all spreadsheets: ``concurrency`` at a time, ``reads_per_minute`` in any minute."""
 
-    def __init__(self, settings: SheetsSettings, backoff: Backoff) -> None:
+    def __init__(self, settings: SheetsSettings, backoff: Backoff, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._backoff = backoff
         self._quota = Quota(settings.reads_per_minute)
@@ -78,7 +78,7 @@ class Calls:
         self._token_session = requests.Session()
         transport.equip(self._token_session, self._adapter())
         request = TokenRequest(self._token_session, (transport.CONNECT_SECONDS, settings.timeout))
-        self._token = Token(lambda: credentials.find(settings.credentials), request, backoff)
+        self._token = Token(lambda: credentials.find(settings.credentials, environment), request, backoff)
 
     @property
     def email(self) -> str:

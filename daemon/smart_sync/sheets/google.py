@@ -6,6 +6,8 @@ kept for a day, and brought up to date by whichever metadata call is made anyway
 """
 
 import asyncio
+import os
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -24,10 +26,16 @@ class GoogleSheets:
     Reads asked for in the same moment become one request per spreadsheet.  ``backoff`` is for tests.
     """
 
-    def __init__(self, settings: SheetsSettings, memory: Memory | None = None, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        settings: SheetsSettings,
+        memory: Memory | None = None,
+        backoff: Backoff | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._settings = settings
         self._memory = memory or Forgetful()
-        self._calls = Calls(settings, backoff or Backoff())
+        self._calls = Calls(settings, backoff or Backoff(), os.environ if environment is None else environment)
         self._spreadsheets: dict[str, Spreadsheet] = {}
         self._tasks = asyncio.TaskGroup()
         self._ends: float | None = None

@@ -39,10 +39,18 @@ async def counts(database: Database) -> ProjectCounts:
 
 async def active_projects(database: Database) -> list[Project]:
     """The active projects, by name."""
-    rows = await database.fetch(
+    rows = await database.glance(
         "SELECT id, name, google_sheet_name FROM projects WHERE is_active = 1 AND id IS NOT NULL ORDER BY name, id"
     )
     return [Project(str(row[0]), str(row[1] or ""), str(row[2] or "")) for row in rows]
+
+
+async def find(database: Database, id_or_name: str) -> Project | None:
+    """The active project with that id, else the one with that name."""
+    active = await active_projects(database)
+    by_id = [project for project in active if project.id == id_or_name]
+    by_name = [project for project in active if project.name == id_or_name]
+    return next(iter(by_id or by_name), None)
 
 
 async def account_states(database: Database, project: Project) -> tuple[list[AccountState], list[Problem]]:

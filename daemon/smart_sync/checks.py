@@ -1,0 +1,212 @@
+"""``smart-sync check``: everything that is wrong, at once, and nothing changed.
+
+The projects and accounts are copied into a database in memory's stead (a temporary file), and a dry pass is run
+there: the same code reads the same worksheets, and the real file is only ever opened for reading.
+"""
+
+import asyncio
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from smart_sync.announcer import Announcer
+from smart_sync.config import Settings
+from smart_sync.core.model import METRICS, Outcome, Trigger
+from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.errors import DatabaseUnusable, SheetUnavailable, SmartSyncError
+from smart_sync.project import policy_of
+from smart_sync.service import opened
+from smart_sync.store.database import sqlite, version_at_risk
+from smart_sync.store.schema import REQUIRED, open_database
+from smart_sync.sync import PassRequest, Sync
+
+Level = Literal["ok", "warning", "error"]
+
+#: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
+_OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "spreadsheet_facts")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, and how it is."""
+
+    level: Level
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was looked at."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if the daemon can run with this, 1 if something needs mending."""
+        return 1 if any(finding.level == "error" for finding in self.findings) else 0
+
+    def answer(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "success": self.exit_code == 0,
+            "findings": [{"level": finding.level, "message": finding.message} for finding in self.findings],
+        }
+
+
+async def check(settings: Settings) -> Report:
+    """Look at the database, the credentials and the worksheets; the configuration has been read already."""
+    findings = [Finding("ok", "the configuration is valid")]
+    with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
+        copy = Path(folder) / "copy.db"
+        findings += await _check_database(settings.database.path, copy)
+        trial = settings.model_copy(update={"database": settings.database.model_copy(update={"path": copy})})
+        findings += await _check_worksheets(trial)
+    return Report((*findings, *_rules(settings)))
+
+
+async def _check_database(path: Path, copy: Path) -> list[Finding]:
+    findings = []
+    if version_at_risk():
+        findings.append(
+            Finding(
+                "warning",
+                f"SQLite {sqlite.sqlite_version} can corrupt a WAL file that two processes write; "
+                "install smart-sync-daemon[sqlite]",
+            )
+        )
+    try:
+        async with open_database(copy):
+            pass
+        if not await asyncio.to_thread(path.exists):
+            return [*findings, *_new_file(path)]
+        await asyncio.to_thread(_copy, path, copy)
+    except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
+        return [*findings, Finding("error", f"{path}: {str(error).removeprefix(f'{path}: ')}")]
+    findings += _writable(path)
+    return [*findings, *await asyncio.to_thread(lambda: list(_odd_rows(path)))]
+
+
+def _new_file(path: Path) -> list[Finding]:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return [Finding("error", f"{path}: does not exist, and {folder} may not be written to")]
+    return [Finding("ok", f"{path}: will be created at the first start")]
+
+
+def _writable(path: Path) -> list[Finding]:
+    for place in (path, path.parent):
+        if not os.access(place, os.W_OK):
+            return [Finding("error", f"{place}: may not be written to by this user; give the daemon's user the right")]
+    return [Finding("ok", f"{path}: an intact database")]
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Fill ``copy`` with what a pass reads.  Raises `DatabaseUnusable` for a file that cannot be adopted."""
+    with closing(_open_for_reading(path)) as source:
+        verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise DatabaseUnusable(f"the file is corrupted ({verdict}); restore it from a backup")
+        tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        with closing(sqlite3.connect(copy)) as target, target:
+            for table in (*REQUIRED, *_OURS):
+                if table in tables and table != "account_snapshots":
+                    _copy_table(source, target, table)
+
+
+def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
+    wanted = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    there = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+    lacking = sorted(REQUIRED.get(table, set()) - there)
+    if lacking:
+        raise DatabaseUnusable(f"table {table} has no column {', '.join(lacking)}; is this the web app's database?")
+    columns = [column for column in wanted if column in there]
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join("?" * len(columns))
+    rows = source.execute(f"SELECT {names} FROM {table}")  # noqa: S608 - names from our own schema
+    target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608
+
+
+def _odd_rows(path: Path) -> Iterator[Finding]:
+    """What other writers have left: tolerated everywhere, and never deleted."""
+    with closing(_open_for_reading(path)) as source:
+        tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "account_snapshots" in tables:
+            days = source.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM account_snapshots"
+                " GROUP BY account_id, date(snapshot_time) HAVING count(*) > 1)"
+            ).fetchone()[0]
+            if days:
+                yield Finding(
+                    "warning", f"account_snapshots: {days} days of an account have several snapshots; the last counts"
+                )
+
+
+async def _check_worksheets(settings: Settings) -> list[Finding]:
+    """A dry pass on the copy."""
+    announce = Announcer()
+    try:
+        async with opened(settings, announce) as resources:
+            result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
+            titles = await _unclaimed(resources.sheets, [r.project.name for r in result.results])
+    except SmartSyncError as error:
+        return [Finding("error", str(error))]
+    return [*_of_pass(result, settings), *titles]
+
+
+async def _unclaimed(sheets: Any, names: Sequence[str]) -> list[Finding]:
+    try:
+        titles = await sheets.titles()
+    except SheetUnavailable as trouble:
+        return [Finding("error", str(trouble))]
+    return [
+        Finding("warning", f"worksheet {title!r} belongs to no active project")
+        for title in titles
+        if title not in set(names)
+    ]
+
+
+def _of_pass(result: PassResult, settings: Settings) -> Iterator[Finding]:
+    if not result.results:
+        creates = settings.sync.create_missing == "projects"
+        yield Finding(
+            "ok" if creates else "warning",
+            "there is no active project yet" + ("; they are created from the worksheets" if creates else ""),
+        )
+    for project in result.results:
+        yield from _of_project(project)
+
+
+def _of_project(result: ProjectResult) -> Iterator[Finding]:
+    name = result.project.name
+    if result.outcome in (Outcome.FAILED, Outcome.DEGRADED):
+        yield Finding("error", f"{name}: {result.error}" + (f"; {result.remedy}" if result.remedy else ""))
+    else:
+        yield Finding("ok", f"{name}: {result.sheet} of {result.accounts} accounts are in the worksheet")
+    for problem in result.problems:
+        yield Finding("warning", str(problem))
+    for row in result.unmatched_rows:
+        yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")
+    for link in result.unmatched_accounts:
+        yield Finding("warning", f"{name}: no row has the link of account {link}")
+
+
+def _rules(settings: Settings) -> Iterator[Finding]:
+    """The resolved merge rules, where they are not MAX everywhere."""
+    policy = policy_of(settings)
+    platforms = sorted({"", *policy.platforms})
+    for project in ("", *policy.projects):
+        for platform in platforms:
+            rules = policy.rules(project, platform)
+            if any(rule.key != "merge.strategy" for rule in rules) or (not project and not platform):
+                where = " ".join(part for part in (project, platform) if part) or "everywhere else"
+                told = ", ".join(f"{m} {r.strategy} ({r.key})" for m, r in zip(METRICS, rules, strict=True))
+                yield Finding("ok", f"merge, {where}: {told}")

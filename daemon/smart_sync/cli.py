@@ -1,0 +1,159 @@
+"""The command line: thin commands, each a client of `service`, `control` or `check`.
+
+Data goes to standard output, everything else to standard error.  Exit codes: 0 ok, 1 failed,
+2 usage or configuration, 3 the daemon is not running, 4 some projects failed, 75 busy.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smart_sync import __version__
+from smart_sync.errors import ConfigError, SmartSyncError
+
+if TYPE_CHECKING:
+    from smart_sync.config import Settings
+
+SOME_FAILED = 4
+
+
+def main() -> None:
+    """The entry point: failures that have a remedy become one line and an exit code."""
+    try:
+        cli.main(prog_name="smart-sync", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"smart-sync: {problem}", err=True)
+        sys.exit(error.exit_code)
+    except SmartSyncError as error:
+        click.echo(f"smart-sync: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config``, before the command or after it."""
+
+    def remember(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            context.ensure_object(dict)["config"] = value
+
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="The configuration file.  [default: $SMART_SYNC_CONFIG, ./config.toml, /etc/smart-sync/config.toml]",
+    )(command)
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print data for programs.")
+
+
+def _load() -> tuple[Path, "Settings"]:
+    from smart_sync import config
+
+    path = config.find(click.get_current_context().ensure_object(dict).get("config"))
+    return path, config.load(path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="smart-sync %(version)s")
+@_config_option
+def cli() -> None:
+    """Keep a view counter's SQLite database in step with Google Sheets and parsed numbers."""
+
+
+@cli.command()
+@_config_option
+def run() -> None:
+    """Run the daemon in the foreground, until SIGTERM."""
+    from smart_sync import logs, service
+
+    path, settings = _load()
+    logs.configure(settings.log.format, settings.log.level, sys.stdout)
+    logs.adopt_libraries()
+    sys.exit(service.run_daemon(path, settings))
+
+
+@cli.command()
+@click.argument("project", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@_json_option
+@_config_option
+def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
+    """Ask the running daemon for a pass over PROJECT (its id or name), or over all, and wait for it."""
+    from smart_sync import screens
+    from smart_sync.control.client import Client
+
+    _path, settings = _load()
+    answer = asyncio.run(screens.sync_with_progress(Client(settings.control.socket), project, dry_run=dry_run))
+    _show(answer, as_json, screens.show_answer)
+    sys.exit(_exit_code(answer))
+
+
+@cli.command()
+@_json_option
+@_config_option
+def status(as_json: bool) -> None:
+    """Show what the daemon is doing, its last pass and its next one."""
+    from smart_sync import screens
+    from smart_sync.control.client import Client
+
+    _path, settings = _load()
+    answer = asyncio.run(Client(settings.control.socket, timeout=10).status())
+    _show(answer, as_json, screens.show_status)
+
+
+@cli.command()
+@click.argument("project", required=False)
+@_json_option
+@_config_option
+def once(project: str | None, as_json: bool) -> None:
+    """Run one pass without a daemon (for cron), over PROJECT (its id or name) or over all."""
+    from smart_sync import logs, screens, service
+
+    _path, settings = _load()
+    logs.configure(settings.log.format, settings.log.level, sys.stderr)
+    logs.adopt_libraries()
+    answer = service.once(settings, project)
+    _show(answer, as_json, screens.show_answer)
+    sys.exit(_exit_code(answer))
+
+
+@cli.command()
+@_json_option
+@_config_option
+def check(as_json: bool) -> None:
+    """Say everything that is wrong with config, credentials, database and worksheets; change nothing."""
+    from smart_sync import checks, logs, screens
+
+    _path, settings = _load()
+    logs.configure(settings.log.format, "error", sys.stderr)
+    logs.adopt_libraries()
+    report = asyncio.run(checks.check(settings))
+    _show(report.answer(), as_json, screens.show_check)
+    sys.exit(report.exit_code)
+
+
+def _show(answer: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any]], None]) -> None:
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+    else:
+        show(answer)
+
+
+def _exit_code(answer: dict[str, Any]) -> int:
+    if not answer.get("success"):
+        return 1 if "error_count" not in answer else SOME_FAILED
+    return SOME_FAILED if answer.get("error_count") else 0

@@ -1,0 +1,79 @@
+"""The Python way in: a pass without a daemon, from any thread, blocking.
+
+For the callers that already exist (a web app's route, a task queue): they get the dictionary that the
+control channel answers, and no exception for anything that an operator can mend.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from smart_sync import logs, service
+from smart_sync.config import DatabaseSettings, Settings, SheetsSettings
+from smart_sync.core.days import stamp
+from smart_sync.errors import ConfigError, SmartSyncError
+
+
+def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> dict[str, Any]:
+    """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
+
+    ``db``: the path of the SQLite file, or an object with ``db_path``.  ``sheets_credentials``: a service
+    account's JSON key as the path of its file, as text, or as a dict.  ``sheets_name``: the spreadsheet's key,
+    URL or title.  Works also where an event loop is running, and blocks it.
+    """
+    try:
+        return _run(db, sheets_credentials, sheets_name, None)
+    except SmartSyncError as error:
+        return {
+            "success": False,
+            "error": str(error),
+            "total_projects": 0,
+            "success_count": 0,
+            "error_count": 0,
+            "results": [],
+            "timestamp": stamp(datetime.now(UTC)),
+        }
+
+
+def sync_single_project_standalone(
+    db: object, sheets_credentials: object, sheets_name: str, project_id: str
+) -> dict[str, Any]:
+    """As `sync_all_projects_standalone`, for one project."""
+    try:
+        return _run(db, sheets_credentials, sheets_name, project_id)
+    except SmartSyncError as error:
+        return {"success": False, "error": str(error), "project_id": project_id}
+
+
+def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> dict[str, Any]:
+    if not structlog.is_configured():
+        logs.configure()
+    path, environment = _credentials(sheets_credentials)
+    try:
+        sheets = SheetsSettings(source="google", spreadsheet=sheets_name, credentials=path)
+        settings = Settings(database=DatabaseSettings(path=Path(str(getattr(db, "db_path", db)))), sheets=sheets)
+    except ValidationError as error:
+        raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return service.once(settings, project_id, environment=environment)
+    with ThreadPoolExecutor(1, "smart-sync-standalone") as thread:
+        return thread.submit(service.once, settings, project_id, environment=environment).result()
+
+
+def _credentials(given: object) -> tuple[Path | None, Mapping[str, str] | None]:
+    """The key's file, or an environment that holds the key (None: the process's own)."""
+    if isinstance(given, Mapping):
+        return None, {"SMART_SYNC_GOOGLE_CREDENTIALS": json.dumps(dict(given))}
+    text = str(given or "")
+    if text.lstrip().startswith("{"):
+        return None, {"SMART_SYNC_GOOGLE_CREDENTIALS": text}
+    return (Path(text), None) if text else (None, None)
