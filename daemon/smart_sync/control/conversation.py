@@ -77,15 +77,11 @@ class Conversation:
         idle = self._wait is _Wait.LINE or (self._wait is _Wait.IDLE and self._answered)
         self._hurry(0 if idle else self._limits.grace_seconds)
 
-    @property
-    def waits_for_client_since(self) -> float | None:
-        """Since when (loop time) nothing useful happens here; None if that is not so."""
-        return self._since if self._wait in (_Wait.IDLE, _Wait.REQUEST) else None
-
     def give_way(self) -> None:
-        """Somebody else wants this place: the client's patience is over a moment after it began."""
-        elapsed = asyncio.get_running_loop().time() - self._since
-        self._hurry(max(0.0, self._limits.patience_seconds - elapsed))
+        """Somebody else wants a place: a client that says nothing loses this one, after a moment of patience."""
+        if self._wait in (_Wait.IDLE, _Wait.REQUEST):
+            elapsed = asyncio.get_running_loop().time() - self._since
+            self._hurry(max(0.0, self._limits.patience_seconds - elapsed))
 
     def _hurry(self, seconds: float) -> None:
         if self._wait is None:
@@ -127,7 +123,8 @@ class Conversation:
             request = await self._receive()
         except Refusal as refusal:
             await self._send_answer(failure(refusal.status, str(refusal)), last=True)
-            await self._linger()
+            if refusal.status not in (408, 503):  # those had their time
+                await self._linger()
             return False
         if request is None:
             return False

@@ -84,6 +84,7 @@ class _Server:
         self._count = 0
         self._denied: set[int] = set()
         self._open = False
+        self._knock = self._loop.call_later(0, self._resume)
 
     def open_door(self) -> None:
         """Accept whoever comes."""
@@ -105,10 +106,14 @@ class _Server:
 
     def _close_door(self) -> None:
         self._open = False
-        self._pause()
-
-    def _pause(self) -> None:
+        self._knock.cancel()
         self._loop.remove_reader(self._listener.socket.fileno())
+
+    def _pause(self, seconds: float) -> None:
+        """Let the kernel's queue wait, until a client leaves or ``seconds`` have passed."""
+        self._loop.remove_reader(self._listener.socket.fileno())
+        self._knock.cancel()
+        self._knock = self._loop.call_later(seconds, self._resume)
 
     def _resume(self) -> None:
         if self._open:
@@ -130,18 +135,16 @@ class _Server:
             return False
         except OSError as error:  # no descriptors, no memory: the queue keeps until there are some
             emit("control.exhausted", reason=error.strerror)
-            self._pause()
-            self._loop.call_later(_RETRY_SECONDS, self._resume)
+            self._pause(_RETRY_SECONDS)
             return False
         self._welcome(connected)
         return True
 
     def _make_room(self) -> None:
-        """The client that has kept us waiting longest gives way; the next leaving opens the door again."""
-        self._pause()
-        waiting = [one for one in self._clients if one.waits_for_client_since is not None]
-        if waiting:
-            min(waiting, key=lambda one: one.waits_for_client_since or 0.0).give_way()
+        """While others wait for a place, silence has little time."""
+        self._pause(self._limits.patience_seconds)
+        for conversation in self._clients:
+            conversation.give_way()
 
     def _welcome(self, connected: socket.socket) -> None:
         self._count += 1

@@ -1,0 +1,198 @@
+"""The control socket as a file: nothing is taken away from anybody, and it has the rights that were asked for."""
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from control_clients import served
+from smart_sync.control.client import Client
+from smart_sync.control.server import serve
+from smart_sync.errors import SocketUnusable
+
+
+def _entry(path: Path) -> tuple[int, int, int, int]:
+    found = path.lstat()
+    return found.st_ino, found.st_mode, found.st_mtime_ns, found.st_uid
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(one.name for one in directory.iterdir())
+
+
+async def _refused(path: Path) -> str:
+    """The message of the refusal, after a look that nothing was touched."""
+    before, names = _entry(path), _names(path.parent)
+    with pytest.raises(SocketUnusable) as raised:
+        async with serve(path, {}):
+            pass
+    assert (_entry(path), _names(path.parent)) == (before, names)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@contextmanager
+def _bound(path: Path, kind: int = socket.SOCK_STREAM, *, listening: bool = False) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, kind) as other:
+        other.bind(str(path))
+        if listening:
+            other.listen(0)
+        yield other
+
+
+@pytest.mark.parametrize("kind", ["file", "empty file", "directory", "FIFO", "symbolic link", "dangling symbolic link"])
+async def test_wrong_thing(tmp_path: Path, kind: str) -> None:
+    """Whatever is not a socket is refused and stays as it is."""
+    path, target = tmp_path / "control.sock", tmp_path / "target"
+    match kind:
+        case "file":
+            path.write_text("precious")
+        case "empty file":
+            path.touch()
+        case "directory":
+            path.mkdir()
+        case "FIFO":
+            os.mkfifo(path)
+        case "symbolic link":
+            with _bound(target):
+                path.symlink_to(target)
+        case _:
+            path.symlink_to(target)
+    assert kind.split()[-1] in await _refused(path)
+
+
+async def test_live_socket(tmp_path: Path) -> None:
+    """A daemon that is alive keeps its socket, and goes on answering."""
+    async with served(tmp_path) as path:
+        assert "another program listens" in await _refused(path)
+        assert (await Client(path).request("GET", "/echo"))[0] == 200
+
+
+async def test_live_but_busy(tmp_path: Path) -> None:
+    """A program whose queue is full is alive."""
+    path = tmp_path / "control.sock"
+    with _bound(path, listening=True):
+        waiting = socket.socket(socket.AF_UNIX)
+        waiting.connect(str(path))
+        await _refused(path)
+        waiting.close()
+
+
+async def test_other_type(tmp_path: Path) -> None:
+    """A datagram socket is somebody else's."""
+    path = tmp_path / "control.sock"
+    with _bound(path, socket.SOCK_DGRAM):
+        await _refused(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+async def test_other_user(tmp_path: Path) -> None:
+    """A dead socket of another user is not ours to replace."""
+    path = tmp_path / "control.sock"
+    with _bound(path):
+        os.chown(path, 65534, -1)
+    assert "uid 65534" in await _refused(path)
+
+
+async def test_stale_socket(tmp_path: Path) -> None:
+    """The socket that a killed daemon left is replaced."""
+    with _bound(tmp_path / "control.sock", listening=True):
+        pass
+    with _bound(tmp_path / ".control.sock.new"):
+        pass
+    async with served(tmp_path) as path:
+        assert (await Client(path).request("GET", "/echo"))[0] == 200
+        assert _names(tmp_path) == ["control.sock"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o666])
+async def test_mode(tmp_path: Path, mode: int, umask: int) -> None:
+    """The file has exactly the mode that was asked for, whatever the umask."""
+    before = os.umask(umask)
+    try:
+        async with served(tmp_path, mode=mode) as path:
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to any group")
+@pytest.mark.parametrize("group", ["daemon", "1"])
+async def test_group(tmp_path: Path, group: str) -> None:
+    """The file belongs to the group that was asked for, by name or number."""
+    path = tmp_path / "control.sock"
+    async with serve(path, {}, group=group):
+        assert path.stat().st_gid == 1
+
+
+@pytest.mark.parametrize("name", ["no/../such", "nobody-has-this-name"])
+async def test_no_such_group(tmp_path: Path, name: str) -> None:
+    """A group that does not exist is refused by name."""
+    with pytest.raises(SocketUnusable, match=f'no group "{name}"'):
+        async with serve(tmp_path / "control.sock", {}, group=name):
+            pass
+    assert _names(tmp_path) == []
+
+
+async def test_too_long(tmp_path: Path) -> None:
+    """A path that no socket can have is refused."""
+    with pytest.raises(SocketUnusable, match="too long"):
+        async with serve(tmp_path / ("x" * 100), {}):
+            pass
+
+
+async def test_missing_directory(tmp_path: Path) -> None:
+    """The directory is made if it is not there."""
+    async with served(tmp_path / "run" / "smart-sync") as path:
+        assert path.is_socket()
+
+
+async def test_gone_afterwards(tmp_path: Path) -> None:
+    """Afterwards the file is gone, and can be opened again."""
+    for _ in range(2):
+        async with served(tmp_path) as path:
+            assert path.is_socket()
+        assert _names(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "socket", "nothing"])
+async def test_unlinks_only_its_own(tmp_path: Path, kind: str) -> None:
+    """What somebody else put at the path meanwhile stays there."""
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        async with served(tmp_path):
+            path.unlink()
+            if kind == "file":
+                path.write_text("precious")
+            elif kind == "socket":
+                other.bind(str(path))
+        assert path.exists() == (kind != "nothing")
+
+
+async def test_together(tmp_path: Path) -> None:
+    """Of many that start at the same time exactly one gets the socket."""
+    path, got, refused = tmp_path / "control.sock", 0, 0
+    with _bound(path):
+        pass
+    decided = asyncio.Event()
+
+    async def start() -> None:
+        nonlocal got, refused
+        try:
+            async with serve(path, {}):
+                got += 1
+                await decided.wait()
+        except SocketUnusable:
+            refused += 1
+            if refused == 9:
+                decided.set()
+
+    await asyncio.gather(*(start() for _ in range(10)))
+    assert (got, refused) == (1, 9)
