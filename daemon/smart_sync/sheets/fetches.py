@@ -1,5 +1,6 @@
 """The requests we make of Google's APIs; each runs in a thread, parsing included, and gives what was asked."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -28,12 +29,19 @@ class Metadata:
 def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Values]:
     """All cells of the worksheets ``titles``: one ``values:batchGet``."""
     ranges = [absolute_range_name(title) for title in titles]
-    response = client.http_client.request(
+    content = client.http_client.request(
         "get", SPREADSHEET_VALUES_BATCH_URL % key, params=OPTIONS | {"ranges": ranges}
-    )
-    # A Python function, so that the parser lets the event loop run between two numbers: C code keeps the GIL.
-    body = response.json(parse_int=lambda digits: int(digits))
-    return understand(body, len(titles), len(response.content))
+    ).content
+    size = len(content)
+    try:
+        text = content.decode()
+        # Before ten megabytes become a hundred, the bytes may go.
+        del content
+        # A Python function, so that the parser lets the event loop run between two numbers: C code keeps the GIL.
+        body = json.loads(text, parse_int=lambda digits: int(digits))
+    except ValueError as error:
+        raise requests.exceptions.InvalidJSONError(error) from error
+    return understand(body, len(titles), size)
 
 
 def metadata(client: gspread.Client, key: str) -> Metadata:
