@@ -90,7 +90,9 @@ class Announcer:
             unmatched_rows=len(result.unmatched_rows),
             unmatched_accounts=len(result.unmatched_accounts),
             seconds=round(result.seconds, 3),
-            **{f"{stage}_seconds": round(seconds, 3) for stage, seconds in result.stages.items()},
+            read_seconds=_rounded(result.stages.get("read")),
+            decide_seconds=_rounded(result.stages.get("decide")),
+            write_seconds=_rounded(result.stages.get("write")),
         )
 
     def pass_done(self, result: PassResult, usage: ReadUsage) -> None:
@@ -134,3 +136,7 @@ class Announcer:
                 reason=problem.reason,
                 value=problem.value or None,
             )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -118,7 +118,12 @@ class Api:
         age = None if good_at is None else (now - good_at).total_seconds()
         late = self._runner.interval() * MAX_INTERVALS
         healthy = (time.monotonic() - self._started if age is None else age) <= late
-        body = {"success": healthy, "healthy": healthy, "last_good_pass_age_seconds": age, "allowed_seconds": late}
+        body: dict[str, Any] = {
+            "success": healthy,
+            "healthy": healthy,
+            "last_good_pass_age_seconds": age,
+            "allowed_seconds": late,
+        }
         if not healthy:
             body["error"] = self._runner.last_error or "no good pass for two intervals; see the log"
         return Answer(200 if healthy else 503, body)

@@ -80,7 +80,8 @@ def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Deci
         return Decision(parsed, Winner.PARSED)
     if sheet is None and parsed is None:
         return NOBODY
-    return Decision(before.merged, Winner(before.winner))
+    winner = Winner(before.winner)
+    return Decision(before.merged, Winner.SHEET if winner is Winner.CARRIED else winner)
 
 
 STRATEGIES: Mapping[str, Strategy] = {
