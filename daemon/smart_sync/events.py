@@ -58,6 +58,16 @@ _PROJECT: Mapping[str, str] = {
 }
 _FAILURE: Mapping[str, str] = {"reason": "str: what happened", "remedy": "str?: who must do what"}
 
+_PARSER_COUNTS = {
+    "parser": "str: the source its values carry, by default the name of its table in the configuration",
+    "fetched": "int: accounts with new values",
+    "missing": "int: accounts that the source does not have or show",
+    "failed": "int: accounts that could not be fetched this time; the next pass asks again",
+    "calls": "int?: requests made",
+    "quota_left": "str?: what the platform says is left, in its own unit",
+    "seconds": "float: how long it took",
+}
+
 _EVENTS = (
     Event(
         "request.retried",
@@ -253,6 +263,38 @@ _EVENTS = (
         "no client can be accepted for want of descriptors or memory; tried again after a second",
         {"reason": "str: what the kernel said"},
         "raise LimitNOFILE",
+    ),
+    Event(
+        "parser.finished",
+        "info",
+        "a parser has been asked about all accounts that were due",
+        _PARSER_COUNTS | {"reason": "str?: why the first of the failed accounts failed"},
+    ),
+    Event(
+        "parser.failed",
+        "warning",
+        "a parser could not go on; what it had fetched is kept, the other parsed values grow older",
+        _PARSER_COUNTS | {"reason": "str: what happened and what to do"},
+        "do what the reason says; with an exception, report the bug to the parser's author",
+    ),
+    Event(
+        "parser.account_gone",
+        "info",
+        "an account is private, deleted or misspelt; it is asked again ever more rarely, up to daily",
+        {
+            "parser": "str: as in parser.finished",
+            "account_id": "str: project_social_accounts.id",
+            "link": "str: its profile_link",
+            "reason": "str: what the platform said",
+        },
+        "correct the link, or deactivate the account",
+    ),
+    Event(
+        "parser.line_skipped",
+        "warning",
+        "a line of a file of parsed values cannot be read; logged once per version of the file",
+        {"parser": "str: as in parser.finished", "path": "str: the file", "line": "int: from 1", "reason": "str: why"},
+        "correct the line",
     ),
     Event(
         "library.logged",

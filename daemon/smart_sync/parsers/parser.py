@@ -50,7 +50,7 @@ class Usage:
 class Parser(Protocol):
     """Collects metrics from one source.  Made with its validated settings; lives as long as the configuration.
 
-    A parser may also have ``usage`` (`Usage`), which is then reported.
+    A parser may also have ``usage`` (`Usage`), which is then reported, and ``serves(account) -> bool``.
     """
 
     #: How ``[parsers.<name>]`` is validated.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, ParsedMetrics, Precision
-from smart_sync.parsers.counts import count
 
 Format = Literal["csv", "jsonl"]
 
@@ -120,14 +120,12 @@ def _text(record: Mapping[str, Any], name: str) -> str:
 
 def _metric(record: Mapping[str, Any], name: str) -> int | None:
     value = record.get(name)
-    if isinstance(value, str):
-        value = value.strip()
-    if value is None or value == "":
-        return None
-    found = count(value)
-    if found is None:
-        raise ValueError(f"{name} is not a whole number from 0 to 2^63-1")
-    return found
+    if not isinstance(value, str | int | float | None):
+        raise ValueError(f"{name} is not a number")  # noqa: TRY004  a bad line, not a bug
+    try:
+        return read_count(value)
+    except Unreadable as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _time(record: Mapping[str, Any]) -> datetime | None:

@@ -1,0 +1,148 @@
+"""One platform's API as its parser uses it: polite, bounded, and with failures in words."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Protocol
+from urllib.parse import urlsplit
+
+import stamina
+import stamina.instrumentation
+from pydantic import AfterValidator, Field
+
+from smart_sync.config import ParserSettings, Seconds
+from smart_sync.errors import ParserFailed
+from smart_sync.parsers.answers import quota_left
+from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled
+from smart_sync.parsers.parser import Clock, Paused, Usage
+from smart_sync.parsers.rate import ApiRate, Limiter, Rate
+from smart_sync.parsers.wire import Answer, Request, Wire, borrowed
+
+# Its own log lines are none of our catalogue.
+stamina.instrumentation.set_on_retry_hooks([])
+
+TRIES = 3
+#: So many calls in a row without a usable answer, each after its tries, and the platform counts as away.
+MAX_IN_A_ROW = 5
+#: How long a platform is left alone that wants fewer calls and does not say for how long.
+REST = timedelta(minutes=5)
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_safe(url: str) -> str:
+    """``url`` if a secret may go there.  Raises ValueError unless it is https, or http to this machine."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in {"https", "http"}:
+        raise ValueError("expected an address such as https://api.example.com")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("expected https: a secret would travel in the clear")
+    return url.rstrip("/")
+
+
+ApiUrl = Annotated[str, AfterValidator(is_safe)]
+
+
+class ApiSettings(ParserSettings):
+    """What every parser of an API has."""
+
+    api_url: ApiUrl = ""
+    #: At most so many calls in any window of so long.
+    rate: ApiRate = Rate(600, 60.0)
+    #: Calls under way at the same time.
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
+    #: Seconds that one call may take.
+    timeout: Seconds = 15.0
+
+
+class Judge(Protocol):
+    """Tells what an answer means: returns its JSON, or raises one of `failures`, or `ParserFailed`."""
+
+    def __call__(self, answer: Answer, now: datetime) -> Any:
+        """What the answer holds."""
+
+
+class Api:
+    """Lives as long as its parser: the rate is kept over passes."""
+
+    def __init__(self, settings: ApiSettings, judge: Judge, clock: Clock) -> None:
+        self.usage = Usage()
+        self.settings = settings
+        self.judge = judge
+        self.clock = clock
+        self.limiter = Limiter(settings.rate)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator["Session"]:
+        """For one pass; begins to count anew."""
+        self.usage.calls, self.usage.quota_left = 0, None
+        async with borrowed() as wire:
+            yield Session(self, wire, asyncio.get_running_loop().time() + self.settings.deadline)
+
+
+class Session:
+    """The calls of one pass."""
+
+    def __init__(self, api: Api, wire: Wire, ends: float) -> None:
+        self._api = api
+        self._wire = wire
+        self._ends = ends
+        self._in_a_row = 0
+
+    async def get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Any:
+        """The JSON at ``path`` of the API (or at a whole address).
+
+        Raises `ParserFailed` if no further call makes sense, else `AccountGone` or `AccountFailed`.
+        """
+        return await self._ask(Request(path, params, headers))
+
+    async def post(
+        self, path: str, params: Mapping[str, str], headers: Mapping[str, str], body: Mapping[str, Any]
+    ) -> Any:
+        """As `get`, sending ``body`` as JSON."""
+        return await self._ask(Request(path, params, headers, body))
+
+    async def _ask(self, request: Request) -> Any:
+        whole = request.url if "://" in request.url else f"{self._api.settings.api_url}/{request.url}"
+        try:
+            found = await self._tried(replace(request, url=whole))
+        except Throttled as error:
+            rest = timedelta(seconds=error.after) if error.after is not None else REST
+            raise Paused(str(error), self._api.clock() + rest) from None
+        except CallFailed as error:
+            self._in_a_row += 1
+            if self._in_a_row >= MAX_IN_A_ROW:
+                raise ParserFailed(f"{error}, {self._in_a_row} times in a row; nothing to do unless it lasts") from None
+            raise
+        except AccountFailed:
+            raise
+        except AccountGone:
+            self._in_a_row = 0
+            raise
+        self._in_a_row = 0
+        return found
+
+    async def _tried(self, request: Request) -> Any:
+        async for attempt in stamina.retry_context(
+            on=self._is_worth_it, attempts=TRIES, timeout=None, wait_initial=0.5, wait_max=10.0
+        ):
+            with attempt:
+                return await self._once(request)
+        raise AssertionError("stamina raises what the last try raised")
+
+    async def _once(self, request: Request) -> Any:
+        async with self._api.limiter.place():
+            self._api.usage.calls += 1
+            answer = await self._wire.send(request, self._api.settings.timeout)
+        left = quota_left(answer.headers)
+        self._api.usage.quota_left = left if left is not None else self._api.usage.quota_left
+        return self._api.judge(answer, self._api.clock())
+
+    def _is_worth_it(self, error: Exception) -> bool | float:
+        if not isinstance(error, CallFailed) or not error.retry:
+            return False
+        if error.after is None:
+            return True
+        return error.after if asyncio.get_running_loop().time() + error.after < self._ends else False

@@ -1,0 +1,223 @@
+"""One pass of all parsers: each is asked for what is due, what it gives is stored as it comes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from smart_sync import logs
+from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
+from smart_sync.errors import SmartSyncError
+from smart_sync.parsers import wire
+from smart_sync.parsers.parser import Fetched, Paused, Unfetched, Usage
+from smart_sync.parsers.registry import Source
+
+#: Values are stored when so many are there, or when the oldest of them is so many seconds old.
+BATCH = 100
+BATCH_SECONDS = 1.0
+
+Sink = Callable[[Sequence[ParsedMetrics]], Awaitable[object]]
+
+
+@dataclass(slots=True)
+class ParserReport:
+    """What a pass of one parser came to."""
+
+    parser: str
+    fetched: int = 0
+    #: Accounts the source does not have or show.
+    missing: int = 0
+    failed: int = 0
+    calls: int | None = None
+    quota_left: str | None = None
+    seconds: float = 0.0
+    #: Why it could not go on, or else why the first of the failed accounts failed; empty if all went well.
+    reason: str = ""
+    #: It went through all accounts that were due.
+    finished: bool = False
+
+
+async def collect(
+    sources: Sequence[Source], accounts: Sequence[Account], sink: Sink, now: datetime
+) -> list[ParserReport]:
+    """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
+
+    A parser with nothing due is not asked and has no report.  One that fails, or takes longer than its deadline,
+    keeps what it fetched and stops no other.  A `SmartSyncError` of
+    ``sink`` counts as the parser's failure.  Cancelled, it stores what is in hand first.
+    """
+    async with wire.lent(), asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_Pass(source, due, sink, now).run(), name=f"parser:{source.name}")
+            for source in sources
+            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now))
+        ]
+    return [task.result() for task in tasks]
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One parser's part of a pass."""
+
+    source: Source
+    due: list[Account]
+    sink: Sink
+    now: datetime
+    report: ParserReport = field(init=False)
+    batch: list[ParsedMetrics] = field(default_factory=list)
+    batch_began: float = 0.0
+    #: The accounts nothing was said of yet.
+    open: dict[str, Account] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.report = ParserReport(self.source.name)
+        self.open = {account.id: account for account in self.due}
+
+    async def run(self) -> ParserReport:
+        """Ask, store, log one line."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        bug = await self._ask()
+        self.report.seconds = round(loop.time() - began, 3)
+        self._close()
+        self._log(bug)
+        return self.report
+
+    async def _ask(self) -> Exception | None:
+        """Fetch and store; the exception if the parser has a bug."""
+        report, deadline = self.report, self.source.settings.deadline
+        limit = asyncio.timeout(deadline)
+        try:
+            async with limit:
+                await self._fetch()
+            report.finished = True
+        except Paused as pause:
+            self.source.agenda.paused(pause.until)
+            report.reason = str(pause)
+        except SmartSyncError as failure:
+            report.reason = str(failure)
+        except _SinkBroken as failure:
+            raise failure.error from None
+        except Exception as error:
+            if limit.expired():
+                report.reason = f"not done within {deadline:g} s; the next pass goes on (see deadline, rate and every)"
+                return None
+            report.reason = f"the parser has a bug: {type(error).__name__}"
+            return error
+        return None
+
+    async def _fetch(self) -> None:
+        stream = cast("AsyncGenerator[Fetched, None]", self.source.parser.fetch(self.due))
+        try:
+            async with aclosing(stream):
+                async for fetched in stream:
+                    self._take(fetched)
+                    if self._is_batch_due():
+                        await self._store()
+        finally:
+            await self._store()
+
+    def _take(self, fetched: Fetched) -> None:
+        account = self.open.pop(fetched.account_id, None)
+        if account is None:
+            return
+        if isinstance(fetched, ParsedMetrics) and (flaw := _flaw(fetched)):
+            fetched = Unfetched(account.id, flaw)
+        if isinstance(fetched, ParsedMetrics):
+            self._keep(fetched)
+        elif fetched.gone:
+            self._rest(account, fetched.reason)
+        else:
+            self.report.failed += 1
+            self.report.reason = self.report.reason or f"{account.link}: {fetched.reason}"
+            self.source.agenda.failed(account.id, self.now)
+
+    def _keep(self, values: ParsedMetrics) -> None:
+        if not self.batch:
+            self.batch_began = asyncio.get_running_loop().time()
+        self.batch.append(values)
+
+    def _rest(self, account: Account, reason: str) -> None:
+        self.report.missing += 1
+        if self.source.agenda.gone(account.id, self.now):
+            logs.emit(
+                "parser.account_gone",
+                parser=self.source.name,
+                account_id=account.id,
+                link=account.link,
+                reason=logs.redact(reason),
+            )
+
+    def _is_batch_due(self) -> bool:
+        waited = asyncio.get_running_loop().time() - self.batch_began
+        return len(self.batch) >= BATCH or (bool(self.batch) and waited >= BATCH_SECONDS)
+
+    async def _store(self) -> None:
+        """Hand the batch to the sink; cut off in the middle, the batch is still in hand."""
+        if not self.batch:
+            return
+        try:
+            await self.sink(tuple(self.batch))
+        except SmartSyncError:
+            self._give_up_batch()
+            raise
+        except Exception as error:
+            self._give_up_batch()
+            raise _SinkBroken(error) from None
+        self.report.fetched += len(self.batch)
+        for values in self.batch:
+            self.source.agenda.answered(values.account_id, self.now)
+        self.batch = []
+
+    def _give_up_batch(self) -> None:
+        self.report.failed += len(self.batch)
+        self.batch = []
+
+    def _close(self) -> None:
+        """Count the accounts that nothing was said of: missing if the parser went through, else failed."""
+        report = self.report
+        if report.finished:
+            report.missing += len(self.open)
+            for account_id in self.open:
+                self.source.agenda.answered(account_id, self.now)
+        else:
+            report.failed += len(self.open)
+        usage = getattr(self.source.parser, "usage", None)
+        if isinstance(usage, Usage):
+            report.calls, report.quota_left = usage.calls, usage.quota_left
+        report.reason = logs.redact(report.reason)
+
+    def _log(self, bug: Exception | None) -> None:
+        report = self.report
+        logs.emit(
+            "parser.finished" if report.finished else "parser.failed",
+            exc_info=bug,
+            parser=report.parser,
+            fetched=report.fetched,
+            missing=report.missing,
+            failed=report.failed,
+            calls=report.calls,
+            quota_left=report.quota_left,
+            seconds=report.seconds,
+            reason=report.reason or None,
+        )
+
+
+class _SinkBroken(Exception):
+    """The sink has a bug: no fault of the parser's."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _flaw(values: ParsedMetrics) -> str:
+    """What is wrong with values that a parser gave; empty if nothing is."""
+    given: object = values.metrics
+    if not isinstance(given, Metrics):
+        return "the parser gave no Metrics"
+    for name, value in zip(METRICS, values.metrics, strict=True):
+        if value is not None and (type(value) is not int or not 0 <= value <= MAX_COUNT):
+            return f"the parser gave {name} that is no count"
+    return "" if values.parsed_at.tzinfo else "the parser gave a parsed_at without a time zone"

@@ -1,0 +1,67 @@
+"""Instagram: business discovery in the Graph API, one call per account; business and creator accounts only."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from smart_sync.config import ParserSettings
+from smart_sync.core.model import Account, Metrics
+from smart_sync.parsers import graph
+from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
+from smart_sync.parsers.counts import count, mapping, mappings, total
+from smart_sync.parsers.parser import Clock, utc_now
+from smart_sync.parsers.platform import PlatformParser, name_of
+from smart_sync.parsers.rate import ApiRate, Rate
+from smart_sync.parsers.wire import Answer
+from smart_sync.secret import Secret
+
+#: What a username may be; anything else would become part of the query's syntax.
+_USERNAME = re.compile(r"[A-Za-z0-9._]{1,64}")
+
+
+class InstagramSettings(ApiSettings):
+    """``[parsers.instagram]``."""
+
+    platforms: tuple[str, ...] = ("instagram",)
+    api_url: ApiUrl = "https://graph.facebook.com/v23.0"
+    rate: ApiRate = Rate(200, 3600.0)
+    token: Secret
+    #: The Instagram business account in whose name is asked.
+    user_id: Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
+    #: Likes, comments and views are summed over so many of the latest media; 0: not asked for.
+    videos: Annotated[int, Field(ge=0, le=100)] = 0
+
+
+class Instagram(PlatformParser):
+    """Followers and number of media of professional accounts."""
+
+    settings: ClassVar[type[ParserSettings]] = InstagramSettings
+
+    def __init__(self, settings: InstagramSettings, clock: Clock = utc_now) -> None:
+        super().__init__(settings, clock)
+        self._user_id = settings.user_id
+        self._media = f",media.limit({settings.videos}){{like_count,comments_count,view_count}}" * (settings.videos > 0)
+        self._headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+
+    async def ask(self, session: Session, account: Account) -> Metrics | None:
+        """As the base class; a sum is None where no medium shows its figure."""
+        name = name_of(account)
+        if not _USERNAME.fullmatch(name):
+            return None
+        fields = f"business_discovery.username({name}){{followers_count,media_count{self._media}}}"
+        body = await session.get(self._user_id, {"fields": fields}, self._headers)
+        found = mapping(mapping(body).get("business_discovery"))
+        media = mappings(mapping(found.get("media")).get("data"))
+        return Metrics(
+            followers=count(found.get("followers_count")),
+            likes=total(media, "like_count"),
+            comments=total(media, "comments_count"),
+            videos=count(found.get("media_count")),
+            views=total(media, "view_count"),
+        )
+
+    def judge(self, answer: Answer, now: datetime) -> Any:
+        """As `graph.judge`."""
+        return graph.judge(answer, now, f"[parsers.{self._settings.source}]")

@@ -1,0 +1,54 @@
+"""How many calls a platform allows."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most ``calls`` in any ``seconds``."""
+
+    calls: int
+    seconds: float
+
+
+def read_rate(value: object) -> object:
+    """``"600/min"`` → `Rate`; also per s, h, d.  Raises ValueError."""
+    if isinstance(value, Rate):
+        return value
+    found = re.fullmatch(r"\s*([1-9][0-9]{0,5})\s*/\s*(s|min|h|d)\s*", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('expected a rate such as "10/s", "600/min", "200/h" or "5000/d"')
+    return Rate(int(found[1]), _SECONDS[found[2]])
+
+
+ApiRate = Annotated[Rate, BeforeValidator(read_rate)]
+
+
+class Limiter:
+    """Keeps a `Rate` at the platform's end; calls that are allowed go at once.
+
+    A call's place is free again when ``seconds`` have passed since it *ended*: however long each was under way,
+    no window holds more.  (aiolimiter's leaky bucket lets nearly twice as many through in one.)
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self._places = asyncio.Semaphore(rate.calls)
+        self._seconds = rate.seconds
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Make one call inside; waits for its turn."""
+        await self._places.acquire()
+        try:
+            yield
+        finally:
+            asyncio.get_running_loop().call_later(self._seconds, self._places.release)

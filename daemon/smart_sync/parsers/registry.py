@@ -1,0 +1,43 @@
+"""The parsers that the configuration asks for, ready to be asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from smart_sync.config import ParserSettings
+from smart_sync.core.links import platform
+from smart_sync.core.model import Account
+from smart_sync.parsers.agenda import Agenda
+from smart_sync.parsers.parser import Parser
+from smart_sync.plugins import parser_class
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured parser and what it has to remember; lives as long as the configuration."""
+
+    name: str
+    parser: Parser
+    settings: ParserSettings
+    agenda: Agenda
+
+    def serves(self, account: Account) -> bool:
+        """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
+        served = self.settings.platforms
+        if served and (platform(account.link) or account.platform.casefold()) not in served:
+            return False
+        choosy = getattr(self.parser, "serves", None)
+        return choosy is None or bool(choosy(account))
+
+
+def build(settings: Mapping[str, ParserSettings]) -> list[Source]:
+    """The enabled parsers of ``[parsers]``."""
+    return [
+        Source(table.source or name, parser_class(table.kind or name)(table), table, _agenda(table))
+        for name, table in settings.items()
+        if table.enabled
+    ]
+
+
+def _agenda(table: ParserSettings) -> Agenda:
+    return Agenda(timedelta(seconds=table.every) if table.every is not None else None)

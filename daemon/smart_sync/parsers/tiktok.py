@@ -1,0 +1,101 @@
+"""TikTok: Display API v2, for the accounts that have granted a token."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from smart_sync.config import ParserSettings
+from smart_sync.core.model import Account, Metrics
+from smart_sync.parsers import answers
+from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
+from smart_sync.parsers.counts import count, mapping, mappings, total
+from smart_sync.parsers.failures import AccountFailed, CallFailed, Refused, Throttled
+from smart_sync.parsers.parser import Clock, utc_now
+from smart_sync.parsers.platform import PlatformParser
+from smart_sync.parsers.tokens import Tokens
+from smart_sync.parsers.wire import Answer
+from smart_sync.secret import Secret
+
+PER_CALL = 20
+
+_PASSING = frozenset({"internal_error", "server_error"})
+_CREDENTIALS = frozenset(
+    {"access_token_invalid", "access_token_expired", "scope_not_authorized", "scope_permission_missed"}
+)
+
+
+class TikTokSettings(ApiSettings):
+    """``[parsers.tiktok]``."""
+
+    platforms: tuple[str, ...] = ("tiktok",)
+    api_url: ApiUrl = "https://open.tiktokapis.com/v2"
+    #: Username → its access token, with the scopes user.info.stats and (for ``videos``) video.list.
+    tokens: dict[str, Secret]
+    #: Comments and views are summed over so many of the latest videos; 0: not asked for.
+    videos: Annotated[int, Field(ge=0, le=500)] = 0
+
+
+class TikTok(PlatformParser):
+    """Followers, likes and videos of the accounts whose tokens are at hand."""
+
+    settings: ClassVar[type[ParserSettings]] = TikTokSettings
+
+    def __init__(self, settings: TikTokSettings, clock: Clock = utc_now) -> None:
+        super().__init__(settings, clock)
+        self._tokens = Tokens(settings.tokens)
+        self._videos = settings.videos
+
+    def serves(self, account: Account) -> bool:
+        """Accounts without a token cannot be asked about."""
+        return self._tokens.headers(account) is not None
+
+    async def ask(self, session: Session, account: Account) -> Metrics | None:
+        """As the base class; a token that is refused is this account's trouble only."""
+        headers = self._tokens.headers(account)
+        if headers is None:
+            return None
+        try:
+            params = {"fields": "follower_count,likes_count,video_count"}
+            user = mapping(mapping(mapping(await session.get("user/info/", params, headers)).get("data")).get("user"))
+            videos = [video async for video in self._latest(session, headers)]
+        except Refused as failure:
+            raise AccountFailed(str(failure)) from None
+        return Metrics(
+            followers=count(user.get("follower_count")),
+            likes=count(user.get("likes_count")),
+            comments=total(videos, "comment_count"),
+            videos=count(user.get("video_count")),
+            views=total(videos, "view_count"),
+        )
+
+    def judge(self, answer: Answer, now: datetime) -> Any:
+        """By ``error.code``, whatever the status: 200 may carry an error, too."""
+        body = answers.decoded(answer)
+        error = mapping(mapping(body).get("error"))
+        code, told = str(error.get("code", "")), answers.said(error.get("message", ""))
+        if code == "rate_limit_exceeded":
+            raise Throttled("too many calls, says TikTok", after=answers.retry_after(answer, now))
+        if code in _PASSING:
+            raise CallFailed(f"TikTok answers: {code}", after=answers.retry_after(answer, now))
+        if code in _CREDENTIALS:
+            table = f"[parsers.{self._settings.source}.tokens]"
+            raise Refused(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
+        found = answers.judge(answer, now)
+        if code != "ok":
+            raise CallFailed(f"TikTok refuses: {told or code or 'the answer is not what it should be'}", retry=False)
+        return found
+
+    async def _latest(self, session: Session, headers: Mapping[str, str]) -> AsyncIterator[Mapping[str, Any]]:
+        left, cursor = self._videos, None
+        while left > 0:
+            wanted = {"max_count": min(left, PER_CALL)} | ({"cursor": cursor} if cursor is not None else {})
+            params = {"fields": "id,like_count,comment_count,view_count"}
+            data = mapping(mapping(await session.post("video/list/", params, headers, wanted)).get("data"))
+            videos = mappings(data.get("videos"))
+            for video in videos:
+                yield video
+            left, cursor = left - len(videos), data.get("cursor")
+            if not videos or not data.get("has_more") or not isinstance(cursor, int):
+                return

@@ -1,0 +1,156 @@
+"""HTTP for the parsers: one client for all of them, answers bounded in time and size."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from smart_sync import __version__, logs
+from smart_sync.parsers.failures import CallFailed
+
+if TYPE_CHECKING:
+    import httpx2
+
+MAX_ANSWER_BYTES = 4 * 2**20
+#: What an `Exchange` shows of a body.
+MAX_SHOWN = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask; secrets go into ``headers`` where the platform allows it."""
+
+    url: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    #: Sent as a JSON body by POST; None: a GET.
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its answer for a person to look at, secrets taken out."""
+
+    method: str
+    url: str
+    status: int
+    body: str
+
+
+class Wire:
+    """Sends requests through one client, which is made (and httpx2 imported) at the first of them."""
+
+    def __init__(self, *, record: bool = False) -> None:
+        self.exchanges: list[Exchange] = []
+        self._record = record
+        self._client: httpx2.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    async def send(self, request: Request, seconds: float) -> Answer:
+        """The answer, read whole within ``seconds``.  Raises `CallFailed`, worth another try unless too large."""
+        client = await self._opened()
+        import httpx2
+
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await _exchange(client, request, seconds)
+        except (TimeoutError, httpx2.TimeoutException):
+            raise CallFailed(f"no answer within {seconds:g} s") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise CallFailed(f"cannot be reached: {_cause(error)}") from None
+        if self._record:
+            self.exchanges.append(_shown(request, answer))
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _opened(self) -> "httpx2.AsyncClient":
+        async with self._opening:
+            if self._client is None:
+                # The import and the certificates take a tenth of a second, which the loop has not.
+                self._client = await asyncio.to_thread(_new_client)
+            return self._client
+
+
+_lent: ContextVar[Wire | None] = ContextVar("_lent", default=None)
+
+
+@asynccontextmanager
+async def lent(*, record: bool = False) -> AsyncIterator[Wire]:
+    """Inside, all parsers share one `Wire`; with ``record`` it remembers what was said."""
+    wire = Wire(record=record)
+    token = _lent.set(wire)
+    try:
+        yield wire
+    finally:
+        _lent.reset(token)
+        await wire.close()
+
+
+@asynccontextmanager
+async def borrowed() -> AsyncIterator[Wire]:
+    """The `Wire` that is `lent`, or one of one's own."""
+    wire = _lent.get()
+    if wire is not None:
+        yield wire
+        return
+    own = Wire()
+    try:
+        yield own
+    finally:
+        await own.close()
+
+
+def _new_client() -> "httpx2.AsyncClient":
+    import httpx2
+
+    return httpx2.AsyncClient(
+        verify=ssl.create_default_context(),
+        follow_redirects=False,
+        # Not compressed: an answer is then as large as what was read of it.
+        headers={"User-Agent": f"smart-sync/{__version__}", "Accept-Encoding": "identity"},
+        # A proxy of the environment is not meant for this machine.
+        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
+    )
+
+
+async def _exchange(client: "httpx2.AsyncClient", request: Request, seconds: float) -> Answer:
+    method = "GET" if request.body is None else "POST"
+    url = client.base_url.join(request.url).copy_merge_params(request.params)
+    async with client.stream(method, url, headers=request.headers, json=request.body, timeout=seconds) as response:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > MAX_ANSWER_BYTES:
+                raise CallFailed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", retry=False)
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+
+
+def _shown(request: Request, answer: Answer) -> Exchange:
+    query = "&".join(f"{key}={value}" for key, value in request.params.items())
+    url = f"{request.url}?{query}" if query else request.url
+    body = answer.body[:MAX_SHOWN].decode(errors="replace")
+    return Exchange("GET" if request.body is None else "POST", logs.redact(url), answer.status, logs.redact(body))
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason, e.g. ``Connection refused``; never an address, which might hold a secret."""
+    inner: BaseException = error
+    while (below := inner.__cause__ or inner.__context__) is not None:
+        inner = below
+    return str(getattr(inner, "strerror", None) or type(error).__name__)
