@@ -25,15 +25,16 @@ class Agenda:
         self._gone: dict[str, tuple[timedelta, datetime]] = {}
         self._not_before = _NEVER
 
-    def due(self, accounts: Iterable[Account], now: datetime) -> list[Account]:
+    def due(self, accounts: Iterable[Account], now: datetime, *, everybody: bool = True) -> list[Account]:
         """The accounts to ask about now, the longest unasked first, so that a deadline starves nobody.
 
-        Forgets the accounts that are not among ``accounts`` any more.
+        If ``accounts`` are ``everybody`` there is, those that are not among them are forgotten.
         """
         known = {account.id: account for account in accounts}
-        self._asked = {key: when for key, when in self._asked.items() if key in known}
-        self._answered = {key: when for key, when in self._answered.items() if key in known}
-        self._gone = {key: rest for key, rest in self._gone.items() if key in known}
+        if everybody:
+            self._asked = {key: when for key, when in self._asked.items() if key in known}
+            self._answered = {key: when for key, when in self._answered.items() if key in known}
+            self._gone = {key: rest for key, rest in self._gone.items() if key in known}
         if now < self._not_before:
             return []
         due = [account for account in known.values() if self._is_due(account.id, now)]

@@ -40,11 +40,11 @@ class ParserReport:
 
 
 async def collect(
-    sources: Sequence[Source], accounts: Sequence[Account], sink: Sink, now: datetime
+    sources: Sequence[Source], accounts: Sequence[Account], sink: Sink, now: datetime, *, everybody: bool = True
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
 
-    A parser with nothing due is not asked and has no report.  One that fails, or takes longer than its deadline,
+    ``everybody``: there are no other accounts, so what is remembered of others is forgotten.  A parser with nothing due is not asked and has no report.  One that fails, or takes longer than its deadline,
     keeps what it fetched and stops no other.  A `SmartSyncError` of
     ``sink`` counts as the parser's failure.  Cancelled, it stores what is in hand first.
     """
@@ -52,7 +52,7 @@ async def collect(
         tasks = [
             group.create_task(_Pass(source, due, sink, now).run(), name=f"parser:{source.name}")
             for source in sources
-            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now))
+            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now, everybody=everybody))
         ]
     return [task.result() for task in tasks]
 

@@ -1,5 +1,6 @@
 """A parser that asks a platform's API about one account at a time."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
@@ -7,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from smart_sync.config import ParserSettings
-from smart_sync.core.links import username
+from smart_sync.core.links import identity, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import Api, ApiSettings, Session
@@ -15,6 +16,9 @@ from smart_sync.parsers.failures import AccountFailed, AccountGone
 from smart_sync.parsers.parser import Clock, Fetched, Unfetched, Usage, utc_now
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
+
+#: Identities that hold an id instead of a name.
+_NUMBERED = re.compile(r"^(?:youtube:channel/|facebook:profile\.php\?id=)(.+)$")
 
 
 class PlatformParser:
@@ -74,5 +78,8 @@ class PlatformParser:
 
 
 def name_of(account: Account) -> str:
-    """The account's name on its platform, without ``@``: the link says it, else the username does."""
-    return username(account.link).removeprefix("@") or account.username.strip().removeprefix("@")
+    """What the platform calls the account, without ``@``: a name or an id.  The link says it, else the username does."""
+    if name := username(account.link):
+        return name
+    numbered = _NUMBERED.search(identity(account.link))
+    return numbered[1] if numbered else account.username.strip().removeprefix("@")

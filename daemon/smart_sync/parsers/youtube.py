@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from smart_sync.config import ParserSettings
+from smart_sync.core.links import identity
 from smart_sync.core.model import Account, Metrics, Precision
 from smart_sync.core.quota import pacific_midnight
 from smart_sync.errors import ParserFailed
@@ -171,7 +172,7 @@ def _queries(accounts: Sequence[Account]) -> Iterator[_Query]:
     by_name: dict[tuple[str, str], list[Account]] = {}
     for account in accounts:
         if (name := name_of(account)) and not _CHANNEL_ID.fullmatch(name):
-            key = "forUsername" if "/user/" in account.link else "forHandle"
+            key = "forUsername" if identity(account.link).startswith("youtube:user/") else "forHandle"
             by_name.setdefault((key, name), []).append(account)
     for (key, name), some_accounts in by_name.items():
         yield _Query({key: name if key == "forUsername" else f"@{name}"}, tuple(some_accounts))
