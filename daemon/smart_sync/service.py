@@ -4,21 +4,23 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from smart_sync import __version__, config, lock, systemd
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.control.api import Api
 from smart_sync.control.server import serve
-from smart_sync.core.model import Account, Outcome, Trigger
+from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import PassResult
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
-from smart_sync.project import Resources
+from smart_sync.parsers import registry
+from smart_sync.parsers.collector import Collector
+from smart_sync.project import Clock, Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
 from smart_sync.store import projects
@@ -26,8 +28,6 @@ from smart_sync.store.database import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
-
-T = TypeVar("T")
 
 
 def utc_now() -> datetime:
@@ -37,17 +37,25 @@ def utc_now() -> datetime:
 
 @contextlib.asynccontextmanager
 async def opened(
-    settings: Settings, announce: Announcer, environment: Mapping[str, str] | None = None
+    settings: Settings,
+    announce: Announcer,
+    environment: Mapping[str, str] | None = None,
+    *,
+    parsers_wait: float | None = None,
+    clock: Clock = utc_now,
 ) -> AsyncIterator[Resources]:
-    """Everything that passes work with, opened in order and closed in reverse."""
-    async with contextlib.AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings.database.path))
-        sheets = await stack.enter_async_context(open_sheets(settings.sheets, SpreadsheetFacts(database), environment))
+    """Everything that passes work with, opened in order and closed in reverse.
 
-        async def collect(accounts: Sequence[Account] | None) -> None:
-            return None
-
-        yield Resources(settings, database, sheets, collect, announce, utc_now)
+    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.
+    """
+    with plain_failures():
+        async with contextlib.AsyncExitStack() as stack:
+            database = await stack.enter_async_context(open_database(settings.database.path))
+            memory = SpreadsheetFacts(database)
+            sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
+            collector = Collector(registry.build(settings.parsers), database, clock, parsers_wait)
+            await stack.enter_async_context(collector)
+            yield Resources(settings, database, sheets, collector.collect, announce, clock)
 
 
 def once(
@@ -57,7 +65,7 @@ def once(
 
     Raises `Busy` while another instance holds the database, and other `SmartSyncError`.
     """
-    return run_to_the_end(_once(settings, project, environment))
+    return asyncio.run(_once(settings, project, environment))
 
 
 async def _once(settings: Settings, project: str | None, environment: Mapping[str, str] | None) -> dict[str, Any]:
@@ -75,7 +83,8 @@ async def _once(settings: Settings, project: str | None, environment: Mapping[st
 def run_daemon(config_path: Path, settings: Settings) -> int:
     """Serve until SIGTERM; returns the exit code.  Raises `SmartSyncError` if the daemon cannot start."""
     try:
-        run_to_the_end(Service(config_path, settings).run())
+        with plain_failures():
+            asyncio.run(Service(config_path, settings).run())
     except SmartSyncError:
         raise
     except Exception as error:
@@ -84,22 +93,19 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
     return 0
 
 
-def run_to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run`, with a failure that has a remedy taken out of the task groups it passed through."""
+@contextlib.contextmanager
+def plain_failures() -> Iterator[None]:
+    """A failure that a person can mend comes out as it is, not in the groups of the tasks it passed through."""
     try:
-        return asyncio.run(work)
+        yield
     except BaseExceptionGroup as group:
         expected, bugs = group.split(SmartSyncError)
-        if expected is None or bugs is not None:
+        error: BaseException | None = expected if bugs is None else None
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if error is None:
             raise
-        raise _first(expected) from None
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+        raise error from None
 
 
 class Service:
@@ -158,7 +164,8 @@ class Service:
                 try:
                     # Held from lap to lap, so that nobody slips in between.
                     instance.take(self._settings.database.path)
-                    await self._lap(self._settings)
+                    with plain_failures():
+                        await self._lap(self._settings)
                 except SmartSyncError as error:
                     if good is None or self._settings is good:
                         raise
@@ -170,7 +177,8 @@ class Service:
 
     async def _lap(self, settings: Settings) -> None:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
-        async with opened(settings, self._announce) as resources, asyncio.TaskGroup() as group:
+        wait = settings.sync.parsers_wait
+        async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
             runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now)
             api = Api(resources, runner, self.reload, self._started)
             control = settings.control

@@ -1,0 +1,5 @@
+"""``python -m smart_sync``: the command line."""
+
+from smart_sync.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""The daemon as its users run it: a process of its own, with a config file, a socket and signals."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fake_google import FakeGoogle
+
+COMMAND = [sys.executable, "-m", "smart_sync"]
+#: Seconds; generous, because CI is slow and nothing here waits for time to pass.
+PATIENCE = 60.0
+
+
+def write_config(folder: Path, text: str = "", *, google: FakeGoogle | None = None, spreadsheet: str = "") -> Path:
+    """A ``config.toml`` in ``folder``, with database and socket beside it; ``text`` is added as it is."""
+    lines = ["[database]", 'path = "view_counter.db"', "[control]", 'socket = "control.sock"']
+    if google is not None:
+        key = google.credentials(folder / "key.json")
+        lines += ["[sheets]", 'source = "google"', f'spreadsheet = "{spreadsheet}"', f'credentials = "{key}"']
+        lines += [f'api_url = "{google.url}"', "reads_per_minute = 3000"]
+    path = folder / "config.toml"
+    path.write_text("\n".join(lines) + "\n" + text)
+    return path
+
+
+def run_command(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``smart-sync`` with ``arguments`` to its end."""
+    environment = {**os.environ, "COLUMNS": "160", **(environment or {})}
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
+    )
+
+
+class Daemon:
+    """``with Daemon(config) as daemon``: runs until the block ends; ``ready`` has been announced before it begins."""
+
+    def __init__(self, config: Path, environment: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
+        self.config = config
+        self.socket = config.parent / "control.sock"
+        self._environment = dict(environment or {})
+        self._wait = wait
+        self._log = config.parent / "daemon.log"
+
+    def __enter__(self) -> Self:
+        # An abstract address: no path to grow too long, nothing to clean up.
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind("")
+        self._notify.settimeout(PATIENCE)
+        address = "@" + self._notify.getsockname()[1:].decode()
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "run", "--config", str(self.config)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self._environment, "NOTIFY_SOCKET": address},
+            )
+        if self._wait:
+            self.wait_for("READY=1")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE)
+        self._notify.close()
+
+    def wait_for(self, beginning: str) -> str:
+        """The next line to systemd that begins so."""
+        while True:
+            for line in self._notify.recv(4096).decode().split("\n"):
+                if line.startswith(beginning):
+                    return line
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = PATIENCE) -> int:
+        """Send a signal and wait for the end; returns the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far."""
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log lines of one event."""
+        return [line for line in self.lines() if line["event"] == name]
+
+    def output(self) -> str:
+        """Everything it has written, as it is."""
+        return self._log.read_text()

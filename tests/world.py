@@ -1,0 +1,109 @@
+"""A small world to run passes in: a fake Google, a web app's database, and managers who edit cells."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fake_google import FakeGoogle
+from smart_sync.announcer import Announcer
+from smart_sync.config import Settings
+from smart_sync.core.model import METRICS, Trigger
+from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.service import opened
+from smart_sync.store.schema import open_database
+from smart_sync.sync import PassRequest, Sync
+
+KEY = "k" * 44
+HEADER = ["@Username", "Link", "Followers", "Likes", "Comments", "Videos", "Views", "Status"]
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+Values = Sequence[Any]
+
+
+def link(name: str) -> str:
+    return f"https://www.tiktok.com/@{name}"
+
+
+class World:
+    """Projects and accounts are inserted as the web app would do it, before or between passes."""
+
+    def __init__(self, folder: Path, google: FakeGoogle) -> None:
+        self.folder = folder
+        self.google = google
+        self.path = folder / "view_counter.db"
+        self.google.add(KEY, {})
+        self.now = NOON
+        self.sections: dict[str, Any] = {"sheets": google.settings(folder, KEY)}
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(**{"database": {"path": self.path}, **self.sections})
+
+    async def create(self) -> "World":
+        """Let Smart Sync create the file and the tables."""
+        async with open_database(self.path):
+            return self
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """One statement of the web app's, committed."""
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def add_project(self, name: str, accounts: Sequence[str] = (), project_id: str = "") -> str:
+        """A project with one account per name, and a worksheet with the header alone."""
+        project_id = project_id or f"project-{name}"
+        self.execute("INSERT INTO projects (id, name, is_active) VALUES (?, ?, 1)", (project_id, name))
+        for account in accounts:
+            self.execute(
+                "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)"
+                " VALUES (?, ?, 'tiktok', ?, ?)",
+                (f"account-{account}", project_id, account, link(account)),
+            )
+        self.sheet(name)
+        return project_id
+
+    def sheet(self, worksheet: str, **rows: Values) -> None:
+        """Replace the content of a worksheet: ``name=[followers, likes, comments, videos, views]``."""
+        typed = [[f"@{name}", link(name), *values] for name, values in rows.items()]
+        self.google.spreadsheets[KEY].worksheets[worksheet] = [list(HEADER), *typed]
+
+    def parsed(self, account: str, values: Values, **columns: Any) -> None:
+        """Put values into the inbox, as a script would."""
+        names = ["account_id", *METRICS, *(f'"{name}"' for name in columns)]
+        row = [f"account-{account}", *values, *columns.values()]
+        marks = ", ".join("?" * len(row))
+        self.execute(f"INSERT OR REPLACE INTO parsed_metrics ({', '.join(names)}) VALUES ({marks})", row)
+
+    def merged(self, account: str) -> tuple[int, ...] | None:
+        """The merged values of an account."""
+        names = ", ".join(METRICS)
+        rows = self.execute(f"SELECT {names} FROM account_metrics WHERE account_id = ?", (f"account-{account}",))
+        return rows[0] if rows else None
+
+    def winners(self, account: str) -> tuple[str | None, ...]:
+        """Who won, metric by metric."""
+        names = ", ".join(f"{metric}_winner" for metric in METRICS)
+        return self.execute(f"SELECT {names} FROM account_metrics WHERE account_id = ?", (f"account-{account}",))[0]
+
+    def snapshots(self, account: str | None = None) -> list[tuple[Any, ...]]:
+        """All snapshots, oldest first: time, then the metrics."""
+        names = ", ".join(METRICS)
+        return self.execute(
+            f"SELECT snapshot_time, {names} FROM account_snapshots WHERE ?1 IS NULL OR account_id = ?1"
+            " ORDER BY snapshot_time, id",
+            (f"account-{account}" if account else None,),
+        )
+
+    async def sync(self, *project_ids: str, dry_run: bool = False) -> PassResult:
+        """One pass."""
+        ids = frozenset(project_ids) or None
+        async with opened(self.settings, Announcer(), clock=lambda: self.now) as resources:
+            return await Sync(resources).run(PassRequest(Trigger.CLI, ids, dry_run=dry_run))
+
+    async def sync_one(self, dry_run: bool = False) -> ProjectResult:
+        """One pass over the only project there is."""
+        (result,) = (await self.sync(dry_run=dry_run)).results
+        return result
