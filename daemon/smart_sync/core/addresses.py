@@ -1,0 +1,137 @@
+"""A pasted web address, taken apart into canonical pieces.
+
+The host in small letters and Unicode, without user-info, port and subdomains that show the same site; the path
+unescaped where that is safe.  Addresses are untrusted text: nothing here raises, and no piece holds control
+characters or lone surrogates.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from smart_sync.core.locales import INVISIBLE
+
+#: What host labels and names are made of: of ASCII only letters, digits, ``_`` and ``-``.
+SIGN = r"[^\x00-,./:-@\[-^`{-\xa0\u061c\u2000-\u206f\u3000-\u3002\ud800-\udfff\ufeff]"
+
+_SCHEME = re.compile(r"(?:https?:[/\\]*)+|[/\\]{2,}", re.IGNORECASE)
+_OTHER_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d+(?:[/\\?#]|$))", re.IGNORECASE)
+_HOST = re.compile(rf"{SIGN}+(?:\.{SIGN}+)+")
+_SAME_SITE = re.compile(r"(?:(?:www|m)\.)+(?=[^.]+\.)")
+_TRACKING = re.compile(
+    r"(?:utm_\w*|fbclid|gclid|igshid?|si|_[rt]|mibextid|is_from_webapp|sender_device|hl|lang|locale|feature)(?:=|$)"
+)
+#: A path with nothing to do: no escapes, nothing unsafe, no empty part and no dots alone.
+_PLAIN_PATH = re.compile(r"@?[\w-][\w.-]*(?:/[\w-][\w.-]*)*/?", re.ASCII)
+_UNSEEN = r"\s\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+_UNSAFE = re.compile(rf"[{_UNSEEN}]")
+_UNSAFE_IN_QUERY = re.compile(rf"[{_UNSEEN}\"'<>“”«»]")
+_UNSAFE_IN_PATH = re.compile(rf"[{_UNSEEN}\"'<>“”«»%/?#\\]")
+#: Around a pasted link: spaces, quotes, brackets, marks one cannot see.
+_AROUND = "".join(map(chr, INVISIBLE)) + " \t\r\n\f\v\u00a0\u202f\u3000\"'<>“”«»"
+
+
+class Address(NamedTuple):
+    """Where a link points to; ``path`` without empty parts, ``query`` as it was written."""
+
+    host: str
+    path: list[str]
+    query: str
+
+    def __str__(self) -> str:
+        """The address without scheme, fragment and tracking parameters, the others in order."""
+        parts = (_escaped(part, _UNSAFE_IN_QUERY) for part in self.query.split("&") if part)
+        query = "&".join(sorted(part for part in parts if not _TRACKING.match(part)))
+        return "/".join((self.host, *self.path)) + (f"?{query}" if query else "")
+
+    def parameter(self, name: str) -> str:
+        """The value of the query's first ``name``, still escaped; "" if there is none."""
+        for part in self.query.split("&"):
+            key, _, value = part.partition("=")
+            if key == name:
+                return _escaped(value, _UNSAFE_IN_QUERY)
+        return ""
+
+
+def trimmed(text: str) -> str:
+    """``text`` without the spaces, quotes, brackets and invisible marks around it."""
+    return text.strip(_AROUND)
+
+
+def printable(text: str) -> str:
+    """``text`` with single spaces, and with an escape for what one cannot see."""
+    return " ".join(_escaped(word, _UNSAFE) for word in text.split())
+
+
+def parse(text: str) -> Address | None:
+    """The address in ``text`` (`trimmed`), with or without a scheme; None if it is not a web address."""
+    scheme = _SCHEME.match(text)
+    if scheme is None and _OTHER_SCHEME.match(text):
+        return None
+    rest = text[scheme.end() :] if scheme else text
+    rest, _, query = rest.partition("#")[0].partition("?")
+    authority, _, path = rest.replace("\\", "/").partition("/")
+    if scheme is None and "@" in authority:
+        return None  # an e-mail address
+    host = _host(authority.rpartition("@")[2])
+    if host is None:
+        return None
+    return Address(host, _segments(path), query)
+
+
+@lru_cache(maxsize=1024)
+def _host(authority: str) -> str | None:
+    """The host without its port and its ``www.`` or ``m.``, in small letters and Unicode; None if it cannot be one."""
+    host = re.sub(r":\d*$", "", authority)
+    if not host.isascii():
+        host = host.replace("。", ".")
+    host = _fold_host(host).removesuffix(".")
+    if not _HOST.fullmatch(host) or _fold_host(host) != host:
+        return None
+    if "xn--" in host:
+        host = ".".join(map(_unicode_label, host.split(".")))
+    return _SAME_SITE.sub("", host, count=1) if _SAME_SITE.match(host) else host
+
+
+def _fold_host(host: str) -> str:
+    return (
+        host.lower() if host.isascii() else unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", host).lower())
+    )
+
+
+def _unicode_label(label: str) -> str:
+    """The IDN ``label`` in Unicode, if that is another spelling of exactly this label."""
+    try:
+        decoded = label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label
+        is_same = decoded.encode("punycode").decode("ascii") == label[4:]
+    except UnicodeError:
+        return label
+    well_formed = not decoded.isascii() and _fold_host(decoded) == decoded and _HOST.fullmatch(f"{decoded}.x")
+    return decoded if is_same and well_formed else label
+
+
+def _segments(path: str) -> list[str]:
+    """The parts of ``path``, unescaped where that is safe, without empty ones, ``.`` and ``..``."""
+    if _PLAIN_PATH.fullmatch(path):
+        return path.strip("/").split("/")
+    segments: list[str] = []
+    for part in path.split("/"):
+        segment = _segment(part)
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return segments
+
+
+def _segment(part: str) -> str:
+    try:
+        return _escaped(unquote(part, errors="strict"), _UNSAFE_IN_PATH)
+    except UnicodeDecodeError:
+        return _escaped(part, _UNSAFE_IN_QUERY)
+
+
+def _escaped(text: str, unsafe: re.Pattern[str]) -> str:
+    return unsafe.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")), text)

@@ -1,0 +1,113 @@
+"""How a locale writes numbers: its separators and its compact suffixes, from CLDR through Babel.
+
+Babel is imported when a text first needs it, and each locale's rules are made once.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from babel.core import Locale
+
+FALLBACK = "en_US"
+
+#: Signs that change nothing one sees: zero-width spaces, directional marks, the byte order mark.
+INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u061c\ufeff"))
+SPACES = " \u00a0\u202f\u2009\u2007"
+
+_ONE_SPACE = str.maketrans(dict.fromkeys(SPACES, " "))
+_PATTERN = re.compile(r"([^0#,.]*)[#,.]*(0+)(.*)", re.DOTALL)
+#: The languages people mix into any sheet; Russian is often shortened to one letter.
+_EVERYWHERE = ("en", "ru")
+_SHORTENED = {"к": 3, "м": 6}
+
+#: What stands before and after a compact number.
+Affixes = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a locale says about numbers; powers are of ten."""
+
+    decimal: str
+    groups: frozenset[str]
+    #: What is surely a whole number in groups of three.
+    grouped: re.Pattern[str]
+    #: Digits in the last group and in those before it.
+    sizes: tuple[int, int]
+    #: Compact affixes exactly as CLDR writes them, then with case, spaces and full stops ignored.
+    exact: Mapping[Affixes, int]
+    loose: Mapping[Affixes, int]
+
+    def power(self, before: str, after: str, *, foreign: bool) -> int | None:
+        """The power of ten that ``before`` and ``after`` a number stand for; None if unknown or undecidable.
+
+        ``foreign``: the number is not written as in this locale, so its words need not be this locale's.
+        """
+        power = None if foreign else self.exact.get((before.translate(_ONE_SPACE), after.translate(_ONE_SPACE)))
+        return self.loose.get((_loosened(before), _loosened(after))) if power is None else power
+
+
+@lru_cache(maxsize=64)
+def rules(name: str) -> Rules:
+    """The rules of the locale called ``name``, such as ``ru_RU``; those of its language, or of en_US, if unknown."""
+    locale = _parsed(name)
+    symbols = [locale.number_symbols.get(system, {}) for system in ("latn", locale.default_numbering_system)]
+    own = set(_affixes(locale))
+    loose = {(_loosened(before), _loosened(after), power) for before, after, power in own | _shared_affixes()}
+    decimal = symbols[0].get("decimal", ".")
+    groups = frozenset(group for table in symbols if (group := table.get("group")))
+    return Rules(
+        decimal=decimal,
+        groups=groups,
+        grouped=re.compile(
+            rf"[1-9][0-9]{{0,2}}([{''.join({*SPACES, *groups} - {decimal})}])[0-9]{{3}}(?:\1[0-9]{{3}})*"
+        ),
+        sizes=locale.decimal_formats[None].grouping,
+        exact=_decided(own),
+        loose=_decided(loose),
+    )
+
+
+def _parsed(name: str) -> "Locale":
+    from babel.core import Locale, UnknownLocaleError
+
+    for candidate in (name, re.split("[-_]", name)[0], FALLBACK):
+        try:
+            return Locale.parse(candidate, sep="-" if "-" in candidate else "_")
+        except (UnknownLocaleError, ValueError, TypeError):
+            continue
+    raise AssertionError(FALLBACK)  # Babel always has it
+
+
+@lru_cache(maxsize=1)
+def _shared_affixes() -> set[tuple[str, str, int]]:
+    found = {("", letter, power) for letter, power in _SHORTENED.items()}
+    return found.union(*(_affixes(_parsed(name)) for name in _EVERYWHERE))
+
+
+def _affixes(locale: "Locale") -> Iterator[tuple[str, str, int]]:
+    """Before, after and power of each compact pattern; patterns without a digit or without a word say nothing."""
+    for form in ("short", "long"):
+        for patterns in locale.compact_decimal_formats.get(form, {}).values():
+            for magnitude, pattern in patterns.items():
+                # Only the positive half: "0M;-0M" has one digit, not two.
+                found = _PATTERN.fullmatch(pattern.pattern.split(";")[0].replace("'", "").translate(INVISIBLE))
+                if found and (found[1] + found[3]).strip():
+                    before, after = found[1].translate(_ONE_SPACE), found[3].translate(_ONE_SPACE)
+                    yield before, after, len(magnitude) - len(found[2])
+
+
+def _loosened(affix: str) -> str:
+    return affix.translate(_ONE_SPACE).replace(" ", "").rstrip(".").casefold()
+
+
+def _decided(affixes: Iterable[tuple[str, str, int]]) -> dict[Affixes, int]:
+    """Without the affixes that stand for more than one power."""
+    powers: dict[Affixes, set[int]] = {}
+    for before, after, power in affixes:
+        powers.setdefault((before, after), set()).add(power)
+    return {key: several.pop() for key, several in powers.items() if len(several) == 1}

@@ -1,0 +1,171 @@
+"""A worksheet becomes a table: one row per account, in order, and what a manager should look at."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from sys import intern
+
+from smart_sync.core import headers
+from smart_sync.core.cells import NO_VALUE, Unreadable, read_count
+from smart_sync.core.headers import Header, letters, normal
+from smart_sync.core.links import owner
+from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
+
+#: Reported one by one; how many more there are is one further problem.
+MAX_PROBLEMS = 1000
+MAX_SHOWN = 60
+
+_NOTHING: frozenset[str] = frozenset()
+_TOTALS = frozenset({"total", "totals", "sum", "итого", "всего", "сумма"})
+#: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class NoHeader(ValueError):
+    """No column is named for the link; ``seen`` are the headers there are, () if the worksheet is empty."""
+
+    def __init__(self, seen: tuple[str, ...]) -> None:
+        super().__init__("no column for the link")
+        self.seen = seen
+
+
+def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {}) -> Table:
+    """The accounts in ``worksheet``, from below its header to its last row; blank rows between them do not count.
+
+    ``synonyms`` are more header names by field ("link", metrics, "platform", "username").  Of two columns for one
+    field the first counts.  Rows for the same account stay apart (`combine`).  Raises `NoHeader`.
+    """
+    known = headers.names(synonyms)
+    header = headers.find(worksheet.rows, known)
+    if header is None:
+        raise NoHeader(tuple(shown(text) for text in headers.seen(worksheet.rows, known)))
+    problems = _Problems(worksheet.title)
+    for column in header.duplicates:
+        cell = worksheet.rows[header.row][column]
+        problems.add("another column has this name already; the first counts", header.row + 1, column, cell)
+    reader = _Reader(header, known, worksheet.locale, problems)
+    below = enumerate(islice(worksheet.rows, header.end, None), header.end + 1)
+    rows = tuple(row for number, cells in below if (row := reader.read(number, cells)) is not None)
+    return Table(worksheet.title, rows, problems.listed(), frozenset(METRICS) & header.columns.keys())
+
+
+def combine(rows: Sequence[SheetRow]) -> SheetRow:
+    """One row for the several of one account: per metric the larger value, everything else from the first that has it.
+
+    A metric is unreadable only where no row gives a value.  There must be at least one row.
+    """
+    values = zip(*(row.metrics for row in rows), strict=True)
+    metrics = Metrics._make(max((value for value in several if value is not None), default=None) for several in values)
+    unreadable = frozenset().union(*(row.unreadable for row in rows))
+    return replace(
+        rows[0],
+        metrics=metrics,
+        unreadable=frozenset(m for m, value in zip(METRICS, metrics, strict=True) if value is None and m in unreadable),
+        platform=next((row.platform for row in rows if row.platform), ""),
+        username=next((row.username for row in rows if row.username), ""),
+    )
+
+
+def shown(cell: Cell) -> str:
+    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs."""
+    try:
+        text = str(cell)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    text = " ".join(text[: 2 * MAX_SHOWN].split())
+    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+class _Problems:
+    """The problems of one worksheet, of which the first `MAX_PROBLEMS` are kept and the others counted."""
+
+    def __init__(self, worksheet: str) -> None:
+        self._worksheet = worksheet
+        self._found: list[Problem] = []
+        self._others = 0
+
+    def add(self, reason: str, row: int, column: int, cell: Cell) -> None:
+        if len(self._found) < MAX_PROBLEMS:
+            self._found.append(Problem(reason, self._worksheet, row, letters(column), shown(cell)))
+        else:
+            self._others += 1
+
+    def listed(self) -> tuple[Problem, ...]:
+        more = [Problem(f"{self._others} more problems", self._worksheet)] if self._others else []
+        return (*self._found, *more)
+
+
+class _Reader:
+    """Reads the rows of one worksheet, once its header is known."""
+
+    def __init__(self, header: Header, known: Mapping[str, str], locale: str, problems: _Problems) -> None:
+        columns = header.columns
+        self._link = columns["link"]
+        self._metrics = [(index, columns[metric]) for index, metric in enumerate(METRICS) if metric in columns]
+        self._platform = columns.get("platform")
+        self._username = columns.get("username")
+        self._known = known
+        self._locale = locale
+        self._problems = problems
+
+    def read(self, number: int, cells: Sequence[Cell]) -> SheetRow | None:
+        """The account in row ``number`` (from 1); None if the row holds none."""
+        link = _text(cells, self._link)
+        if "." not in link and self._is_no_link(link):
+            if link.casefold() in NO_VALUE:
+                self._without_link(number, cells)
+            return None
+        if _UNUSABLE.search(link):
+            self._problems.add("the link has more than one line, or signs that no link has", number, self._link, link)
+            return None
+        metrics, unreadable = self._read_metrics(number, cells)
+        platform, username = self._read_owner(link, cells)
+        return SheetRow(number, link, metrics, unreadable, platform, username)
+
+    def _is_no_link(self, link: str) -> bool:
+        """No value, the header once more, or the label of a row of totals."""
+        folded = link.casefold()
+        return folded in NO_VALUE or folded in _TOTALS or self._known.get(normal(link)) == "link"
+
+    def _without_link(self, number: int, cells: Sequence[Cell]) -> None:
+        filled = [column for _, column in self._metrics if _text(cells, column).casefold() not in NO_VALUE]
+        if filled and not any(isinstance(cell, str) and normal(cell) in _TOTALS for cell in cells):
+            self._problems.add("values without a link", number, filled[0], cells[filled[0]])
+
+    def _read_metrics(self, number: int, cells: Sequence[Cell]) -> tuple[Metrics, frozenset[str]]:
+        values: list[int | None] = list(NO_METRICS)
+        unreadable = _NOTHING
+        width = len(cells)
+        for index, column in self._metrics:
+            if column < width:
+                try:
+                    values[index] = read_count(cells[column], self._locale)
+                except Unreadable as problem:
+                    self._problems.add(f"{METRICS[index]}: {problem}", number, column, cells[column])
+                    unreadable |= {METRICS[index]}
+        return Metrics._make(values), unreadable
+
+    def _read_owner(self, link: str, cells: Sequence[Cell]) -> tuple[str, str]:
+        """Platform and username from their columns, else from the link."""
+        platform = "" if self._platform is None else _line(cells, self._platform).casefold()
+        username = "" if self._username is None else _line(cells, self._username).lstrip("@")
+        if platform and username:
+            return intern(platform), username
+        derived = owner(link)
+        return intern(platform or derived.platform), username or derived.username
+
+
+def _text(cells: Sequence[Cell], column: int) -> str:
+    """What stands in ``column``, without spaces around it; "" if the row ends before it."""
+    cell = cells[column] if column < len(cells) else None
+    if cell is None:
+        return ""
+    return cell.strip() if isinstance(cell, str) else shown(cell)
+
+
+def _line(cells: Sequence[Cell], column: int) -> str:
+    """`_text`, or "" where it is no line of text."""
+    text = _text(cells, column)
+    return "" if _UNUSABLE.search(text) or text in NO_VALUE else text
