@@ -13,6 +13,8 @@ from smart_sync.control.server import Answer, Limits, Request, Route, Routes, se
 #: Short enough for tests, long enough for two busy cores.
 QUICK = Limits(request_seconds=0.4, idle_seconds=0.4, stall_seconds=0.4, grace_seconds=0.4, patience_seconds=0.1)
 PATIENT = Limits(grace_seconds=0.4)
+#: Seconds until a test gives up.
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,16 @@ class Connection:
         self.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
     async def answer(self, *, bodiless: bool = False) -> Got:
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-        length = 0 if bodiless else int(headers.get("content-length", "0"))
-        return Got(int(head[0].split()[1]), headers, await self.reader.readexactly(length))
+        async with asyncio.timeout(_PATIENCE):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+            length = 0 if bodiless else int(headers.get("content-length", "0"))
+            return Got(int(head[0].split()[1]), headers, await self.reader.readexactly(length))
 
     async def rest(self) -> bytes:
         """Everything until the server closes."""
-        return await self.reader.read()
+        async with asyncio.timeout(_PATIENCE):
+            return await self.reader.read()
 
 
 @asynccontextmanager
@@ -110,6 +114,6 @@ def clients() -> int:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that nobody announces."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(_PATIENCE):
         while not condition():  # noqa: ASYNC110  # there is no event: that is the point
             await asyncio.sleep(0.005)

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,20 @@ async def test_too_long(tmp_path: Path) -> None:
                 assert (await connection.answer()).status == status
         limit = _post("Content-Length: 1000", body="x" * 1000)
         assert (await exchange(path, limit)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_deaf_sender(tmp_path: Path) -> None:
+    """A client that sends all of a body that is too long before it reads still gets to read the 413."""
+
+    def send_and_read() -> bytes:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(path))
+            client.sendall(_post("Content-Length: 5000000", body="x" * 5_000_000))
+            return client.recv(1000)
+
+    async with served(tmp_path) as path:
+        assert (await asyncio.to_thread(send_and_read)).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_remedy(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from control_clients import QUICK, clients, connected, descriptors, exchange, se
 from smart_sync.control.client import Client
 from smart_sync.control.server import Answer, Limits, Request, Route, Stream
 
-_LARGE = "x" * 300_000
+_LARGE = "x" * 1_500_000
 
 
 async def _large(_: Request) -> Answer:
@@ -67,7 +67,7 @@ async def test_never_reader(tmp_path: Path) -> None:
     """A client that takes no answer is cut off, and the others are served meanwhile."""
     async with served(tmp_path, {"/large": {"GET": Route(_large)}}, QUICK) as path, connected(path) as connection:
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport reads and writes
-        for _ in range(20):
+        for _ in range(5):
             connection.get("/large")
         assert (await Client(path).request("GET", "/echo"))[0] == 200
         await until(lambda: clients() == 0)
@@ -82,7 +82,7 @@ async def test_slow_reader(tmp_path: Path) -> None:
         started = time.monotonic()
         while received < len(_LARGE):
             received += len(await connection.reader.read(20_000))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)
         assert time.monotonic() - started > QUICK.stall_seconds
 
 

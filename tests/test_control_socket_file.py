@@ -132,7 +132,7 @@ async def test_group(tmp_path: Path, group: str) -> None:
         assert path.stat().st_gid == 1
 
 
-@pytest.mark.parametrize("name", ["no/../such", "nobody-has-this-name"])
+@pytest.mark.parametrize("name", ["no/../such", "nobody-has-this-name", "99999999999999"])
 async def test_no_such_group(tmp_path: Path, name: str) -> None:
     """A group that does not exist is refused by name."""
     with pytest.raises(SocketUnusable, match=f'no group "{name}"'):

@@ -149,11 +149,11 @@ def _gid(group: str) -> int:
     """The group's number, -1 for "leave it"."""
     if not group:
         return -1
-    if group.isascii() and group.isdigit():
+    if group.isascii() and group.isdigit() and len(group) < 10:
         return int(group)
     try:
         return grp.getgrnam(group).gr_gid
-    except KeyError:
+    except (KeyError, ValueError):
         raise SocketUnusable(f'[control] group: there is no group "{group}"; create it with groupadd') from None
 
 
