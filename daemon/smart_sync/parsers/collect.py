@@ -44,10 +44,10 @@ async def collect(
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
 
-    ``everybody``: there are no other accounts, so what is remembered of others is forgotten.  A parser with
-    nothing due is not asked and has no report.  One that fails, or takes longer than its deadline, keeps what it
-    fetched and stops no other.  A `SmartSyncError` of ``sink`` counts as the parser's failure.  Cancelled, it
-    stores what is in hand first.
+    ``everybody``: there are no other accounts, so what is remembered of others is forgotten.  A parser with nothing
+    due is not asked and has no report.  One that fails, or takes longer than its deadline, keeps what it fetched and
+    stops no other.  A `SmartSyncError` of ``sink`` counts as the parser's failure.  Cancelled, it stores what is in
+    hand first.
     """
     async with wire.lent(), asyncio.TaskGroup() as group:
         tasks = [

@@ -78,7 +78,7 @@ class PlatformParser:
 
 
 def name_of(account: Account) -> str:
-    """What the platform calls the account, without ``@``: a name or an id.  The link says it, else the username does."""
+    """The account's name (without ``@``) or id on its platform: the link says it, else the username does."""
     if name := username(account.link):
         return name
     numbered = _NUMBERED.search(identity(account.link))

@@ -1,6 +1,7 @@
 """HTTP for the parsers: one client for all of them, answers bounded in time and size."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -153,4 +154,6 @@ def _cause(error: Exception) -> str:
     inner: BaseException = error
     while (below := inner.__cause__ or inner.__context__) is not None:
         inner = below
+    if isinstance(inner, OSError) and inner.errno and inner.errno > 0:
+        return os.strerror(inner.errno)
     return str(getattr(inner, "strerror", None) or type(error).__name__)

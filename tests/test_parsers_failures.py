@@ -1,0 +1,197 @@
+"""Each parser against each way a platform can fail: one table."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import stamina
+
+from fake_platforms import GOOD, Call, FakePlatform, Reply, account, drain, parser, recorded, troubles, values
+from smart_sync.core.model import Metrics
+from smart_sync.errors import ParserFailed
+from smart_sync.parsers.parser import Paused
+
+KINDS = tuple(GOOD)
+#: Platforms whose tokens are each account's own: a refusal concerns that account only.
+OWN_TOKENS = {"threads", "tiktok"}
+
+
+@pytest.fixture
+def at_once() -> Iterator[None]:
+    """Three tries, without the waits between them."""
+    with stamina.set_testing(True, attempts=3):
+        yield
+
+
+def nonsense(value: Any) -> Any:
+    """The same answer with every count replaced by something that is none."""
+    if isinstance(value, dict):
+        return {key: nonsense(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [nonsense(item) for item in value]
+    if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
+        return True
+    return value
+
+
+def extended(value: Any) -> Any:
+    """The same answer with fields that nobody knows yet."""
+    if isinstance(value, dict):
+        return {key: extended(item) for key, item in value.items()} | {"new_field": {"x": [1]}}
+    return [extended(item) for item in value] if isinstance(value, list) else value
+
+
+def stopped(*words: str) -> str:
+    return "stopped:" + "|".join(words)
+
+
+def one_account(kind: str, words: str) -> str:
+    return f"failed:{words}" if kind in OWN_TOKENS else stopped(words)
+
+
+#: Failure → (the reply, what must come of it).  "failed": this account, this time; "gone": asked ever more rarely;
+#: "stopped": the parser goes no further; "paused": nor does it come back soon; "value": as if nothing were wrong.
+FAILURES: dict[str, Callable[[str], tuple[Reply, str]]] = {
+    "401": lambda kind: (Reply({"error": {}}, 401), "failed:401" if kind == "tiktok" else one_account(kind, "401")),
+    "403 without a reason": lambda kind: (Reply({}, 403), stopped("403") if kind == "youtube" else "failed:403"),
+    "404": lambda kind: (Reply({}, 404), "gone:404"),
+    "429": lambda kind: (Reply({}, 429), "paused:429"),
+    "429 with Retry-After beyond the deadline": lambda kind: (Reply({}, 429, {"Retry-After": "7200"}), "paused:429"),
+    "500": lambda kind: (Reply({}, 500), "failed:500"),
+    "503 with a page": lambda kind: (Reply(b"<html>", 503), "failed:503"),
+    "redirect": lambda kind: (Reply({}, 302, {"Location": "http://127.0.0.1:9/"}), stopped("redirects")),
+    "timeout": lambda kind: (Reply(hang=True), "failed:no answer within"),
+    "truncated": lambda kind: (Reply(GOOD[kind][0], truncate=True), "failed:cannot be reached"),
+    "empty": lambda kind: (Reply(b""), "failed:empty"),
+    "not JSON": lambda kind: (Reply(b"<html>hello"), "failed:not JSON"),
+    "too large": lambda kind: (Reply(b" " * (5 * 2**20)), "failed:larger than"),
+    "deep": lambda kind: (Reply(b"[" * 100_000), "failed:not JSON"),
+    "null": lambda kind: (Reply(None), "failed:not JSON"),
+    "a list": lambda kind: (Reply([]), "failed:"),
+    "a number": lambda kind: (Reply(5), "failed:"),
+    "an empty object": lambda kind: (Reply({}), "failed:"),
+    "wrong types": lambda kind: (Reply(nonsense(GOOD[kind][0])), "failed:none of the metrics"),
+    "extra fields": lambda kind: (Reply(extended(GOOD[kind][0])), "value"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("at_once")
+async def test_each_failure(kind: str, failure: str) -> None:
+    """Whatever is answered is a value, no value with a reason, or the parser's failure: never 0, never a bug."""
+    reply, expected = FAILURES[failure](kind)
+    with FakePlatform(lambda _call: reply) as platform:
+        asked = parser(kind, platform.url, timeout=0.1 if reply.hang else 10)
+        found, stop = await drain(asked, [account(kind)])
+    outcome, _, words = expected.partition(":")
+    if outcome == "value":
+        assert [value.metrics.followers for value in values(found)] == [GOOD[kind][1]]
+    elif outcome in {"failed", "gone"}:
+        assert stop is None
+        assert [(trouble.gone, words in trouble.reason) for trouble in troubles(found)] == [(outcome == "gone", True)]
+    else:
+        assert not found
+        assert isinstance(stop, Paused if outcome == "paused" else ParserFailed)
+        assert words in str(stop)
+    assert len(platform.calls) <= 3
+
+
+def graph(code: int, subcode: int = 0, status: int = 400) -> Reply:
+    return Reply({"error": {"message": f"(#{code}) said", "code": code, "error_subcode": subcode}}, status)
+
+
+def google(status: int, reason: str) -> Reply:
+    return Reply({"error": {"code": status, "message": "said", "errors": [{"reason": reason}]}}, status)
+
+
+def tiktok(code: str, status: int = 200) -> Reply:
+    return Reply({"data": {}, "error": {"code": code, "message": "said", "log_id": "x"}}, status)
+
+
+REASONS: list[tuple[str, str, Reply, str]] = [
+    ("youtube", "quotaExceeded", google(403, "quotaExceeded"), "paused:quota of the day"),
+    ("youtube", "rateLimitExceeded", google(403, "rateLimitExceeded"), "paused:too many calls"),
+    ("youtube", "accessNotConfigured", google(403, "accessNotConfigured"), "stopped:enable the YouTube Data API"),
+    ("youtube", "recorded keyInvalid", Reply(recorded("youtube/error_response.json"), 400), "stopped:youtube] key"),
+    ("instagram", "token", graph(190, status=401), "stopped:renew the token of [parsers.instagram]"),
+    ("instagram", "permission", graph(10, status=403), "stopped:permissions"),
+    ("instagram", "no such user", graph(110), "gone:does not show it"),
+    ("instagram", "throttled", graph(4, status=403), "paused:too many calls"),
+    ("instagram", "passing", graph(2, status=500), "failed:Meta answers"),
+    ("facebook", "recorded permission", Reply(recorded("facebook/error.json"), 400), "stopped:Public Content Access"),
+    ("facebook", "cannot be loaded", graph(100, 33), "gone:does not show it"),
+    ("facebook", "no such alias", graph(803, status=404), "gone:does not show it"),
+    ("facebook", "business quota", graph(80001, status=400), "paused:too many calls"),
+    ("threads", "token", graph(190, status=401), "failed:renew the token of [parsers.threads.tokens]"),
+    ("tiktok", "200 with a bad token", tiktok("access_token_invalid"), "failed:renew the account's token"),
+    ("tiktok", "401 with a bad token", tiktok("access_token_invalid", 401), "failed:renew the account's token"),
+    ("tiktok", "200 throttled", tiktok("rate_limit_exceeded"), "paused:too many calls"),
+    ("tiktok", "200 passing", tiktok("internal_error"), "failed:internal_error"),
+    ("tiktok", "200 with an unknown error", tiktok("invalid_params"), "failed:TikTok refuses"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "reply", "expected"), REASONS, ids=[f"{r[0]}-{r[1]}" for r in REASONS])
+@pytest.mark.usefixtures("at_once")
+async def test_reasons(kind: str, name: str, reply: Reply, expected: str) -> None:
+    """A platform's own words decide who must act: the administrator, nobody, or the one who keeps the links."""
+    with FakePlatform(lambda _call: reply) as platform:
+        found, stop = await drain(parser(kind, platform.url), [account(kind)])
+    outcome, _, words = expected.partition(":")
+    if outcome in {"failed", "gone"}:
+        assert [(trouble.gone, words in trouble.reason) for trouble in troubles(found)] == [(outcome == "gone", True)]
+    else:
+        assert isinstance(stop, ParserFailed)
+        assert isinstance(stop, Paused) == (outcome == "paused")
+        assert words in str(stop)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_retry_after_is_honoured(kind: str) -> None:
+    """A platform that asks for a second gets a second, and then the same call again."""
+    replies = iter([Reply({}, 429, {"Retry-After": "1"}), Reply(GOOD[kind][0])])
+    with FakePlatform(lambda _call: next(replies)) as platform:
+        found, stop = await drain(parser(kind, platform.url), [account(kind)])
+    assert stop is None
+    assert [value.metrics.followers for value in values(found)] == [GOOD[kind][1]]
+    assert 1.0 <= platform.calls[1].at - platform.calls[0].at < 3.0
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_platform_that_is_away_is_not_asked_a_thousand_times() -> None:
+    """After five accounts in a row without an answer the parser stops."""
+    accounts = [account("instagram", n, f"https://www.instagram.com/user{n}") for n in range(1000)]
+    with FakePlatform(lambda _call: Reply({}, 500)) as platform:
+        _found, stop = await drain(parser("instagram", platform.url), accounts)
+    assert stop is not None
+    assert "5 times in a row" in str(stop)
+    assert len(platform.calls) < 40
+
+
+async def test_what_came_before_a_failure_is_kept() -> None:
+    """The values of the accounts before the refused one are given, then the failure."""
+
+    def answer(call: Call) -> Reply:
+        good = "(user0)" in call.query["fields"]
+        return Reply(GOOD["instagram"][0]) if good else graph(190, status=401)
+
+    accounts = [account("instagram", n, f"https://www.instagram.com/user{n}") for n in range(9)]
+    with FakePlatform(answer) as platform:
+        found, stop = await drain(parser("instagram", platform.url, concurrency=1), accounts)
+    assert [(value.account_id, value.metrics) for value in values(found)] == [
+        ("instagram-0", Metrics(followers=64976, videos=436))
+    ]
+    assert stop is not None
+
+
+async def test_nobody_answers() -> None:
+    """A refused connection says so, without an address."""
+    with FakePlatform(lambda _call: Reply()) as platform:
+        url = platform.url
+    started = time.monotonic()
+    with stamina.set_testing(True, attempts=2):
+        found, _stop = await drain(parser("facebook", url), [account("facebook")])
+    assert [trouble.reason for trouble in troubles(found)] == ["cannot be reached: Connection refused"]
+    assert time.monotonic() - started < 5
