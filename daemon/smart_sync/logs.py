@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import stamina
 import structlog
 
+from smart_sync import systemd
 from smart_sync.events import EVENTS
 
 NAME = "SmartSync"
@@ -30,6 +31,9 @@ _SECRET_SHAPES = re.compile(
     re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+#: As syslog counts them; the journal takes ``<N>`` before a line for its priority.
+_PRIORITIES = {"ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
 _protected: set[str] = set()
 
@@ -67,7 +71,8 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
     """Send the log to ``stream`` (standard error unless told), as ``json`` or ``console``."""
     stream = stream or sys.stderr
     console = form == "console" or (form == "auto" and stream.isatty())
-    render = _render_console if console else structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    to_json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    render: structlog.typing.Processor = _render_console if console else to_json
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -76,7 +81,7 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
             structlog.processors.format_exc_info if console else _exception_as_data(),
             _clean,
             _in_order,
-            render,
+            _for_journal(render) if systemd.is_journal(stream) else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(stream),
@@ -130,6 +135,16 @@ def _in_order(_logger: object, _method: str, line: MutableMapping[str, Any]) -> 
     first = {"level": line.pop("level").upper(), "logger": NAME, "event": line.pop("event")}
     last = {"timestamp": line.pop("timestamp")} | ({"exception": line.pop("exception")} if "exception" in line else {})
     return {**first, **line, **last}
+
+
+def _for_journal(render: structlog.typing.Processor) -> structlog.typing.Processor:
+    """What ``render`` makes, as one record with a priority: the journal begins another at every line break."""
+
+    def prefixed(logger: object, method: str, line: MutableMapping[str, Any]) -> str:
+        priority = _PRIORITIES[line["level"]]
+        return f"<{priority}>" + str(render(logger, method, line)).replace("\n", "\\n")
+
+    return prefixed
 
 
 def _render_console(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:

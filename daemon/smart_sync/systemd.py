@@ -4,6 +4,10 @@ import contextlib
 import os
 import socket
 import time
+from typing import TextIO
+
+#: Seconds that a full queue of systemd's may hold us up: a lost line is better than an event loop that hangs.
+_PATIENCE = 1.0
 
 
 def notify(*lines: str) -> None:
@@ -13,9 +17,12 @@ def notify(*lines: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
+    # A line break within a line would begin another assignment.
+    message = "\n".join(" ".join(line.splitlines()) for line in lines).encode(errors="replace")
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.settimeout(_PATIENCE)
         sock.connect(address)
-        sock.sendall("\n".join(lines).encode())
+        sock.sendall(message)
 
 
 def reloading() -> None:
@@ -30,3 +37,15 @@ def watchdog_interval() -> float | None:
     if not microseconds.isdigit() or int(microseconds) == 0 or watched != str(os.getpid()):
         return None
     return int(microseconds) / 2_000_000
+
+
+def is_journal(stream: TextIO) -> bool:
+    """Whether what is written to ``stream`` goes to the journal, which reads a ``<priority>`` before each line.
+
+    ``$JOURNAL_STREAM`` names device and inode, because a child may inherit the variable and not the stream.
+    """
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file behind it, or a closed one
+        return False
+    return os.environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"
