@@ -4,11 +4,13 @@ Every mistake in the file is reported together, each with its key (`ConfigError.
 Relative paths are relative to the file they stand in.
 """
 
+import base64
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -17,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -180,6 +183,65 @@ class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+def _url(given: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(given.get_secret_value())
+        port = parts.port
+    except ValueError:
+        port, parts = 0, urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError('expected a URL such as "https://hooks.example.com/smart-sync"')
+    if parts.username is not None or parts.fragment:
+        raise ValueError("a URL with a user name, password or #fragment is not supported")
+    return given
+
+
+def _signing_secret(given: SecretStr) -> SecretStr:
+    text = given.get_secret_value()
+    try:
+        size = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if not (text.startswith("whsec_") and 24 <= size <= 64):
+        raise ValueError(
+            "expected whsec_ and 24 to 64 bytes in base64; make one with: echo whsec_$(openssl rand -base64 32)"
+        )
+    return given
+
+
+def _several(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+#: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
+Url = Annotated[secret.Secret, AfterValidator(_url)]
+SigningSecret = Annotated[secret.Secret, AfterValidator(_signing_secret)]
+WebhookEvent = Literal["sync.finished", "project.failed", "project.degraded", "project.recovered"]
+
+
+class WebhookSettings(_Section):
+    """One of ``[[webhooks]]``: who is told, and of what."""
+
+    url: Url
+    #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
+    secret: Annotated[tuple[SigningSecret, ...], BeforeValidator(_several), Field(min_length=1, max_length=5)]
+    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(WebhookEvent)
+    #: Whether the URL may lead to a private address, and then without TLS too.
+    allow_private: bool = False
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if not self.allow_private and not self.url.get_secret_value().lower().startswith("https:"):
+            raise ValueError("url must begin with https:// (or set allow_private = true for a private address)")
+        return self
+
+
+class PingSettings(_Section):
+    """The dead man's switch: a URL in the manner of healthchecks.io, which alarms when the pings stop."""
+
+    url: Url | None = None
+
+
 class ParserSettings(BaseModel):
     """``[parsers.<name>]``: what every parser has; a parser's own keys are in its subclass (``Parser.settings``)."""
 
@@ -196,6 +258,12 @@ class ParserSettings(BaseModel):
     every: Seconds | None = None
     #: Seconds that one pass of the parser may take; what it has fetched by then is kept.
     deadline: Seconds = 600.0
+
+
+def _different(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:
+    if len({webhook.url.get_secret_value() for webhook in webhooks}) < len(webhooks):
+        raise ValueError("two of them have the same url; give one of them the events of both")
+    return webhooks
 
 
 def _of_its_kind(table: object) -> ParserSettings:
@@ -228,6 +296,8 @@ class Settings(BaseSettings):
     history: HistorySettings = HistorySettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
+    webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
+    ping: PingSettings = PingSettings()
     parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
 
     @field_validator("parsers", mode="before")

@@ -1,0 +1,81 @@
+"""All webhooks: what a pass has to tell goes into the queue with its results, couriers take it from there."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from smart_sync.config import WebhookSettings
+from smart_sync.core import alerts
+from smart_sync.core.days import stamp
+from smart_sync.core.messages import messages
+from smart_sync.core.results import PassResult
+from smart_sync.logs import emit
+from smart_sync.notify.courier import RETRIES, Courier
+from smart_sync.notify.deliver import Sender
+from smart_sync.store import outbox
+from smart_sync.store.database import Database, Transaction
+
+
+class Webhooks:
+    """Use as ``async with``: inside, one task per webhook delivers; at the end they are cancelled.
+
+    What could not be delivered by then stays queued: whoever opens the same database next goes on with it.
+    Without webhooks there is no task, and nothing is written.
+    """
+
+    def __init__(
+        self,
+        settings: Sequence[WebhookSettings],
+        database: Database,
+        clock: Callable[[], datetime],
+        *,
+        sender: Sender | None = None,
+        retries: Sequence[float] = RETRIES,
+    ) -> None:
+        self._clock = clock
+        self._couriers = [Courier(each, database, clock, sender or Sender(), retries) for each in settings]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._tasks = [group.create_task(each.run(), name=f"webhook:{each.label}") for each in self._couriers]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def enqueue(self, transaction: Transaction, result: PassResult) -> None:
+        """Queue what ``result`` has to tell, in the transaction that keeps the result; then call `wake`."""
+        if not self._couriers:
+            return
+        judgement = alerts.judge(result.results, await outbox.troubles(transaction))
+        await outbox.remember_troubles(transaction, judgement.troubles)
+        off = await outbox.disabled(transaction)
+        told = messages(result, judgement)
+        for courier in self._couriers:
+            if courier.endpoint in off:
+                continue
+            wanted = [message for message in told if message.type in courier.webhook.events]
+            dropped = await outbox.add(transaction, courier.endpoint, wanted, stamp(self._clock()))
+            if dropped:
+                emit("webhook.overflowed", webhook=courier.label, dropped=dropped)
+
+    def wake(self) -> None:
+        """Let the couriers look into the queue; returns at once."""
+        for courier in self._couriers:
+            courier.wake()
+
+    async def flush(self, seconds: float) -> None:
+        """Wait until nothing is due any more, at most ``seconds``; for processes that end after a pass."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for courier in self._couriers:
+                    await courier.idle()

@@ -1,0 +1,129 @@
+"""The outbox: messages on their way to webhooks, and what the webhooks were told of projects in trouble."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smart_sync.core.alerts import Trouble
+from smart_sync.core.messages import Message
+from smart_sync.core.model import Outcome
+from smart_sync.store.database import Database, Transaction
+
+#: Messages that wait for one endpoint; of more than these the oldest are dropped.
+MAX_WAITING = 1000
+#: Messages of one endpoint that are kept for `recent`, once nothing more is done about them.
+MAX_DONE = 500
+#: Deliveries that are fetched at once.
+BATCH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that is due at an endpoint, and how often it was tried."""
+
+    seq: int
+    message: Message
+    attempts: int
+
+
+async def troubles(transaction: Transaction) -> dict[str, Trouble]:
+    """What was told of the projects in trouble, by project id; those that are no longer active are forgotten."""
+    await transaction.execute(
+        "DELETE FROM project_troubles WHERE project_id NOT IN (SELECT id FROM projects WHERE is_active = 1"
+        " AND id IS NOT NULL)"
+    )
+    rows = await transaction.fetch("SELECT project_id, outcome, since FROM project_troubles")
+    return {row[0]: Trouble(Outcome(row[1]), row[2]) for row in rows}
+
+
+async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trouble | None]) -> None:
+    """Note how projects are that are another way than before."""
+    well = [(project_id,) for project_id, trouble in changed.items() if trouble is None]
+    ill = [(project_id, trouble.outcome.value, trouble.since) for project_id, trouble in changed.items() if trouble]
+    await transaction.execute_many("DELETE FROM project_troubles WHERE project_id = ?", well)
+    await transaction.execute_many("INSERT OR REPLACE INTO project_troubles VALUES (?, ?, ?)", ill)
+
+
+async def add(transaction: Transaction, endpoint: str, messages: Collection[Message], now: str) -> int:
+    """Queue ``messages`` for an endpoint, due at once; returns how many older ones had to be dropped for them."""
+    await transaction.execute_many(
+        "INSERT OR IGNORE INTO webhook_deliveries (endpoint, id, type, body, created_at, due_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [(endpoint, m.id, m.type, m.body, now, now) for m in messages],
+    )
+    return await transaction.execute(
+        "UPDATE webhook_deliveries SET status = 'dropped', due_at = NULL, answer = 'too many were waiting'"
+        " WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE endpoint = ? AND due_at IS NOT NULL"
+        " ORDER BY seq DESC LIMIT -1 OFFSET ?)",
+        (endpoint, MAX_WAITING),
+    )
+
+
+async def prune(transaction: Transaction, endpoint: str, before: str) -> None:
+    """Delete every message from before the stamp ``before``, and an endpoint's oldest that are done with."""
+    await transaction.execute("DELETE FROM webhook_deliveries WHERE created_at < ?", (before,))
+    await transaction.execute(
+        "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries"
+        " WHERE endpoint = ? AND due_at IS NULL ORDER BY seq DESC LIMIT -1 OFFSET ?)",
+        (endpoint, MAX_DONE),
+    )
+
+
+async def due(database: Database, endpoint: str, now: str) -> list[Delivery]:
+    """The first messages that are due at an endpoint, in the order they were queued; at most `BATCH`."""
+    rows = await database.glance(
+        "SELECT seq, id, type, body, attempts FROM webhook_deliveries"
+        " WHERE endpoint = ? AND due_at <= ? ORDER BY seq LIMIT ?",
+        (endpoint, now, BATCH),
+    )
+    return [Delivery(row[0], Message(row[1], row[2], row[3]), row[4]) for row in rows]
+
+
+async def next_due(database: Database, endpoint: str) -> str | None:
+    """The stamp at which the next message is due at an endpoint; None if none waits."""
+    rows = await database.glance(
+        "SELECT min(due_at) FROM webhook_deliveries WHERE endpoint = ? AND due_at IS NOT NULL", (endpoint,)
+    )
+    stamp: str | None = rows[0][0]
+    return stamp
+
+
+async def attempted(
+    transaction: Transaction, delivery: Delivery, status: str, answer: str, now: str, due_at: str | None
+) -> None:
+    """Note an attempt: what was answered, and when the next one is due (None: never)."""
+    await transaction.execute(
+        "UPDATE webhook_deliveries SET status = ?, answer = ?, last_at = ?, due_at = ?, attempts = attempts + 1"
+        " WHERE seq = ? AND due_at IS NOT NULL",
+        (status, answer, now, due_at, delivery.seq),
+    )
+
+
+async def disable(transaction: Transaction, endpoint: str, now: str) -> int:
+    """Send an endpoint nothing any more; returns how many messages were dropped."""
+    await transaction.execute("INSERT OR IGNORE INTO webhooks_disabled VALUES (?, ?)", (endpoint, now))
+    return await transaction.execute(
+        "UPDATE webhook_deliveries SET status = 'dropped', due_at = NULL WHERE endpoint = ? AND due_at IS NOT NULL",
+        (endpoint,),
+    )
+
+
+async def enable(transaction: Transaction, endpoint: str) -> bool:
+    """Send an endpoint messages again, beginning with the next pass; whether it was disabled."""
+    return await transaction.execute("DELETE FROM webhooks_disabled WHERE endpoint = ?", (endpoint,)) > 0
+
+
+async def disabled(source: Database | Transaction) -> frozenset[str]:
+    """The endpoints that are disabled."""
+    return frozenset(row[0] for row in await source.fetch("SELECT endpoint FROM webhooks_disabled"))
+
+
+async def recent(database: Database, endpoints: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """The newest messages of ``endpoints``, newest first, without their bodies."""
+    names = ("endpoint", "id", "type", "status", "created_at", "due_at", "attempts", "last_at", "answer")
+    marks = ", ".join("?" * len(endpoints))
+    rows = await database.glance(
+        f"SELECT {', '.join(names)} FROM webhook_deliveries WHERE endpoint IN ({marks}) ORDER BY seq DESC LIMIT ?",
+        (*endpoints, limit),
+    )
+    return [dict(zip(names, row, strict=True)) for row in rows]
