@@ -6,6 +6,7 @@ Data goes to standard output, everything else to standard error.  Exit codes: 0 
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +84,11 @@ def run() -> None:
     path, settings = _load()
     logs.configure(settings.log.format, settings.log.level, sys.stdout)
     logs.adopt_libraries()
-    sys.exit(service.run_daemon(path, settings))
+    code = service.run_daemon(path, settings)
+    # Everything of ours is closed.  A thread may go on waiting for an answer from Google that nobody wants
+    # any more, as long as [sheets] timeout; the interpreter would join it.
+    sys.stdout.flush()
+    os._exit(code)
 
 
 @cli.command()

@@ -81,10 +81,13 @@ async def _once(settings: Settings, project: str | None, environment: Mapping[st
 
 
 def run_daemon(config_path: Path, settings: Settings) -> int:
-    """Serve until SIGTERM; returns the exit code.  Raises `SmartSyncError` if the daemon cannot start."""
+    """Serve until SIGTERM; returns the exit code.  Raises `SmartSyncError` if the daemon cannot start.
+
+    Leaves the event loop open: closing it would wait for threads that still wait for Google.  Exit at once.
+    """
     try:
         with plain_failures():
-            asyncio.run(Service(config_path, settings).run())
+            asyncio.Runner().run(Service(config_path, settings).run())
     except SmartSyncError:
         raise
     except Exception as error:
