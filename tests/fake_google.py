@@ -62,6 +62,8 @@ class FakeSpreadsheet:
     title: str = "Metrics"
     worksheets: dict[str, Rows] = field(default_factory=dict)
     locale: str = "en_US"
+    #: Worksheets without cells: they are in the list, and no range of theirs can be read.
+    charts: set[str] = field(default_factory=set)
     #: Only those who were given access may read it.
     shared: bool = True
 
@@ -84,7 +86,7 @@ class Fault:
 @cache
 def private_key() -> tuple[str, str]:
     """A private key and its public one, in PEM; one for the whole process, since making one takes a while."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -258,7 +260,7 @@ class FakeGoogle:
         """``values.get``: the whole of a worksheet."""
         worksheets = self.spreadsheets[key].worksheets
         title = _title(range_name, worksheets)
-        if title is None:
+        if title is None or title in self.spreadsheets[key].charts:
             return 400, _error(400, f"Unable to parse range: {range_name}")
         rows = _cut(worksheets[title])
         width = max(map(len, rows), default=1)

@@ -10,12 +10,14 @@ import requests
 from smart_sync.core.model import Cell
 from smart_sync.sheets.batches import title_of
 
-#: ``1.234`` is a thousand here and a fraction there; "Mio." and "тыс." are numbers in some languages.
-#: English K, M and B, and numbers that read the same everywhere, need no locale.
-_NEEDS_LOCALE = re.compile(
-    r"\W{0,3}\d{1,3}[.,]\d{3}\s*[^\W\d_]{0,10}\W{0,2}"  # one separator before three digits
-    r"|\W{0,3}\d+(?:[.,]\d+)?\s*[^\W\d_]{2,10}\.?"  # a number and a word
-)
+_NUMBER = re.compile(r"[\s\"'«“„~≈+]*(\d[\d\s'’.,]*?)\s*([^\W\d_]*)\.?[\s\"'»”]*")
+_SPACES = re.compile(r"[\s'’]+")
+#: ``1.234`` is a thousand here and a fraction there.
+_UNCLEAR = re.compile(r"\d+[.,]\d{3,}|\d{1,3}(?:,\d{3})+\.\d{3,}|\d{1,3}(?:\.\d{3})+,\d{3,}")
+#: 12,34,567 is a number in India only; 20.11.2025 is a date.
+_PAIRS = re.compile(r"\d{1,2}(?:[\s,.'’]\d{2})+[\s,.'’]\d{3}(?!\d)")
+#: What these mean does not depend on the locale; "B", "mil" and "t" do, and "Mio." is a number in some only.
+_CLEAR_WORDS = frozenset({"", "k", "m", "к", "м", "тыс", "млн", "млрд"})
 _MAX_TEXT = 40
 
 
@@ -51,7 +53,12 @@ def understand(body: object, asked: int, size: int) -> list[Values]:
 
 def needs_locale(cell: Cell) -> bool:
     """Whether only the spreadsheet's locale can tell what number ``cell`` is."""
-    return isinstance(cell, str) and len(cell) <= _MAX_TEXT and _NEEDS_LOCALE.fullmatch(cell) is not None
+    if not isinstance(cell, str) or len(cell) > _MAX_TEXT or not (found := _NUMBER.fullmatch(cell)):
+        return False
+    number, word = found.groups()
+    if word.casefold() not in _CLEAR_WORDS or _PAIRS.match(number):
+        return True
+    return _UNCLEAR.fullmatch(_SPACES.sub("", number)) is not None
 
 
 def _rows(item: object) -> tuple[str, list[list[Cell]]]:

@@ -14,8 +14,9 @@ from smart_sync.sheets.faults import RangeRefused, SpreadsheetMissing, Spreadshe
 from smart_sync.sheets.names import Name
 from smart_sync.sheets.source import Memory
 
-#: How long the first who asks waits for others, in seconds: the projects of a pass start together.
+#: The projects of a pass start together: whoever asks waits while others still join, looking this often (seconds).
 GATHER_SECONDS = 0.005
+GATHER_ROUNDS = 20
 LOCALE_SECONDS = 86_400.0
 DEFAULT_LOCALE = "en_US"
 
@@ -89,13 +90,20 @@ class Spreadsheet:
     async def _serve(self) -> None:
         """Batch after batch, with whoever comes in the meantime, until nobody waits."""
         try:
-            await asyncio.sleep(GATHER_SECONDS)
+            await self._gather()
             titles: tuple[str, ...] | None = None
             while self._waiting:
                 titles = await self._serve_batch(list(self._waiting), titles)
         except Exception as bug:
             # Everybody who waits raises it: there it ends the program.
             self._answer_all(bug)
+
+    async def _gather(self) -> None:
+        for _ in range(GATHER_ROUNDS):
+            before = len(self._waiting)
+            await asyncio.sleep(GATHER_SECONDS)
+            if len(self._waiting) == before:
+                return
 
     async def _serve_batch(self, wanted: Sequence[str], titles: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Answer some of those who wait, with one request if all is well.

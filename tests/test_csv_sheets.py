@@ -1,0 +1,110 @@
+"""Worksheets from a directory of CSV files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from smart_sync.config import SheetsSettings
+from smart_sync.core.model import Project
+from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets import csv, open_sheets
+
+
+async def read(directory: Path, title: str, **settings: str) -> list[list[object]]:
+    async with open_sheets(SheetsSettings(source="csv", directory=directory, **settings)) as sheets:  # type: ignore[arg-type]
+        sheets.begin()
+        return [list(row) for row in (await sheets.read(Project(id="1", name=title))).rows]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "BOM"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+async def test_the_usual_forms_are_read(tmp_path: Path, delimiter: str, mark: str, end: str) -> None:
+    """Comma, semicolon or tab, with or without a byte order mark, whichever line ends: the same cells."""
+    lines = [["Link", "Followers"], ["https://tiktok.com/@a", "1 234"], ['"quoted, ""twice"";\tx"', ""]]
+    (tmp_path / "A.csv").write_bytes((mark + end.join(delimiter.join(line) for line in lines)).encode())
+    assert await read(tmp_path, "A") == [
+        ["Link", "Followers"],
+        ["https://tiktok.com/@a", "1 234"],
+        ['quoted, "twice";\tx', ""],
+    ]
+
+
+@pytest.mark.parametrize("title", ["it's", "A&B (1).x", " padded ", "🎉", "x-y", "a.csv", "Тематика", "..a"])
+async def test_a_title_is_a_file_name(tmp_path: Path, title: str) -> None:
+    """Whatever a title is, its file is `<title>.csv`, and it is in the list of titles."""
+    (tmp_path / f"{title}.csv").write_text("Link\n")
+    assert await read(tmp_path, title) == [["Link"]]
+    async with open_sheets(SheetsSettings(source="csv", directory=tmp_path)) as sheets:
+        assert await sheets.titles() == [title]
+
+
+@pytest.mark.parametrize(
+    "title", ["../secret", "/etc/passwd", "..", ".", "", "a/../../secret", "..\\secret", "x\0y", "link"]
+)
+async def test_nothing_outside_the_directory_is_read(tmp_path: Path, title: str) -> None:
+    """A title never leads out of the directory: not by dots, not by a slash, not by a link."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "secret.csv").write_text("secret")
+    (inside / "link.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(SheetUnavailable) as failure:
+        await read(inside, title)
+    assert failure.value.remedy
+
+
+async def test_a_missing_worksheet_names_those_that_are_there(tmp_path: Path) -> None:
+    """The failure lists close titles."""
+    (tmp_path / "Project One.csv").write_text("Link\n")
+    with pytest.raises(SheetUnavailable, match='there is "Project One"'):
+        await read(tmp_path, "Project 1")
+
+
+async def test_a_missing_directory_is_a_failure(tmp_path: Path) -> None:
+    """Without its directory the source says which one it wanted."""
+    with pytest.raises(SheetUnavailable, match="gone"):
+        await read(tmp_path / "gone", "A")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"Link\n\xff\xfe", "not UTF-8 in line 2"),
+        (b'Link\n"never closed', "unclosed quote"),
+        (b"x" * 200_000, "field larger"),
+    ],
+)
+async def test_what_is_no_csv_is_a_failure(tmp_path: Path, content: bytes, said: str) -> None:
+    """Damaged files are refused as a whole, and the message says where to look."""
+    (tmp_path / "A.csv").write_bytes(content)
+    with pytest.raises(SheetUnavailable, match=said):
+        await read(tmp_path, "A")
+
+
+async def test_what_is_no_file_does_not_hang(tmp_path: Path) -> None:
+    """A directory or a pipe in place of the file is refused or empty, at once."""
+    (tmp_path / "A.csv").mkdir()
+    os.mkfifo(tmp_path / "B.csv")
+    with pytest.raises(SheetUnavailable, match="cannot be read"):
+        await read(tmp_path, "A")
+    assert await read(tmp_path, "B") == []
+
+
+async def test_a_file_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file beyond the limit is refused instead of filling the memory."""
+    monkeypatch.setattr(csv, "MAX_FILE_BYTES", 10)
+    (tmp_path / "A.csv").write_text("x" * 11)
+    with pytest.raises(SheetUnavailable, match="larger than"):
+        await read(tmp_path, "A")
+
+
+async def test_the_locale_and_the_usage_are_given(tmp_path: Path) -> None:
+    """The configured locale goes with the cells; files and bytes are counted from the start of the pass."""
+    (tmp_path / "A.csv").write_text("Link\n")
+    async with open_sheets(SheetsSettings(source="csv", directory=tmp_path, locale="de_DE")) as sheets:
+        sheets.begin()
+        assert (await sheets.read(Project(id="1", name="A"))).locale == "de_DE"
+        assert (sheets.usage().calls, sheets.usage().bytes) == (1, 5)
+        sheets.begin()
+        assert sheets.usage().calls == 0

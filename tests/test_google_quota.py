@@ -1,0 +1,212 @@
+"""Google's quota and the pure planning of batches."""
+
+import asyncio
+import heapq
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from aiolimiter import AsyncLimiter
+from gspread.utils import absolute_range_name
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from smart_sync.core.cells import Unreadable, read_count
+from smart_sync.sheets import fetches
+from smart_sync.sheets.answers import needs_locale, understand
+from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, differ_by_case, next_batch, title_of
+from smart_sync.sheets.faults import retry_after
+from smart_sync.sheets.quota import Quota
+
+titles = st.text(min_size=1, max_size=100)
+
+
+class ClockedLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def _run_once(self) -> None:
+        loop: Any = self
+        if not loop._ready and loop._scheduled:
+            self.now = max(self.now, heapq.nsmallest(1, loop._scheduled)[0].when())
+        super()._run_once()  # type: ignore[misc]  # not in the stubs
+
+
+def most_in_a_minute(calls: list[float]) -> int:
+    return max(sum(start <= other < start + 60 for other in calls) for start in calls)
+
+
+@given(
+    limit=st.integers(1, 7),
+    wishes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 90)), min_size=1, max_size=40),
+)
+def test_no_minute_has_more_calls_than_allowed(limit: int, wishes: list[tuple[int, int]]) -> None:
+    """However long requests take, no window of 60 s sees more of them arrive than the limit."""
+    arrived: list[float] = []
+
+    async def call(quota: Quota, at: int, takes: int) -> None:
+        await asyncio.sleep(at)
+        async with quota.slot():
+            # It may arrive at Google at any time while it is under way.
+            await asyncio.sleep(takes / 2)
+            arrived.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(takes / 2)
+
+    async def main() -> None:
+        quota = Quota(limit)
+        await asyncio.gather(*(call(quota, at, takes) for at, takes in wishes))
+
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        runner.run(main())
+    assert len(arrived) == len(wishes)
+    assert most_in_a_minute(arrived) <= limit
+
+
+def test_a_burst_does_not_wait(recwarn: pytest.WarningsRecorder) -> None:
+    """As many calls as the quota allows go at once; a leaky bucket would let more than that through in a minute."""
+
+    async def starts(quota: Any) -> list[float]:
+        async def one() -> float:
+            async with quota.slot() if isinstance(quota, Quota) else quota:
+                return asyncio.get_running_loop().time()
+
+        return await asyncio.gather(*(one() for _ in range(130)))
+
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        ours = runner.run(starts(Quota(60)))
+        bucket = runner.run(starts(AsyncLimiter(60, 60)))
+    assert [ours.count(when) for when in sorted(set(ours))] == [60, 60, 10]
+    assert most_in_a_minute(ours) == 60
+    assert most_in_a_minute(bucket) > 100
+
+
+@given(
+    wanted=st.lists(titles, unique=True, max_size=80),
+    sizes=st.dictionaries(titles, st.integers(0, 3 * MAX_ANSWER_BYTES)),
+)
+@example(wanted=[f"Project {number:07}" for number in range(100)], sizes={})
+def test_batches_hold_every_title_once_within_the_limits(wanted: list[str], sizes: dict[str, int]) -> None:
+    """Batches follow the order asked for, lose nothing, and pass a limit only with a single worksheet."""
+    rest, read = wanted, []
+    while rest:
+        batch = next_batch("k" * 44, rest, fetches.QUERY, sizes)
+        assert batch
+        url = f"https://sheets.googleapis.com/v4/spreadsheets/{'k' * 44}/values:batchGet?{fetches.QUERY}&"
+        url += urlencode([("ranges", absolute_range_name(title)) for title in batch])
+        assert len(batch) == 1 or len(url) <= MAX_URL_BYTES
+        assert len(batch) == 1 or sum(sizes.get(title, 0) for title in batch) <= MAX_ANSWER_BYTES
+        read += batch
+        rest = rest[len(batch) :]
+    assert read == wanted
+
+
+@given(title=titles)
+def test_a_title_survives_the_range(title: str) -> None:
+    """What Google answers about a range names the worksheet that was asked for."""
+    assert title_of(absolute_range_name(title)) == title
+    assert title_of(absolute_range_name(title, "A1:Z1000")) == title
+
+
+@pytest.mark.parametrize(
+    ("range_name", "title"),
+    [
+        ("Sheet1!A1:D4", "Sheet1"),
+        ("'D3'!A1:D4", "D3"),
+        ("'it''s'!A1", "it's"),
+        ("a!b!A1:B2", "a!b"),
+        ("Sheet1", "Sheet1"),
+    ],
+)
+def test_ranges_as_google_writes_them(range_name: str, title: str) -> None:
+    """Quoted and bare titles are both understood."""
+    assert title_of(range_name) == title
+
+
+def test_only_case_makes_titles_differ_by_case() -> None:
+    """Equal titles, and different ones, do not."""
+    assert differ_by_case("Alpha", "ALPHA")
+    assert not differ_by_case("Alpha", "Alpha")
+    assert not differ_by_case("Alpha", "Beta")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, [], {}, {"valueRanges": {}}, {"valueRanges": []}, {"valueRanges": [3]}, {"valueRanges": [{}]},
+     {"valueRanges": [{"range": "A", "values": {}}]}, {"valueRanges": [{"range": "A", "values": [3]}]}],
+)  # fmt: skip
+def test_an_answer_must_hold_what_was_asked(body: object) -> None:
+    """JSON of another shape is no answer: it is tried again."""
+    with pytest.raises(requests.exceptions.InvalidJSONError):
+        understand(body, 1, 100)
+
+
+UNCLEAR = [
+    "1.234",
+    "1,234",
+    " 1.234 ",
+    "~1,500",
+    "1.234M",
+    "12,34,567",
+    "12 345,678",
+    "1,234.000",
+    "3 Mio.",
+    "1.2B",
+    "5 mil",
+]
+CLEAR = ["", "1234", "12.5K", "3,4M", "1 234,0", "1,234,567", "1.234.567,5", "12 тыс.", "1,5 млн", "12'345"]
+OTHER = ["2025-11-20", "20.11.2025", "12:30", "@user1", "user 5", "https://tiktok.com/@1.234", 5, 1.5, True, None]
+
+
+@pytest.mark.parametrize("cell", UNCLEAR)
+def test_cells_that_need_a_locale(cell: str) -> None:
+    """What is one number here and another, or none, elsewhere needs the spreadsheet's locale."""
+    assert needs_locale(cell)
+
+
+@given(
+    number=st.from_regex(r"[0-9]{1,4}([ ,.'][0-9]{1,3}){0,3}", fullmatch=True),
+    word=st.sampled_from(["", "K", "M", "B", "T", "t", " тыс.", " млн", " Mio.", " mil", "к", "万", " mln", "Md"]),
+)
+def test_what_needs_no_locale_is_the_same_number_in_all(number: str, word: str) -> None:
+    """A text that is not flagged never stands for two numbers, nor for one that en_US does not read."""
+    text = number + word
+    read = {
+        locale: count(text, locale)
+        for locale in ("en_US", "de_DE", "ru_RU", "tr_TR", "es_ES", "de_CH", "en_IN", "pl_PL")
+    }
+    found = set(read.values()) - {None}
+    assert needs_locale(text) or not found or found == {read["en_US"]}
+
+
+def count(text: str, locale: str) -> int | None:
+    try:
+        return read_count(text, locale)
+    except Unreadable:
+        return None
+
+
+@pytest.mark.parametrize("cell", CLEAR + OTHER)
+def test_cells_that_need_none(cell: Any) -> None:
+    """Numbers, dates, names and what reads the same everywhere cost no call."""
+    assert not needs_locale(cell)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("7", 7), ("Thu, 01 Jan 2026 00:01:00 GMT", 60), ("Wed, 31 Dec 2025 00:00:00 GMT", 0), ("soon", None), ("", None),
+     ("٣", None), ("-5", None)],
+)  # fmt: skip
+def test_retry_after_in_seconds_or_as_a_date(said: str, seconds: float | None) -> None:
+    """Both forms of the header are understood; nonsense is none."""
+    response = requests.Response()
+    response.headers["Retry-After"] = said
+    assert retry_after(requests.HTTPError(response=response), datetime(2026, 1, 1, tzinfo=UTC)) == seconds
+    assert retry_after(ValueError(), datetime(2026, 1, 1, tzinfo=UTC)) is None
