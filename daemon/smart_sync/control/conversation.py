@@ -53,14 +53,14 @@ class Conversation:
         self._opened = False
 
     async def run(self) -> None:
-        """Answer until either side wants no more.  Raises whatever bug a handler had, after answering 500."""
-        try:
-            with suppress(OSError):  # the client is gone, or takes nothing: there is nobody to tell
-                self._peer: Peer = peer_of(self._socket)
-                await self._open()
-                await self._converse()
-        finally:
-            self.drop()
+        """Answer until either side wants no more; `drop` must follow, however this ends.
+
+        Raises whatever bug a handler had, after answering 500.
+        """
+        with suppress(OSError):  # the client is gone, or takes nothing: there is nobody to tell
+            self._peer: Peer = peer_of(self._socket)
+            await self._open()
+            await self._converse()
         if self._bug is not None:
             raise self._bug
 

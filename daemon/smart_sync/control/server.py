@@ -154,7 +154,7 @@ class _Server:
         task.add_done_callback(lambda ended: self._left(conversation, ended))
 
     def _left(self, conversation: Conversation, task: asyncio.Task[None]) -> None:
-        conversation.drop()  # a task that was cancelled before it began could not do it
+        conversation.drop()  # here: a task that is cancelled before it begins never runs
         del self._clients[conversation]
         if self._open and not task.cancelled() and task.exception() is not None:
             self._close_door()  # a bug: the group ends, and takes no new tasks
