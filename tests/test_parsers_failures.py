@@ -166,7 +166,7 @@ async def test_a_platform_that_is_away_is_not_asked_a_thousand_times() -> None:
     with FakePlatform(lambda _call: Reply({}, 500)) as platform:
         _found, stop = await drain(parser("instagram", platform.url), accounts)
     assert stop is not None
-    assert "5 times in a row" in str(stop)
+    assert "times in a row" in str(stop)
     assert len(platform.calls) < 40
 
 

@@ -1,9 +1,7 @@
 """Any source that answers JSON over HTTP, by configuration alone."""
 
 import string
-from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
@@ -56,9 +54,9 @@ class HttpJsonSettings(ApiSettings):
 
     #: With {username} (without @), {link}, {channel_id} (as {username}: what the link names), {platform}.
     url: Annotated[str, AfterValidator(_template)]
-    headers: Mapping[str, Secret] = MappingProxyType({})
+    headers: dict[str, Secret] = Field(default_factory=dict)
     #: Added to the address; for sources that want their key there.
-    query: Mapping[str, Secret] = MappingProxyType({})
+    query: dict[str, Secret] = Field(default_factory=dict)
     #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
     metrics: Annotated[dict[MetricName, Expression], Field(min_length=1)]
     #: True, or any value, where the source says that it has no such account.

@@ -1,6 +1,7 @@
 """HTTP for the parsers: one client for all of them, answers bounded in time and size."""
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -120,6 +121,9 @@ async def borrowed() -> AsyncIterator[Wire]:
 def _new_client() -> "httpx2.AsyncClient":
     import httpx2
 
+    for library in ("httpx2", "httpcore2"):
+        # They log addresses, and a source may want its key there.
+        logging.getLogger(library).setLevel(logging.WARNING)
     return httpx2.AsyncClient(
         verify=ssl.create_default_context(),
         follow_redirects=False,

@@ -153,7 +153,7 @@ class YouTube(PlatformParser):
             body = await session.get("playlistItems", params | ({"pageToken": page} if page else {}), self._headers)
             items = _items(body, "youtube#playlistItemListResponse")
             page = str(mapping(body).get("nextPageToken") or "")
-            ids = [str(found) for item in items if (found := mapping(item.get("contentDetails")).get("videoId"))]
+            ids = [found for item in items if (found := _video_id(item))]
             if ids:
                 params = {"part": "statistics", "id": ",".join(ids), "maxResults": str(PER_CALL)}
                 body = await session.get("videos", params, self._headers)
@@ -184,6 +184,12 @@ def _items(body: Any, kind: str) -> list[Mapping[str, Any]]:
     if answer.get("kind") != kind or not isinstance(answer.get("items", []), list):
         raise CallFailed("the answer is not what it should be", retry=False)
     return mappings(answer.get("items", []))
+
+
+def _video_id(item: Mapping[str, Any]) -> str:
+    """The video of a playlist's item, in whichever part the answer has it."""
+    details, snippet = mapping(item.get("contentDetails")), mapping(item.get("snippet"))
+    return str(details.get("videoId") or mapping(snippet.get("resourceId")).get("videoId") or "")
 
 
 def _metrics(channel: Mapping[str, Any], likes: int | None, comments: int | None) -> Metrics:
