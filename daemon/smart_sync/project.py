@@ -19,6 +19,8 @@ from smart_sync.core.results import Change, ProjectResult, changes_of
 from smart_sync.core.sheet import missing_accounts, understand
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SheetUnavailable, SmartSyncError
+from smart_sync.notify.ping import Ping
+from smart_sync.notify.webhooks import Webhooks
 from smart_sync.sheets.source import Source
 from smart_sync.store import passes, projects
 from smart_sync.store.database import Database, describe, sqlite
@@ -50,6 +52,8 @@ class Resources:
     collect: Collect
     announce: Announcer
     clock: Clock
+    webhooks: Webhooks
+    ping: Ping
 
 
 class ProjectSync:

@@ -18,6 +18,8 @@ from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import PassResult
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
+from smart_sync.notify.ping import Ping
+from smart_sync.notify.webhooks import Webhooks
 from smart_sync.parsers import registry
 from smart_sync.parsers.collector import Collector
 from smart_sync.project import Clock, Resources
@@ -28,6 +30,9 @@ from smart_sync.store.database import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
+
+#: Seconds that a process which ends after its pass waits for those who are told of it.
+TELLING = 10.0
 
 
 def utc_now() -> datetime:
@@ -55,7 +60,9 @@ async def opened(
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
             collector = Collector(registry.build(settings.parsers), database, clock, parsers_wait)
             await stack.enter_async_context(collector)
-            yield Resources(settings, database, sheets, collector.collect, announce, clock)
+            webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
+            ping = await stack.enter_async_context(Ping(settings.ping))
+            yield Resources(settings, database, sheets, collector.collect, announce, clock, webhooks, ping)
 
 
 def once(
@@ -76,7 +83,12 @@ async def _once(settings: Settings, project: str | None, environment: Mapping[st
             if project is not None and chosen is None:
                 return {"success": False, "error": "Project not found", "project_id": project}
             ids = frozenset([chosen.id]) if chosen else None
-            result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
+            try:
+                result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
+            except SmartSyncError:
+                await resources.ping.flush(TELLING)
+                raise
+            await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
             return result.results[0].answer() if chosen else result.answer()
 
 

@@ -38,6 +38,8 @@ class Sync:
         self._collect = resources.collect
         self._announce = resources.announce
         self._clock = resources.clock
+        self._webhooks = resources.webhooks
+        self._ping = resources.ping
         self._projects = ProjectSync(resources)
 
     async def run(self, request: PassRequest) -> PassResult:
@@ -45,6 +47,14 @@ class Sync:
 
         Raises `DatabaseError` if not even the list of projects can be read.
         """
+        if request.dry_run or request.project_ids is not None:
+            return await self._run_logged(request)
+        with self._ping.watching() as done:
+            result = await self._run_logged(request)
+            done(result)
+        return result
+
+    async def _run_logged(self, request: PassRequest) -> PassResult:
         now = self._clock()
         day = day_of(now, self._settings.schedule.timezone)
         this = Pass(str(uuid.uuid4()), now, day, request.dry_run, asyncio.Event())
@@ -111,6 +121,7 @@ class Sync:
     async def _remember(self, result: PassResult) -> None:
         if result.dry_run:
             return
-        await history.finish_run(self._database, result, self._sheets.usage().calls)
+        await history.finish_run(self._database, result, self._sheets.usage().calls, self._webhooks.enqueue)
+        self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
         await history.prune(self._database, stamp(self._clock() - keep))

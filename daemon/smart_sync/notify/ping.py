@@ -6,6 +6,7 @@ In the convention of healthchecks.io: ``URL/start``, ``URL`` for success, ``URL/
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -52,18 +53,19 @@ class Ping:
             task.cancel()
         await self._stack.__aexit__(kind, error, trace)
 
-    def started(self) -> None:
-        """A pass begins."""
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[Callable[[PassResult], None]]:
+        """Inside, a pass runs; give its result to what is yielded.  A failure: it raises, or every project failed."""
         self._signal("start")
+        try:
+            yield self._finished
+        except Exception:
+            self._signal("fail")
+            raise
 
-    def finished(self, result: PassResult) -> None:
-        """A pass has ended: a failure if every project failed."""
+    def _finished(self, result: PassResult) -> None:
         failed = bool(result.results) and result.count(Outcome.FAILED) == len(result.results)
         self._signal("fail" if failed else "success")
-
-    def failed(self) -> None:
-        """A pass could not be run."""
-        self._signal("fail")
 
     async def flush(self, seconds: float) -> None:
         """Wait until every signal is sent or given up, at most ``seconds``; for processes that end after a pass."""

@@ -1,11 +1,15 @@
 """The history of passes: ``sync_runs`` and ``sync_project_runs``."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import MAX_PROBLEMS, PassResult, ProjectResult
-from smart_sync.store.database import Database
+from smart_sync.store.database import Database, Transaction
+
+#: What else is kept together with the result of a pass, in its transaction.
+Beside = Callable[[Transaction, PassResult], Awaitable[None]]
 
 _PROJECT_RUN = """
 INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, error, finished_at, accounts, sheet, parsed,
@@ -23,8 +27,11 @@ async def start_run(database: Database, run_id: str, trigger: Trigger, requested
         )
 
 
-async def finish_run(database: Database, result: PassResult, calls: int) -> None:
-    """Note what became of a pass and of each project, and that the worksheets read are still as they were."""
+async def finish_run(database: Database, result: PassResult, calls: int, beside: Beside) -> None:
+    """Note what became of a pass and of each project, and that the worksheets read are still as they were.
+
+    All of it or nothing, with whatever ``beside`` writes.
+    """
     failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
     confirmed = [r for r in result.results if r.outcome in (Outcome.SYNCED, Outcome.UNCHANGED)]
     async with database.transaction() as transaction:
@@ -47,6 +54,7 @@ async def finish_run(database: Database, result: PassResult, calls: int) -> None
                 result.id,
             ),
         )
+        await beside(transaction, result)
 
 
 _SUMS = ("accounts", "updated", "changed", "snapshots")
