@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -52,7 +53,7 @@ class Daemon:
         # An abstract address: no path to grow too long, nothing to clean up.
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("")
-        self._notify.settimeout(PATIENCE)
+        self._notify.settimeout(0.5)
         address = "@" + self._notify.getsockname()[1:].decode()
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -74,11 +75,18 @@ class Daemon:
         self._notify.close()
 
     def wait_for(self, beginning: str) -> str:
-        """The next line to systemd that begins so."""
-        while True:
-            for line in self._notify.recv(4096).decode().split("\n"):
+        """The next line to systemd that begins so; fails as soon as the daemon is gone."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                told = self._notify.recv(4096).decode().split("\n")
+            except TimeoutError:
+                assert self.process.poll() is None, self.output()
+                continue
+            for line in told:
                 if line.startswith(beginning):
                     return line
+        raise AssertionError(f"no {beginning} from the daemon:\n{self.output()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = PATIENCE) -> int:
         """Send a signal and wait for the end; returns the exit code."""

@@ -1,0 +1,176 @@
+"""The commands: what they print, where, and with which exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon_process import Daemon, run_command, write_config
+from smart_sync import __version__
+from world import KEY, World
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def config(world: World) -> Path:
+    world.add_project("P", ["a", "b"], project_id="1")
+    world.sheet("P", a=[1] * 5, b=["junk", 2, 2, 2, 2])
+    return write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
+
+
+def test_once_runs_a_pass_without_a_daemon(config: Path, world: World) -> None:
+    """`once` syncs and exits 0; data on standard output, the log on standard error, as JSON where asked."""
+    ended = run_command("once", "--json", "--config", str(config))
+    assert ended.returncode == 0
+    answer = json.loads(ended.stdout)
+    assert (answer["success_count"], answer["results"][0]["updated_count"]) == (1, 2)
+    assert '"event": "sync.finished"' in ended.stderr
+    assert world.merged("a") == (1,) * 5
+
+
+def test_once_takes_a_project_by_id_or_name(config: Path) -> None:
+    """A project is named by its id or its name; an unknown one is refused in one line."""
+    for name in ("1", "P"):
+        ended = run_command("--config", str(config), "once", name, "--json")
+        assert json.loads(ended.stdout)["project_id"] == "1"
+    unknown = run_command("--config", str(config), "once", "nobody")
+    assert unknown.returncode == 1
+    assert "Project not found" in unknown.stderr
+
+
+def test_sync_and_status_ask_the_daemon(config: Path) -> None:
+    """`sync` waits for the pass and shows its outcome, `status` the daemon's state; for people and for programs."""
+    with Daemon(config):
+        shown = run_command("sync", "--config", str(config))
+        single = run_command("sync", "P", "--json", "--config", str(config))
+        dry = run_command("sync", "--dry-run", "--config", str(config))
+        status = run_command("status", "--config", str(config))
+        as_json = run_command("status", "--json", "--config", str(config))
+    assert {c.returncode for c in (shown, single, dry, status, as_json)} == {0}
+    assert "1 projects: 1 in step" in shown.stdout
+    assert "P!C3" in shown.stdout
+    assert json.loads(single.stdout)["project_id"] == "1"
+    assert __version__ in status.stdout
+    assert json.loads(as_json.stdout)["state"] == "idle"
+
+
+def test_without_a_daemon_sync_and_status_exit_3(config: Path) -> None:
+    """Where nobody answers the exit code is 3, and one line on standard error says how to start the daemon."""
+    for command in ("sync", "status"):
+        ended = run_command(command, "--config", str(config))
+        assert (ended.returncode, ended.stdout) == (3, "")
+        assert len(ended.stderr.splitlines()) == 1
+        assert "smart-sync run" in ended.stderr
+
+
+def test_a_failed_project_makes_exit_4(config: Path, world: World) -> None:
+    """When some projects failed the exit code is 4; the others are done."""
+    world.add_project("Q", ["c"], project_id="2")
+    world.execute(
+        "CREATE TRIGGER grudge BEFORE INSERT ON worksheet_reads WHEN NEW.project_id = '2'"
+        " BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    ended = run_command("once", "--config", str(config))
+    assert ended.returncode == 4
+    assert "Q: " in ended.stdout
+    assert world.merged("a") == (1,) * 5
+
+
+def test_every_mistake_in_the_configuration_is_listed_at_once(tmp_path: Path) -> None:
+    """Exit 2, a line per mistake with file and key, and no value of it."""
+    config = tmp_path / "config.toml"
+    config.write_text('[log]\nlevel = "hunter22"\n[schedule]\nevery = "soon"\ncron = "x"\n[nonsense]\na = 1\n')
+    ended = run_command("run", "--config", str(config))
+    assert ended.returncode == 2
+    keys = {line.split(": ")[2] for line in ended.stderr.splitlines()}
+    assert keys == {"log.level", "schedule.every", "schedule.cron", "nonsense", "sheets"}
+    assert "hunter22" not in ended.stderr
+
+
+def test_a_missing_configuration_is_one_line(tmp_path: Path) -> None:
+    """No file, no traceback: exit 2 and what to do."""
+    named = run_command("status", "--config", str(tmp_path / "none.toml"))
+    assert (named.returncode, len(named.stderr.splitlines())) == (2, 1)
+    environment = {key: value for key, value in os.environ.items() if key != "SMART_SYNC_CONFIG"}
+    found = subprocess.run(
+        [sys.executable, "-m", "smart_sync", "status"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert "--config" in found.stderr
+
+
+def test_the_environment_goes_before_the_file(config: Path, world: World) -> None:
+    """SMART_SYNC_… with __ between the levels overrides the file, and relative paths stay relative to the file."""
+    environment = {"SMART_SYNC_DATABASE__PATH": "other.db", "SMART_SYNC_SYNC__CREATE_MISSING": "projects"}
+    ended = run_command("once", "--json", "--config", str(config), environment=environment)
+    assert json.loads(ended.stdout)["results"][0]["total_accounts"] == 2
+    assert (world.folder / "other.db").exists()
+
+
+def test_check_lists_everything_that_is_wrong_and_changes_nothing(config: Path, world: World) -> None:
+    """`check` finds bad cells, unmatched rows, missing and unclaimed worksheets and duplicate days at once."""
+    world.add_project("Q", ["q"], project_id="2")
+    world.google.spreadsheets[KEY].worksheets["Unclaimed"] = [["Link"]]
+    del world.google.spreadsheets[KEY].worksheets["Q"]
+    world.sheet("P", a=["#REF!", 1, 1, 1, 1], stranger=[1] * 5)
+    for number in range(2):
+        world.execute(
+            "INSERT INTO account_snapshots (id, account_id, snapshot_time) VALUES (?, 'account-a', '2026-01-01')",
+            (str(number),),
+        )
+    before = world.execute("SELECT count(*) FROM sync_runs"), world.path.read_bytes()
+    ended = run_command("check", "--json", "--config", str(config))
+    assert ended.returncode == 1
+    found = "\n".join(finding["message"] for finding in json.loads(ended.stdout)["findings"])
+    for expected in (
+        "P!C2", "https://www.tiktok.com/@stranger", "https://www.tiktok.com/@b", "'Unclaimed'", '"Q"', "1 days of an",
+    ):  # fmt: skip
+        assert expected in found
+    assert (world.execute("SELECT count(*) FROM sync_runs"), world.path.read_bytes()) == before
+
+
+def test_check_names_a_missing_database_without_making_it(config: Path, world: World) -> None:
+    """A database that is not there yet is fine, and still is not there after the check."""
+    ended = run_command("check", "--config", str(config), environment={"SMART_SYNC_DATABASE__PATH": "none.db"})
+    assert "will be created" in ended.stdout
+    assert not (world.folder / "none.db").exists()
+
+
+def test_a_terminal_is_not_driven_by_names_from_a_sheet(config: Path, world: World) -> None:
+    """Control characters of names are shown, not obeyed; markup is text."""
+    world.execute("UPDATE projects SET name = ?", ("[red]\x1b[2JP\x07",))
+    ended = run_command("once", "--config", str(config))
+    assert "\x1b[2J" not in ended.stdout + ended.stderr
+    assert "[red]" in ended.stdout
+
+
+def test_the_shipped_configuration_runs_from_anywhere(tmp_path: Path) -> None:
+    """config.toml as it is: sample worksheets and parsed values, and each side of MAX is seen to win."""
+    environment = {
+        "SMART_SYNC_DATABASE__PATH": str(tmp_path / "sample.db"),
+        "SMART_SYNC_CONFIG": str(ROOT / "config.toml"),
+    }
+    ended = run_command("once", "--json", environment=environment)
+    assert ended.returncode == 0, ended.stderr
+    answer = json.loads(ended.stdout)
+    assert answer["success_count"] >= 2
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(tmp_path / "sample.db")) as connection:
+        winners = connection.execute("SELECT followers_winner, count(*) FROM account_metrics GROUP BY 1").fetchall()
+    assert {"sheet", "parsed"} <= {winner for winner, _ in winners}
+
+
+def test_version_is_printed() -> None:
+    """--version says which one it is."""
+    assert run_command("--version").stdout == f"smart-sync {__version__}\n"
