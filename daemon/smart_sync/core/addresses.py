@@ -30,7 +30,7 @@ _UNSAFE = re.compile(rf"[{_UNSEEN}]")
 _UNSAFE_IN_QUERY = re.compile(rf"[{_UNSEEN}\"'<>“”«»]")
 _UNSAFE_IN_PATH = re.compile(rf"[{_UNSEEN}\"'<>“”«»%/?#\\]")
 #: Around a pasted link: spaces, quotes, brackets, marks one cannot see.
-_AROUND = "".join(map(chr, INVISIBLE)) + " \t\r\n\f\v\u00a0\u202f\u3000\"'<>“”«»"
+_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "".join(map(chr, INVISIBLE)) + "\"'<>“”«»"
 
 
 class Address(NamedTuple):

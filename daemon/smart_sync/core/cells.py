@@ -101,10 +101,12 @@ def _read_text(cell: str, locale: str) -> int | None:
     text = _unquoted((cell if cell.isascii() else cell.translate(INVISIBLE)).strip())
     if text.casefold() in NO_VALUE:
         return None
+    if len(text) > MAX_TEXT:
+        raise Unreadable(_why_not(text))
     speaking = rules(locale)
     if speaking.grouped.fullmatch(text):  # the usual case, in a tenth of the time
         return _in_range(int(re.sub("[^0-9]", "", text)))
-    found = _NUMBER.fullmatch(_with_ascii_digits(text)) if len(text) <= MAX_TEXT else None
+    found = _NUMBER.fullmatch(_with_ascii_digits(text))
     if found is None:
         raise Unreadable(_why_not(text))
     before, number, after = found.groups()
