@@ -1,9 +1,11 @@
 """The control socket as a file: nothing is taken away from anybody, and it has the rights that were asked for."""
 
 import asyncio
+import fcntl
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -196,3 +198,38 @@ async def test_together(tmp_path: Path) -> None:
 
     await asyncio.gather(*(start() for _ in range(10)))
     assert (got, refused) == (1, 9)
+
+
+async def test_waits_its_turn(tmp_path: Path) -> None:
+    """Of two processes that start together one looks and binds after the other, by a lock on the directory."""
+    path, other = tmp_path / "control.sock", os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    asyncio.get_running_loop().call_later(0.1, os.close, other)
+    started = asyncio.get_running_loop().time()
+    async with serve(path, {}):
+        assert asyncio.get_running_loop().time() - started >= 0.1
+
+
+async def test_locked(tmp_path: Path) -> None:
+    """A lock that nobody lets go of is reported."""
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(SocketUnusable, match="lslocks"):
+        async with serve(tmp_path / "control.sock", {}):
+            pass
+    os.close(other)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_not_a_member() -> None:
+    """A group that the daemon's user may not give is refused, and nothing is left."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chown(directory, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(SocketUnusable, match="not permitted"):
+                async with serve(Path(directory) / "control.sock", {}, group="4242"):
+                    pass
+        finally:
+            os.seteuid(0)
+        assert _names(Path(directory)) == []
