@@ -87,6 +87,7 @@ SAME = {
 DIFFERENT = [
     "https://www.tiktok.com/@user",
     "https://www.tiktok.com/@user1",
+    "https://www.tiktok.com/user/a-page-we-do-not-know",
     "https://www.tiktok.com/@us.er",
     "https://www.tiktok.com/@user_",
     "https://www.instagram.com/user",

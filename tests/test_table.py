@@ -80,6 +80,7 @@ def test_reads_a_header_of_merged_cells(header: list[list[Cell]]) -> None:
     """A header that merged cells spread over two rows is read as one."""
     found = table(*header, [LINK, 1, 5])
     assert found.rows == (SheetRow(3, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "user"),)
+    assert not found.problems
 
 
 @pytest.mark.parametrize(
