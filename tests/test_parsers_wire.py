@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import subprocess
 import sys
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -61,13 +62,11 @@ async def test_a_trickle_is_cut() -> None:
 
     async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        try:
+        with suppress(ConnectionError), closing(writer):
             while True:
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.02)
-        except ConnectionError:
-            writer.close()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     async with server, lent() as wire:
