@@ -151,6 +151,39 @@ def check(as_json: bool) -> None:
     sys.exit(report.exit_code)
 
 
+@cli.group(invoke_without_command=True)
+@_json_option
+@_config_option
+@click.pass_context
+def webhooks(context: click.Context, as_json: bool) -> None:
+    """List the webhooks and their newest deliveries."""
+    if context.invoked_subcommand is not None:
+        return
+    from smart_sync import screens
+    from smart_sync.notify import desk
+
+    _path, settings = _load()
+    _show(asyncio.run(desk.overview(settings)), as_json, screens.show_webhooks)
+
+
+@webhooks.command("test")
+@_json_option
+@_config_option
+def webhooks_test(as_json: bool) -> None:
+    """Send each webhook a message now; one that accepts it and was disabled is enabled again."""
+    from smart_sync import logs, screens
+    from smart_sync.notify import desk
+
+    path, settings = _load()
+    if not settings.webhooks:
+        raise ConfigError((f"{path}: webhooks: there is none to test; add [[webhooks]] with url and secret",))
+    logs.configure(settings.log.format, "error", sys.stderr)
+    logs.adopt_libraries()
+    answer = asyncio.run(desk.send_tests(settings))
+    _show(answer, as_json, screens.show_webhook_tests)
+    sys.exit(0 if answer["success"] else 1)
+
+
 def _show(answer: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any]], None]) -> None:
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))

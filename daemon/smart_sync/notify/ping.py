@@ -18,6 +18,7 @@ from smart_sync.core.model import Outcome
 from smart_sync.core.results import PassResult
 from smart_sync.logs import emit
 from smart_sync.notify import wire
+from smart_sync.notify.background import Background
 
 Signal = Literal["start", "success", "fail"]
 
@@ -31,27 +32,22 @@ class Ping:
     """Use as ``async with``.  Its methods return at once; one task sends the signals in their order, best effort."""
 
     def __init__(self, settings: PingSettings, *, pause: float = 1.0) -> None:
-        self._url = settings.url
+        self._url = settings.url.get_secret_value() if settings.url is not None else ""
         self._pause = pause
         self._waiting: deque[Signal] = deque(maxlen=MAX_WAITING)
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stack = contextlib.AsyncExitStack()
+        self._background = Background({} if settings.url is None else {"ping": self._run})
 
     async def __aenter__(self) -> Self:
-        group = await self._stack.enter_async_context(asyncio.TaskGroup())
-        if self._url is not None:
-            self._tasks = [group.create_task(self._run(self._url.get_secret_value()), name="ping")]
+        await self._background.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await self._stack.__aexit__(kind, error, trace)
+        await self._background.__aexit__(kind, error, trace)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Callable[[PassResult], None]]:
@@ -74,28 +70,28 @@ class Ping:
                 await self._idle.wait()
 
     def _signal(self, signal: Signal) -> None:
-        if self._url is None:
+        if not self._url:
             return
         self._waiting.append(signal)
         self._idle.clear()
         self._awake.set()
 
-    async def _run(self, url: str) -> None:
+    async def _run(self) -> None:
         while True:
             while self._waiting:
-                await self._send(url, self._waiting.popleft())
+                await self._send(self._waiting.popleft())
             self._idle.set()
             self._awake.clear()
             await self._awake.wait()
 
-    async def _send(self, url: str, signal: Signal) -> None:
+    async def _send(self, signal: Signal) -> None:
         tries = stamina.retry_context(
             on=wire.NotReached, attempts=TRIES, timeout=None, wait_initial=self._pause, wait_jitter=self._pause
         )
         try:
             async for attempt in tries:
                 with attempt:
-                    await _get(_with(url, signal))
+                    await _get(_with(self._url, signal))
         except wire.NotReached as error:
             emit("ping.failed", signal=signal, reason=str(error))
 

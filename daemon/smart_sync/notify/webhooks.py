@@ -13,6 +13,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.messages import messages
 from smart_sync.core.results import PassResult
 from smart_sync.logs import emit
+from smart_sync.notify.background import Background
 from smart_sync.notify.courier import RETRIES, Courier
 from smart_sync.notify.deliver import Sender
 from smart_sync.store import outbox
@@ -37,20 +38,16 @@ class Webhooks:
     ) -> None:
         self._clock = clock
         self._couriers = [Courier(each, database, clock, sender or Sender(), retries) for each in settings]
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stack = contextlib.AsyncExitStack()
+        self._background = Background({f"webhook:{each.endpoint}": each.run for each in self._couriers})
 
     async def __aenter__(self) -> Self:
-        group = await self._stack.enter_async_context(asyncio.TaskGroup())
-        self._tasks = [group.create_task(each.run(), name=f"webhook:{each.label}") for each in self._couriers]
+        await self._background.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await self._stack.__aexit__(kind, error, trace)
+        await self._background.__aexit__(kind, error, trace)
 
     async def enqueue(self, transaction: Transaction, result: PassResult) -> None:
         """Queue what ``result`` has to tell, in the transaction that keeps the result; then call `wake`."""
