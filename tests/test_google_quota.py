@@ -10,7 +10,7 @@ import pytest
 import requests
 from aiolimiter import AsyncLimiter
 from gspread.utils import absolute_range_name
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smart_sync.core.cells import Unreadable, read_count
@@ -20,6 +20,8 @@ from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, differ_by
 from smart_sync.sheets.faults import retry_after
 from smart_sync.sheets.quota import Quota
 
+# The clock of a busy machine says nothing about these properties.
+PATIENT = settings(deadline=None)
 titles = st.text(min_size=1, max_size=100)
 
 
@@ -44,6 +46,7 @@ def most_in_a_minute(calls: list[float]) -> int:
     return max(sum(start <= other < start + 60 for other in calls) for start in calls)
 
 
+@PATIENT
 @given(
     limit=st.integers(1, 7),
     wishes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 90)), min_size=1, max_size=40),
@@ -88,6 +91,7 @@ def test_a_burst_does_not_wait(recwarn: pytest.WarningsRecorder) -> None:
     assert most_in_a_minute(bucket) > 100
 
 
+@PATIENT
 @given(
     wanted=st.lists(titles, unique=True, max_size=80),
     sizes=st.dictionaries(titles, st.integers(0, 3 * MAX_ANSWER_BYTES)),
@@ -108,6 +112,7 @@ def test_batches_hold_every_title_once_within_the_limits(wanted: list[str], size
     assert read == wanted
 
 
+@PATIENT
 @given(title=titles)
 def test_a_title_survives_the_range(title: str) -> None:
     """What Google answers about a range names the worksheet that was asked for."""
@@ -171,6 +176,7 @@ def test_cells_that_need_a_locale(cell: str) -> None:
     assert needs_locale(cell)
 
 
+@PATIENT
 @given(
     number=st.from_regex(r"[0-9]{1,4}([ ,.'][0-9]{1,3}){0,3}", fullmatch=True),
     word=st.sampled_from(["", "K", "M", "B", "T", "t", " тыс.", " млн", " Mio.", " mil", "к", "万", " mln", "Md"]),
