@@ -1,7 +1,7 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types clean
+.PHONY: help install run test lint types docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,6 +34,9 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events.py
+	$(BIN)/python tests/readme.py
 
 clean:
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from smart_sync.core.model import Outcome, Problem, Trigger
@@ -44,7 +44,7 @@ class Announcer:
         finally:
             self._followers.discard(queue)
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
+    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """Every event from now on, without an end."""
         with self.follow() as queue:
             while True:

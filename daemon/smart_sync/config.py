@@ -123,7 +123,7 @@ class SheetsSettings(_Section):
     #: The share of known links that may vanish at once before it is taken for an accident.
     max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
     #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
-    columns: dict[str, list[str]] = {}
+    columns: dict[MetricName | Literal["link"], list[str]] = {}
     #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
     spreadsheets: dict[str, str] = {}
 

@@ -355,3 +355,16 @@ _EVENTS = (
 )
 
 EVENTS: Mapping[str, Event] = MappingProxyType({event.name: event for event in _EVENTS})
+
+
+def as_markdown() -> str:
+    """The catalogue as README shows it."""
+    lines = [
+        "Every line has " + ", ".join(f"`{name}` ({meaning})" for name, meaning in COMMON_FIELDS.items()) + ".",
+        "",
+    ]
+    lines += ["| event | level | when | fields | what to do |", "|---|---|---|---|---|"]
+    for event in sorted(EVENTS.values(), key=lambda event: event.name):
+        fields = "; ".join(f"`{name}` {meaning}" for name, meaning in event.fields.items())
+        lines.append(f"| `{event.name}` | {event.level} | {event.when} | {fields or 'none'} | {event.action} |")
+    return "\n".join(lines)

@@ -16,7 +16,7 @@ import structlog
 from pydantic import ValidationError
 
 from smart_sync import logs, service
-from smart_sync.config import DatabaseSettings, Settings, SheetsSettings
+from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.errors import ConfigError, SmartSyncError
 
@@ -57,8 +57,12 @@ def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: s
         logs.configure()
     path, environment = _credentials(sheets_credentials)
     try:
-        sheets = SheetsSettings(source="google", spreadsheet=sheets_name, credentials=path)
-        settings = Settings(database=DatabaseSettings(path=Path(str(getattr(db, "db_path", db)))), sheets=sheets)
+        # As dictionaries: the environment (SMART_SYNC_SHEETS__API_URL, say) still adds to them.
+        sections: dict[str, Any] = {
+            "database": {"path": str(getattr(db, "db_path", db))},
+            "sheets": {"source": "google", "spreadsheet": sheets_name, "credentials": path},
+        }
+        settings = Settings(**sections)
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
     try:

@@ -1,7 +1,8 @@
 """The endpoints (DESIGN §6): what each answers, on top of `server`."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from smart_sync import __version__
@@ -94,7 +95,7 @@ class Api:
     async def _sync_history(self, request: Request) -> Answer:
         limit = _option(request, "limit") or "20"
         _no_more(request, "limit")
-        if not limit.isdigit() or not 1 <= int(limit) <= 1000:
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 4) or not 1 <= int(limit) <= 1000:
             raise Refusal(400, "limit must be a number from 1 to 1000")
         return Answer(200, {"success": True, "runs": await history.recent_runs(self._resources.database, int(limit))})
 
@@ -163,6 +164,7 @@ def _brief(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in answer.items() if key not in ("problems", "changes", "failed_accounts")}
 
 
-async def _as_lines(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[Mapping[str, object]]:
-    async for event in events:
-        yield event
+async def _as_lines(events: AsyncGenerator[dict[str, Any], None]) -> AsyncIterator[Mapping[str, object]]:
+    async with aclosing(events):
+        async for event in events:
+            yield event

@@ -1,0 +1,147 @@
+"""What README shows is run: the call-outs for web apps and task queues, the configuration, the SQL."""
+
+import asyncio
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from celery import Celery
+from fastapi import FastAPI
+
+from daemon_process import Daemon, write_config
+from readme import README, code_blocks
+from smart_sync import config
+from world import KEY, World
+
+ROOT = README.parent
+SOCKET = "/run/smart-sync/control.sock"
+
+
+@pytest.fixture
+def config_file(world: World) -> Path:
+    world.add_project("P", ["a"], project_id="project-1")
+    world.sheet("P", a=[1] * 5)
+    return write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
+
+
+def run_block(marker: str, **replaced: tuple[str, str]) -> dict[str, Any]:
+    """Execute README's Python block that holds ``marker``; returns its names."""
+    (block,) = [block for block in code_blocks("python") if marker in block]
+    for old, new in replaced.values():
+        block = block.replace(old, new)
+    names: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    return names
+
+
+def test_the_fastapi_route_forces_a_sync(config_file: Path, world: World) -> None:
+    """README's route, in a real FastAPI application, answers what the daemon answers."""
+    with Daemon(config_file) as daemon:
+        names = run_block("FastAPI", socket=(SOCKET, str(daemon.socket)))
+        app = FastAPI()
+        app.include_router(names["router"])
+
+        async def post() -> dict[str, Any]:
+            transport = httpx2.ASGITransport(app=app)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+                answer: dict[str, Any] = (await client.post("/admin/sync?project_id=project-1", timeout=60)).json()
+                return answer
+
+        assert asyncio.run(post())["updated_count"] == 1
+    assert world.merged("a") == (1,) * 5
+
+
+def test_the_celery_task_forces_a_sync(config_file: Path, world: World) -> None:
+    """README's task, run by a real Celery application, answers what the daemon answers."""
+    with Daemon(config_file) as daemon:
+        app = Celery("test", set_as_current=True)
+        names = run_block("Celery", socket=(SOCKET, str(daemon.socket)))
+        assert names["force_sync"].apply().get()["success_count"] == 1
+        app.close()
+    assert world.merged("a") == (1,) * 5
+
+
+def test_the_standalone_functions_run_as_shown(
+    config_file: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """README's calls without a daemon sync all projects, and one."""
+    monkeypatch.setenv("SMART_SYNC_SHEETS__API_URL", world.google.url)
+    world.google.spreadsheets[KEY].title = "Metrics 2026"
+    names = run_block(
+        "sync_all_projects_standalone(",
+        db=("view_counter.db", str(world.path)),
+        key=("google.json", str(world.folder / "key.json")),
+    )
+    assert names["answer"]["project_id"] == "project-1"
+    assert names["answer"]["success"] is True
+    assert world.merged("a") == (1,) * 5
+
+
+def test_the_curl_lines_work(config_file: Path) -> None:
+    """Every curl of README gets an answer with success."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    block = next(block for block in code_blocks("sh") if block.startswith("S=var/control.sock"))
+    with Daemon(config_file) as daemon:
+        for line in block.splitlines()[1:]:
+            command = (
+                line.split("   #")[0].replace("$S", str(daemon.socket)).replace("project_id=ID", "project_id=project-1")
+            )
+            if "events" in command:
+                command = command.replace("curl ", "curl --max-time 0.3 ")
+            ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+            if "events" in command:
+                assert ended.returncode == 28
+            else:
+                assert '"success": true' in ended.stdout, command
+            if "reload" in command:
+                daemon.wait_for("READY=1")
+
+
+async def test_the_inbox_takes_what_the_readme_shows(world: World) -> None:
+    """README's SQL for the inbox is accepted, twice, and what it brings is merged."""
+    world.add_project("P", ["a"])
+    for _ in range(2):
+        world.execute(code_blocks("sql")[0].replace("'ACCOUNT'", "'account-a'").strip())
+    await world.sync()
+    assert world.merged("a") == (12655, 0, 0, 0, 1538800)
+
+
+def test_the_configuration_shown_is_valid(tmp_path: Path) -> None:
+    """Each TOML block that is a piece of the configuration is accepted as it stands."""
+    for number, block in enumerate(code_blocks("toml")):
+        if "entry-points" in block or "[parsers.fans]" in block:
+            continue
+        text = re.sub(r"^   ", "", block, flags=re.MULTILINE)
+        if "[sheets]" not in text:
+            text += '\n[sheets]\nsource = "csv"\ndirectory = "sheets"\n'
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text)
+        assert config.load(path), text
+
+
+def test_every_key_of_the_shipped_configuration_is_its_default_or_documented() -> None:
+    """config.toml is valid TOML and names only keys that exist."""
+    shipped = tomllib.loads((ROOT / "config.toml").read_text())
+    assert config.load(ROOT / "config.toml")
+    assert {"database", "schedule", "sheets", "sync", "merge", "snapshots", "control", "log"} <= set(shipped)
+
+
+def test_every_command_is_in_the_readme() -> None:
+    """README's table of commands names each command there is."""
+    from smart_sync.cli import cli
+
+    text = README.read_text()
+    assert [name for name in cli.commands if f"`smart-sync {name}" not in text] == []
+
+
+def test_links_within_the_repository_lead_somewhere() -> None:
+    """Files that README names in backticks exist."""
+    named = re.findall(r"`((?:daemon|systemd|tests|bench)/[\w./-]+|[A-Z]+\.md)`", README.read_text())
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
