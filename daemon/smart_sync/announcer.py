@@ -12,7 +12,7 @@ from smart_sync.sheets.source import ReadUsage
 
 #: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
 MAX_WAITING = 1000
-#: Problems of one project that are logged one by one; its own line counts them all.
+#: Problems (suspects, conflicts) of one project that are logged one by one; its own line counts them all.
 MAX_LOGGED_PROBLEMS = 20
 
 
@@ -67,6 +67,7 @@ class Announcer:
         if self.progress is not None:
             self.progress["done"] += 1
         self._report_new_problems(result)
+        self._report_oddities(result)
         for account_id, reason in result.failed_accounts.items():
             self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
         event = {Outcome.DEGRADED: "project.degraded", Outcome.FAILED: "project.failed"}.get(
@@ -87,6 +88,8 @@ class Announcer:
             changed=result.changed,
             snapshots=result.snapshots,
             problems=len(result.problems),
+            suspects=len(result.suspects),
+            conflicts=len(result.conflicts),
             unmatched_rows=len(result.unmatched_rows),
             unmatched_accounts=len(result.unmatched_accounts),
             seconds=round(result.seconds, 3),
@@ -136,6 +139,23 @@ class Announcer:
                 reason=problem.reason,
                 value=problem.value or None,
             )
+
+    def _report_oddities(self, result: ProjectResult) -> None:
+        project_id = result.project.id
+        for suspect in result.new_suspects[:MAX_LOGGED_PROBLEMS]:
+            self(
+                "value.suspected",
+                project_id=project_id,
+                account_id=suspect.account_id,
+                link=suspect.link,
+                metric=suspect.metric,
+                before=suspect.old,
+                after=suspect.new,
+                place=suspect.place or None,
+            )
+        for conflict in result.conflicts[:MAX_LOGGED_PROBLEMS]:
+            told = {**conflict._asdict(), "place": conflict.place or None}
+            self("value.conflicted", project_id=project_id, **told)
 
 
 def _rounded(seconds: float | None) -> float | None:

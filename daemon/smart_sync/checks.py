@@ -28,7 +28,7 @@ from smart_sync.sync import PassRequest, Sync
 Level = Literal["ok", "warning", "error"]
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
-_OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "spreadsheet_facts")
+_OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "suspects", "spreadsheet_facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,13 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         yield Finding("ok", f"{name}: {result.sheet} of {result.accounts} accounts are in the worksheet")
     for problem in result.problems:
         yield Finding("warning", str(problem))
+    for suspect in result.suspects:
+        place = suspect.place or name
+        yield Finding(
+            "warning",
+            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}; "
+            f"correct it, or: smart-sync confirm {suspect.link}",
+        )
     for row in result.unmatched_rows:
         yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")
     for link in result.unmatched_accounts:

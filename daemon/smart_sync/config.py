@@ -154,6 +154,8 @@ class MergeSettings(_Section):
     #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
     platforms: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
     projects: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
+    #: A value so many times what it was is reported as suspect (`core.suspects`).
+    suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
 
 class SnapshotsSettings(_Section):

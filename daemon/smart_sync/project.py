@@ -18,11 +18,12 @@ from smart_sync.core.policy import Policy
 from smart_sync.core.results import Change, ProjectResult, changes_of
 from smart_sync.core.sheet import missing_accounts, understand
 from smart_sync.core.state import AccountState
+from smart_sync.core.suspects import Doubts, Suspects
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
 from smart_sync.sheets.source import Source
-from smart_sync.store import passes, projects
+from smart_sync.store import passes, projects, suspects
 from smart_sync.store.database import Database, describe, sqlite
 
 #: Bring the inbox up to date for some accounts (None: all), as far as a pass waits for it.
@@ -101,14 +102,16 @@ class ProjectSync:
     ) -> ProjectResult:
         states, problems = await projects.account_states(self._database, project)
         mark = await self._fingerprint(source, states, this)
+        doubtful = await suspects.open_suspects(self._database, project.id, this.now)
         if await self._is_known(project, mark, states):
             watch.lap("decide")
-            return _unchanged(project, states, problems)
-        plan = await self._decide(project, source, states)
+            return _unchanged(project, states, problems, doubtful)
+        doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
+        plan = await self._decide(project, source, states, doubts)
         if not this.dry_run and await self._create_missing_accounts(plan, this):
             states, problems = await projects.account_states(self._database, project)
             mark = await self._fingerprint(source, states, this)
-            plan = await self._decide(project, source, states)
+            plan = await self._decide(project, source, states, doubts)
         watch.lap("decide")
         if this.dry_run:
             return _result(plan, passes.Written(0), problems, _changes(plan, states))
@@ -130,14 +133,15 @@ class ProjectSync:
         return mark == await passes.last_fingerprint(self._database, project.id)
 
     async def _decide(
-        self, project: Project, source: Worksheet | SheetUnavailable, states: Sequence[AccountState]
+        self, project: Project, source: Worksheet | SheetUnavailable, states: Sequence[AccountState], doubts: Doubts
     ) -> Plan:
         """The plan, made in a thread so that a large worksheet does not hold up the event loop."""
 
         def decide() -> Plan:
             limits = self._settings.sheets
-            sheet = understand(source, states, synonyms=limits.columns, max_vanished=limits.max_vanished)
-            return make_plan(project, sheet, states, self._policy)
+            synonyms = {str(name): headers for name, headers in limits.columns.items()}
+            sheet = understand(source, states, synonyms=synonyms, max_vanished=limits.max_vanished)
+            return make_plan(project, sheet, states, self._policy, doubts)
 
         try:
             return await asyncio.to_thread(decide)
@@ -207,7 +211,9 @@ def _failed(project: Project, error: SmartSyncError) -> ProjectResult:
     return ProjectResult(project, Outcome.FAILED, "", error=str(error))
 
 
-def _unchanged(project: Project, states: Sequence[AccountState], problems: Sequence[Problem]) -> ProjectResult:
+def _unchanged(
+    project: Project, states: Sequence[AccountState], problems: Sequence[Problem], doubtful: Suspects
+) -> ProjectResult:
     active = [state for state in states if state.active]
     return ProjectResult(
         project,
@@ -218,6 +224,7 @@ def _unchanged(project: Project, states: Sequence[AccountState], problems: Seque
         parsed=sum(state.parsed is not None for state in active),
         updated=len(active),
         problems=tuple(problems),
+        suspects=tuple(doubtful.values()),
     )
 
 
@@ -246,6 +253,9 @@ def _result(
         unmatched_rows=plan.unmatched_rows,
         unmatched_accounts=plan.unmatched_accounts,
         changes=changes,
+        suspects=tuple(s for s in plan.suspects.open if s.account_id not in written.failed),
+        new_suspects=tuple(s for s in plan.suspects.new if s.account_id not in written.failed),
+        conflicts=tuple(c for c in plan.conflicts if c.account_id not in written.failed),
     )
 
 

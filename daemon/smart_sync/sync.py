@@ -14,8 +14,8 @@ from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
-from smart_sync.store import history, passes, projects
-from smart_sync.store.database import describe, sqlite
+from smart_sync.store import history, passes, projects, suspects
+from smart_sync.store.database import Transaction, describe, sqlite
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,12 @@ class Sync:
     async def _remember(self, result: PassResult) -> None:
         if result.dry_run:
             return
-        await history.finish_run(self._database, result, self._sheets.usage().calls, self._webhooks.enqueue)
+        await history.finish_run(self._database, result, self._sheets.usage().calls, self._beside)
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
         await history.prune(self._database, stamp(self._clock() - keep))
+
+    async def _beside(self, transaction: Transaction, result: PassResult) -> None:
+        """What is written together with the result of a pass."""
+        await suspects.forget_believed(transaction, self._clock())
+        await self._webhooks.enqueue(transaction, result)

@@ -4,6 +4,7 @@ Counts are whole numbers from 0 to 2^63-1 (what SQLite stores); ``None`` is "no 
 never the same as 0.  Times are aware `datetime` in UTC unless a name says otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -129,6 +130,8 @@ class Table:
     problems: tuple[Problem, ...] = ()
     #: Metrics that have a column at all.
     columns: frozenset[str] = field(default=frozenset(METRICS))
+    #: Their letters, as the sheet shows them.
+    letters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,15 @@ every row to write, every count and every problem.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smart_sync.core.merge import Before, Decision, decide
+from smart_sync.core.merge import Before, Decision, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.policy import Policy, Rule
 from smart_sync.core.sheet import Sheet
 from smart_sync.core.state import AccountState
+from smart_sync.core.suspects import Change, Doubts, Judgement, judge
 from smart_sync.errors import SheetUnavailable
 
 
@@ -32,6 +33,17 @@ class Merged(NamedTuple):
     winners: tuple[str | None, ...]
     before: Metrics | None
     conflicts: tuple[str, ...] = ()
+
+
+class Conflict(NamedTuple):
+    """Both sides of a metric under strategy "latest" had changed: the sheet's value counts, ``parsed`` does not."""
+
+    account_id: str
+    link: str
+    metric: str
+    sheet: int | None
+    parsed: int | None
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,8 @@ class Plan:
     unmatched_rows: tuple[SheetRow, ...] = ()
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    suspects: Judgement = field(default_factory=Judgement)
 
     @property
     def changed(self) -> tuple[Merged, ...]:
@@ -62,11 +76,13 @@ class Plan:
         return tuple(row for row in self.merged if row.values != row.before)
 
 
-def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], policy: Policy) -> Plan:
+def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], policy: Policy, doubts: Doubts) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds."""
     active = [state for state in states if state.active]
     was_read = sheet.trouble is None
     merged, seen, sides = _merge(project, active, sheet, policy)
+    by_id = {state.id: state for state in active}
+    changes = (_change(project, sheet, by_id[row.account_id], row) for row in merged if row.before is not None)
     return Plan(
         project=project,
         account_ids=tuple(state.id for state in active),
@@ -80,7 +96,36 @@ def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], po
         parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if was_read and s.id not in sheet.rows),
+        conflicts=tuple(
+            Conflict(
+                row.account_id,
+                by_id[row.account_id].link,
+                metric,
+                getattr(sides[row.account_id], metric),
+                getattr(by_id[row.account_id].parsed, metric),
+                _place(project, sheet, by_id[row.account_id], metric),
+            )
+            for row in merged
+            for metric in row.conflicts
+        ),
+        suspects=judge(changes, doubts),
     )
+
+
+def _place(project: Project, sheet: Sheet, state: AccountState, metric: str) -> str:
+    """The cell of a metric; its row alone where the column is not known, "" where there is no row."""
+    row = sheet.rows[state.id].row if state.id in sheet.rows else state.sheet_row
+    return "" if row is None else f"{project.name}!{sheet.letters.get(metric, '')}{row}"
+
+
+def _change(project: Project, sheet: Sheet, state: AccountState, row: Merged) -> Change:
+    """What `core.suspects` judges: a value that nobody had given is no history."""
+    before = [value if winner else None for value, winner in zip(row.before or NO_METRICS, state.winners, strict=True)]
+    places = [
+        _place(project, sheet, state, metric) if value != old and winner not in (None, Winner.PARSED) else ""
+        for metric, value, old, winner in zip(METRICS, row.values, before, row.winners, strict=True)
+    ]
+    return Change(row.account_id, state.link, before, row.values, places)
 
 
 def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
+from smart_sync.core.plan import Conflict
+from smart_sync.core.suspects import Suspect
 
-#: Problems named in an answer; the count beside them is complete.
+#: Problems, suspects and conflicts named in an answer; the counts beside them are complete.
 MAX_PROBLEMS = 100
 
 
@@ -46,6 +48,10 @@ class ProjectResult:
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    #: Values that jumped: all that are open, and those that this pass found.
+    suspects: tuple[Suspect, ...] = ()
+    new_suspects: tuple[Suspect, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     #: Seconds, all together and by stage: read, decide, write.
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
@@ -84,6 +90,10 @@ class ProjectResult:
             "unmatched_rows": len(self.unmatched_rows),
             "unmatched_accounts": len(self.unmatched_accounts),
             "failed_accounts": dict(self.failed_accounts),
+            "suspect_count": len(self.suspects),
+            "suspects": [suspect._asdict() for suspect in self.suspects[:MAX_PROBLEMS]],
+            "conflict_count": len(self.conflicts),
+            "conflicts": [conflict._asdict() for conflict in self.conflicts[:MAX_PROBLEMS]],
         }
         if self.outcome is Outcome.DEGRADED:
             more["warning"] = self.error

@@ -22,6 +22,8 @@ class Sheet:
     lost_columns: frozenset[str] = frozenset()
     #: Why the last known sheet values stand in; None if the worksheet was read.
     trouble: SheetUnavailable | None = None
+    #: Metric → the letters of its column.
+    letters: Mapping[str, str] = field(default_factory=dict)
 
 
 def understand(
@@ -48,7 +50,7 @@ def understand(
         return Sheet(trouble=trouble, problems=table.problems)
     lost, lost_problems = _lost_columns(table, active)
     problems = (*table.problems, *matches.problems, *lost_problems)
-    return Sheet(matches.rows, matches.unmatched, problems, lost)
+    return Sheet(matches.rows, matches.unmatched, problems, lost, letters=table.letters)
 
 
 def missing_accounts(project: Project, unmatched: Sequence[SheetRow], new_id: Callable[[str], str]) -> list[Account]:

@@ -47,7 +47,8 @@ def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {})
     reader = _Reader(header, known, worksheet.locale, problems)
     below = enumerate(islice(worksheet.rows, header.end, None), header.end + 1)
     rows = tuple(row for number, cells in below if (row := reader.read(number, cells)) is not None)
-    return Table(worksheet.title, rows, problems.listed(), frozenset(METRICS) & header.columns.keys())
+    places = {metric: letters(header.columns[metric]) for metric in METRICS if metric in header.columns}
+    return Table(worksheet.title, rows, problems.listed(), frozenset(places), places)
 
 
 def combine(rows: Sequence[SheetRow]) -> SheetRow:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from smart_sync.core.days import Day
 from smart_sync.core.model import METRICS
 from smart_sync.core.plan import Plan
+from smart_sync.store import suspects
 from smart_sync.store.database import Database, Transaction, sqlite
 
 #: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
@@ -137,6 +138,8 @@ def _parts(plan: Plan) -> Iterable[Plan]:
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
             sheet_gone=(account_id,) if account_id in gone else (),
+            conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
+            suspects=plan.suspects.of(account_id),
         )
 
 
@@ -153,6 +156,7 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
         _UPSERT_MERGED, [(row.account_id, *row.values, *row.winners, now) for row in plan.merged]
     )
     await transaction.execute_many(_UPSERT_SEEN, [(account_id, *metrics) for account_id, metrics in plan.seen])
+    await suspects.save(transaction, plan, now)
     return await _snapshot(transaction, plan, writing)
 
 

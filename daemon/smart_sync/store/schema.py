@@ -16,7 +16,7 @@ REQUIRED = {
     "project_social_accounts": {"id", "project_id", "platform", "username", "profile_link", "is_active"},
     "account_snapshots": {"id", "account_id", "followers", "likes", "comments", "videos", "views", "snapshot_time"},
 }
-MIGRATIONS = ("001_initial.sql", "002_webhooks.sql")
+MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql")
 
 
 @contextlib.asynccontextmanager

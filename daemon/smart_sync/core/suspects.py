@@ -1,0 +1,105 @@
+"""Values that jump against their own history: written all the same, because a person may mean it, and reported.
+
+A value is suspect if it is ``factor`` times what it was, or if a lifetime metric (likes, comments, videos, views) has
+fallen by half.  Followers come and go, so they must have fallen by ``factor`` too.  Nothing is suspect where neither
+value reaches `FLOOR`, and nothing that rises from 0, where every account begins.
+
+A suspect ends when its value changes again (unless that is another jump, judged against the value before the
+first one too: going back there is a correction), when it has stood for `STANDS`, or when it is confirmed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from smart_sync.core.model import METRICS, Metrics
+
+#: Below it numbers multiply every day: 1 becomes 12 without any doubt.
+FLOOR = 1000
+#: What has stood so long is believed.
+STANDS = timedelta(days=1)
+
+
+class Suspect(NamedTuple):
+    """A merged value that jumped from ``old`` to ``new``, ``since`` a stamp, ``place``: the cell if the sheet won."""
+
+    account_id: str
+    link: str
+    metric: str
+    old: int
+    new: int
+    since: str
+    place: str = ""
+
+
+class Change(NamedTuple):
+    """An account whose merged values change.  ``before`` has None where there was no value."""
+
+    account_id: str
+    link: str
+    before: Sequence[int | None]
+    after: Metrics
+    #: Per metric the cell the new value comes from, "" if it comes from none.
+    places: Sequence[str]
+
+
+#: Suspects by account id and metric.
+Suspects = Mapping[tuple[str, str], Suspect]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What changes are judged by: the stamp ``now``, ``[merge] suspect``, and the suspects that are still open."""
+
+    now: str
+    factor: float
+    open: Suspects = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The suspects that begin, those that are over, and those that are left open, the new ones included."""
+
+    new: tuple[Suspect, ...] = ()
+    over: tuple[tuple[str, str], ...] = ()
+    open: tuple[Suspect, ...] = ()
+
+    def of(self, account_id: str) -> "Judgement":
+        """The part that is about one account."""
+        return Judgement(
+            tuple(suspect for suspect in self.new if suspect.account_id == account_id),
+            tuple(key for key in self.over if key[0] == account_id),
+            tuple(suspect for suspect in self.open if suspect.account_id == account_id),
+        )
+
+
+def jumps(metric: str, old: int, new: int, factor: float) -> bool:
+    """Whether going from ``old`` to ``new`` is a jump."""
+    if max(old, new) < FLOOR or old == 0:
+        return False
+    if new > old:
+        return new >= old * factor
+    return new * (factor if metric == "followers" else 2) <= old
+
+
+def judge(changes: Iterable[Change], doubts: Doubts) -> Judgement:
+    """Look at every metric that changes."""
+    left = dict(doubts.open)
+    new: list[Suspect] = []
+    over: list[tuple[str, str]] = []
+    for change in changes:
+        for metric, old, value, place in zip(METRICS, change.before, change.after, change.places, strict=True):
+            if old == value or value is None:
+                continue
+            known = left.pop((change.account_id, metric), None)
+            if known is not None:
+                over.append((change.account_id, metric))
+            if old is not None and _is_suspect(metric, old, value, known, doubts.factor):
+                origin = known.old if known is not None else old
+                new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, place))
+    return Judgement(tuple(new), tuple(over), (*left.values(), *new))
+
+
+def _is_suspect(metric: str, old: int, new: int, known: Suspect | None, factor: float) -> bool:
+    return jumps(metric, old, new, factor) and (known is None or jumps(metric, known.old, new, factor))

@@ -1,0 +1,6 @@
+-- The last conflict of each metric under strategy "latest": both sides had changed, and the sheet's value was taken.
+CREATE TABLE conflicts (
+    account_id TEXT NOT NULL, metric TEXT NOT NULL,
+    sheet INTEGER NOT NULL, parsed INTEGER NOT NULL, at TEXT NOT NULL, place TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (account_id, metric)
+) WITHOUT ROWID;
