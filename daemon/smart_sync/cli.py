@@ -151,6 +151,22 @@ def check(as_json: bool) -> None:
     sys.exit(report.exit_code)
 
 
+@cli.command()
+@click.argument("links", nargs=-1, required=True, metavar="LINK...")
+@_json_option
+@_config_option
+def parse(links: tuple[str, ...], as_json: bool) -> None:
+    """Ask the parsers about a few links now; show what each platform answered, mapped and raw; write nothing."""
+    from smart_sync import logs, screens
+    from smart_sync.parsers.inspection import inspect_links
+
+    _path, settings = _load()
+    logs.configure(settings.log.format, "error", sys.stderr)
+    answer = asyncio.run(inspect_links(settings.parsers, links))
+    _show(answer, as_json, screens.show_inspections)
+    sys.exit(0 if answer["success"] else 1)
+
+
 @cli.group(invoke_without_command=True)
 @_json_option
 @_config_option

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.project import Clock, Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
-from smart_sync.store import projects
+from smart_sync.store import parsed_query, projects
 from smart_sync.store.database import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
@@ -33,6 +34,9 @@ from smart_sync.sync import PassRequest, Sync
 
 #: Seconds that a process which ends after its pass waits for those who are told of it.
 TELLING = 10.0
+
+
+THREADS = 32
 
 
 def utc_now() -> datetime:
@@ -56,13 +60,14 @@ async def opened(
     with plain_failures():
         async with contextlib.AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings.database.path))
+            query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetFacts(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
             collector = Collector(registry.build(settings.parsers), database, clock, parsers_wait)
             await stack.enter_async_context(collector)
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
             ping = await stack.enter_async_context(Ping(settings.ping))
-            yield Resources(settings, database, sheets, collector.collect, announce, clock, webhooks, ping)
+            yield Resources(settings, database, sheets, collector.collect, announce, clock, webhooks, ping, query)
 
 
 def once(
@@ -135,10 +140,14 @@ class Service:
         #: Set by a reload: the settings of the next lap.
         self._next: Settings | None = None
         self._lap_over = asyncio.Event()
+        #: Settings that a lap has begun with.
+        self._good: Settings | None = None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.  Raises `SmartSyncError` if it cannot start; a bug passes through."""
         loop = asyncio.get_running_loop()
+        # Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, "smart-sync"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop)
         async with asyncio.TaskGroup() as group:
@@ -172,7 +181,6 @@ class Service:
 
     async def _laps(self) -> None:
         """Lap after lap.  If one cannot start with new settings, the settings of the last one are taken again."""
-        good: Settings | None = None
         with lock.InstanceLock() as instance:
             while not self._stop.is_set():
                 self._lap_over.clear()
@@ -182,12 +190,12 @@ class Service:
                     with plain_failures():
                         await self._lap(self._settings)
                 except SmartSyncError as error:
-                    if good is None or self._settings is good:
+                    if self._good is None or self._settings is self._good:
                         raise
                     self._announce("config.rejected", problems=[str(error)])
-                    self._settings = good
+                    self._settings = self._good
                 else:
-                    good, self._settings = self._settings, self._next or self._settings
+                    self._settings = self._next or self._settings
                 self._next = None
 
     async def _lap(self, settings: Settings) -> None:
@@ -204,6 +212,7 @@ class Service:
                 await self._end(runner, work)
 
     def _ready(self, settings: Settings) -> None:
+        self._good = settings
         self._announce(
             "daemon.started",
             version=__version__,

@@ -1,17 +1,18 @@
 """What the parsers make of one account, for the person who sets them up.  Nothing is stored."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 from smart_sync import logs
+from smart_sync.config import ParserSettings
 from smart_sync.core.links import identity, owner
-from smart_sync.core.model import Account
+from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import wire
-from smart_sync.parsers.parser import Fetched
-from smart_sync.parsers.registry import Source
+from smart_sync.parsers.parser import Fetched, Unfetched
+from smart_sync.parsers.registry import Source, build
 from smart_sync.parsers.wire import Exchange
 
 
@@ -31,6 +32,31 @@ def account_of(link: str) -> Account:
     """An account that need not be in any database, from its link alone."""
     platform, username = owner(link)
     return Account(id=identity(link), project_id="", platform=platform, username=username, link=link)
+
+
+async def inspect_links(parsers: Mapping[str, ParserSettings], links: Sequence[str]) -> dict[str, Any]:
+    """Every link through every parser that serves it, as plain data; ``success``: some parser had values for each."""
+    sources = build(parsers)
+    shown = []
+    for link in links:
+        found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link))]
+        shown.append({"link": link, "parsers": found})
+    return {"success": all(any(p["values"] for p in entry["parsers"]) for entry in shown), "links": shown}
+
+
+def _as_data(inspection: Inspection) -> dict[str, Any]:
+    values = [
+        {**item.metrics._asdict(), "source": item.source, "precision": item.precision.value}
+        for item in inspection.fetched
+        if isinstance(item, ParsedMetrics)
+    ]
+    return {
+        "parser": inspection.parser,
+        "values": values,
+        "unfetched": [item.reason for item in inspection.fetched if isinstance(item, Unfetched)],
+        "exchanges": [asdict(exchange) for exchange in inspection.exchanges],
+        "failure": inspection.failure,
+    }
 
 
 async def inspect(sources: Sequence[Source], account: Account) -> list[Inspection]:

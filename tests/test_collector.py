@@ -1,0 +1,88 @@
+"""The parsers beside the passes: a slow platform slows no pass, and what it brings late is merged by the next one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from smart_sync.announcer import Announcer
+from smart_sync.config import ParserSettings
+from smart_sync.core.model import Account, Metrics, ParsedMetrics, Trigger
+from smart_sync.parsers.agenda import Agenda
+from smart_sync.parsers.collector import Collector
+from smart_sync.parsers.parser import Fetched
+from smart_sync.parsers.registry import Source
+from smart_sync.service import opened
+from smart_sync.store.schema import open_database
+from smart_sync.sync import PassRequest, Sync
+from world import World
+
+
+class SlowPlatform:
+    """Answers for the first account at once, for the others when it is told."""
+
+    settings: ClassVar[type[ParserSettings]] = ParserSettings
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.may_go_on = asyncio.Event()
+        self.asked: list[list[str]] = []
+
+    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+        self.asked.append([account.id for account in accounts])
+        for number, account in enumerate(accounts):
+            if number > 0:
+                await self.may_go_on.wait()
+            yield ParsedMetrics(account.id, Metrics(followers=100 + number), "slow", self._world.now)
+
+
+async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: World) -> None:
+    """A pass waits only so long; what comes afterwards is in the inbox, and merged by the next pass."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[1, None, None, None, None], b=[2, None, None, None, None])
+    platform = SlowPlatform(world)
+    source = Source("slow", platform, ParserSettings(), Agenda())
+    async with (
+        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        Collector([source], resources.database, lambda: world.now, wait=0.05) as collector,
+    ):
+        sync = Sync(replace(resources, collect=collector.collect))
+        await sync.run(PassRequest(Trigger.CLI))
+        assert world.merged("b") == (2, 0, 0, 0, 0)
+        await sync.run(PassRequest(Trigger.CLI))
+        assert len(platform.asked) == 1, "the platform is still busy with the first question"
+        platform.may_go_on.set()
+        await collector.collect()
+        await sync.run(PassRequest(Trigger.CLI))
+    assert (world.merged("a"), world.merged("b")) == ((100, 0, 0, 0, 0), (101, 0, 0, 0, 0))
+
+
+async def test_a_platform_that_never_answers_is_let_go_of_at_the_end(world: World) -> None:
+    """Leaving the collector cancels what is under way, and keeps what was fetched."""
+    world.add_project("P", ["a", "b"])
+    platform = SlowPlatform(world)
+    source = Source("slow", platform, ParserSettings(), Agenda())
+    async with (
+        open_database(world.path) as database,
+        Collector([source], database, lambda: world.now, wait=0.05) as collector,
+    ):
+        await collector.collect()
+    assert world.execute("SELECT account_id, followers FROM parsed_metrics") == [("account-a", 100)]
+
+
+async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World) -> None:
+    """Accounts that a pass has just created are asked about alone, and merged in the same pass."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1, None, None, None, None], b=[2, None, None, None, None])
+    world.sections["sync"] = {"create_missing": "accounts"}
+    platform = SlowPlatform(world)
+    platform.may_go_on.set()
+    source = Source("slow", platform, ParserSettings(), Agenda())
+    async with (
+        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        Collector([source], resources.database, lambda: world.now, wait=None) as collector,
+    ):
+        sync = Sync(replace(resources, collect=collector.collect))
+        (result,) = (await sync.run(PassRequest(Trigger.CLI))).results
+    assert [len(asked) for asked in platform.asked] == [1, 1]
+    assert (result.accounts, result.parsed, result.changed) == (2, 2, 2)
