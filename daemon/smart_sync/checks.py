@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from smart_sync.announcer import Announcer
-from smart_sync.config import Settings
+from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
 from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseUnusable, SheetUnavailable, SmartSyncError
@@ -64,7 +64,11 @@ async def check(settings: Settings) -> Report:
     with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
         copy = Path(folder) / "copy.db"
         findings += await _check_database(settings.database.path, copy)
-        trial = settings.model_copy(update={"database": settings.database.model_copy(update={"path": copy})})
+        query, problems = await asyncio.to_thread(_copy_query, settings, copy)
+        findings += problems
+        trial = settings.model_copy(
+            update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
+        )
         findings += await _check_worksheets(trial)
     return Report((*findings, *_rules(settings)))
 
@@ -114,7 +118,8 @@ def _copy(path: Path, copy: Path) -> None:
     with closing(_open_for_reading(path)) as source:
         verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            raise DatabaseUnusable(f"the file is corrupted ({verdict}); restore it from a backup")
+            told = " ".join(verdict.split())
+            raise DatabaseUnusable(f"the file is corrupted ({told}); restore it from a backup")
         tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         with closing(sqlite3.connect(copy)) as target, target:
             for table in (*REQUIRED, *_OURS):
@@ -133,6 +138,23 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
     marks = ", ".join("?" * len(columns))
     rows = source.execute(f"SELECT {names} FROM {table}")  # noqa: S608 - names from our own schema
     target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608
+
+
+def _copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
+    """What ``[parsed] query`` gives, in a table of ``copy``; and the query that reads it there."""
+    path, query = settings.database.path, settings.parsed.query.strip().rstrip(";")
+    if not query or not path.exists():
+        return "", []
+    try:
+        with closing(_open_for_reading(path)) as source, closing(sqlite3.connect(copy)) as target, target:
+            rows = source.execute(f"SELECT * FROM (\n{query}\n)")  # noqa: S608 - the administrator's own query
+            names = ", ".join('"{}"'.format(column[0].replace('"', "")) for column in rows.description)
+            marks = ", ".join("?" * len(rows.description))
+            target.execute(f"CREATE TABLE parsed_by_query ({names})")
+            target.executemany(f"INSERT INTO parsed_by_query VALUES ({marks})", rows)  # noqa: S608
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
+    return "SELECT * FROM parsed_by_query", []
 
 
 def _odd_rows(path: Path) -> Iterator[Finding]:

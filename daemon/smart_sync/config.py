@@ -158,6 +158,13 @@ class MergeSettings(_Section):
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
 
+class ParsedSettings(_Section):
+    """Parsed values that tables of the web app's hold."""
+
+    #: One SELECT: account_id, any of the metrics, and if wanted source, parsed_at, precision.  Empty: none.
+    query: str = ""
+
+
 class SnapshotsSettings(_Section):
     """What happens when the day already has a snapshot."""
 
@@ -294,6 +301,7 @@ class Settings(BaseSettings):
     sheets: SheetsSettings
     sync: SyncSettings = SyncSettings()
     merge: MergeSettings = MergeSettings()
+    parsed: ParsedSettings = ParsedSettings()
     snapshots: SnapshotsSettings = SnapshotsSettings()
     history: HistorySettings = HistorySettings()
     control: ControlSettings = ControlSettings()

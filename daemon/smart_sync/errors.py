@@ -31,6 +31,10 @@ class DatabaseUnusable(DatabaseError):
     exit_code = 2
 
 
+class DatabaseReplaced(SmartSyncError):
+    """The database file was removed or replaced while it was open; start again, on the file that is there now."""
+
+
 class SocketUnusable(SmartSyncError):
     """The control socket cannot be opened: something is in the way, or the rights are missing; refused at the start."""
 

@@ -55,6 +55,8 @@ class Resources:
     clock: Clock
     webhooks: Webhooks
     ping: Ping
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str = ""
 
 
 class ProjectSync:
@@ -67,6 +69,7 @@ class ProjectSync:
         self._collect = resources.collect
         self._announce = resources.announce
         self._clock = resources.clock
+        self._query = resources.parsed_query
         self._policy = policy_of(settings)
         #: Part of every fingerprint: under other rules the same numbers are merged again.
         self._rules = repr((settings.merge, settings.sheets.columns, settings.snapshots, settings.sync.create_missing))
@@ -100,7 +103,7 @@ class ProjectSync:
     async def _sync(
         self, project: Project, source: Worksheet | SheetUnavailable, this: Pass, watch: "_Stopwatch"
     ) -> ProjectResult:
-        states, problems = await projects.account_states(self._database, project)
+        states, problems = await projects.account_states(self._database, project, self._query)
         mark = await self._fingerprint(source, states, this)
         doubtful = await suspects.open_suspects(self._database, project.id, this.now)
         if await self._is_known(project, mark, states):
@@ -109,7 +112,7 @@ class ProjectSync:
         doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
         plan = await self._decide(project, source, states, doubts)
         if not this.dry_run and await self._create_missing_accounts(plan, this):
-            states, problems = await projects.account_states(self._database, project)
+            states, problems = await projects.account_states(self._database, project, self._query)
             mark = await self._fingerprint(source, states, this)
             plan = await self._decide(project, source, states, doubts)
         watch.lap("decide")

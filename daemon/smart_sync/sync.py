@@ -12,7 +12,7 @@ import structlog
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
-from smart_sync.errors import SheetUnavailable
+from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
 from smart_sync.store import history, passes, projects, suspects
 from smart_sync.store.database import Transaction, describe, sqlite
@@ -60,7 +60,11 @@ class Sync:
         this = Pass(str(uuid.uuid4()), now, day, request.dry_run, asyncio.Event())
         with structlog.contextvars.bound_contextvars(run_id=this.id):
             try:
+                await self._database.check_in_place()
                 return await self._run(request, this)
+            except DatabaseReplaced as error:
+                self._announce("sync.failed", run_id=this.id, trigger=request.trigger.value, reason=str(error))
+                raise
             except sqlite.Error as error:
                 trouble = describe(error, self._database.path)
                 self._announce("sync.failed", run_id=this.id, trigger=request.trigger.value, reason=str(trouble))
@@ -76,6 +80,8 @@ class Sync:
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
         results = await self._run_projects(selected, this)
+        # What was written into a file that nobody sees any more must not be acknowledged.
+        await self._database.check_in_place()
         seconds = time.perf_counter() - started
         finished = stamp(self._clock())
         result = PassResult(this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run)

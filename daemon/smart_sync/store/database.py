@@ -15,7 +15,7 @@ from typing import Any, Self
 import aiosqlite
 import stamina
 
-from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.errors import DatabaseError, DatabaseReplaced, DatabaseUnusable
 
 
 def _driver() -> ModuleType:
@@ -48,6 +48,21 @@ def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite.OperationalError) and code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+#: Errors of the file as a whole: what one row could not do, no other row can.
+_OF_THE_FILE = frozenset(
+    {
+        sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL,
+    }
+)  # fmt: skip
+
+
+def is_of_the_file(error: Exception) -> bool:
+    """Whether the file as a whole is in trouble (no room, no right, damaged, locked), rather than one row."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
+
+
 def _readable(raw: bytes) -> str:
     """TEXT that is not valid UTF-8 is shown with marks, not refused with the whole query."""
     return raw.decode(errors="replace")
@@ -69,6 +84,10 @@ class Database:
             self._writer = await self._connect(stack)
             self._reader = await self._connect(stack)
             self._glancer = await self._connect(stack)
+            for connection in (self._reader, self._glancer):
+                # What is asked for may come from the configuration: it can look, and nothing else.
+                await connection.execute_fetchall("PRAGMA query_only = ON")
+            self._identity = await asyncio.to_thread(_identity, self.path)
             self._stack = stack.pop_all()
         return self
 
@@ -88,6 +107,15 @@ class Database:
         connection = aiosqlite.Connection(connector, iter_chunk_size=1000)
         return await stack.enter_async_context(connection)
 
+    async def check_in_place(self) -> None:
+        """Raise `DatabaseReplaced` if the path no longer leads to the file that is open: nobody would see its rows."""
+        now = await asyncio.to_thread(_identity, self.path)
+        if now != self._identity:
+            happened = "replaced" if now else "removed"
+            raise DatabaseReplaced(
+                f"{self.path}: the file was {happened} while it was open; stop the daemon before restoring a backup"
+            )
+
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state; never blocked by our own writing (with WAL)."""
         async with self._reading:
@@ -97,6 +125,11 @@ class Database:
         """`fetch` for small answers: never queued behind the large reads of a pass."""
         async with self._glancing:
             return await self._fetched(self._glancer, sql, parameters)
+
+    async def columns(self, sql: str) -> list[str]:
+        """The names of the columns that a query gives; it is prepared, so what it cannot be is known."""
+        async with self._reading, self._reader.execute(sql) as cursor:
+            return [column[0] for column in cursor.description or ()]
 
     async def _fetched(self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]) -> list[Any]:
         async for attempt in self._attempts():
@@ -132,6 +165,15 @@ class Database:
         return stamina.retry_context(
             on=_is_busy, attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
         )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at ``path``."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Transaction:
@@ -177,6 +219,8 @@ def describe(error: Exception, path: Path) -> DatabaseError:
         return DatabaseError(f"{path}: read-only; give the daemon's user write permission for the file and its folder")
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return DatabaseUnusable(f"{path}: not an intact SQLite database ({error}); restore it from a backup")
+    if "disk i/o" in text:
+        return DatabaseError(f"{path}: the disk refused ({error}); see dmesg, the quota and the free space")
     if "unable to open" in text:
         return DatabaseUnusable(f"{path}: cannot be opened; check that the folder exists and may be written to")
     return DatabaseError(f"{path}: {error}")

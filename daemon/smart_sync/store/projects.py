@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from smart_sync.core.model import Account, Metrics, Problem, Project
 from smart_sync.core.state import AccountState, is_rounded, sound
+from smart_sync.store import parsed_query
 from smart_sync.store.database import Database, Transaction
 
 _ACCOUNTS = """
@@ -53,14 +54,23 @@ async def find(database: Database, id_or_name: str) -> Project | None:
     return next(iter(by_id or by_name), None)
 
 
-async def account_states(database: Database, project: Project) -> tuple[list[AccountState], list[Problem]]:
-    """All accounts of a project with what the last passes left, and the inbox values that are no counts."""
+async def account_states(
+    database: Database, project: Project, query: str = ""
+) -> tuple[list[AccountState], list[Problem]]:
+    """All accounts of a project with what the last passes left, and the parsed values that are no counts.
+
+    ``query`` is what `parsed_query.prepare` made of ``[parsed] query``.
+    """
     states, problems = [], []
     for row in await database.fetch(_ACCOUNTS, (project.id,)):
         parsed, all_sound = sound(row[12:17]) if row[11] else (None, True)
         if not all_sound:
             problems.append(_unsound(row))
         states.append(_state(row, parsed))
+    if query:
+        told, more = await parsed_query.read(database, query, project.id)
+        states = [parsed_query.applied(state, told[state.id]) if state.id in told else state for state in states]
+        problems += more
     return states, problems
 
 

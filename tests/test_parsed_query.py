@@ -1,0 +1,116 @@
+"""[parsed] query: parsed values that the web app's own tables hold."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon_process import run_command, write_config
+from smart_sync.core.model import METRICS, Metrics
+from smart_sync.errors import ConfigError
+from smart_sync.store.parsed_query import QueryRow
+from world import KEY, World
+
+NOTHING = [None] * 4
+metrics = st.builds(Metrics, *(st.none() | st.integers(0, 9) for _ in METRICS))
+QUERY = "SELECT id AS account_id, subscribers AS followers, seen_at AS parsed_at FROM channels -- ours"
+
+
+async def world_with_channels(world: World, query: str = QUERY) -> World:
+    world.execute("CREATE TABLE channels (id TEXT, subscribers, seen_at TEXT)")
+    world.add_project("P", ["a", "b"])
+    world.sections["parsed"] = {"query": query}
+    return world
+
+
+@given(metrics, st.none() | metrics, st.booleans())
+def test_the_fresher_row_counts_and_the_other_fills_in(row: Metrics, inbox: Metrics | None, first: bool) -> None:
+    """Per metric: the fresher side's value if it has one, else the other's; nothing is made up."""
+    told = QueryRow(row, "", "", "", first).beside(inbox)
+    fresher, older = (row, inbox) if first else (inbox, row)
+    for metric in METRICS:
+        values = [getattr(side, metric) for side in (fresher, older) if side is not None]
+        assert getattr(told, metric) == next((value for value in values if value is not None), None)
+
+
+async def test_the_query_counts_as_the_inbox_would(world: World) -> None:
+    """Its values are merged like parsed values, and what it reads from is left as it is."""
+    await world_with_channels(world)
+    world.execute("INSERT INTO channels VALUES ('account-a', 500, NULL), ('account-b', 700, NULL), ('x', 1, NULL)")
+    world.sheet("P", a=[400, *NOTHING], b=[900, *NOTHING])
+    result = await world.sync_one()
+    assert (world.merged("a"), world.merged("b")) == ((500, 0, 0, 0, 0), (900, 0, 0, 0, 0))
+    assert (result.parsed, world.winners("a")[0]) == (2, "parsed")
+    world.execute("UPDATE channels SET subscribers = 600 WHERE id = 'account-a'")
+    await world.sync()
+    assert world.merged("a") == (600, 0, 0, 0, 0)
+    assert world.execute("SELECT count(*) FROM parsed_metrics") == [(0,)]
+
+
+async def test_the_fresher_of_query_and_inbox_counts(world: World) -> None:
+    """By parsed_at, in whatever notation; a query that does not say when speaks of now."""
+    await world_with_channels(world)
+    world.parsed("a", [10, 7, None, None, None], parsed_at="2026-03-02T00:00:00")
+    for seen_at, expected in [("2026-03-01 23:00:00", 10), ("2026-03-02 01:00:00", 500), (None, 500)]:
+        world.execute("DELETE FROM channels")
+        world.execute("INSERT INTO channels VALUES ('account-a', 500, ?)", (seen_at,))
+        await world.sync()
+        assert world.merged("a") == (expected, 7, 0, 0, 0)
+
+
+async def test_what_is_no_count_or_double_is_reported(world: World) -> None:
+    """A bad value counts as none, a doubled account once; both are problems of the project."""
+    await world_with_channels(world)
+    world.execute(
+        "INSERT INTO channels VALUES ('account-a', 'many', NULL), ('account-b', 5, NULL), ('account-b', 5, NULL)"
+    )
+    result = await world.sync_one()
+    assert sorted(problem.value for problem in result.problems) == ["account account-a", "account account-b"]
+    assert (world.merged("a"), world.merged("b")) == ((0,) * 5, (5, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("query", "part"),
+    [
+        ("SELECT id FROM channels", "'id'"),
+        ("SELECT id AS account_id, seen_at AS parsed_at FROM channels", "no metric"),
+        ("SELECT subscribers AS followers FROM channels", "account_id"),
+        ("SELECT id AS account_id, 1 AS views, 2 AS views FROM channels", "views:1"),
+        ("SELECT id FROM nowhere", "nowhere"),
+        ("DELETE FROM channels", "DELETE"),
+        ("SELECT id AS account_id, 1 AS views FROM channels; DELETE FROM channels", "syntax"),
+        ("SELECT 1 AS views) ; DELETE FROM channels; SELECT * FROM (SELECT 1", "one statement"),
+        ("UPDATE channels SET id = 1 RETURNING id AS account_id", "UPDATE"),
+    ],
+)
+async def test_a_query_that_cannot_be_is_refused_at_the_start(world: World, query: str, part: str) -> None:
+    """One line that names the key and the mistake; nothing has been run."""
+    await world_with_channels(world, query)
+    world.execute("INSERT INTO channels VALUES ('account-a', 1, NULL)")
+    with pytest.raises(ConfigError) as refused:
+        await world.sync()
+    (problem,) = refused.value.problems
+    assert problem.startswith("parsed.query: ")
+    assert part in problem
+    assert "\n" not in problem
+    assert world.execute("SELECT count(*) FROM channels") == [(1,)]
+
+
+async def test_check_tries_the_query_on_the_real_tables(world: World) -> None:
+    """`check` counts the query's values, and names a query that fails."""
+    await world_with_channels(world)
+    world.execute("INSERT INTO channels VALUES ('account-a', -1, NULL)")
+    good, bad = await _check(world, QUERY), await _check(world, "SELECT id FROM nowhere")
+    assert any("the query gives a value that is no count" in message for message in good)
+    assert not any("not a SELECT" in message for message in good)
+    assert any(message.startswith("parsed.query: not a SELECT") and "nowhere" in message for message in bad)
+
+
+async def _check(world: World, query: str) -> list[str]:
+    config: Path = write_config(
+        world.folder, f"[parsed]\nquery = {json.dumps(query)}\n", google=world.google, spreadsheet=KEY
+    )
+    ended = run_command("check", "--json", "--config", str(config))
+    return [finding["message"] for finding in json.loads(ended.stdout)["findings"]]
