@@ -45,11 +45,12 @@ def setuid_file():
     path.touch()
     path.chmod(0o4755)
 tries = {
-    "write to /etc": lambda: Path("/etc/smart-sync/x").write_text(""),
+    "write to its configuration": lambda: Path("/etc/smart-sync/x").write_text(""),
+    "write to a folder that is open to all": lambda: Path("/srv/open/x").write_text(""),
     "write to its own program": lambda: Path("/opt/smart-sync/bin/x").write_text(""),
     "see the files that others have in /var/tmp": lambda: Path("/var/tmp/planted").read_text(),
     "read the key at its source": lambda: Path("/etc/credstore/smart-sync.google").read_text(),
-    "see homes": lambda: os.listdir("/root"),
+    "see homes": lambda: Path("/home/somebody/published").read_text(),
     "see other processes": lambda: Path("/proc/1/status").read_text(),
     "see kernel settings": lambda: Path("/proc/sys/kernel/hostname").read_text(),
     "open a device": lambda: os.open("/dev/kmsg", os.O_RDONLY),
@@ -57,7 +58,6 @@ tries = {
     "open a packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
     "open a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
     "have memory to write and execute": lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC),
-    "make a namespace": lambda: call(libc.unshare, 0x20000),
     "trace a process": lambda: call(libc.ptrace, 0, 0, 0, 0),
     "mount": lambda: call(libc.mount, b"x", b"/mnt", b"tmpfs", 0, 0),
     "lock memory": lambda: call(libc.mlockall, 1),
@@ -67,6 +67,8 @@ tries = {
     "read its credential": lambda: Path(os.environ["CREDENTIALS_DIRECTORY"], "google").read_text(),
     "write to the database's folder": lambda: Path("/srv/view-counter/x").write_text(""),
     "write to its state": lambda: Path("/var/lib/smart-sync/x").write_text(""),
+    # The last one: whoever succeeds has lost the rights of the old namespace.
+    "make a namespace": lambda: call(libc.unshare, 0x10000000),
 }
 for name, attempt in tries.items():
     try:
@@ -96,7 +98,7 @@ systemd-sysusers
 useradd --system --user-group webapp; useradd --system --user-group stranger
 install -d -o webapp -g webapp -m 2770 /srv/view-counter
 install -d -m 700 /etc/credstore
-touch /var/tmp/planted
+install -d -m 777 /srv/open /home/somebody; touch /var/tmp/planted /home/somebody/published
 as webapp /opt/smart-sync/bin/python -c '
 import sqlite3
 sqlite3.connect("/srv/view-counter/view_counter.db").execute("PRAGMA journal_mode = WAL")'
