@@ -9,7 +9,7 @@ from smart_sync.core.days import Day
 from smart_sync.core.model import METRICS
 from smart_sync.core.plan import Plan
 from smart_sync.store import suspects
-from smart_sync.store.database import Database, Transaction, sqlite
+from smart_sync.store.database import Database, Transaction, is_of_the_file, sqlite
 
 #: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
 NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
@@ -69,23 +69,22 @@ async def write_plan(
     """Write all of ``plan`` in one transaction.
 
     If the whole cannot be written, each account is tried by itself and those that cannot be are left
-    as they were.  Raises the driver's error if nothing can be written.
+    as they were.  Raises the driver's error, and has written nothing, if the file is in trouble.
     """
     async with database.transaction() as transaction:
         written = await _write_together_or_apart(transaction, plan, writing)
+        # After a failure or an outage the fingerprint goes, so that the next pass decides afresh.
+        mark = None if written.failed or plan.trouble else fingerprint
         if plan.trouble is None:
-            # After a failure the fingerprint stays away, so that the next pass tries again.
             await transaction.execute(
                 "INSERT INTO worksheet_reads VALUES (?, ?, ?, ?, ?) ON CONFLICT (project_id) DO UPDATE SET"
                 " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows,"
                 " fingerprint = excluded.fingerprint",
-                (
-                    plan.project.id,
-                    plan.project.name,
-                    writing.now,
-                    worksheet_rows,
-                    None if written.failed else fingerprint,
-                ),
+                (plan.project.id, plan.project.name, writing.now, worksheet_rows, mark),
+            )
+        else:
+            await transaction.execute(
+                "UPDATE worksheet_reads SET fingerprint = NULL WHERE project_id = ?", (plan.project.id,)
             )
     return written
 
@@ -100,8 +99,8 @@ async def _write_together_or_apart(transaction: Transaction, plan: Plan, writing
     await transaction.execute("SAVEPOINT together")
     try:
         written = Written(await _write(transaction, plan, writing))
-    except (sqlite.Error, OverflowError):
-        if not transaction.open:
+    except (sqlite.Error, OverflowError) as error:
+        if not transaction.open or is_of_the_file(error):
             raise
         await transaction.execute("ROLLBACK TO together")
         written = await _write_apart(transaction, plan, writing)
@@ -116,7 +115,7 @@ async def _write_apart(transaction: Transaction, plan: Plan, writing: Writing) -
         try:
             snapshots += await _write(transaction, part, writing)
         except (sqlite.Error, OverflowError) as error:
-            if not transaction.open:
+            if not transaction.open or is_of_the_file(error):
                 raise
             await transaction.execute("ROLLBACK TO one")
             failed[part.account_ids[0]] = str(error)

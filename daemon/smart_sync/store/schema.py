@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from importlib import resources
 from pathlib import Path
 
-from smart_sync.errors import DatabaseUnusable
+from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.database import Database, Transaction, describe, sqlite
 
 #: The columns we cannot do without in a table that the web app made.
@@ -37,6 +37,31 @@ async def open_database(path: Path, *, patience: float | None = None) -> AsyncIt
         yield database
 
 
+@contextlib.asynccontextmanager
+async def open_existing(path: Path, *, read_only: bool) -> AsyncIterator[Database]:
+    """The database at ``path`` as a pass has left it: nothing is created, adopted or migrated.
+
+    Another instance may be at work on it.  Raises `DatabaseError` if no pass of this version has left one.
+    """
+    if not path.is_file():
+        raise DatabaseError(f"{path}: there is no database yet; the first pass makes it: smart-sync once")
+    try:
+        async with Database(path, read_only=read_only) as database:
+            await _check_version(database)
+            yield database
+    except sqlite.Error as error:
+        raise describe(error, path) from None
+
+
+async def _check_version(database: Database) -> None:
+    tables = await database.fetch("SELECT 1 FROM sqlite_master WHERE name = 'smart_sync_schema'")
+    rows = await database.fetch("SELECT version FROM smart_sync_schema") if tables else []
+    if not rows or rows[0][0] != len(MIGRATIONS):
+        raise DatabaseError(
+            f"{database.path}: its tables are not those of this version; a pass brings them up to date: smart-sync once"
+        )
+
+
 def _is_new(path: Path) -> bool:
     """Whether the file is still to be created (its folder is made here), or is empty."""
     try:
@@ -63,7 +88,8 @@ async def _prepare(database: Database, *, created: bool) -> None:
 async def _check_intact(database: Database) -> None:
     verdict = (await database.fetch("PRAGMA quick_check(1)"))[0][0]
     if verdict != "ok":
-        raise DatabaseUnusable(f"{database.path}: the file is corrupted ({verdict}); restore it from a backup")
+        told = " ".join(verdict.split())
+        raise DatabaseUnusable(f"{database.path}: the file is corrupted ({told}); restore it from a backup")
 
 
 async def _adopt(transaction: Transaction, path: Path) -> None:
