@@ -95,6 +95,19 @@ async def test_google_away_costs_freshness_and_never_data(world: World) -> None:
     assert world.winners("a")[:2] == ("sheet", "parsed")
 
 
+async def test_an_outage_is_over_when_the_same_worksheet_is_read_again(world: World) -> None:
+    """A value that stood in is the sheet's again as soon as the sheet is read, though nothing in it has changed."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[100] * 5)
+    await world.sync()
+    world.google.spreadsheets[KEY].shared = False
+    await world.sync()
+    assert world.winners("a") == ("carried",) * 5
+    world.google.spreadsheets[KEY].shared = True
+    await world.sync()
+    assert world.winners("a") == ("sheet",) * 5
+
+
 async def test_a_missing_worksheet_degrades_its_project_alone(world: World) -> None:
     """One project without a worksheet leaves the others whole."""
     world.add_project("Here", ["a"])
