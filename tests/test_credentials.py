@@ -94,3 +94,10 @@ def test_the_key_is_kept_out_of_the_log(key: Path) -> None:
     """Once loaded, the private key can no longer be written to the log."""
     find(key)
     assert private_key()[0] not in logs.redact(f"oops: {private_key()[0]}")
+
+
+def test_a_credential_that_cannot_be_looked_at_is_said_to_be_so(tmp_path: Path) -> None:
+    """A credentials directory that cannot be entered degrades with its name and the reason, and is no crash."""
+    unenterable = str(tmp_path / ("x" * 300))  # refused to root, too
+    with pytest.raises(SheetUnavailable, match="cannot be read: File name too long"):
+        find(None, {"CREDENTIALS_DIRECTORY": unenterable})

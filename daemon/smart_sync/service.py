@@ -179,6 +179,7 @@ class Service:
             await self.reload()
         except ConfigError as error:
             self._announce("config.rejected", problems=list(error.problems))
+            systemd.notify("STATUS=reload refused: the configuration has mistakes, see the log")
 
     async def _laps(self) -> None:
         """Lap after lap.  If one cannot start with new settings, the settings of the last one are taken again."""

@@ -53,9 +53,17 @@ def find(path: Path | None, environment: Mapping[str, str] = os.environ) -> Cred
         return _parse(_from_variable(given), f"${VARIABLE}")
     if directory := environment.get("CREDENTIALS_DIRECTORY"):
         systemd = Path(directory) / SYSTEMD_NAME
-        if systemd.exists():
+        if _is_there(systemd):
             return _parse(_read(systemd), f"the systemd credential {SYSTEMD_NAME}")
     raise SheetUnavailable("there are no credentials for Google", _HOW)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something at ``path``; where that may not be known, reading it will say why."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _from_variable(given: str) -> bytes:
