@@ -1,0 +1,15 @@
+"""`smart-sync report`: how the accounts have grown, as one HTML file that mails and opens from disk."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from smart_sync.report.build import page
+from smart_sync.report.query import read
+
+
+def make(path: Path, project: str | None, days: int, now: datetime) -> bytes:
+    """The report on the database at ``path``, which is only read: over all active projects, or one (id or name).
+
+    Charts show the last ``days`` days.  Raises `SmartSyncError` where the database or the project is missing.
+    """
+    return page(read(path, project, now.astimezone(UTC).date()), days, now).encode()

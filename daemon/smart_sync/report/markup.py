@@ -1,0 +1,114 @@
+"""HTML in which text cannot turn into markup: what is not `Html` is escaped, everywhere, by `el` itself."""
+
+import html
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+from smart_sync.logs import printable
+from smart_sync.report.growth import Change
+
+MAX_NAME = 80
+
+
+class Html(str):
+    """Text that is HTML already.  Only this module and the page's template make any."""
+
+    __slots__ = ()
+
+
+Child = str | int | None
+_VOID = {"br", "input", "meta", "link"}
+
+
+def el(name: str, /, *children: Child, **attributes: str | int | bool | None) -> Html:
+    """The element ``name``.
+
+    A trailing underscore of an attribute's name is dropped, others become hyphens; None leaves the attribute out.
+    """
+    words = [name]
+    for key, value in attributes.items():
+        if value is None or value is False:
+            continue
+        attribute = key.rstrip("_").replace("_", "-")
+        words.append(attribute if value is True else f'{attribute}="{escaped(value)}"')
+    opened = f"<{' '.join(words)}>"
+    return Html(opened if name in _VOID else f"{opened}{join(children)}</{name}>")
+
+
+def join(children: Iterable[Child]) -> Html:
+    """Children one after another; None is nothing."""
+    return Html("".join(c if isinstance(c, Html) else escaped(c) for c in children if c is not None))
+
+
+def escaped(value: object) -> str:
+    """Any text as HTML text: control characters and direction overrides are shown, not obeyed."""
+    text = str(value)
+    return html.escape(printable(text, len(text)).encode(errors="replace").decode())
+
+
+def short(text: str, limit: int = MAX_NAME) -> str:
+    """``text``, cut where it is too long."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def named(text: str, fallback: str = "(no name)") -> Html:
+    """A name from outside: cut, and kept from turning the text around it."""
+    return el("bdi", short(text.strip()) or fallback)
+
+
+def count(value: int | None) -> str:
+    """A count: ``1,234``; a dash where there is none."""
+    return "–" if value is None else f"{value:,}"
+
+
+def signed(amount: int) -> str:
+    """A change: ``+1,234``, ``−56``, ``±0``."""
+    if amount == 0:
+        return "±0"
+    return f"+{amount:,}" if amount > 0 else f"−{-amount:,}"
+
+
+def day(ordinal: int) -> str:
+    """A day: ``10 Mar 2026``."""
+    moment = date.fromordinal(ordinal)
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def stamp(moment: datetime | None) -> str:
+    """A moment in UTC, to the minute."""
+    return "an unknown time" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def change_cell(change: Change | None, accounts: int = 1) -> Html:
+    """A change with what it was compared with, where that is not all accounts on the very day."""
+    if change is None:
+        return el("span", "–", title="no older value to compare with", class_="none")
+    direction = "up" if change.amount > 0 else "down" if change.amount < 0 else "same"
+    notes = [] if change.exact else [f"since {day(change.since)}"]
+    if change.accounts < accounts:
+        notes.append(f"{change.accounts} of {accounts} accounts")
+    percent = f" ({change.percent:+.1f} %)".replace("-", "−") if change.percent is not None and change.amount else None
+    return join(
+        (
+            el("span", signed(change.amount), class_=direction),
+            el("small", percent) if percent else None,
+            el("small", f" {', '.join(notes)}", class_="note") if notes else None,
+        )
+    )
+
+
+def table(caption: str, heads: Iterable[Child], rows: Iterable[Iterable[Child]], *, text_columns: int = 1) -> Html:
+    """A table that scrolls by itself where it is too wide; the first ``text_columns`` are text, the others numbers."""
+    columns = list(heads)
+    kinds = [None if place < text_columns else "number" for place in range(len(columns))]
+    head = el("tr", *(el("th", h, scope="col", class_=k) for h, k in zip(columns, kinds, strict=True)))
+    body = join(_row(cells, kinds) for cells in rows)
+    whole = el("table", el("caption", caption), el("thead", head), el("tbody", body))
+    return el("div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def _row(cells: Iterable[Child], kinds: list[str | None]) -> Html:
+    first, *others = cells
+    return el(
+        "tr", el("th", first, scope="row"), *(el("td", c, class_=k) for c, k in zip(others, kinds[1:], strict=True))
+    )

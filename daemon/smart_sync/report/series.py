@@ -1,0 +1,47 @@
+"""What the charts of a project show, day by day."""
+
+from dataclasses import dataclass
+
+from smart_sync.core.model import METRICS
+from smart_sync.report.facts import ProjectFacts
+from smart_sync.report.growth import FOLLOWERS, VIEWS, Series, Window, daily, summed
+from smart_sync.report.packing import pack
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSeries:
+    """Series metric by metric: of each account (in the project's order), of all together, and their daily growth."""
+
+    accounts: list[list[Series]]
+    totals: list[Series]
+    daily: list[Series]
+
+    @property
+    def empty(self) -> bool:
+        """Whether no day has any value."""
+        return all(value is None for series in self.totals for value in series)
+
+    def packed(self) -> dict[str, object]:
+        """As report.js reads them: an account is its metrics' texts with a space between."""
+        return {
+            "total": " ".join(map(pack, self.totals)),
+            "daily": " ".join(map(pack, self.daily)),
+            "accounts": [" ".join(map(pack, metrics)) for metrics in self.accounts],
+        }
+
+
+def series_of(project: ProjectFacts, window: Window) -> ProjectSeries:
+    """The series of ``project`` in ``window``."""
+    histories = [account.history for account in project.accounts]
+    accounts = [history.window(window.start, window.length) for history in histories]
+    by_metric = [[metrics[place] for metrics in accounts] for place in range(len(METRICS))]
+    return ProjectSeries(
+        accounts,
+        [summed(histories, rows, place, window.start) for place, rows in enumerate(by_metric)],
+        [daily(rows) for rows in by_metric],
+    )
+
+
+def shown_metric(metrics: list[Series]) -> int:
+    """Which metric a small chart shows: views, or followers where an account has no views."""
+    return VIEWS if any(metrics[VIEWS]) else FOLLOWERS

@@ -1,0 +1,36 @@
+"""Small charts as inline SVG: they need no script, so they show in a mail preview and on paper too."""
+
+from collections.abc import Sequence
+
+from smart_sync.report.markup import Html, el
+
+WIDTH, HEIGHT = 200, 40
+#: More points than this are not to be seen.
+MAX_POINTS = 100
+
+
+def sparkline(series: Sequence[int | None], label: str, *, class_: str = "spark") -> Html:
+    """``series`` as a line from its lowest to its highest value, broken where days have no value."""
+    points = _thinned(series)
+    known = [value for value in points if value is not None]
+    lowest, highest = min(known, default=0), max(known, default=0)
+    step = WIDTH / max(len(points) - 1, 1)
+    parts, pen_down = [], False
+    for place, value in enumerate(points):
+        if value is None:
+            pen_down = False
+            continue
+        height = HEIGHT / 2 if highest == lowest else (highest - value) / (highest - lowest) * HEIGHT
+        # A line of no length is a dot: a value between two gaps is seen.
+        parts.append(f"{'L' if pen_down else 'M'}{place * step:.0f} {height:.0f}{'' if pen_down else 'h0'}")
+        pen_down = True
+    path = el("path", d="".join(parts))
+    box = f"-3 -3 {WIDTH + 6} {HEIGHT + 6}"
+    return el("svg", path, class_=class_, viewBox=box, preserveAspectRatio="none", role="img", aria_label=label)
+
+
+def _thinned(series: Sequence[int | None]) -> list[int | None]:
+    """At most `MAX_POINTS`: of several days the last that has a value."""
+    size = -(-len(series) // MAX_POINTS) or 1
+    parts = [series[max(end - size, 0) : end] for end in range(len(series), 0, -size)]
+    return [next((value for value in reversed(part) if value is not None), None) for part in reversed(parts)]
