@@ -12,10 +12,10 @@ ROOT = Path(smart_sync.__file__).parent
 #: From the outside in; a module imports from its own layer and from those below it.
 LAYERS = [
     {"__init__", "__main__", "cli"},
-    {"standalone", "checks", "screens"},
+    {"standalone", "checks", "screens", "views"},
     {"service"},
     {"runner", "control", "sync", "project"},
-    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "growth", "ingest"},
+    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
     {"config", "secret", "plugins", "lock", "logs", "events", "systemd"},
     {"core", "errors"},
 ]

@@ -19,7 +19,6 @@ from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
 from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseUnusable, SheetUnavailable, SmartSyncError
-from smart_sync.project import policy_of
 from smart_sync.service import opened
 from smart_sync.store.database import sqlite, version_at_risk
 from smart_sync.store.schema import REQUIRED, open_database
@@ -44,6 +43,8 @@ class Report:
     """Everything that was looked at."""
 
     findings: tuple[Finding, ...]
+    #: The resolved strategies: project, platform ("" for all others), and per metric strategy and rule.
+    merge: tuple[dict[str, Any], ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -55,6 +56,7 @@ class Report:
         return {
             "success": self.exit_code == 0,
             "findings": [{"level": finding.level, "message": finding.message} for finding in self.findings],
+            "merge": list(self.merge),
         }
 
 
@@ -70,7 +72,7 @@ async def check(settings: Settings) -> Report:
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
         findings += await _check_worksheets(trial)
-    return Report((*findings, *_rules(settings)))
+    return Report(tuple(findings), tuple(_rules(settings)))
 
 
 async def _check_database(path: Path, copy: Path) -> list[Finding]:
@@ -228,14 +230,14 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         yield Finding("warning", f"{name}: no row has the link of account {link}")
 
 
-def _rules(settings: Settings) -> Iterator[Finding]:
-    """The resolved merge rules, where they are not MAX everywhere."""
-    policy = policy_of(settings)
-    platforms = sorted({"", *policy.platforms})
-    for project in ("", *policy.projects):
-        for platform in platforms:
+def _rules(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The resolved merge rules: a row for each project and platform that has its own, and one for all others."""
+    policy = settings.merge.policy()
+    for project in (*policy.projects, ""):
+        for platform in (*sorted(policy.platforms), ""):
             rules = policy.rules(project, platform)
-            if any(rule.key != "merge.strategy" for rule in rules) or (not project and not platform):
-                where = " ".join(part for part in (project, platform) if part) or "everywhere else"
-                told = ", ".join(f"{m} {r.strategy} ({r.key})" for m, r in zip(METRICS, rules, strict=True))
-                yield Finding("ok", f"merge, {where}: {told}")
+            yield {
+                "project": project,
+                "platform": platform,
+                **{m: {"strategy": r.strategy, "rule": r.key} for m, r in zip(METRICS, rules, strict=True)},
+            }

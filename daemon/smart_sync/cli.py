@@ -9,13 +9,16 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from smart_sync import __version__
+from smart_sync.core.model import METRICS
 from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.logs import printable
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
@@ -167,6 +170,23 @@ def parse(links: tuple[str, ...], as_json: bool) -> None:
     sys.exit(0 if answer["success"] else 1)
 
 
+@cli.command()
+@click.option("-o", "--output", type=click.File("wb", atomic=True), default="growth.html", show_default=True)
+@click.option("--project", metavar="P", help="One project alone: its id or name.  [default: all active projects]")
+@click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
+@_config_option
+def report(output: IO[bytes], project: str | None, days: int) -> None:
+    """Write how the accounts have grown as one HTML file that mails and opens from disk."""
+    from datetime import UTC, datetime
+
+    from smart_sync import report as growth
+
+    _path, settings = _load()
+    page = growth.make(settings.database.path, project, days, datetime.now(UTC))
+    output.write(page)
+    click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
+
+
 @cli.group(invoke_without_command=True)
 @_json_option
 @_config_option
@@ -198,6 +218,85 @@ def webhooks_test(as_json: bool) -> None:
     answer = asyncio.run(desk.send_tests(settings))
     _show(answer, as_json, screens.show_webhook_tests)
     sys.exit(0 if answer["success"] else 1)
+
+
+@cli.command()
+@click.argument("account", metavar="LINK|@USERNAME")
+@click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
+@_json_option
+@_config_option
+def explain(account: str, metric: str | None, as_json: bool) -> None:
+    """Say why the numbers of an account are what they are: both sides, the rule, the winner, what happened when."""
+    from smart_sync import explain, views
+
+    _path, settings = _load()
+    chosen = METRICS if metric is None else (metric,)
+    _show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, views.show_explanations)
+
+
+@cli.command()
+@click.argument("account", metavar="LINK|@USERNAME")
+@click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
+@_json_option
+@_config_option
+def confirm(account: str, metric: str | None, as_json: bool) -> None:
+    """Say that the suspect values of an account are meant: they are reported no more."""
+    from smart_sync import explain, views
+
+    _path, settings = _load()
+    _show(asyncio.run(explain.confirm(settings, account, metric)), as_json, views.show_confirmed)
+
+
+@cli.command()
+@click.option("--project", help="One project: its id or name.")
+@click.option("--failed", is_flag=True, help="Only passes in which a project failed, or that were cut off.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many passes.")
+@_json_option
+@_config_option
+def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
+    """List the last passes: who asked, what became of them, how long they took.  Needs no daemon."""
+    from smart_sync import past, views
+
+    _path, settings = _load()
+    _show(asyncio.run(past.history(settings.database.path, limit, project, failed=failed)), as_json, views.show_history)
+
+
+@cli.command()
+@click.argument("project", required=False)
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
+@click.option("--metric", type=click.Choice(METRICS), default="views", show_default=True)
+@_json_option
+@_config_option
+def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
+    """Show how a metric has grown per account, project and platform.  Needs no daemon."""
+    from smart_sync import past, views
+
+    _path, settings = _load()
+    _show(asyncio.run(past.growth(settings.database.path, project, metric, days, _now())), as_json, views.show_growth)
+
+
+@cli.command()
+@click.argument("file", type=click.File("rb"), metavar="FILE|-")
+@_json_option
+@_config_option
+def ingest(file: BinaryIO, as_json: bool) -> None:
+    """Put parsed values from CSV or JSON lines into the inbox; the next pass merges them.
+
+    Lines that cannot be used are named on standard error and left out; the exit code is then 4.
+    """
+    from smart_sync import ingest, views
+
+    _path, settings = _load()
+    text = ingest.read_text(file, file.name)
+    done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
+    for mistake in done.mistakes:
+        click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
+    _show(done.answer(), as_json, views.show_ingested)
+    sys.exit(SOME_FAILED if done.mistakes else 0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _show(answer: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any]], None]) -> None:

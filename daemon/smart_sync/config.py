@@ -8,6 +8,7 @@ import base64
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync import secret
+from smart_sync.core.policy import Policy
 from smart_sync.errors import ConfigError
 from smart_sync.plugins import parser_class
 
@@ -156,6 +158,19 @@ class MergeSettings(_Section):
     projects: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
     #: A value so many times what it was is reported as suspect (`core.suspects`).
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
+
+    def policy(self) -> Policy:
+        """The rules, as the merge needs them."""
+        return Policy(
+            self.strategy,
+            _texts(self.metrics),
+            {platform.lower(): _texts(choices) for platform, choices in self.platforms.items()},
+            {project: _texts(choices) for project, choices in self.projects.items()},
+        )
+
+
+def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
+    return {str(name): strategy for name, strategy in choices.items()}
 
 
 class ParsedSettings(_Section):

@@ -3,10 +3,9 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
@@ -14,7 +13,6 @@ from smart_sync.core.days import Day, stamp
 from smart_sync.core.fingerprint import fingerprint
 from smart_sync.core.model import Account, Outcome, Problem, Project, Worksheet
 from smart_sync.core.plan import Plan, make_plan
-from smart_sync.core.policy import Policy
 from smart_sync.core.results import Change, ProjectResult, changes_of
 from smart_sync.core.sheet import missing_accounts, understand
 from smart_sync.core.state import AccountState
@@ -70,7 +68,7 @@ class ProjectSync:
         self._announce = resources.announce
         self._clock = resources.clock
         self._query = resources.parsed_query
-        self._policy = policy_of(settings)
+        self._policy = settings.merge.policy()
         #: Part of every fingerprint: under other rules the same numbers are merged again.
         self._rules = repr((settings.merge, settings.sheets.columns, settings.snapshots, settings.sync.create_missing))
         self._slots = asyncio.Semaphore(settings.sync.concurrency)
@@ -175,21 +173,6 @@ class ProjectSync:
         )
         rows = 0 if isinstance(source, SheetUnavailable) else len(source.rows)
         return await passes.write_plan(self._database, plan, writing, worksheet_rows=rows, fingerprint=mark)
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The merge rules of the configuration."""
-    merge = settings.merge
-    return Policy(
-        merge.strategy,
-        _texts(merge.metrics),
-        {platform.lower(): _texts(choices) for platform, choices in merge.platforms.items()},
-        {project: _texts(choices) for project, choices in merge.projects.items()},
-    )
-
-
-def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
-    return {str(name): strategy for name, strategy in choices.items()}
 
 
 class _MergeCrashed(SmartSyncError):

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from smart_sync import views
 from smart_sync.control.client import Client
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
@@ -166,6 +167,7 @@ def show_check(answer: dict[str, Any]) -> None:
     for finding in answer["findings"]:
         mark, style = marks[finding["level"]]
         console.print(Text.assemble((mark, style), " ", printable(finding["message"])), soft_wrap=True)
+    views.show_rules(answer["merge"])
     errors = sum(finding["level"] == "error" for finding in answer["findings"])
     warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
     console.print(f"{errors} errors, {warnings} warnings")

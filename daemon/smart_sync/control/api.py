@@ -94,10 +94,12 @@ class Api:
 
     async def _sync_history(self, request: Request) -> Answer:
         limit = _option(request, "limit") or "20"
-        _no_more(request, "limit")
+        project_id, failed = _option(request, "project_id"), _flag(request, "failed")
+        _no_more(request, "limit", "project_id", "failed")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4) or not 1 <= int(limit) <= 1000:
             raise Refusal(400, "limit must be a number from 1 to 1000")
-        return Answer(200, {"success": True, "runs": await history.recent_runs(self._resources.database, int(limit))})
+        runs = await history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
+        return Answer(200, {"success": True, "runs": runs})
 
     async def _events(self, request: Request) -> Stream:
         _no_more(request)

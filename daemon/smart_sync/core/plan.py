@@ -184,6 +184,12 @@ def _decide_all(
     ]
 
 
+def foresee(state: AccountState, rules: Sequence[Rule]) -> Metrics:
+    """The merged values of a pass that finds the sheet as it was."""
+    decisions = _decide_all(state, state.sheet or NO_METRICS, frozenset(), rules)
+    return Metrics._make(decision.value or 0 for decision in decisions)
+
+
 def _before(state: AccountState, index: int) -> Before | None:
     """How one metric was.  Parsed values nobody has looked at yet count as unchanged, not as news."""
     if state.merged is None:

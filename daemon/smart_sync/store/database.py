@@ -71,8 +71,9 @@ def _readable(raw: bytes) -> str:
 class Database:
     """The file at ``path``; use as ``async with``.  Statements raise the driver's errors, `describe` translates."""
 
-    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+    def __init__(self, path: Path, *, patience: float = PATIENCE, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
         self._patience = patience
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
@@ -98,8 +99,9 @@ class Database:
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> aiosqlite.Connection:
         def connector() -> sqlite3.Connection:
+            target = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
             connection: sqlite3.Connection = sqlite.connect(
-                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+                target, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, uri=True
             )
             connection.text_factory = _readable
             return connection

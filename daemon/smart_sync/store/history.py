@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from smart_sync.core.model import Outcome, Trigger
@@ -81,24 +82,92 @@ def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
     )
 
 
+_RUN = (
+    "id", "trigger", "requested_by", "started_at", "finished_at", "projects", "succeeded", "failed", "degraded",
+    *_SUMS, "calls",
+)  # fmt: skip
+_OF_PROJECT = (
+    "run_id", "project_id", "project_name", "outcome", "error", "finished_at", "accounts", "sheet", "parsed",
+    "updated", "changed", "snapshots", "seconds", "stages", "problems",
+)  # fmt: skip
+
+
 async def last_run(database: Database) -> dict[str, Any] | None:
-    """The newest finished pass, as ``sync_status`` and ``history`` show it."""
-    runs = await recent_runs(database, 1)
+    """The newest finished pass, as ``sync_status`` shows it."""
+    runs = await _runs(database, "finished_at IS NOT NULL", (1,))
     return runs[0] if runs else None
 
 
-async def recent_runs(database: Database, limit: int) -> list[dict[str, Any]]:
-    """The newest finished passes, newest first."""
-    names = (
-        "id", "trigger", "requested_by", "started_at", "finished_at", "projects", "succeeded", "failed", "degraded",
-        *_SUMS, "calls",
-    )  # fmt: skip
-    columns = ", ".join(f'"{name}"' for name in names)
-    rows = await database.glance(
-        f"SELECT {columns} FROM sync_runs WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT ?",
-        (limit,),
+async def recent_runs(
+    database: Database, limit: int, project_id: str | None = None, *, failed: bool = False
+) -> list[dict[str, Any]]:
+    """The newest passes, newest first; one without ``finished_at`` is running, or was cut off.
+
+    ``project_id``: only passes that this project took part in.  ``failed``: only passes in which a project (this
+    one) failed or that were cut off.  Each has ``results``: the project that is asked for, else whatever was not well.
+    """
+    runs = await _runs(
+        database,
+        "(?2 IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
+        " AND (?3 = 0 OR (?2 IS NULL AND finished_at IS NULL)"
+        " OR id IN (SELECT run_id FROM sync_project_runs"
+        " WHERE outcome = 'failed' AND (?2 IS NULL OR project_id = ?2)))",
+        (limit, project_id, failed),
     )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    for run in runs:
+        run |= {"outcome": _outcome(run), "seconds": _seconds(run)}
+        run["results"] = await _project_runs(
+            database,
+            "run_id = ?2 AND (project_id = ?3 OR (?3 IS NULL AND outcome IN ('failed', 'degraded')))"
+            " ORDER BY project_name, project_id",
+            (MAX_PROBLEMS, run["id"], project_id),
+        )
+    return runs
+
+
+def _outcome(run: dict[str, Any]) -> str:
+    """The outcome of a whole pass: its worst project's."""
+    if run["finished_at"] is None:
+        return "cut off or running"
+    worst = next((name for name in ("failed", "degraded") if run[name]), None)
+    return worst or (Outcome.SYNCED.value if run["changed"] or run["snapshots"] else Outcome.UNCHANGED.value)
+
+
+def _seconds(run: dict[str, Any]) -> float | None:
+    if run["finished_at"] is None:
+        return None
+    return (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+
+
+async def project_id(database: Database, id_or_name: str) -> str | None:
+    """The project with that id, else the one that last had that name, in the passes on record."""
+    rows = await database.glance(
+        "SELECT project_id FROM sync_project_runs WHERE ?1 IN (project_id, project_name)"
+        " ORDER BY project_id = ?1 DESC, finished_at DESC LIMIT 1",
+        (id_or_name,),
+    )
+    return rows[0][0] if rows else None
+
+
+async def project_runs(database: Database, project_id: str, limit: int) -> list[dict[str, Any]]:
+    """The newest passes of one project, newest first."""
+    return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
+
+
+async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+    columns = ", ".join(f'"{name}"' for name in _RUN)
+    rows = await database.glance(
+        f"SELECT {columns} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
+    )
+    return [dict(zip(_RUN, row, strict=True)) for row in rows]
+
+
+async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+    rows = await database.glance(
+        f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE {condition} LIMIT ?1", parameters
+    )
+    runs = [dict(zip(_OF_PROJECT, row, strict=True)) for row in rows]
+    return [run | {name: json.loads(run[name]) for name in ("stages", "problems")} for run in runs]
 
 
 async def prune(database: Database, before: str, batch: int = 500) -> int:

@@ -1,5 +1,6 @@
 """Opening the file: adopt what the web app made, create what is missing, bring our own tables up to date."""
 
+import asyncio
 import contextlib
 import re
 import sqlite3
@@ -43,7 +44,7 @@ async def open_existing(path: Path, *, read_only: bool) -> AsyncIterator[Databas
 
     Another instance may be at work on it.  Raises `DatabaseError` if no pass of this version has left one.
     """
-    if not path.is_file():
+    if not await asyncio.to_thread(path.is_file):
         raise DatabaseError(f"{path}: there is no database yet; the first pass makes it: smart-sync once")
     try:
         async with Database(path, read_only=read_only) as database:

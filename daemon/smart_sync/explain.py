@@ -1,0 +1,160 @@
+"""``smart-sync explain``: every number of an account, and why it is what it is.  Reads only.
+
+The answer is what passes have left in SQLite; ``next`` stands where the two sides have changed since, and the next
+pass will make another value of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from smart_sync.config import Settings
+from smart_sync.core.model import METRICS, Precision
+from smart_sync.core.plan import foresee
+from smart_sync.core.policy import Policy, Rule
+from smart_sync.core.state import AccountState
+from smart_sync.errors import SmartSyncError
+from smart_sync.store import accounts, history, parsed_query, projects, suspects
+from smart_sync.store.accounts import Facts, Known
+from smart_sync.store.database import Database
+from smart_sync.store.parsed_query import QueryRow
+from smart_sync.store.schema import open_existing
+from smart_sync.store.suspects import believed_before
+
+#: How much of the past is told: days of snapshots, passes of the project.
+DAYS = 30
+PASSES = 5
+
+
+async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: datetime) -> dict[str, Any]:
+    """The answer of ``smart-sync explain``.  Raises `UnknownAccount`, `DatabaseError` and `ConfigError`."""
+    async with open_existing(settings.database.path, read_only=True) as database:
+        query = await parsed_query.prepare(database, settings.parsed.query)
+        found = await Explainer(database, settings.merge.policy(), now, query).explain(sought, metrics)
+    if not found:
+        raise UnknownAccount(sought)
+    return {"success": True, "accounts": found}
+
+
+async def confirm(settings: Settings, sought: str, metric: str | None) -> dict[str, Any]:
+    """Say that suspect values are meant.  A daemon may be at work: this is one short transaction beside its own.
+
+    Raises `UnknownAccount` and `DatabaseError`.
+    """
+    async with open_existing(settings.database.path, read_only=False) as database:
+        found = await accounts.find(database, sought)
+        async with database.transaction() as transaction:
+            count = sum([await suspects.confirm(transaction, known.account.id, metric) for known in found])
+    if not found:
+        raise UnknownAccount(sought)
+    return {"success": True, "accounts": [known.account.link for known in found], "confirmed": count}
+
+
+class UnknownAccount(SmartSyncError):
+    """No account is meant by what was given."""
+
+    def __init__(self, sought: str) -> None:
+        super().__init__(f"no account matches {sought!r}; give its link, its id, or its name as @NAME")
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made, ``now`` for suspects."""
+
+    database: Database
+    policy: Policy
+    now: datetime
+    query: str = ""
+
+    async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
+        """An explanation for each account that ``sought`` means: a link, an ``@username`` or an id; [] if none."""
+        return [await self._explain(known, metrics) for known in await accounts.find(self.database, sought)]
+
+    async def _explain(self, known: Known, metrics: Sequence[str]) -> dict[str, Any]:
+        account, project = known.account, known.project
+        facts = await accounts.facts(self.database, known)
+        inbox = await self._state(known)
+        told = await self._told(known)
+        state = parsed_query.applied(inbox, told) if told else inbox
+        rules = self.policy.rules(project.name, account.platform)
+        odd = await accounts.oddities(self.database, account.id, believed_before(self.now))
+        values = _values(state, rules)
+        for metric in METRICS:
+            values[metric] |= _origin(metric, inbox, told, facts)
+            values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
+            values[metric] |= {kind[:-1]: found.get(metric) for kind, found in odd.items()}
+        return {
+            "account_id": account.id,
+            "link": account.link,
+            "platform": account.platform,
+            "username": account.username,
+            "project_id": project.id,
+            "project_name": project.name,
+            "active": known.active,
+            "sheet": _sheet(state, facts),
+            "updated_at": facts.updated_at,
+            "metrics": {metric: values[metric] for metric in metrics},
+            "days": await self._days(account.id, metrics),
+            "passes": await history.project_runs(self.database, project.id, PASSES),
+        }
+
+    async def _state(self, known: Known) -> AccountState:
+        states, _ = await projects.account_states(self.database, known.project)
+        return next(state for state in states if state.id == known.account.id)
+
+    async def _told(self, known: Known) -> QueryRow | None:
+        if not self.query:
+            return None
+        rows, _ = await parsed_query.read(self.database, self.query, known.project.id)
+        return rows.get(known.account.id)
+
+    async def _days(self, account_id: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
+        wanted = {"day", *metrics, *(f"{metric}_delta" for metric in metrics)}
+        found = await accounts.days(self.database, account_id, DAYS)
+        return [{name: value for name, value in day.items() if name in wanted} for day in found]
+
+
+def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:
+    """Where the sheet values stand, when the read was that brought them, and the last that found them again."""
+    if state.sheet is None:
+        return None
+    return {
+        "worksheet": facts.worksheet,
+        "row": state.sheet_row,
+        "read_at": facts.read_at,
+        "confirmed_at": facts.confirmed_at,
+    }
+
+
+def _values(state: AccountState, rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
+    """Per metric both sides, the rule, the result and who won."""
+    coming = foresee(state, rules)
+    values = {}
+    for index, (metric, rule) in enumerate(zip(METRICS, rules, strict=True)):
+        merged = state.merged[index] if state.merged else None
+        values[metric] = {
+            "sheet": state.sheet[index] if state.sheet else None,
+            "parsed": state.parsed[index] if state.parsed else None,
+            "strategy": rule.strategy,
+            "rule": rule.key,
+            "value": merged,
+            "winner": state.winners[index],
+            "next": None if coming[index] == merged else coming[index],
+        }
+    return values
+
+
+def _origin(metric: str, inbox: AccountState, told: QueryRow | None, facts: Facts) -> dict[str, Any]:
+    """Who gave a parsed value: the inbox's row or the query's."""
+    own = getattr(inbox.parsed, metric, None)
+    asked = getattr(told and told.metrics, metric, None)
+    if told is not None and asked is not None and (told.first or own is None):
+        return {
+            "source": told.source or "query",
+            "parsed_at": told.parsed_at or None,
+            "precision": told.precision or Precision.EXACT.value,
+        }
+    if own is None:
+        return {"source": None, "parsed_at": None, "precision": None}
+    return {"source": facts.source, "parsed_at": facts.parsed_at, "precision": facts.precision}

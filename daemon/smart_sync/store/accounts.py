@@ -1,0 +1,113 @@
+"""Looking up accounts, and everything that is known about one of them."""
+
+from typing import Any, NamedTuple
+
+from smart_sync.core.links import identity, owner
+from smart_sync.core.model import METRICS, Account, Project
+from smart_sync.store.database import Database
+
+_NAMES = ", ".join(METRICS)
+
+
+class Known(NamedTuple):
+    """An account and the project it belongs to (its name is "" if the project is gone)."""
+
+    account: Account
+    project: Project
+    active: bool
+
+
+class Facts(NamedTuple):
+    """What SQLite says of an account beside its values.  Times are stamps, None where there is none."""
+
+    worksheet: str | None
+    read_at: str | None
+    confirmed_at: str | None
+    source: str | None
+    parsed_at: str | None
+    precision: str | None
+    updated_at: str | None
+    changed_at: tuple[str | None, ...]
+
+
+async def everyone(database: Database) -> list[Known]:
+    """All accounts, the inactive ones too."""
+    rows = await database.fetch(
+        "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
+        " coalesce(a.is_active, 1) = 1 AND coalesce(p.is_active, 0) = 1"
+        " FROM project_social_accounts a LEFT JOIN projects p ON p.id = a.project_id"
+        " WHERE a.id IS NOT NULL ORDER BY p.name, a.platform, a.id"
+    )
+    return [
+        Known(Account(row[0], row[1], *(text or "" for text in row[2:5])), Project(row[1], row[5] or ""), bool(row[6]))
+        for row in rows
+    ]
+
+
+async def find(database: Database, sought: str) -> list[Known]:
+    """The accounts that a person means by a link, an ``@username`` or an id; as a rule one, or one per project."""
+    everybody = await everyone(database)
+    if sought.startswith("@"):
+        return [known for known in everybody if sought[1:].casefold() in _names(known.account)]
+    exact = [known for known in everybody if sought in (known.account.id, known.account.link)]
+    meant = identity(sought)
+    return exact or [known for known in everybody if known.account.link and identity(known.account.link) == meant]
+
+
+def _names(account: Account) -> set[str]:
+    name = account.username.removeprefix("@") or owner(account.link).username
+    return {name.casefold(), owner(account.link).username.casefold()}
+
+
+async def facts(database: Database, known: Known) -> Facts:
+    """Where the values of an account come from."""
+    rows = await database.fetch(
+        'SELECT s.worksheet, s.read_at, w.read_at, p.source, p.parsed_at, p."precision", m.updated_at, '
+        + ", ".join(f"m.{metric}_changed_at" for metric in METRICS)
+        + " FROM (SELECT ?1 AS id) a LEFT JOIN sheet_metrics s ON s.account_id = a.id"
+        " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_metrics p ON p.account_id = a.id"
+        " LEFT JOIN account_metrics m ON m.account_id = a.id",
+        (known.account.id, known.project.id),
+    )
+    worksheet, read_at, confirmed_at, source, parsed_at, precision, updated_at, *changed_at = rows[0]
+    return Facts(worksheet, read_at, confirmed_at, source, parsed_at, precision, updated_at, tuple(changed_at))
+
+
+async def days(database: Database, account_id: str, limit: int) -> list[dict[str, Any]]:
+    """The newest days of an account in ``account_growth``, newest first."""
+    columns = ("day", *(name for metric in METRICS for name in (metric, f"{metric}_delta")))
+    rows = await database.fetch(
+        f"SELECT {', '.join(columns)} FROM account_growth WHERE account_id = ? ORDER BY day DESC LIMIT ?",
+        (account_id, limit),
+    )
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+async def oddities(database: Database, account_id: str, believed_before: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """``suspects`` (those that have not stood for a day) and ``conflicts`` of an account, by metric."""
+    suspects = await database.fetch(
+        "SELECT metric, old, new, since, place FROM suspects WHERE account_id = ? AND since > ?",
+        (account_id, believed_before),
+    )
+    conflicts = await database.fetch(
+        "SELECT metric, sheet, parsed, at, place FROM conflicts WHERE account_id = ?", (account_id,)
+    )
+    return {
+        "suspects": {r[0]: dict(zip(("old", "new", "since", "place"), r[1:], strict=True)) for r in suspects},
+        "conflicts": {r[0]: dict(zip(("sheet", "parsed", "at", "place"), r[1:], strict=True)) for r in conflicts},
+    }
+
+
+async def values_by_day(
+    database: Database, metric: str, since: str, until: str, project_id: str | None
+) -> dict[str, dict[str, int | None]]:
+    """One metric of ``account_growth`` from day ``since`` to day ``until``: account id → day → value."""
+    rows = await database.fetch(
+        f"SELECT account_id, day, {metric} FROM account_growth WHERE day BETWEEN ?1 AND ?2"
+        " AND (?3 IS NULL OR account_id IN (SELECT id FROM project_social_accounts WHERE project_id = ?3))",
+        (since, until, project_id),
+    )
+    found: dict[str, dict[str, int | None]] = {}
+    for account_id, day, value in rows:
+        found.setdefault(account_id, {})[day] = value if type(value) is int else None
+    return found
