@@ -1,6 +1,7 @@
 """What people see of numbers on a terminal: why, when, how much.  Texts of others are shown as text, never obeyed."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -11,12 +12,12 @@ from smart_sync.core.growth import sparkline
 from smart_sync.core.model import METRICS
 from smart_sync.logs import printable
 
-_STYLES = {"synced": "green", "unchanged": "dim", "degraded": "yellow", "failed": "red", "cut off or running": "red"}
+_STYLES = {"synced": "green", "unchanged": "dim", "degraded": "yellow", "failed": "red", "unfinished": "red"}
 
 
 def show_explanations(answer: dict[str, Any]) -> None:
     """Every account that was meant, each with all that is known of its numbers."""
-    console = Console(highlight=False)
+    console = _console()
     for number, account in enumerate(answer["accounts"]):
         if number:
             console.print()
@@ -30,22 +31,28 @@ def _show_account(console: Console, account: dict[str, Any]) -> None:
     _line(console, f"merged  {_when(account['updated_at']) if account['updated_at'] else 'no pass has seen it yet'}")
     table = Table("metric", box=None, pad_edge=False)
     for name in ("sheet", "parsed", "result"):
-        table.add_column(name, justify="right")
-    for name in ("winner", "changed", "strategy", "parsed by"):
-        table.add_column(name)
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("winner")
+    table.add_column("changed", no_wrap=True)
     for metric, told in account["metrics"].items():
         table.add_row(
             metric,
             *(_count(told[name]) for name in ("sheet", "parsed", "value")),
             told["winner"] or "nobody",
             _when(told["changed_at"]),
-            Text(printable(f"{told['strategy']} ({told['rule']})")),
-            Text(printable(_origin(told))),
         )
     console.print(table)
+    _show_together(console, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
+    _show_together(console, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
     for note in _notes(account):
         _line(console, note, "yellow")
     _show_past(console, account)
+
+
+def _show_together(console: Console, title: str, texts: Mapping[str, str]) -> None:
+    """A line for each text, with the metrics that share it."""
+    for text in dict.fromkeys(text for text in texts.values() if text):
+        _line(console, f"{title} {text}: {', '.join(metric for metric, own in texts.items() if own == text)}")
 
 
 def _sheet(place: dict[str, Any] | None) -> str:
@@ -87,7 +94,7 @@ def _show_past(console: Console, account: dict[str, Any]) -> None:
             _line(console, f"{day['day']}  {', '.join(changes)}", "dim")
     for run in account["passes"]:
         error = f": {run['error']}" if run["error"] else ""
-        _line(console, f"{_when(run['finished_at'])}  {run['outcome']}{error}", _STYLES.get(run["outcome"], ""))
+        _line(console, f"{_when(run['finished_at'])}  {run['outcome']}{error}", _style(run["outcome"]))
 
 
 def _tells(day: dict[str, Any], metric: str) -> bool:
@@ -96,61 +103,62 @@ def _tells(day: dict[str, Any], metric: str) -> bool:
 
 
 def show_history(answer: dict[str, Any]) -> None:
-    """The passes, newest first, and under each the projects that are worth a line."""
-    console = Console(highlight=False)
-    table = Table("started", "trigger", "outcome", box=None, pad_edge=False)
-    for name in ("projects", "accounts", "changed", "snapshots", "seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("asked by")
+    """The passes, newest first, and under each who asked and the projects that are worth a line."""
+    console = _console()
     for run in answer["runs"]:
+        seconds = "" if run["seconds"] is None else f", {run['seconds']:.1f} s"
+        counts = ", ".join(f"{run[name]} {name}" for name in ("projects", "accounts", "changed", "snapshots"))
         outcome = run["outcome"]
-        counts = (str(run[name]) for name in ("projects", "accounts", "changed", "snapshots"))
-        table.add_row(
-            _when(run["started_at"]),
-            run["trigger"],
-            Text(outcome, style=_STYLES.get(outcome, "")),
-            *counts,
-            "" if run["seconds"] is None else f"{run['seconds']:.1f}",
-            Text(printable(run["requested_by"])),
-        )
+        _line(console, f"{_when(run['started_at'])}  {run['trigger']:7}  {outcome}: {counts}{seconds}", _style(outcome))
+        if run["requested_by"]:
+            _line(console, f"    asked by {run['requested_by']}", "dim")
         for result in run["results"]:
-            table.add_row("", "", Text(result["outcome"], style=_STYLES.get(result["outcome"], "")), *_project(result))
-    console.print(table)
+            _line(console, f"    {_project(result)}", _style(result["outcome"]))
+            for problem in result["problems"]:
+                _line(console, f"        {problem}")
     if not answer["runs"]:
         _line(console, "no pass like that is on record")
 
 
-def _project(result: dict[str, Any]) -> tuple[Any, ...]:
-    """A project's cells in the row under its pass."""
-    counts = (str(result[name]) for name in ("accounts", "changed", "snapshots"))
-    stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in result["stages"].items())
-    about = f"{result['project_name']}: {result['error'] or stages}"
-    problems = f", {len(result['problems'])} problems" if result["problems"] else ""
-    return "", *counts, f"{result['seconds']:.1f}", Text(printable(about + problems))
+def _project(result: dict[str, Any]) -> str:
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result["stages"].items())
+    told = result["error"] or f"{result['changed']} of {result['accounts']} accounts changed"
+    return f"{result['project_name']}  {result['outcome']}: {told}" + (f" ({stages})" if stages else "")
+
+
+def _style(outcome: str) -> str:
+    return _STYLES.get(outcome, "")
 
 
 def show_growth(answer: dict[str, Any]) -> None:
-    """A line per account with its sparkline, then totals and the biggest movers."""
-    console = Console(highlight=False)
+    """A table per project, a line with a sparkline per account; then totals and the biggest movers."""
+    console = _console()
     _line(console, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
-    table = Table("project", "platform", "account", box=None, pad_edge=False)
-    for name in (answer["metric"], "growth", "percent"):
-        table.add_column(name, justify="right")
-    table.add_column("days", no_wrap=True)
-    for entry in answer["accounts"]:
-        names = (Text(printable(entry[name], 40)) for name in ("project_name", "platform"))
-        growth = (_count(entry["last"]), _delta(entry["growth"]).strip(" ()"), _percent(entry))
-        table.add_row(*names, Text(_name(entry)), *growth, sparkline(entry["values"]))
-    console.print(table)
-    for kind in ("projects", "platforms"):
-        for entry in answer[kind]:
-            _line(
-                console,
-                f"{kind[:-1]} {entry['name'] or 'unnamed'}: {_count(entry['last'])}{_delta(entry['growth'])}, "
-                f"{entry['accounts']} accounts",
-            )
+    for project in answer["projects"]:
+        own = [entry for entry in answer["accounts"] if entry["project_name"] == project["name"]]
+        console.print()
+        _line(console, f"project {_total(project)}", "bold")
+        console.print(_growths(own))
+    for entry in answer["platforms"]:
+        _line(console, f"platform {_total(entry)}")
     for entry in answer["movers"]:
-        _line(console, f"mover {_name(entry)}:{_delta(entry['growth'])}")
+        _line(console, f"mover {_name(entry)}, {entry['platform']}:{_delta(entry['growth'])}")
+
+
+def _total(entry: dict[str, Any]) -> str:
+    name = entry["name"] or "unnamed"
+    return f"{name}: {_count(entry['last'])}{_delta(entry['growth'])}, {entry['accounts']} accounts"
+
+
+def _growths(entries: Iterable[dict[str, Any]]) -> Table:
+    table = Table("account", "platform", box=None, pad_edge=False, show_header=False)
+    for _ in ("last", "growth", "percent"):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for entry in entries:
+        growth = (_count(entry["last"]), _delta(entry["growth"]).strip(" ()"), _percent(entry))
+        table.add_row(Text(_name(entry)), Text(printable(entry["platform"], 20)), *growth, sparkline(entry["values"]))
+    return table
 
 
 def show_rules(rows: Iterable[dict[str, Any]]) -> None:
@@ -159,7 +167,7 @@ def show_rules(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         names = (Text(printable(row[name] or "all others", 40)) for name in ("project", "platform"))
         table.add_row(*names, *(_rule(row[metric]) for metric in METRICS))
-    Console(highlight=False).print(table)
+    _console().print(table)
 
 
 def _rule(rule: dict[str, str]) -> Text:
@@ -171,15 +179,20 @@ def _rule(rule: dict[str, str]) -> Text:
 def show_ingested(answer: dict[str, Any]) -> None:
     """How many accounts got values; the mistakes are on standard error."""
     told = f"{answer['stored']} accounts stored, {answer['older']} had newer values"
-    Console(highlight=False).print(f"{told}, {len(answer['mistakes'])} lines left out")
+    _console().print(f"{told}, {len(answer['mistakes'])} lines left out")
 
 
 def show_confirmed(answer: dict[str, Any]) -> None:
     """What is no longer suspect."""
-    console = Console(highlight=False)
+    console = _console()
     for link in answer["accounts"]:
         _line(console, link)
     console.print(f"{answer['confirmed']} suspect values confirmed")
+
+
+def _console() -> Console:
+    """Standard output; as wide as is wanted where it is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

@@ -128,7 +128,7 @@ async def recent_runs(
 def _outcome(run: dict[str, Any]) -> str:
     """The outcome of a whole pass: its worst project's."""
     if run["finished_at"] is None:
-        return "cut off or running"
+        return "unfinished"
     worst = next((name for name in ("failed", "degraded") if run[name]), None)
     return worst or (Outcome.SYNCED.value if run["changed"] or run["snapshots"] else Outcome.UNCHANGED.value)
 
