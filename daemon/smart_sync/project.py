@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
@@ -55,6 +56,8 @@ class Resources:
     ping: Ping
     #: What `parsed_query.prepare` made of ``[parsed] query``.
     parsed_query: str = ""
+    #: What each parser reported last (`Collector.overview`).
+    parsers: Callable[[], list[dict[str, Any]]] = list
 
 
 class ProjectSync:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from smart_sync.config import ScheduleSettings
 from smart_sync.core.model import Outcome, Trigger
-from smart_sync.core.results import PassResult
+from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.core.schedule import next_cron, seconds_to_next
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.sync import PassRequest
@@ -55,7 +55,8 @@ class Runner:
         self.next_run_at: datetime | None = None
         #: The pass that is running now.
         self.current: PassRequest | None = None
-        self.last: PassResult | None = None
+        #: Project id → what became of it in the last pass that it took part in.
+        self.results: dict[str, ProjectResult] = {}
         #: When a pass over all projects last ended without every project failing.
         self.last_good_at: datetime | None = None
         #: The error of the last pass, if it could not be run at all.
@@ -158,9 +159,12 @@ class Runner:
             self.current = None
 
     def _remember(self, request: PassRequest, result: PassResult) -> None:
-        if request.dry_run or request.project_ids is not None:
+        if request.dry_run:
             return
-        self.last = result
+        known = self.results if request.project_ids is not None else {}
+        self.results = known | {own.project.id: own for own in result.results}
+        if request.project_ids is not None:
+            return
         if not result.results or result.count(Outcome.FAILED) < len(result.results):
             self.last_good_at = self._clock()
 

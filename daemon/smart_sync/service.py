@@ -64,11 +64,22 @@ async def opened(
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetFacts(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
-            collector = Collector(registry.build(settings.parsers), database, clock, parsers_wait)
+            collector = Collector(registry.build(settings.parsers), database, clock, parsers_wait, announce)
             await stack.enter_async_context(collector)
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
             ping = await stack.enter_async_context(Ping(settings.ping))
-            yield Resources(settings, database, sheets, collector.collect, announce, clock, webhooks, ping, query)
+            yield Resources(
+                settings,
+                database,
+                sheets,
+                collector.collect,
+                announce,
+                clock,
+                webhooks,
+                ping,
+                query,
+                collector.overview,
+            )
 
 
 def once(

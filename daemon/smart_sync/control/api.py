@@ -77,15 +77,29 @@ class Api:
             "last_error": runner.last_error or None,
             "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
             "projects": await self._projects(),
+            "parsers": self._resources.parsers(),
+            "reading": self._reading(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "sqlite_version": sqlite.sqlite_version,
             "sqlite_at_risk": version_at_risk(),
         }
 
+    def _reading(self) -> dict[str, Any]:
+        """What reading the worksheets has cost in this pass, or in the last one."""
+        sheets, usage = self._resources.settings.sheets, self._resources.sheets.usage()
+        return {
+            "source": sheets.source,
+            "calls": usage.calls,
+            "retries": usage.retries,
+            "quota_wait_seconds": round(usage.waited, 3),
+            "bytes": usage.bytes,
+            "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
+        }
+
     async def _projects(self) -> list[dict[str, Any]]:
-        """The active projects, each with its result in the last pass over all, if it took part."""
-        results = {result.project.id: result for result in self._runner.last.results} if self._runner.last else {}
+        """The active projects, each with its result in the last pass that it took part in, if any."""
+        results = self._runner.results
         return [
             {"project_id": project.id, "project_name": project.name}
             | (_brief(results[project.id].answer()) if project.id in results else {})

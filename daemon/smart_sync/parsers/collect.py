@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any, Protocol, cast
 
 from smart_sync import logs
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
@@ -19,6 +19,13 @@ BATCH = 100
 BATCH_SECONDS = 1.0
 
 Sink = Callable[[Sequence[ParsedMetrics]], Awaitable[object]]
+
+
+class Say(Protocol):
+    """Reports an event: `logs.emit`, or an `Announcer`."""
+
+    def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
+        """Say that ``event`` has happened."""
 
 
 @dataclass(slots=True)
@@ -40,7 +47,13 @@ class ParserReport:
 
 
 async def collect(
-    sources: Sequence[Source], accounts: Sequence[Account], sink: Sink, now: datetime, *, everybody: bool = True
+    sources: Sequence[Source],
+    accounts: Sequence[Account],
+    sink: Sink,
+    now: datetime,
+    *,
+    everybody: bool = True,
+    say: Say = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
 
@@ -51,7 +64,7 @@ async def collect(
     """
     async with wire.lent(), asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_Pass(source, due, sink, now).run(), name=f"parser:{source.name}")
+            group.create_task(_Pass(source, due, sink, now, say).run(), name=f"parser:{source.name}")
             for source in sources
             if (due := source.agenda.due((a for a in accounts if source.serves(a)), now, everybody=everybody))
         ]
@@ -66,6 +79,7 @@ class _Pass:
     due: list[Account]
     sink: Sink
     now: datetime
+    say: Say
     report: ParserReport = field(init=False)
     batch: list[ParsedMetrics] = field(default_factory=list)
     batch_began: float = 0.0
@@ -143,7 +157,7 @@ class _Pass:
     def _rest(self, account: Account, reason: str) -> None:
         self.report.missing += 1
         if self.source.agenda.gone(account.id, self.now):
-            logs.emit(
+            self.say(
                 "parser.account_gone",
                 parser=self.source.name,
                 account_id=account.id,
@@ -192,7 +206,7 @@ class _Pass:
 
     def _log(self, bug: Exception | None) -> None:
         report = self.report
-        logs.emit(
+        self.say(
             "parser.finished" if report.finished else "parser.failed",
             exc_info=bug,
             parser=report.parser,
