@@ -1,6 +1,6 @@
 """Projects and accounts: read as they are, created where the sheets have more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from smart_sync.core.model import Account, Metrics, Problem, Project
@@ -81,14 +81,20 @@ def _state(row: Any, parsed: Metrics | None) -> AccountState:
         row[2] or "",
         row[3] or "",
         bool(row[4]),
-        Metrics._make(row[5:10]) if row[10] is not None else None,
+        sound(row[5:10])[0] if row[10] is not None else None,
         row[10],
         parsed,
         is_rounded(row[17]),
-        Metrics._make(row[18:23]) if row[18] is not None else None,
+        _merged(row[18:23]),
         row[23:28],
-        Metrics._make(row[29:34]) if row[28] else None,
+        sound(row[29:34])[0] if row[28] else None,
     )
+
+
+def _merged(row: Sequence[Any]) -> Metrics | None:
+    """The merged values; a row that somebody has spoilt is as none, and written anew."""
+    metrics = sound(row)[0]
+    return None if None in metrics else metrics
 
 
 def _unsound(row: Any) -> Problem:
