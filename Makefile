@@ -1,7 +1,8 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
+# make bench    how fast it is (ARGS=--json, --quick)
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types docs clean
+.PHONY: help install run test lint types docs bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,6 +38,9 @@ types: $(VENV)/.dev
 
 docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events.py
 	$(BIN)/python tests/readme.py
+
+bench: $(VENV)/.dev
+	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,94 @@
+"""Merging and writing, with the worksheets in memory: everything changed, nothing changed, one per cent changed."""
+
+import asyncio
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from bench.measure import Row, Sizes, medians
+from bench.worlds import Size, create, everything, one_percent, passes, worksheet
+from smart_sync.core.model import Cell
+
+#: What a pass in which everything has changed writes.
+TABLES = ("sheet_metrics", "account_metrics", "account_snapshots")
+
+
+def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
+    """Rows 2 to 4 of the table."""
+    size = Size(sizes.projects, sizes.accounts)
+    changed, plain, unchanged, hundredth = asyncio.run(_measure(size, sizes.rounds, folder))
+    count = f"{size.total:,}"
+    yield Row(
+        f"merge and write {count} changed accounts and their snapshots, sheets in memory",
+        changed,
+        "sqlite3.executemany of the same rows in one transaction",
+        plain,
+        "s",
+        "≤",
+        2.5,
+    )
+    all_changed = "the same pass with everything changed"
+    yield Row(f"a pass in which nothing changed, {count} accounts", unchanged, all_changed, changed, "s", "≤", 0.25)
+    yield Row(f"a pass in which 1 % changed, {count} accounts", hundredth, all_changed, changed, "s", "≤", 0.35)
+
+
+async def _measure(size: Size, rounds: int, folder: Path) -> list[float]:
+    """Medians of: everything changed on a new day, the same rows by `executemany`, nothing changed, 1 % changed."""
+    path, copy = folder / "ours.db", folder / "plain.db"
+    await create(path, size)
+    async with passes(path) as ours:
+        version = 1
+        await ours.run(_sheets(size, version, everything))
+        shutil.copy(path, copy)
+        found = []
+        for _ in range(rounds):
+            ours.next_day()
+            sheets = _sheets(size, version + 1, everything)
+            changed, result = await ours.run(sheets)
+            _expect(sum(r.changed for r in result.results) == size.total, "every account should have changed")
+            _expect(sum(r.snapshots for r in result.results) == size.total, "every account should have a snapshot")
+            plain = _plain_write(path, copy, ours.now.date().isoformat())
+            ours.next_hour()
+            unchanged, result = await ours.run(sheets)
+            _expect(not sum(r.changed for r in result.results), "nothing should have changed")
+            ours.next_hour()
+            hundredth, result = await ours.run(_sheets(size, version + 2, one_percent))
+            _expect(sum(r.changed for r in result.results) == _hundredth(size), "1 % should have changed")
+            version += 2
+            found.append((changed, plain, unchanged, hundredth))
+        return medians(zip(*found, strict=True))
+
+
+def _sheets(size: Size, version: int, changed: Callable[[int], bool]) -> Callable[[str], list[list[Cell]]]:
+    made = {name: worksheet(name, size.accounts, version, changed) for name in size.names()}
+    return made.__getitem__
+
+
+def _hundredth(size: Size) -> int:
+    return size.projects * sum(map(one_percent, range(size.accounts)))
+
+
+def _plain_write(path: Path, copy: Path, day: str) -> float:
+    """Seconds that plain sqlite3 takes to write into ``copy`` what the pass has just written into ``path``."""
+    written = {}
+    with closing(sqlite3.connect(path)) as connection:
+        for table in TABLES:
+            newest = " WHERE snapshot_time >= ?" if table == "account_snapshots" else " WHERE ? != ''"
+            written[table] = connection.execute(f"SELECT * FROM {table}{newest}", (day,)).fetchall()
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        started = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        for table, several in written.items():
+            marks = ", ".join("?" * len(several[0]))
+            connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", several)
+        connection.execute("COMMIT")
+        return time.perf_counter() - started
+
+
+def _expect(true: bool, what: str) -> None:
+    if not true:
+        raise RuntimeError(f"this measures something else: {what}")

@@ -1,0 +1,32 @@
+"""The benchmark: that it runs, not how fast anything is."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+KEYS = {"what", "ours", "against", "other", "unit", "ratio", "sign", "reach", "met"}
+
+
+def test_the_benchmark_measures_every_row() -> None:
+    """`make bench ARGS="--quick --json"` prints a figure for each row, both sides measured, as valid JSON."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=environment,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["machine"]["cores"] >= 1
+    assert len(answer["rows"]) == 19
+    for row in answer["rows"]:
+        assert set(row) == KEYS
+        assert row["ours"] >= 0
+        assert row["other"] >= 0
