@@ -30,7 +30,12 @@ class ReportDatabase:
 
     def execute(self, sql: str, rows: Sequence[Sequence[Any]] = ((),)) -> None:
         with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute("PRAGMA synchronous = OFF")
             connection.executemany(sql, rows)
+
+    def fetch(self, sql: str, *parameters: Any) -> list[Any]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def project(self, name: str, project_id: str = "", active: int = 1) -> str:
         project_id = project_id or f"project-{name}"
@@ -56,7 +61,9 @@ class ReportDatabase:
         names = f"id, account_id, {_NAMES}, snapshot_time"
         self.execute(f"INSERT INTO account_snapshots ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def merged(self, account_id: str, values: Sequence[int], winner: str = "both", at: str = "2026-03-10T08:00:00") -> None:
+    def merged(
+        self, account_id: str, values: Sequence[int], winner: str = "both", at: str = "2026-03-10T08:00:00"
+    ) -> None:
         changed = ", ".join(f"{metric}_changed_at" for metric in METRICS)
         winners = ", ".join(f"{metric}_winner" for metric in METRICS)
         self.execute(
@@ -67,7 +74,8 @@ class ReportDatabase:
 
     def parsed(self, account_id: str, values: Sequence[int | None], at: str, precision: str = "exact") -> None:
         self.execute(
-            f'INSERT INTO parsed_metrics (account_id, {_NAMES}, parsed_at, "precision") VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+            f'INSERT INTO parsed_metrics (account_id, {_NAMES}, parsed_at, "precision")'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [(account_id, *values, at, precision)],
         )
 
@@ -119,8 +127,20 @@ def fill(database: ReportDatabase, projects: int, accounts: int, days: int, *, s
 
 
 def _history(database: ReportDatabase, account_id: str, days: int, chance: random.Random) -> None:
-    values = [chance.randrange(200_000), chance.randrange(900_000), chance.randrange(30_000), 40, chance.randrange(9**7)]
-    pace = [chance.randrange(1, 900), chance.randrange(1, 8_000), chance.randrange(1, 300), 1, chance.randrange(1, 90_000)]
+    values = [
+        chance.randrange(200_000),
+        chance.randrange(900_000),
+        chance.randrange(30_000),
+        40,
+        chance.randrange(9**7),
+    ]
+    pace = [
+        chance.randrange(1, 900),
+        chance.randrange(1, 8_000),
+        chance.randrange(1, 300),
+        1,
+        chance.randrange(1, 90_000),
+    ]
     rows = []
     for ago in range(days - 1, -1, -1):
         hit = 12 if chance.random() < 0.02 else 1
@@ -128,7 +148,7 @@ def _history(database: ReportDatabase, account_id: str, days: int, chance: rando
             values[m] += chance.randrange(pace[m] + 1) * hit if m != 3 else int(chance.random() < 0.4)
         if chance.random() > 0.02 or ago < 2:
             moment = f"{(date.fromisoformat(day(ago))).isoformat()}T0{chance.randrange(10)}:00:00.000000"
-            rows.append((f"{account_id}{ago}", account_id, *values, moment))
+            rows.append((f"{account_id} {ago}", account_id, *values, moment))
     names = f"id, account_id, {_NAMES}, snapshot_time"
     database.execute(f"INSERT INTO account_snapshots ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     database.merged(account_id, values, winner="sheet" if chance.random() < 0.2 else "both")

@@ -111,5 +111,5 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    """uPlot with its licence, which has to travel with it, and our own few lines."""
+    """uPlot (1.6.32, unchanged) with its licence, which has to travel with it, and our own few lines."""
     return f"/*\n{_asset('uPlot.LICENSE')}*/\n{_asset('uPlot.iife.min.js')}\n{_asset('report.js')}"

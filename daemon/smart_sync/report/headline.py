@@ -32,7 +32,7 @@ def badge(project: ProjectFacts) -> Html:
 
 def headline(project: ProjectFacts) -> Html:
     """Views and followers, large, with their changes; and which day they are of."""
-    facts = [f"{len(project.accounts)} active accounts"]
+    facts = [f"{len(project.accounts)} active account{'' if len(project.accounts) == 1 else 's'}"]
     if project.inactive:
         facts.append(f"{project.inactive} inactive, left out")
     if project.as_of is not None:

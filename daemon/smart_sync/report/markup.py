@@ -87,12 +87,14 @@ def change_cell(change: Change | None, accounts: int = 1) -> Html:
     notes = [] if change.exact else [f"since {day(change.since)}"]
     if change.accounts < accounts:
         notes.append(f"{change.accounts} of {accounts} accounts")
-    percent = f" ({change.percent:+.1f} %)".replace("-", "−") if change.percent is not None and change.amount else None
+    percent = (
+        f"({change.percent:+.1f}\u00a0%)".replace("-", "−") if change.percent is not None and change.amount else None
+    )
     return join(
         (
             el("span", signed(change.amount), class_=direction),
-            el("small", percent) if percent else None,
-            el("small", f" {', '.join(notes)}", class_="note") if notes else None,
+            *((" ", el("small", percent)) if percent else ()),
+            *((" ", el("small", ", ".join(notes), class_="note")) if notes else ()),
         )
     )
 

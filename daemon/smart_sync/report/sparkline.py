@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from smart_sync.report.markup import Html, el
 
-WIDTH, HEIGHT = 200, 40
+WIDTH, HEIGHT = 300, 100
 #: More points than this are not to be seen.
 MAX_POINTS = 100
 
@@ -15,18 +15,21 @@ def sparkline(series: Sequence[int | None], label: str, *, class_: str = "spark"
     known = [value for value in points if value is not None]
     lowest, highest = min(known, default=0), max(known, default=0)
     step = WIDTH / max(len(points) - 1, 1)
-    parts, pen_down = [], False
+    lines, dots, pen_down = [], [], False
     for place, value in enumerate(points):
         if value is None:
             pen_down = False
             continue
         height = HEIGHT / 2 if highest == lowest else (highest - value) / (highest - lowest) * HEIGHT
-        # A line of no length is a dot: a value between two gaps is seen.
-        parts.append(f"{'L' if pen_down else 'M'}{place * step:.0f} {height:.0f}{'' if pen_down else 'h0'}")
+        spot = f"{place * step:.0f} {height:.0f}"
+        lines.append(f"{'L' if pen_down else 'M'}{spot}")
+        # A value between two gaps has no line; a line of no length with round ends is a dot.
+        if not pen_down and (place + 1 == len(points) or points[place + 1] is None):
+            dots.append(f"M{spot}h0")
         pen_down = True
-    path = el("path", d="".join(parts))
-    box = f"-3 -3 {WIDTH + 6} {HEIGHT + 6}"
-    return el("svg", path, class_=class_, viewBox=box, preserveAspectRatio="none", role="img", aria_label=label)
+    paths = [el("path", d="".join(lines)), el("path", d="".join(dots), class_="dots") if dots else None]
+    box = f"-4 -8 {WIDTH + 8} {HEIGHT + 16}"
+    return el("svg", *paths, class_=class_, viewBox=box, preserveAspectRatio="none", role="img", aria_label=label)
 
 
 def _thinned(series: Sequence[int | None]) -> list[int | None]:

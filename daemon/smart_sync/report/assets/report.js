@@ -103,7 +103,7 @@
           y: { range: (_, min, max) => this.reach(min, max, isDaily) },
         },
         axes: [
-          { ...axis, space: 70, values: (_, ticks) => ticks.map((s) => shortDay(s)), incrs: [1, 2, 7, 14, 28, 56, 91, 182, 365].map((n) => n * DAY) },
+          { ...axis, space: 70, size: 32, values: (_, ticks) => ticks.map((s) => shortDay(s)), incrs: [1, 2, 7, 14, 28, 56, 91, 182, 365].map((n) => n * DAY) },
           { ...axis, size: 64, values: (_, ticks) => ticks.map((n) => compact.format(n)), incrs: WHOLE },
         ],
         series: [
@@ -211,13 +211,8 @@
 
   const details = [...document.querySelectorAll(".live")].map((live) => { live.hidden = false; return new Detail(live); });
   document.documentElement.classList.add("scripted");
-  const near = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      near.unobserve(entry.target);
-      details.find((detail) => detail.live === entry.target).draw();
-    }
-  }, { rootMargin: "400px" });
-  details.forEach((detail) => near.observe(detail.live));
+  // One chart per task: the page answers at once, however many projects it has.
+  const drawNext = (rest) => rest.length && setTimeout(() => { rest[0].draw(); drawNext(rest.slice(1)); });
+  drawNext(details);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => details.forEach((detail) => detail.chart && detail.draw()));
 })();
