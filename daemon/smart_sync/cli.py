@@ -5,8 +5,10 @@ Data goes to standard output, everything else to standard error.  Exit codes: 0 
 """
 
 import asyncio
+import contextlib
 import json
 import os
+import resource
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -84,6 +86,8 @@ def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
     from smart_sync import logs, service
 
+    # A core dump would hold every secret.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path, settings = _load()
     logs.configure(settings.log.format, settings.log.level, sys.stdout)
     logs.adopt_libraries()
@@ -111,16 +115,21 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
 
 
 @cli.command()
+@click.option("--watch", is_flag=True, help="Go on, live, until Ctrl-C.")
 @_json_option
 @_config_option
-def status(as_json: bool) -> None:
-    """Show what the daemon is doing, its last pass and its next one."""
+def status(watch: bool, as_json: bool) -> None:
+    """Show what the daemon is doing, its last pass and its next one, the projects and the parsers."""
     from smart_sync import screens
     from smart_sync.control.client import Client
 
     _path, settings = _load()
-    answer = asyncio.run(Client(settings.control.socket, timeout=10).status())
-    _show(answer, as_json, screens.show_status)
+    client = Client(settings.control.socket, timeout=10)
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(screens.watch(client, as_json=as_json))
+        return
+    _show(asyncio.run(client.status()), as_json, screens.show_status)
 
 
 @cli.command()

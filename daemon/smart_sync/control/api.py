@@ -175,9 +175,12 @@ def _no_more(request: Request, *known: str) -> None:
         raise Refusal(400, f"unknown option: {', '.join(unknown)}")
 
 
+_LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
+
+
 def _brief(answer: Mapping[str, Any]) -> dict[str, Any]:
     """A project's result without its long lists."""
-    return {key: value for key, value in answer.items() if key not in ("problems", "changes", "failed_accounts")}
+    return {key: value for key, value in answer.items() if key not in _LONG}
 
 
 async def _as_lines(events: AsyncGenerator[dict[str, Any], None]) -> AsyncIterator[Mapping[str, object]]:

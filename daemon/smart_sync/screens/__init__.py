@@ -1,0 +1,18 @@
+"""What people see on a terminal.  Names come from sheets: they are shown as text, never as markup or control codes."""
+
+from smart_sync.screens.check import show_check
+from smart_sync.screens.inspections import show_inspections
+from smart_sync.screens.passes import show_answer, sync_with_progress
+from smart_sync.screens.status import show_status, watch
+from smart_sync.screens.webhooks import show_webhook_tests, show_webhooks
+
+__all__ = [
+    "show_answer",
+    "show_check",
+    "show_inspections",
+    "show_status",
+    "show_webhook_tests",
+    "show_webhooks",
+    "sync_with_progress",
+    "watch",
+]

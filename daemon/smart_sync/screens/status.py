@@ -1,0 +1,221 @@
+"""What the daemon is doing: once, or live."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from smart_sync.control.client import Client
+from smart_sync.errors import DaemonNotRunning
+from smart_sync.logs import printable
+from smart_sync.screens.passes import STYLES
+from smart_sync.screens.times import ago, duration, moment, until
+
+#: Where somebody must look comes first.
+_ORDER = ("failed", "degraded", "", "synced", "unchanged")
+_BAR_WIDTH = 30
+
+Answer = dict[str, Any]
+
+
+def show_status(answer: Answer) -> None:
+    """What the daemon is doing."""
+    Console(highlight=False).print(screen(answer, moment(answer["timestamp"])))
+
+
+async def watch(client: Client, *, as_json: bool = False) -> NoReturn:
+    """Show the status, and again whenever something has happened, until cancelled.
+
+    On a terminal in place; elsewhere one after the other, with ``as_json`` one a line.  Raises `DaemonNotRunning`
+    once the daemon has stopped.
+    """
+    with _shown(as_json) as show:
+        while True:
+            await _follow_lap(client, show)
+
+
+@contextlib.contextmanager
+def _shown(as_json: bool) -> Iterator[Callable[[Answer], None]]:
+    console = Console(highlight=False)
+    if as_json:
+        yield lambda answer: print(json.dumps(answer, ensure_ascii=False), flush=True)  # noqa: T201 - it is data
+    elif not console.is_terminal:
+        yield show_status
+    else:
+        drawing = _Drawing()
+        # Between two answers only the ages change; nobody is asked for that.
+        with Live(get_renderable=drawing, console=console, refresh_per_second=1, vertical_overflow="crop") as live:
+
+            def redraw(answer: Answer) -> None:
+                drawing.take(answer)
+                live.refresh()
+
+            yield redraw
+
+
+class _Drawing:
+    """The last answer, with ages that grow."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Answer, float] | None = None
+
+    def take(self, answer: Answer) -> None:
+        """Draw ``answer`` from now on."""
+        self._held = answer, time.monotonic()
+
+    def __call__(self) -> RenderableType:
+        if self._held is None:
+            return Text()
+        answer, since = self._held
+        return screen(answer, moment(answer["timestamp"]) + timedelta(seconds=time.monotonic() - since))
+
+
+async def _follow_lap(client: Client, show: Callable[[Answer], None]) -> None:
+    """Until the stream of events ends: the daemon has stopped, or begins another lap."""
+    happened = asyncio.Event()
+    following = asyncio.create_task(_follow(client, happened), name="cli:events")
+    try:
+        while not following.done():
+            # What happens while the answer is under way shares the next one.
+            happened.clear()
+            show(await client.status())
+            await happened.wait()
+    finally:
+        following.cancel()
+        await asyncio.wait({following})
+    following.result()
+
+
+async def _follow(client: Client, happened: asyncio.Event) -> None:
+    try:
+        async with aclosing(client.events()) as events:
+            async for _event in events:
+                happened.set()
+    except DaemonNotRunning:
+        # Whether it is gone for good, the next question for its status will tell.
+        pass
+    finally:
+        happened.set()
+
+
+def screen(answer: Answer, now: datetime) -> RenderableType:
+    """The whole status, as it is at ``now``."""
+    parts: list[RenderableType] = [_head(answer, now)]
+    if answer["projects"]:
+        parts += [Text(), _projects(answer, now), *_troubles(answer)]
+    if answer["parsers"]:
+        parts += [Text(), _parsers(answer, now)]
+    return Group(*parts)
+
+
+def _head(answer: Answer, now: datetime) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("smart-sync", Text(f"{answer['version']}, up {duration(answer['uptime_seconds'])}"))
+    grid.add_row("now", _doing(answer))
+    grid.add_row("last pass", Text(_last_pass(answer["last_pass"], now)))
+    grid.add_row("next pass", Text(_next_pass(answer["next_run_at"], now)))
+    grid.add_row("projects", Text(f"{answer['active_projects']} active of {answer['total_projects']}"))
+    grid.add_row("worksheets", Text(_reading(answer["reading"])))
+    if answer["last_error"]:
+        grid.add_row("last error", Text(printable(answer["last_error"]), style="red"))
+    if answer["sqlite_at_risk"]:
+        risk = f"{answer['sqlite_version']} can corrupt a file that two processes write"
+        grid.add_row("SQLite", Text(risk, style="yellow"))
+    return grid
+
+
+def _doing(answer: Answer) -> RenderableType:
+    current = answer["current"]
+    if not current:
+        return Text(str(answer["state"]))
+    done, projects = current["done"], current["projects"]
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(
+        Text(f"syncing ({current['trigger']})"),
+        ProgressBar(total=max(projects, 1), completed=done, width=_BAR_WIDTH),
+        Text(f"{done} of {projects} projects"),
+    )
+    return grid
+
+
+def _last_pass(last: Answer | None, now: datetime) -> str:
+    if last is None:
+        return "none yet"
+    took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
+    good = f"{last['succeeded']} in step" + (f" ({last['degraded']} of them degraded)" if last["degraded"] else "")
+    return (
+        f"{ago(last['finished_at'], now)} ({last['trigger']}): {last['projects']} projects, "
+        f"{good}, {last['failed']} failed; took {duration(took)}"
+    )
+
+
+def _next_pass(next_run_at: str | None, now: datetime) -> str:
+    if next_run_at is None:
+        return "now"
+    return f"{until(next_run_at, now)}, at {moment(next_run_at).astimezone():%H:%M}"
+
+
+def _reading(reading: Answer) -> str:
+    if reading["source"] != "google":
+        return f"{reading['source']}: {reading['calls']} files read in the last pass"
+    told = f"google: {reading['calls']} calls in the last pass, of {reading['reads_per_minute']} a minute"
+    if reading["retries"]:
+        told += f", {reading['retries']} of them repeated"
+    if reading["quota_wait_seconds"] >= 1:
+        told += f"; waited {duration(reading['quota_wait_seconds'])} for the quota"
+    return told
+
+
+def _projects(answer: Answer, now: datetime) -> Table:
+    table = Table("project", "outcome", "when", box=None, pad_edge=False)
+    for name in ("accounts", "problems"):
+        table.add_column(name, justify="right")
+    for project in _by_urgency(answer):
+        outcome = project.get("outcome", "")
+        table.add_row(
+            Text(printable(project["project_name"])),
+            Text(outcome or "not yet", style=STYLES.get(outcome, "dim")),
+            ago(project["timestamp"], now) if outcome else "",
+            str(project.get("total_accounts", "")),
+            str(project.get("problem_count", "")),
+        )
+    return table
+
+
+def _by_urgency(answer: Answer) -> list[Answer]:
+    return sorted(answer["projects"], key=lambda project: _ORDER.index(project.get("outcome", "")))
+
+
+def _troubles(answer: Answer) -> Iterator[Text]:
+    for project in _by_urgency(answer):
+        trouble = project.get("error") or project.get("warning")
+        if trouble:
+            remedy = f"; {project['remedy']}" if project.get("remedy") else ""
+            yield Text(printable(f"{project['project_name']}: {trouble}{remedy}"))
+
+
+def _parsers(answer: Answer, now: datetime) -> Table:
+    table = Table("parser", "reported", box=None, pad_edge=False)
+    for name in ("fetched", "missing", "failed", "calls", "quota left"):
+        table.add_column(name, justify="right")
+    table.add_column("trouble")
+    for parser in answer["parsers"]:
+        asked = "reported_at" in parser
+        table.add_row(
+            Text(printable(parser["parser"])),
+            ago(parser["reported_at"], now) if asked else Text("not asked yet", style="dim"),
+            *(str(parser.get(name, "")) for name in ("fetched", "missing", "failed", "calls")),
+            Text(printable(parser.get("quota_left", ""))),
+            Text(printable(parser.get("reason", "")), style="" if parser.get("success", True) else "yellow"),
+        )
+    return table
