@@ -1,0 +1,280 @@
+"""`smart-sync status`: what people see, once and live, and what programs get."""
+
+import contextlib
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
+from smart_sync.core.days import stamp
+from smart_sync.screens.status import screen
+from smart_sync.screens.times import ago, duration, until
+from world import KEY, World
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+PARSED = '[schedule]\nrun_on_start = false\n[parsers.csv]\npath = "parsed.csv"\n'
+
+
+@pytest.fixture
+def config(world: World) -> Path:
+    world.add_project("Good", ["a", "b"], project_id="1")
+    world.sheet("Good", a=[1] * 5, b=["junk", 2, 2, 2, 2])
+    world.add_project("Lost", ["c"], project_id="2")
+    del world.google.spreadsheets[KEY].worksheets["Lost"]
+    (world.folder / "parsed.csv").write_text("link,views\nhttps://www.tiktok.com/@a,900\n")
+    return write_config(world.folder, PARSED, google=world.google, spreadsheet=KEY)
+
+
+def test_the_status_says_how_it_is(config: Path) -> None:
+    """After a pass: outcome, age, accounts and problems of each project, the parsers' reports, both passes."""
+    with Daemon(config):
+        before = run_command("status", "--config", str(config)).stdout
+        run_command("sync", "--config", str(config))
+        after = run_command("status", "--config", str(config)).stdout
+        answer = json.loads(run_command("status", "--json", "--config", str(config)).stdout)
+    assert "none yet" in before
+    assert "not asked yet" in before
+    rows = {line.split()[0]: line.split() for line in after.splitlines() if line.strip()}
+    assert rows["Good"][1] == "synced"
+    assert rows["Good"][-2:] == ["2", "1"]
+    assert rows["Lost"][1] == "degraded"
+    assert after.index("Lost") < after.index("Good"), "who needs help comes first"
+    assert "its title must be" in after or "Lost: " in after
+    assert rows["csv"][-3:] == ["1", "2", "0"]
+    assert "2 projects, 2 in step (1 of them degraded), 0 failed" in after
+    (parser,) = answer["parsers"]
+    assert (parser["parser"], parser["fetched"], parser["success"]) == ("csv", 1, True)
+    assert answer["reading"]["calls"] >= 1
+
+
+def test_one_project_synced_by_itself_has_its_own_age(config: Path) -> None:
+    """A pass over one project is that project's newest result; the others keep theirs."""
+    with Daemon(config):
+        run_command("sync", "--config", str(config))
+        first = by_name(config)
+        run_command("sync", "Good", "--config", str(config))
+        second = by_name(config)
+    assert second["Good"]["timestamp"] > first["Good"]["timestamp"]
+    assert second["Lost"] == first["Lost"]
+
+
+def test_watch_redraws_when_something_happens(config: Path) -> None:
+    """On a terminal the screen follows a pass without being asked again, and Ctrl-C leaves it, with 0."""
+    with Daemon(config), Terminal("status", "--watch", "--config", str(config)) as terminal:
+        terminal.wait_for("not yet")
+        run_command("sync", "--config", str(config))
+        terminal.wait_for("degraded")
+        terminal.wait_for("just now")
+        terminal.type("\x03")
+        assert terminal.ended() == 0
+    assert "Traceback" not in terminal.seen
+
+
+def test_watch_asks_nothing_while_nothing_happens(config: Path, tmp_path: Path) -> None:
+    """Between events the daemon is left alone: ages grow on the screen without a request."""
+    with Daemon(config) as daemon, _counted(daemon.socket) as requests:
+        with Terminal("status", "--watch", "--config", str(config)) as terminal:
+            terminal.wait_for("idle")
+            time.sleep(1.5)  # what must not happen in it has no event
+            terminal.type("\x03")
+            assert terminal.ended() == 0
+        assert sorted(requests) == ["/api/admin/events", "/api/admin/sync_status"]
+
+
+def test_watch_for_programs_is_a_line_per_change(config: Path) -> None:
+    """With --json each change is one line, and the end of the daemon ends it with 3 and a word why."""
+    with Daemon(config) as daemon:
+        command = [*COMMAND, "status", "--watch", "--json", "--config", str(config)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+            assert watching.stdout is not None
+            assert watching.stderr is not None
+            assert json.loads(watching.stdout.readline())["last_pass"] is None
+            run_command("sync", "--config", str(config))
+            while json.loads(watching.stdout.readline())["last_pass"] is None:
+                pass
+            assert daemon.stop() == 0
+            watching.stdout.read()
+            assert "smart-sync run" in watching.stderr.read()
+            assert watching.wait(PATIENCE) == 3
+
+
+def test_watch_goes_on_after_a_reload(config: Path) -> None:
+    """A reload ends the stream of events; the watcher follows the next lap."""
+    with Daemon(config) as daemon, Terminal("status", "--watch", "--config", str(config)) as terminal:
+        terminal.wait_for("not yet")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("READY=1")
+        run_command("sync", "--config", str(config))
+        terminal.wait_for("degraded")
+        terminal.type("\x03")
+        assert terminal.ended() == 0
+
+
+def test_progress_is_a_bar_and_a_count() -> None:
+    """During a pass the screen says how many projects are done."""
+    shown = drawn(current={"trigger": "timer", "projects": 12, "done": 3})
+    assert "syncing (timer)" in shown
+    assert "3 of 12 projects" in shown
+
+
+def test_the_quota_is_shown_when_it_slows_us() -> None:
+    """Calls, repeated calls, seconds waited for Google's quota, and what a platform says is left."""
+    reading = {
+        "source": "google", "calls": 7, "retries": 2, "quota_wait_seconds": 12.5, "bytes": 1, "reads_per_minute": 60,
+    }  # fmt: skip
+    parsers = [
+        {
+            "parser": "facebook", "reported_at": "2026-03-10T11:56:00.000000", "success": False, "fetched": 1,
+            "missing": 0, "failed": 3, "calls": 4, "quota_left": "12%", "reason": "the token is old", "seconds": 1.0,
+        }
+    ]  # fmt: skip
+    shown = drawn(reading=reading, parsers=parsers)
+    assert "7 calls in the last pass, of 60 a minute, 2 of them repeated; waited 12 s for the quota" in shown
+    assert "4 min ago" in shown
+    assert "12%" in shown
+    assert "the token is old" in shown
+
+
+def test_names_drive_no_terminal() -> None:
+    """Whatever a project, an error or a parser says is text: no markup, no control characters."""
+    name = "[red]\x1b[2J<script>"
+    project = {
+        "project_name": name, "outcome": "failed", "timestamp": "2026-03-10T11:00:00.000000", "problem_count": 0,
+        "error": name, "remedy": name,
+    }  # fmt: skip
+    shown = drawn(projects=[project], last_error=name, parsers=[{"parser": name}])
+    assert "\x1b[2J" not in shown
+    assert shown.count("[red]") >= 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"), (1.84, "1.8 s"), (59, "59 s"), (60, "1 min"), (84, "1 min 24 s"), (1560, "26 min"), (3600, "1 h"),
+        (5400, "1 h 30 min"), (86400, "24 h"), (180000, "2 days 2 h"), (30 * 86400, "30 days"),
+    ],
+)  # fmt: skip
+def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
+    """One unit, or two where the second matters."""
+    assert duration(seconds) == said
+
+
+@given(st.floats(-1e8, 1e8))
+def test_any_stamp_is_readable(seconds: float) -> None:
+    """Past, future and the same moment all read as words, also when clocks disagree."""
+    when = stamp(NOW + timedelta(seconds=seconds))
+    assert ago(when, NOW).endswith(("ago", "now"))
+    assert until(when, NOW).startswith(("in ", "now"))
+
+
+def drawn(**changes: Any) -> str:
+    answer = {
+        "version": "1", "uptime_seconds": 60.0, "state": "idle", "current": None, "last_pass": None,
+        "next_run_at": "2026-03-10T12:26:00.000000", "active_projects": 1, "total_projects": 1, "last_error": None,
+        "sqlite_at_risk": False, "sqlite_version": "3.51.3", "projects": [], "parsers": [],
+        "reading": {"source": "csv", "calls": 0},
+    }  # fmt: skip
+    stream = io.StringIO()
+    Console(file=stream, width=160, highlight=False).print(screen({**answer, **changes}, NOW))
+    return stream.getvalue()
+
+
+def by_name(config: Path) -> dict[str, Any]:
+    answer = json.loads(run_command("status", "--json", "--config", str(config)).stdout)
+    return {project["project_name"]: project for project in answer["projects"]}
+
+
+class Terminal:
+    """``with Terminal("status", "--watch") as terminal``: the command on a terminal of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
+        self.seen = ""
+
+    def __enter__(self) -> "Terminal":
+        self._ours, theirs = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+        # A session of its own, so that Ctrl-C reaches the command and nobody else.
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", *COMMAND, *self._arguments],
+            stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
+        )  # fmt: skip
+        os.close(theirs)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE)
+        os.close(self._ours)
+
+    def wait_for(self, text: str) -> None:
+        """Read until ``text`` is on the screen."""
+        while text not in self.seen:
+            self._read(text)
+
+    def type(self, keys: str) -> None:
+        """As if somebody typed it."""
+        os.write(self._ours, keys.encode())
+
+    def ended(self) -> int:
+        """The exit code, once it has left."""
+        with contextlib.suppress(OSError):
+            while True:
+                self._read("the end")
+        return self.process.wait(PATIENCE)
+
+    def _read(self, wanted: str) -> None:
+        ready, _, _ = select.select([self._ours], [], [], PATIENCE)
+        assert ready, f"no {wanted!r} in {self.seen!r}"
+        self.seen += os.read(self._ours, 65536).decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _counted(path: Path) -> Iterator[list[str]]:
+    """Every request that goes to the daemon from now on, by its path: a relay before its socket."""
+    import socket
+
+    behind = path.with_name("behind.sock")
+    path.rename(behind)
+    requests: list[str] = []
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    listening.listen()
+
+    def relay(client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(str(behind))
+            asked = client.recv(65536)
+            requests.append(asked.split(b" ")[1].decode())
+            server.sendall(asked)
+            with contextlib.suppress(OSError):
+                while piece := server.recv(65536):
+                    client.sendall(piece)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=relay, args=(listening.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield requests
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    path.unlink()
+    behind.rename(path)
