@@ -39,6 +39,14 @@ def run_command(*arguments: str, environment: Mapping[str, str] | None = None) -
     )
 
 
+def weakened(folder: Path, code: str) -> dict[str, str]:
+    """An environment in which every Python runs ``code`` first: for controls, which must fail on a weaker variant."""
+    place = folder / "weakened"
+    place.mkdir(exist_ok=True)
+    (place / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(place)}
+
+
 class Daemon:
     """``with Daemon(config) as daemon``: runs until the block ends; ``ready`` has been announced before it begins."""
 

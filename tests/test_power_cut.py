@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import Daemon, write_config
+from daemon_process import Daemon, weakened, write_config
 from power_cut import Act, Disk, acts, contents, moments, recording, refusal
 from smart_sync.control.client import request_sync
 from world import KEY, World
@@ -31,7 +31,7 @@ def record(world: World, synchronous: str) -> tuple[dict[str, bytes], list[Act]]
         world.add_project(name, accounts)
     config = write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
     log = world.folder / "strace.log"
-    with _Weakened(config, synchronous) as daemon:
+    with Daemon(config, weakened(world.folder, _as_if(synchronous))) as daemon:
         daemon.hang_up()
         before = contents(world.path)
         with recording(daemon.process.pid, log):
@@ -43,22 +43,16 @@ def record(world: World, synchronous: str) -> tuple[dict[str, bytes], list[Act]]
     return before, acts(log, world.path)
 
 
-class _Weakened(Daemon):
-    """A daemon with another ``synchronous``; it checkpoints often, so that all of SQLite is played."""
-
-    def __init__(self, config: Path, synchronous: str) -> None:
-        folder = config.parent / "weakened"
-        folder.mkdir(exist_ok=True)
-        # Imported by Python at its start.
-        (folder / "sitecustomize.py").write_text(
-            "import smart_sync.store.database as store\n"
-            "plain = store.Database.execute\n"
-            "async def execute(self, sql):\n"
-            f"    await plain(self, sql.replace('= FULL', '= {synchronous}'))\n"
-            "    await plain(self, 'PRAGMA wal_autocheckpoint = 60')\n"
-            "store.Database.execute = execute\n"
-        )
-        super().__init__(config, {"PYTHONPATH": str(folder)})
+def _as_if(synchronous: str) -> str:
+    """Code that gives the daemon another ``synchronous``, and frequent checkpoints, so that all of SQLite is played."""
+    return (
+        "import smart_sync.store.database as store\n"
+        "plain = store.Database.execute\n"
+        "async def execute(self, sql):\n"
+        f"    await plain(self, sql.replace('= FULL', '= {synchronous}'))\n"
+        "    await plain(self, 'PRAGMA wal_autocheckpoint = 60')\n"
+        "store.Database.execute = execute\n"
+    )
 
 
 def broken(path: Path, acknowledged: int) -> str:

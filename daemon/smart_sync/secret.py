@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from pydantic import AfterValidator, SecretStr
 
@@ -71,6 +71,7 @@ def _found(given: SecretStr) -> SecretStr:
         raise ValueError("the secret is not one line of plain ASCII, as an HTTP header needs it")
     logs.protect(value)
     logs.protect(quote(value, safe=""))
+    logs.protect(quote_plus(value))
     return SecretStr(value)
 
 

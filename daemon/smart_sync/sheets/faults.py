@@ -8,6 +8,7 @@ from typing import Any
 import requests
 from google.auth.exceptions import GoogleAuthError
 
+from smart_sync import logs
 from smart_sync.errors import SheetUnavailable
 
 _PASSING = frozenset({408, 429, *range(500, 600)})
@@ -166,5 +167,6 @@ def _cause(error: Exception) -> str:
 
 
 def _short(text: object) -> str:
-    flat = " ".join(str(text).split())
+    # Who refuses a request may repeat it, token and all.
+    flat = logs.redact(" ".join(str(text).split()))
     return flat if len(flat) <= 200 else flat[:199] + "…"
