@@ -83,11 +83,12 @@ async def test_a_problem_is_reported_once(world: World, log: io.StringIO) -> Non
     async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
         sync = Sync(resources)
         await sync.run(PassRequest(Trigger.CLI))
+        await sync.run(PassRequest(Trigger.CLI))
         world.sheet("P", a=["junk", 2, 1, 1, 1])
         await sync.run(PassRequest(Trigger.CLI))
     events = [line["event"] for line in lines(log)]
     assert events.count("worksheet.problem_found") == 1
-    assert [line["problems"] for line in lines(log) if line["event"] == "project.synced"] == [1, 1]
+    assert [line["problems"] for line in lines(log) if line["event"] == "project.synced"] == [1, 1, 1]
 
 
 def test_every_event_in_the_code_is_declared_and_every_declared_one_is_used() -> None:

@@ -75,6 +75,8 @@ class ProjectSync:
         #: Part of every fingerprint: under other rules the same numbers are merged again.
         self._rules = repr((settings.merge, settings.sheets.columns, settings.snapshots, settings.sync.create_missing))
         self._slots = asyncio.Semaphore(settings.sync.concurrency)
+        #: Projects whose last pass wrote everything: the same inputs need not be decided again.
+        self._settled: dict[str, _Settled] = {}
 
     async def run(self, project: Project, this: Pass) -> ProjectResult:
         """Sync ``project`` and announce what became of it."""
@@ -107,9 +109,11 @@ class ProjectSync:
         states, problems = await projects.account_states(self._database, project, self._query)
         mark = await self._fingerprint(source, states, this)
         doubtful = await suspects.open_suspects(self._database, project.id, this.now)
-        if await self._is_known(project, mark, states):
+        settled = self._settled.pop(project.id, None)
+        if settled is not None and mark == settled.mark and _is_whole(states):
+            self._settled[project.id] = settled
             watch.lap("decide")
-            return _unchanged(project, states, problems, doubtful)
+            return _unchanged(settled.result, doubtful)
         doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
         plan = await self._decide(project, source, states, doubts)
         if not this.dry_run and await self._create_missing_accounts(plan, this):
@@ -119,9 +123,12 @@ class ProjectSync:
         watch.lap("decide")
         if this.dry_run:
             return _result(plan, passes.Written(0), problems, _changes(plan, states))
-        written = await self._write(plan, source, mark, this)
+        written = await self._write(plan, source, this)
         watch.lap("write")
-        return _result(plan, written, problems)
+        result = _result(plan, written, problems)
+        if mark is not None and plan.trouble is None and not written.failed:
+            self._settled[project.id] = _Settled(mark, result)
+        return result
 
     async def _fingerprint(
         self, source: Worksheet | SheetUnavailable, states: Sequence[AccountState], this: Pass
@@ -129,12 +136,6 @@ class ProjectSync:
         if isinstance(source, SheetUnavailable):
             return None
         return await asyncio.to_thread(fingerprint, source, states, this.day.label, self._rules)
-
-    async def _is_known(self, project: Project, mark: bytes | None, states: Sequence[AccountState]) -> bool:
-        """Whether the last pass decided from exactly this, and everything it wrote is still there."""
-        if mark is None or any(state.merged is None for state in states if state.active):
-            return False
-        return mark == await passes.last_fingerprint(self._database, project.id)
 
     async def _decide(
         self, project: Project, source: Worksheet | SheetUnavailable, states: Sequence[AccountState], doubts: Doubts
@@ -168,18 +169,24 @@ class ProjectSync:
             await self._collect(new)
         return created > 0
 
-    async def _write(
-        self, plan: Plan, source: Worksheet | SheetUnavailable, mark: bytes | None, this: Pass
-    ) -> passes.Written:
+    async def _write(self, plan: Plan, source: Worksheet | SheetUnavailable, this: Pass) -> passes.Written:
         writing = passes.Writing(
             stamp(this.now), this.day, update_snapshots=self._settings.snapshots.on_existing == "update"
         )
         rows = 0 if isinstance(source, SheetUnavailable) else len(source.rows)
-        return await passes.write_plan(self._database, plan, writing, worksheet_rows=rows, fingerprint=mark)
+        return await passes.write_plan(self._database, plan, writing, worksheet_rows=rows)
 
 
 class _MergeCrashed(SmartSyncError):
     """A bug of ours in the pure part; its cause is the bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What a pass decided from (its fingerprint), and what came of it."""
+
+    mark: bytes
+    result: ProjectResult
 
 
 class _Stopwatch:
@@ -200,20 +207,21 @@ def _failed(project: Project, error: SmartSyncError) -> ProjectResult:
     return ProjectResult(project, Outcome.FAILED, "", error=str(error))
 
 
-def _unchanged(
-    project: Project, states: Sequence[AccountState], problems: Sequence[Problem], doubtful: Suspects
-) -> ProjectResult:
-    active = [state for state in states if state.active]
-    return ProjectResult(
-        project,
-        Outcome.UNCHANGED,
-        "",
-        accounts=len(active),
-        sheet=sum(state.sheet is not None for state in active),
-        parsed=sum(state.parsed is not None for state in active),
-        updated=len(active),
-        problems=tuple(problems),
+def _is_whole(states: Sequence[AccountState]) -> bool:
+    """Whether all that a pass has written is still there."""
+    return all(state.merged is not None for state in states if state.active)
+
+
+def _unchanged(last: ProjectResult, doubtful: Suspects) -> ProjectResult:
+    """The same result once more, without what happened only once."""
+    return replace(
+        last,
+        outcome=Outcome.UNCHANGED,
+        changed=0,
+        snapshots=0,
         suspects=tuple(doubtful.values()),
+        new_suspects=(),
+        conflicts=(),
     )
 
 

@@ -36,10 +36,10 @@ CREATE TABLE parsed_seen (
     followers INTEGER, likes INTEGER, comments INTEGER, videos INTEGER, views INTEGER
 ) WITHOUT ROWID;
 
--- One row per project: its last good read, and the fingerprint of all that the pass decided from.
+-- One row per project: its last good read.
 CREATE TABLE worksheet_reads (
     project_id TEXT PRIMARY KEY,
-    worksheet TEXT NOT NULL, read_at TEXT NOT NULL, rows INTEGER NOT NULL, fingerprint BLOB
+    worksheet TEXT NOT NULL, read_at TEXT NOT NULL, rows INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- What the reader learned about spreadsheets, e.g. the key behind a title.

@@ -63,9 +63,7 @@ class Writing:
     update_snapshots: bool = False
 
 
-async def write_plan(
-    database: Database, plan: Plan, writing: Writing, *, worksheet_rows: int = 0, fingerprint: bytes | None = None
-) -> Written:
+async def write_plan(database: Database, plan: Plan, writing: Writing, *, worksheet_rows: int = 0) -> Written:
     """Write all of ``plan`` in one transaction.
 
     If the whole cannot be written, each account is tried by itself and those that cannot be are left
@@ -73,26 +71,14 @@ async def write_plan(
     """
     async with database.transaction() as transaction:
         written = await _write_together_or_apart(transaction, plan, writing)
-        # After a failure or an outage the fingerprint goes, so that the next pass decides afresh.
-        mark = None if written.failed or plan.trouble else fingerprint
         if plan.trouble is None:
             await transaction.execute(
-                "INSERT INTO worksheet_reads VALUES (?, ?, ?, ?, ?) ON CONFLICT (project_id) DO UPDATE SET"
-                " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows,"
-                " fingerprint = excluded.fingerprint",
-                (plan.project.id, plan.project.name, writing.now, worksheet_rows, mark),
-            )
-        else:
-            await transaction.execute(
-                "UPDATE worksheet_reads SET fingerprint = NULL WHERE project_id = ?", (plan.project.id,)
+                "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (project_id) DO UPDATE SET"
+                " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
+                (plan.project.id, plan.project.name, writing.now, worksheet_rows),
             )
     return written
-
-
-async def last_fingerprint(database: Database, project_id: str) -> bytes | None:
-    """The fingerprint that the last pass left for a project, if it wrote everything."""
-    rows = await database.fetch("SELECT fingerprint FROM worksheet_reads WHERE project_id = ?", (project_id,))
-    return rows[0][0] if rows else None
 
 
 async def _write_together_or_apart(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
