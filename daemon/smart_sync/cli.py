@@ -17,9 +17,9 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from smart_sync import __version__
+from smart_sync import __version__, first_day
 from smart_sync.core.model import METRICS
-from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.errors import EXIT_CODES, ConfigError, SmartSyncError
 from smart_sync.logs import printable
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ def _load() -> tuple[Path, "Settings"]:
     return path, config.load(path)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
+)
 @click.version_option(__version__, message="smart-sync %(version)s")
 @_config_option
 def cli() -> None:
@@ -161,6 +164,19 @@ def check(as_json: bool) -> None:
     report = asyncio.run(checks.check(settings))
     _show(report.answer(), as_json, screens.show_check)
     sys.exit(report.exit_code)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_json_option
+@_config_option
+def backup(file: Path, as_json: bool) -> None:
+    """Copy the database to FILE, consistent and verified, while the daemon and the web app go on."""
+    from smart_sync.backup import back_up
+
+    _path, settings = _load()
+    made = back_up(settings.database.path, file).answer()
+    _show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
 
 
 @cli.command()
@@ -302,6 +318,10 @@ def ingest(file: BinaryIO, as_json: bool) -> None:
         click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
     _show(done.answer(), as_json, views.show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
+
+
+for command in (first_day.init, first_day.completion, first_day.man):
+    cli.add_command(command)
 
 
 def _now() -> datetime:

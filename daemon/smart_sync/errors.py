@@ -4,6 +4,16 @@ The message is one line for a person: what happened, where, what to do.  Everyth
 `SmartSyncError` is a bug of ours and is shown with its traceback.
 """
 
+#: What the command line returns, and when.
+EXIT_CODES = {
+    0: "ok",
+    1: "failed",
+    2: "usage or configuration",
+    3: "the daemon is not running",
+    4: "some projects failed",
+    75: "another instance holds the database",
+}
+
 
 class SmartSyncError(Exception):
     """Base of the failures a person can mend; ``exit_code`` is what the command line returns."""

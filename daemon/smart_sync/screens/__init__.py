@@ -3,6 +3,7 @@
 from smart_sync.screens.check import show_check
 from smart_sync.screens.inspections import show_inspections
 from smart_sync.screens.passes import show_answer, sync_with_progress
+from smart_sync.screens.setup import show_step
 from smart_sync.screens.status import show_status, watch
 from smart_sync.screens.webhooks import show_webhook_tests, show_webhooks
 
@@ -11,6 +12,7 @@ __all__ = [
     "show_check",
     "show_inspections",
     "show_status",
+    "show_step",
     "show_webhook_tests",
     "show_webhooks",
     "sync_with_progress",
