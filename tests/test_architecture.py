@@ -16,7 +16,7 @@ LAYERS = [
     {"service"},
     {"runner", "control", "sync", "project"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
-    {"config", "secret", "plugins", "lock", "logs", "events", "systemd"},
+    {"config", "config_values", "secret", "plugins", "lock", "logs", "events", "systemd"},
     {"core", "errors"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

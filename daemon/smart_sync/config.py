@@ -4,15 +4,11 @@ Every mistake in the file is reported together, each with its key (`ConfigError.
 Relative paths are relative to the file they stand in.
 """
 
-import base64
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -28,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync import secret
+from smart_sync.config_values import Cron, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
 from smart_sync.core.policy import Policy
 from smart_sync.errors import ConfigError
 from smart_sync.plugins import parser_class
@@ -35,49 +31,6 @@ from smart_sync.plugins import parser_class
 DEFAULT_PATHS = (Path("config.toml"), Path("/etc/smart-sync/config.toml"))
 
 MAX_FILE_BYTES = 1_000_000
-
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _seconds(value: object) -> object:
-    """``"30m"`` → 1800.0; plain numbers are seconds already."""
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", value)
-    if found is None:
-        raise ValueError('expected a duration such as "30s", "15m", "1h" or "90d"')
-    return float(found[1]) * _UNITS[found[2]]
-
-
-def _mode(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
-        return int(value, 8)
-    raise ValueError('expected an octal file mode in quotes, such as "0660"')
-
-
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f'no such time zone: "{name}"; expected a name such as "UTC" or "Europe/Berlin"') from None
-    return name
-
-
-def _cron(expression: str) -> str:
-    from datetime import UTC, datetime
-
-    from cronsim import CronSim, CronSimError
-
-    try:
-        next(CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC)))
-    except (CronSimError, StopIteration):
-        raise ValueError(f'not a cron expression that ever comes true: "{expression}"') from None
-    return expression
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=10 * 365 * 86400)]
-Strategy = Literal["max", "sheet", "parsed", "latest"]
-MetricName = Literal["followers", "likes", "comments", "videos", "views"]
 
 
 class _Section(BaseModel):
@@ -94,10 +47,10 @@ class ScheduleSettings(_Section):
     """When passes run by themselves: ``every`` so many seconds, or by ``cron`` in ``timezone``."""
 
     every: Seconds | None = None
-    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    cron: Cron | None = None
     run_on_start: bool = True
     #: Cron times are meant in it, and a day of snapshots ends at its midnight.
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: TimeZone = "UTC"
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -196,7 +149,7 @@ class ControlSettings(_Section):
     """The Unix socket."""
 
     socket: Path = Path("var/control.sock")
-    mode: Annotated[int, BeforeValidator(_mode)] = 0o660
+    mode: Mode = 0o660
     group: str = ""
 
 
@@ -207,39 +160,6 @@ class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-def _url(given: SecretStr) -> SecretStr:
-    try:
-        parts = urlsplit(given.get_secret_value())
-        port = parts.port
-    except ValueError:
-        port, parts = 0, urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError('expected a URL such as "https://hooks.example.com/smart-sync"')
-    if parts.username is not None or parts.fragment:
-        raise ValueError("a URL with a user name, password or #fragment is not supported")
-    return given
-
-
-def _signing_secret(given: SecretStr) -> SecretStr:
-    text = given.get_secret_value()
-    try:
-        size = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
-    except ValueError:
-        size = 0
-    if not (text.startswith("whsec_") and 24 <= size <= 64):
-        raise ValueError(
-            "expected whsec_ and 24 to 64 bytes in base64; make one with: echo whsec_$(openssl rand -base64 32)"
-        )
-    return given
-
-
-def _several(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-#: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
-Url = Annotated[secret.Secret, AfterValidator(_url)]
-SigningSecret = Annotated[secret.Secret, AfterValidator(_signing_secret)]
 WebhookEvent = Literal["sync.finished", "project.failed", "project.degraded", "project.recovered"]
 
 
@@ -248,7 +168,7 @@ class WebhookSettings(_Section):
 
     url: Url
     #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
-    secret: Annotated[tuple[SigningSecret, ...], BeforeValidator(_several), Field(min_length=1, max_length=5)]
+    secret: SigningSecrets
     events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(WebhookEvent)
     #: Whether the URL may lead to a private address, and then without TLS too.
     allow_private: bool = False

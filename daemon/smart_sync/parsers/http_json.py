@@ -9,7 +9,8 @@ import jmespath
 import jmespath.exceptions
 from pydantic import AfterValidator, Field
 
-from smart_sync.config import MetricName, ParserSettings
+from smart_sync.config import ParserSettings
+from smart_sync.config_values import MetricName
 from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.links import platform
 from smart_sync.core.model import METRICS, Account, Metrics, Precision

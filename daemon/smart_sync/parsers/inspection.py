@@ -37,7 +37,7 @@ def account_of(link: str) -> Account:
 async def inspect_links(parsers: Mapping[str, ParserSettings], links: Sequence[str]) -> dict[str, Any]:
     """Every link through every parser that serves it, as plain data; ``success``: some parser had values for each."""
     sources = build(parsers)
-    shown = []
+    shown: list[dict[str, Any]] = []
     for link in links:
         found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link))]
         shown.append({"link": link, "parsers": found})

@@ -1,0 +1,93 @@
+"""What a value in the configuration may look like, and what it becomes."""
+
+import base64
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from smart_sync import secret
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(value: object) -> object:
+    """``"30m"`` → 1800.0; plain numbers are seconds already."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", value)
+    if found is None:
+        raise ValueError('expected a duration such as "30s", "15m", "1h" or "90d"')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _mode(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
+        return int(value, 8)
+    raise ValueError('expected an octal file mode in quotes, such as "0660"')
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f'no such time zone: "{name}"; expected a name such as "UTC" or "Europe/Berlin"') from None
+    return name
+
+
+def _cron(expression: str) -> str:
+    try:
+        next(CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration):
+        raise ValueError(f'not a cron expression that ever comes true: "{expression}"') from None
+    return expression
+
+
+#: A duration: "30s", "15m", "1h", "90d", or a number of seconds.
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=10 * 365 * 86400)]
+Strategy = Literal["max", "sheet", "parsed", "latest"]
+MetricName = Literal["followers", "likes", "comments", "videos", "views"]
+
+
+def _url(given: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(given.get_secret_value())
+        port = parts.port
+    except ValueError:
+        port, parts = 0, urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError('expected a URL such as "https://hooks.example.com/smart-sync"')
+    if parts.username is not None or parts.fragment:
+        raise ValueError("a URL with a user name, password or #fragment is not supported")
+    return given
+
+
+def _signing_secret(given: SecretStr) -> SecretStr:
+    text = given.get_secret_value()
+    try:
+        size = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if not (text.startswith("whsec_") and 24 <= size <= 64):
+        raise ValueError(
+            "expected whsec_ and 24 to 64 bytes in base64; make one with: echo whsec_$(openssl rand -base64 32)"
+        )
+    return given
+
+
+def _several(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Mode = Annotated[int, BeforeValidator(_mode)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+Cron = Annotated[str, AfterValidator(_cron)]
+#: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
+Url = Annotated[secret.Secret, AfterValidator(_url)]
+SigningSecret = Annotated[secret.Secret, AfterValidator(_signing_secret)]
+#: One, or a list of up to five.
+SigningSecrets = Annotated[tuple[SigningSecret, ...], BeforeValidator(_several), Field(min_length=1, max_length=5)]
