@@ -1,0 +1,144 @@
+"""A month of passes in a hurry, with edits, outages and reloads: nothing grows.
+
+SMART_SYNC_PASSES=1440 SMART_SYNC_SEED=7 pytest -s tests/test_soak.py
+"""
+
+import os
+import random
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from daemon_process import Daemon, weakened, write_config
+from smart_sync.control.client import request_sync
+from world import KEY, World
+
+PASSES = int(os.environ.get("SMART_SYNC_PASSES", "120"))
+SEED = int(os.environ.get("SMART_SYNC_SEED", "1"))
+PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(20)] for number in range(4)}
+#: Megabytes per 1,000 passes.
+MAX_SLOPE = 1.0
+#: What a short run may grow by before anything can be said about a slope: caches, arenas, timers of a minute.
+MAX_GROWTH = 12.0
+MAX_WAL_BYTES = 6_000_000
+MAX_LOG_BYTES_PER_PASS = 15_000
+
+
+@dataclass
+class Watched:
+    """Samples of a running daemon, one per pass: what must not grow."""
+
+    pid: int
+    wal: Path
+    memory: list[float] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    wal_bytes: list[int] = field(default_factory=list)
+
+    def sample(self) -> None:
+        status = dict(
+            line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if ":" in line
+        )
+        self.memory.append(int(status["VmRSS"].split()[0]) / 1024)
+        self.threads.append(int(status["Threads"]))
+        self.descriptors.append(len(list(Path(f"/proc/{self.pid}/fd").iterdir())))
+        self.wal_bytes.append(self.wal.stat().st_size if self.wal.exists() else 0)
+
+    def slope(self) -> float:
+        """Megabytes per 1,000 passes over the later half: least squares."""
+        later = self.memory[len(self.memory) // 2 :]
+        middle, mean = (len(later) - 1) / 2, sum(later) / len(later)
+        above = sum((at - middle) * (value - mean) for at, value in enumerate(later))
+        return 1000 * above / sum((at - middle) ** 2 for at in range(len(later)))
+
+    def grown(self) -> list[str]:
+        """What has grown that must not."""
+        early, found = max(10, len(self.memory) // 4), []
+        if len(self.memory) >= 1000 and self.slope() > MAX_SLOPE:
+            found.append(f"memory by {self.slope():.2f} MB per 1,000 passes")
+        if max(self.memory) - max(self.memory[:early]) > MAX_GROWTH:
+            found.append(f"memory from {max(self.memory[:early]):.1f} to {max(self.memory):.1f} MB")
+        for name, samples in (("descriptors", self.descriptors), ("threads", self.threads)):
+            # A sample may fall on a moment with a connection or a thread more; they do not add up.
+            if min(samples[-early:]) > max(samples[:early]):
+                found.append(f"{name} from {max(samples[:early])} to {min(samples[-early:])}")
+        if max(self.wal_bytes) > MAX_WAL_BYTES:
+            found.append(f"the WAL file to {max(self.wal_bytes)} bytes")
+        return found
+
+
+def live(world: World, daemon: Daemon, watched: Watched, passes: int) -> int:
+    """So many passes of a busy month; returns how many of them could not be asked for."""
+    choose, refused = random.Random(SEED), 0
+    for number in range(passes):
+        for name, accounts in PROJECTS.items():
+            if choose.random() < 0.3:
+                world.sheet(name, **{account: [choose.randrange(10**6) for _ in range(5)] for account in accounts})
+        if choose.random() < 0.1:
+            world.google.fail("batch", 1, choose.choice((403, 404)))
+        if choose.random() < 0.02:
+            world.google.fail("batch", 1, how=choose.choice(("reset", "html", "garbage")))
+        if choose.random() < 0.05:
+            world.parsed(choose.choice(PROJECTS["P0"]), [choose.randrange(10**6) for _ in range(5)])
+        if number % 40 == 20:
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for("READY=1")
+        refused += not request_sync(daemon.socket)["success"]
+        watched.sample()
+        drain(daemon)
+    return refused
+
+
+def drain(daemon: Daemon) -> None:
+    """Read what the daemon has told systemd: what nobody reads would fill its queue."""
+    daemon.wait_for("STATUS=last pass")
+
+
+@pytest.fixture
+def config(world: World) -> Path:
+    for name, accounts in PROJECTS.items():
+        world.add_project(name, accounts)
+    text = "[schedule]\nrun_on_start = false\n"
+    return write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+
+
+def test_nothing_grows(config: Path, world: World) -> None:
+    """Memory, descriptors, threads, the WAL file and the log stay within bounds, however many passes there are."""
+    with Daemon(config) as daemon:
+        watched = Watched(daemon.process.pid, world.path.with_name("view_counter.db-wal"))
+        refused = live(world, daemon, watched, PASSES)
+        assert daemon.stop() == 0
+    log = (world.folder / "daemon.log").stat().st_size / PASSES
+    slope = watched.slope()
+    print(  # noqa: T201
+        f"soak: tried {PASSES}, broken {len(watched.grown()) + refused};"
+        f" memory {watched.memory[0]:.1f} to {watched.memory[-1]:.1f} MB, {slope:+.2f} MB per 1,000 passes;"
+        f" descriptors {min(watched.descriptors)} to {max(watched.descriptors)},"
+        f" threads {min(watched.threads)} to {max(watched.threads)},"
+        f" WAL up to {max(watched.wal_bytes)} bytes, {log:.0f} bytes of log per pass"
+    )
+    assert refused == 0
+    assert watched.grown() == []
+    assert log < MAX_LOG_BYTES_PER_PASS
+    assert world.execute("PRAGMA integrity_check") == [("ok",)]
+    assert world.execute("SELECT count(*) FROM sync_runs WHERE finished_at IS NULL") == [(0,)]
+
+
+def test_what_leaks_is_seen_to_grow(config: Path, world: World) -> None:
+    """Negative control: a daemon that keeps memory, a descriptor and a thread of each pass is caught at all three."""
+    leaky = (
+        "import os, threading\n"
+        "import smart_sync.sync as sync\n"
+        "plain, kept = sync.Sync.run, []\n"
+        "async def run(self, request):\n"
+        "    kept.append((b'x' * 1_000_000, os.dup(0)))\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "    return await plain(self, request)\n"
+        "sync.Sync.run = run\n"
+    )
+    with Daemon(config, weakened(world.folder, leaky)) as daemon:
+        watched = Watched(daemon.process.pid, world.path.with_name("view_counter.db-wal"))
+        live(world, daemon, watched, 40)
+    assert [told.split()[0] for told in watched.grown()] == ["memory", "descriptors", "threads"]

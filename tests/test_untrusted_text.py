@@ -1,0 +1,192 @@
+"""One table of nasty strings at every entrance: nothing of it drives a log, a terminal, SQL or a path."""
+
+import asyncio
+import csv
+import io
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
+from nasty import NASTY, NASTY_TEXTS
+from smart_sync import logs
+from smart_sync.control.client import Client
+from smart_sync.core.model import Outcome
+from smart_sync.sheets.csv import CsvSheets
+from world import HEADER, KEY, World, link
+
+#: What can travel through JSON over HTTP and into SQLite: everything but lone surrogates.
+TEXTS = {name: text for name, text in NASTY.items() if text.isascii() or text == text.encode(errors="replace").decode()}
+#: Few enough for a process per command, and all that drive terminals or forge lines.
+DRIVING = {name: text for name, text in TEXTS.items() if len(text) < 200}
+#: Bytes that drive a terminal: escapes, other control characters, and text that changes its direction.
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+#: What a terminal gets from rich itself: colours, the cursor, hidden or shown, lines erased.
+OWN = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r\n|\r")
+
+
+def forged(output: str) -> list[str]:
+    """The lines of a JSON log that are not ours."""
+    bad = []
+    for line in output.splitlines():
+        try:
+            bad += [] if json.loads(line)["logger"] == "SmartSync" else [line]
+        except (ValueError, KeyError, TypeError):
+            bad.append(line)
+    return bad
+
+
+def infest(world: World) -> None:
+    """Every nasty string in every cell, link, name and user name that people or programs can write."""
+    names = list(DRIVING.values())
+    world.add_project("Honest", ["a"])
+    world.sheet("Honest", a=[7] * 5)
+    for number, text in enumerate(names):
+        world.execute("INSERT INTO projects (id, name, is_active) VALUES (?, ?, 1)", (f"p{number}", text))
+        world.execute("INSERT OR IGNORE INTO projects (id, name, is_active) VALUES (?, ?, 1)", (text, f"Id {number}"))
+    world.add_project("Cells")
+    rows: list[list[Any]] = [list(HEADER)]
+    for number, text in enumerate(TEXTS.values()):
+        world.execute(
+            "INSERT OR IGNORE INTO project_social_accounts (id, project_id, platform, username, profile_link)"
+            " VALUES (?1, 'project-Cells', ?2, ?2, ?2)",
+            (f"x{number}", text),
+        )
+        world.execute(
+            "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)"
+            " VALUES (?1, 'project-Cells', 'tiktok', ?1, ?2)",
+            (f"y{number}", link(f"y{number}")),
+        )
+        rows += [[text, text, text, text, text, text, text, text], ["", link(f"y{number}"), *[text] * 5]]
+    world.google.spreadsheets[KEY].worksheets["Cells"] = rows
+    for number, text in enumerate(names):
+        world.google.spreadsheets[KEY].worksheets[text] = [[text] * 8, ["", link(f"z{number}"), text, 1, 1, 1, 1]]
+
+
+@pytest.fixture
+def config(world: World) -> Path:
+    infest(world)
+    text = '[schedule]\nrun_on_start = false\n[log]\nlevel = "debug"\n[sync]\ncreate_missing = "accounts"\n'
+    return write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+
+
+def test_log_answers_and_database_hold_it_as_text(config: Path, world: World) -> None:
+    """In cells, headers, names and links: no log line forged, no answer torn, no neighbour hurt."""
+    tables = world.execute("SELECT name, sql FROM sqlite_master ORDER BY name")
+    with Daemon(config) as daemon:
+        daemon.hang_up()
+        for path in ("smart_sync", "sync_status"):
+            method = "POST" if path == "smart_sync" else "GET"
+            status, answer = asyncio.run(Client(daemon.socket, timeout=PATIENCE).request(method, f"/api/admin/{path}"))
+            assert status == 200
+            assert answer["success"]
+        assert daemon.stop() == 0
+        output = daemon.output()
+    assert forged(output) == []
+    assert CONTROLS.findall(output) == []
+    assert world.merged("a") == (7,) * 5
+    assert world.execute("SELECT name, sql FROM sqlite_master ORDER BY name") == tables
+    assert world.execute("PRAGMA integrity_check") == [("ok",)]
+    assert world.execute("SELECT count(*) FROM projects WHERE name = 'Honest'") == [(1,)]
+
+
+@pytest.mark.parametrize("command", ["status", "sync", "check", "webhooks"])
+def test_no_terminal_is_driven(config: Path, world: World, command: str) -> None:
+    """On a terminal, whatever names and cells hold, only our own colours and cursor movements come out."""
+    with Daemon(config) as daemon:
+        daemon.hang_up()
+        if command == "status":
+            asyncio.run(Client(daemon.socket, timeout=PATIENCE).sync())
+        shown = on_a_terminal(command, "--config", str(config))
+    assert "Honest" in shown or command == "webhooks"
+    assert CONTROLS.findall(OWN.sub("", shown)) == []
+    for title in ("\x1b]0;owned", "\x1b]8;;https://evil", "\x1b[2J", "\x1b[31mred"):
+        assert title not in shown
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """What a terminal of 120 columns gets from a command."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    process = subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    received = b""
+    while select.select([ours], [], [], PATIENCE)[0]:
+        try:
+            received += os.read(ours, 65536)
+        except OSError:
+            break
+    os.close(ours)
+    assert process.wait(PATIENCE) in {0, 1, 4}
+    return received.decode()
+
+
+@pytest.mark.parametrize("argument", DRIVING.values(), ids=list(DRIVING))
+async def test_a_title_never_leads_out_of_the_csv_folder(tmp_path: Path, argument: str) -> None:
+    """Whatever a project is called, the CSV source opens a file of its folder or none."""
+    from smart_sync.config import SheetsSettings
+    from smart_sync.core.model import Project
+    from smart_sync.errors import SheetUnavailable
+
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    for outside in (tmp_path / "x.csv", tmp_path / "secret.csv"):
+        outside.write_text("Link,Followers\nx,1\n")
+    sheets = CsvSheets(SheetsSettings(source="csv", directory=folder))
+    for title in (argument, f"../{argument}", f"../x{argument}", "../secret", "..\\x", f"{argument}/../../x"):
+        with pytest.raises(SheetUnavailable) as refused:
+            await sheets.read(Project("p", title))
+        assert CONTROLS.findall(logs.printable(str(refused.value))) == []
+
+
+async def test_cells_of_csv_files_are_as_harmless(world: World) -> None:
+    """The same table as a CSV file: the pass ends, and the honest row is right."""
+    folder = world.folder / "sheets"
+    folder.mkdir()
+    target = io.StringIO()
+    writer = csv.writer(target)
+    writer.writerow(HEADER)
+    for text in TEXTS.values():
+        writer.writerow([text] * 8)
+    writer.writerow(["@a", link("a"), 7, 7, 7, 7, 7, ""])
+    (folder / "P.csv").write_text(target.getvalue(), newline="")
+    world.add_project("P", ["a"])
+    world.sections["sheets"] = {"source": "csv", "directory": folder}
+    result = await world.sync_one()
+    assert result.outcome in {Outcome.SYNCED, Outcome.DEGRADED}
+    if result.outcome is Outcome.SYNCED:
+        assert world.merged("a") == (7,) * 5
+
+
+@pytest.mark.parametrize("text", NASTY_TEXTS[:60], ids=list(NASTY)[:60])
+def test_printable_is_printable(text: str) -> None:
+    """What is shown of a nasty string is one line without control characters."""
+    assert CONTROLS.findall(logs.printable(text)) == []
+    assert "\n" not in logs.printable(text)
+
+
+def test_without_it_a_line_is_forged(config: Path, world: World) -> None:
+    """Negative control: what the checks above look for is there in text that nobody has cleaned."""
+    raw = "\n".join(DRIVING.values())
+    assert CONTROLS.findall(OWN.sub("", raw))
+    assert forged('{"level":"INFO","logger":"SmartSync"}\nx\nINFO [SmartSync] sync.finished') != []
+
+
+def test_arguments_of_commands_are_text_too(config: Path) -> None:
+    """A nasty argument of a command comes back in an error of one line without control characters."""
+    for text in (
+        "\x1b]0;owned\x07",
+        "x\nINFO [SmartSync] sync.finished",
+        "../../etc/passwd",
+        "'; DROP TABLE projects; --",
+    ):
+        said = run_command("once", text, "--config", str(config))
+        assert said.returncode in {0, 1, 4}
+        assert CONTROLS.findall(said.stdout + said.stderr) == []
