@@ -100,7 +100,10 @@ class ReportDatabase:
 
     def read(self, project_id: str, at: str) -> None:
         """The worksheet's last good read."""
-        self.execute("INSERT INTO worksheet_reads VALUES (?, 'W', ?, 3, NULL)", [(project_id, at)])
+        self.execute(
+            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?, 'W', ?, 3)",
+            [(project_id, at)],
+        )
 
 
 def day(ago: int) -> str:

@@ -56,7 +56,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = ReportDatabase(folder / "view_counter.db")
     project_id = database.project(HARMFUL_PROJECT)
     account = database.account(project_id, "</script><img src=x onerror=alert(1)>", link="javascript:alert(1)")
-    database.snapshots(account, grown({9: 1_000, 8: 1_500, 3: 9_000, 1: 9_500, 0: 10_250}))
+    database.snapshots(account, grown({9: 1_600, 8: 1_500, 3: 9_000, 1: 9_500, 0: 10_250}))
     database.account(project_id, "\u202eno values")
     database.passed(project_id, "degraded", "the worksheet cannot be read </td><script>alert(1)</script>")
     fill(database, projects=1, accounts=4, days=60)
@@ -180,9 +180,9 @@ def test_the_browser_unpacks_what_python_packed(browser: Browser, page: Path) ->
     tab.run(f"{LIVE}.querySelector('details').open = true")
     cells = f"[...{LIVE}.querySelectorAll('tbody td')].slice(0, 11).map(cell => cell.textContent)"
     tab.until(f"{LIVE}.querySelector('tbody')")
-    assert tab.run(cells) == ["10,250", "9,500", "–", "9,000", *"––––", "1,500", "1,000", "–"]
+    assert tab.run(cells) == ["10,250", "9,500", "–", "9,000", *"––––", "1,500", "1,600", "–"]
     choose(tab, "show", "daily")
-    assert tab.run(cells) == ["+750", *"–––––––", "+500", "–", "–"]
+    assert tab.run(cells) == ["+750", *"–––––––", "−100", "–", "–"]
     choose(tab, "metric", "0")
     assert tab.run(cells)[0] == "+75"
     assert silent(tab, page)
@@ -252,6 +252,8 @@ def test_a_single_day_is_drawn(browser: Browser, tmp_path: Path) -> None:
     for key in ("ArrowLeft", "ArrowRight", "+", "-", "0", "End"):
         tab.press(key)
     assert tab.run(READOUT) == "10 Mar 2026: 7 views"
+    middle = tab.run(f"{PLOT}.querySelector('.u-over').clientWidth / 2")
+    assert tab.run(f"{PLOT}.querySelector('.u-cursor-x').style.transform") == f"translate({middle:.0f}px, 0px)"
     assert silent(tab, written)
 
 

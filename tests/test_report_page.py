@@ -89,6 +89,8 @@ def test_names_are_text_everywhere(database: ReportDatabase) -> None:
 def test_links_lead_to_web_pages_only(database: ReportDatabase) -> None:
     """A profile link is a link only if it is http or https; and nothing else on the page leads or loads anything."""
     nasty(database)
+    for link in ("javascript://evil.example/%0aalert(1)", "file://evil.example/x", "//evil.example/x"):
+        database.account("p0", link, link=link)
     page = Page(made(database))
     hrefs = [attributes["href"] for tag, attributes in page.elements if "href" in attributes]
     assert {str(href).partition(":")[0] for href in hrefs if not str(href).startswith("#")} == {"http", "https"}
@@ -170,13 +172,20 @@ def test_what_is_missing_is_said(database: ReportDatabase) -> None:
         assert said in text
 
 
-def test_the_database_is_only_read(database: ReportDatabase) -> None:
-    """Not a byte of the file changes."""
-    database.snapshots(database.account(database.project("P"), "a"), grown({0: 2, 1: 1}))
-    before, stat = database.path.read_bytes(), database.path.stat()
-    made(database)
-    assert database.path.read_bytes() == before
-    assert database.path.stat().st_mtime_ns == stat.st_mtime_ns
+def test_the_database_is_only_read(database: ReportDatabase, tmp_path: Path) -> None:
+    """Not a byte of the file changes, not even by moving what is still in the write-ahead log into it."""
+    account = database.account(database.project("P"), "a")
+    left = tmp_path / "left" / "view_counter.db"
+    left.parent.mkdir()
+    with closing(sqlite3.connect(database.path)) as open_too:
+        open_too.execute("SELECT 1 FROM projects").fetchall()
+        database.snapshots(account, grown({0: 4_321, 1: 1}))
+        for end in ("", "-wal"):
+            left.with_name(left.name + end).write_bytes(database.path.with_name(database.path.name + end).read_bytes())
+    before, stat = left.read_bytes(), left.stat()
+    assert b"4,321" in report.make(left, None, 90, NOW)
+    assert left.read_bytes() == before
+    assert left.stat().st_mtime_ns == stat.st_mtime_ns
 
 
 def test_a_writer_is_no_obstacle(database: ReportDatabase) -> None:

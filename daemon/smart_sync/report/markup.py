@@ -106,7 +106,7 @@ def table(caption: str, heads: Iterable[Child], rows: Iterable[Iterable[Child]],
     head = el("tr", *(el("th", h, scope="col", class_=k) for h, k in zip(columns, kinds, strict=True)))
     body = join(_row(cells, kinds) for cells in rows)
     whole = el("table", el("caption", caption), el("thead", head), el("tbody", body))
-    return el("div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    return el("div", whole, class_="scroll", tabindex=0, role="group", aria_label=caption)
 
 
 def _row(cells: Iterable[Child], kinds: list[str | None]) -> Html:

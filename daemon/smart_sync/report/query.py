@@ -63,7 +63,17 @@ def read(path: Path, project: str | None, today: date) -> Facts:
         with closing(_connect(path)) as connection:
             return _Reading(connection, today).facts(project)
     except sqlite.Error as error:
-        raise describe(error, path) from None
+        raise _described(error, path) from None
+
+
+def _described(error: Exception, path: Path) -> DatabaseError:
+    """As elsewhere; but whoever only reads needs no right to write the file itself."""
+    if "unable to open" in str(error) or "readonly" in str(error):
+        return DatabaseError(
+            f"{path}: SQLite has to make {path.name}-shm beside it, and this user may not;"
+            " run it as the daemon's user, or while the daemon is running"
+        )
+    return describe(error, path)
 
 
 def _connect(path: Path) -> Any:
@@ -190,7 +200,7 @@ def _inactive(row: Any) -> bool:
 
 def _corrections(current: Any, inbox: Any, sheet: Any) -> tuple[Correction, ...]:
     """Where the sheet won over a parsed value that is another number, and not the same one rounded."""
-    values, winners, changed = current[2:7], current[7:12], current[12:17]
+    values, winners, changed = sound(current[2:7])[0], current[7:12], current[12:17]
     parsed, rounded = sound(inbox[2:7])[0], is_rounded(inbox[7])
     return tuple(
         Correction(
@@ -203,7 +213,7 @@ def _corrections(current: Any, inbox: Any, sheet: Any) -> tuple[Correction, ...]
             winner == Winner.CARRIED,
         )
         for metric, value, winner, since, other in zip(METRICS, values, winners, changed, parsed, strict=True)
-        if winner in (Winner.SHEET, Winner.CARRIED) and other is not None and other != value
+        if winner in (Winner.SHEET, Winner.CARRIED) and value is not None and other is not None and other != value
         if not (rounded and consistent(other, value))
     )
 

@@ -198,7 +198,7 @@
       const thead = element("thead");
       thead.append(head);
       table.append(element("caption", this.title()), thead, body);
-      const scroll = element("div", undefined, { class: "scroll", tabindex: 0, role: "region", "aria-label": this.title() });
+      const scroll = element("div", undefined, { class: "scroll", tabindex: 0, role: "group", "aria-label": this.title() });
       scroll.append(table);
       this.table.querySelector(".numbers").replaceChildren(scroll);
     }
