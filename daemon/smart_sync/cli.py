@@ -196,7 +196,14 @@ def parse(links: tuple[str, ...], as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("-o", "--output", type=click.File("wb", atomic=True), default="growth.html", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.File("wb", atomic=True),
+    default="growth.html",
+    show_default=True,
+    help="The file to write; - is standard output.",
+)
 @click.option("--project", metavar="P", help="One project alone: its id or name.  [default: all active projects]")
 @click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
 @_config_option
