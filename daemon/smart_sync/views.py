@@ -8,9 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from smart_sync.core.growth import sparkline
+from smart_sync.core.growth import condensed, sparkline
 from smart_sync.core.model import METRICS
 from smart_sync.logs import printable
+
+#: Bars of a sparkline, so that a line of growth fits into 80 columns.
+BARS = 31
 
 _STYLES = {"synced": "green", "unchanged": "dim", "degraded": "yellow", "failed": "red", "unfinished": "red"}
 
@@ -157,7 +160,12 @@ def _growths(entries: Iterable[dict[str, Any]]) -> Table:
     table.add_column(no_wrap=True)
     for entry in entries:
         growth = (_count(entry["last"]), _delta(entry["growth"]).strip(" ()"), _percent(entry))
-        table.add_row(Text(_name(entry)), Text(printable(entry["platform"], 20)), *growth, sparkline(entry["values"]))
+        table.add_row(
+            Text(_name(entry)),
+            Text(printable(entry["platform"], 20)),
+            *growth,
+            sparkline(condensed(entry["values"], BARS)),
+        )
     return table
 
 

@@ -69,6 +69,14 @@ def movers(growths: Mapping[str, int | None], count: int) -> list[str]:
     return [name for name, growth in sorted(moved, key=lambda entry: (-abs(entry[1]), entry[0]))[:count]]
 
 
+def condensed(values: Sequence[int | None], width: int) -> tuple[int | None, ...]:
+    """``values`` in at most ``width`` steps of as many days each as it takes; each step has its last known value."""
+    step = max(-(-len(values) // width), 1)
+    # Counted from the end, so that the last step is a whole one.
+    ends = range(len(values), 0, -step)
+    return tuple(Series(tuple(values[max(end - step, 0) : end])).last for end in reversed(ends))
+
+
 def sparkline(values: Sequence[int | None]) -> str:
     """A bar for each value, the lowest ▁ and the highest █ (all ▄ if they are equal); a space where there is none."""
     known = [value for value in values if value is not None]

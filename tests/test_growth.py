@@ -1,0 +1,132 @@
+"""`smart-sync growth`: right with gaps and duplicates, per account, project and platform."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon_process import run_command, write_config
+from smart_sync.core.growth import BARS, Series, condensed, movers, period, sparkline, total
+from smart_sync.core.model import MAX_COUNT
+from smart_sync.past import UnknownProject, growth
+from world import KEY, NOON, World
+
+values = st.lists(st.none() | st.integers(0, MAX_COUNT), max_size=40)
+
+
+@given(values)
+def test_a_sparkline_has_a_sign_per_value_and_keeps_their_order(several: list[int | None]) -> None:
+    """Gaps are spaces; a larger value never has a lower bar; the extremes have the extreme bars."""
+    line = sparkline(several)
+    assert [sign == " " for sign in line] == [value is None for value in several]
+    known = sorted((value, BARS.index(sign)) for value, sign in zip(several, line, strict=True) if value is not None)
+    bars = [bar for _, bar in known]
+    assert bars == sorted(bars)
+    if known and known[0][0] != known[-1][0]:
+        assert (bars[0], bars[-1]) == (0, len(BARS) - 1)
+
+
+@given(values, st.integers(1, 50))
+def test_a_long_series_is_condensed_to_what_fits(several: list[int | None], width: int) -> None:
+    """At most ``width`` values, none of them invented, the last known one kept; a short series stays as it is."""
+    short = condensed(several, width)
+    assert len(short) <= width
+    assert set(short) <= {*several, None}
+    assert Series(short).last == Series(tuple(several)).last
+    assert len(several) > width or list(short) == several
+
+
+@given(values)
+def test_growth_is_the_sum_of_the_steps_between_known_days(several: list[int | None]) -> None:
+    """Gaps neither invent growth nor hide it."""
+    known = [value for value in several if value is not None]
+    steps = [after - before for before, after in pairwise(known)]
+    assert Series(tuple(several)).growth == (sum(steps) if steps else None)
+
+
+@given(st.lists(values.map(lambda several: Series(tuple(several))), max_size=6))
+def test_a_total_is_the_sum_of_its_accounts(several: list[Series]) -> None:
+    """What is not known adds nothing."""
+    assert total(several).growth == sum(one.growth or 0 for one in several)
+    assert total(several[:2]).last + total(several[2:]).last == total(several).last
+
+
+@given(st.dictionaries(st.text(max_size=3), st.none() | st.integers(-99, 99), max_size=9), st.integers(0, 9))
+def test_nobody_outside_has_moved_more_than_a_mover(growths: dict[str, int | None], count: int) -> None:
+    """The biggest, up or down, and none that stood still."""
+    found = movers(growths, count)
+    least = min((abs(growths[name] or 0) for name in found), default=0)
+    others = [abs(growth) for name, growth in growths.items() if growth and name not in found]
+    assert all(growths[name] for name in found)
+    assert not others or (len(found) == count and max(others) <= least) or count == 0
+
+
+def test_a_period_begins_with_the_day_to_grow_from() -> None:
+    """Two days of growth need three days of values, also across the end of February."""
+    assert period(date(2028, 3, 1), 2) == ("2028-02-28", "2028-02-29", "2028-03-01")
+
+
+def snapshot(world: World, account: str, time: str, views: int | None) -> None:
+    world.execute(
+        "INSERT INTO account_snapshots (id, account_id, views, snapshot_time) VALUES (hex(randomblob(8)), ?, ?, ?)",
+        (f"account-{account}", views, time),
+    )
+
+
+@pytest.fixture
+def grown(world: World) -> World:
+    """a: a gap and a doubled day; b: falls; c: one day alone; d: of another project; all up to 10 March."""
+    world.add_project("P", ["a", "b", "c"])
+    world.add_project("Q", ["d"])
+    world.execute("UPDATE project_social_accounts SET platform = 'youtube' WHERE id = 'account-b'")
+    for day, number in ((6, 100), (7, 150), (10, 400)):
+        snapshot(world, "a", f"2026-03-{day:02}T08:00:00", number)
+    snapshot(world, "a", "2026-03-10 23:00:00", 500)
+    snapshot(world, "b", "2026-03-09", 1000)
+    snapshot(world, "b", "2026-03-10", 100)
+    snapshot(world, "c", "2026-03-10", 7)
+    snapshot(world, "c", "whenever", 10**9)
+    snapshot(world, "d", "2026-02-01", 1)
+    snapshot(world, "d", "2026-03-09", 10)
+    snapshot(world, "d", "2026-03-10", 11)
+    return world
+
+
+async def test_growth_is_right_with_gaps_and_duplicates(grown: World) -> None:
+    """Of a doubled day the last snapshot counts, a gap is a gap, what is older than the period is not in it."""
+    answer = await growth(grown.path, None, "views", 4, NOON)
+    found: dict[str, Any] = {entry["username"]: entry for entry in answer["accounts"]}
+    assert found["a"]["values"] == [100, 150, None, None, 500]
+    assert {name: entry["growth"] for name, entry in found.items()} == {"a": 400, "b": -900, "c": None, "d": 1}
+    assert [(p["name"], p["last"], p["growth"], p["accounts"]) for p in answer["projects"]] == [
+        ("P", 607, -500, 3),
+        ("Q", 11, 1, 1),
+    ]
+    assert [(p["name"], p["growth"]) for p in answer["platforms"]] == [("tiktok", 401), ("youtube", -900)]
+    assert [entry["username"] for entry in answer["movers"]] == ["b", "a", "d"]
+
+
+async def test_one_project_alone(grown: World) -> None:
+    """By id or name; an unknown one is refused."""
+    for name in ("Q", "project-Q"):
+        answer = await growth(grown.path, name, "views", 4, NOON)
+        assert [entry["username"] for entry in answer["accounts"]] == ["d"]
+    with pytest.raises(UnknownProject):
+        await growth(grown.path, "nobody", "views", 4, NOON)
+
+
+def test_the_command_draws_a_line_per_account(grown: World) -> None:
+    """A sparkline for people, JSON for programs; the days up to today, whatever today is."""
+    for days, number in ((1, 600), (0, 700)):
+        snapshot(grown, "a", (datetime.now(UTC) - timedelta(days=days)).isoformat(), number)
+    config = write_config(grown.folder, "", google=grown.google, spreadsheet=KEY)
+    shown = run_command("growth", "--days", "5", "--config", str(config))
+    as_json = run_command("growth", "P", "--metric", "likes", "--json", "--config", str(config))
+    assert (shown.returncode, as_json.returncode) == (0, 0), shown.stderr
+    assert "+100  +16.7%      ▁█" in shown.stdout
+    assert "project P: 700 (+100), 1 accounts" in shown.stdout
+    assert json.loads(as_json.stdout)["metric"] == "likes"

@@ -1,0 +1,115 @@
+"""`smart-sync ingest`: parsed values from files, every mistake named, every good line kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon_process import run_command, write_config
+from smart_sync.core.model import METRICS
+from smart_sync.ingest import Ingested, format_of, ingest
+from world import KEY, NOON, World, link
+
+NOTHING = [None] * 4
+
+
+@pytest.fixture
+def filled(world: World) -> World:
+    world.add_project("P", ["a", "b"])
+    return world
+
+
+def inbox(world: World) -> list[tuple[object, ...]]:
+    names = ", ".join(METRICS)
+    return world.execute(f'SELECT account_id, {names}, source, parsed_at, "precision" FROM parsed_metrics ORDER BY 1')
+
+
+async def put(world: World, text: str) -> Ingested:
+    return await ingest(world.path, text, format_of("-", text), NOON)
+
+
+async def test_csv_and_json_lines_reach_the_inbox_and_are_merged(filled: World) -> None:
+    """By link in any spelling or by id, with and without source, time and precision; the next pass merges them."""
+    csv = f"link,followers,source,parsed_at,precision\n{link('a')}/,1200,mine,2026-03-01T10:00:00+02:00,rounded\n"
+    jsonl = '{"account_id": "account-b", "views": 7, "unknown": [1]}\n\n'
+    assert (await put(filled, csv), await put(filled, jsonl)) == (Ingested(1, 0, ()), Ingested(1, 0, ()))
+    assert inbox(filled) == [
+        ("account-a", 1200, *NOTHING, "mine", "2026-03-01T08:00:00.000000", "rounded"),
+        ("account-b", *NOTHING, 7, "ingest", "2026-03-10T12:00:00.000000", "exact"),
+    ]
+    await filled.sync()
+    assert (filled.merged("a"), filled.merged("b")) == ((1200, 0, 0, 0, 0), (0, 0, 0, 0, 7))
+
+
+async def test_every_mistake_is_named_and_the_good_lines_are_kept(filled: World) -> None:
+    """Bad counts, times and accounts each cost their own line alone; the report is in the file's order."""
+    lines = [
+        "account_id,followers,parsed_at,precision",
+        "account-a,many,,",
+        "stranger,1,,",
+        "account-a,,,",
+        "account-a,5,soon,",
+        "account-a,5,2026-03-11T00:00:00Z,",
+        "account-a,5,,guessed",
+        "account-b,6,,",
+        "\ufffd,1,,",
+    ]
+    done = await put(filled, "\n".join(lines))
+    assert [mistake.line for mistake in done.mistakes] == [2, 3, 4, 5, 6, 7, 9]
+    assert "future" in done.mistakes[4].reason
+    assert [row[:2] for row in inbox(filled)] == [("account-b", 6)]
+
+
+async def test_an_older_line_never_replaces_a_newer_value(filled: World) -> None:
+    """Files may come in any order; a metric that a file does not have stays."""
+    await put(filled, "account_id,followers,likes,parsed_at\naccount-a,5,9,2026-03-02\n")
+    done = await put(filled, "account_id,followers,parsed_at\naccount-a,4,2026-03-01\n")
+    assert (done.stored, done.older) == (0, 1)
+    await put(filled, "account_id,followers,parsed_at\naccount-a,6,2026-03-03\n")
+    assert [row[1:3] for row in inbox(filled)] == [(6, 9)]
+
+
+async def test_an_account_that_is_switched_off_may_be_told_of(filled: World) -> None:
+    """What is inactive today may be active tomorrow: its line is no mistake."""
+    filled.execute("UPDATE project_social_accounts SET is_active = 0")
+    assert (await put(filled, "account_id,views\naccount-a,1\n")).mistakes == ()
+
+
+@given(st.lists(st.sampled_from(["account-a,1", "account-b,junk", "x,1", '"', "account-a", ",,", ""]), max_size=12))
+def test_the_format_of_text_is_told_by_its_beginning(lines: list[str]) -> None:
+    """What begins with a brace is JSON lines, everything else CSV; a suffix goes before it."""
+    text = "\n".join(lines)
+    assert format_of("-", text) == "csv"
+    assert format_of("-", "\n {" + text) == "jsonl"
+    assert format_of("x.jsonl", text) == "jsonl"
+    assert format_of("x.CSV", "{") == "csv"
+
+
+def test_the_command_reads_files_and_standard_input(filled: World) -> None:
+    """Mistakes on standard error with line numbers and exit 4; none: exit 0; `-` is standard input."""
+    config = write_config(filled.folder, "", google=filled.google, spreadsheet=KEY)
+    file = Path(filled.folder / "values.csv")
+    file.write_bytes(b"account_id,followers\naccount-a,7\naccount-b,\xff\n")
+    ended = run_command("ingest", str(file), "--json", "--config", str(config))
+    assert ended.returncode == 4
+    assert json.loads(ended.stdout)["stored"] == 1
+    assert f"{file}: line 3: " in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    file.write_text('{"link": "' + link("b") + '", "views": 3}')
+    assert run_command("ingest", str(file), "--config", str(config)).returncode == 4
+    file.rename(file.with_suffix(".jsonl"))
+    assert run_command("ingest", str(file.with_suffix(".jsonl")), "--config", str(config)).returncode == 0
+    assert [row[0] for row in inbox(filled)] == ["account-a", "account-b"]
+
+
+def test_without_a_database_there_is_nothing_to_ingest_into(filled: World) -> None:
+    """One line that says what to do, and no file is made."""
+    config = write_config(filled.folder, "", google=filled.google, spreadsheet=KEY)
+    ended = run_command(
+        "ingest", str(config), "--config", str(config), environment={"SMART_SYNC_DATABASE__PATH": "none.db"}
+    )
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+    assert "smart-sync once" in ended.stderr
+    assert not (filled.folder / "none.db").exists()

@@ -1,0 +1,417 @@
+"""Managers, parsers, passes, outages, crashes, day and config changes, at random, against a model of a few lines.
+
+After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots; after a crash each
+project is as it was before the pass or as it is after it, and nothing in between.  `explain` says the same.
+SMART_SYNC_EXAMPLES and SMART_SYNC_STEPS make longer runs.
+"""
+
+import asyncio
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import structlog
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from fake_google import FakeGoogle
+from smart_sync import logs
+from smart_sync.announcer import Announcer
+from smart_sync.core import merge
+from smart_sync.core.merge import consistent
+from smart_sync.core.model import MAX_COUNT, METRICS, Outcome, Trigger
+from smart_sync.explain import Explainer
+from smart_sync.project import Resources
+from smart_sync.service import opened
+from smart_sync.sync import PassRequest, Sync
+from world import HEADER, KEY, World, link
+
+LONG = {
+    "max_examples": int(os.environ.get("SMART_SYNC_EXAMPLES", "20")),
+    "stateful_step_count": int(os.environ.get("SMART_SYNC_STEPS", "35")),
+}
+PROJECTS = {"P": ["a", "b", "c"], "Q": ["d", "e"]}
+HOME = {account: project for project, accounts in PROJECTS.items() for account in accounts}
+JUNK = "#REF!"
+
+Values = dict[str, Any]
+
+accounts = st.sampled_from(sorted(HOME))
+metrics = st.sampled_from(METRICS)
+projects = st.sampled_from(sorted(PROJECTS))
+counts = st.integers(0, 30) | st.integers(0, 10**7) | st.just(MAX_COUNT)
+strategies = st.sampled_from(["max", "sheet", "parsed", "latest"])
+
+
+def nothing() -> Values:
+    return dict.fromkeys(METRICS)
+
+
+# --- the model -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The log of thousands of passes goes nowhere."""
+    logs.configure("json", "error", io.StringIO())
+    yield
+    structlog.reset_defaults()
+
+
+@dataclass
+class Known:
+    """What passes know of an account: its last good sheet values (None: no row), the parsed values seen, the result."""
+
+    sheet: Values | None = None
+    seen: Values | None = None
+    merged: Values = field(default_factory=nothing)
+    winner: Values = field(default_factory=nothing)
+    snapshots: dict[str, Values] = field(default_factory=dict)
+
+
+def decide(strategy: str, sheet: int | None, parsed: int | None, before: Any) -> tuple[int | None, str | None]:
+    """The merge, once more and as the README tells it."""
+    both = "both" if sheet == parsed else None
+    if sheet is None and parsed is None:
+        return None, None
+    if strategy == "max" and (parsed is None or (sheet is not None and sheet > parsed)):
+        return sheet, "sheet"
+    if strategy == "max":
+        return parsed, both or "parsed"
+    if strategy == "sheet" or (strategy == "latest" and (before is None or before[3] is None)):
+        by_hand = sheet is not None if strategy == "latest" else bool(sheet) or parsed is None
+        return (sheet, both or "sheet") if by_hand else (parsed, both or "parsed")
+    if strategy == "parsed":
+        return (parsed, both or "parsed") if parsed or sheet is None else (sheet, both or "sheet")
+    old_sheet, old_parsed, old, winner = before
+    if sheet is not None and sheet != old_sheet:
+        return sheet, both or "sheet"
+    if parsed is not None and (parsed != old_parsed or sheet != old_sheet):
+        return parsed, "parsed"
+    return old, "sheet" if winner == "carried" else winner
+
+
+def side(
+    known: Values | None, typed: Values | None, lost: set[str], *, readable: bool
+) -> tuple[Values | None, set[str]]:
+    """An account's sheet values in this pass, and the metrics for which an earlier one stands in."""
+    if not readable:
+        return known, set(METRICS)
+    if typed is None:
+        return None, set()
+    standing_in = lost | {metric for metric, value in typed.items() if value == JUNK}
+    return {m: (known or nothing())[m] if m in standing_in else v for m, v in typed.items()}, standing_in
+
+
+# --- the machine ---------------------------------------------------------------------------------------------------
+
+
+class Machine(RuleBasedStateMachine):
+    """One installation, and everybody who works on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = contextlib.ExitStack()
+        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.google = self.stack.enter_context(FakeGoogle())
+        self.world = self.runner.run(World(folder, self.google).create())
+        self.sheets = self.google.settings(folder, KEY, reads_per_minute=3000, deadline=5.0)
+        self.world.sections["sheets"] = self.sheets
+        self.open: contextlib.AsyncExitStack | None = None
+        self.resources: Resources
+        self.strategy = "max"
+        self.typed: dict[str, Values | None] = {account: nothing() for account in HOME}
+        self.parsed: dict[str, Values] = {account: nothing() for account in HOME}
+        self.rounded: dict[str, bool] = dict.fromkeys(HOME, False)
+        self.renamed: dict[str, set[str]] = {project: set() for project in PROJECTS}
+        self.gone: set[str] = set()
+        self.known = {account: Known() for account in HOME}
+
+    @initialize()
+    def begin(self) -> None:
+        for project, names in PROJECTS.items():
+            self.world.add_project(project, names)
+
+    def teardown(self) -> None:
+        self.runner.run(self.close())
+        self.runner.close()
+        self.stack.close()
+
+    # managers
+
+    @rule(account=accounts, metric=metrics, value=st.none() | counts | st.just(JUNK))
+    def type_into_a_cell(self, account: str, metric: str, value: Any) -> None:
+        self.typed[account] = {**(self.typed[account] or nothing()), metric: value}
+
+    @rule(account=accounts)
+    def delete_a_row(self, account: str) -> None:
+        self.typed[account] = None
+
+    @rule(project=projects, metric=metrics)
+    def rename_a_column_or_name_it_back(self, project: str, metric: str) -> None:
+        self.renamed[project] ^= {metric}
+
+    @rule(project=projects)
+    def delete_a_worksheet_or_restore_it(self, project: str) -> None:
+        self.gone ^= {project}
+
+    # parsers
+
+    @rule(account=accounts, metric=metrics, value=st.none() | counts, rounded=st.booleans())
+    def parse(self, account: str, metric: str, value: int | None, rounded: bool) -> None:
+        self.parsed[account][metric] = value
+        self.rounded[account] = rounded
+        precision = "rounded" if rounded else "exact"
+        self.world.parsed(account, list(self.parsed[account].values()), precision=precision)
+
+    # time and administrators
+
+    @rule(hours=st.integers(1, 60))
+    def time_passes(self, hours: int) -> None:
+        self.world.now += timedelta(hours=hours)
+
+    @rule(strategy=strategies)
+    def another_strategy(self, strategy: str) -> None:
+        self.strategy = strategy
+        self.reopen(merge={"strategy": strategy})
+
+    # passes
+
+    @rule()
+    def a_pass(self) -> None:
+        self.write_worksheets()
+        self.expect_a_good_pass({p for p in PROJECTS if p not in self.gone})
+
+    @rule(status=st.sampled_from([401, 403, 404]))
+    def a_pass_that_google_refuses(self, status: int) -> None:
+        self.write_worksheets()
+        with self.broken(status=status):
+            self.expect_a_good_pass(set())
+
+    @rule(how=st.sampled_from(["reset", "truncate", "html", "garbage"]))
+    def a_pass_while_google_is_away(self, how: str) -> None:
+        self.write_worksheets()
+        self.reopen(sheets=self.sheets.model_copy(update={"deadline": 0.02}))
+        with self.broken(how=how):
+            self.expect_a_good_pass(set())
+        self.reopen(sheets=self.sheets)
+
+    @rule(statements=st.integers(0, 50))
+    def a_pass_that_is_cut_off(self, statements: int) -> None:
+        self.write_worksheets()
+        before = self.known
+        after = {
+            account: known for p in PROJECTS for account, known in self.after(p, readable=p not in self.gone).items()
+        }
+        self.runner.run(self.cut_off(statements))
+        held = self.observe()
+        self.known = {}
+        for names in PROJECTS.values():
+            state = {account: held[account] for account in names}
+            possible = [{account: known[account] for account in names} for known in (before, after)]
+            assert state in possible, (
+                f"a project was written by halves: {state}, neither {possible[0]} nor {possible[1]}"
+            )
+            self.known |= state
+
+    # what holds
+
+    @invariant()
+    def sqlite_holds_what_the_model_says(self) -> None:
+        assert self.observe() == self.known
+
+    @invariant()
+    def no_day_has_two_snapshots(self) -> None:
+        doubled = "SELECT 1 FROM account_snapshots GROUP BY account_id, date(snapshot_time) HAVING count(*) > 1"
+        assert self.world.execute(doubled) == []
+
+    @precondition(lambda self: self.open is not None)
+    @invariant()
+    def explain_agrees(self) -> None:
+        self.runner.run(self.check_explanations())
+
+    # how it is done
+
+    def write_worksheets(self) -> None:
+        worksheets = self.google.spreadsheets[KEY].worksheets
+        worksheets.clear()
+        for project, names in PROJECTS.items():
+            header = ["Notes" if name.lower() in self.renamed[project] else name for name in HEADER]
+            rows = [["", link(name), *typed.values()] for name in names if (typed := self.typed[name]) is not None]
+            if project not in self.gone:
+                worksheets[project] = [header, *rows]
+
+    def reopen(self, **sections: Any) -> None:
+        """Another lap of life, with other settings."""
+        self.runner.run(self.close())
+        self.world.sections |= sections
+
+    @contextlib.contextmanager
+    def broken(self, **how: Any) -> Iterator[None]:
+        for kind in ("batch", "values", "metadata"):
+            self.google.fail(kind, times=1000, **how)
+        yield
+        self.google.faults.clear()
+
+    def expect_a_good_pass(self, readable: set[str]) -> None:
+        for project in PROJECTS:
+            self.known |= self.after(project, readable=project in readable)
+        result = self.runner.run(self.run_pass())
+        assert [one.error for one in result.results if one.outcome is Outcome.FAILED] == []
+        for one in result.results:
+            assert one.snapshots <= one.accounts
+            if one.project.name not in readable:
+                assert one.outcome is Outcome.DEGRADED
+        if self.strategy == "max":
+            self.no_typed_number_is_lost(readable)
+
+    def no_typed_number_is_lost(self, readable: set[str]) -> None:
+        """The first promise, without any model: what stands in a cell now is in SQLite, or something larger."""
+        held = self.observe()
+        for account, typed in self.typed.items():
+            if HOME[account] in readable and typed is not None and not self.vanished(HOME[account]):
+                for metric in set(METRICS) - self.renamed[HOME[account]]:
+                    if isinstance(typed[metric], int):
+                        assert held[account].merged[metric] >= typed[metric]
+
+    def vanished(self, project: str) -> bool:
+        """More than half of the rows gone at once is an accident."""
+        had = [account for account in PROJECTS[project] if self.known[account].sheet is not None]
+        return sum(self.typed[account] is None for account in had) > len(had) / 2
+
+    def after(self, project: str, *, readable: bool) -> dict[str, Known]:
+        """What a pass makes of a project: the whole model."""
+        readable = readable and not self.vanished(project)
+        day = self.world.now.date().isoformat()
+        had = [known.sheet for a in PROJECTS[project] if (known := self.known[a]).sheet is not None]
+        lost = {m for m in self.renamed[project] if any(sheet[m] is not None for sheet in had)}
+        result = {}
+        for account in PROJECTS[project]:
+            old, parsed = self.known[account], self.parsed[account]
+            typed = self.typed[account]
+            if typed is not None:
+                typed = {m: None if m in self.renamed[project] else v for m, v in typed.items()}
+            sheet, standing_in = side(old.sheet, typed, lost, readable=readable)
+            new = Known(sheet, old.seen, {}, {}, dict(old.snapshots))
+            for m in METRICS:
+                of_sheet, of_parser = (sheet or nothing())[m], parsed[m]
+                if self.rounded[account] and None not in (of_sheet, of_parser) and consistent(of_parser, of_sheet):
+                    of_parser = None
+                before = None
+                if old.merged[m] is not None:
+                    before = (old.sheet or nothing())[m], (old.seen or parsed)[m], old.merged[m], old.winner[m]
+                value, winner = decide(self.strategy, of_sheet, of_parser, before)
+                new.merged[m] = value or 0
+                new.winner[m] = "carried" if winner == "sheet" and m in standing_in else winner
+            if self.strategy == "latest":
+                new.seen = {m: v if v is not None else (old.seen or nothing())[m] for m, v in parsed.items()}
+            new.snapshots.setdefault(day, new.merged)
+            result[account] = new
+        return result
+
+    def observe(self) -> dict[str, Known]:
+        """What SQLite holds, in the model's words."""
+        names = ", ".join(METRICS)
+        winners = ", ".join(f"{metric}_winner" for metric in METRICS)
+        held = {account: Known() for account in HOME}
+
+        def rows(sql: str) -> list[tuple[Known, tuple[Any, ...]]]:
+            return [(held[row[0].removeprefix("account-")], row[1:]) for row in self.world.execute(sql)]
+
+        for known, row in rows(f"SELECT account_id, {names}, {winners} FROM account_metrics"):
+            known.merged = dict(zip(METRICS, row[:5], strict=True))
+            known.winner = dict(zip(METRICS, row[5:], strict=True))
+        for known, row in rows(f"SELECT account_id, {names} FROM sheet_metrics"):
+            known.sheet = dict(zip(METRICS, row, strict=True))
+        for known, row in rows(f"SELECT account_id, {names} FROM parsed_seen"):
+            known.seen = dict(zip(METRICS, row, strict=True))
+        for known, row in rows(f"SELECT account_id, date(snapshot_time), {names} FROM account_snapshots"):
+            known.snapshots[row[0]] = dict(zip(METRICS, row[1:], strict=True))
+        return held
+
+    async def sync(self) -> Sync:
+        if self.open is None:
+            self.open = contextlib.AsyncExitStack()
+            settings = self.world.settings
+            self.resources = await self.open.enter_async_context(
+                opened(settings, Announcer(), clock=lambda: self.world.now)
+            )
+        return Sync(self.resources)
+
+    async def close(self) -> None:
+        if self.open is not None:
+            await self.open.aclose()
+            self.open = None
+
+    async def run_pass(self) -> Any:
+        return await (await self.sync()).run(PassRequest(Trigger.CLI))
+
+    async def cut_off(self, statements: int) -> None:
+        """Cancel a pass at the n-th statement it sends to SQLite."""
+        sync = await self.sync()
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(sync.run(PassRequest(Trigger.CLI)))
+        left = iter(range(statements))
+
+        def count(_statement: str) -> None:
+            if next(left, None) is None:
+                loop.call_soon_threadsafe(task.cancel)
+
+        await self.resources.database._writer.set_trace_callback(count)
+        await asyncio.wait({task})
+        await self.close()
+
+    async def check_explanations(self) -> None:
+        explainer = Explainer(self.resources.database, self.resources.settings.merge.policy(), self.world.now)
+        for account, known in self.known.items():
+            (told,) = await explainer.explain(link(account))
+            for metric, why in told["metrics"].items():
+                assert why["value"] == known.merged[metric]
+                assert why["winner"] == known.winner[metric]
+                assert why["sheet"] == (known.sheet or nothing())[metric]
+                assert why["parsed"] == self.parsed[account][metric]
+                assert why["strategy"] == self.strategy
+
+
+def settings(**changes: Any) -> hypothesis.settings:
+    return hypothesis.settings(
+        **(LONG | changes), deadline=None, suppress_health_check=list(hypothesis.HealthCheck), print_blob=True
+    )
+
+
+def test_every_promise_holds_whatever_happens_in_whatever_order() -> None:
+    """No typed number lost, nothing by halves, one snapshot a day, every number explained."""
+    run_state_machine_as_test(Machine, settings=settings(phases=[hypothesis.Phase.generate]))
+
+
+@pytest.mark.parametrize(
+    "weakened",
+    [
+        lambda sheet, parsed, before: merge.parsed_first(sheet, parsed),
+        lambda sheet, parsed, before: merge.highest(max(sheet or 0, before.merged) if before else sheet, parsed),
+        lambda sheet, parsed, before: merge.highest(sheet or 0, parsed),
+    ],
+    ids=["the-parser-wins", "a-ratchet", "no-value-is-zero"],
+)
+def test_a_broken_merge_is_caught(monkeypatch: pytest.MonkeyPatch, weakened: merge.Strategy) -> None:
+    """The machine is no ornament: each of these mistakes in MAX makes it fail."""
+    monkeypatch.setitem(merge.STRATEGIES, "max", weakened)
+    only = settings(phases=[hypothesis.Phase.generate], report_multiple_bugs=False, max_examples=200, database=None)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Machine, settings=only)
