@@ -111,7 +111,7 @@ def refuse_existing(path: Path) -> None:
 
 def write(path: Path, answers: Answers) -> None:
     """Write the configuration to ``path``.  Raises `ConfigError` if something is there already, or it cannot be."""
-    text = _rendered(answers, path.absolute().parent)
+    text = rendered(answers, path.absolute().parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
@@ -122,7 +122,8 @@ def write(path: Path, answers: Answers) -> None:
         raise ConfigError((f"{path}: cannot be written: {error.strerror}",)) from None
 
 
-def _rendered(answers: Answers, folder: Path) -> str:
+def rendered(answers: Answers, folder: Path) -> str:
+    """The configuration with ``answers``, for a file in ``folder``."""
     database = Path(answers.database).expanduser()
     if answers.database != DATABASE:
         # It was typed where the command runs; in the file it would be relative to the file.

@@ -1,0 +1,195 @@
+"""`smart-sync init`: a configuration to begin with, tried step by step against a Google over HTTP."""
+
+import os
+import pty
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon_process import COMMAND, PATIENCE, Daemon, run_command
+from fake_google import EMAIL, FakeGoogle
+from smart_sync import config, setup
+from smart_sync.setup import CLICKS, Answers
+from world import HEADER, KEY, link
+
+GOOD: list[list[Any]] = [list(HEADER), ["@a", link("a"), 1, 2, 3, 4, 5]]
+
+
+@pytest.fixture
+def key(tmp_path: Path, google: FakeGoogle) -> Path:
+    google.add(KEY, {"Spring": GOOD})
+    return google.credentials(tmp_path / "key.json")
+
+
+def init(folder: Path, google: FakeGoogle, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it without a terminal; the configuration goes to ``folder``."""
+    environment = {"SMART_SYNC_SHEETS__API_URL": google.url}
+    return run_command("init", "-o", str(folder / "config.toml"), *arguments, environment=environment)
+
+
+def test_what_init_writes_runs(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """Every step is in order, exit 0; the daemon starts on the file as it is, and syncs."""
+    ended = init(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key), "--yes")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    steps = re.findall(r"^(.) ([a-z]+)", ended.stdout, re.MULTILINE)
+    assert steps == [("✓", "credentials"), ("✓", "spreadsheet"), ("✓", "worksheet"), ("✓", "database")]
+    assert EMAIL in ended.stdout
+    assert "1 accounts with followers, likes, comments, videos, views" in ended.stdout
+    assert not (tmp_path / "var").exists(), "a trial makes nothing but the file"
+    with Daemon(tmp_path / "config.toml", {"SMART_SYNC_SHEETS__API_URL": google.url}):
+        answer = run_command("sync", "Spring", "--config", str(tmp_path / "config.toml"))
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_file_is_never_overwritten(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """Whatever is there stays as it is, a dangling link too: exit 2, in one line."""
+    (tmp_path / "config.toml").write_text("mine")
+    ended = init(tmp_path, google, "--spreadsheet", KEY, "--yes")
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert (tmp_path / "config.toml").read_text() == "mine"
+    (tmp_path / "link.toml").symlink_to(tmp_path / "elsewhere")
+    ended = run_command("init", "-o", str(tmp_path / "link.toml"), "--spreadsheet", KEY, "--yes")
+    assert ended.returncode == 2
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_a_terminal_what_is_missing_is_said(tmp_path: Path, google: FakeGoogle) -> None:
+    """Nobody can be asked: exit 2 and the option's name, and no file is written."""
+    ended = init(tmp_path, google)
+    assert ended.returncode == 2
+    assert "--spreadsheet" in ended.stderr
+    assert not (tmp_path / "config.toml").exists()
+
+
+def _no_key(folder: Path, google: FakeGoogle) -> None:
+    (folder / "key.json").unlink()
+
+
+def _oauth_client(folder: Path, google: FakeGoogle) -> None:
+    (folder / "key.json").write_text('{"installed": {}}')
+
+
+def _damaged(folder: Path, google: FakeGoogle) -> None:
+    google.credentials(folder / "key.json", private_key="-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n")
+
+
+def _not_shared(folder: Path, google: FakeGoogle) -> None:
+    google.spreadsheets[KEY].shared = False
+
+
+def _no_such(folder: Path, google: FakeGoogle) -> None:
+    google.spreadsheets["other"] = google.spreadsheets.pop(KEY)
+
+
+def _api_off(folder: Path, google: FakeGoogle) -> None:
+    said = {"error": {"code": 403, "message": "off", "details": [{"reason": "SERVICE_DISABLED"}]}}
+    google.fail("metadata", 99, 403, body=said)
+
+
+def _office_file(folder: Path, google: FakeGoogle) -> None:
+    said = {"error": {"code": 400, "message": "This operation is not supported for this document"}}
+    google.fail("metadata", 99, 400, body=said)
+
+
+def _no_header(folder: Path, google: FakeGoogle) -> None:
+    google.spreadsheets[KEY].worksheets["Spring"] = [["Name", "Fans"], ["a", 1]]
+
+
+def _empty(folder: Path, google: FakeGoogle) -> None:
+    google.spreadsheets[KEY].worksheets["Spring"] = []
+
+
+def _no_database(folder: Path, google: FakeGoogle) -> None:
+    (folder / "db.sqlite").write_text("this is no database, but it is long enough to be looked at" * 20)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "step", "says", "clicks"),
+    [
+        (_no_key, "credentials", "cannot be read", ""),
+        (_oauth_client, "credentials", "not the key of a service account", "create a service account"),
+        (_damaged, "credentials", "is damaged", "download a new JSON key"),
+        (_not_shared, "spreadsheet", EMAIL, "share the spreadsheet"),
+        (_no_such, "spreadsheet", "there is no spreadsheet", "share the spreadsheet"),
+        (_api_off, "spreadsheet", "is not enabled", "enable both"),
+        (_office_file, "spreadsheet", "is not a Google spreadsheet", "Save as Google Sheets"),
+        (_no_header, "worksheet", "'Name', 'Fans'", "name it Link"),
+        (_empty, "worksheet", "is empty", "or fill it"),
+        (_no_database, "database", "db.sqlite", ""),
+    ],
+)
+def test_each_failure_says_what_to_do(
+    tmp_path: Path, google: FakeGoogle, key: Path, breaks: object, step: str, says: str, clicks: str
+) -> None:
+    """The step that failed, why, and where to click; the key's content stays secret; the file is kept; exit 1."""
+    assert callable(breaks)
+    breaks(tmp_path, google)
+    ended = init(
+        tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key), "--database", str(tmp_path / "db.sqlite"),
+        "--yes",
+    )  # fmt: skip
+    assert ended.returncode == 1, ended.stderr
+    failed = [line for line in ended.stdout.splitlines() if line.startswith("✗")]
+    assert len(failed) == 1, ended.stdout
+    assert failed[0].startswith(f"✗ {step}")
+    assert says in failed[0]
+    if clicks:
+        assert f"→ {CLICKS[clicks]}" in ended.stdout
+    assert f"smart-sync check --config {tmp_path / 'config.toml'}" in ended.stdout
+    assert "PRIVATE KEY" not in ended.stdout + ended.stderr
+    assert config.load(tmp_path / "config.toml")
+
+
+def test_a_terminal_is_asked(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """On a terminal the three questions are asked, with defaults, and the answers are in the file."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "SMART_SYNC_SHEETS__API_URL": google.url, "SMART_SYNC_GOOGLE_CREDENTIALS": ""}
+    with subprocess.Popen(
+        [*COMMAND, "init"], stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment
+    ) as asking:
+        os.close(theirs)
+        os.write(ours, f"{KEY}\n{key.name}\n\n".encode())
+        seen = ""
+        while piece := _read(ours):
+            seen += piece
+        assert asking.wait(PATIENCE) == 0, seen
+    os.close(ours)
+    written = tomllib.loads((tmp_path / "config.toml").read_text())
+    assert (written["sheets"]["spreadsheet"], written["sheets"]["credentials"]) == (KEY, str(key))
+    assert written["database"]["path"] == setup.DATABASE
+    assert "next: smart-sync run" in seen
+
+
+def test_the_web_apps_database_gets_nothing_unasked(tmp_path: Path) -> None:
+    """Beside an existing database create_missing is none; for a new one, projects come from the worksheets."""
+    setup.write(tmp_path / "new.toml", Answers(KEY, "", str(tmp_path / "app.db")))
+    (tmp_path / "app.db").touch()
+    setup.write(tmp_path / "old.toml", Answers(KEY, "", str(tmp_path / "app.db")))
+    assert config.load(tmp_path / "new.toml").sync.create_missing == "projects"
+    assert config.load(tmp_path / "old.toml").sync.create_missing == "none"
+
+
+@given(st.text(min_size=1), st.text(st.characters(exclude_characters="\0~"), min_size=1))
+def test_any_answer_is_written_as_it_was_given(spreadsheet: str, database: str) -> None:
+    """Quotes, backslashes, line breaks and braces in an answer are text in the file, never syntax."""
+    try:
+        (spreadsheet + database).encode()
+    except UnicodeEncodeError:
+        return
+    written = tomllib.loads(setup.rendered(Answers(spreadsheet, "", database), Path("/nowhere")))
+    assert written["sheets"]["spreadsheet"] == spreadsheet
+    assert written["database"]["path"] == (database if database == setup.DATABASE else str(Path(database).absolute()))
+    assert set(written) <= set(config.Settings.model_fields)
+
+
+def _read(terminal: int) -> str:
+    try:
+        return os.read(terminal, 65536).decode()
+    except OSError:
+        return ""
