@@ -2,7 +2,7 @@
 # make install  the set-up alone                          make help     everything else
 # make bench    how fast it is (ARGS=--json, --quick)
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types docs bench clean
+.PHONY: help install run test lint types browser docs bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -26,8 +26,13 @@ install: $(VENV)/.run
 run: $(VENV)/.run
 	@exec $(BIN)/smart-sync run --config config.toml
 
-test: $(VENV)/.dev lint types
-	$(BIN)/pytest -n auto
+test: $(VENV)/.dev lint types browser
+	$(BIN)/pytest -n auto --dist worksteal
+
+# The report is tried in a real browser.  Without one, and without the right to install it, those tests are skipped.
+browser:
+	@command -v chromium-headless-shell chromium google-chrome > /dev/null || test "$$(id -u)" != 0 || \
+	  { apt-get update -qq && apt-get install -qq --no-install-recommends chromium-headless-shell > /dev/null; } || true
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
