@@ -1,8 +1,10 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
 # make bench    how fast it is (ARGS=--json, --quick)
+# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 SEED=1
+# make audit    known vulnerabilities in what a deployment installs (requirements.lock; make lock renews it)
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types browser docs bench clean
+.PHONY: help install run test lint types browser docs bench soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -46,6 +48,30 @@ docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/e
 
 bench: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
+
+KILLS ?= 2000
+CUTS ?= 18000
+PASSES ?= 1440
+FRAMES ?= 2000000
+SEED ?= 1
+
+soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
+	SMART_SYNC_KILLS=$(KILLS) SMART_SYNC_CUTS=$(CUTS) SMART_SYNC_PASSES=$(PASSES) SMART_SYNC_FUZZ_FRAMES=$(FRAMES) \
+	SMART_SYNC_SEED=$(SEED) SMART_SYNC_FUZZ_SEED=$(SEED) $(BIN)/python tests/soak.py
+
+# Apart from the packages under test.
+$(VENV)/tools:
+	$(BIN)/python -m venv $@
+	$@/bin/pip install --quiet pip-audit uv
+
+audit: $(VENV)/.dev $(VENV)/tools  # what cannot be looked up is listed as "could not be audited"
+	$(BIN)/pytest -q tests/test_deployment.py
+	$(VENV)/tools/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
+
+lock: $(VENV)/tools
+	$(VENV)/tools/bin/uv pip compile pyproject.toml --extra sqlite --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file requirements.lock
+	sed -i '1i # Every package of a deployment, by version and hash: pip install --require-hashes -r requirements.lock' requirements.lock
 
 clean:
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

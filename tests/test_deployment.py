@@ -1,0 +1,123 @@
+"""What is deployed: pinned packages, and a wheel that works where there is no repository."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOCK = ROOT / "requirements.lock"
+PACKAGE = ROOT / "daemon/smart_sync"
+
+
+def locked(text: str) -> dict[str, tuple[str, list[str]]]:
+    """Package → its version and hashes."""
+    entries = re.split(r"\n(?=[a-z0-9-])", re.sub(r"(?m)^#.*\n", "", text).replace("\\\n", " ").strip())
+    found = {}
+    for entry in entries:
+        pinned = re.match(r"([a-z0-9-]+)==([\w.]+)\s", entry)
+        if pinned:
+            found[pinned[1]] = (pinned[2], re.findall(r"--hash=sha256:[0-9a-f]{64}\b", entry))
+    return found
+
+
+def problems(text: str) -> list[str]:
+    """What is wrong with a lock file."""
+    packages = locked(text)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["sqlite"]]
+    found = [f"{name} has no hash" for name, (_, hashes) in packages.items() if not hashes]
+    for requirement in wanted:
+        name, least = re.fullmatch(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", requirement).groups()  # type: ignore[union-attr]
+        if name not in packages:
+            found.append(f"{name} is not locked; run make lock")
+        elif numbers(packages[name][0]) < numbers(least):
+            found.append(f"{name} {packages[name][0]} is older than {least}; run make lock")
+    lines = [line for line in text.splitlines() if "--hash=" not in line]
+    found += [f"names a place: {line}" for line in lines if re.search(r"://|^\s*-|file:|@ ", line)]
+    return found
+
+
+def numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def test_every_package_is_pinned_by_version_and_hash() -> None:
+    """The lock file has all that pyproject.toml needs, each with hashes, and names no place to get it from."""
+    assert problems(LOCK.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "weaker",
+    [
+        lambda text: re.sub(r"(?s)\nrich==.*?(?=\n[a-z])", "", text),
+        lambda text: re.sub(r"\nrich==[\d.]+", "\nrich==1.0", text),
+        lambda text: re.sub(r"(?s)(\nrich==[\d.]+) .*?(?=\n[a-z])", r"\1 ", text),
+        lambda text: text + "\n--extra-index-url https://packages.example/simple\n",
+    ],
+    ids=["missing", "too old", "no hash", "a place"],
+)
+def test_a_weaker_lock_is_seen(weaker: Callable[[str], str]) -> None:
+    """Negative control: a lock file with something missing is found out."""
+    assert problems(weaker(LOCK.read_text())) != []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of what it is built from."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(PACKAGE, source / "daemon/smart_sync", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(source)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if built.returncode and "setuptools" in built.stderr and "Could not find a version" in built.stderr:
+        pytest.skip("no package index to get setuptools from")
+    assert built.returncode == 0, built.stderr
+    (path,) = target.glob("smart_sync_daemon-*.whl")
+    return path
+
+
+def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
+    """Whatever lies in the package (SQL, samples, templates) is in the wheel, and nothing else is."""
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("smart_sync/")}
+    lying = {
+        str(path.relative_to(PACKAGE.parent))
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == lying
+
+
+def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
+    """Installed in another place and started from a third, it runs passes over its own sample."""
+    installed = tmp_path / "installed"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed), str(wheel)]
+    subprocess.run(command, check=True, capture_output=True)
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[sheets]\nsource = "csv"\ndirectory = "{installed / "smart_sync/sample/sheets"}"\n'
+        '[sync]\ncreate_missing = "projects"\n'
+    )
+    # Isolated, and the place itself first: the repository must not lend it anything.
+    start = (
+        f"import sys; sys.path[:0] = [{str(installed)!r}]; import smart_sync; "
+        f"assert smart_sync.__file__.startswith({str(installed)!r}), smart_sync.__file__; "
+        "from smart_sync.cli import main; main()"
+    )
+    for _ in range(2):
+        ran = subprocess.run(
+            [sys.executable, "-I", "-c", start, "once", "--json", "--config", str(config)],
+            capture_output=True, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert '"success": true' in ran.stdout
+    assert '"unchanged"' in ran.stdout
+    assert (tmp_path / "var/view_counter.db").exists()
