@@ -23,8 +23,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -45,14 +43,16 @@ LONG = {
     "max_examples": int(os.environ.get("SMART_SYNC_EXAMPLES", "20")),
     "stateful_step_count": int(os.environ.get("SMART_SYNC_STEPS", "35")),
 }
-PROJECTS = {"P": ["a", "b", "c"], "Q": ["d", "e"]}
+PROJECTS = {"P": ["a", "b"], "Q": ["c"]}
 HOME = {account: project for project, accounts in PROJECTS.items() for account in accounts}
 JUNK = "#REF!"
 
 Values = dict[str, Any]
 
 accounts = st.sampled_from(sorted(HOME))
-metrics = st.sampled_from(METRICS)
+cells = st.lists(st.none() | st.integers(0, 30), min_size=5, max_size=5)
+#: Two of the five will do: fewer cells, more meetings in one cell.
+metrics = st.sampled_from(["followers", "views"])
 projects = st.sampled_from(sorted(PROJECTS))
 counts = st.integers(0, 30) | st.integers(0, 10**7) | st.just(MAX_COUNT)
 strategies = st.sampled_from(["max", "sheet", "parsed", "latest"])
@@ -143,10 +143,14 @@ class Machine(RuleBasedStateMachine):
         self.gone: set[str] = set()
         self.known = {account: Known() for account in HOME}
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(sheet=st.lists(cells, min_size=3, max_size=3), parsed=st.lists(cells, min_size=3, max_size=3))
+    def begin(self, sheet: list[list[int | None]], parsed: list[list[int | None]]) -> None:
         for project, names in PROJECTS.items():
             self.world.add_project(project, names)
+        for account, typed, collected in zip(HOME, sheet, parsed, strict=True):
+            self.typed[account] = dict(zip(METRICS, typed, strict=True))
+            self.parsed[account] = dict(zip(METRICS, collected, strict=True))
+            self.world.parsed(account, collected)
 
     def teardown(self) -> None:
         self.runner.run(self.close())
@@ -229,21 +233,14 @@ class Machine(RuleBasedStateMachine):
                 f"a project was written by halves: {state}, neither {possible[0]} nor {possible[1]}"
             )
             self.known |= state
+        self.check()
 
-    # what holds
+    # what holds after every step that can change anything
 
-    @invariant()
-    def sqlite_holds_what_the_model_says(self) -> None:
-        assert self.observe() == self.known
-
-    @invariant()
-    def no_day_has_two_snapshots(self) -> None:
+    def check(self) -> None:
+        assert self.observe() == self.known, "SQLite holds something else than the model"
         doubled = "SELECT 1 FROM account_snapshots GROUP BY account_id, date(snapshot_time) HAVING count(*) > 1"
-        assert self.world.execute(doubled) == []
-
-    @precondition(lambda self: self.open is not None)
-    @invariant()
-    def explain_agrees(self) -> None:
+        assert self.world.execute(doubled) == [], "a day has two snapshots"
         self.runner.run(self.check_explanations())
 
     # how it is done
@@ -280,6 +277,7 @@ class Machine(RuleBasedStateMachine):
                 assert one.outcome is Outcome.DEGRADED
         if self.strategy == "max":
             self.no_typed_number_is_lost(readable)
+        self.check()
 
     def no_typed_number_is_lost(self, readable: set[str]) -> None:
         """The first promise, without any model: what stands in a cell now is in SQLite, or something larger."""
@@ -378,6 +376,7 @@ class Machine(RuleBasedStateMachine):
         await self.close()
 
     async def check_explanations(self) -> None:
+        await self.sync()
         explainer = Explainer(self.resources.database, self.resources.settings.merge.policy(), self.world.now)
         for account, known in self.known.items():
             (told,) = await explainer.explain(link(account))
@@ -404,14 +403,13 @@ def test_every_promise_holds_whatever_happens_in_whatever_order() -> None:
     "weakened",
     [
         lambda sheet, parsed, before: merge.parsed_first(sheet, parsed),
-        lambda sheet, parsed, before: merge.highest(max(sheet or 0, before.merged) if before else sheet, parsed),
         lambda sheet, parsed, before: merge.highest(sheet or 0, parsed),
     ],
-    ids=["the-parser-wins", "a-ratchet", "no-value-is-zero"],
+    ids=["the-parser-wins", "no-value-is-zero"],
 )
 def test_a_broken_merge_is_caught(monkeypatch: pytest.MonkeyPatch, weakened: merge.Strategy) -> None:
     """The machine is no ornament: each of these mistakes in MAX makes it fail."""
     monkeypatch.setitem(merge.STRATEGIES, "max", weakened)
-    only = settings(phases=[hypothesis.Phase.generate], report_multiple_bugs=False, max_examples=200, database=None)
+    only = settings(phases=[hypothesis.Phase.generate], report_multiple_bugs=False, max_examples=100, database=None)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Machine, settings=only)
