@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command
 from fake_google import EMAIL, FakeGoogle
 from smart_sync import config, setup
+from smart_sync.errors import ConfigError
 from smart_sync.setup import CLICKS, Answers
 from world import HEADER, KEY, link
 
@@ -57,6 +58,14 @@ def test_a_file_is_never_overwritten(tmp_path: Path, google: FakeGoogle, key: Pa
     ended = run_command("init", "-o", str(tmp_path / "link.toml"), "--spreadsheet", KEY, "--yes")
     assert ended.returncode == 2
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    """Between the questions and the writing somebody else may have written it."""
+    (tmp_path / "config.toml").write_text("mine")
+    with pytest.raises(ConfigError, match="exists already"):
+        setup.write(tmp_path / "config.toml", Answers(KEY))
+    assert (tmp_path / "config.toml").read_text() == "mine"
 
 
 def test_without_a_terminal_what_is_missing_is_said(tmp_path: Path, google: FakeGoogle) -> None:
