@@ -149,7 +149,9 @@ def test_bash_completes(bin_folder: Path, typed: list[str], offered: list[str]) 
 
 def test_zsh_takes_the_script(bin_folder: Path) -> None:
     """zsh registers the completion after compinit."""
-    script = 'autoload -U compinit && compinit -u -D && eval "$(smart-sync completion zsh)" && print $_comps[smart-sync]'
+    script = (
+        'autoload -U compinit && compinit -u -D && eval "$(smart-sync completion zsh)" && print $_comps[smart-sync]'
+    )
     assert in_shell([needed("zsh"), "-f", "-c", script], bin_folder).strip() == "_smart_sync_completion"
 
 
