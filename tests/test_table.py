@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
 from smart_sync.core.headers import letters
-from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, SheetRow, Table, Worksheet
+from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, SheetRow, Table, Worksheet
+from smart_sync.core.sheet import missing_accounts
 from smart_sync.core.table import MAX_PROBLEMS, MAX_SHOWN, NoHeader, combine, read_table, shown
 
 HEADER: list[Cell] = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
@@ -22,9 +23,10 @@ def account(number: int) -> list[Cell]:
 
 
 def test_reads_a_plain_worksheet() -> None:
-    """A row below the header becomes an account with its row number, link, metrics and owner."""
+    """A row below the header becomes an account with its row number, link and metrics."""
     found = table(HEADER, [LINK, 1, 2, 3, 4, 5])
-    assert found == Table("Project", (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5), frozenset(), "tiktok", "user"),))
+    places = dict(zip(METRICS, "BCDEF", strict=True))
+    assert found == Table("Project", (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5)),), letters=places)
 
 
 def test_reads_the_columns_managers_have() -> None:
@@ -79,7 +81,7 @@ def test_takes_a_header_of_the_link_alone() -> None:
 def test_reads_a_header_of_merged_cells(header: list[list[Cell]]) -> None:
     """A header that merged cells spread over two rows is read as one."""
     found = table(*header, [LINK, 1, 5])
-    assert found.rows == (SheetRow(3, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "user"),)
+    assert found.rows == (SheetRow(3, LINK, Metrics(followers=1, views=5)),)
     assert not found.problems
 
 
@@ -181,10 +183,12 @@ def test_links_are_kept_as_written() -> None:
 
 
 def test_owner_comes_from_columns_then_from_the_link() -> None:
-    """Platform and user name come from their columns, and where those are blank from the link."""
+    """Platform and user name of a new account come from their columns, and where those are blank from the link."""
     header: list[Cell] = ["Link", "Platform", "Username"]
     found = table(header, [LINK, "Threads", "@Maria"], [LINK, "", "-"], [LINK, None, "x\ud800"], [LINK])
-    assert [(row.platform, row.username) for row in found.rows] == [("threads", "Maria"), *[("tiktok", "user")] * 3]
+    assert [(row.platform, row.username) for row in found.rows] == [("threads", "Maria"), *[("", "")] * 3]
+    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row], str)]
+    assert [(one.platform, one.username) for one in new] == [("threads", "Maria"), *[("tiktok", "user")] * 3]
 
 
 def test_problems_are_bounded() -> None:

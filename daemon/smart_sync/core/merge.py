@@ -45,8 +45,10 @@ NOBODY = Decision(None, None)
 
 def highest(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
     """MAX(sheet, parsed): never below what a manager typed, never below what was collected."""
-    if parsed is None or (sheet is not None and sheet > parsed):
-        return _of_sheet(sheet)
+    if sheet is not None and (parsed is None or sheet > parsed):
+        return Decision(sheet, Winner.SHEET)
+    if parsed is None:
+        return NOBODY
     return Decision(parsed, Winner.BOTH if sheet == parsed else Winner.PARSED)
 
 

@@ -117,6 +117,7 @@ class SheetRow:
     metrics: Metrics
     #: Names of metrics whose cell holds something that is not a count (``#REF!``, words, ...).
     unreadable: frozenset[str] = frozenset()
+    #: As typed; "" where the worksheet has no such column, and the link alone says it.
     platform: str = ""
     username: str = ""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from smart_sync.core.links import identity
+from smart_sync.core.links import identity, owner
 from smart_sync.core.match import Matches, match
 from smart_sync.core.model import METRICS, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import AccountState
@@ -54,11 +54,19 @@ def understand(
 
 
 def missing_accounts(project: Project, unmatched: Sequence[SheetRow], new_id: Callable[[str], str]) -> list[Account]:
-    """An account for each identity among the rows that match none; ``new_id`` makes its id from the identity."""
+    """An account for each identity among the rows that match none; ``new_id`` makes its id from the identity.
+
+    Platform and user name are those typed, where they are missing those that the link shows.
+    """
     rows: dict[str, SheetRow] = {}
     for row in unmatched:
         rows.setdefault(identity(row.link), row)
-    return [Account(new_id(name), project.id, row.platform, row.username, row.link) for name, row in rows.items()]
+    return [_account(project, row, new_id(name)) for name, row in rows.items()]
+
+
+def _account(project: Project, row: SheetRow, account_id: str) -> Account:
+    shown = owner(row.link)
+    return Account(account_id, project.id, row.platform or shown.platform, row.username or shown.username, row.link)
 
 
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:

@@ -29,10 +29,10 @@ class AccountState(NamedTuple):
 
 def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
     """Foreign values as counts: what is no count from 0 to 2^63-1 is no value; and whether all were sound."""
-    metrics = Metrics._make(values)
-    if all(value is None or (type(value) is int and 0 <= value <= MAX_COUNT) for value in metrics):
-        return metrics, True
-    return Metrics._make(v if type(v) is int and 0 <= v <= MAX_COUNT else None for v in values), False
+    for value in values:
+        if value is not None and not (type(value) is int and 0 <= value <= MAX_COUNT):
+            return Metrics._make(v if type(v) is int and 0 <= v <= MAX_COUNT else None for v in values), False
+    return Metrics._make(values), True
 
 
 def is_rounded(precision: object) -> bool:

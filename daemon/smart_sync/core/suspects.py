@@ -8,7 +8,7 @@ A suspect ends when its value changes again (unless that is another jump, judged
 first one too: going back there is a correction), when it has stood for `STANDS`, or when it is confirmed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -40,8 +40,8 @@ class Change(NamedTuple):
     link: str
     before: Sequence[int | None]
     after: Metrics
-    #: Per metric the cell the new value comes from, "" if it comes from none.
-    places: Sequence[str]
+    #: The cell that the new value of a metric comes from, "" if it comes from none; asked for suspects alone.
+    place: Callable[[str], str]
 
 
 #: Suspects by account id and metric.
@@ -89,7 +89,7 @@ def judge(changes: Iterable[Change], doubts: Doubts) -> Judgement:
     new: list[Suspect] = []
     over: list[tuple[str, str]] = []
     for change in changes:
-        for metric, old, value, place in zip(METRICS, change.before, change.after, change.places, strict=True):
+        for metric, old, value in zip(METRICS, change.before, change.after, strict=True):
             if old == value or value is None:
                 continue
             known = left.pop((change.account_id, metric), None)
@@ -97,6 +97,7 @@ def judge(changes: Iterable[Change], doubts: Doubts) -> Judgement:
                 over.append((change.account_id, metric))
             if old is not None and _is_suspect(metric, old, value, known, doubts.factor):
                 origin = known.old if known is not None else old
+                place = change.place(metric)
                 new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, place))
     return Judgement(tuple(new), tuple(over), (*left.values(), *new))
 

@@ -9,7 +9,6 @@ from sys import intern
 from smart_sync.core import headers
 from smart_sync.core.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.headers import Header, letters, normal
-from smart_sync.core.links import owner
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
 
 #: Reported one by one; how many more there are is one further problem.
@@ -122,7 +121,7 @@ class _Reader:
             self._problems.add("the link has more than one line, or signs that no link has", number, self._link, link)
             return None
         metrics, unreadable = self._read_metrics(number, cells)
-        platform, username = self._read_owner(link, cells)
+        platform, username = self._read_owner(cells)
         return SheetRow(number, link, metrics, unreadable, platform, username)
 
     def _is_no_link(self, link: str) -> bool:
@@ -148,14 +147,11 @@ class _Reader:
                     unreadable |= {METRICS[index]}
         return Metrics._make(values), unreadable
 
-    def _read_owner(self, link: str, cells: Sequence[Cell]) -> tuple[str, str]:
-        """Platform and username from their columns, else from the link."""
+    def _read_owner(self, cells: Sequence[Cell]) -> tuple[str, str]:
+        """Platform and username from their columns."""
         platform = "" if self._platform is None else _line(cells, self._platform).casefold()
         username = "" if self._username is None else _line(cells, self._username).lstrip("@")
-        if platform and username:
-            return intern(platform), username
-        derived = owner(link)
-        return intern(platform or derived.platform), username or derived.username
+        return intern(platform), username
 
 
 def _text(cells: Sequence[Cell], column: int) -> str:

@@ -1,4 +1,4 @@
-"""Doing what a plan says: one transaction per project, and a savepoint per account only where it is needed."""
+"""Doing what a plan says: a savepoint per project, and one per account only where it is needed."""
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
@@ -9,7 +9,7 @@ from smart_sync.core.days import Day
 from smart_sync.core.model import METRICS
 from smart_sync.core.plan import Plan
 from smart_sync.store import suspects
-from smart_sync.store.database import Database, Transaction, is_of_the_file, sqlite
+from smart_sync.store.database import Transaction, is_of_the_file, sqlite
 
 #: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
 NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
@@ -63,21 +63,20 @@ class Writing:
     update_snapshots: bool = False
 
 
-async def write_plan(database: Database, plan: Plan, writing: Writing, *, worksheet_rows: int = 0) -> Written:
-    """Write all of ``plan`` in one transaction.
+async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, worksheet_rows: int = 0) -> Written:
+    """Write all of ``plan``.
 
     If the whole cannot be written, each account is tried by itself and those that cannot be are left
-    as they were.  Raises the driver's error, and has written nothing, if the file is in trouble.
+    as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
     """
-    async with database.transaction() as transaction:
-        written = await _write_together_or_apart(transaction, plan, writing)
-        if plan.trouble is None:
-            await transaction.execute(
-                "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (project_id) DO UPDATE SET"
-                " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
-                (plan.project.id, plan.project.name, writing.now, worksheet_rows),
-            )
+    written = await _write_together_or_apart(transaction, plan, writing)
+    if plan.trouble is None:
+        await transaction.execute(
+            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (project_id) DO UPDATE SET"
+            " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
+            (plan.project.id, plan.project.name, writing.now, worksheet_rows),
+        )
     return written
 
 
@@ -129,18 +128,21 @@ def _parts(plan: Plan) -> Iterable[Plan]:
 
 
 async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
-    """Write every row of ``plan``; returns the number of new snapshots."""
+    """Write every row of ``plan``; returns the number of new snapshots.
+
+    The rows are generators: they are made in the database's thread, not on the event loop.
+    """
     now = writing.now
     await transaction.execute_many(
-        _UPSERT_SHEET, [(v.account_id, *v.metrics, now, plan.project.name, v.row) for v in plan.sheet]
+        _UPSERT_SHEET, ((v.account_id, *v.metrics, now, plan.project.name, v.row) for v in plan.sheet)
     )
     await transaction.execute_many(
-        "DELETE FROM sheet_metrics WHERE account_id = ?", [(account_id,) for account_id in plan.sheet_gone]
+        "DELETE FROM sheet_metrics WHERE account_id = ?", ((account_id,) for account_id in plan.sheet_gone)
     )
     await transaction.execute_many(
-        _UPSERT_MERGED, [(row.account_id, *row.values, *row.winners, now) for row in plan.merged]
+        _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now) for row in plan.merged)
     )
-    await transaction.execute_many(_UPSERT_SEEN, [(account_id, *metrics) for account_id, metrics in plan.seen])
+    await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
     await suspects.save(transaction, plan, now)
     return await _snapshot(transaction, plan, writing)
 
@@ -150,7 +152,7 @@ async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> i
     todays = await _todays_snapshots(transaction, plan, writing.day)
     missing = [account_id for account_id in plan.account_ids if account_id not in todays]
     if writing.update_snapshots:
-        await _refresh(transaction, [(i, a) for a, i in todays.items() if a in set(plan.account_ids)], writing.now)
+        await _refresh(transaction, [(todays[a], a) for a in plan.account_ids if a in todays], writing.now)
     return await _insert_snapshots(transaction, missing, writing)
 
 
@@ -170,7 +172,7 @@ async def _insert_snapshots(transaction: Transaction, account_ids: Collection[st
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
         f" SELECT ?, m.account_id, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
         " ON CONFLICT DO NOTHING",
-        [(snapshot_id(a, writing.day), writing.now, a) for a in account_ids],
+        ((snapshot_id(a, writing.day), writing.now, a) for a in account_ids),
     )
 
 

@@ -1,5 +1,6 @@
 """Projects and accounts: read as they are, created where the sheets have more."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -61,16 +62,22 @@ async def account_states(
 
     ``query`` is what `parsed_query.prepare` made of ``[parsed] query``.
     """
-    states, problems = [], []
-    for row in await database.fetch(_ACCOUNTS, (project.id,)):
-        parsed, all_sound = sound(row[12:17]) if row[11] else (None, True)
-        if not all_sound:
-            problems.append(_unsound(row))
-        states.append(_state(row, parsed))
+    rows = await database.fetch(_ACCOUNTS, (project.id,))
+    states, problems = await asyncio.to_thread(_understood, rows)
     if query:
         told, more = await parsed_query.read(database, query, project.id)
         states = [parsed_query.applied(state, told[state.id]) if state.id in told else state for state in states]
         problems += more
+    return states, problems
+
+
+def _understood(rows: Iterable[Any]) -> tuple[list[AccountState], list[Problem]]:
+    states, problems = [], []
+    for row in rows:
+        parsed, all_sound = sound(row[12:17]) if row[11] else (None, True)
+        if not all_sound:
+            problems.append(_unsound(row))
+        states.append(_state(row, parsed))
     return states, problems
 
 
