@@ -235,6 +235,8 @@ class Service:
             sqlite_version=sqlite.sqlite_version,
         )
         # What is loaded by now stays: without it the garbage collector halts the event loop for half as long.
+        # What the last lap has left behind must not stay frozen for ever.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         if version_at_risk():
