@@ -234,8 +234,8 @@ def run_schedule(world: World, mirror: Mirror, environment: Mapping[str, str], f
         daemon.process.kill()
         daemon.process.wait()
         searched.add("log", daemon.output())
-    for path in world.folder.glob("view_counter.db*"):
-        searched.add(path.name, path.read_bytes())
+    for file in world.folder.glob("view_counter.db*"):
+        searched.add(file.name, file.read_bytes())
     return searched
 
 
@@ -251,6 +251,15 @@ def test_no_secret_comes_out(world: World) -> None:
     hits = searched.hits()
     print(f"secrets: tried {len(searched.texts) * len(CANARIES)}, broken {len(hits)}")  # noqa: T201
     assert hits == []
+
+
+def test_a_key_that_everybody_may_read_is_warned_about(world: World) -> None:
+    """`check` warns about a Google key with the right to read for others, and is content without it."""
+    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    key = world.folder / "key.json"
+    for mode, warned in ((0o644, True), (0o640, False)):
+        key.chmod(mode)
+        assert (f"chmod o-r {key}" in run_command("check", "--json", "--config", str(config)).stdout) is warned
 
 
 def test_without_redaction_the_same_schedule_finds_them(world: World) -> None:

@@ -127,6 +127,18 @@ def test_nothing_grows(config: Path, world: World) -> None:
     assert world.execute("SELECT count(*) FROM sync_runs WHERE finished_at IS NULL") == [(0,)]
 
 
+def test_reloads_leave_nothing_behind(config: Path) -> None:
+    """A lap that has ended is forgotten: thirty reloads cost less than what one lap holds."""
+    with Daemon(config) as daemon:
+        watched = Watched(daemon.process.pid, config)
+        for _ in range(40):
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for("READY=1")
+            watched.sample()
+    assert watched.memory[-1] - watched.memory[9] < 0.3
+    assert max(watched.descriptors) <= watched.descriptors[9] + SLACK["descriptors"]
+
+
 def test_what_leaks_is_seen_to_grow(config: Path, world: World) -> None:
     """Negative control: a daemon that keeps memory, a descriptor and a thread of each pass is caught at all three."""
     leaky = (

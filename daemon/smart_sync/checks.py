@@ -72,6 +72,7 @@ async def check(settings: Settings) -> Report:
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
         findings += await _check_worksheets(trial)
+    findings += await asyncio.to_thread(lambda: list(_key_file(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
 
 
@@ -172,6 +173,13 @@ def _odd_rows(path: Path) -> Iterator[Finding]:
                 yield Finding(
                     "warning", f"account_snapshots: {days} days of an account have several snapshots; the last counts"
                 )
+
+
+def _key_file(settings: Settings) -> Iterator[Finding]:
+    """A key that everybody on the machine may read is no secret."""
+    path = settings.sheets.credentials
+    if settings.sheets.source == "google" and path is not None and path.exists() and path.stat().st_mode & 0o004:
+        yield Finding("warning", f"{path}: everybody on this machine may read the key; chmod o-r {path}")
 
 
 async def _check_worksheets(settings: Settings) -> list[Finding]:
