@@ -1,22 +1,25 @@
 """The endpoints (DESIGN §6): what each answers, on top of `server`."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from smart_sync import __version__
 from smart_sync.control.messages import Answer, Refusal, Request, Route, Routes, Stream
 from smart_sync.core.days import stamp
-from smart_sync.core.model import Trigger
+from smart_sync.core.model import Project, Trigger
 from smart_sync.errors import ConfigError
 from smart_sync.project import Resources
 from smart_sync.runner import Runner
 from smart_sync.store import history, projects
-from smart_sync.store.database import sqlite, version_at_risk
+from smart_sync.store.database import describe, sqlite, version_at_risk
 
 #: A pass may be this many intervals late before /healthz calls the daemon ill.
 MAX_INTERVALS = 2
+
+
+Handler = Callable[[Request], Awaitable[Answer | Stream]]
 
 
 class Api:
@@ -32,14 +35,26 @@ class Api:
 
     def routes(self) -> Routes:
         """Path → method → route."""
+        answer = self._or_say_why
         return {
-            "/api/admin/smart_sync": {"POST": Route(self._smart_sync, mutates=True)},
-            "/api/admin/sync_status": {"GET": Route(self._sync_status)},
-            "/api/admin/sync_history": {"GET": Route(self._sync_history)},
-            "/api/admin/events": {"GET": Route(self._events)},
-            "/api/admin/reload": {"POST": Route(self._reload_config, mutates=True)},
-            "/healthz": {"GET": Route(self._healthz)},
+            "/api/admin/smart_sync": {"POST": Route(answer(self._smart_sync), mutates=True)},
+            "/api/admin/sync_status": {"GET": Route(answer(self._sync_status))},
+            "/api/admin/sync_history": {"GET": Route(answer(self._sync_history))},
+            "/api/admin/events": {"GET": Route(answer(self._events))},
+            "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
+            "/healthz": {"GET": Route(answer(self._healthz))},
         }
+
+    def _or_say_why(self, handler: Handler) -> Handler:
+        """A database that cannot be read just now is a 503 with its remedy, and no bug of ours."""
+
+        async def guarded(request: Request) -> Answer | Stream:
+            try:
+                return await handler(request)
+            except sqlite.Error as error:
+                raise describe(error, self._resources.database.path) from None
+
+        return guarded
 
     async def _smart_sync(self, request: Request) -> Answer:
         project_id = _option(request, "project_id")
@@ -61,13 +76,13 @@ class Api:
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing, its last pass and its next one."""
-        counts = await projects.counts(self._resources.database)
+        total, active = await projects.overview(self._resources.database)
         last = await history.last_run(self._resources.database)
         runner = self._runner
         return {
             "success": True,
-            "total_projects": counts.total,
-            "active_projects": counts.active,
+            "total_projects": total,
+            "active_projects": len(active),
             "cache_enabled": False,
             "timestamp": stamp(self._resources.clock()),
             "state": "syncing" if runner.current else "idle",
@@ -76,7 +91,7 @@ class Api:
             "last_pass": last,
             "last_error": runner.last_error or None,
             "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
-            "projects": await self._projects(),
+            "projects": self._results_of(active),
             "parsers": self._resources.parsers(),
             "reading": self._reading(),
             "version": __version__,
@@ -97,13 +112,13 @@ class Api:
             "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
         }
 
-    async def _projects(self) -> list[dict[str, Any]]:
+    def _results_of(self, active: Sequence[Project]) -> list[dict[str, Any]]:
         """The active projects, each with its result in the last pass that it took part in, if any."""
         results = self._runner.results
         return [
             {"project_id": project.id, "project_name": project.name}
             | (_brief(results[project.id].answer()) if project.id in results else {})
-            for project in await projects.active_projects(self._resources.database)
+            for project in active
         ]
 
     async def _sync_history(self, request: Request) -> Answer:

@@ -34,6 +34,8 @@ sqlite = _driver()
 BUSY_TIMEOUT = 0.1
 #: Seconds that a statement is tried again while another process holds the file.
 PATIENCE = 120.0
+#: The same for small answers, for which somebody waits.
+GLANCE_PATIENCE = 2.0
 #: Of pages, for each connection, taken as needed: with SQLite's own 2 MiB a pass reads and spills the same pages
 #: again and again (measured: a third of the system time of a pass over 40,000 accounts).
 CACHE_KIB = 32 * 1024
@@ -130,15 +132,23 @@ class Database:
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for small answers: never queued behind the large reads of a pass."""
         async with self._glancing:
-            return await self._fetched(self._glancer, sql, parameters)
+            return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
     async def columns(self, sql: str) -> list[str]:
         """The names of the columns that a query gives; it is prepared, so what it cannot be is known."""
         async with self._reading, self._reader.execute(sql) as cursor:
             return [column[0] for column in cursor.description or ()]
 
-    async def _fetched(self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        async for attempt in self._attempts():
+    async def _fetched(
+        self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any] = (), patience: float | None = None
+    ) -> list[Any]:
+        """All rows, tried again while the file is busy."""
+        try:  # at first by itself: what is nearly always enough must not pay for setting up the tries
+            return list(await connection.execute_fetchall(sql, parameters))
+        except sqlite.OperationalError as error:
+            if not _is_busy(error):
+                raise
+        async for attempt in self._attempts(patience):
             with attempt:
                 return list(await connection.execute_fetchall(sql, parameters))
         raise AssertionError("unreachable")
@@ -148,9 +158,9 @@ class Database:
         """A write transaction: committed as a whole, or rolled back whatever ends the block."""
         async with self._writing:
             try:
-                await self._retried("BEGIN IMMEDIATE")
+                await self._fetched(self._writer, "BEGIN IMMEDIATE")
                 yield Transaction(self._writer)
-                await self._retried("COMMIT")
+                await self._fetched(self._writer, "COMMIT")
             except BaseException:
                 # Queued behind whatever the connection's thread still runs, and harmless where an error
                 # (a full disk) has ended the transaction already.
@@ -160,16 +170,12 @@ class Database:
     async def execute(self, sql: str) -> None:
         """Run one statement by itself on the writing connection, outside a transaction (pragmas)."""
         async with self._writing:
-            await self._retried(sql)
+            await self._fetched(self._writer, sql)
 
-    async def _retried(self, sql: str) -> None:
-        async for attempt in self._attempts():
-            with attempt:
-                await self._writer.execute_fetchall(sql)
-
-    def _attempts(self) -> Any:
+    def _attempts(self, patience: float | None = None) -> Any:
+        timeout = self._patience if patience is None else patience
         return stamina.retry_context(
-            on=_is_busy, attempts=None, timeout=self._patience, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
+            on=_is_busy, attempts=None, timeout=timeout, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
         )
 
 
