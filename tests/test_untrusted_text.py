@@ -9,10 +9,13 @@ import pty
 import re
 import select
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from nasty import NASTY, NASTY_TEXTS
@@ -163,6 +166,58 @@ async def test_cells_of_csv_files_are_as_harmless(world: World) -> None:
     assert result.outcome in {Outcome.SYNCED, Outcome.DEGRADED}
     if result.outcome is Outcome.SYNCED:
         assert world.merged("a") == (7,) * 5
+
+
+@pytest.mark.parametrize("status", [200, 400, 403])
+async def test_what_a_platform_answers_is_text_too(world: World, status: int) -> None:
+    """A source that answers with the table, as values or errors: no line is forged, the inbox has only counts."""
+    texts = list(DRIVING.values())
+    world.add_project("P", ["a", *(f"x{number}" for number in range(len(texts)))])
+    world.sheet("P", a=[7] * 5)
+    stream = io.StringIO()
+    logs.configure("json", "debug", stream)
+    try:
+        with Answering(texts, status) as url:
+            own = {"kind": "http_json", "url": url + "/{username}", "metrics": {"followers": "fans", "views": "more"}}
+            world.sections["parsers"] = {"own": own}
+            await world.sync()
+    finally:
+        structlog.reset_defaults()
+    assert "parser." in stream.getvalue()
+    assert forged(stream.getvalue()) == []
+    assert CONTROLS.findall(stream.getvalue()) == []
+    assert world.merged("a") == (7,) * 5
+    kinds = world.execute("SELECT DISTINCT typeof(followers), typeof(views) FROM parsed_metrics")
+    assert {kind for row in kinds for kind in row} <= {"integer", "null"}
+
+
+class Answering:
+    """An HTTP server that answers ``/x<number>`` with that text, everywhere in the answer."""
+
+    def __init__(self, texts: list[str], status: int) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Not on the tests' standard error."""
+
+            def do_GET(self) -> None:
+                number = re.search(r"/x(\d+)", self.path)
+                text = texts[int(number[1])] if number else "7"
+                body = json.dumps({"fans": text, "more": [text], "error": {"message": text, "type": text}, text: text})
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body.encode())))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 @pytest.mark.parametrize("text", NASTY_TEXTS[:60], ids=list(NASTY)[:60])
