@@ -48,8 +48,9 @@ def intact(world: World) -> bool:
 @contextmanager
 def patience(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
     """Inside, nobody waits longer than ``seconds`` for a locked database."""
+    given = store.Database.__init__.__kwdefaults__ or {}
     with monkeypatch.context() as patch:
-        patch.setattr(store.Database.__init__, "__kwdefaults__", {"patience": seconds})
+        patch.setattr(store.Database.__init__, "__kwdefaults__", {**given, "patience": seconds})
         yield
 
 
@@ -270,7 +271,8 @@ def test_a_damaged_file_is_refused_untouched(config: Path, world: World, damage:
     before = world.path.read_bytes()
     refused = run_command(command, "--config", str(config))
     assert refused.returncode == 2, refused.stderr
-    (line,) = refused.stderr.splitlines()
+    assert len(refused.stderr.splitlines()) == 1, refused.stderr
+    line = refused.stderr
     assert "restore it from a backup" in line
     assert world.path.read_bytes() == before
 

@@ -109,11 +109,12 @@ class Database:
                 target, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, uri=True
             )
             connection.text_factory = _readable
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             return connection
 
-        connection = aiosqlite.Connection(connector, iter_chunk_size=1000)
-        return await stack.enter_async_context(connection)
+        connection = await stack.enter_async_context(aiosqlite.Connection(connector, iter_chunk_size=1000))
+        # Not while connecting: where the file is damaged, aiosqlite would leave its thread behind.
+        await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KIB}")
+        return connection
 
     async def check_in_place(self) -> None:
         """Raise `DatabaseReplaced` if the path no longer leads to the file that is open: nobody would see its rows."""
