@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
 from smart_sync.announcer import Announcer
@@ -13,6 +14,7 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched
 from smart_sync.parsers.registry import Source
 from smart_sync.service import opened
+from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
 from world import World
@@ -41,10 +43,16 @@ async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: Wor
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[1, None, None, None, None], b=[2, None, None, None, None])
     platform = SlowPlatform(world)
+    finished = asyncio.Event()
+
+    def said(event: str, **_fields: object) -> None:
+        if event == "parser.finished":
+            finished.set()
+
     source = Source("slow", platform, ParserSettings(), Agenda())
     async with (
         opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
-        Collector([source], resources.database, lambda: world.now, wait=0.05) as collector,
+        Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
     ):
         sync = Sync(replace(resources, collect=collector.collect))
         await sync.run(PassRequest(Trigger.CLI))
@@ -52,7 +60,7 @@ async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: Wor
         await sync.run(PassRequest(Trigger.CLI))
         assert len(platform.asked) == 1, "the platform is still busy with the first question"
         platform.may_go_on.set()
-        await collector.collect()
+        await finished.wait()
         await sync.run(PassRequest(Trigger.CLI))
     assert (world.merged("a"), world.merged("b")) == ((100, 0, 0, 0, 0), (101, 0, 0, 0, 0))
 
@@ -86,3 +94,93 @@ async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World
         (result,) = (await sync.run(PassRequest(Trigger.CLI))).results
     assert [len(asked) for asked in platform.asked] == [1, 1]
     assert (result.accounts, result.parsed, result.changed) == (2, 2, 2)
+
+
+async def test_a_pass_over_one_project_asks_about_its_accounts_only(world: World) -> None:
+    """A selection is asked about alone, and what the agenda knows of the others is not forgotten."""
+    world.add_project("P", ["a"])
+    world.add_project("Q", ["b"])
+    platform = SlowPlatform(world)
+    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)))
+    async with (
+        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        Collector([source], resources.database, lambda: world.now, wait=None) as collector,
+    ):
+        sync = Sync(replace(resources, collect=collector.collect))
+        await sync.run(PassRequest(Trigger.CLI, frozenset({"project-P"})))
+        await sync.run(PassRequest(Trigger.CLI, frozenset({"project-Q"})))
+        await sync.run(PassRequest(Trigger.CLI))
+    assert platform.asked == [["account-a"], ["account-b"]]
+
+
+async def test_a_collection_is_waited_for_once(world: World) -> None:
+    """The pass that begins a collection waits for it; those that find it still at work do not wait again."""
+    world.add_project("P", ["a", "b"])
+    platform = SlowPlatform(world)
+    source = Source("slow", platform, ParserSettings(), Agenda())
+    loop = asyncio.get_running_loop()
+    took = []
+    async with (
+        open_database(world.path) as database,
+        Collector([source], database, lambda: world.now, wait=0.5) as collector,
+    ):
+        for only in (None, None, frozenset({"project-P"})):
+            began = loop.time()
+            await collector.collect(only=only)
+            took.append(loop.time() - began)
+    assert took[0] >= 0.49
+    assert max(took[1:]) < 0.25
+    assert len(platform.asked) == 1
+
+
+async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world: World) -> None:
+    """What a selection's collection is still waiting for keeps nobody else from being asked about."""
+    world.add_project("P", ["a", "b"])
+    world.add_project("Q", ["c"])
+    platform = SlowPlatform(world)
+    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)))
+    async with (
+        open_database(world.path) as database,
+        Collector([source], database, lambda: world.now, wait=0.05) as collector,
+    ):
+        await collector.collect(only=frozenset({"project-P"}))
+        await collector.collect(only=frozenset({"project-Q"}))
+        platform.may_go_on.set()
+        await collector.collect()
+    assert platform.asked[0] == ["account-a", "account-b"]
+    assert sorted(platform.asked[1]) == ["account-b", "account-c"]
+    stored = [account for (account,) in world.execute("SELECT account_id FROM parsed_metrics ORDER BY 1")]
+    assert stored == ["account-a", "account-b", "account-c"]
+
+
+async def test_accounts_that_cannot_be_read_are_asked_about_in_the_next_pass(world: World) -> None:
+    """A table that the web app renames for a while costs a warning, not the daemon."""
+    world.add_project("P", ["a"])
+    platform = SlowPlatform(world)
+    source = Source("slow", platform, ParserSettings(), Agenda())
+    said: list[str] = []
+
+    def say(event: str, **fields: object) -> None:
+        said.append(f"{event}: {fields.get('reason')}")
+
+    async with (
+        open_database(world.path) as database,
+        Collector([source], database, lambda: world.now, wait=None, say=say) as collector,
+    ):
+        world.execute("ALTER TABLE project_social_accounts RENAME TO away")
+        await collector.collect()
+        assert said == [f"parsers.skipped: {world.path}: no such table: project_social_accounts"]
+        world.execute("ALTER TABLE away RENAME TO project_social_accounts")
+        await collector.collect()
+    assert platform.asked == [["account-a"]]
+
+
+async def test_facts_are_only_a_cache(world: World) -> None:
+    """A table of facts that cannot be used is as good as an empty one, and no failure."""
+    async with open_database(world.path) as database:
+        facts = SpreadsheetFacts(database)
+        await facts.put("title", "key")
+        assert await facts.get("title") == "key"
+        world.execute("ALTER TABLE spreadsheet_facts RENAME TO away")
+        await facts.put("title", "another")
+        assert await facts.get("title") is None

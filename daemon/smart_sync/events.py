@@ -336,6 +336,13 @@ _EVENTS = (
         "correct the line",
     ),
     Event(
+        "parsers.skipped",
+        "warning",
+        "the accounts to ask the parsers about cannot be read; the next pass asks again",
+        {"reason": "str: what the database said and what to do"},
+        "do what the reason says",
+    ),
+    Event(
         "webhook.delivered",
         "info",
         "a webhook has accepted a message",

@@ -3,10 +3,10 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
@@ -26,8 +26,14 @@ from smart_sync.store import passes, projects, suspects
 from smart_sync.store.database import Database, describe, sqlite
 from smart_sync.store.writer import Writer
 
-#: Bring the inbox up to date for some accounts (None: all), as far as a pass waits for it.
-Collect = Callable[[Sequence[Account] | None], Awaitable[None]]
+
+class Collect(Protocol):
+    """Brings the inbox up to date, as far as a pass waits for it: `Collector.collect`."""
+
+    async def __call__(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
+        """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
+
+
 Clock = Callable[[], datetime]
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.

@@ -79,7 +79,8 @@ class Sync:
         self._announce.pass_started(
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
-        results = await self._run_projects(selected, this)
+        only = None if request.project_ids is None else frozenset(p.id for p in selected)
+        results = await self._run_projects(selected, only, this)
         # What was written into a file that nobody sees any more must not be acknowledged.
         await self._database.check_in_place()
         seconds = time.perf_counter() - started
@@ -110,17 +111,19 @@ class Sync:
                 await projects.create_projects(transaction, new, stamp(this.now))
             self._announce("projects.created", projects=[project.name for project in new])
 
-    async def _run_projects(self, selected: Sequence[Project], this: Pass) -> tuple[ProjectResult, ...]:
-        """All projects at once, each waiting for its own worksheet, and the parsers beside them."""
+    async def _run_projects(
+        self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
+    ) -> tuple[ProjectResult, ...]:
+        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) beside them."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._collect_parsed(this), name="pass:parsers")
+            group.create_task(self._collect_parsed(only, this), name="pass:parsers")
             tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
         return tuple(task.result() for task in tasks)
 
-    async def _collect_parsed(self, this: Pass) -> None:
+    async def _collect_parsed(self, only: frozenset[str] | None, this: Pass) -> None:
         try:
             if not this.dry_run:
-                await self._collect(None)
+                await self._collect(only=only)
         finally:
             this.parsed.set()
 

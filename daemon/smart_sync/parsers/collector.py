@@ -39,6 +39,10 @@ class Collector:
         self._last: dict[str, dict[str, Any]] = {}
         self._group = asyncio.TaskGroup()
         self._running: asyncio.Task[None] | None = None
+        #: The projects whose accounts the running collection is about (None: all), and whether a pass
+        #: has waited for it as long as passes do.
+        self._scope: frozenset[str] | None = None
+        self._waited_out = False
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -51,10 +55,11 @@ class Collector:
             self._running.cancel()
         await self._group.__aexit__(kind, error, trace)
 
-    async def collect(self, new: Sequence[Account] | None = None) -> None:
-        """Ask for whatever is due, of all accounts, or only of ``new`` ones that were made just now.
+    async def collect(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
+        """Ask for whatever is due, of all accounts, of ``only`` these projects', or of ``new`` ones made just now.
 
-        Returns when it is done, or when a pass has waited long enough; then it goes on by itself.
+        Returns when it is done, or when a pass has waited long enough; then it goes on by itself, and the passes
+        that find it at work do not wait for it again.
         """
         if not self._sources:
             return
@@ -63,9 +68,10 @@ class Collector:
                 async with asyncio.timeout(self._wait):
                     await self._ask(new, everybody=False)
             return
-        if self._running is None or self._running.done():
-            self._running = self._group.create_task(self._ask_all(), name="parsers:collect")
-        await asyncio.wait({self._running}, timeout=self._wait)
+        running = self._under_way(only)
+        if not self._waited_out:
+            done, _ = await asyncio.wait({running}, timeout=self._wait)
+            self._waited_out = not done
 
     def overview(self) -> list[dict[str, Any]]:
         """Each parser: its name and, once it was asked, its last report as ``parser.finished`` words it.
@@ -74,8 +80,33 @@ class Collector:
         """
         return [self._last.get(source.name, {"parser": source.name}) for source in self._sources]
 
-    async def _ask_all(self) -> None:
-        await self._ask(await projects.active_accounts(self._database), everybody=True)
+    def _under_way(self, only: frozenset[str] | None) -> asyncio.Task[None]:
+        """The collection that is running if it covers ``only``, else a new one that takes it over."""
+        before = self._running if self._running is not None and not self._running.done() else None
+        if before is not None:
+            if self._scope is None or (only is not None and only <= self._scope):
+                return before
+            only = None if only is None else only | self._scope
+        self._scope, self._waited_out = only, False
+        self._running = self._group.create_task(self._ask_about(only, before), name="parsers:collect")
+        return self._running
+
+    async def _ask_about(self, only: frozenset[str] | None, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            # What it has in hand it stores; whom it had no answer for is asked about again.
+            before.cancel()
+            await asyncio.wait({before})
+        try:
+            accounts = await self._accounts(only)
+        except sqlite.Error as error:
+            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+            return
+        await self._ask(accounts, everybody=only is None)
+
+    async def _accounts(self, only: frozenset[str] | None) -> list[Account]:
+        if only is None:
+            return await projects.active_accounts(self._database)
+        return [a for key in sorted(only) for a in await projects.active_accounts(self._database, key)]
 
     async def _ask(self, accounts: Sequence[Account], *, everybody: bool) -> None:
         await collect(self._sources, accounts, self._store, self._clock(), everybody=everybody, say=self._note)
