@@ -277,3 +277,66 @@ def test_the_fake_google_is_the_only_place_it_talks_to(config: Path, google: Fak
     with Daemon(config, {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}) as daemon:
         assert ask(daemon, "POST", "/api/admin/smart_sync")[1]["degraded_count"] == 0
     assert {call.kind for call in google.calls} == {"token", "batch"}
+
+
+def test_a_database_that_cannot_be_read_just_now_is_a_503(config: Path, world: World) -> None:
+    """A table that is away for a moment, or a locked file, costs an answer and not the daemon."""
+    with Daemon(config) as daemon:
+        world.execute("ALTER TABLE projects RENAME TO elsewhere")
+        for method, target in (("GET", "/api/admin/sync_status"), ("POST", "/api/admin/smart_sync?project_id=1")):
+            status, answer = ask(daemon, method, target)
+            assert (status, answer["success"]) == (503, False)
+        world.execute("ALTER TABLE elsewhere RENAME TO projects")
+        assert ask(daemon, "GET", "/api/admin/sync_status")[0] == 200
+
+
+def test_a_log_that_cannot_be_written_costs_no_pass(config: Path, world: World) -> None:
+    """On a full disk the daemon syncs without its log, and stops when it is told."""
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind("")
+    notify.settimeout(PATIENCE)
+    environment = {**os.environ, "NOTIFY_SOCKET": "@" + notify.getsockname()[1:].decode()}
+    with notify, Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "smart_sync", "run", "--config", str(config)], stdout=full, env=environment
+        )
+        try:
+            while b"READY=1" not in notify.recv(4096):
+                pass
+            assert request_sync(config.parent / "control.sock")["success_count"] == 1
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+            process.wait()
+    assert world.merged("a") == (1,) * 5
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        '[database]\npath = "~nobodyhere/x.db"\n',
+        '[parsers.broken]\nkind = "no-such-parser"\n',
+        "x = " + "[" * 5000 + "\n",
+    ],
+)
+def test_no_mistake_in_a_new_file_ends_the_daemon(config: Path, mistake: str) -> None:
+    """Whatever is wrong with the file, a reload is refused in words and the old lap goes on."""
+    with Daemon(config) as daemon:
+        good = config.read_text()
+        kept = good if "[database]" not in mistake else good.split("[control]")[1].join(["[control]", ""])
+        config.write_text(mistake + kept if mistake.startswith("x") else kept + mistake)
+        assert ask(daemon, "POST", "/api/admin/reload")[0] == 422
+        config.write_text(good)
+        assert ask(daemon, "POST", "/api/admin/smart_sync")[1]["success_count"] == 1
+
+
+def test_a_reload_takes_the_log_settings_too(config: Path) -> None:
+    """[log] level and format hold from the next lap on."""
+    with Daemon(config) as daemon:
+        config.write_text(config.read_text() + '[log]\nlevel = "error"\nformat = "console"\n')
+        assert ask(daemon, "POST", "/api/admin/reload")[0] == 200
+        daemon.wait_for("READY=1")
+        before = len(daemon.events("sync.finished"))
+        ask(daemon, "POST", "/api/admin/smart_sync")
+        assert len(daemon.events("sync.finished")) == before

@@ -206,3 +206,37 @@ def test_a_pass_knows_the_result_of_each_project() -> None:
     result = PassResult("x", Trigger.TIMER, "", "", (one,))
     assert result.of("1") is one
     assert result.of("2") is None
+
+
+async def test_requests_do_not_put_off_the_timer() -> None:
+    """However steadily single projects are asked for, the pass over all comes when it is due."""
+    passes = Passes()
+    async with running(passes, ScheduleSettings(every=0.2, run_on_start=False)) as runner:
+        while not any(request.trigger is Trigger.TIMER for request in passes.requests):
+            passes.may_end.release()
+            await asyncio.wait_for(runner.request(Trigger.SOCKET, "a"), 10)
+            assert len(passes.requests) < 100_000
+
+
+async def test_a_cron_tick_fires_once_though_the_wall_clock_falls_behind() -> None:
+    """A sleep that ends a little before its tick has slept for it: the tick is not fired a second time."""
+    passes = Passes()
+    runner = Runner(passes.run, ScheduleSettings(cron="*/30 * * * *"), lambda: wall)
+    wall = datetime(2026, 3, 10, 12, 5, tzinfo=UTC)
+    assert runner._next_due(0.0, 0.0) == 25 * 60
+    wall = datetime(2026, 3, 10, 12, 29, 59, tzinfo=UTC)
+    assert runner._next_due(0.0, 1500.0) == 1500 + 30 * 60 + 1
+    wall = datetime(2026, 3, 10, 13, 0, 0, tzinfo=UTC)
+    assert runner._next_due(0.0, 3301.0) == 3301 + 30 * 60
+
+
+async def test_a_new_lap_knows_when_all_was_well() -> None:
+    """After a reload health and status go on from what was seen before it."""
+    passes = Passes()
+    async with running(passes) as runner:
+        task = await asked(runner)
+        passes.may_end.release()
+        await task
+    after = Runner(passes.run, QUIET, lambda: NOW)
+    after.take_over(runner)
+    assert after.last_good_at == NOW

@@ -127,7 +127,7 @@ class Announcer:
     def _report_new_problems(self, result: ProjectResult) -> None:
         known = self._known_problems.get(result.project.id, frozenset())
         new = [problem for problem in result.problems if problem not in known]
-        if result.outcome is not Outcome.FAILED:
+        if result.outcome in (Outcome.SYNCED, Outcome.UNCHANGED):
             self._known_problems[result.project.id] = frozenset(result.problems)
         for problem in new[:MAX_LOGGED_PROBLEMS]:
             self(
@@ -138,6 +138,13 @@ class Announcer:
                 column=problem.column,
                 reason=problem.reason,
                 value=problem.value or None,
+            )
+        if len(new) > MAX_LOGGED_PROBLEMS:
+            self(
+                "worksheet.problem_found",
+                project_id=result.project.id,
+                worksheet=new[MAX_LOGGED_PROBLEMS].worksheet,
+                reason=f"{len(new) - MAX_LOGGED_PROBLEMS} more new problems; smart-sync check lists them all",
             )
 
     def _report_oddities(self, result: ProjectResult) -> None:

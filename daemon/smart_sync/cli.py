@@ -37,13 +37,17 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except ConfigError as error:
-        for problem in error.problems:
-            click.echo(f"smart-sync: {problem}", err=True)
-        sys.exit(error.exit_code)
     except SmartSyncError as error:
-        click.echo(f"smart-sync: {error}", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(_report(error))
+
+
+def _report(error: SmartSyncError) -> int:
+    """A line for each mistake; returns the exit code."""
+    from smart_sync.logs import printable
+
+    for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
+        click.echo(f"smart-sync: {printable(problem)}", err=True)
+    return error.exit_code
 
 
 def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,11 +98,18 @@ def run() -> None:
     path, settings = _load()
     logs.configure(settings.log.format, settings.log.level, sys.stdout)
     logs.adopt_libraries()
-    code = service.run_daemon(path, settings)
-    # Everything of ours is closed.  A thread may go on waiting for an answer from Google that nobody wants
-    # any more, as long as [sheets] timeout; the interpreter would join it.
-    sys.stdout.flush()
-    os._exit(code)
+    code = 1
+    try:
+        code = service.run_daemon(path, settings)
+    except SmartSyncError as error:
+        code = _report(error)
+    finally:
+        # Everything of ours is closed.  A thread may go on waiting for an answer from Google that nobody wants
+        # any more, as long as [sheets] timeout; the interpreter would join it.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
 
 
 @cli.command()

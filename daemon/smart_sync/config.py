@@ -20,7 +20,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from smart_sync import secret
 from smart_sync.config_values import Cron, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
@@ -292,6 +292,8 @@ def load(path: Path) -> Settings:
             settings = Settings(**values)
     except ValidationError as error:
         raise ConfigError(tuple(_describe(path, problem) for problem in error.errors())) from None
+    except SettingsError as error:
+        raise ConfigError((f"the environment: {error}",)) from None
     anchored: Settings = _anchored(settings, path.absolute().parent)
     return anchored
 
@@ -307,6 +309,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError((f"{path}: not a text file in UTF-8",)) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError((f"{path}: not valid TOML: {error}",)) from None
+    except RecursionError:
+        raise ConfigError((f"{path}: not valid TOML: nested too deeply",)) from None
 
 
 def _describe(path: Path, problem: Any) -> str:
@@ -319,12 +323,19 @@ def _describe(path: Path, problem: Any) -> str:
     return f"{path}: {key}: {problem['msg'].removeprefix('Value error, ')}"
 
 
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ConfigError((f"{path}: there is no such user; write the path in full",)) from None
+
+
 def _anchored(model: Any, base: Path) -> Any:
     """The same settings with every relative path made absolute, from ``base``."""
     changes: dict[str, Any] = {}
     for name, value in model:
         if isinstance(value, Path):
-            changes[name] = base / value.expanduser()
+            changes[name] = base / _at_home(value)
         elif isinstance(value, BaseModel):
             changes[name] = _anchored(value, base)
         elif isinstance(value, dict):

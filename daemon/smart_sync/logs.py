@@ -4,11 +4,12 @@ JSON lines begin with ``level``, ``logger``, ``event``; console lines read
 ``LEVEL [SmartSync] event key=value``.  Nothing that was handed to `protect` is ever written.
 """
 
+import contextlib
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import stamina
 import structlog
@@ -46,7 +47,8 @@ def protect(secret: str) -> None:
 
 def redact(text: str) -> str:
     """``text`` without anything that is, or looks like, a secret."""
-    for secret in _protected:
+    # The longest first: one secret may be the beginning of another.
+    for secret in sorted(_protected, key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return _SECRET_SHAPES.sub(REDACTED, text)
 
@@ -84,11 +86,26 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
             _for_journal(render) if systemd.is_journal(stream) else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lossy(stream))),
         cache_logger_on_first_use=False,
     )
-    # Retries are counted in our own events.
-    stamina.instrumentation.set_on_retry_hooks([])
+
+
+class _Lossy:
+    """A stream that takes lines as long as it can: a full disk or a closed pipe costs the log, never a pass."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, or lose it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush, or lose it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def adopt_libraries() -> None:
@@ -120,7 +137,7 @@ def _cleaned(value: Any, *, keep_lines: bool = False) -> Any:
     if isinstance(value, str):
         text = redact(value)
         if keep_lines:
-            return text
+            return "\n".join(printable(row, len(row)) for row in text.split("\n"))
         return printable(text)
     if isinstance(value, dict):
         return {key: _cleaned(item) for key, item in value.items()}

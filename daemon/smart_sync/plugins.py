@@ -14,5 +14,6 @@ def parser_class(kind: str) -> Any:
         raise ValueError(f'no such parser: "{kind}"; there are {known}')
     try:
         return next(iter(found)).load()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f'parser "{kind}" cannot be loaded: {error}') from None
+    except Exception as error:
+        # Whatever another package does when it is imported: it is the configuration that asked for it.
+        raise ValueError(f'parser "{kind}" cannot be loaded: {type(error).__name__}: {error}') from None

@@ -21,6 +21,8 @@ RunPass = Callable[[PassRequest], Awaitable[PassResult]]
 
 #: "every" when the configuration gives neither it nor a cron expression.
 DEFAULT_EVERY = 1800.0
+#: How far a wall clock may fall behind the event loop's during one sleep; cron knows only minutes.
+EARLY = timedelta(seconds=59)
 
 
 class Stopping(SmartSyncError):
@@ -51,6 +53,9 @@ class Runner:
         self._queue: list[_Waiting] = []
         self._asked = asyncio.Event()
         self._stopping = False
+        self._why = "is stopping"
+        #: The tick of the cron schedule that is slept for.
+        self._tick: datetime | None = None
         #: When the timer rings next; None before `run`.
         self.next_run_at: datetime | None = None
         #: The pass that is running now.
@@ -71,8 +76,10 @@ class Runner:
             self._join(Trigger.STARTUP, None, dry_run=False)
         try:
             while not self._stopping:
-                if not self._queue and not await self._wait(due - loop.time()):
-                    # However many ticks a long pass has covered, one is made up for.
+                if not self._queue:
+                    await self._wait(due - loop.time())
+                if loop.time() >= due:
+                    # However many ticks a long pass has covered, one is made up for; requests do not put it off.
                     self._join(Trigger.TIMER, None, dry_run=False)
                     due = self._next_due(started, loop.time())
                 if self._queue and not self._stopping:
@@ -89,7 +96,7 @@ class Runner:
         Raises `Stopping` if the daemon stops first, `DatabaseError` if the pass could not be run.
         """
         if self._stopping:
-            raise Stopping("the daemon is stopping; ask again when it is back")
+            raise self._turned_away()
         waiting = self._join(trigger, project_id, dry_run=dry_run)
         if asked_by and asked_by not in waiting.asked_by:
             waiting.asked_by.append(asked_by)
@@ -104,8 +111,15 @@ class Runner:
         first = next_cron(self._schedule.cron, self._clock(), self._schedule.timezone)
         return (next_cron(self._schedule.cron, first, self._schedule.timezone) - first).total_seconds()
 
-    def stop(self) -> None:
+    def take_over(self, before: "Runner") -> None:
+        """Go on with what the runner of the lap before has seen: results, and when all was well."""
+        self.results = before.results
+        self.last_good_at = before.last_good_at
+        self.last_error = before.last_error
+
+    def stop(self, why: str = "is stopping") -> None:
         """Begin no further pass; `run` returns when the one that is running has ended."""
+        self._why = why
         self._stopping = True
         self._asked.set()
 
@@ -121,14 +135,13 @@ class Runner:
         self._queue.append(_Waiting(wanted, trigger, dry_run))
         return self._queue[-1]
 
-    async def _wait(self, seconds: float) -> bool:
-        """Wait for a request, at most so long; whether there is one (or the end)."""
+    async def _wait(self, seconds: float) -> None:
+        """Wait for a request or the end, at most so long."""
         self.next_run_at = self._clock() + timedelta(seconds=max(seconds, 0))
         self._asked.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._asked.wait()
-        return self._asked.is_set()
 
     def _next_due(self, started: float, now: float) -> float:
         """When the timer rings next, on the event loop's clock.
@@ -138,7 +151,12 @@ class Runner:
         if self._schedule.cron is None:
             return now + seconds_to_next(self._schedule.every or DEFAULT_EVERY, now - started)
         wall = self._clock()
-        return now + (next_cron(self._schedule.cron, wall, self._schedule.timezone) - wall).total_seconds()
+        # Where the wall clock runs slower than the loop's, the sleep ends a little before its tick: that one is done.
+        early = self._tick is not None and wall < self._tick <= wall + EARLY
+        self._tick = next_cron(
+            self._schedule.cron, self._tick if early and self._tick else wall, self._schedule.timezone
+        )
+        return now + (self._tick - wall).total_seconds()
 
     async def _run_next(self) -> None:
         waiting = self._queue.pop(0)
@@ -170,8 +188,11 @@ class Runner:
 
     def _turn_away(self) -> None:
         for waiting in self._queue:
-            _settle(waiting, Stopping("the daemon is stopping; ask again when it is back"))
+            _settle(waiting, self._turned_away())
         self._queue.clear()
+
+    def _turned_away(self) -> Stopping:
+        return Stopping(f"the daemon {self._why}; ask again in a moment")
 
 
 def _settle(waiting: _Waiting, outcome: PassResult | SmartSyncError) -> None:

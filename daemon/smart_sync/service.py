@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from smart_sync import __version__, config, lock, systemd
+from smart_sync import __version__, config, lock, logs, systemd
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.control.api import Api
@@ -152,6 +153,8 @@ class Service:
         #: Set by a reload: the settings of the next lap.
         self._next: Settings | None = None
         self._lap_over = asyncio.Event()
+        #: The runner of the lap; the next one goes on with what it has seen.
+        self._runner: Runner | None = None
         #: Settings that a lap has begun with.
         self._good: Settings | None = None
 
@@ -207,15 +210,16 @@ class Service:
                         raise
                     self._announce("config.rejected", problems=[str(error)])
                     self._settings = self._good
-                else:
-                    self._settings = self._next or self._settings
-                self._next = None
+                self._settings, self._next = self._next or self._settings, None
 
     async def _lap(self, settings: Settings) -> None:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
             runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now)
+            if self._runner is not None:
+                runner.take_over(self._runner)
+            self._runner = runner
             api = Api(resources, runner, self.reload, self._started)
             control = settings.control
             async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
@@ -226,6 +230,7 @@ class Service:
 
     def _ready(self, settings: Settings) -> None:
         self._good = settings
+        logs.configure(settings.log.format, settings.log.level, sys.stdout)
         self._announce(
             "daemon.started",
             version=__version__,
@@ -251,8 +256,9 @@ class Service:
 
     async def _end(self, runner: Runner, work: asyncio.Task[None]) -> None:
         """A reload lets the pass under way end; a stop cuts it off."""
-        runner.stop()
-        if not self._stop.is_set():
+        reloading = not self._stop.is_set()
+        runner.stop("is reloading its configuration" if reloading else "is stopping")
+        if reloading:
             systemd.reloading()
             stop = asyncio.ensure_future(self._stop.wait())
             await asyncio.wait({stop, work}, return_when=asyncio.FIRST_COMPLETED)

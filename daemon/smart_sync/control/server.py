@@ -53,8 +53,8 @@ async def serve(
         async with asyncio.TaskGroup() as clients:
             server = _Server(listener, routes, limits, clients)
             server.open_door()
-            emit("control.listening", socket=str(path), mode=f"{mode:04o}", gid=listener.gid)
             try:
+                emit("control.listening", socket=str(path), mode=f"{mode:04o}", gid=listener.gid)
                 yield
             except Exception as error:
                 failed = error

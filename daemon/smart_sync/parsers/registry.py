@@ -7,6 +7,7 @@ from datetime import timedelta
 from smart_sync.config import ParserSettings
 from smart_sync.core.links import platform
 from smart_sync.core.model import Account
+from smart_sync.errors import ConfigError
 from smart_sync.parsers.agenda import Agenda
 from smart_sync.parsers.parser import Parser
 from smart_sync.plugins import parser_class
@@ -31,12 +32,20 @@ class Source:
 
 
 def build(settings: Mapping[str, ParserSettings]) -> list[Source]:
-    """The enabled parsers of ``[parsers]``."""
+    """The enabled parsers of ``[parsers]``.  Raises `ConfigError` for one that cannot be made."""
     return [
-        Source(table.source or name, parser_class(table.kind or name)(table), table, _agenda(table))
+        Source(table.source or name, _made(name, table), table, _agenda(table))
         for name, table in settings.items()
         if table.enabled
     ]
+
+
+def _made(name: str, table: ParserSettings) -> Parser:
+    try:
+        parser: Parser = parser_class(table.kind or name)(table)
+    except Exception as error:
+        raise ConfigError((f"parsers.{name}: cannot be made: {type(error).__name__}: {error}",)) from error
+    return parser
 
 
 def _agenda(table: ParserSettings) -> Agenda:
