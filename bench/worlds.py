@@ -1,5 +1,6 @@
 """Worlds to measure in: a database of any size, worksheets that fit it, and passes over them."""
 
+import asyncio
 import hashlib
 import os
 import sqlite3
@@ -114,8 +115,8 @@ class MemorySheets:
         return []
 
     async def read(self, project: Project) -> Worksheet:
-        """The worksheet of ``project``."""
-        return Worksheet(project.name, self.make(project.name))
+        """The worksheet of ``project``, made in a thread, as every source reads in threads."""
+        return Worksheet(project.name, await asyncio.to_thread(self.make, project.name))
 
 
 async def create(path: Path, size: Size) -> None:

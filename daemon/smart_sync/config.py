@@ -95,8 +95,8 @@ class SyncSettings(_Section):
     """How a pass works."""
 
     create_missing: Literal["none", "accounts", "projects"] = "none"
-    #: Projects merged and written at the same time.
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 16
+    #: Projects merged together; those that are ready share a transaction.
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
     #: Seconds that a pass waits for the parsers; what they bring later is merged by the next pass.
     parsers_wait: Seconds = 10.0
 
