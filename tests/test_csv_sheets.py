@@ -108,3 +108,23 @@ async def test_the_locale_and_the_usage_are_given(tmp_path: Path) -> None:
         assert (sheets.usage().calls, sheets.usage().bytes) == (1, 5)
         sheets.begin()
         assert sheets.usage().calls == 0
+
+
+def test_a_directory_in_place_of_a_worksheet_costs_no_descriptor(tmp_path: Path) -> None:
+    """A directory named like a worksheet is refused, pass after pass, and nothing stays open."""
+    (tmp_path / "P.csv").mkdir()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        with pytest.raises(SheetUnavailable, match="not a link or a folder"):
+            csv.read_file(tmp_path, "P")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_titles_are_of_worksheets_that_can_be_read(tmp_path: Path) -> None:
+    """A link is refused by reading, so it is no title either."""
+    (tmp_path / "A.csv").write_text("Link\n")
+    (tmp_path / "B.csv").symlink_to(tmp_path / "A.csv")
+    (tmp_path / "C.csv").mkdir()
+    assert csv.titles_in(tmp_path) == ["A"]
+    with pytest.raises(SheetUnavailable, match="not a link"):
+        csv.read_file(tmp_path, "B")

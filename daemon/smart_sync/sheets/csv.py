@@ -65,14 +65,14 @@ def read_file(directory: Path, title: str) -> bytes:
     path = directory / f"{title}.csv"
     try:
         # A link could lead out of the directory, and a pipe would never end.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        with open(path, "rb", opener=_plainly) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise _missing(directory, title) from None
     except OSError as error:
         raise SheetUnavailable(
-            f"{path} cannot be read: {error.strerror}", "check the file and its permissions"
+            f"{path} cannot be read: {error.strerror}",
+            "check that it is a file, not a link or a folder, and its permissions",
         ) from None
     if len(content) > MAX_FILE_BYTES:
         raise SheetUnavailable(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB", "split the worksheet")
@@ -103,13 +103,21 @@ def delimiter_of(text: str) -> str:
 
 
 def titles_in(directory: Path) -> list[str]:
-    """The titles for which `directory` has a file, sorted."""
+    """The titles for which `directory` has a file that `read_file` would open, sorted."""
     try:
-        return sorted(path.stem for path in directory.iterdir() if path.suffix == ".csv" and path.is_file())
+        return sorted(path.stem for path in directory.iterdir() if _is_worksheet(path))
     except OSError as error:
         raise SheetUnavailable(
             f"the directory of worksheets {directory} cannot be read: {error.strerror}", "correct [sheets] directory"
         ) from None
+
+
+def _plainly(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _is_worksheet(path: Path) -> bool:
+    return path.suffix == ".csv" and path.is_file() and not path.is_symlink()
 
 
 def _missing(directory: Path, title: str) -> SheetUnavailable:
