@@ -15,6 +15,7 @@ import pytest
 from control_clients import served
 from smart_sync.control.client import Client
 from smart_sync.control.server import serve
+from smart_sync.control.socket_file import temporary_of
 from smart_sync.errors import SocketUnusable
 
 
@@ -106,7 +107,7 @@ async def test_stale_socket(tmp_path: Path) -> None:
     """The socket that a killed daemon left is replaced."""
     with _bound(tmp_path / "control.sock", listening=True):
         pass
-    with _bound(tmp_path / ".control.sock.new"):
+    with _bound(temporary_of(tmp_path / "control.sock")):
         pass
     async with served(tmp_path) as path:
         assert (await Client(path).request("GET", "/echo"))[0] == 200
@@ -233,3 +234,16 @@ async def test_not_a_member() -> None:
         finally:
             os.seteuid(0)
         assert _names(Path(directory)) == []
+
+
+@pytest.mark.parametrize("name", ["control.sock", "s", "~"])
+async def test_the_longest_path_that_a_socket_can_have(name: str) -> None:
+    """All 107 bytes may be used: what the socket is called before it listens is no longer."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        folder /= "d" * (107 - len(name) - 2 - len(directory))
+        folder.mkdir()
+        path = folder / name
+        assert len(str(path)) == 107
+        async with serve(path, {}):
+            assert _names(folder) == [name]

@@ -112,8 +112,17 @@ def _answers(path: Path) -> bool:
     return True
 
 
+def temporary_of(path: Path) -> Path:
+    """Where the socket is before it listens.
+
+    Just as long as ``path``, so that the kernel takes (up to 107 bytes) or refuses both.  The lock on the folder
+    keeps two daemons from using it together.
+    """
+    return path.with_name("~" * len(os.fsencode(path.name)))
+
+
 def _bind(path: Path, mode: int, gid: int) -> Listener:
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = temporary_of(path)
     _remove_leftover(temporary)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
