@@ -16,8 +16,8 @@ LAYERS = [
     {"service"},
     {"runner", "control", "sync", "project"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
-    {"config", "config_values", "secret", "plugins", "lock", "logs", "events", "systemd"},
-    {"core", "errors"},
+    {"config", "config_values", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking"},
+    {"core", "errors", "clock"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: What decides and does not do: no clock, no chance, no I/O, no log.

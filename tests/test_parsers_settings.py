@@ -10,10 +10,10 @@ import stamina
 
 from fake_platforms import GOOD, FakePlatform, Reply, account, settings
 from smart_sync import config, logs
+from smart_sync.clock import utc_now
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.inspection import inspect
-from smart_sync.parsers.parser import utc_now
 from smart_sync.parsers.registry import build
 from smart_sync.parsers.youtube import YouTubeSettings
 

@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from smart_sync.clock import utc_now
+from smart_sync.parsers.answers import judge
+from smart_sync.parsers.api import Api, ApiSettings
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.parsers.rate import Limiter, Rate
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Request, lent
+from smart_sync.quota import Quota
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
@@ -90,13 +93,13 @@ def test_who_uses_no_api_pays_for_none() -> None:
 
 async def test_the_rate_counts_from_the_end_of_a_call() -> None:
     """A slow call keeps its place until its window is over, so that the platform never sees more."""
-    limiter = Limiter(Rate(2, 0.2))
+    quota = Quota(2, 0.2)
     ended: list[float] = []
     began: list[float] = []
     loop = asyncio.get_running_loop()
 
     async def call(seconds: float) -> None:
-        async with limiter.place():
+        async with quota.slot():
             began.append(loop.time())
             await asyncio.sleep(seconds)
             ended.append(loop.time())
@@ -132,3 +135,35 @@ async def test_each_gives_results_before_failures_and_leaves_nothing_behind() ->
     with pytest.raises(ValueError, match="2"):
         await gather()
     assert (sorted(found), under_way, most) == ([0, 1], 0, 4)
+
+
+async def test_overlapping_passes_of_one_parser_count_for_themselves() -> None:
+    """A session that begins while another is under way takes nothing from the other's count."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-RateLimit-Remaining: 7\r\n\r\n{}")
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server, lent():
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        api = Api(ApiSettings(api_url=url), judge, utc_now)
+        began, other = asyncio.Event(), asyncio.Event()
+
+        async def first() -> tuple[int, str | None]:
+            async with api.session() as session:
+                await session.get("", {}, {})
+                began.set()
+                await other.wait()
+            return api.usage.calls, api.usage.quota_left
+
+        async def second() -> tuple[int, str | None]:
+            await began.wait()
+            async with api.session():
+                other.set()
+            return api.usage.calls, api.usage.quota_left
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(), name="session") for one in (first, second)]
+    assert [task.result() for task in tasks] == [(1, "7"), (0, None)]

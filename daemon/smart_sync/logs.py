@@ -38,6 +38,9 @@ _PRIORITIES = {"ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
 _protected: set[str] = set()
 
+# Retries are counted in our own events.
+stamina.instrumentation.set_on_retry_hooks([])
+
 
 def protect(secret: str) -> None:
     """Never write ``secret`` to the log, in whatever field it turns up.  Shorter than 6 characters is ignored."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from smart_sync.announcer import Announcer
+from smart_sync.clock import Clock
 from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.fingerprint import fingerprint
@@ -33,8 +34,6 @@ class Collect(Protocol):
     async def __call__(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
         """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
 
-
-Clock = Callable[[], datetime]
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
 MAX_IN_FLIGHT = 256

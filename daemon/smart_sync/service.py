@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from smart_sync import __version__, config, lock, logs, systemd
 from smart_sync.announcer import Announcer
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.control.api import Api
 from smart_sync.control.server import serve
@@ -25,7 +25,7 @@ from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
 from smart_sync.parsers import registry
 from smart_sync.parsers.collector import Collector
-from smart_sync.project import Clock, Resources
+from smart_sync.project import Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
 from smart_sync.store import parsed_query, projects
@@ -39,11 +39,6 @@ TELLING = 10.0
 
 
 THREADS = 32
-
-
-def utc_now() -> datetime:
-    """The wall clock; the only place where it is read for passes."""
-    return datetime.now(UTC)
 
 
 @contextlib.asynccontextmanager

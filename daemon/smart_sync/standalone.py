@@ -4,10 +4,8 @@ For the callers that already exist (a web app's route, a task queue): they get t
 control channel answers, and no exception for anything that an operator can mend.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import structlog
 from pydantic import ValidationError
 
 from smart_sync import logs, service
+from smart_sync.blocking import outside_of_loops
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.errors import ConfigError, SmartSyncError
@@ -65,12 +64,7 @@ def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: s
         settings = Settings(**sections)
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return service.once(settings, project_id, environment=environment)
-    with ThreadPoolExecutor(1, "smart-sync-standalone") as thread:
-        return thread.submit(service.once, settings, project_id, environment=environment).result()
+    return outside_of_loops(lambda: service.once(settings, project_id, environment=environment))
 
 
 def _credentials(given: object) -> tuple[Path | None, Mapping[str, str] | None]:

@@ -6,8 +6,7 @@
 import asyncio
 import json
 import socket as sockets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 
 import h11
 
+from smart_sync.blocking import outside_of_loops
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 #: Bridges the moment in which a daemon that reloads has no socket.
@@ -146,16 +146,7 @@ def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: 
 
     May be called where an event loop is running already, and blocks it.
     """
-    return _blocking(lambda: asyncio.run(Client(socket, timeout=timeout).sync(project_id)))
-
-
-def _blocking(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return call()
-    with ThreadPoolExecutor(1, "smart-sync-request") as thread:
-        return thread.submit(call).result()
+    return outside_of_loops(lambda: asyncio.run(Client(socket, timeout=timeout).sync(project_id)))
 
 
 def _patience(error: OSError) -> float:

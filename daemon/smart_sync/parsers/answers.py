@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
-from smart_sync import logs
+from smart_sync import logs, web
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.failures import AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.wire import Answer
@@ -47,14 +46,7 @@ def judge(answer: Answer, now: datetime) -> Any:
 
 def retry_after(answer: Answer, now: datetime) -> float | None:
     """The seconds the platform asks to wait, if it does (``Retry-After``: seconds or a date)."""
-    said = answer.headers.get("retry-after", "").strip()
-    if said.isascii() and said.isdigit():
-        return float(said[:9])
-    try:
-        at = parsedate_to_datetime(said)
-    except ValueError:
-        return None
-    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return web.retry_after(answer.headers.get("retry-after", ""), now)
 
 
 def quota_left(headers: Mapping[str, str]) -> str | None:

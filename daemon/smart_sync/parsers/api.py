@@ -3,26 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 import stamina
-import stamina.instrumentation
 from pydantic import AfterValidator, Field
 
+from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings
 from smart_sync.config_values import Seconds
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.answers import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled
-from smart_sync.parsers.parser import Clock, Paused, Usage
-from smart_sync.parsers.rate import ApiRate, Limiter, Rate
+from smart_sync.parsers.parser import Paused, Usage
+from smart_sync.parsers.rate import ApiRate, Rate
 from smart_sync.parsers.wire import Answer, Request, Wire, borrowed
-
-# Its own log lines are none of our catalogue.
-stamina.instrumentation.set_on_retry_hooks([])
+from smart_sync.quota import Quota
 
 TRIES = 3
 #: So many calls in a row without a usable answer, each after its tries, and the platform counts as away.
@@ -69,25 +68,32 @@ class Api:
     """Lives as long as its parser: the rate is kept over passes."""
 
     def __init__(self, settings: ApiSettings, judge: Judge, clock: Clock) -> None:
-        self.usage = Usage()
         self.settings = settings
         self.judge = judge
         self.clock = clock
-        self.limiter = Limiter(settings.rate)
+        self.quota = Quota(settings.rate.calls, settings.rate.seconds)
+
+    @property
+    def usage(self) -> Usage:
+        """What the last session that this task began has cost."""
+        session = _session.get()
+        return session.usage if session is not None and session.api is self else Usage()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
-        """For one pass; begins to count anew."""
-        self.usage.calls, self.usage.quota_left = 0, None
+        """For one pass, with a count of its own."""
         async with borrowed() as wire:
-            yield Session(self, wire, asyncio.get_running_loop().time() + self.settings.deadline)
+            session = Session(self, wire, asyncio.get_running_loop().time() + self.settings.deadline)
+            _session.set(session)
+            yield session
 
 
 class Session:
     """The calls of one pass."""
 
     def __init__(self, api: Api, wire: Wire, ends: float) -> None:
-        self._api = api
+        self.api = api
+        self.usage = Usage()
         self._wire = wire
         self._ends = ends
         self._in_a_row = 0
@@ -106,12 +112,12 @@ class Session:
         return await self._ask(Request(path, params, headers, body))
 
     async def _ask(self, request: Request) -> Any:
-        whole = request.url if "://" in request.url else f"{self._api.settings.api_url}/{request.url}"
+        whole = request.url if "://" in request.url else f"{self.api.settings.api_url}/{request.url}"
         try:
             found = await self._tried(replace(request, url=whole))
         except Throttled as error:
             rest = timedelta(seconds=error.after) if error.after is not None else REST
-            raise Paused(str(error), self._api.clock() + rest) from None
+            raise Paused(str(error), self.api.clock() + rest) from None
         except CallFailed as error:
             self._in_a_row += 1
             if self._in_a_row >= MAX_IN_A_ROW:
@@ -134,12 +140,12 @@ class Session:
         raise AssertionError("stamina raises what the last try raised")
 
     async def _once(self, request: Request) -> Any:
-        async with self._api.limiter.place():
-            self._api.usage.calls += 1
-            answer = await self._wire.send(request, self._api.settings.timeout)
+        async with self.api.quota.slot():
+            self.usage.calls += 1
+            answer = await self._wire.send(request, self.api.settings.timeout)
         left = quota_left(answer.headers)
-        self._api.usage.quota_left = left if left is not None else self._api.usage.quota_left
-        return self._api.judge(answer, self._api.clock())
+        self.usage.quota_left = left if left is not None else self.usage.quota_left
+        return self.api.judge(answer, self.api.clock())
 
     def _is_worth_it(self, error: Exception) -> bool | float:
         if not isinstance(error, CallFailed) or not error.retry:
@@ -147,3 +153,7 @@ class Session:
         if error.after is None:
             return True
         return error.after if asyncio.get_running_loop().time() + error.after < self._ends else False
+
+
+#: Passes of one parser may overlap, each in a task of its own.
+_session: ContextVar[Session | None] = ContextVar("_session", default=None)

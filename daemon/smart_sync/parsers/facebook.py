@@ -6,12 +6,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
-from smart_sync.parsers.parser import Clock, utc_now
 from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.parsers.rate import ApiRate, Rate
 from smart_sync.parsers.wire import Answer

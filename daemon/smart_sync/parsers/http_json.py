@@ -9,6 +9,7 @@ import jmespath
 import jmespath.exceptions
 from pydantic import AfterValidator, Field
 
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config_values import MetricName
 from smart_sync.core.cells import Unreadable, read_count
@@ -17,7 +18,6 @@ from smart_sync.core.model import METRICS, Account, Metrics, Precision
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import ApiSettings, Session, is_safe
 from smart_sync.parsers.failures import AccountFailed, AccountGone, Refused
-from smart_sync.parsers.parser import Clock, utc_now
 from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.parsers.wire import Answer
 from smart_sync.secret import Secret

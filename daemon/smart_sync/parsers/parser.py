@@ -1,20 +1,13 @@
 """What a parser is: the contract between `collect` and the parsers, ours and other packages'."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import ParserFailed
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The time, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.links import identity, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import Api, ApiSettings, Session
 from smart_sync.parsers.failures import AccountFailed, AccountGone
-from smart_sync.parsers.parser import Clock, Fetched, Unfetched, Usage, utc_now
+from smart_sync.parsers.parser import Fetched, Unfetched, Usage
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
 

@@ -1,9 +1,6 @@
-"""How many calls a platform allows."""
+"""How many calls a platform allows, as people write it."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -31,24 +28,3 @@ def read_rate(value: object) -> object:
 
 
 ApiRate = Annotated[Rate, BeforeValidator(read_rate)]
-
-
-class Limiter:
-    """Keeps a `Rate` at the platform's end; calls that are allowed go at once.
-
-    A call's place is free again when ``seconds`` have passed since it *ended*: however long each was under way,
-    no window holds more.  (aiolimiter's leaky bucket lets nearly twice as many through in one.)
-    """
-
-    def __init__(self, rate: Rate) -> None:
-        self._places = asyncio.Semaphore(rate.calls)
-        self._seconds = rate.seconds
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Make one call inside; waits for its turn."""
-        await self._places.acquire()
-        try:
-            yield
-        finally:
-            asyncio.get_running_loop().call_later(self._seconds, self._places.release)

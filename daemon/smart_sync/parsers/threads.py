@@ -7,13 +7,13 @@ window's figure is no candidate for MAX.
 from datetime import datetime
 from typing import Any, ClassVar
 
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings
 from smart_sync.parsers.failures import AccountFailed, Refused
-from smart_sync.parsers.parser import Clock, utc_now
 from smart_sync.parsers.platform import PlatformParser
 from smart_sync.parsers.tokens import Tokens
 from smart_sync.parsers.wire import Answer

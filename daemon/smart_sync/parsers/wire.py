@@ -1,17 +1,16 @@
 """HTTP for the parsers: one client for all of them, answers bounded in time and size."""
 
 import asyncio
-import logging
-import os
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from smart_sync import __version__, logs
+from smart_sync import logs
 from smart_sync.parsers.failures import CallFailed
+from smart_sync.web import cause, new_client
 
 if TYPE_CHECKING:
     import httpx2
@@ -71,7 +70,7 @@ class Wire:
         except (TimeoutError, httpx2.TimeoutException):
             raise CallFailed(f"no answer within {seconds:g} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise CallFailed(f"cannot be reached: {_cause(error)}") from None
+            raise CallFailed(f"cannot be reached: {cause(error)}") from None
         if self._record:
             self.exchanges.append(_shown(request, answer))
         return answer
@@ -85,7 +84,7 @@ class Wire:
         async with self._opening:
             if self._client is None:
                 # The import and the certificates take a tenth of a second, which the loop has not.
-                self._client = await asyncio.to_thread(_new_client)
+                self._client = await asyncio.to_thread(partial(new_client, proxied=True))
             return self._client
 
 
@@ -118,22 +117,6 @@ async def borrowed() -> AsyncIterator[Wire]:
         await own.close()
 
 
-def _new_client() -> "httpx2.AsyncClient":
-    import httpx2
-
-    for library in ("httpx2", "httpcore2"):
-        # They log addresses, and a source may want its key there.
-        logging.getLogger(library).setLevel(logging.WARNING)
-    return httpx2.AsyncClient(
-        verify=ssl.create_default_context(),
-        follow_redirects=False,
-        # Not compressed: an answer is then as large as what was read of it.
-        headers={"User-Agent": f"smart-sync/{__version__}", "Accept-Encoding": "identity"},
-        # A proxy of the environment is not meant for this machine.
-        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
-    )
-
-
 async def _exchange(client: "httpx2.AsyncClient", request: Request, seconds: float) -> Answer:
     method = "GET" if request.body is None else "POST"
     url = client.base_url.join(request.url).copy_merge_params(request.params)
@@ -151,13 +134,3 @@ def _shown(request: Request, answer: Answer) -> Exchange:
     url = f"{request.url}?{query}" if query else request.url
     body = answer.body[:MAX_SHOWN].decode(errors="replace")
     return Exchange("GET" if request.body is None else "POST", logs.redact(url), answer.status, logs.redact(body))
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason, e.g. ``Connection refused``; never an address, which might hold a secret."""
-    inner: BaseException = error
-    while (below := inner.__cause__ or inner.__context__) is not None:
-        inner = below
-    if isinstance(inner, OSError) and inner.errno and inner.errno > 0:
-        return os.strerror(inner.errno)
-    return str(getattr(inner, "strerror", None) or type(error).__name__)

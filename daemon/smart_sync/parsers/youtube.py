@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.links import identity
 from smart_sync.core.model import Account, Metrics, Precision
@@ -19,7 +20,7 @@ from smart_sync.parsers import answers
 from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
-from smart_sync.parsers.parser import Clock, Fetched, Paused, Unfetched, utc_now
+from smart_sync.parsers.parser import Fetched, Paused, Unfetched
 from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer

@@ -1,14 +1,13 @@
 """What went wrong with Google, in words: which failures are worth another try, and who must mend the others."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import requests
 from google.auth.exceptions import GoogleAuthError
 
-from smart_sync import logs
+from smart_sync import logs, web
 from smart_sync.errors import SheetUnavailable
 
 _PASSING = frozenset({408, 429, *range(500, 600)})
@@ -46,14 +45,7 @@ def is_passing(error: Exception) -> bool:
 def retry_after(error: Exception, now: datetime) -> float | None:
     """The seconds that the server asks to wait, if it does (``Retry-After``: seconds or a date)."""
     response = getattr(error, "response", None)
-    said = response.headers.get("Retry-After", "").strip() if response is not None else ""
-    if said.isascii() and said.isdigit():
-        return float(said[:9])
-    try:
-        at = parsedate_to_datetime(said)
-    except ValueError:
-        return None
-    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return web.retry_after(response.headers.get("Retry-After", ""), now) if response is not None else None
 
 
 def explain(error: requests.RequestException, email: str, spreadsheet: str) -> SheetUnavailable:
@@ -160,9 +152,7 @@ def _reasons(response: requests.Response) -> set[str]:
 
 def _cause(error: Exception) -> str:
     """What the innermost failure says: ``Connection refused`` instead of urllib3's account of it."""
-    inner: BaseException = error
-    while (below := inner.__cause__ or inner.__context__) is not None:
-        inner = below
+    inner = web.innermost(error)
     return _short(getattr(inner, "strerror", None) or inner)
 
 

@@ -7,13 +7,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import stamina
-import stamina.instrumentation
 
 from smart_sync import logs
 from smart_sync.sheets.faults import is_passing, retry_after
-
-# Its own log lines are none of our catalogue; `request.retried` says the same.
-stamina.instrumentation.set_on_retry_hooks([])
 
 T = TypeVar("T")
 

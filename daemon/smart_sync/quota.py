@@ -1,4 +1,4 @@
-"""Google's quota: at most so many requests in any window of time, whoever makes them."""
+"""A quota: at most so many calls in any window of time, whoever makes them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 class Quota:
     """At most ``calls`` requests in any ``seconds``; a burst of that many is let through at once.
 
-    A slot comes back ``seconds`` after its request *ended*, so that the promise holds at Google's end,
+    A slot comes back ``seconds`` after its request *ended*, so that the promise holds at the other end,
     however long each was under way.  (aiolimiter's leaky bucket lets nearly 2 × ``calls`` through in a window.)
     """
 

@@ -1,0 +1,64 @@
+"""HTTP where the parsers and the webhooks agree: one way to make a client, and its failures in words."""
+
+import logging
+import os
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from smart_sync import __version__
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def new_client(*, proxied: bool) -> "httpx2.AsyncClient":
+    """A client that follows no redirect and waits as long as it is let; ``proxied``: as the environment says.
+
+    The import and the certificates take a tenth of a second, so call it in a thread.
+    """
+    import httpx2
+
+    for library in ("httpx2", "httpcore2"):
+        # They log addresses, and an address may hold a secret.
+        logging.getLogger(library).setLevel(logging.WARNING)
+    return httpx2.AsyncClient(
+        verify=ssl.create_default_context(),
+        follow_redirects=False,
+        timeout=None,
+        # Not compressed: an answer is then as large as what was read of it.
+        headers={"User-Agent": f"smart-sync/{__version__}", "Accept-Encoding": "identity"},
+        trust_env=proxied,
+        # A proxy of the environment is not meant for this machine.
+        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")) if proxied else None,
+    )
+
+
+def cause(error: BaseException) -> str:
+    """The innermost reason, e.g. ``Connection refused``; never its text, which might hold an address with a secret."""
+    inner = innermost(error)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {inner.verify_message}"
+    if isinstance(inner, OSError) and inner.errno and inner.errno > 0 and not isinstance(inner, ssl.SSLError):
+        return os.strerror(inner.errno)
+    return str(getattr(inner, "strerror", None) or type(error).__name__)
+
+
+def innermost(error: BaseException) -> BaseException:
+    """What was raised first, below all that libraries made of it."""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error
+
+
+def retry_after(said: str, now: datetime) -> float | None:
+    """The seconds that a ``Retry-After`` header asks to wait: a number or a date; None if it is neither."""
+    said = said.strip()
+    if said.isascii() and said.isdigit():
+        return float(said[:9])
+    try:
+        at = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
