@@ -5,6 +5,7 @@ there: the same code reads the same worksheets, and the real file is only ever o
 """
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import tempfile
@@ -28,6 +29,7 @@ Level = Literal["ok", "warning", "error"]
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
 _OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "suspects", "spreadsheet_facts")
+_TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ async def check(settings: Settings) -> Report:
 
 
 async def _check_database(path: Path, copy: Path) -> list[Finding]:
-    findings = []
+    findings, empty = [], copy.with_name("empty.db")
     if version_at_risk():
         findings.append(
             Finding(
@@ -91,9 +93,13 @@ async def _check_database(path: Path, copy: Path) -> list[Finding]:
             pass
         if not await asyncio.to_thread(path.exists):
             return [*findings, *_new_file(path)]
+        await asyncio.to_thread(_copy_schema, path, empty)
+        async with open_database(empty):  # says what opening the real one would say
+            pass
         await asyncio.to_thread(_copy, path, copy)
     except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
-        return [*findings, Finding("error", f"{path}: {str(error).removeprefix(f'{path}: ')}")]
+        told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
+        return [*findings, Finding("error", f"{path}: {told}")]
     findings += _writable(path)
     return [*findings, *await asyncio.to_thread(lambda: list(_odd_rows(path)))]
 
@@ -117,25 +123,34 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def _copy(path: Path, copy: Path) -> None:
-    """Fill ``copy`` with what a pass reads.  Raises `DatabaseUnusable` for a file that cannot be adopted."""
+    """Fill ``copy`` with what a pass reads.  Raises `DatabaseUnusable` for a file that is damaged."""
     with closing(_open_for_reading(path)) as source:
         verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             told = " ".join(verdict.split())
             raise DatabaseUnusable(f"the file is corrupted ({told}); restore it from a backup")
-        tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {row[0] for row in source.execute(_TABLES)}
         with closing(sqlite3.connect(copy)) as target, target:
             for table in (*REQUIRED, *_OURS):
                 if table in tables and table != "account_snapshots":
                     _copy_table(source, target, table)
 
 
+def _copy_schema(path: Path, empty: Path) -> None:
+    """Make ``empty`` as ``path`` is, without its rows and triggers."""
+    with closing(_open_for_reading(path)) as source, closing(sqlite3.connect(empty)) as target, target:
+        made = source.execute("SELECT sql FROM sqlite_master WHERE type != 'trigger' AND sql > '' ORDER BY rowid")
+        for (statement,) in made:
+            with contextlib.suppress(sqlite3.Error):  # of virtual tables and their like, which are no matter of ours
+                target.execute(statement)
+        if target.execute("SELECT 1 FROM pragma_table_info('smart_sync_schema') WHERE name = 'version'").fetchone():
+            versions = source.execute("SELECT version FROM smart_sync_schema")
+            target.executemany("INSERT INTO smart_sync_schema (version) VALUES (?)", versions)
+
+
 def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
     wanted = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
     there = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
-    lacking = sorted(REQUIRED.get(table, set()) - there)
-    if lacking:
-        raise DatabaseUnusable(f"table {table} has no column {', '.join(lacking)}; is this the web app's database?")
     columns = [column for column in wanted if column in there]
     names = ", ".join(f'"{column}"' for column in columns)
     marks = ", ".join("?" * len(columns))
@@ -163,7 +178,7 @@ def _copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
 def _odd_rows(path: Path) -> Iterator[Finding]:
     """What other writers have left: tolerated everywhere, and never deleted."""
     with closing(_open_for_reading(path)) as source:
-        tables = {row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {row[0] for row in source.execute(_TABLES)}
         if "account_snapshots" in tables:
             days = source.execute(
                 "SELECT count(*) FROM (SELECT 1 FROM account_snapshots"

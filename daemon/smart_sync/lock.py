@@ -26,8 +26,10 @@ class InstanceLock:
     def take(self, database: Path) -> None:
         """Hold the lock of ``database`` in place of the one held now.
 
-        Raises `Busy` if another instance holds it, and then goes on holding the old one.
+        Raises `Busy` if another instance holds it, and then goes on holding the old one.  A symbolic link is as
+        good as the file it leads to.
         """
+        database = database.resolve()
         if self._held is not None and self._held[0] == database:
             return
         fd = _locked(database.with_name(f"{database.name}.smart-sync.lock"))

@@ -90,7 +90,8 @@ class _Reading:
     def __init__(self, connection: Any, today: date) -> None:
         self._connection = connection
         self._today = today
-        self._tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        sql = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+        self._tables = {row[0] for row in connection.execute(sql)}
 
     def facts(self, wanted: str | None) -> Facts:
         """All of it, or what concerns the project that is wanted."""
@@ -185,8 +186,8 @@ class _Reading:
 
     def _parsed(self) -> dict[str, Any]:
         at = "strftime('%Y-%m-%dT%H:%M:%S', parsed_at)"
-        sql = f'SELECT account_id, {at}, {_NAMES}, "precision" FROM parsed_metrics'
-        return {row[0]: row for row in self._rows("parsed_metrics", sql)}
+        sql = f'SELECT account_id, {at}, {_NAMES}, "precision" FROM parsed_inbox'
+        return {row[0]: row for row in self._rows("parsed_inbox", sql)}
 
     def _sheet(self) -> dict[str, Any]:
         return {

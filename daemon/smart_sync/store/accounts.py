@@ -65,7 +65,7 @@ async def facts(database: Database, known: Known) -> Facts:
         'SELECT s.worksheet, s.read_at, w.read_at, p.source, p.parsed_at, p."precision", m.updated_at, '
         + ", ".join(f"m.{metric}_changed_at" for metric in METRICS)
         + " FROM (SELECT ?1 AS id) a LEFT JOIN sheet_metrics s ON s.account_id = a.id"
-        " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_metrics p ON p.account_id = a.id"
+        " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_inbox p ON p.account_id = a.id"
         " LEFT JOIN account_metrics m ON m.account_id = a.id",
         (known.account.id, known.project.id),
     )

@@ -4,12 +4,12 @@ A row of the query counts as a row of the inbox would.  Where both have a value 
 query that gives no ``parsed_at`` speaks of now; where the fresher row has no value the other one fills in.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smart_sync.core.model import METRICS, Metrics, Problem
 from smart_sync.core.state import AccountState, is_rounded, sound
 from smart_sync.errors import ConfigError
-from smart_sync.store.database import Database, sqlite
+from smart_sync.store.database import Database, is_of_the_file, sqlite
 
 COLUMNS = ("account_id", *METRICS, "source", "parsed_at", "precision")
 #: What the problems of its values name as their place.
@@ -63,13 +63,13 @@ def _wrong(names: list[str]) -> str:
 
 
 async def read(database: Database, prepared: str, project_id: str) -> tuple[dict[str, QueryRow], list[Problem]]:
-    """What the query says about the accounts of a project, and what is wrong with it."""
-    rows = await database.fetch(
-        f"SELECT q.*, coalesce(datetime(q.parsed_at) >= datetime(p.parsed_at), 1) FROM ({prepared}) q"
-        " LEFT JOIN parsed_metrics p ON p.account_id = q.account_id"
-        " WHERE q.account_id IN (SELECT id FROM project_social_accounts WHERE project_id = ?)",
-        (project_id,),
-    )
+    """What the query says about the accounts of a project, and what is wrong with it: that it failed, too."""
+    try:
+        rows = await _rows(database, prepared, project_id)
+    except sqlite.Error as error:
+        if is_of_the_file(error):
+            raise
+        return {}, [Problem(f"the query failed, the inbox alone counts: {error}", PLACE)]
     found: dict[str, QueryRow] = {}
     problems = []
     for row in rows:
@@ -82,6 +82,16 @@ async def read(database: Database, prepared: str, project_id: str) -> tuple[dict
         source, parsed_at, precision = (str(text or "") for text in row[6:9])
         found[account_id] = QueryRow(metrics, source, parsed_at, precision, bool(row[9]))
     return found, problems
+
+
+async def _rows(database: Database, prepared: str, project_id: str) -> list[Any]:
+    return await database.fetch(
+        f"SELECT q.*, coalesce(datetime(q.parsed_at) >= datetime(p.parsed_at), 1) FROM ({prepared}) q"
+        " LEFT JOIN parsed_inbox p ON p.account_id = CAST(q.account_id AS TEXT)"
+        " WHERE CAST(q.account_id AS TEXT) IN (SELECT CAST(id AS TEXT) FROM project_social_accounts"
+        " WHERE project_id = ?)",
+        (project_id,),
+    )
 
 
 def _problem(what: str, account_id: str) -> Problem:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from importlib import resources
 from pathlib import Path
 
+from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.database import Database, Transaction, describe, sqlite
 
@@ -17,6 +18,16 @@ REQUIRED = {
     "project_social_accounts": {"id", "project_id", "platform", "username", "profile_link", "is_active"},
     "account_snapshots": {"id", "account_id", "followers", "likes", "comments", "videos", "views", "snapshot_time"},
 }
+#: The inbox may be the web app's too: it upserts into it, and need not know of the columns that say more.
+INBOX = {"account_id", *METRICS}
+_INBOX_DEFAULTS = {"source": "''", "parsed_at": "NULL", "precision": "'exact'"}
+_KEYS = """
+SELECT 1 FROM pragma_table_info(?1) WHERE name = 'account_id' AND pk = 1
+   AND (SELECT max(pk) FROM pragma_table_info(?1)) = 1
+UNION ALL
+SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
+   AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = 'account_id'
+"""
 MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql")
 
 
@@ -84,6 +95,7 @@ async def _prepare(database: Database, *, created: bool) -> None:
     async with database.transaction() as transaction:
         await _adopt(transaction, database.path)
         await _migrate(transaction, database.path)
+        await _show_inbox(transaction, database.path)
 
 
 async def _check_intact(database: Database) -> None:
@@ -101,15 +113,20 @@ async def _adopt(transaction: Transaction, path: Path) -> None:
         if made_for and (made_for[1] or made_for[2]) in missing:
             await transaction.execute(statement)
     for table, required in REQUIRED.items():
-        lacking = sorted(required - await _columns(transaction, table))
-        if lacking:
-            raise DatabaseUnusable(
-                f"{path}: table {table} has no column {', '.join(lacking)}; is this the web app's database?"
-            )
+        await _require(transaction, path, table, required)
+
+
+async def _require(transaction: Transaction, path: Path, table: str, required: set[str]) -> None:
+    lacking = sorted(required - await _columns(transaction, table))
+    if lacking:
+        raise DatabaseUnusable(
+            f"{path}: table {table} has no column {', '.join(lacking)}; is this the web app's database?"
+        )
 
 
 async def _migrate(transaction: Transaction, path: Path) -> None:
     await transaction.execute("CREATE TABLE IF NOT EXISTS smart_sync_schema (version INTEGER NOT NULL)")
+    await _require(transaction, path, "smart_sync_schema", {"version"})
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
@@ -118,10 +135,44 @@ async def _migrate(transaction: Transaction, path: Path) -> None:
         )
     for name in MIGRATIONS[version:]:
         for statement in _statements(name):
-            await transaction.execute(statement)
+            if not await _is_adopted(transaction, path, statement):
+                await transaction.execute(statement)
     if version < len(MIGRATIONS):
         await transaction.execute("DELETE FROM smart_sync_schema")
         await transaction.execute("INSERT INTO smart_sync_schema VALUES (?)", (len(MIGRATIONS),))
+
+
+async def _is_adopted(transaction: Transaction, path: Path, statement: str) -> bool:
+    """Whether the web app has made what ``statement`` would make; refuses whatever else has that name."""
+    made = re.search(r"^CREATE (TABLE|VIEW|INDEX) (\w+)", statement, re.MULTILINE)
+    rows = made and await transaction.fetch(
+        "SELECT type, name FROM sqlite_master WHERE name = ? COLLATE NOCASE", (made[2],)
+    )
+    if not rows:
+        return False
+    kind, name = rows[0]
+    if (kind, name) != ("table", "parsed_metrics"):
+        raise DatabaseUnusable(f"{path}: there is a {kind} {name} that Smart Sync has not made; rename it")
+    await _require(transaction, path, name, INBOX)
+    if not await transaction.fetch(_KEYS, (name,)):
+        raise DatabaseUnusable(
+            f"{path}: table {name} has no unique account_id, so nothing can be upserted into it;"
+            f" CREATE UNIQUE INDEX {name}_account ON {name} (account_id)"
+        )
+    return True
+
+
+async def _show_inbox(transaction: Transaction, path: Path) -> None:
+    """The view ``parsed_inbox``: the inbox with all columns, whoever has made it."""
+    await _require(transaction, path, "parsed_metrics", INBOX)
+    there = await _columns(transaction, "parsed_metrics")
+    more = (f'"{name}"' if name in there else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())
+    view = f"CREATE VIEW parsed_inbox AS SELECT account_id, {', '.join((*METRICS, *more))} FROM parsed_metrics"
+    rows = await transaction.fetch("SELECT type, sql FROM sqlite_master WHERE name = 'parsed_inbox'")
+    if rows == [("view", view)]:
+        return
+    await transaction.execute("DROP VIEW IF EXISTS parsed_inbox")
+    await transaction.execute(view)
 
 
 async def _columns(transaction: Transaction, table: str) -> set[str]:
