@@ -179,6 +179,20 @@ _EVENTS = (
         {"projects": "list: their names"},
     ),
     Event(
+        "accounts.refused",
+        "warning",
+        "SQLite refused the accounts that a worksheet's rows ask for; the others are synced",
+        {"project_id": "str: projects.id", "project": "str: its name", "reason": "str: what SQLite said"},
+        "look at the constraints and triggers that the web app put on its tables",
+    ),
+    Event(
+        "projects.refused",
+        "warning",
+        "SQLite refused the projects that new worksheets ask for; the others are synced",
+        {"reason": "str: what SQLite said"},
+        "look at the constraints and triggers that the web app put on its tables",
+    ),
+    Event(
         "worksheet.problem_found",
         "warning",
         "something in a worksheet or in the inbox was found for the first time",

@@ -12,7 +12,7 @@ from smart_sync.announcer import Announcer
 from smart_sync.clock import Clock
 from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
-from smart_sync.core.fingerprint import fingerprint
+from smart_sync.core.fingerprint import after, fingerprint
 from smart_sync.core.model import Account, Outcome, Problem, Project, Worksheet
 from smart_sync.core.plan import Plan, make_plan
 from smart_sync.core.results import Change, ProjectResult, changes_of
@@ -24,7 +24,7 @@ from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
 from smart_sync.sheets.source import Source
 from smart_sync.store import passes, projects, suspects
-from smart_sync.store.database import Database, describe, sqlite
+from smart_sync.store.database import Database, describe, is_of_the_file, sqlite
 from smart_sync.store.writer import Writer
 
 
@@ -81,15 +81,14 @@ class ProjectSync:
         self._clock = resources.clock
         self._query = resources.parsed_query
         self._policy = settings.merge.policy()
-        #: Part of every fingerprint: under other rules the same numbers are merged again.
-        self._rules = repr((settings.merge, settings.sheets.columns, settings.snapshots, settings.sync.create_missing))
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._slots = asyncio.Semaphore(settings.sync.concurrency)
         #: One project computes or writes at a time: threads that want the interpreter together only take it from
         #: each other, the worst of all SQLite's, which lets go of it at every row (measured: 21 s in place of 9).
         self._turn = asyncio.Lock()
         self._writer = Writer(resources.database, self._turn)
-        #: Projects whose last pass wrote everything: the same inputs need not be decided again.
+        #: Projects whose last pass wrote everything: the same inputs need not be decided again.  Under another
+        #: configuration they must be: each has a `ProjectSync` of its own.
         self._settled: dict[str, _Settled] = {}
 
     async def run(self, project: Project, this: Pass) -> ProjectResult:
@@ -129,7 +128,7 @@ class ProjectSync:
         states, problems, mark = await self._look(project, source, this)
         doubtful = await suspects.open_suspects(self._database, project.id, this.now)
         settled = self._settled.pop(project.id, None)
-        if settled is not None and mark == settled.mark and _is_whole(states):
+        if settled is not None and mark == settled.mark and await self._has_snapshots(project, states, this):
             self._settled[project.id] = settled
             watch.lap("decide")
             return _unchanged(settled.result, doubtful)
@@ -144,7 +143,8 @@ class ProjectSync:
         written = await self._write(plan, source, this)
         watch.lap("write")
         result = _result(plan, written, problems)
-        if mark is not None and plan.trouble is None and not written.failed:
+        if not isinstance(source, SheetUnavailable) and plan.trouble is None and not written.failed:
+            mark = await asyncio.to_thread(lambda: fingerprint(source, after(plan, states), this.day.label))
             self._settled[project.id] = _Settled(mark, result)
         return result
 
@@ -156,8 +156,13 @@ class ProjectSync:
             states, problems = await projects.account_states(self._database, project, self._query)
             if isinstance(source, SheetUnavailable):
                 return states, problems, None
-            mark = await asyncio.to_thread(fingerprint, source, states, this.day.label, self._rules)
+            mark = await asyncio.to_thread(fingerprint, source, states, this.day.label)
         return states, problems, mark
+
+    async def _has_snapshots(self, project: Project, states: Sequence[AccountState], this: Pass) -> bool:
+        """Whether the day's snapshots are all still there: they are the web app's to delete."""
+        there = await passes.count_snapshots(self._database, project.id, this.day)
+        return there >= sum(state.active for state in states)
 
     async def _decide(
         self, project: Project, source: Worksheet | SheetUnavailable, states: Sequence[AccountState], doubts: Doubts
@@ -185,8 +190,14 @@ class ProjectSync:
         new = missing_accounts(
             plan.project, plan.unmatched_rows, lambda name: str(uuid.uuid5(passes.NAMESPACE, prefix + name))
         )
-        async with self._database.transaction() as transaction:
-            created = await projects.create_accounts(transaction, new, stamp(this.now))
+        try:
+            async with self._database.transaction() as transaction:
+                created = await projects.create_accounts(transaction, new, stamp(this.now))
+        except sqlite.Error as error:
+            if is_of_the_file(error):
+                raise
+            self._announce("accounts.refused", project_id=plan.project.id, project=plan.project.name, reason=str(error))
+            return False
         if created:
             self._announce("accounts.created", project_id=plan.project.id, project=plan.project.name, accounts=created)
             await self._collect(new)
@@ -206,7 +217,7 @@ class _MergeCrashed(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """What a pass decided from (its fingerprint), and what came of it."""
+    """The fingerprint of what a pass has decided from and left behind, and what came of it."""
 
     mark: bytes
     result: ProjectResult
@@ -230,11 +241,6 @@ def _failed(project: Project, error: SmartSyncError) -> ProjectResult:
     return ProjectResult(project, Outcome.FAILED, "", error=str(error))
 
 
-def _is_whole(states: Sequence[AccountState]) -> bool:
-    """Whether all that a pass has written is still there."""
-    return all(state.merged is not None for state in states if state.active)
-
-
 def _unchanged(last: ProjectResult, doubtful: Suspects) -> ProjectResult:
     """The same result once more, without what happened only once."""
     return replace(
@@ -251,8 +257,10 @@ def _unchanged(last: ProjectResult, doubtful: Suspects) -> ProjectResult:
 def _result(
     plan: Plan, written: passes.Written, problems: Sequence[Problem], changes: tuple[Change, ...] = ()
 ) -> ProjectResult:
-    outcome = Outcome.SYNCED
-    if plan.trouble is not None:
+    outcome, error = Outcome.SYNCED, plan.trouble.reason if plan.trouble else ""
+    if written.failed and len(written.failed) == len(plan.account_ids):
+        outcome, error = Outcome.FAILED, f"SQLite refused every account: {next(iter(written.failed.values()))}"
+    elif plan.trouble is not None:
         outcome = Outcome.DEGRADED
     elif not plan.merged and not plan.sheet and not plan.sheet_gone and not written.snapshots:
         outcome = Outcome.UNCHANGED
@@ -266,7 +274,7 @@ def _result(
         updated=len(plan.account_ids) - len(written.failed),
         changed=sum(row.account_id not in written.failed for row in plan.changed),
         snapshots=written.snapshots,
-        error=plan.trouble.reason if plan.trouble else "",
+        error=error,
         remedy=plan.trouble.remedy if plan.trouble else "",
         failed_accounts=written.failed,
         problems=(*plan.problems, *problems),

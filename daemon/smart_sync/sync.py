@@ -15,7 +15,7 @@ from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
 from smart_sync.store import history, passes, projects, suspects
-from smart_sync.store.database import Transaction, describe, sqlite
+from smart_sync.store.database import Transaction, describe, is_of_the_file, sqlite
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,18 @@ class Sync:
             return
         known = await projects.project_names(self._database)
         new = [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
-        if new:
+        if not new:
+            return
+        try:
             async with self._database.transaction() as transaction:
-                await projects.create_projects(transaction, new, stamp(this.now))
-            self._announce("projects.created", projects=[project.name for project in new])
+                created = await projects.create_projects(transaction, new, stamp(this.now))
+        except sqlite.Error as error:
+            if is_of_the_file(error):
+                raise
+            self._announce("projects.refused", reason=str(error))
+            return
+        if created:
+            self._announce("projects.created", projects=created)
 
     async def _run_projects(
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass

@@ -9,7 +9,7 @@ from smart_sync.core.days import Day
 from smart_sync.core.model import METRICS
 from smart_sync.core.plan import Plan
 from smart_sync.store import suspects
-from smart_sync.store.database import Transaction, is_of_the_file, sqlite
+from smart_sync.store.database import Database, Transaction, is_of_the_file, sqlite
 
 #: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
 NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
@@ -39,7 +39,8 @@ _UPSERT_SEEN = (
 # comparison narrows the search for an index, datetime() decides.
 _TODAYS = """
 SELECT id, account_id FROM account_snapshots
-WHERE account_id IN (SELECT id FROM project_social_accounts WHERE project_id = ?)
+WHERE account_id IN (SELECT CAST(id AS TEXT) FROM project_social_accounts
+                     WHERE project_id = ? AND CAST(coalesce(is_active, 1) AS INTEGER) = 1)
   AND snapshot_time >= ? AND snapshot_time < ?
   AND datetime(snapshot_time) >= datetime(?) AND datetime(snapshot_time) < datetime(?)
 ORDER BY datetime(snapshot_time), id
@@ -158,10 +159,20 @@ async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> i
 
 async def _todays_snapshots(transaction: Transaction, plan: Plan, day: Day) -> dict[str, str]:
     """Account id → the id of its last snapshot of the day."""
+    rows = await transaction.fetch(_TODAYS, _todays(plan.project.id, day))
+    return {str(account_id): snapshot_id for snapshot_id, account_id in rows}
+
+
+async def count_snapshots(database: Database, project_id: str, day: Day) -> int:
+    """How many active accounts of a project have a snapshot of the day."""
+    rows = await database.fetch(f"SELECT count(DISTINCT account_id) FROM ({_TODAYS})", _todays(project_id, day))
+    return int(rows[0][0])
+
+
+def _todays(project_id: str, day: Day) -> tuple[str, ...]:
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    rows = await transaction.fetch(_TODAYS, (plan.project.id, earliest, latest, day.start, day.end))
-    return {account_id: snapshot_id for snapshot_id, account_id in rows}
+    return project_id, earliest, latest, day.start, day.end
 
 
 async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> int:

@@ -9,18 +9,19 @@ from smart_sync.core.state import AccountState, is_rounded, sound
 from smart_sync.store import parsed_query
 from smart_sync.store.database import Database, Transaction
 
+# The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _ACCOUNTS = """
-SELECT a.id, a.platform, a.username, a.profile_link, coalesce(a.is_active, 1),
+SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision",
        m.followers, m.likes, m.comments, m.videos, m.views,
        m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
        n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views
 FROM project_social_accounts a
-LEFT JOIN sheet_metrics s ON s.account_id = a.id
-LEFT JOIN parsed_metrics p ON p.account_id = a.id
-LEFT JOIN account_metrics m ON m.account_id = a.id
-LEFT JOIN parsed_seen n ON n.account_id = a.id
+LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
+LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
+LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)
+LEFT JOIN parsed_seen n ON n.account_id = CAST(a.id AS TEXT)
 WHERE a.project_id = ? AND a.id IS NOT NULL
 ORDER BY a.id
 """
@@ -83,7 +84,7 @@ def _understood(rows: Iterable[Any]) -> tuple[list[AccountState], list[Problem]]
 
 def _state(row: Any, parsed: Metrics | None) -> AccountState:
     return AccountState(
-        row[0],
+        str(row[0]),
         row[1] or "",
         row[2] or "",
         row[3] or "",
@@ -117,18 +118,17 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link FROM project_social_accounts a"
         " JOIN projects p ON p.id = a.project_id AND p.is_active = 1"
-        " WHERE coalesce(a.is_active, 1) = 1 AND a.id IS NOT NULL AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
+        " WHERE CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND a.id IS NOT NULL"
+        " AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
         (project_id,),
     )
-    return [Account(row[0], row[1], row[2] or "", row[3] or "", row[4] or "") for row in rows]
+    return [Account(str(row[0]), str(row[1]), row[2] or "", row[3] or "", row[4] or "") for row in rows]
 
 
-async def create_projects(transaction: Transaction, projects: Iterable[Project], created_at: str) -> int:
-    """Insert projects that are not there yet, by id; returns how many were new."""
-    return await transaction.execute_many(
-        "INSERT INTO projects (id, name, created_at, is_active) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING",
-        [(project.id, project.name, created_at) for project in projects],
-    )
+async def create_projects(transaction: Transaction, projects: Iterable[Project], created_at: str) -> list[str]:
+    """Insert projects that are not there yet, by id (one may have been renamed); returns the names of the new ones."""
+    sql = "INSERT INTO projects (id, name, created_at, is_active) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING"
+    return [p.name for p in projects if await transaction.execute(sql, (p.id, p.name, created_at)) > 0]
 
 
 async def create_accounts(transaction: Transaction, accounts: Iterable[Account], added_at: str) -> int:

@@ -1,0 +1,338 @@
+"""A web app's database as it may be: odd types, names of ours that are taken, constraints, meddling between passes."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon_process import PATIENCE, Daemon, write_config
+from fake_google import FakeGoogle
+from smart_sync.announcer import Announcer
+from smart_sync.checks import check
+from smart_sync.control.client import Client
+from smart_sync.core.fingerprint import fingerprint
+from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Outcome, ParsedMetrics, Trigger, Worksheet
+from smart_sync.core.results import ProjectResult
+from smart_sync.core.state import AccountState
+from smart_sync.errors import Busy, DatabaseUnusable
+from smart_sync.lock import InstanceLock
+from smart_sync.project import Resources
+from smart_sync.service import opened
+from smart_sync.store import accounts, inbox
+from smart_sync.store.schema import open_database
+from smart_sync.sync import PassRequest, Sync
+from world import KEY, World, link
+
+NUMBERED = "id INTEGER PRIMARY KEY, project_id INTEGER, platform TEXT, username TEXT, profile_link TEXT, is_active"
+
+
+@pytest.fixture
+def bare(tmp_path: Path, google: FakeGoogle) -> World:
+    """A world whose database file nobody has made yet."""
+    return World(tmp_path, google)
+
+
+def number_accounts(world: World, snapshots: str) -> None:
+    """A web app that keeps its ids as numbers: one project, accounts 1 and 2; ``snapshots``: the type of theirs."""
+    names = ", ".join(METRICS)
+    world.execute("CREATE TABLE projects (id INTEGER PRIMARY KEY, name TEXT, google_sheet_name TEXT, is_active)")
+    world.execute(f"CREATE TABLE project_social_accounts ({NUMBERED})")
+    world.execute(
+        f"CREATE TABLE account_snapshots (id TEXT PRIMARY KEY, account_id {snapshots}, {names}, snapshot_time)"
+    )
+    world.execute("INSERT INTO projects VALUES (7, 'P', NULL, 1)")
+    for number, name in enumerate("ab", 1):
+        world.execute(
+            "INSERT INTO project_social_accounts VALUES (?, 7, 'tiktok', ?, ?, 1)", (number, name, link(name))
+        )
+
+
+@pytest.mark.parametrize("snapshots", ["INTEGER", "TEXT"])
+async def test_ids_that_are_numbers_are_as_good_as_text(bare: World, snapshots: str) -> None:
+    """With integer ids the inbox and the query count, and a day gets one snapshot."""
+    number_accounts(bare, snapshots)
+    bare.sections["parsed"] = {"query": "SELECT id AS account_id, 90 AS likes FROM project_social_accounts"}
+    bare.sheet("P", a=[1] * 5, b=[2] * 5)
+    await bare.sync()
+    bare.execute("INSERT INTO parsed_metrics (account_id, views) VALUES (1, 50)")
+    bare.sheet("P", a=[1] * 5, b=[3] * 5)
+    result = await bare.sync_one()
+    assert (result.outcome, result.changed, result.snapshots, result.problems) == (Outcome.SYNCED, 2, 0, ())
+    merged = bare.execute("SELECT account_id, followers, likes, views FROM account_metrics ORDER BY 1")
+    assert merged == [("1", 1, 90, 50), ("2", 3, 90, 3)]
+    assert bare.execute("SELECT count(*) FROM account_snapshots") == [(2,)]
+    assert (await bare.sync_one()).outcome is Outcome.UNCHANGED
+
+
+async def test_is_active_may_be_text(bare: World) -> None:
+    """An account whose is_active is the text '0' is inactive, one with '1' or nothing is active."""
+    bare.execute(
+        "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id, platform, username, profile_link,"
+        " is_active TEXT)"
+    )
+    await bare.create()
+    bare.add_project("P", ["a", "b", "c"])
+    bare.execute("UPDATE project_social_accounts SET is_active = '0' WHERE id = 'account-a'")
+    bare.execute("UPDATE project_social_accounts SET is_active = '1' WHERE id = 'account-b'")
+    bare.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
+    assert (await bare.sync_one()).accounts == 2
+    assert [bare.merged(name) for name in "abc"] == [None, (2,) * 5, (3,) * 5]
+
+
+def test_a_symbolic_link_is_no_second_database(tmp_path: Path) -> None:
+    """Two instances on one file are told apart from two files, whatever links lead to it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "real.db").touch()
+    (tmp_path / "data" / "linked.db").symlink_to(tmp_path / "real.db")
+    with InstanceLock() as one, InstanceLock() as two:
+        one.take(tmp_path / "real.db")
+        with pytest.raises(Busy, match=r"real\.db\.smart-sync\.lock"):
+            two.take(tmp_path / "data" / "linked.db")
+
+
+INBOX = "CREATE TABLE parsed_metrics (account_id {}, followers, likes, comments, videos, views{})"
+
+
+@pytest.mark.parametrize("more", ["", ", parsed_at TEXT", ", source TEXT, parsed_at TEXT, mood TEXT DEFAULT 'fine'"])
+async def test_an_inbox_that_the_web_app_has_made_is_adopted(bare: World, more: str) -> None:
+    """A parsed_metrics with account_id and the metrics counts, and takes what parsers bring, whatever else it lacks."""
+    bare.execute(INBOX.format("TEXT PRIMARY KEY", more))
+    bare.execute("INSERT INTO parsed_metrics (account_id, views) VALUES ('account-a', 40)")
+    await bare.create()
+    bare.add_project("P", ["a"])
+    bare.sheet("P", a=[1] * 5)
+    await bare.sync()
+    assert bare.merged("a") == (1, 1, 1, 1, 40)
+    async with open_database(bare.path) as database:
+        await inbox.put(database, [ParsedMetrics("account-a", Metrics(likes=30), "ours", bare.now)])
+        (known,) = await accounts.everyone(database)
+        assert (await accounts.facts(database, known)).precision == "exact"
+    await bare.sync()
+    assert bare.merged("a") == (1, 30, 1, 1, 40)
+
+
+UNUSABLE = {
+    INBOX.format("TEXT", ""): "CREATE UNIQUE INDEX",
+    INBOX.format("TEXT PRIMARY KEY", "").replace(", likes", ""): "has no column likes",
+    "CREATE TABLE account_metrics (id)": "there is a table account_metrics",
+    "CREATE TABLE Account_Growth (id)": "there is a table Account_Growth",
+    "CREATE VIEW sync_runs AS SELECT 1 AS id": "there is a view sync_runs",
+    "CREATE TABLE smart_sync_schema (id)": "has no column version",
+    "CREATE TABLE projects (id)": "has no column google_sheet_name",
+}
+
+
+@pytest.mark.parametrize("statement", UNUSABLE)
+async def test_a_name_of_ours_that_is_taken_is_told_with_its_remedy(bare: World, statement: str) -> None:
+    """What cannot be adopted is refused by the start and by `check` in the same words, and left as it is."""
+    bare.execute(statement)
+    before = bare.execute("SELECT sql FROM sqlite_master")
+    with pytest.raises(DatabaseUnusable, match=UNUSABLE[statement]) as refused:
+        await bare.create()
+    findings = (await check(bare.settings)).findings
+    assert str(refused.value) in [finding.message for finding in findings if finding.level == "error"]
+    assert bare.execute("SELECT sql FROM sqlite_master") == before
+
+
+async def test_check_sees_a_view_as_a_pass_does(bare: World) -> None:
+    """A view called projects is the list of projects, for a pass and for `check`."""
+    bare.execute("CREATE TABLE campaigns (id TEXT PRIMARY KEY, name, google_sheet_name, is_active)")
+    bare.execute("INSERT INTO campaigns VALUES ('p', 'P', NULL, 1)")
+    bare.execute("CREATE VIEW projects AS SELECT * FROM campaigns")
+    bare.sheet("P")
+    assert (await bare.sync_one()).project.name == "P"
+    assert any(finding.message.startswith("P: 0 of 0") for finding in (await check(bare.settings)).findings)
+
+
+async def test_a_query_that_fails_costs_its_values_alone(world: World) -> None:
+    """A `[parsed] query` that fails in a pass is a problem; the sheet and the inbox count all the same."""
+    world.add_project("P", ["a"])
+    world.execute("CREATE TABLE told (id TEXT, likes)")
+    world.sections["parsed"] = {"query": "SELECT id AS account_id, json_extract(likes, '$') AS likes FROM told"}
+    world.sheet("P", a=[1] * 5)
+    world.parsed("a", [None, None, None, None, 9])
+    world.execute("INSERT INTO told VALUES ('account-a', '5')")
+    await world.sync()
+    assert world.merged("a") == (1, 5, 1, 1, 9)
+    world.execute("UPDATE told SET likes = 'no JSON'")
+    result = await world.sync_one()
+    assert (result.outcome, world.merged("a")) == (Outcome.SYNCED, (1, 1, 1, 1, 9))
+    assert [problem.worksheet for problem in result.problems] == ["parsed.query"]
+
+
+async def test_an_older_value_never_replaces_a_newer_one(world: World) -> None:
+    """What a parser learned before the inbox's row was written is not put in its place."""
+    world.add_project("P", ["a"])
+    world.parsed("a", [10, None, None, None, None], parsed_at="2026-03-10 12:00:00")
+    async with open_database(world.path) as database:
+        for minutes, followers in ((-1, 1), (1, 20)):
+            at = world.now + timedelta(minutes=minutes)
+            await inbox.put(database, [ParsedMetrics("account-a", Metrics(followers), "ours", at)])
+            expected = 10 if minutes < 0 else 20
+            assert world.execute("SELECT followers FROM parsed_metrics") == [(expected,)]
+
+
+@pytest.mark.parametrize("table", ["projects", "project_social_accounts"])
+async def test_what_cannot_be_created_costs_nothing_else(
+    bare: World, table: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A column that new projects or accounts would need is told once a pass, and the projects there are go on."""
+    bare.execute("CREATE TABLE projects (id TEXT PRIMARY KEY, name, google_sheet_name, is_active, created_at)")
+    bare.execute(
+        "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id, platform, username, profile_link,"
+        " is_active, added_at)"
+    )
+    await bare.create()
+    bare.add_project("P", ["a"])
+    bare.execute(
+        f"CREATE TRIGGER demanding BEFORE INSERT ON {table} WHEN NEW.is_active = 1"
+        " BEGIN SELECT RAISE(ABORT, 'client_id is needed'); END"
+    )
+    bare.sections["sync"] = {"create_missing": "projects"}
+    bare.sheet("P", a=[1] * 5, stranger=[2] * 5)
+    bare.sheet("Q")
+    told = await events(bare)
+    assert bare.merged("a") == (1,) * 5
+    refused = "projects.refused" if table == "projects" else "accounts.refused"
+    assert [e["reason"] for e in told if e["event"] == refused] == ["client_id is needed"]
+
+
+async def test_a_project_that_was_renamed_is_not_created_again(world: World) -> None:
+    """projects.created tells of those that were really created."""
+    world.sections["sync"] = {"create_missing": "projects"}
+    world.sheet("Old")
+    assert [e["projects"] for e in await events(world) if e["event"] == "projects.created"] == [["Old"]]
+    world.execute("UPDATE projects SET name = 'New'")
+    assert not [e for e in await events(world) if e["event"] == "projects.created"]
+
+
+async def events(world: World) -> list[dict[str, Any]]:
+    """What one pass tells."""
+    announce = Announcer()
+    with announce.follow() as told:
+        async with opened(world.settings, announce, clock=lambda: world.now) as resources:
+            await Sync(resources).run(PassRequest(Trigger.CLI))
+        return [told.get_nowait() for _ in range(told.qsize())]
+
+
+async def test_a_project_of_which_nothing_can_be_written_has_failed(world: World) -> None:
+    """One refused account of two is told and the project synced; both refused, it has failed."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5)
+    world.execute("CREATE TRIGGER grudge BEFORE INSERT ON account_snapshots BEGIN SELECT RAISE(ABORT, 'no more'); END")
+    result = await world.sync_one()
+    assert (result.outcome, result.answer()["success"]) == (Outcome.FAILED, False)
+    assert "no more" in result.error
+
+
+class Lap:
+    """Passes of one lap of a daemon: what it has in memory stays."""
+
+    def __init__(self, world: World, resources: Resources) -> None:
+        self.world = world
+        self.sync = Sync(resources)
+
+    async def run(self) -> ProjectResult:
+        """One pass over the only project there is."""
+        (result,) = (await self.sync.run(PassRequest(Trigger.TIMER))).results
+        return result
+
+    async def settle(self) -> None:
+        """Passes until one finds all as the one before has left it, which must be the second."""
+        await self.run()
+        result = await self.run()
+        assert (result.outcome, "write" in result.stages) == (Outcome.UNCHANGED, False)
+
+
+@pytest.fixture
+async def lap(world: World) -> AsyncIterator[Lap]:
+    """A lap over one project with two accounts, the first of them with parsed values."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5)
+    world.parsed("a", [9, None, None, None, None])
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        yield Lap(world, resources)
+
+
+MEDDLING = {
+    "a merged value": "UPDATE account_metrics SET likes = 77 WHERE account_id = 'account-a'",
+    "a winner": "UPDATE account_metrics SET likes_winner = 'parsed'",
+    "the merged values of an account": "DELETE FROM account_metrics WHERE account_id = 'account-b'",
+    "the sheet values": "DELETE FROM sheet_metrics",
+    "a sheet value": "UPDATE sheet_metrics SET likes = 5",
+    "the day's snapshots": "DELETE FROM account_snapshots",
+    "one snapshot": "DELETE FROM account_snapshots WHERE account_id = 'account-b'",
+}
+
+
+@pytest.mark.parametrize("what", MEDDLING)
+async def test_what_another_writer_spoils_is_put_right_by_the_next_pass(lap: Lap, what: str) -> None:
+    """A pass that finds nothing new still finds what is missing or changed of its own, and then rests again."""
+    await lap.settle()
+    tables = ("account_metrics", "sheet_metrics", "account_snapshots")
+    columns = ", ".join(("account_id", *METRICS))
+    queries = [f"SELECT {columns} FROM {table} ORDER BY 1" for table in tables]
+    queries.append("SELECT account_id, likes_winner FROM account_metrics ORDER BY 1")
+    before = [lap.world.execute(query) for query in queries]
+    lap.world.execute(MEDDLING[what])
+    assert [lap.world.execute(query) for query in queries] != before
+    await lap.run()
+    assert [lap.world.execute(query) for query in queries] == before
+    await lap.settle()
+
+
+async def test_an_account_that_failed_is_tried_again_though_nothing_has_changed(lap: Lap) -> None:
+    """The pass after one that could not write everything writes the rest."""
+    lap.world.execute(
+        "CREATE TRIGGER grudge BEFORE INSERT ON account_metrics WHEN NEW.account_id = 'account-b'"
+        " BEGIN SELECT RAISE(ABORT, 'not b'); END"
+    )
+    assert (await lap.run()).failed_accounts == {"account-b": "not b"}
+    assert (await lap.run()).failed_accounts == {"account-b": "not b"}
+    lap.world.execute("DROP TRIGGER grudge")
+    await lap.run()
+    assert lap.world.merged("b") == (2,) * 5
+
+
+def test_all_that_is_decided_from_is_in_the_fingerprint() -> None:
+    """The fingerprint differs with the worksheet, the day, and whatever SQLite holds of an account."""
+    sheet = Worksheet("P", [["Link"]])
+    state = AccountState("a", "tiktok", "a", link("a"), True, NO_METRICS, 2, NO_METRICS, False, NO_METRICS)
+    other: dict[str, Any] = {"sheet": Metrics(1), "sheet_row": 3, "parsed": Metrics(1), "merged": Metrics(1)}
+    other |= {"id": "b", "platform": "", "username": "", "link": "", "active": False, "rounded": True}
+    other |= {"winners": ("sheet", None, None, None, None), "seen": Metrics(1)}
+    assert set(other) == set(AccountState._fields)
+    marks = [fingerprint(sheet, [state], "today")]
+    marks += [fingerprint(sheet, [state._replace(**{name: value})], "today") for name, value in other.items()]
+    marks += [fingerprint(sheet, [state], "tomorrow"), fingerprint(Worksheet("P", [["Links"]]), [state], "today")]
+    assert len(set(marks)) == len(marks)
+
+
+async def test_another_configuration_decides_anew(world: World, lap: Lap) -> None:
+    """A reload with other merge rules merges the same numbers by them, in its first pass."""
+    await lap.settle()
+    world.sections["merge"] = {"strategy": "sheet"}
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        await Lap(world, resources).run()
+    assert world.merged("a") == (1,) * 5
+
+
+def test_healthz_says_that_no_pass_was_good_for_two_intervals(tmp_path: Path, google: FakeGoogle) -> None:
+    """A daemon whose passes fail answers 503 once two intervals have gone by, and says why."""
+    (tmp_path / "view_counter.db").touch()
+    config = write_config(tmp_path, '[schedule]\nevery = "1s"\n', google=google, spreadsheet=KEY)
+    with Daemon(config) as daemon:
+        with closing(sqlite3.connect(tmp_path / "view_counter.db")) as web_app, web_app:
+            web_app.execute("ALTER TABLE projects RENAME TO campaigns")
+        deadline = time.monotonic() + PATIENCE
+        client = Client(daemon.socket, timeout=PATIENCE)
+        while (answer := asyncio.run(client.request("GET", "/healthz")))[0] == 200 and time.monotonic() < deadline:
+            time.sleep(0.2)
+    assert (answer[0], answer[1]["healthy"]) == (503, False)
+    assert "projects" in answer[1]["error"]
