@@ -144,7 +144,8 @@ class ProjectSync:
         watch.lap("write")
         result = _result(plan, written, problems)
         if not isinstance(source, SheetUnavailable) and plan.trouble is None and not written.failed:
-            mark = await asyncio.to_thread(lambda: fingerprint(source, after(plan, states), this.day.label))
+            async with self._turn:
+                mark = await asyncio.to_thread(lambda: fingerprint(source, after(plan, states), this.day.label))
             self._settled[project.id] = _Settled(mark, result)
         return result
 
