@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import run_command, write_config
-from smart_sync.core.growth import BARS, Series, condensed, movers, period, sparkline, total
+from smart_sync.core.growth import BARS, Known, Series, change, condensed, movers, period, sparkline, total
 from smart_sync.core.model import MAX_COUNT
 from smart_sync.past import UnknownProject, growth
 from world import KEY, NOON, World
@@ -40,18 +39,27 @@ def test_a_long_series_is_condensed_to_what_fits(several: list[int | None], widt
     assert len(several) > width or list(short) == several
 
 
-@given(values)
-def test_growth_is_the_sum_of_the_steps_between_known_days(several: list[int | None]) -> None:
-    """Gaps neither invent growth nor hide it."""
-    known = [value for value in several if value is not None]
-    steps = [after - before for before, after in pairwise(known)]
-    assert Series(tuple(several)).growth == (sum(steps) if steps else None)
+@given(values, st.integers(1, 50))
+def test_growth_is_the_newest_value_less_the_last_one_that_is_old_enough(several: list[int | None], days: int) -> None:
+    """Where there is none that old, less the first known; gaps neither invent growth nor hide it."""
+    known = [Known(day, value) for day, value in enumerate(several) if value is not None]
+    if not known:
+        assert change(None, None, None, 0) is None
+        return
+    asked = known[-1].day - days
+    older, inside = [one for one in known if one.day <= asked], [one for one in known if one.day > asked]
+    found = change(known[-1], older[-1] if older else None, inside[0], asked)
+    start = older[-1] if older else known[0]
+    assert (found is None) == (start == known[-1])
+    if found is not None:
+        assert (found.amount, found.since) == (known[-1].value - start.value, start.day)
+        assert found.exact == (several[asked] is not None if asked >= 0 else False)
 
 
-@given(st.lists(values.map(lambda several: Series(tuple(several))), max_size=6))
-def test_a_total_is_the_sum_of_its_accounts(several: list[Series]) -> None:
+@given(st.lists(st.tuples(st.none() | st.integers(0, 99), st.none() | st.integers(-99, 99)), max_size=6))
+def test_a_total_is_the_sum_of_its_accounts(several: list[tuple[int | None, int | None]]) -> None:
     """What is not known adds nothing."""
-    assert total(several).growth == sum(one.growth or 0 for one in several)
+    assert total(several).growth == sum(growth or 0 for _, growth in several)
     assert total(several[:2]).last + total(several[2:]).last == total(several).last
 
 
@@ -97,16 +105,23 @@ def grown(world: World) -> World:
 
 
 async def test_growth_is_right_with_gaps_and_duplicates(grown: World) -> None:
-    """Of a doubled day the last snapshot counts, a gap is a gap, what is older than the period is not in it."""
+    """Of a doubled day the last snapshot counts, a gap is a gap, and growth is from the last value old enough."""
     answer = await growth(grown.path, None, "views", 4, NOON)
     found: dict[str, Any] = {entry["username"]: entry for entry in answer["accounts"]}
     assert found["a"]["values"] == [100, 150, None, None, 500]
-    assert {name: entry["growth"] for name, entry in found.items()} == {"a": 400, "b": -900, "c": None, "d": 1}
+    assert {name: entry["growth"] for name, entry in found.items()} == {"a": 400, "b": -900, "c": None, "d": 10}
+    since = {name: (entry["since"], entry["exact"]) for name, entry in found.items()}
+    assert since == {
+        "a": ("2026-03-06", True),
+        "b": ("2026-03-09", False),
+        "c": (None, False),
+        "d": ("2026-02-01", False),
+    }
     assert [(p["name"], p["last"], p["growth"], p["accounts"]) for p in answer["projects"]] == [
         ("P", 607, -500, 3),
-        ("Q", 11, 1, 1),
+        ("Q", 11, 10, 1),
     ]
-    assert [(p["name"], p["growth"]) for p in answer["platforms"]] == [("tiktok", 401), ("youtube", -900)]
+    assert [(p["name"], p["growth"]) for p in answer["platforms"]] == [("tiktok", 410), ("youtube", -900)]
     assert [entry["username"] for entry in answer["movers"]] == ["b", "a", "d"]
 
 
@@ -127,6 +142,6 @@ def test_the_command_draws_a_line_per_account(grown: World) -> None:
     shown = run_command("growth", "--days", "5", "--config", str(config))
     as_json = run_command("growth", "P", "--metric", "likes", "--json", "--config", str(config))
     assert (shown.returncode, as_json.returncode) == (0, 0), shown.stderr
-    assert "+100  +16.7%      ▁█" in shown.stdout
-    assert "project P: 700 (+100), 1 accounts" in shown.stdout
+    assert "+200  +40.0%      ▁█  since 2026-03-10" in shown.stdout
+    assert "project P: 700 (+200), 1 accounts" in shown.stdout
     assert json.loads(as_json.stdout)["metric"] == "likes"

@@ -60,6 +60,7 @@ def unpack(text: str) -> list[int | None]:
         ({0: 100, 1: None, 2: 80}, 1, 20, 2, False),
         ({0: 70, 1: 90}, 1, -20, 1, True),
         ({0: 90, 1: 90}, 1, 0, 1, True),
+        ({0: 100, 3: 50, 2: 60}, 7, 50, 3, False),
     ],
 )
 def test_a_change_compares_with_the_last_value_at_or_before_the_day(
@@ -71,22 +72,24 @@ def test_a_change_compares_with_the_last_value_at_or_before_the_day(
     assert (found.amount, TODAY_ORDINAL - found.since, found.exact) == (amount, since, exact)
 
 
-@pytest.mark.parametrize("known", [{}, {0: 5}, {0: 100, 3: 50}, {9: 100}, {0: None, 9: 100}])
-def test_no_older_or_no_newer_value_is_no_growth(known: dict[int, int | None]) -> None:
-    """Without a value that old, or without one since, there is no change: neither 0 nor everything."""
+@pytest.mark.parametrize("known", [{}, {0: 5}, {9: 100}, {0: None, 9: 100}])
+def test_one_value_alone_is_no_growth(known: dict[int, int | None]) -> None:
+    """Without two days to compare there is no change: neither 0 nor everything."""
     assert change(history(known), VIEWS, TODAY_ORDINAL, 7) is None
 
 
-def test_a_new_account_is_no_growth_of_its_project(database: ReportDatabase) -> None:
-    """A project's change adds up the accounts that have both values, and says how many these are."""
+def test_a_new_account_has_grown_since_its_first_day(database: ReportDatabase) -> None:
+    """A project's change adds up those with two values, says how many these are, and since when the others count."""
     project_id = database.project("P")
     database.snapshots(database.account(project_id, "old"), grown({0: 150, 7: 100}))
     database.snapshots(database.account(project_id, "new"), grown({0: 9_000, 1: 8_000}))
+    database.snapshots(database.account(project_id, "newest"), grown({0: 7}))
     project = only(database)
     found = total_change(project.accounts, VIEWS, TODAY_ORDINAL, 7)
     assert found is not None
-    assert (found.amount, found.before, found.accounts) == (50, 100, 1)
-    assert total(project.accounts, VIEWS, TODAY_ORDINAL) == 9_150
+    assert (found.amount, found.before, found.accounts) == (1_050, 8_100, 2)
+    assert (found.since, found.exact) == (TODAY_ORDINAL - 1, False)
+    assert total(project.accounts, VIEWS, TODAY_ORDINAL) == 9_157
 
 
 def test_changes_count_back_from_the_newest_day(database: ReportDatabase) -> None:

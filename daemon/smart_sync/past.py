@@ -4,12 +4,13 @@ Days are those of the view ``account_growth``: UTC days, of several snapshots of
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from smart_sync.core.growth import Series, movers, period, series, total
+from smart_sync.core import growth as core
+from smart_sync.core.growth import Change, Series, movers, period, series, total
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts
 from smart_sync.store import history as runs
@@ -17,6 +18,21 @@ from smart_sync.store.accounts import Known
 from smart_sync.store.schema import open_existing
 
 MOVERS = 5
+#: As in the report: what is older is a mistake.
+_OLDEST = "1970-01-01"
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """An account, its values in the period, and what they have grown, also against an older value."""
+
+    known: Known
+    series: Series
+    change: Change | None
+
+    @property
+    def growth(self) -> int | None:
+        return self.change.amount if self.change else None
 
 
 class UnknownProject(SmartSyncError):
@@ -48,9 +64,38 @@ async def growth(path: Path, project: str | None, metric: str, days: int, now: d
         everybody = _of_project(await accounts.everyone(database), project)
         ids = {known.project.id for known in everybody}
         only = next(iter(ids)) if project is not None else None
-        values = await accounts.values_by_day(database, metric, labels[0], labels[-1], only)
-    found = {known.account.id: (known, series(labels, values.get(known.account.id, {}))) for known in everybody}
-    return _answer(metric, labels, {key: entry for key, entry in found.items() if entry[1].last is not None})
+        values = await accounts.values_by_day(database, metric, _OLDEST, labels[-1], only)
+    newest = _newest_days(everybody, values)
+    found = {}
+    for known in everybody:
+        own = values.get(known.account.id, {})
+        shown = series(labels, own)
+        if shown.last is not None:
+            found[known.account.id] = _Grown(known, shown, _change(own, newest[known.project.id], days))
+    return _answer(metric, labels, found)
+
+
+def _newest_days(everybody: list[Known], values: Mapping[str, Mapping[str, int | None]]) -> dict[str, int]:
+    """The newest day of each project, from which its days are counted back, as in the report."""
+    newest: dict[str, int] = {}
+    for known in everybody:
+        own = [day for day, value in values.get(known.account.id, {}).items() if value is not None]
+        if own:
+            day = date.fromisoformat(max(own)).toordinal()
+            newest[known.project.id] = max(day, newest.get(known.project.id, day))
+    return newest
+
+
+def _change(values: Mapping[str, int | None], newest: int, days: int) -> Change | None:
+    known = [
+        core.Known(date.fromisoformat(day).toordinal(), value)
+        for day, value in sorted(values.items())
+        if value is not None
+    ]
+    asked = newest - days
+    base = next((one for one in reversed(known) if one.day <= asked), None)
+    inside = next((one for one in known if one.day > asked), None)
+    return core.change(known[-1] if known else None, base, inside, asked)
 
 
 def _of_project(everybody: list[Known], project: str | None) -> list[Known]:
@@ -63,37 +108,40 @@ def _of_project(everybody: list[Known], project: str | None) -> list[Known]:
     return [known for known in chosen if known.project.id == chosen[0].project.id]
 
 
-def _answer(metric: str, labels: tuple[str, ...], found: Mapping[str, tuple[Known, Series]]) -> dict[str, Any]:
-    moved = movers({key: one.growth for key, (_, one) in found.items()}, MOVERS)
+def _answer(metric: str, labels: tuple[str, ...], found: Mapping[str, _Grown]) -> dict[str, Any]:
+    moved = movers({key: one.growth for key, one in found.items()}, MOVERS)
     return {
         "success": True,
         "metric": metric,
         "since": labels[0],
         "until": labels[-1],
         "days": list(labels),
-        "accounts": [_account(known, one) for known, one in found.values()],
+        "accounts": [_account(one) for one in found.values()],
         "projects": _totals(found, lambda known: known.project.name),
         "platforms": _totals(found, lambda known: known.account.platform),
-        "movers": [_account(*found[key]) for key in moved],
+        "movers": [_account(found[key]) for key in moved],
     }
 
 
-def _account(known: Known, one: Series) -> dict[str, Any]:
+def _account(one: _Grown) -> dict[str, Any]:
+    known, change = one.known, one.change
     return {
         "account_id": known.account.id,
         "link": known.account.link,
         "username": known.account.username,
         "platform": known.account.platform,
         "project_name": known.project.name,
-        "first": one.first,
-        "last": one.last,
+        "first": change.before if change else one.series.last,
+        "last": one.series.last,
         "growth": one.growth,
-        "values": list(one.values),
+        "since": date.fromordinal(change.since).isoformat() if change else None,
+        "exact": change is not None and change.exact,
+        "values": list(one.series.values),
     }
 
 
-def _totals(found: Mapping[str, tuple[Known, Series]], name_of: Callable[[Known], str]) -> list[dict[str, Any]]:
-    groups: dict[str, list[Series]] = {}
-    for known, one in found.values():
-        groups.setdefault(name_of(known), []).append(one)
+def _totals(found: Mapping[str, _Grown], name_of: Callable[[Known], str]) -> list[dict[str, Any]]:
+    groups: dict[str, list[tuple[int | None, int | None]]] = {}
+    for one in found.values():
+        groups.setdefault(name_of(one.known), []).append((one.series.last, one.growth))
     return [{"name": name, **asdict(total(several))} for name, several in sorted(groups.items())]

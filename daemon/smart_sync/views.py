@@ -158,6 +158,7 @@ def _growths(entries: Iterable[dict[str, Any]]) -> Table:
     for _ in ("last", "growth", "percent"):
         table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
     for entry in entries:
         growth = (_count(entry["last"]), _delta(entry["growth"]).strip(" ()"), _percent(entry))
         table.add_row(
@@ -165,8 +166,13 @@ def _growths(entries: Iterable[dict[str, Any]]) -> Table:
             Text(printable(entry["platform"], 20)),
             *growth,
             sparkline(condensed(entry["values"], BARS)),
+            _since(entry),
         )
     return table
+
+
+def _since(entry: dict[str, Any]) -> str:
+    return "" if entry["exact"] or entry["since"] is None else f"since {entry['since']}"
 
 
 def show_rules(rows: Iterable[dict[str, Any]]) -> None:

@@ -1,12 +1,13 @@
 """How numbers have grown over some days: series with gaps, sparklines, totals, the biggest movers.
 
-Growth is the difference between two days that are known, the first and the last of the period.  A gap in between
-neither adds to it nor hides any of it; where fewer than two days are known there is none.
+Growth over some days is the newest value less the last known one at or before that many days ago; where there is
+none that old, less the first that is known since.  The command and the report say so where it is not the very day.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -18,20 +19,45 @@ class Series:
     values: tuple[int | None, ...]
 
     @property
-    def first(self) -> int | None:
-        """The first value that is known."""
-        return next((value for value in self.values if value is not None), None)
-
-    @property
     def last(self) -> int | None:
         """The last value that is known."""
         return next((value for value in reversed(self.values) if value is not None), None)
 
+
+class Known(NamedTuple):
+    """A value and the day it was true, as an ordinal."""
+
+    day: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From the value of one day to the newest; also the sum of several accounts' changes."""
+
+    amount: int
+    before: int
+    #: The day compared with; of several accounts the oldest that is not the one asked for.
+    since: int
+    #: Whether every account was compared with the very day asked for.
+    exact: bool
+    accounts: int = 1
+
     @property
-    def growth(self) -> int | None:
-        """The last known value minus the first; None if fewer than two days are known."""
-        known = [value for value in self.values if value is not None]
-        return known[-1] - known[0] if len(known) > 1 else None
+    def percent(self) -> float | None:
+        """Of the value before; None if that was 0."""
+        return 100 * self.amount / self.before if self.before else None
+
+
+def change(newest: Known | None, base: Known | None, inside: Known | None, asked: int) -> Change | None:
+    """How much an account has grown since the day ``asked``: to ``newest``, from ``base``, the last at or before it.
+
+    Where nobody recorded that yet, from ``inside``, the first after it.  None without two days to compare.
+    """
+    start = base or inside
+    if newest is None or start is None or newest.day <= start.day:
+        return None
+    return Change(newest.value - start.value, start.value, start.day, start.day == asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +79,13 @@ def series(days: Sequence[str], values: Mapping[str, int | None]) -> Series:
     return Series(tuple(values.get(day) for day in days))
 
 
-def total(several: Iterable[Series]) -> Total:
-    """The sum of several accounts."""
+def total(several: Iterable[tuple[int | None, int | None]]) -> Total:
+    """The sum of several accounts, each its last known value and its growth."""
     all_of_them = tuple(several)
     return Total(
         len(all_of_them),
-        sum(one.last or 0 for one in all_of_them),
-        sum(one.growth or 0 for one in all_of_them),
+        sum(last or 0 for last, _ in all_of_them),
+        sum(growth or 0 for _, growth in all_of_them),
     )
 
 

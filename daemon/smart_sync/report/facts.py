@@ -4,16 +4,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
+from smart_sync.core.growth import Known
 from smart_sync.core.model import METRICS, Metrics
-
-
-class Known(NamedTuple):
-    """A value and the day it was true."""
-
-    day: int
-    value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +19,14 @@ class History:
     def at(self, metric: int, day: int) -> Known | None:
         """The last value of a metric (its place in `METRICS`) at or before ``day``."""
         for place in range(bisect_right(self.days, day) - 1, -1, -1):
+            value = self.values[place][metric]
+            if value is not None:
+                return Known(self.days[place], value)
+        return None
+
+    def after(self, metric: int, day: int) -> Known | None:
+        """The first value of a metric after ``day``."""
+        for place in range(bisect_right(self.days, day), len(self.days)):
             value = self.values[place][metric]
             if value is not None:
                 return Known(self.days[place], value)

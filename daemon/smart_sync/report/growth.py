@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from smart_sync.core import growth
+from smart_sync.core.growth import Change
 from smart_sync.core.model import METRICS
 from smart_sync.report.facts import AccountFacts, History, ProjectFacts
 
@@ -17,41 +19,21 @@ VIEWS, FOLLOWERS = METRICS.index("views"), METRICS.index("followers")
 Series = list[int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """From the last values at or before a day to the newest ones, summed over the accounts that have both."""
-
-    amount: int
-    before: int
-    #: The oldest day compared with; it is older than asked for where days are missing.
-    since: int
-    #: Whether every account was compared with the very day asked for.
-    exact: bool
-    accounts: int = 1
-
-    @property
-    def percent(self) -> float | None:
-        """Of the value before; None if that was 0."""
-        return 100 * self.amount / self.before if self.before else None
-
-
 def change(history: History, metric: int, as_of: int, days: int) -> Change | None:
-    """The change of one account over ``days`` up to ``as_of``; None without an older value or a newer one."""
-    base, newest = history.at(metric, as_of - days), history.at(metric, as_of)
-    if base is None or newest is None or newest.day <= base.day:
-        return None
-    return Change(newest.value - base.value, base.value, base.day, base.day == as_of - days)
+    """The change of one account over ``days`` up to ``as_of``, as `core.growth.change` defines it."""
+    asked = as_of - days
+    return growth.change(history.at(metric, as_of), history.at(metric, asked), history.after(metric, asked), asked)
 
 
 def total_change(accounts: Iterable[AccountFacts], metric: int, as_of: int, days: int) -> Change | None:
-    """The change of accounts together; an account without an older value adds nothing: it has not grown, it is new."""
+    """The change of accounts together; an account with one value alone adds nothing."""
     changes = [found for account in accounts if (found := change(account.history, metric, as_of, days))]
     if not changes:
         return None
     return Change(
         sum(c.amount for c in changes),
         sum(c.before for c in changes),
-        min(c.since for c in changes),
+        min((c.since for c in changes if not c.exact), default=as_of - days),
         all(c.exact for c in changes),
         len(changes),
     )

@@ -4,8 +4,8 @@ import html
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
+from smart_sync.core.growth import Change
 from smart_sync.logs import printable
-from smart_sync.report.growth import Change
 
 MAX_NAME = 80
 
@@ -84,7 +84,7 @@ def change_cell(change: Change | None, accounts: int = 1) -> Html:
     if change is None:
         return el("span", "–", title="no older value to compare with", class_="none")
     direction = "up" if change.amount > 0 else "down" if change.amount < 0 else "same"
-    notes = [] if change.exact else [f"since {day(change.since)}"]
+    notes = [] if change.exact else [f"{'some ' if change.accounts > 1 else ''}since {day(change.since)}"]
     if change.accounts < accounts:
         notes.append(f"{change.accounts} of {accounts} accounts")
     percent = (

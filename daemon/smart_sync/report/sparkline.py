@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from smart_sync.core.growth import condensed
 from smart_sync.report.markup import Html, el
 
 WIDTH, HEIGHT = 300, 100
@@ -11,7 +12,7 @@ MAX_POINTS = 100
 
 def sparkline(series: Sequence[int | None], label: str, *, class_: str = "spark") -> Html:
     """``series`` as a line from its lowest to its highest value, broken where days have no value."""
-    points = _thinned(series)
+    points = condensed(series, MAX_POINTS)
     known = [value for value in points if value is not None]
     lowest, highest = min(known, default=0), max(known, default=0)
     step = WIDTH / max(len(points) - 1, 1)
@@ -30,10 +31,3 @@ def sparkline(series: Sequence[int | None], label: str, *, class_: str = "spark"
     paths = [el("path", d="".join(lines)), el("path", d="".join(dots), class_="dots") if dots else None]
     box = f"-4 -8 {WIDTH + 8} {HEIGHT + 16}"
     return el("svg", *paths, class_=class_, viewBox=box, preserveAspectRatio="none", role="img", aria_label=label)
-
-
-def _thinned(series: Sequence[int | None]) -> list[int | None]:
-    """At most `MAX_POINTS`: of several days the last that has a value."""
-    size = -(-len(series) // MAX_POINTS) or 1
-    parts = [series[max(end - size, 0) : end] for end in range(len(series), 0, -size)]
-    return [next((value for value in reversed(part) if value is not None), None) for part in reversed(parts)]
