@@ -101,6 +101,7 @@ async def test_a_pass_over_one_project_asks_about_its_accounts_only(world: World
     world.add_project("P", ["a"])
     world.add_project("Q", ["b"])
     platform = SlowPlatform(world)
+    platform.may_go_on.set()
     source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)))
     async with (
         opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
