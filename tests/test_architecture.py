@@ -12,7 +12,7 @@ ROOT = Path(smart_sync.__file__).parent
 #: From the outside in; a module imports from its own layer and from those below it.
 LAYERS = [
     {"__init__", "__main__", "cli", "first_day"},
-    {"standalone", "backup", "checks", "screens", "views", "setup", "manual"},
+    {"standalone", "backup", "checks", "screens", "setup", "manual"},
     {"service"},
     {"runner", "control", "sync", "project"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},

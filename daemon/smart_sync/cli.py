@@ -270,11 +270,11 @@ def webhooks_test(as_json: bool) -> None:
 @_config_option
 def explain(account: str, metric: str | None, as_json: bool) -> None:
     """Say why the numbers of an account are what they are: both sides, the rule, the winner, what happened when."""
-    from smart_sync import explain, views
+    from smart_sync import explain, screens
 
     _path, settings = _load()
     chosen = METRICS if metric is None else (metric,)
-    _show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, views.show_explanations)
+    _show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, screens.show_explanations)
 
 
 @cli.command()
@@ -284,10 +284,10 @@ def explain(account: str, metric: str | None, as_json: bool) -> None:
 @_config_option
 def confirm(account: str, metric: str | None, as_json: bool) -> None:
     """Say that the suspect values of an account are meant: they are reported no more."""
-    from smart_sync import explain, views
+    from smart_sync import explain, screens
 
     _path, settings = _load()
-    _show(asyncio.run(explain.confirm(settings, account, metric)), as_json, views.show_confirmed)
+    _show(asyncio.run(explain.confirm(settings, account, metric)), as_json, screens.show_confirmed)
 
 
 @cli.command()
@@ -298,10 +298,12 @@ def confirm(account: str, metric: str | None, as_json: bool) -> None:
 @_config_option
 def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
     """List the last passes: who asked, what became of them, how long they took.  Needs no daemon."""
-    from smart_sync import past, views
+    from smart_sync import past, screens
 
     _path, settings = _load()
-    _show(asyncio.run(past.history(settings.database.path, limit, project, failed=failed)), as_json, views.show_history)
+    _show(
+        asyncio.run(past.history(settings.database.path, limit, project, failed=failed)), as_json, screens.show_history
+    )
 
 
 @cli.command()
@@ -312,10 +314,11 @@ def history(project: str | None, failed: bool, limit: int, as_json: bool) -> Non
 @_config_option
 def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
     """Show how a metric has grown per account, project and platform.  Needs no daemon."""
-    from smart_sync import past, views
+    from smart_sync import past, screens
 
     _path, settings = _load()
-    _show(asyncio.run(past.growth(settings.database.path, project, metric, days, _now())), as_json, views.show_growth)
+    answer = asyncio.run(past.growth(settings.database.path, project, metric, days, _now()))
+    _show(answer, as_json, screens.show_growth)
 
 
 @cli.command()
@@ -327,14 +330,14 @@ def ingest(file: BinaryIO, as_json: bool) -> None:
 
     Lines that cannot be used are named on standard error and left out; the exit code is then 4.
     """
-    from smart_sync import ingest, views
+    from smart_sync import ingest, screens
 
     _path, settings = _load()
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
         click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
-    _show(done.answer(), as_json, views.show_ingested)
+    _show(done.answer(), as_json, screens.show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
 

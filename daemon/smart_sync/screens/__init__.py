@@ -2,6 +2,13 @@
 
 from smart_sync.screens.check import show_check
 from smart_sync.screens.inspections import show_inspections
+from smart_sync.screens.numbers import (
+    show_confirmed,
+    show_explanations,
+    show_growth,
+    show_history,
+    show_ingested,
+)
 from smart_sync.screens.passes import show_answer, sync_with_progress
 from smart_sync.screens.setup import show_step
 from smart_sync.screens.status import show_status, watch
@@ -10,6 +17,11 @@ from smart_sync.screens.webhooks import show_webhook_tests, show_webhooks
 __all__ = [
     "show_answer",
     "show_check",
+    "show_confirmed",
+    "show_explanations",
+    "show_growth",
+    "show_history",
+    "show_ingested",
     "show_inspections",
     "show_status",
     "show_step",

@@ -5,8 +5,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from smart_sync import views
 from smart_sync.logs import printable
+from smart_sync.screens import numbers
 
 
 def show_check(answer: dict[str, Any]) -> None:
@@ -16,7 +16,7 @@ def show_check(answer: dict[str, Any]) -> None:
     for finding in answer["findings"]:
         mark, style = marks[finding["level"]]
         console.print(Text.assemble((mark, style), " ", printable(finding["message"])), soft_wrap=True)
-    views.show_rules(answer["merge"])
+    numbers.show_rules(answer["merge"])
     errors = sum(finding["level"] == "error" for finding in answer["findings"])
     warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
     console.print(f"{errors} errors, {warnings} warnings")
