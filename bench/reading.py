@@ -36,8 +36,8 @@ Read = Callable[[], object]
 
 
 def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
-    """Row 6 of the table, for either read."""
-    size = Size(sizes.projects, sizes.accounts)
+    """Row 6 of the table, for either read, in the world of row 1."""
+    size = Size(*sizes.network)
     path = folder / "reading.db"
     asyncio.run(create(path, size))
     _add_month(path, size)
@@ -116,7 +116,7 @@ def _worksheet_read(sizes: Sizes, folder: Path) -> float:
     """Median seconds to read one project's worksheet with gspread, the client being connected already."""
     with FakeGoogle() as google:
         name = "Project 00000"
-        google.add("key", {name: worksheet(name, sizes.accounts, 1, everything)})
+        google.add("key", {name: worksheet(name, sizes.network[1], 1, everything)})
         client = reference.connect(google.url, google.credentials(folder / "reader.json"))
         spreadsheet = client.open_by_key("key")
         page = spreadsheet.worksheet(name)
