@@ -1,5 +1,6 @@
 """What the benchmark prints: rows, each a ratio of two things measured side by side; and how they are measured."""
 
+import asyncio
 import gc
 import statistics
 import time
@@ -104,3 +105,20 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The value that ``share`` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+#: Seconds between two looks at the event loop's clock.
+TICK = 0.001
+
+
+async def watch() -> float:
+    """Until it is cancelled: the longest time, in seconds, that the event loop was late for an appointment."""
+    longest = 0.0
+    loop = asyncio.get_running_loop()
+    try:
+        while True:
+            due = loop.time() + TICK
+            await asyncio.sleep(TICK)
+            longest = max(longest, loop.time() - due)
+    except asyncio.CancelledError:
+        return longest

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.measure import Row, Sizes, medians, percentile
+from bench.measure import Row, Sizes, medians, percentile, watch
 from bench.worlds import Size, create, everything, passes, sheets_of, worksheet
 from daemon_process import Daemon, write_config
 from smart_sync.control.client import request_sync
@@ -20,8 +20,6 @@ from smart_sync.control.client import request_sync
 REQUEST = b"GET /api/admin/sync_status HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: Projects of the daemon that is asked while it is idle; its answer names each of them.
 FEW = Size(3, 10)
-#: Seconds between two looks at the event loop's clock.
-TICK = 0.001
 
 
 def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
@@ -111,23 +109,11 @@ async def _lag(size: Size, rounds: int, path: Path) -> float:
     async with passes(path) as ours:
         for version in range(1, rounds + 1):
             ours.next_day()
-            watch = asyncio.create_task(_watch(), name="bench:lag")
+            watching = asyncio.create_task(watch(), name="bench:lag")
             await ours.run(sheets_of(size, version))
-            watch.cancel()
-            found.append(await watch)
+            watching.cancel()
+            found.append(await watching)
     return medians([found])[0]
-
-
-async def _watch() -> float:
-    longest = 0.0
-    loop = asyncio.get_running_loop()
-    try:
-        while True:
-            due = loop.time() + TICK
-            await asyncio.sleep(TICK)
-            longest = max(longest, loop.time() - due)
-    except asyncio.CancelledError:
-        return longest
 
 
 async def _echo(path: str) -> None:

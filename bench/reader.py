@@ -1,0 +1,76 @@
+"""What reading costs the process that does it: 100,000 rows in 50 worksheets, read and understood, nothing written.
+
+Run as ``python -m bench.reader URL KEYFILE WORKSHEETS`` it is that process; Google is in another one.
+"""
+
+import asyncio
+import gc
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.measure import Row, Sizes, medians, watch
+from smart_sync.config import SheetsSettings
+from smart_sync.core.model import Project
+from smart_sync.core.table import read_table
+from smart_sync.sheets import open_sheets
+
+WORKSHEETS = 50
+
+
+def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
+    """Peak memory, and how long the event loop was held up at the most, in a process of its own for each round."""
+    # Not in the process that is measured.
+    from bench.worlds import everything, worksheet
+    from fake_google import FakeGoogle
+
+    accounts = 2 * sizes.accounts
+    what = f"reading {WORKSHEETS} worksheets of {accounts:,} rows"
+    memory, lags = [], []
+    with FakeGoogle() as google:
+        google.add("k" * 44, {_title(n): worksheet(_title(n), accounts, 1, everything) for n in range(WORKSHEETS)})
+        key = google.credentials(folder / "key.json")
+        command = [sys.executable, "-m", "bench.reader", google.url, str(key), str(WORKSHEETS)]
+        for _ in range(sizes.rounds):
+            told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            memory.append(told["peak"])
+            lags.append(told["lag"])
+    yield Row(f"{what}, peak resident", medians([memory])[0], "", 150_000.0, "kB", "≤", 1.0)
+    yield Row(f"{what}, event-loop lag, longest", medians([lags])[0], "", 0.05, "s", "≤", 1.0)
+
+
+def _title(number: int) -> str:
+    return f"Project {number:05}"
+
+
+async def _read_all(url: str, key: str, worksheets: int) -> float:
+    """Read and understand every worksheet as a pass does; the longest lag in seconds."""
+    settings = SheetsSettings(
+        source="google", spreadsheet="k" * 44, credentials=Path(key), api_url=url, reads_per_minute=3000
+    )
+    async with open_sheets(settings) as sheets:
+        # As the daemon does once it is ready.
+        gc.collect()
+        gc.freeze()
+        turn = asyncio.Semaphore(1)
+
+        async def one(number: int) -> int:
+            read = await sheets.read(Project(str(number), _title(number)))
+            async with turn:
+                return len((await asyncio.to_thread(read_table, read)).rows)
+
+        watching = asyncio.create_task(watch(), name="bench:lag")
+        sheets.begin()
+        counts = await asyncio.gather(*(one(number) for number in range(worksheets)))
+        watching.cancel()
+        assert all(counts)
+        return await watching
+
+
+if __name__ == "__main__":
+    longest = asyncio.run(_read_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sys.stdout.write(json.dumps({"peak": peak, "lag": longest}))
