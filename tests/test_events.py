@@ -187,3 +187,12 @@ def raised(about: str) -> ValueError:
     except ValueError as error:
         return error
     raise AssertionError
+
+
+async def test_a_dry_run_leaves_no_line_that_looks_like_a_pass(world: World, log: io.StringIO) -> None:
+    """What monitors count passes by is not logged for a dry run; its start and end say that it was one."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    await world.sync(dry_run=True)
+    assert [line["event"] for line in lines(log)] == ["sync.started", "sync.finished"]
+    assert all(line["dry_run"] for line in lines(log))

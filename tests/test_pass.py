@@ -258,10 +258,11 @@ async def test_the_days_snapshot_can_be_refreshed(world: World) -> None:
     world.sections["snapshots"] = {"on_existing": "update"}
     world.sheet("P", a=[1] * 5)
     await world.sync()
+    made = stamp(world.now)
     world.now += timedelta(hours=2)
     world.sheet("P", a=[2] * 5)
     await world.sync()
-    assert world.snapshots("a") == [(stamp(world.now), 2, 2, 2, 2, 2)]
+    assert world.snapshots("a") == [(made, 2, 2, 2, 2, 2)]
 
 
 async def test_columns_of_other_installations_are_left_alone(world: World) -> None:

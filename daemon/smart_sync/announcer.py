@@ -28,6 +28,10 @@ class Announcer:
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Announce ``event``; it must be declared in `events.EVENTS`."""
         emit(event, exc_info=exc_info, **fields)
+        self._tell(event, **fields)
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        """To the followers alone, not to the log."""
         told = {"event": event} | {key: value for key, value in fields.items() if value is not None}
         for queue in self._followers:
             if queue.full():
@@ -62,18 +66,20 @@ class Announcer:
             dry_run=dry_run,
         )
 
-    def project_done(self, result: ProjectResult) -> None:
-        """The canonical line of a project, after its new problems."""
+    def project_done(self, result: ProjectResult, *, dry_run: bool = False) -> None:
+        """The canonical line of a project, after its new problems; of a dry run only the followers are told."""
         if self.progress is not None:
             self.progress["done"] += 1
-        self._report_new_problems(result)
-        self._report_oddities(result)
+        if not dry_run:
+            self._report_new_problems(result)
+            self._report_oddities(result)
         for account_id, reason in result.failed_accounts.items():
             self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
+        say = self._tell if dry_run else self
         event = {Outcome.DEGRADED: "project.degraded", Outcome.FAILED: "project.failed"}.get(
             result.outcome, "project.synced"
         )
-        self(
+        say(
             event,
             project_id=result.project.id,
             project=result.project.name,

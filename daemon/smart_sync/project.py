@@ -102,7 +102,7 @@ class ProjectSync:
                 result = await self._sync_or_fail(project, source, this, watch)
         stages = watch.stages
         result = replace(result, timestamp=stamp(self._clock()), seconds=sum(stages.values()), stages=stages)
-        self._announce.project_done(result)
+        self._announce.project_done(result, dry_run=this.dry_run)
         return result
 
     async def _sync_or_fail(

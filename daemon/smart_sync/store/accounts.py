@@ -34,12 +34,17 @@ async def everyone(database: Database) -> list[Known]:
     """All accounts, the inactive ones too."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
-        " coalesce(a.is_active, 1) = 1 AND coalesce(p.is_active, 0) = 1"
+        " CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND CAST(coalesce(p.is_active, 0) AS INTEGER) = 1"
         " FROM project_social_accounts a LEFT JOIN projects p ON p.id = a.project_id"
         " WHERE a.id IS NOT NULL ORDER BY p.name, a.platform, a.id"
     )
     return [
-        Known(Account(row[0], row[1], *(text or "" for text in row[2:5])), Project(row[1], row[5] or ""), bool(row[6]))
+        # Some web apps number their rows: an id is text here, as in our own tables.
+        Known(
+            Account(str(row[0]), str(row[1]), *(text or "" for text in row[2:5])),
+            Project(str(row[1]), row[5] or ""),
+            bool(row[6]),
+        )
         for row in rows
     ]
 
@@ -109,5 +114,5 @@ async def values_by_day(
     )
     found: dict[str, dict[str, int | None]] = {}
     for account_id, day, value in rows:
-        found.setdefault(account_id, {})[day] = value if type(value) is int else None
+        found.setdefault(str(account_id), {})[day] = value if type(value) is int else None
     return found

@@ -153,7 +153,7 @@ async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> i
     todays = await _todays_snapshots(transaction, plan, writing.day)
     missing = [account_id for account_id in plan.account_ids if account_id not in todays]
     if writing.update_snapshots:
-        await _refresh(transaction, [(todays[a], a) for a in plan.account_ids if a in todays], writing.now)
+        await _refresh(transaction, [(todays[a], a) for a in plan.account_ids if a in todays])
     return await _insert_snapshots(transaction, missing, writing)
 
 
@@ -192,13 +192,14 @@ async def _has_fetched_column(transaction: Transaction) -> bool:
     return bool(await transaction.fetch(sql))
 
 
-async def _refresh(transaction: Transaction, snapshots: Sequence[tuple[str, str]], now: str) -> None:
+async def _refresh(transaction: Transaction, snapshots: Sequence[tuple[str, str]]) -> None:
     names = ", ".join(f"s.{name}" for name in METRICS)
     values = ", ".join(f"m.{name}" for name in METRICS)
     await transaction.execute_many(
-        f"UPDATE account_snapshots AS s SET ({_NAMES}, snapshot_time) = ({values}, ?)"
+        # The time stays: another one might lie in another UTC day, which is what growth counts by.
+        f"UPDATE account_snapshots AS s SET ({_NAMES}) = ({values})"
         f" FROM account_metrics m WHERE s.id = ? AND m.account_id = ? AND ({names}) IS NOT ({values})",
-        [(now, snapshot, account_id) for snapshot, account_id in snapshots],
+        list(snapshots),
     )
 
 
