@@ -18,7 +18,7 @@ from smart_sync.blocking import outside_of_loops
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 #: Bridges the moment in which a daemon that reloads has no socket.
-_RELOAD_SECONDS = 0.5
+_RELOAD_SECONDS = 2.0
 #: How long a full queue of other clients is waited for.
 _BUSY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.02
