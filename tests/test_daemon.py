@@ -286,6 +286,8 @@ def test_a_database_that_cannot_be_read_just_now_is_a_503(config: Path, world: W
         for method, target in (("GET", "/api/admin/sync_status"), ("POST", "/api/admin/smart_sync?project_id=1")):
             status, answer = ask(daemon, method, target)
             assert (status, answer["success"]) == (503, False)
+        shown = run_command("status", "--config", str(config))
+        assert (shown.returncode, len(shown.stderr.splitlines())) == (1, 1), shown.stderr
         world.execute("ALTER TABLE elsewhere RENAME TO projects")
         assert ask(daemon, "GET", "/api/admin/sync_status")[0] == 200
 

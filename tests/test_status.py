@@ -1,5 +1,6 @@
 """`smart-sync status`: what people see, once and live, and what programs get."""
 
+import asyncio
 import contextlib
 import io
 import json
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
+from smart_sync.control.client import Client
+from smart_sync.control.server import Answer, Request, Route, Stream, serve
 from smart_sync.core.days import stamp
+from smart_sync.errors import SmartSyncError
+from smart_sync.screens import status
 from smart_sync.screens.status import screen
 from smart_sync.screens.times import ago, duration, until
 from world import KEY, World
@@ -123,6 +128,37 @@ def test_watch_goes_on_after_a_reload(config: Path) -> None:
         terminal.wait_for("degraded")
         terminal.type("\x03")
         assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_watch_takes_a_refusal_for_the_end_of_a_lap_only_if_the_stream_ends(
+    ends: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that says it stops is followed into its next lap; one that stays and cannot answer is an error."""
+    monkeypatch.setattr(status, "LEAVING", 10.0 if ends else 0.05)
+    over, shown = asyncio.Event(), list[dict[str, Any]]()
+
+    async def events(_: Request) -> Stream:
+        async def lines() -> AsyncIterator[Mapping[str, object]]:
+            yield {"event": "config.reloaded"}
+            await over.wait()
+
+        return Stream(lines())
+
+    async def refuse(_: Request) -> Answer:
+        if ends:
+            over.set()
+        return Answer(503, {"success": False, "error": "the daemon is stopping"})
+
+    routes = {"/api/admin/events": {"GET": Route(events)}, "/api/admin/sync_status": {"GET": Route(refuse)}}
+    async with serve(tmp_path / "s", routes):
+        following = status._follow_lap(Client(tmp_path / "s", timeout=PATIENCE), shown.append)
+        if ends:
+            await following
+        else:
+            with pytest.raises(SmartSyncError, match="the daemon is stopping"):
+                await following
+    assert shown == []
 
 
 def test_progress_is_a_bar_and_a_count() -> None:
@@ -234,7 +270,7 @@ class Terminal:
 
     def ended(self) -> int:
         """The exit code, once it has left."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(AssertionError):
             while True:
                 self._read("the end")
         return self.process.wait(PATIENCE)
@@ -242,7 +278,10 @@ class Terminal:
     def _read(self, wanted: str) -> None:
         ready, _, _ = select.select([self._ours], [], [], PATIENCE)
         assert ready, f"no {wanted!r} in {self.seen!r}"
-        self.seen += os.read(self._ours, 65536).decode(errors="replace")
+        try:
+            self.seen += os.read(self._ours, 65536).decode(errors="replace")
+        except OSError:
+            raise AssertionError(f"it has left; no {wanted!r} in {self.seen!r}") from None
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from smart_sync.blocking import outside_of_loops
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 #: Bridges the moment in which a daemon that reloads has no socket.
-_RELOAD_SECONDS = 2.0
+_RELOAD_SECONDS = 0.5
 #: How long a full queue of other clients is waited for.
 _BUSY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.02
@@ -65,8 +65,13 @@ class Client:
         return answer
 
     async def status(self) -> dict[str, Any]:
-        """What the daemon is doing, its last pass and its next."""
-        _, answer = await self.request("GET", "/api/admin/sync_status")
+        """What the daemon is doing, its last pass and its next.
+
+        Raises `SmartSyncError` also when it cannot say: it is stopping, or cannot read its database just now.
+        """
+        code, answer = await self.request("GET", "/api/admin/sync_status")
+        if code != 200:
+            raise self._refused(code, answer)
         return answer
 
     async def events(self) -> AsyncGenerator[dict[str, Any], None]:
@@ -80,7 +85,7 @@ class Client:
                     if status == 200:
                         yield self._decoded(line)
                     else:
-                        raise SmartSyncError(f"{self._path}: {self._decoded(line).get('error', status)}")
+                        raise self._refused(status, self._decoded(line))
 
     @asynccontextmanager
     async def _asked(self, method: str, target: str) -> AsyncIterator["_Answering"]:
@@ -136,6 +141,9 @@ class Client:
         if not isinstance(decoded, dict):
             raise self._foreign()
         return decoded
+
+    def _refused(self, code: int, answer: dict[str, Any]) -> SmartSyncError:
+        return SmartSyncError(f"{self._path}: {answer.get('error', code)}")
 
     def _foreign(self) -> SmartSyncError:
         return SmartSyncError(f"{self._path}: what answers there is not Smart Sync; check [control] socket")

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smart_sync.control.client import Client
-from smart_sync.errors import DaemonNotRunning
+from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens.passes import STYLES
 from smart_sync.screens.times import ago, duration, moment, until
@@ -24,6 +24,8 @@ from smart_sync.screens.times import ago, duration, moment, until
 #: Where somebody must look comes first.
 _ORDER = ("failed", "degraded", "", "synced", "unchanged")
 _BAR_WIDTH = 30
+#: Seconds that a daemon which says that it stops may take to end the stream of its events.
+LEAVING = 5.0
 
 Answer = dict[str, Any]
 
@@ -88,7 +90,15 @@ async def _follow_lap(client: Client, show: Callable[[Answer], None]) -> None:
         while not following.done():
             # What happens while the answer is under way shares the next one.
             happened.clear()
-            show(await client.status())
+            try:
+                show(await client.status())
+            except DaemonNotRunning:
+                raise
+            except SmartSyncError:
+                # A daemon that leaves a lap says so, and then ends the stream: that is for the next lap to answer.
+                await asyncio.wait({following}, timeout=LEAVING)
+                if not following.done():
+                    raise
             await happened.wait()
     finally:
         following.cancel()
