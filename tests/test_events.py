@@ -13,7 +13,11 @@ import structlog
 from nasty import NASTY_TEXTS
 from readme import README, with_events
 from smart_sync import logs
+from smart_sync.announcer import Announcer
+from smart_sync.core.model import Trigger
 from smart_sync.events import COMMON_FIELDS, EVENTS
+from smart_sync.service import opened
+from smart_sync.sync import PassRequest, Sync
 from world import KEY, World
 
 SOURCE = Path(logs.__file__).parent
@@ -73,11 +77,6 @@ async def test_passes_of_every_outcome_log_as_declared(world: World, log: io.Str
 
 async def test_a_problem_is_reported_once(world: World, log: io.StringIO) -> None:
     """The same bad cell is a line of its own when it is new, and only counted afterwards."""
-    from smart_sync.announcer import Announcer
-    from smart_sync.core.model import Trigger
-    from smart_sync.service import opened
-    from smart_sync.sync import PassRequest, Sync
-
     world.add_project("P", ["a"])
     world.sheet("P", a=["junk", 1, 1, 1, 1])
     async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
@@ -187,6 +186,23 @@ def raised(about: str) -> ValueError:
     except ValueError as error:
         return error
     raise AssertionError
+
+
+async def test_an_outage_makes_no_old_problem_new(world: World, log: io.StringIO) -> None:
+    """A problem is reported once, however many passes stand in for the sheet meanwhile, and those of an outage too."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=["junk", 1, 1, 1, 1])
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        sync = Sync(resources)
+        await sync.run(PassRequest(Trigger.CLI))
+        world.google.spreadsheets[KEY].shared = False
+        world.parsed("a", [-1, None, None, None, None])
+        for _ in range(2):
+            await sync.run(PassRequest(Trigger.CLI))
+        world.google.spreadsheets[KEY].shared = True
+        await sync.run(PassRequest(Trigger.CLI))
+    found = [line["worksheet"] for line in lines(log) if line["event"] == "worksheet.problem_found"]
+    assert found == ["P", "parsed_metrics"]
 
 
 async def test_a_dry_run_leaves_no_line_that_looks_like_a_pass(world: World, log: io.StringIO) -> None:

@@ -135,6 +135,8 @@ class Announcer:
         new = [problem for problem in result.problems if problem not in known]
         if result.outcome in (Outcome.SYNCED, Outcome.UNCHANGED):
             self._known_problems[result.project.id] = frozenset(result.problems)
+        else:  # the worksheet was not looked at: what was known of it is no news when it is back
+            self._known_problems[result.project.id] = known.union(new)
         for problem in new[:MAX_LOGGED_PROBLEMS]:
             self(
                 "worksheet.problem_found",
