@@ -36,8 +36,7 @@ from smart_sync.sync import PassRequest, Sync
 
 #: Seconds that a process which ends after its pass waits for those who are told of it.
 TELLING = 10.0
-
-
+#: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
 THREADS = 32
 
 
