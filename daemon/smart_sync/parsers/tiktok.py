@@ -8,15 +8,13 @@ from pydantic import Field
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.core.model import Account, Metrics
+from smart_sync.core.model import Metrics
 from smart_sync.parsers import answers
-from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
+from smart_sync.parsers.api import ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
-from smart_sync.parsers.failures import AccountFailed, CallFailed, Refused, Throttled
-from smart_sync.parsers.platform import PlatformParser
-from smart_sync.parsers.tokens import Tokens
+from smart_sync.parsers.failures import CallFailed, Refused, Throttled
+from smart_sync.parsers.tokens import TokensParser, TokensSettings
 from smart_sync.parsers.wire import Answer
-from smart_sync.secret import Secret
 
 PER_CALL = 20
 
@@ -26,42 +24,29 @@ _CREDENTIALS = frozenset(
 )
 
 
-class TikTokSettings(ApiSettings):
-    """``[parsers.tiktok]``."""
+class TikTokSettings(TokensSettings):
+    """``[parsers.tiktok]``; the tokens need the scopes user.info.stats and (for ``videos``) video.list."""
 
     platforms: tuple[str, ...] = ("tiktok",)
     api_url: ApiUrl = "https://open.tiktokapis.com/v2"
-    #: Username → its access token, with the scopes user.info.stats and (for ``videos``) video.list.
-    tokens: dict[str, Secret]
     #: Comments and views are summed over so many of the latest videos; 0: not asked for.
     videos: Annotated[int, Field(ge=0, le=500)] = 0
 
 
-class TikTok(PlatformParser):
+class TikTok(TokensParser):
     """Followers, likes and videos of the accounts whose tokens are at hand."""
 
     settings: ClassVar[type[ParserSettings]] = TikTokSettings
 
     def __init__(self, settings: TikTokSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
-        self._tokens = Tokens(settings.tokens)
         self._videos = settings.videos
 
-    def serves(self, account: Account) -> bool:
-        """Accounts without a token cannot be asked about."""
-        return self._tokens.headers(account) is not None
-
-    async def ask(self, session: Session, account: Account) -> Metrics | None:
-        """As the base class; a token that is refused is this account's trouble only."""
-        headers = self._tokens.headers(account)
-        if headers is None:
-            return None
-        try:
-            params = {"fields": "follower_count,likes_count,video_count"}
-            user = mapping(mapping(mapping(await session.get("user/info/", params, headers)).get("data")).get("user"))
-            videos = [video async for video in self._latest(session, headers)]
-        except Refused as failure:
-            raise AccountFailed(str(failure)) from None
+    async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics:
+        """As the base class."""
+        params = {"fields": "follower_count,likes_count,video_count"}
+        user = mapping(mapping(mapping(await session.get("user/info/", params, headers)).get("data")).get("user"))
+        videos = [video async for video in self._latest(session, headers)]
         return Metrics(
             followers=count(user.get("follower_count")),
             likes=count(user.get("likes_count")),

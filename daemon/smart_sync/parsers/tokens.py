@@ -1,22 +1,46 @@
-"""Tokens of single accounts, for platforms that show an account's figures to its owner only."""
+"""A parser for a platform that shows an account's figures to its owner only: each account has a token of its own."""
 
 from collections.abc import Mapping
 
-from smart_sync.core.model import Account
-from smart_sync.parsers.platform import name_of
+from smart_sync.clock import Clock, utc_now
+from smart_sync.core.model import Account, Metrics
+from smart_sync.parsers.api import ApiSettings, Session
+from smart_sync.parsers.failures import AccountFailed, Refused
+from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.secret import Secret
 
 
-class Tokens:
-    """``[parsers.<name>.tokens]``: username → token."""
+class TokensSettings(ApiSettings):
+    """What such a parser's table has besides."""
 
-    def __init__(self, tokens: Mapping[str, Secret]) -> None:
-        self._tokens = {_key(name): token for name, token in tokens.items()}
+    #: Username → its access token.
+    tokens: dict[str, Secret]
 
-    def headers(self, account: Account) -> dict[str, str] | None:
-        """What lets the account's own figures be read; None without a token for it."""
+
+class TokensParser(PlatformParser):
+    """Subclasses say what an owner asks about the own account (`ask_own`)."""
+
+    def __init__(self, settings: TokensSettings, clock: Clock = utc_now) -> None:
+        super().__init__(settings, clock)
+        self._tokens = {_key(name): token for name, token in settings.tokens.items()}
+
+    def serves(self, account: Account) -> bool:
+        """Accounts without a token cannot be asked about."""
+        return _key(name_of(account)) in self._tokens
+
+    async def ask(self, session: Session, account: Account) -> Metrics | None:
+        """As the base class; a token that is refused is this account's trouble only."""
         token = self._tokens.get(_key(name_of(account)))
-        return None if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+        if token is None:
+            return None
+        try:
+            return await self.ask_own(session, {"Authorization": f"Bearer {token.get_secret_value()}"})
+        except Refused as failure:
+            raise AccountFailed(str(failure)) from None
+
+    async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics:
+        """The metrics of the account whose token is in ``headers``.  Raises as `ask`, and `Refused` for the token."""
+        raise NotImplementedError
 
 
 def _key(name: str) -> str:
