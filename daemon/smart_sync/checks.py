@@ -5,7 +5,6 @@ there: the same code reads the same worksheets, and the real file is only ever o
 """
 
 import asyncio
-import contextlib
 import os
 import sqlite3
 import tempfile
@@ -21,15 +20,12 @@ from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseUnusable, SheetUnavailable, SmartSyncError
 from smart_sync.service import opened
+from smart_sync.store import trial
 from smart_sync.store.database import sqlite, version_at_risk
-from smart_sync.store.schema import REQUIRED, open_database
+from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
 
 Level = Literal["ok", "warning", "error"]
-
-#: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
-_OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "suspects", "spreadsheet_facts")
-_TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +66,10 @@ async def check(settings: Settings) -> Report:
         findings += await _check_database(settings.database.path, copy)
         query, problems = await asyncio.to_thread(_copy_query, settings, copy)
         findings += problems
-        trial = settings.model_copy(
+        on_copy = settings.model_copy(
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
-        findings += await _check_worksheets(trial)
+        findings += await _check_worksheets(on_copy)
     findings += await asyncio.to_thread(lambda: list(_key_file(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
 
@@ -93,10 +89,10 @@ async def _check_database(path: Path, copy: Path) -> list[Finding]:
             pass
         if not await asyncio.to_thread(path.exists):
             return [*findings, *_new_file(path)]
-        await asyncio.to_thread(_copy_schema, path, empty)
+        await asyncio.to_thread(trial.copy_schema, path, empty)
         async with open_database(empty):  # says what opening the real one would say
             pass
-        await asyncio.to_thread(_copy, path, copy)
+        await asyncio.to_thread(trial.copy_rows, path, copy)
     except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return [*findings, Finding("error", f"{path}: {told}")]
@@ -118,68 +114,21 @@ def _writable(path: Path) -> list[Finding]:
     return [Finding("ok", f"{path}: an intact database")]
 
 
-def _open_for_reading(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
-
-
-def _copy(path: Path, copy: Path) -> None:
-    """Fill ``copy`` with what a pass reads.  Raises `DatabaseUnusable` for a file that is damaged."""
-    with closing(_open_for_reading(path)) as source:
-        verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            told = " ".join(verdict.split())
-            raise DatabaseUnusable(f"the file is corrupted ({told}); restore it from a backup")
-        tables = {row[0] for row in source.execute(_TABLES)}
-        with closing(sqlite3.connect(copy)) as target, target:
-            for table in (*REQUIRED, *_OURS):
-                if table in tables and table != "account_snapshots":
-                    _copy_table(source, target, table)
-
-
-def _copy_schema(path: Path, empty: Path) -> None:
-    """Make ``empty`` as ``path`` is, without its rows and triggers."""
-    with closing(_open_for_reading(path)) as source, closing(sqlite3.connect(empty)) as target, target:
-        made = source.execute("SELECT sql FROM sqlite_master WHERE type != 'trigger' AND sql > '' ORDER BY rowid")
-        for (statement,) in made:
-            with contextlib.suppress(sqlite3.Error):  # of virtual tables and their like, which are no matter of ours
-                target.execute(statement)
-        if target.execute("SELECT 1 FROM pragma_table_info('smart_sync_schema') WHERE name = 'version'").fetchone():
-            versions = source.execute("SELECT version FROM smart_sync_schema")
-            target.executemany("INSERT INTO smart_sync_schema (version) VALUES (?)", versions)
-
-
-def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
-    wanted = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-    there = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
-    columns = [column for column in wanted if column in there]
-    names = ", ".join(f'"{column}"' for column in columns)
-    marks = ", ".join("?" * len(columns))
-    rows = source.execute(f"SELECT {names} FROM {table}")  # noqa: S608 - names from our own schema
-    target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608
-
-
 def _copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
-    """What ``[parsed] query`` gives, in a table of ``copy``; and the query that reads it there."""
+    """The query that reads from ``copy`` what ``[parsed] query`` gives; empty if there is none to try."""
     path, query = settings.database.path, settings.parsed.query.strip().rstrip(";")
     if not query or not path.exists():
         return "", []
     try:
-        with closing(_open_for_reading(path)) as source, closing(sqlite3.connect(copy)) as target, target:
-            rows = source.execute(f"SELECT * FROM (\n{query}\n)")  # noqa: S608 - the administrator's own query
-            names = ", ".join('"{}"'.format(column[0].replace('"', "")) for column in rows.description)
-            marks = ", ".join("?" * len(rows.description))
-            target.execute(f"CREATE TABLE parsed_by_query ({names})")
-            target.executemany(f"INSERT INTO parsed_by_query VALUES ({marks})", rows)  # noqa: S608
+        return trial.copy_query(path, query, copy), []
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
-    return "SELECT * FROM parsed_by_query", []
 
 
 def _odd_rows(path: Path) -> Iterator[Finding]:
     """What other writers have left: tolerated everywhere, and never deleted."""
-    with closing(_open_for_reading(path)) as source:
-        tables = {row[0] for row in source.execute(_TABLES)}
-        if "account_snapshots" in tables:
+    with closing(trial.open_for_reading(path)) as source:
+        if "account_snapshots" in trial.tables(source):
             days = source.execute(
                 "SELECT count(*) FROM (SELECT 1 FROM account_snapshots"
                 " GROUP BY account_id, date(snapshot_time) HAVING count(*) > 1)"
