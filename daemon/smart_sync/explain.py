@@ -127,7 +127,7 @@ def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:
     }
 
 
-def _values(state: AccountState, rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
+def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str, Any]]:
     """Per metric both sides, the rule, the result and who won."""
     coming = foresee(state, rules)
     values = {}
