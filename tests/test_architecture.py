@@ -14,7 +14,7 @@ LAYERS = [
     {"__init__", "__main__", "cli", "first_day"},
     {"standalone", "backup", "checks", "screens", "setup", "manual"},
     {"service"},
-    {"runner", "control", "sync", "project"},
+    {"runner", "control", "sync", "project", "deciding"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
     {"config", "config_values", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking"},
     {"core", "errors", "clock"},

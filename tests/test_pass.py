@@ -330,6 +330,21 @@ async def test_a_dry_run_shows_the_changes_and_writes_nothing(world: World) -> N
     assert (world.path.stat().st_size, world.execute("SELECT * FROM account_metrics")) == before
 
 
+@pytest.mark.parametrize("create", ["accounts", "projects"])
+async def test_a_dry_run_shows_what_would_be_created(world: World, create: str) -> None:
+    """A dry run counts the accounts, changes and snapshots of a real pass, new projects included, and makes none."""
+    world.sections["sync"] = {"create_missing": create}
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5)
+    world.sheet("New", c=[3] * 5)
+    dry = (await world.sync(dry_run=True)).results
+    assert world.execute("SELECT (SELECT count(*) FROM projects), count(*) FROM account_snapshots") == [(1, 0)]
+    real = (await world.sync()).results
+    assert [r.project.name for r in real] == (["P"] if create == "accounts" else ["New", "P"])
+    foretold = {r.project.name: (r.accounts, r.changed, r.snapshots) for r in dry}
+    assert foretold == {r.project.name: (r.accounts, r.changed, r.snapshots) for r in real}
+
+
 async def test_a_busy_database_is_waited_for_and_the_loop_is_not_held_up(world: World) -> None:
     """While another process holds the file a pass waits, the event loop runs on, and nothing is lost."""
     world.add_project("P", ["a"])

@@ -110,23 +110,27 @@ class Sync:
         return result
 
     async def _select(self, request: PassRequest, this: Pass) -> list[Project]:
-        everything = request.project_ids is None
-        if everything and not this.dry_run and self._settings.sync.create_missing == "projects":
-            await self._create_missing_projects(this)
+        new = []
+        if request.project_ids is None and self._settings.sync.create_missing == "projects":
+            new = await self._missing_projects()
+        if new and not this.dry_run:
+            await self._create_projects(new, this)
         active = await projects.active_projects(self._database)
+        if this.dry_run:
+            active += new
         return [p for p in active if request.project_ids is None or p.id in request.project_ids]
 
-    async def _create_missing_projects(self, this: Pass) -> None:
+    async def _missing_projects(self) -> list[Project]:
         """A project for each worksheet of the default spreadsheet that has none."""
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
             self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
-            return
+            return []
         known = await projects.project_names(self._database)
-        new = [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
-        if not new:
-            return
+        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
+
+    async def _create_projects(self, new: Sequence[Project], this: Pass) -> None:
         try:
             async with self._database.transaction() as transaction:
                 created = await projects.create_projects(transaction, new, stamp(this.now))

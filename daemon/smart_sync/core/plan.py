@@ -4,7 +4,7 @@ The sheet's side (`core.sheet`) and what SQLite holds (`core.state`) go in; out 
 every row to write, every count and every problem.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -51,7 +51,8 @@ class Plan:
     """Everything one pass will write for a project, and what there is to say about it."""
 
     project: Project
-    #: Ids of the active accounts: each gets its snapshot of the day.
+    #: How many active accounts there are, and the ids of those decided about: each gets its snapshot of the day.
+    accounts: int
     account_ids: tuple[str, ...]
     trouble: SheetUnavailable | None = None
     sheet: tuple[SheetValue, ...] = ()
@@ -69,6 +70,8 @@ class Plan:
     unmatched_accounts: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     suspects: Judgement = field(default_factory=Judgement)
+    #: An earlier sheet value stands in for one that cannot be read now.
+    carried: bool = False
 
     @property
     def changed(self) -> tuple[Merged, ...]:
@@ -99,11 +102,23 @@ class _Decided(NamedTuple):
     sides: dict[str, Metrics]
 
 
-def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], policy: Policy, doubts: Doubts) -> Plan:
-    """Decide everything about ``project`` from what its sheet says and what SQLite holds."""
+def make_plan(
+    project: Project,
+    sheet: Sheet,
+    states: Sequence[AccountState],
+    policy: Policy,
+    doubts: Doubts,
+    *,
+    settled: Container[str] = frozenset(),
+) -> Plan:
+    """Decide everything about ``project`` from what its sheet says and what SQLite holds.
+
+    ``settled`` accounts are as they were decided last, and need not be decided about.
+    """
     active = [state for state in states if state.active]
     was_read = sheet.trouble is None
-    decided = _decide_each(project, active, sheet, policy)
+    undecided = [state for state in active if state.id not in settled]
+    decided = _decide_each(project, undecided, sheet, policy)
     by_id = {state.id: state for state in active}
     winners = {row.account_id: row.winners for row in decided.merged}
 
@@ -116,7 +131,8 @@ def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], po
 
     return Plan(
         project=project,
-        account_ids=tuple(by_id),
+        accounts=len(active),
+        account_ids=tuple(state.id for state in undecided),
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
         sheet_gone=tuple(s.id for s in active if was_read and s.sheet is not None and s.id not in sheet.rows),
@@ -140,6 +156,7 @@ def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], po
             for metric in row.conflicts
         ),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
+        carried=sheet.trouble is not None or bool(sheet.lost_columns) or any(r.unreadable for r in sheet.rows.values()),
     )
 
 

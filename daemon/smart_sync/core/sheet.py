@@ -10,6 +10,9 @@ from smart_sync.core.state import AccountState
 from smart_sync.core.table import NoHeader, read_table
 from smart_sync.errors import SheetUnavailable
 
+#: What came of reading a worksheet.
+Reading = Worksheet | SheetUnavailable
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -27,7 +30,7 @@ class Sheet:
 
 
 def understand(
-    source: Worksheet | SheetUnavailable,
+    reading: Reading,
     states: Sequence[AccountState],
     *,
     synonyms: Mapping[str, Sequence[str]],
@@ -38,19 +41,35 @@ def understand(
     ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.
     A worksheet that is empty, lacks its header or has lost too many links at once is trouble, not a correction.
     """
-    if isinstance(source, SheetUnavailable):
-        return Sheet(trouble=source)
+    if isinstance(reading, SheetUnavailable):
+        return Sheet(trouble=reading)
     try:
-        table = read_table(source, synonyms)
+        table = read_table(reading, synonyms)
     except NoHeader as error:
-        return Sheet(trouble=_no_header(source.title, error))
+        return Sheet(trouble=_no_header(reading.title, error))
     active = [state for state in states if state.active]
     matches = match(table, states)
-    if trouble := _vanished(source.title, active, matches, max_vanished):
+    if trouble := _vanished(reading.title, active, matches, max_vanished):
         return Sheet(trouble=trouble, problems=table.problems)
     lost, lost_problems = _lost_columns(table, active)
     problems = (*table.problems, *matches.problems, *lost_problems)
     return Sheet(matches.rows, matches.unmatched, problems, lost, letters=table.letters)
+
+
+def edited(sheet: Sheet, states: Sequence[AccountState]) -> list[str] | None:
+    """The accounts of which a worksheet says something else than the last sheet values; None: of all, by its trouble.
+
+    A value that cannot be read is something else, unless there was none.
+    """
+    if sheet.trouble is not None:
+        return None
+    return [state.id for state in states if state.active and _is_edited(state, sheet.rows.get(state.id))]
+
+
+def _is_edited(state: AccountState, row: SheetRow | None) -> bool:
+    if row is None:
+        return state.sheet is not None
+    return row.metrics != state.sheet or row.row != state.sheet_row
 
 
 def missing_accounts(project: Project, unmatched: Sequence[SheetRow], new_id: Callable[[str], str]) -> list[Account]:

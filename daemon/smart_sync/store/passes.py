@@ -1,16 +1,18 @@
 """Doing what a plan says: a savepoint per project, and one per account only where it is needed."""
 
 import hashlib
+import json
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from smart_sync.core.days import Day
 from smart_sync.core.model import METRICS
+from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
 from smart_sync.store import suspects
-from smart_sync.store.database import Transaction, is_of_the_file, sqlite
+from smart_sync.store.database import Database, Transaction, is_of_the_file, sqlite
 
 #: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
 NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
@@ -40,20 +42,11 @@ _UPSERT_SEEN = (
 # comparison narrows the search for an index, datetime() decides.
 _TODAYS = """
 SELECT id, account_id FROM account_snapshots
-WHERE account_id IN (SELECT CAST(id AS TEXT) FROM project_social_accounts
-                     WHERE project_id = ? AND CAST(coalesce(is_active, 1) AS INTEGER) = 1)
+WHERE account_id IN (SELECT value FROM json_each(?))
   AND snapshot_time >= ? AND snapshot_time < ?
   AND datetime(snapshot_time) >= datetime(?) AND datetime(snapshot_time) < datetime(?)
 ORDER BY datetime(snapshot_time), id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What came of writing a plan: new snapshots, and the accounts that could not be written, with the reason."""
-
-    snapshots: int
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +151,17 @@ async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> i
     return await _insert_snapshots(transaction, missing, writing)
 
 
-async def _todays_snapshots(transaction: Transaction, plan: Plan, day: Day) -> dict[str, str]:
+async def snapshots_to_come(database: Database, plan: Plan, day: Day) -> int:
+    """How many snapshots writing ``plan`` would make."""
+    return len(plan.account_ids) - len(await _todays_snapshots(database, plan, day))
+
+
+async def _todays_snapshots(source: Database | Transaction, plan: Plan, day: Day) -> dict[str, str]:
     """Account id → the id of its last snapshot of the day."""
-    rows = await transaction.fetch(_TODAYS, _bounds(plan.project.id, day))
-    return {str(account_id): snapshot_id for snapshot_id, account_id in rows}
-
-
-def _bounds(project_id: str, day: Day) -> tuple[str, ...]:
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    return project_id, earliest, latest, day.start, day.end
+    rows = await source.fetch(_TODAYS, (json.dumps(plan.account_ids), earliest, latest, day.start, day.end))
+    return {str(account_id): snapshot_id for snapshot_id, account_id in rows}
 
 
 async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> int:

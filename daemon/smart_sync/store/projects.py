@@ -1,6 +1,7 @@
 """Projects and accounts: read as they are, created where the sheets have more."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,14 @@ LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
 LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_seen n ON n.account_id = CAST(a.id AS TEXT)
+WHERE a.project_id = ? AND a.id IS NOT NULL{wanted}
+ORDER BY a.id
+"""
+_ONLY = " AND CAST(a.id AS TEXT) IN (SELECT value FROM json_each(?))"
+_OUTLINES = """
+SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
+       s.followers, s.likes, s.comments, s.videos, s.views, s."row"
+FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 WHERE a.project_id = ? AND a.id IS NOT NULL
 ORDER BY a.id
 """
@@ -57,19 +66,32 @@ async def find(database: Database, id_or_name: str) -> Project | None:
 
 
 async def account_states(
-    database: Database, project: Project, query: str = ""
+    database: Database, project: Project, query: str = "", only: Sequence[str] | None = None
 ) -> tuple[list[AccountState], list[Problem]]:
     """All accounts of a project with what the last passes left, and the parsed values that are no counts.
 
-    ``query`` is what `parsed_query.prepare` made of ``[parsed] query``.
+    ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted.
     """
-    rows = await database.fetch(_ACCOUNTS, (project.id,))
+    wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
+    rows = await database.fetch(_ACCOUNTS.format(wanted=wanted), (project.id, *ids))
     states, problems = await asyncio.to_thread(_understood, rows)
     if query:
         told, more = await parsed_query.read(database, query, project.id)
         states = [parsed_query.applied(state, told[state.id]) if state.id in told else state for state in states]
         problems += more
     return states, problems
+
+
+async def outlines(database: Database, project: Project) -> list[AccountState]:
+    """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
+    rows = await database.fetch(_OUTLINES, (project.id,))
+    return await asyncio.to_thread(lambda: [AccountState(*_outline(row)) for row in rows])
+
+
+def _outline(row: Any) -> tuple[str, str, str, str, bool, Metrics | None, int | None]:
+    """The first fields of a state."""
+    sheet = sound(row[5:10])[0] if row[10] is not None else None
+    return str(row[0]), row[1] or "", row[2] or "", row[3] or "", bool(row[4]), sheet, row[10]
 
 
 def _understood(rows: Iterable[Any]) -> tuple[list[AccountState], list[Problem]]:
@@ -84,13 +106,7 @@ def _understood(rows: Iterable[Any]) -> tuple[list[AccountState], list[Problem]]
 
 def _state(row: Any, parsed: Metrics | None) -> AccountState:
     return AccountState(
-        str(row[0]),
-        row[1] or "",
-        row[2] or "",
-        row[3] or "",
-        bool(row[4]),
-        sound(row[5:10])[0] if row[10] is not None else None,
-        row[10],
+        *_outline(row),
         parsed,
         is_rounded(row[17]),
         _merged(row[18:23]),

@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
 from smart_sync.store.database import Database, sqlite
-from smart_sync.store.passes import Writing, Written, write_plan
+from smart_sync.store.passes import Writing, write_plan
 
 #: Accounts that may share a transaction (one project alone may have more): other writers wait for its end.
 MAX_ACCOUNTS = 20_000

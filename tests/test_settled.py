@@ -1,0 +1,172 @@
+"""What a daemon remembers from pass to pass saves it work and changes nothing."""
+
+import asyncio
+import csv
+import random
+import sqlite3
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smart_sync.announcer import Announcer
+from smart_sync.config import Settings
+from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Precision, Trigger
+from smart_sync.core.results import PassResult
+from smart_sync.project import Resources
+from smart_sync.service import opened
+from smart_sync.store import inbox
+from smart_sync.sync import PassRequest, Sync
+from world import NOON, link
+
+TABLES = ("project_social_accounts", "sheet_metrics", "account_metrics", "account_snapshots", "suspects", "conflicts")
+NAMES = [f"a{number}" for number in range(6)]
+CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]
+HEADER = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
+
+
+@dataclass(slots=True)
+class Twins:
+    """One worksheet and two databases: one of a daemon that lives on, one of a daemon that starts for each pass."""
+
+    folder: Path
+    rows: list[list[str]] = field(default_factory=lambda: [HEADER, *([link(n), *"12345"] for n in NAMES[:4])])
+    now: datetime = NOON
+
+    def settings(self, name: str, strategy: str) -> Settings:
+        return Settings.model_validate(
+            {
+                "database": {"path": self.folder / f"{name}.db"},
+                "sheets": {"source": "csv", "directory": self.folder, "max_vanished": 0.5},
+                "sync": {"create_missing": "projects"},
+                "merge": {"strategy": strategy},
+            }
+        )
+
+    def type(self) -> None:
+        with (self.folder / "P.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(self.rows)
+
+
+Act = Callable[[Twins, random.Random], Sequence[ParsedMetrics]]
+
+
+def edit(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A manager types into a cell."""
+    if len(twins.rows) > 1:
+        choice.choice(twins.rows[1:])[choice.randrange(1, 6)] = choice.choice(CELLS)
+    return ()
+
+
+def add(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A row more, perhaps of an account that has one."""
+    twins.rows.insert(
+        choice.randrange(1, len(twins.rows) + 1), [link(choice.choice(NAMES)), *choice.choices(CELLS, k=5)]
+    )
+    return ()
+
+
+def remove(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A row less."""
+    if len(twins.rows) > 1:
+        twins.rows.pop(choice.randrange(1, len(twins.rows)))
+    return ()
+
+
+def rename(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A column gets a name that is none of ours, or has its own again."""
+    column = choice.randrange(0, 6)
+    twins.rows[0] = [*HEADER[:column], choice.choice([HEADER[column], "Remarks"]), *HEADER[column + 1 :]]
+    return ()
+
+
+def later(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """Hours go by, perhaps midnight."""
+    twins.now += timedelta(hours=choice.choice([1, 20]))
+    return ()
+
+
+def parse(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A parser has news."""
+    values = Metrics._make(choice.choice([None, 0, 8, 2000, 50000]) for _ in METRICS)
+    account = sqlite3.connect(twins.folder / "fresh.db").execute("SELECT id FROM project_social_accounts ORDER BY id")
+    ids = [row[0] for row in account]
+    account.connection.close()
+    return [ParsedMetrics(choice.choice(ids), values, "ours", twins.now, choice.choice(list(Precision)))] if ids else ()
+
+
+def nothing(_twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """Nothing happens."""
+    return ()
+
+
+@given(
+    st.lists(st.sampled_from([edit, edit, edit, add, remove, rename, later, parse, nothing]), min_size=1, max_size=10),
+    st.sampled_from(["max", "latest", "sheet"]),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
+    acts: Sequence[Act], strategy: str, choice: random.Random, by_other_process: bool
+) -> None:
+    """Whatever happens between passes, both databases hold the same rows after each, and both passes say the same."""
+    asyncio.run(_compare(acts, strategy, choice, by_other_process))
+
+
+async def _compare(acts: Sequence[Act], strategy: str, choice: random.Random, by_other_process: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        twins = Twins(Path(folder))
+        clock = lambda: twins.now  # noqa: E731 - the clock of both
+        async with opened(twins.settings("living", strategy), Announcer(), clock=clock) as resources:
+            sync = Sync(resources)
+            for act in (nothing, *acts):
+                parsed = act(twins, choice)
+                twins.type()
+                await _put(resources, parsed, by_other_process=by_other_process)
+                lived = await sync.run(PassRequest(Trigger.TIMER))
+                async with opened(twins.settings("fresh", strategy), Announcer(), clock=clock) as others:
+                    await inbox.put(others.database, parsed)
+                    fresh = await Sync(others).run(PassRequest(Trigger.TIMER))
+                assert _rows(twins, "living") == _rows(twins, "fresh"), act.__doc__
+                assert _told(lived) == _told(fresh), act.__doc__
+
+
+async def _put(resources: Resources, parsed: Sequence[ParsedMetrics], *, by_other_process: bool) -> None:
+    if not by_other_process:
+        await inbox.put(resources.database, parsed)
+        return
+    async with opened(resources.settings, Announcer()) as others:
+        await inbox.put(others.database, parsed)
+
+
+def _rows(twins: Twins, name: str) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(twins.folder / f"{name}.db")) as connection:
+        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in TABLES}
+
+
+def _told(result: PassResult) -> list[dict[str, Any]]:
+    return [{key: value for key, value in one.answer().items() if key != "timestamp"} for one in result.results]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_nobody_looks_at_what_cannot_have_changed(tmp_path: Path, dry_run: bool) -> None:
+    """After a pass that wrote everything, an edited cell costs a look at its own account, and an unread file none."""
+    twins = Twins(tmp_path)
+    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
+        sync, traced = Sync(resources), list[str]()
+        twins.type()
+        await sync.run(PassRequest(Trigger.TIMER))
+        await resources.database._reader.set_trace_callback(traced.append)
+        twins.rows[1][1] = "9"
+        twins.type()
+        await sync.run(PassRequest(Trigger.TIMER, dry_run=dry_run))
+        assert len([sql for sql in traced if "parsed_inbox" in sql and "json_each" in sql]) == 1
+        assert not [sql for sql in traced if "parsed_inbox" in sql and "json_each" not in sql]
