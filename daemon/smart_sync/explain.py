@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from smart_sync.config import Settings
+from smart_sync.core.decide import foresee
 from smart_sync.core.model import METRICS, Precision
-from smart_sync.core.plan import foresee
 from smart_sync.core.policy import Policy, Rule
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
