@@ -1,6 +1,6 @@
 """``smart-sync history`` and ``smart-sync growth``: what passes have done, and how numbers have grown.  Reads only.
 
-Days are those of the view ``account_growth``: UTC days, of several snapshots of a day the last.
+Days are those of the view ``account_growth``: of ``[schedule] timezone``, of several snapshots of a day the last.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts
 from smart_sync.store import history as runs
 from smart_sync.store.accounts import Known
+from smart_sync.store.days import day_at
 from smart_sync.store.schema import open_existing
 
 MOVERS = 5
@@ -59,8 +60,8 @@ async def growth(path: Path, project: str | None, metric: str, days: int, now: d
 
     Raises `UnknownProject` and `DatabaseError`.
     """
-    labels = period(now.date(), days)
     async with open_existing(path, read_only=True) as database:
+        labels = period(await day_at(database, now), days)
         everybody = _of_project(await accounts.everyone(database), project)
         ids = {known.project.id for known in everybody}
         only = next(iter(ids)) if project is not None else None
