@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.core import growth as core
+from smart_sync.core.days import stamp
 from smart_sync.core.growth import Change, Series, movers, period, series, total
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts
@@ -61,7 +62,7 @@ async def growth(path: Path, project: str | None, metric: str, days: int, now: d
     Raises `UnknownProject` and `DatabaseError`.
     """
     async with open_existing(path, read_only=True) as database:
-        labels = period(await day_at(database, now), days)
+        labels = period(date.fromisoformat(await day_at(database, stamp(now))), days)
         everybody = _of_project(await accounts.everyone(database), project)
         ids = {known.project.id for known in everybody}
         only = next(iter(ids)) if project is not None else None

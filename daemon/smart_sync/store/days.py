@@ -1,8 +1,6 @@
 """The days of ``[schedule] timezone`` in SQLite, where any client can tell them: the table ``clock_changes``."""
 
-from datetime import date, datetime
-
-from smart_sync.core.days import clock_changes, stamp
+from smart_sync.core.days import clock_changes
 from smart_sync.store.database import Database, Transaction
 
 
@@ -22,7 +20,7 @@ async def set_clocks(transaction: Transaction, timezone: str) -> None:
         await transaction.execute_many("INSERT INTO clock_changes (since, ahead) VALUES (?, ?)", wanted)
 
 
-async def day_at(database: Database, moment: datetime) -> date:
-    """The day that the database counts ``moment`` to."""
-    rows = await database.fetch(f"SELECT {local_day('?1')}", (stamp(moment),))
-    return date.fromisoformat(rows[0][0])
+async def day_at(database: Database, at: str) -> str:
+    """The day that the database counts the stamp ``at`` to."""
+    rows = await database.fetch(f"SELECT {local_day('?1')}", (at,))
+    return str(rows[0][0])
