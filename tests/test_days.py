@@ -20,7 +20,7 @@ from smart_sync.service import opened
 from smart_sync.store.days import local_day
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
-from world import World, link
+from world import NOON, World, link
 
 #: Both changes of the clocks; far ahead and far behind; clocks that change at midnight, and by half an hour.
 ZONES = [
@@ -122,6 +122,16 @@ async def test_a_zone_that_is_changed_decides_for_old_snapshots_too(world: World
     async with open_database(world.path):
         assert await told_days(world, "a") == seen["UTC"], "who names no zone changes none"
     assert world.snapshots() == kept
+
+
+async def test_no_day_is_left_out_where_the_zone_is_changed(world: World) -> None:
+    """A day of the new zone gets its snapshot, though one of the old zone bore the same date."""
+    world.add_project("P", ["a"])
+    for zone, moment in (("Europe/Berlin", datetime(2026, 3, 10, 23, 30, tzinfo=UTC)), ("UTC", NOON + timedelta(1))):
+        world.now = moment
+        world.sections["schedule"] = {"timezone": zone}
+        assert (await world.sync_one()).snapshots == 1
+    assert [day for day, *_ in await told_days(world, "a")] == ["2026-03-10", "2026-03-11"]
 
 
 async def test_duplicates_and_gaps_of_other_writers_go_by_local_days(world: World) -> None:

@@ -205,4 +205,5 @@ async def _refresh(transaction: Transaction, snapshots: Sequence[tuple[str, str]
 
 def snapshot_id(account_id: str, day: Day) -> str:
     """The id of an account's snapshot of a day: the same wherever and however often it is made."""
-    return str(uuid.uuid5(NAMESPACE, f"{account_id}:{day.label}"))
+    # By its start: where the time zone is changed, another day may bear the label.
+    return str(uuid.uuid5(NAMESPACE, f"{account_id}:{day.start}"))
