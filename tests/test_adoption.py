@@ -17,9 +17,8 @@ from smart_sync.announcer import Announcer
 from smart_sync.checks import check
 from smart_sync.control.client import Client
 from smart_sync.core.fingerprint import fingerprint
-from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Outcome, ParsedMetrics, Trigger, Worksheet
+from smart_sync.core.model import METRICS, Cell, Metrics, Outcome, ParsedMetrics, Trigger, Worksheet
 from smart_sync.core.results import ProjectResult
-from smart_sync.core.state import AccountState
 from smart_sync.errors import Busy, DatabaseUnusable
 from smart_sync.lock import InstanceLock
 from smart_sync.project import Resources
@@ -287,6 +286,36 @@ async def test_what_another_writer_spoils_is_put_right_by_the_next_pass(lap: Lap
     await lap.settle()
 
 
+async def test_what_a_parser_of_ours_has_put_in_is_merged_by_the_next_pass(world: World) -> None:
+    """A settled project is decided anew when this very process has written to the inbox."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        lap = Lap(world, resources)
+        await lap.settle()
+        await inbox.put(resources.database, [ParsedMetrics("account-a", Metrics(9), "ours", world.now)])
+        await lap.run()
+    assert world.merged("a") == (9, 1, 1, 1, 1)
+
+
+async def test_what_another_process_writes_during_a_pass_is_merged_by_the_next_one(world: World) -> None:
+    """What comes between a decision and the end of its pass does not pass for what was decided from."""
+
+    class Late(Announcer):
+        def project_done(self, result: ProjectResult, *, dry_run: bool = False) -> None:
+            super().project_done(result, dry_run=dry_run)
+            world.parsed("a", [9] * 5)
+
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    async with opened(world.settings, Late(), clock=lambda: world.now) as resources:
+        lap = Lap(world, resources)
+        await lap.run()
+        assert world.merged("a") == (1,) * 5
+        await lap.run()
+        assert world.merged("a") == (9,) * 5
+
+
 async def test_an_account_that_failed_is_tried_again_though_nothing_has_changed(lap: Lap) -> None:
     """The pass after one that could not write everything writes the rest."""
     lap.world.execute(
@@ -300,18 +329,17 @@ async def test_an_account_that_failed_is_tried_again_though_nothing_has_changed(
     assert lap.world.merged("b") == (2,) * 5
 
 
-def test_all_that_is_decided_from_is_in_the_fingerprint() -> None:
-    """The fingerprint differs with the worksheet, the day, and whatever SQLite holds of an account."""
-    sheet = Worksheet("P", [["Link"]])
-    state = AccountState("a", "tiktok", "a", link("a"), True, NO_METRICS, 2, NO_METRICS, False, NO_METRICS)
-    other: dict[str, Any] = {"sheet": Metrics(1), "sheet_row": 3, "parsed": Metrics(1), "merged": Metrics(1)}
-    other |= {"id": "b", "platform": "", "username": "", "link": "", "active": False, "rounded": True}
-    other |= {"winners": ("sheet", None, None, None, None), "seen": Metrics(1)}
-    assert set(other) == set(AccountState._fields)
-    marks = [fingerprint(sheet, [state], "today")]
-    marks += [fingerprint(sheet, [state._replace(**{name: value})], "today") for name, value in other.items()]
-    marks += [fingerprint(sheet, [state], "tomorrow"), fingerprint(Worksheet("P", [["Links"]]), [state], "today")]
-    assert len(set(marks)) == len(marks)
+def test_the_fingerprint_differs_with_whatever_a_worksheet_says() -> None:
+    """Two worksheets have one fingerprint only if title, locale and every cell are the same, their types too."""
+    cells: list[Cell] = ["1", 1, 1.0, True, None, ""]
+    sheets = [Worksheet("P", [["Link"], [cell]]) for cell in cells]
+    sheets += [
+        Worksheet("Q", [["Link"], ["1"]]),
+        Worksheet("P", [["Link"], ["1"]], "de_DE"),
+        Worksheet("P", [["Link", "1"]]),
+    ]
+    assert len({fingerprint(sheet) for sheet in sheets}) == len(sheets)
+    assert fingerprint(Worksheet("P", [["Link"], [1.0]])) == fingerprint(sheets[2])
 
 
 async def test_another_configuration_decides_anew(world: World, lap: Lap) -> None:

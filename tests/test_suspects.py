@@ -74,8 +74,8 @@ def test_every_change_ends_the_suspects_it_touches_and_no_others(
     """What is open afterwards is what was not touched, and the new ones; a new one keeps the oldest value."""
     names = data.draw(st.sets(metrics))
     known = {("a", m): Suspect("a", "l", m, 7, getattr(Metrics(*before), m), "2026-01-01") for m in names}
-    change = Change("a", "l", before, Metrics(*after), lambda _metric: "")
-    judged = judge([change], Doubts("2026-01-02", 10, known))
+    change = Change("a", "l", Metrics(*before), ("sheet",) * 5, Metrics(*after))
+    judged = judge([change], Doubts("2026-01-02", 10, known), lambda _account_id, _metric: "")
     touched = {m for m, old, new in zip(METRICS, before, after, strict=True) if old != new}
     assert {key[1] for key in judged.over} == touched & names
     assert {s.metric for s in judged.open if s not in judged.new} == names - touched

@@ -156,7 +156,7 @@ def _of_row(passes: Sequence[Mapping[str, Any]], facts: Facts, state: AccountSta
     return of_row(passes[0]["problems"], facts.worksheet, state.sheet_row)
 
 
-def _values(state: AccountState, rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
+def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str, Any]]:
     """Per metric both sides, the rule, the result and who won."""
     coming = foresee(state, rules)
     values = {}

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from smart_sync.announcer import Announcer
 from smart_sync.clock import Clock
 from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
-from smart_sync.core.fingerprint import after, fingerprint
+from smart_sync.core.fingerprint import fingerprint
 from smart_sync.core.model import Account, Outcome, Problem, Project, Worksheet
 from smart_sync.core.plan import Plan, make_plan
 from smart_sync.core.results import Change, ProjectResult, changes_of
@@ -47,6 +47,8 @@ class Pass:
     now: datetime
     day: Day
     dry_run: bool
+    #: `Database.version` before anything was read.
+    version: int
     #: Set when the inbox is as fresh as this pass waits for.
     parsed: asyncio.Event
 
@@ -125,17 +127,19 @@ class ProjectSync:
     async def _sync(
         self, project: Project, source: Worksheet | SheetUnavailable, this: Pass, watch: "_Stopwatch"
     ) -> ProjectResult:
-        states, problems, mark = await self._look(project, source, this)
+        mark = await self._mark(source, this)
         doubtful = await suspects.open_suspects(self._database, project.id, this.now)
         settled = self._settled.pop(project.id, None)
-        if settled is not None and mark == settled.mark and await self._has_snapshots(project, states, this):
+        if settled is not None and settled.mark == mark:
             self._settled[project.id] = settled
             watch.lap("decide")
             return _unchanged(settled.result, doubtful)
         doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
+        states, problems = await self._look(project)
         plan = await self._decide(project, source, states, doubts)
         if not this.dry_run and await self._create_missing_accounts(plan, this):
-            states, problems, mark = await self._look(project, source, this)
+            mark = mark and mark._replace(inbox_writes=self._database.inbox_writes)
+            states, problems = await self._look(project)
             plan = await self._decide(project, source, states, doubts)
         watch.lap("decide")
         if this.dry_run:
@@ -143,27 +147,23 @@ class ProjectSync:
         written = await self._write(plan, source, this)
         watch.lap("write")
         result = _result(plan, written, problems)
-        if not isinstance(source, SheetUnavailable) and plan.trouble is None and not written.failed:
-            async with self._turn:
-                mark = await asyncio.to_thread(lambda: fingerprint(source, after(plan, states), this.day.label))
+        if mark is not None and plan.trouble is None and not written.failed:
             self._settled[project.id] = _Settled(mark, result)
         return result
 
-    async def _look(
-        self, project: Project, source: Worksheet | SheetUnavailable, this: Pass
-    ) -> tuple[list[AccountState], list[Problem], bytes | None]:
-        """What SQLite holds, what is odd about it, and the fingerprint of all there is to decide from."""
+    async def _mark(self, source: Worksheet | SheetUnavailable, this: Pass) -> "_Mark | None":
+        """What a decision now would depend on; None if that cannot be told, as of somebody's query."""
+        if isinstance(source, SheetUnavailable) or self._query:
+            return None
+        inbox_writes = self._database.inbox_writes
         async with self._turn:
-            states, problems = await projects.account_states(self._database, project, self._query)
-            if isinstance(source, SheetUnavailable):
-                return states, problems, None
-            mark = await asyncio.to_thread(fingerprint, source, states, this.day.label)
-        return states, problems, mark
+            cells = await asyncio.to_thread(fingerprint, source)
+        return _Mark(cells, this.day.label, this.version, inbox_writes)
 
-    async def _has_snapshots(self, project: Project, states: Sequence[AccountState], this: Pass) -> bool:
-        """Whether the day's snapshots are all still there: they are the web app's to delete."""
-        there = await passes.count_snapshots(self._database, project.id, this.day)
-        return there >= sum(state.active for state in states)
+    async def _look(self, project: Project) -> tuple[list[AccountState], list[Problem]]:
+        """What SQLite holds, and what is odd about it."""
+        async with self._turn:
+            return await projects.account_states(self._database, project, self._query)
 
     async def _decide(
         self, project: Project, source: Worksheet | SheetUnavailable, states: Sequence[AccountState], doubts: Doubts
@@ -216,11 +216,23 @@ class _MergeCrashed(SmartSyncError):
     """A bug of ours in the pure part; its cause is the bug."""
 
 
+class _Mark(NamedTuple):
+    """What a project was decided from: the same mark, the same decision, and everything it wrote is still there.
+
+    Own decisions are not in it: SQLite counts what other processes write, `inbox_writes` what the parsers do.
+    """
+
+    cells: bytes
+    day: str
+    version: int
+    inbox_writes: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """The fingerprint of what a pass has decided from and left behind, and what came of it."""
+    """What a project was decided from when a pass has written all of it, and what came of that."""
 
-    mark: bytes
+    mark: _Mark
     result: ProjectResult
 
 

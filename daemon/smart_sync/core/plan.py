@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smart_sync.core.merge import Before, Decision, Winner, decide
+from smart_sync.core.merge import Before, Decision, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.policy import Policy, Rule
 from smart_sync.core.sheet import Sheet
@@ -76,21 +76,52 @@ class Plan:
         return tuple(row for row in self.merged if row.values != row.before)
 
 
+class _Chosen(NamedTuple):
+    """The rules of one platform's accounts, looked up once."""
+
+    rules: tuple[Rule, ...]
+    strategies: tuple[Strategy, ...]
+    #: Some of them compare with what the last pass saw.
+    compare: bool
+
+
+def _chosen(rules: tuple[Rule, ...]) -> _Chosen:
+    strategies = tuple(rule.function for rule in rules)
+    return _Chosen(rules, strategies, any(rule.strategy == "latest" for rule in rules))
+
+
+class _Decided(NamedTuple):
+    """What has been decided about a project's accounts: the rows to write, and each one's side of the sheet."""
+
+    merged: list[Merged]
+    sheet: list[SheetValue]
+    seen: list[tuple[str, Metrics]]
+    sides: dict[str, Metrics]
+
+
 def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], policy: Policy, doubts: Doubts) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds."""
     active = [state for state in states if state.active]
     was_read = sheet.trouble is None
-    merged, seen, sides = _merge(project, active, sheet, policy)
+    decided = _decide_each(project, active, sheet, policy)
     by_id = {state.id: state for state in active}
-    changes = (_change(project, sheet, by_id[row.account_id], row) for row in merged if row.before is not None)
+    winners = {row.account_id: row.winners for row in decided.merged}
+
+    def place(account_id: str, metric: str) -> str:
+        return _cell(project, sheet, by_id[account_id], metric)
+
+    def place_if_it_won(account_id: str, metric: str) -> str:
+        by_hand = winners[account_id][METRICS.index(metric)] not in (None, Winner.PARSED)
+        return place(account_id, metric) if by_hand else ""
+
     return Plan(
         project=project,
-        account_ids=tuple(state.id for state in active),
+        account_ids=tuple(by_id),
         trouble=sheet.trouble,
-        sheet=tuple(_sheet_changes(active, sides, sheet.rows)),
+        sheet=tuple(decided.sheet),
         sheet_gone=tuple(s.id for s in active if was_read and s.sheet is not None and s.id not in sheet.rows),
-        merged=merged,
-        seen=seen,
+        merged=tuple(decided.merged),
+        seen=tuple(decided.seen),
         problems=sheet.problems,
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
@@ -101,83 +132,76 @@ def make_plan(project: Project, sheet: Sheet, states: Sequence[AccountState], po
                 row.account_id,
                 by_id[row.account_id].link,
                 metric,
-                getattr(sides[row.account_id], metric),
+                getattr(decided.sides[row.account_id], metric),
                 getattr(by_id[row.account_id].parsed, metric),
-                _place(project, sheet, by_id[row.account_id], metric),
+                place(row.account_id, metric),
             )
-            for row in merged
+            for row in decided.merged
             for metric in row.conflicts
         ),
-        suspects=judge(changes, doubts),
+        suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
     )
 
 
-def _place(project: Project, sheet: Sheet, state: AccountState, metric: str) -> str:
+def _cell(project: Project, sheet: Sheet, state: AccountState, metric: str) -> str:
     """The cell of a metric; its row alone where the column is not known, "" where there is no row."""
     row = sheet.rows[state.id].row if state.id in sheet.rows else state.sheet_row
     return "" if row is None else f"{project.name}!{sheet.letters.get(metric, '')}{row}"
 
 
-def _change(project: Project, sheet: Sheet, state: AccountState, row: Merged) -> Change:
-    """What `core.suspects` judges: a value that nobody had given is no history."""
-    before = [value if winner else None for value, winner in zip(row.before or NO_METRICS, state.winners, strict=True)]
+def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> Iterable[Change]:
+    """What `core.suspects` judges."""
+    for row in merged:
+        if row.before is not None and row.values != row.before:
+            state = states[row.account_id]
+            yield Change(row.account_id, state.link, row.before, state.winners, row.values)
 
-    def place(metric: str) -> str:
-        winner = row.winners[METRICS.index(metric)]
-        return "" if winner in (None, Winner.PARSED) else _place(project, sheet, state, metric)
 
-    return Change(row.account_id, state.link, before, row.values, place)
+def _decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy) -> _Decided:
+    """Account by account: one loop, for there may be a hundred thousand."""
+    decided = _Decided([], [], [], {})
+    by_platform: dict[str, _Chosen] = {}
+    for state in states:
+        chosen = by_platform.get(state.platform)
+        if chosen is None:
+            chosen = by_platform[state.platform] = _chosen(policy.rules(project.name, state.platform))
+        row = sheet.rows.get(state.id)
+        side, standing_in = _side(state, row, sheet)
+        decided.sides[state.id] = side
+        if row is not None and (side != state.sheet or row.row != state.sheet_row):
+            decided.sheet.append(SheetValue(state.id, side, row.row))
+        decisions = _decisions(state, side, standing_in, chosen)
+        values = Metrics._make([decision.value or 0 for decision in decisions])
+        winners = tuple([decision.winner for decision in decisions])
+        if values != state.merged or winners != state.winners:
+            conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
+            decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts))
+        if chosen.compare and _last_seen(state) != state.seen:
+            decided.seen.append((state.id, _last_seen(state)))
+    return decided
+
+
+_ALL, _NONE = frozenset(METRICS), frozenset[str]()
 
 
 def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:
     """The sheet values that count for an account, and the metrics for which an earlier value stands in."""
-    known = state.sheet or NO_METRICS
     if sheet.trouble is not None:
-        return known, frozenset(METRICS)
+        return state.sheet or NO_METRICS, _ALL
     if row is None:
-        return NO_METRICS, frozenset()
+        return NO_METRICS, _NONE
+    if not (row.unreadable or sheet.lost_columns):  # the usual case
+        return row.metrics, _NONE
     standing_in = row.unreadable | sheet.lost_columns
-    if not standing_in:
-        return row.metrics, standing_in
-    values = (known[index] if metric in standing_in else row.metrics[index] for index, metric in enumerate(METRICS))
-    return Metrics._make(values), standing_in
+    sides = zip(METRICS, row.metrics, state.sheet or NO_METRICS, strict=True)
+    return Metrics._make(known if metric in standing_in else new for metric, new, known in sides), standing_in
 
 
-def _merge(
-    project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy
-) -> tuple[tuple[Merged, ...], tuple[tuple[str, Metrics], ...], dict[str, Metrics]]:
-    """The merged rows that differ from SQLite's, what "latest" saw, and the sheet's side by account id."""
-    rules: dict[str, tuple[tuple[Rule, ...], bool]] = {}
-    merged: list[Merged] = []
-    seen: list[tuple[str, Metrics]] = []
-    sides: dict[str, Metrics] = {}
-    for state in states:
-        if state.platform not in rules:
-            chosen = policy.rules(project.name, state.platform)
-            rules[state.platform] = chosen, any(rule.strategy == "latest" for rule in chosen)
-        chosen, remembers = rules[state.platform]
-        side, standing_in = _side(state, sheet.rows.get(state.id), sheet)
-        sides[state.id] = side
-        decisions = _decide_all(state, side, standing_in, chosen)
-        values = Metrics._make([decision.value or 0 for decision in decisions])
-        winners = tuple([decision.winner for decision in decisions])
-        if values != state.merged or winners != state.winners:
-            conflicts = tuple(m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict)
-            merged.append(Merged(state.id, values, winners, state.merged, conflicts))
-        if remembers and _last_seen(state) != state.seen:
-            seen.append((state.id, _last_seen(state)))
-    return tuple(merged), tuple(seen), sides
-
-
-def _decide_all(
-    state: AccountState, side: Metrics, standing_in: frozenset[str], rules: Sequence[Rule]
-) -> list[Decision]:
+def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], chosen: _Chosen) -> list[Decision]:
     parsed = state.parsed or NO_METRICS
-    if not state.rounded and not standing_in:  # the usual case, in half the time: `decide` would add nothing
-        return [
-            rule.function(side[index], parsed[index], _before(state, index) if rule.strategy == "latest" else None)
-            for index, rule in enumerate(rules)
-        ]
+    if not (state.rounded or standing_in or chosen.compare):  # the usual case: `decide` would add nothing but time
+        trios = zip(chosen.strategies, side, parsed, strict=True)
+        return [strategy(ours, theirs, None) for strategy, ours, theirs in trios]
     return [
         decide(
             rule.function,
@@ -187,13 +211,13 @@ def _decide_all(
             rounded=state.rounded,
             carried=METRICS[index] in standing_in,
         )
-        for index, rule in enumerate(rules)
+        for index, rule in enumerate(chosen.rules)
     ]
 
 
-def foresee(state: AccountState, rules: Sequence[Rule]) -> Metrics:
+def foresee(state: AccountState, rules: tuple[Rule, ...]) -> Metrics:
     """The merged values of a pass that finds the sheet as it was."""
-    decisions = _decide_all(state, state.sheet or NO_METRICS, frozenset(), rules)
+    decisions = _decisions(state, state.sheet or NO_METRICS, _NONE, _chosen(rules))
     return Metrics._make(decision.value or 0 for decision in decisions)
 
 
@@ -210,12 +234,3 @@ def _last_seen(state: AccountState) -> Metrics:
     """What the parser last said of each metric: one that it has stopped saying stays as it was."""
     parsed, seen = state.parsed or NO_METRICS, state.seen or NO_METRICS
     return Metrics._make(new if new is not None else old for new, old in zip(parsed, seen, strict=True))
-
-
-def _sheet_changes(
-    states: Iterable[AccountState], sides: Mapping[str, Metrics], rows: Mapping[str, SheetRow]
-) -> Iterable[SheetValue]:
-    for state in states:
-        row = rows.get(state.id)
-        if row is not None and (sides[state.id] != state.sheet or row.row != state.sheet_row):
-            yield SheetValue(state.id, sides[state.id], row.row)

@@ -34,15 +34,17 @@ class Suspect(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An account whose merged values change.  ``before`` has None where there was no value."""
+    """An account whose merged values change.  A metric without a winner in ``winners`` had no value before."""
 
     account_id: str
     link: str
-    before: Sequence[int | None]
+    before: Metrics
+    winners: Sequence[str | None]
     after: Metrics
-    #: The cell that the new value of a metric comes from, "" if it comes from none; asked for suspects alone.
-    place: Callable[[str], str]
 
+
+#: The cell that the new value of an account's metric comes from, "" if it comes from none; asked for suspects alone.
+Place = Callable[[str, str], str]
 
 #: Suspects by account id and metric.
 Suspects = Mapping[tuple[str, str], Suspect]
@@ -76,31 +78,29 @@ class Judgement:
 
 def jumps(metric: str, old: int, new: int, factor: float) -> bool:
     """Whether going from ``old`` to ``new`` is a jump."""
-    if max(old, new) < FLOOR or old == 0:
-        return False
     if new > old:
-        return new >= old * factor
+        return new >= old * factor and new >= FLOOR and old > 0
+    if old < FLOOR:
+        return False
     return new * (factor if metric == "followers" else 2) <= old
 
 
-def judge(changes: Iterable[Change], doubts: Doubts) -> Judgement:
+def judge(changes: Iterable[Change], doubts: Doubts, place: Place) -> Judgement:
     """Look at every metric that changes."""
     left = dict(doubts.open)
     new: list[Suspect] = []
     over: list[tuple[str, str]] = []
     for change in changes:
-        for metric, old, value in zip(METRICS, change.before, change.after, strict=True):
+        for metric, old, value, winner in zip(METRICS, change.before, change.after, change.winners, strict=True):
             if old == value or value is None:
                 continue
-            known = left.pop((change.account_id, metric), None)
+            known = left.pop((change.account_id, metric), None) if left else None
             if known is not None:
                 over.append((change.account_id, metric))
-            if old is not None and _is_suspect(metric, old, value, known, doubts.factor):
-                origin = known.old if known is not None else old
-                place = change.place(metric)
-                new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, place))
+            if old is None or not winner or not jumps(metric, old, value, doubts.factor):
+                continue
+            origin = known.old if known is not None else old
+            if known is None or jumps(metric, origin, value, doubts.factor):
+                cell = place(change.account_id, metric)
+                new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, cell))
     return Judgement(tuple(new), tuple(over), (*left.values(), *new))
-
-
-def _is_suspect(metric: str, old: int, new: int, known: Suspect | None, factor: float) -> bool:
-    return jumps(metric, old, new, factor) and (known is None or jumps(metric, known.old, new, factor))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from sys import intern
 
@@ -58,8 +57,7 @@ def combine(rows: Sequence[SheetRow]) -> SheetRow:
     values = zip(*(row.metrics for row in rows), strict=True)
     metrics = Metrics._make(max((value for value in several if value is not None), default=None) for several in values)
     unreadable = frozenset().union(*(row.unreadable for row in rows))
-    return replace(
-        rows[0],
+    return rows[0]._replace(
         metrics=metrics,
         unreadable=frozenset(m for m, value in zip(METRICS, metrics, strict=True) if value is None and m in unreadable),
         platform=next((row.platform for row in rows if row.platform), ""),

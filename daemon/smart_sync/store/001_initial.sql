@@ -1,25 +1,28 @@
 -- Our own tables and views.  Shared tables are made by shared.sql, and only where they are missing.
 -- No foreign keys into the shared tables: the web app must stay free to delete what it owns.
 
+-- The tables that every pass writes keep their rows by rowid, so that those of a project, which were made together,
+-- lie together: with the key itself as the order (WITHOUT ROWID) each random id is another page to write.
+
 -- The merged values: what the frontend reads.  A metric's winner says which side gave the value
 -- (sheet, parsed, both, carried; NULL: nobody had one), its changed_at when the value last changed.
 CREATE TABLE account_metrics (
-    account_id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL PRIMARY KEY,
     followers INTEGER NOT NULL, likes INTEGER NOT NULL, comments INTEGER NOT NULL,
     videos INTEGER NOT NULL, views INTEGER NOT NULL,
     followers_winner TEXT, likes_winner TEXT, comments_winner TEXT, videos_winner TEXT, views_winner TEXT,
     followers_changed_at TEXT NOT NULL, likes_changed_at TEXT NOT NULL, comments_changed_at TEXT NOT NULL,
     videos_changed_at TEXT NOT NULL, views_changed_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
-) WITHOUT ROWID;
+);
 
 -- The last sheet values read; they stand in when Google is away.  read_at is the read that brought
 -- these values; worksheet_reads.read_at the last one that found them again.
 CREATE TABLE sheet_metrics (
-    account_id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL PRIMARY KEY,
     followers INTEGER, likes INTEGER, comments INTEGER, videos INTEGER, views INTEGER,
     read_at TEXT NOT NULL, worksheet TEXT NOT NULL, "row" INTEGER NOT NULL
-) WITHOUT ROWID;
+);
 
 -- The inbox: parsers, the web app and scripts upsert here.  NULL means no value.
 CREATE TABLE parsed_metrics (

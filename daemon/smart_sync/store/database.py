@@ -68,8 +68,12 @@ def is_of_the_file(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
 
 
+#: How SQLite's driver refuses a query in whose result some TEXT is not valid UTF-8.
+_UNDECODABLE = "Could not decode to UTF-8"
+
+
 def _readable(raw: bytes) -> str:
-    """TEXT that is not valid UTF-8 is shown with marks, not refused with the whole query."""
+    """TEXT that is not valid UTF-8 is shown with marks.  Used once there is some: it doubles the time of a query."""
     return raw.decode(errors="replace")
 
 
@@ -84,12 +88,16 @@ class Database:
         self._reading = asyncio.Lock()
         self._glancing = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
+        #: How often `inbox.put` has changed something.
+        self.inbox_writes = 0
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             self._writer = await self._connect(stack)
             self._reader = await self._connect(stack)
             self._glancer = await self._connect(stack)
+            # Little text is read while writing, and a transaction must not end of it.
+            self._writer.text_factory = _readable
             for connection in (self._reader, self._glancer):
                 # What is asked for may come from the configuration: it can look, and nothing else.
                 await connection.execute_fetchall("PRAGMA query_only = ON")
@@ -108,7 +116,6 @@ class Database:
             connection: sqlite3.Connection = sqlite.connect(
                 target, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, uri=True
             )
-            connection.text_factory = _readable
             return connection
 
         connection = await stack.enter_async_context(aiosqlite.Connection(connector, iter_chunk_size=1000))
@@ -147,7 +154,9 @@ class Database:
         try:  # at first by itself: what is nearly always enough must not pay for setting up the tries
             return list(await connection.execute_fetchall(sql, parameters))
         except sqlite.OperationalError as error:
-            if not _is_busy(error):
+            if str(error).startswith(_UNDECODABLE):
+                connection.text_factory = _readable
+            elif not _is_busy(error):
                 raise
         async for attempt in self._attempts(patience):
             with attempt:
@@ -167,6 +176,12 @@ class Database:
                 # (a full disk) has ended the transaction already.
                 await asyncio.shield(self._writer.rollback())
                 raise
+
+    async def version(self) -> int:
+        """A number that changes when another process writes to the file: SQLite counts all writes but our own."""
+        async with self._writing:
+            rows = await self._fetched(self._writer, "PRAGMA data_version")
+        return int(rows[0][0])
 
     async def execute(self, sql: str) -> None:
         """Run one statement by itself on the writing connection, outside a transaction (pragmas)."""

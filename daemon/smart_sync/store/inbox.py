@@ -30,7 +30,9 @@ async def put(database: Database, values: Iterable[ParsedMetrics]) -> int:
         there = {row[0] for row in await transaction.fetch("SELECT name FROM pragma_table_info('parsed_metrics')")}
         more = [name for name in _MORE if name in there]
         rows = [(v.account_id, *v.metrics, *(_MORE[name](v) for name in more)) for v in values]
-        return await transaction.execute_many(_put(more), rows)
+        taken = await transaction.execute_many(_put(more), rows)
+    database.inbox_writes += taken > 0
+    return taken
 
 
 def _put(more: Sequence[str]) -> str:
