@@ -250,12 +250,12 @@ async def test_people_read_what_happened_together_in_one_line(world: World) -> N
     """Metrics that changed for the same reason share their line; suspects and conflicts stand at their time."""
     world.add_project("P", ["a"])
     world.sections["merge"] = {"strategy": "latest"}
-    world.sheet("P", a=[5_000, 7, *NOTHING[2:]])
+    world.sheet("P", a=[5_000, None, 7, *NOTHING[3:]])
     await world.sync()
     world.now += timedelta(days=1)
-    world.sheet("P", a=[90_000, 8, *NOTHING[2:]])
-    world.parsed("a", [4_000, *NOTHING])
+    world.sheet("P", a=[90_000, None, 8, *NOTHING[3:]])
+    world.parsed("a", [4_000, 1, *NOTHING[1:]])
     await world.sync()
     config = write_config(world.folder, '[merge]\nstrategy = "latest"\n', google=world.google, spreadsheet=KEY)
     shown = run_command("explain", "@a", "--config", str(config)).stdout
-    assert "2026-03-11 12:00  followers 5,000 → 90,000, likes 7 → 8: winner sheet; pass by cli" in shown
+    assert "2026-03-11 12:00  followers 5,000 → 90,000, comments 7 → 8: winner sheet; pass by cli" in shown

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -95,9 +94,12 @@ def _show_past(console: Console, account: dict[str, Any]) -> None:
     """What happened when, newest first, what happened together in one line; and that the last pass was."""
     for run in account["passes"][:1]:
         _line(console, f"{_when(run['finished_at'])}  last pass: {run['outcome']}", _style(run["outcome"]))
-    for (at, why), events in groupby(account["timeline"], key=lambda event: (_at(event), _why(event))):
-        told = ", ".join(_change(event) for event in events if "metric" in event)
-        _line(console, f"{at:16}  {told}{': ' if told else ''}{why}", "dim")
+    together: dict[tuple[str, str], list[str]] = {}
+    for event in account["timeline"]:
+        changed = together.setdefault((_at(event), _why(event)), [])
+        changed += [_change(event)] if "metric" in event else []
+    for (at, why), changed in together.items():
+        _line(console, f"{at:16}  {': '.join(filter(None, (', '.join(changed), why)))}", "dim")
 
 
 def _at(event: dict[str, Any]) -> str:
