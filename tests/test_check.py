@@ -1,11 +1,15 @@
 """`smart-sync check` against a spreadsheet with one of each mistake."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon_process import run_command, write_config
+from fake_google import FakeGoogle
+from smart_sync.checks import check
+from smart_sync.core.model import METRICS
 from world import HEADER, KEY, World, link
 
 #: A worksheet's rows below the header, and what `check` must say of them.
@@ -64,3 +68,123 @@ def test_every_mistake_is_listed_at_once(found: list[dict[str, str]]) -> None:
     assert any("'Name'" in message for message in wrong), "the headers that were seen are listed"
     assert any("Twice" in message and "C1" in message for message in wrong), "a header that is there twice"
     assert any("Unclaimed" in message for message in wrong)
+
+
+async def told(world: World, level: str = "warning") -> list[str]:
+    """What `check` says at a level."""
+    return [finding.message for finding in (await check(world.settings)).findings if finding.level == level]
+
+
+async def test_names_in_the_configuration_that_mean_nothing_are_named(world: World) -> None:
+    """A project, platform or spreadsheet that nothing is called has no effect: said, with the likely one."""
+    world.add_project("Spring Launch", ["a"])
+    world.execute("UPDATE projects SET google_sheet_name = 'Metrics'")
+    world.execute("INSERT INTO projects (id, name, google_sheet_name, is_active) VALUES ('old', 'Old', 'Archive', 0)")
+    by_hand = {"views": "sheet"}
+    world.sections["merge"] = {
+        "projects": {"Spring launch": by_hand, "Spring Launch": by_hand, "Old": by_hand},
+        "platforms": {"TikTok": by_hand, "thread": by_hand},
+    }
+    spreadsheets = {"Metrics": KEY, "Archive": KEY, "Metric": KEY}
+    world.sections["sheets"] = world.sections["sheets"].model_copy(update={"spreadsheets": spreadsheets})
+    found = [message for message in await told(world) if "has no effect" in message]
+    assert found == [
+        "merge.projects: 'Spring launch' is no project, so it has no effect; did you mean 'Spring Launch'?",
+        "merge.platforms: 'thread' is no account's platform, so it has no effect",
+        "sheets.spreadsheets: 'Metric' is no project's google_sheet_name, so it has no effect; did you mean 'Metrics'?",
+    ]
+
+
+async def test_an_empty_database_makes_no_name_wrong(world: World) -> None:
+    """Before there are projects every name may yet come to mean something; a worksheet that becomes one is known."""
+    world.sections["merge"] = {"projects": {"Spring": {"views": "sheet"}}, "platforms": {"tiktok": {"views": "sheet"}}}
+    assert not any("has no effect" in message for message in await told(world))
+    world.add_project("Autumn", ["a"])
+    world.sheet("Spring")
+    assert any("merge.projects: 'Spring'" in message for message in await told(world))
+    world.sections["sync"] = {"create_missing": "projects"}
+    assert not any("has no effect" in message for message in await told(world))
+
+
+async def test_two_accounts_that_are_one_are_both_named(world: World) -> None:
+    """The one that has no row is not a riddle; an inactive twin, or one of another project, is none."""
+    world.add_project("P", ["a", "b"])
+    world.add_project("Q", ["c"])
+    add = (
+        "INSERT INTO project_social_accounts (id, project_id, platform, profile_link, is_active)"
+        " VALUES (?, ?, 'tiktok', ?, ?)"
+    )
+    world.execute(add, ("twin", "project-P", link("A") + "/", 1))
+    world.execute(add, ("asleep", "project-P", link("B") + "/", 0))
+    world.execute(add, ("elsewhere", "project-Q", link("a"), 1))
+    world.sheet("P", a=[1] * 5, b=[1] * 5)
+    (message,) = [message for message in await told(world) if "one and the same" in message]
+    assert message.startswith(f"P: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
+
+
+async def test_an_inactive_twin_takes_no_row(world: World) -> None:
+    """A row that is spelled as neither of two accounts is the active one's, whatever their ids."""
+    world.add_project("P", ["a"])
+    world.execute(
+        "INSERT INTO project_social_accounts (id, project_id, platform, profile_link, is_active)"
+        " VALUES ('aaa', 'project-P', 'tiktok', ?, 0)",
+        (link("A"),),
+    )
+    world.google.spreadsheets[KEY].worksheets["P"] = [list(HEADER), ["", link("a") + "/", 7, 7, 7, 7, 7]]
+    await world.sync()
+    assert world.merged("a") == (7,) * 5
+
+
+@pytest.mark.parametrize(("table", "wrong"), [("stats", True), ("projects", False)])
+async def test_the_query_is_tried_before_there_is_a_database(
+    tmp_path: Path, google: FakeGoogle, table: str, *, wrong: bool
+) -> None:
+    """Against the tables that the first start would make; the file is not made by that."""
+    world = World(tmp_path, google)
+    world.sections["parsed"] = {"query": f"SELECT id AS account_id, 1 AS views FROM {table}"}
+    assert any(message.startswith("parsed.query: ") for message in await told(world, "error")) is wrong
+    assert not world.path.exists()
+
+
+NAMES = ", ".join(METRICS)
+ACCOUNTS = "id TEXT PRIMARY KEY, project_id, platform, username, profile_link, is_active"
+#: What a web app may have made, and what of ours it refuses.
+REFUSING = {
+    f"CREATE TABLE account_snapshots (id INTEGER PRIMARY KEY, account_id, {NAMES}, snapshot_time)": (
+        "account_snapshots", "let id be TEXT",
+    ),
+    f"CREATE TABLE account_snapshots (id TEXT, account_id, {NAMES}, snapshot_time, mood TEXT NOT NULL)": (
+        "account_snapshots", "give account_snapshots.mood a default",
+    ),
+    f"CREATE TABLE account_snapshots (id TEXT, account_id, {NAMES}, snapshot_time CHECK (snapshot_time LIKE '% %'))": (
+        "account_snapshots", "loosen what the web app demands",
+    ),
+    f"CREATE TABLE project_social_accounts ({ACCOUNTS})": (
+        "project_social_accounts", "ALTER TABLE project_social_accounts ADD COLUMN added_at TEXT",
+    ),
+    "CREATE TABLE projects (id INTEGER PRIMARY KEY, name, google_sheet_name, created_at, is_active)": (
+        "projects", "let id be TEXT",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", REFUSING)
+async def test_what_sqlite_will_refuse_is_foreseen(tmp_path: Path, google: FakeGoogle, statement: str) -> None:
+    """Before the first pass: which table, what SQLite says, what to do; and nothing of it where nothing is created."""
+    world = World(tmp_path, google)
+    world.execute(statement)
+    before = world.path.read_bytes()
+    table, remedy = REFUSING[statement]
+    for create_missing in ("none", "projects"):
+        world.sections["sync"] = {"create_missing": create_missing}
+        found = [message for message in await told(world, "error") if " refuses " in message]
+        expected = table == "account_snapshots" or create_missing == "projects"
+        assert len(found) == expected, found
+        assert all(f"table {table} refuses" in message and remedy in message for message in found)
+    assert world.path.read_bytes() == before
+
+
+async def test_a_database_of_ours_refuses_nothing(world: World) -> None:
+    """The tables that Smart Sync makes take whatever it may write."""
+    world.sections["sync"] = {"create_missing": "projects"}
+    assert await told(world, "error") == []

@@ -10,7 +10,7 @@ import pytest
 from daemon_process import run_command, write_config
 from smart_sync.core.model import METRICS
 from smart_sync.explain import UnknownAccount, confirm, explain
-from world import KEY, World, link
+from world import KEY, NOON, World, link
 
 NOTHING = [None] * 4
 
@@ -183,3 +183,79 @@ async def test_before_the_first_pass_there_is_nothing_to_explain(world: World, t
         assert "smart-sync once" in ended.stderr
     assert not (tmp_path / "none.db").exists()
     assert world.execute("SELECT version FROM smart_sync_schema") == [(1,)]
+
+
+def lines(account: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The timeline, newest first: what, when (to the minute, or the day), metric, before and after."""
+    return [
+        (
+            event["event"],
+            event.get("day", event["at"][:16]),
+            event.get("metric"),
+            event.get("before"),
+            event.get("value"),
+        )
+        for event in account["timeline"]
+    ]
+
+
+@pytest.mark.parametrize("on_existing", ["skip", "update"])
+async def test_the_timeline_tells_each_change_and_the_last_one_to_the_moment(world: World, on_existing: str) -> None:
+    """Whether or not snapshots are refreshed: earlier changes by the day, the last with its pass, and from what."""
+    world.add_project("P", ["a"])
+    world.sections["snapshots"] = {"on_existing": on_existing}
+    for hour, followers in ((0, 100), (24, 120), (48, 120), (53, 140), (60, 140)):
+        world.now = NOON + timedelta(hours=hour)
+        world.sheet("P", a=[followers, *NOTHING])
+        await world.sync()
+    (account,) = (await explain(world.settings, link("a"), ("followers",), world.now))["accounts"]
+    assert lines(account) == [
+        ("changed", "2026-03-12T17:00", "followers", 120, 140),
+        ("seen", "2026-03-11", "followers", 100, 120),
+    ]
+    assert (account["timeline"][0]["winner"], account["timeline"][0]["trigger"]) == ("sheet", "cli")
+
+
+async def test_troubles_are_told_once_from_their_first_pass_to_their_last(world: World) -> None:
+    """Passes one after another that fail alike are one line; another reason, or one after a good pass, is another."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    for refused in (None, 403, 403, 404, None, 404):
+        if refused:
+            for kind in ("batch", "values", "metadata"):
+                world.google.fail(kind, times=1000, status=refused)
+        await world.sync()
+        world.google.faults.clear()
+        world.now += timedelta(hours=1)
+    (account,) = (await explain(world.settings, link("a"), ("views",), world.now))["accounts"]
+    told = [(event["passes"], event["at"][11:13]) for event in account["timeline"] if event["event"] == "degraded"]
+    assert told == [(1, "17"), (1, "15"), (2, "13")]
+
+
+async def test_what_is_wrong_with_the_row_is_told_beside_its_numbers(world: World) -> None:
+    """The cell that cannot be read, of this account's row alone, as the newest pass found it."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=["#REF!", *[1] * 4], b=["many", *[1] * 4])
+    await world.sync()
+    for name, place in (("a", "P!C2"), ("b", "P!C3")):
+        ((problem,),) = [account["problems"] for account in await told(world, link(name))]
+        assert problem.startswith(f"{place}: ")
+    world.now += timedelta(hours=1)
+    world.sheet("P", a=[1] * 5, b=[1] * 5)
+    await world.sync()
+    assert [account["problems"] for account in await told(world, link("a"))] == [[]]
+
+
+async def test_people_read_what_happened_together_in_one_line(world: World) -> None:
+    """Metrics that changed for the same reason share their line; suspects and conflicts stand at their time."""
+    world.add_project("P", ["a"])
+    world.sections["merge"] = {"strategy": "latest"}
+    world.sheet("P", a=[5_000, None, 7, *NOTHING[3:]])
+    await world.sync()
+    world.now += timedelta(days=1)
+    world.sheet("P", a=[90_000, None, 8, *NOTHING[3:]])
+    world.parsed("a", [4_000, 1, *NOTHING[1:]])
+    await world.sync()
+    config = write_config(world.folder, '[merge]\nstrategy = "latest"\n', google=world.google, spreadsheet=KEY)
+    shown = run_command("explain", "@a", "--config", str(config)).stdout
+    assert "2026-03-11 12:00  followers 5,000 → 90,000, comments 7 → 8: winner sheet; pass by cli" in shown

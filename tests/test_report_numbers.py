@@ -24,7 +24,7 @@ def database(tmp_path: Path) -> ReportDatabase:
 
 
 def only(database: ReportDatabase) -> ProjectFacts:
-    (project,) = read(database.path, None, TODAY).projects
+    (project,) = read(database.path, None, NOW).projects
     return project
 
 
@@ -113,7 +113,7 @@ def test_the_last_snapshot_of_a_utc_day_counts(database: ReportDatabase) -> None
         "yesterday": 1, f"{day(-3)}T00:00:00": 2, "": 3,
     }  # fmt: skip
     database.snapshots(account, times)
-    facts = read(database.path, None, TODAY)
+    facts = read(database.path, None, NOW)
     (found,) = facts.projects[0].accounts
     assert [(TODAY_ORDINAL - d, v.views) for d, v in zip(found.history.days, found.history.values, strict=True)] == [
         (1, 30),
@@ -215,12 +215,12 @@ def test_one_project_by_id_or_name(database: ReportDatabase) -> None:
     database.project("A", project_id="1")
     database.project("Old", project_id="2", active=0)
     database.account("1", "gone", active=0)
-    assert [p.id for p in read(database.path, None, TODAY).projects] == ["1", "A"]
-    assert [p.id for p in read(database.path, "A", TODAY).projects] == ["A"]
-    assert [p.id for p in read(database.path, "Old", TODAY).projects] == ["2"]
-    assert read(database.path, "1", TODAY).projects[0].inactive == 1
+    assert [p.id for p in read(database.path, None, NOW).projects] == ["1", "A"]
+    assert [p.id for p in read(database.path, "A", NOW).projects] == ["A"]
+    assert [p.id for p in read(database.path, "Old", NOW).projects] == ["2"]
+    assert read(database.path, "1", NOW).projects[0].inactive == 1
     with pytest.raises(SmartSyncError, match="nobody"):
-        read(database.path, "nobody\n", TODAY)
+        read(database.path, "nobody\n", NOW)
 
 
 @given(st.lists(st.none() | st.integers(0, MAX_COUNT)))
@@ -236,7 +236,7 @@ def test_a_degraded_project_and_its_passes_are_read(database: ReportDatabase) ->
         database.passed(project_id, "synced", at=f"2026-03-09T{hour + 10}:00:00.000000")
     database.passed(project_id, "degraded", "Google is away", at="2026-03-10T11:30:00.000000")
     database.execute("INSERT INTO sync_runs (id, \"trigger\", started_at) VALUES ('x', 'cli', '2026-03-10T11:59:00')")
-    facts = read(database.path, None, TODAY)
+    facts = read(database.path, None, NOW)
     assert facts.projects[0].last_run is not None
     assert (facts.projects[0].last_run.outcome, facts.projects[0].last_run.error) == ("degraded", "Google is away")
     assert len(facts.passes) == 10

@@ -1,6 +1,7 @@
 """Managers, parsers, passes, outages, crashes, day and config changes, at random, against a model of a few lines.
 
-After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots; after a crash each
+After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots, growth by the days of
+whatever time zone is configured; after a crash each
 project is as it was before the pass or as it is after it, and nothing in between.  `explain` says the same.
 SMART_SYNC_EXAMPLES and SMART_SYNC_STEPS make longer runs.
 """
@@ -12,9 +13,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import hypothesis
 import pytest
@@ -31,9 +33,10 @@ from fake_google import FakeGoogle
 from smart_sync import logs
 from smart_sync.announcer import Announcer
 from smart_sync.core import merge
+from smart_sync.core.days import stamp
 from smart_sync.core.merge import consistent
 from smart_sync.core.model import MAX_COUNT, METRICS, Outcome, Trigger
-from smart_sync.explain import Explainer
+from smart_sync.explain import DAYS, Explainer
 from smart_sync.project import Resources
 from smart_sync.service import opened
 from smart_sync.sync import PassRequest, Sync
@@ -56,6 +59,11 @@ metrics = st.sampled_from(["followers", "views"])
 projects = st.sampled_from(sorted(PROJECTS))
 counts = st.integers(0, 30) | st.integers(0, 10**7) | st.just(MAX_COUNT)
 strategies = st.sampled_from(["max", "sheet", "parsed", "latest"])
+zones = st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles"])
+#: A day or two before clocks change in one of them, or in none.
+beginnings = st.sampled_from(
+    [datetime(2026, *day, 12, tzinfo=UTC) for day in ((3, 7), (3, 28), (7, 1), (10, 24), (10, 31))]
+)
 
 
 def nothing() -> Values:
@@ -81,6 +89,7 @@ class Known:
     seen: Values | None = None
     merged: Values = field(default_factory=nothing)
     winner: Values = field(default_factory=nothing)
+    #: By their time, as a stamp.
     snapshots: dict[str, Values] = field(default_factory=dict)
 
 
@@ -104,6 +113,18 @@ def decide(strategy: str, sheet: int | None, parsed: int | None, before: Any) ->
     if parsed is not None and (parsed != old_parsed or sheet != old_sheet):
         return parsed, "parsed"
     return old, "sheet" if winner == "carried" else winner
+
+
+def local_day(at: str, zone: str) -> date:
+    """The day of a stamp on the clocks of ``zone``."""
+    return datetime.fromisoformat(at).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
+
+
+def grown(snapshots: dict[str, Values], zone: str, metric: str) -> list[tuple[str, int, int | None]]:
+    """Each day of ``zone``, its last value and the difference to the day before, if there is one."""
+    days = {local_day(at, zone): values[metric] for at, values in sorted(snapshots.items())}
+    before = {day: days.get(day - timedelta(days=1)) for day in days}
+    return [(day.isoformat(), v, None if before[day] is None else v - before[day]) for day, v in days.items()]
 
 
 def side(
@@ -136,6 +157,7 @@ class Machine(RuleBasedStateMachine):
         self.open: contextlib.AsyncExitStack | None = None
         self.resources: Resources
         self.strategy = "max"
+        self.zone, self.moved = "UTC", False
         self.typed: dict[str, Values | None] = {account: nothing() for account in HOME}
         self.parsed: dict[str, Values] = {account: nothing() for account in HOME}
         self.rounded: dict[str, bool] = dict.fromkeys(HOME, False)
@@ -143,8 +165,11 @@ class Machine(RuleBasedStateMachine):
         self.gone: set[str] = set()
         self.known = {account: Known() for account in HOME}
 
-    @initialize(sheet=st.lists(cells, min_size=3, max_size=3), parsed=st.lists(cells, min_size=3, max_size=3))
-    def begin(self, sheet: list[list[int | None]], parsed: list[list[int | None]]) -> None:
+    @initialize(
+        now=beginnings, sheet=st.lists(cells, min_size=3, max_size=3), parsed=st.lists(cells, min_size=3, max_size=3)
+    )
+    def begin(self, now: datetime, sheet: list[list[int | None]], parsed: list[list[int | None]]) -> None:
+        self.world.now = now
         for project, names in PROJECTS.items():
             self.world.add_project(project, names)
         for account, typed, collected in zip(HOME, sheet, parsed, strict=True):
@@ -195,6 +220,12 @@ class Machine(RuleBasedStateMachine):
         self.strategy = strategy
         self.reopen(merge={"strategy": strategy})
 
+    @rule(zone=zones)
+    def another_time_zone(self, zone: str) -> None:
+        self.moved |= zone != self.zone
+        self.zone = zone
+        self.reopen(schedule={"timezone": zone})
+
     # passes
 
     @rule()
@@ -239,8 +270,9 @@ class Machine(RuleBasedStateMachine):
 
     def check(self) -> None:
         assert self.observe() == self.known, "SQLite holds something else than the model"
-        doubled = "SELECT 1 FROM account_snapshots GROUP BY account_id, date(snapshot_time) HAVING count(*) > 1"
-        assert self.world.execute(doubled) == [], "a day has two snapshots"
+        for known in self.known.values():
+            days = [local_day(at, self.zone) for at in known.snapshots]
+            assert self.moved or len(days) == len(set(days)), "a day has two snapshots"
         self.runner.run(self.check_explanations())
 
     # how it is done
@@ -296,7 +328,7 @@ class Machine(RuleBasedStateMachine):
     def after(self, project: str, *, readable: bool) -> dict[str, Known]:
         """What a pass makes of a project: the whole model."""
         readable = readable and not self.vanished(project)
-        day = self.world.now.date().isoformat()
+        now = stamp(self.world.now)
         had = [known.sheet for a in PROJECTS[project] if (known := self.known[a]).sheet is not None]
         lost = {m for m in self.renamed[project] if any(sheet[m] is not None for sheet in had)}
         result = {}
@@ -319,7 +351,8 @@ class Machine(RuleBasedStateMachine):
                 new.winner[m] = "carried" if winner == "sheet" and m in standing_in else winner
             if self.strategy == "latest":
                 new.seen = {m: v if v is not None else (old.seen or nothing())[m] for m, v in parsed.items()}
-            new.snapshots.setdefault(day, new.merged)
+            if local_day(now, self.zone) not in [local_day(at, self.zone) for at in new.snapshots]:
+                new.snapshots[now] = new.merged
             result[account] = new
         return result
 
@@ -339,7 +372,7 @@ class Machine(RuleBasedStateMachine):
             known.sheet = dict(zip(METRICS, row, strict=True))
         for known, row in rows(f"SELECT account_id, {names} FROM parsed_seen"):
             known.seen = dict(zip(METRICS, row, strict=True))
-        for known, row in rows(f"SELECT account_id, date(snapshot_time), {names} FROM account_snapshots"):
+        for known, row in rows(f"SELECT account_id, snapshot_time, {names} FROM account_snapshots"):
             known.snapshots[row[0]] = dict(zip(METRICS, row[1:], strict=True))
         return held
 
@@ -386,6 +419,10 @@ class Machine(RuleBasedStateMachine):
                 assert why["sheet"] == (known.sheet or nothing())[metric]
                 assert why["parsed"] == self.parsed[account][metric]
                 assert why["strategy"] == self.strategy
+                last = [e["value"] for e in told["timeline"] if (e["event"], e.get("metric")) == ("changed", metric)]
+                assert last == ([] if known.merged[metric] is None else [known.merged[metric]])
+                days = [(day["day"], day[metric], day[f"{metric}_delta"]) for day in reversed(told["days"])]
+                assert days == grown(known.snapshots, self.zone, metric)[-DAYS:], "growth by other days"
 
 
 def settings(**changes: Any) -> hypothesis.settings:

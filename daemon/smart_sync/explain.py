@@ -4,20 +4,23 @@ The answer is what passes have left in SQLite; ``next`` stands where the two sid
 pass will make another value of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from smart_sync.config import Settings
+from smart_sync.core.days import stamp
 from smart_sync.core.decide import foresee
 from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.policy import Policy, Rule
 from smart_sync.core.state import AccountState
+from smart_sync.core.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts, history, parsed_query, projects, suspects
 from smart_sync.store.accounts import Facts, Known
 from smart_sync.store.database import Database
+from smart_sync.store.days import day_at
 from smart_sync.store.parsed_query import QueryRow
 from smart_sync.store.schema import open_existing
 from smart_sync.store.suspects import believed_before
@@ -80,6 +83,7 @@ class Explainer:
         rules = self.policy.rules(project.name, account.platform)
         odd = await accounts.oddities(self.database, account.id, believed_before(self.now))
         values = _values(state, rules)
+        passes = await history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
             values[metric] |= _origin(metric, inbox, told, facts)
             values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
@@ -94,10 +98,28 @@ class Explainer:
             "active": known.active,
             "sheet": _sheet(state, facts),
             "updated_at": facts.updated_at,
+            "problems": _of_row(passes, facts, state),
             "metrics": {metric: values[metric] for metric in metrics},
+            "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
             "days": await self._days(account.id, metrics),
-            "passes": await history.project_runs(self.database, project.id, PASSES),
+            "passes": passes,
         }
+
+    async def _timeline(self, known: Known, values: Mapping[str, Mapping[str, Any]]) -> list[Event]:
+        since = stamp(self.now - timedelta(days=DAYS))
+        sights = await accounts.sights(self.database, known.account.id)
+        asked = await history.reasons(self.database, {told["changed_at"] for told in values.values()} - {None})
+        events: list[Event] = []
+        for metric, told in values.items():
+            at = told["changed_at"]
+            last = Last(told["value"], told["winner"], at, at and await day_at(self.database, at))
+            events += changes(metric, sights, last, asked.get(at, Asked()))
+            if suspect := told["suspect"]:
+                events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})
+            if conflict := told["conflict"]:
+                events.append({"event": "conflict", "metric": metric} | conflict)
+        events += troubles(await history.outcomes(self.database, known.project.id, since))
+        return timeline(events, since)
 
     async def _state(self, known: Known) -> AccountState:
         states, _ = await projects.account_states(self.database, known.project)
@@ -125,6 +147,13 @@ def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:
         "read_at": facts.read_at,
         "confirmed_at": facts.confirmed_at,
     }
+
+
+def _of_row(passes: Sequence[Mapping[str, Any]], facts: Facts, state: AccountState) -> list[str]:
+    """What the newest pass found wrong with the account's row."""
+    if not passes or facts.worksheet is None or state.sheet_row is None:
+        return []
+    return of_row(passes[0]["problems"], facts.worksheet, state.sheet_row)
 
 
 def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """``smart-sync history`` and ``smart-sync growth``: what passes have done, and how numbers have grown.  Reads only.
 
-Days are those of the view ``account_growth``: UTC days, of several snapshots of a day the last.
+Days are those of the view ``account_growth``: of ``[schedule] timezone``, of several snapshots of a day the last.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.core import growth as core
+from smart_sync.core.days import stamp
 from smart_sync.core.growth import Change, Series, movers, period, series, total
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts
 from smart_sync.store import history as runs
 from smart_sync.store.accounts import Known
+from smart_sync.store.days import day_at
 from smart_sync.store.schema import open_existing
 
 MOVERS = 5
@@ -59,8 +61,8 @@ async def growth(path: Path, project: str | None, metric: str, days: int, now: d
 
     Raises `UnknownProject` and `DatabaseError`.
     """
-    labels = period(now.date(), days)
     async with open_existing(path, read_only=True) as database:
+        labels = period(date.fromisoformat(await day_at(database, stamp(now))), days)
         everybody = _of_project(await accounts.everyone(database), project)
         ids = {known.project.id for known in everybody}
         only = next(iter(ids)) if project is not None else None

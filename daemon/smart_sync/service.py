@@ -55,7 +55,8 @@ async def opened(
     """
     with plain_failures():
         async with contextlib.AsyncExitStack() as stack:
-            database = await stack.enter_async_context(open_database(settings.database.path))
+            path, timezone = settings.database.path, settings.schedule.timezone
+            database = await stack.enter_async_context(open_database(path, timezone))
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetFacts(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))

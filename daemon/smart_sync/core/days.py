@@ -1,8 +1,17 @@
 """Which day a moment belongs to, and how times are written down.  Nothing here reads a clock."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+#: The years for which the clocks of a zone are written down.  Snapshots older than that are mistakes.
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+#: No zone has ever changed its clocks twice within a week.
+_WEEK, _SECOND = timedelta(days=7), timedelta(seconds=1)
 
 
 def stamp(moment: datetime) -> str:
@@ -26,3 +35,42 @@ def day_of(moment: datetime, timezone: str) -> Day:
     start = datetime.combine(date, time(), zone)
     end = datetime.combine(date + timedelta(days=1), time(), zone)
     return Day(date.isoformat(), stamp(start), stamp(end))
+
+
+class ClockChange(NamedTuple):
+    """From ``since`` on (UTC; "" is the beginning) clocks are ``ahead`` of UTC: both as SQLite's date() takes them."""
+
+    since: str
+    ahead: str
+
+
+@cache
+def clock_changes(timezone: str) -> tuple[ClockChange, ...]:
+    """How the clocks of ``timezone`` go, from 1970 to 2099; () where they are UTC's."""
+    zone = ZoneInfo(timezone)
+    changes = [(_FIRST, _ahead(zone, _FIRST)), *_changes(zone)]
+    if {ahead for _, ahead in changes} == {timedelta(0)}:
+        return ()
+    return tuple(
+        ClockChange("" if at is _FIRST else f"{at:%Y-%m-%d %H:%M:%S}", f"{ahead // _SECOND:+d} seconds")
+        for at, ahead in changes
+    )
+
+
+def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, timedelta]]:
+    weeks = (_FIRST + number * _WEEK for number in range((_LAST - _FIRST) // _WEEK + 1))
+    for before, after in pairwise((week, _ahead(zone, week)) for week in weeks):
+        if before[1] != after[1]:
+            yield _first_second(zone, before[0], after[0]), after[1]
+
+
+def _first_second(zone: ZoneInfo, old: datetime, new: datetime) -> datetime:
+    """The second between ``old`` and ``new`` at which the clocks change."""
+    while new - old > _SECOND:
+        middle = old + (new - old) // _SECOND // 2 * _SECOND
+        old, new = (middle, new) if _ahead(zone, middle) == _ahead(zone, old) else (old, middle)
+    return new
+
+
+def _ahead(zone: ZoneInfo, moment: datetime) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)

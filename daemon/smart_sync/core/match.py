@@ -40,9 +40,9 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
 def _match_by_identity(
     rows: Iterable[SheetRow], accounts: Iterable[AccountState], found: dict[str, list[SheetRow]]
 ) -> list[SheetRow]:
-    """Add ``rows`` to ``found`` where an account has the same identity; returns the rest."""
+    """Add ``rows`` to ``found`` where an account has the same identity, an active one first; returns the rest."""
     by_identity: dict[str, str] = {}
-    for account in accounts:
+    for account in sorted(accounts, key=lambda account: not account.active):
         by_identity.setdefault(identity(account.link), account.id)
     by_identity.pop("", None)
     unmatched = []

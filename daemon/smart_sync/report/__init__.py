@@ -1,6 +1,6 @@
 """`smart-sync report`: how the accounts have grown, as one HTML file that mails and opens from disk."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from smart_sync.report.build import page
@@ -12,4 +12,4 @@ def make(path: Path, project: str | None, days: int, now: datetime) -> bytes:
 
     Charts show the last ``days`` days.  Raises `SmartSyncError` where the database or the project is missing.
     """
-    return page(read(path, project, now.astimezone(UTC).date()), days, now).encode()
+    return page(read(path, project, now), days, now).encode()

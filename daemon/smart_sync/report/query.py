@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from smart_sync.core.days import stamp
 from smart_sync.core.merge import Winner, consistent
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.core.state import is_rounded, sound
@@ -19,6 +20,7 @@ from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.report.facts import AccountFacts, Correction, Facts, History, LastRun, PassFacts, ProjectFacts
 from smart_sync.store.database import describe, sqlite
+from smart_sync.store.days import local_day
 
 #: Seconds that another process may hold a file that is not in WAL mode.
 PATIENCE = 10.0
@@ -26,17 +28,18 @@ LAST_PASSES = 10
 
 _NAMES = ", ".join(METRICS)
 _WINNERS = ", ".join(f"{metric}_winner" for metric in METRICS)
-_CHANGED = ", ".join(f"date({metric}_changed_at)" for metric in METRICS)
-# As in the view account_growth: of several snapshots of a UTC day the last counts, here as the one read last.
+_CHANGED = ", ".join(local_day(f"{metric}_changed_at") for metric in METRICS)
+# As in the view account_growth: of several snapshots of a day the last counts, here as the one read last.
+_DAY = local_day("snapshot_time")
 _SNAPSHOTS = f"""
-SELECT account_id, date(snapshot_time), {_NAMES} FROM account_snapshots
-WHERE date(snapshot_time) BETWEEN '1970-01-01' AND ?1
+SELECT account_id, {_DAY}, {_NAMES} FROM account_snapshots
+WHERE {_DAY} BETWEEN '1970-01-01' AND ?1
   AND (?2 IS NULL OR account_id IN (SELECT id FROM project_social_accounts WHERE project_id = ?2))
 ORDER BY account_id, datetime(snapshot_time), id DESC
 """
-_LEFT_OUT = """
+_LEFT_OUT = f"""
 SELECT count(*) FROM account_snapshots
-WHERE coalesce(date(snapshot_time) NOT BETWEEN '1970-01-01' AND ?1, 1)
+WHERE coalesce({_DAY} NOT BETWEEN '1970-01-01' AND ?1, 1)
   AND (?2 IS NULL OR account_id IN (SELECT id FROM project_social_accounts WHERE project_id = ?2))
 """
 _ACCOUNTS = """
@@ -50,7 +53,7 @@ FROM sync_runs ORDER BY started_at DESC LIMIT {LAST_PASSES}
 """
 
 
-def read(path: Path, project: str | None, today: date) -> Facts:
+def read(path: Path, project: str | None, now: datetime) -> Facts:
     """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
 
     Raises `DatabaseError` where there is no readable database and `SmartSyncError` for an unknown project.
@@ -61,7 +64,7 @@ def read(path: Path, project: str | None, today: date) -> Facts:
         )
     try:
         with closing(_connect(path)) as connection:
-            return _Reading(connection, today).facts(project)
+            return _Reading(connection, now).facts(project)
     except sqlite.Error as error:
         raise _described(error, path) from None
 
@@ -87,11 +90,14 @@ def _connect(path: Path) -> Any:
 class _Reading:
     """One transaction.  A table that nobody has created yet is as good as an empty one."""
 
-    def __init__(self, connection: Any, today: date) -> None:
+    def __init__(self, connection: Any, now: datetime) -> None:
         self._connection = connection
-        self._today = today
         sql = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
         self._tables = {row[0] for row in connection.execute(sql)}
+        if "clock_changes" not in self._tables:
+            connection.execute("CREATE TEMP TABLE clock_changes (since, ahead)")
+        today = connection.execute(f"SELECT {local_day('?1')}", (stamp(now),)).fetchone()[0]
+        self._today = date.fromisoformat(today)
 
     def facts(self, wanted: str | None) -> Facts:
         """All of it, or what concerns the project that is wanted."""
@@ -181,7 +187,7 @@ class _Reading:
         return History(days, [snapshots[day] for day in days])
 
     def _merged(self) -> dict[str, Any]:
-        sql = f"SELECT account_id, date(updated_at), {_NAMES}, {_WINNERS}, {_CHANGED} FROM account_metrics"
+        sql = f"SELECT account_id, {local_day('updated_at')}, {_NAMES}, {_WINNERS}, {_CHANGED} FROM account_metrics"
         return {row[0]: row for row in self._rows("account_metrics", sql)}
 
     def _parsed(self) -> dict[str, Any]:

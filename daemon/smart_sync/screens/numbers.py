@@ -73,6 +73,7 @@ def _origin(told: dict[str, Any]) -> str:
 
 
 def _notes(account: dict[str, Any]) -> Iterable[str]:
+    yield from account["problems"]
     for metric, told in account["metrics"].items():
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
@@ -90,19 +91,45 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
 
 
 def _show_past(console: Console, account: dict[str, Any]) -> None:
-    """The days on which something changed, and the last passes."""
-    for day in account["days"]:
-        changes = [f"{m} {_count(day[m])}{_delta(day[f'{m}_delta'])}" for m in account["metrics"] if _tells(day, m)]
-        if changes:
-            _line(console, f"{day['day']}  {', '.join(changes)}", "dim")
-    for run in account["passes"]:
-        error = f": {run['error']}" if run["error"] else ""
-        _line(console, f"{_when(run['finished_at'])}  {run['outcome']}{error}", _style(run["outcome"]))
+    """What happened when, newest first, what happened together in one line; and that the last pass was."""
+    for run in account["passes"][:1]:
+        _line(console, f"{_when(run['finished_at'])}  last pass: {run['outcome']}", _style(run["outcome"]))
+    together: dict[tuple[str, str], list[str]] = {}
+    for event in account["timeline"]:
+        changed = together.setdefault((_at(event), _why(event)), [])
+        changed += [_change(event)] if "metric" in event else []
+    for (at, why), changed in together.items():
+        _line(console, f"{at:16}  {': '.join(filter(None, (', '.join(changed), why)))}", "dim")
 
 
-def _tells(day: dict[str, Any], metric: str) -> bool:
-    """Whether the day says something about the metric: a change, or a first value after a gap."""
-    return day[metric] is not None and day[f"{metric}_delta"] != 0
+def _at(event: dict[str, Any]) -> str:
+    """When: to the minute, or the day."""
+    return printable(event["day"]) if event["event"] == "seen" else _when(event["at"])
+
+
+def _change(event: dict[str, Any]) -> str:
+    """What became of a metric."""
+    if event["event"] == "conflict":
+        return f"{event['metric']} {_count(event['sheet'])}, not {_count(event['parsed'])}"
+    before, value = (event[name] for name in (("old", "new") if event["event"] == "suspect" else ("before", "value")))
+    return f"{event['metric']} " + (_count(value) if before is None else f"{_count(before)} → {_count(value)}")
+
+
+def _why(event: dict[str, Any]) -> str:
+    """Why, and how sure that is: what metrics may share."""
+    match event["event"]:
+        case "changed":
+            asked = f", asked by {event['requested_by']}" if event["requested_by"] else ""
+            by = f"; pass by {event['trigger']}{asked}" if event["trigger"] else ""
+            return f"winner {event['winner'] or 'nobody'}{by}"
+        case "seen":
+            return "as the day's snapshot shows"
+        case "suspect":
+            return f"suspect {event['place']}".rstrip()
+        case "conflict":
+            return f"both sides had changed, the sheet's was taken {event['place']}".rstrip()
+    times = f" ({event['passes']} passes until {_when(event['until'])})" if event["passes"] > 1 else ""
+    return f"{event['event']}{times}: {event['error']}"
 
 
 def show_history(answer: dict[str, Any]) -> None:

@@ -4,7 +4,10 @@ from typing import Any, NamedTuple
 
 from smart_sync.core.links import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
+from smart_sync.core.state import sound
+from smart_sync.core.timeline import Sight
 from smart_sync.store.database import Database
+from smart_sync.store.days import local_day
 
 _NAMES = ", ".join(METRICS)
 
@@ -86,6 +89,17 @@ async def days(database: Database, account_id: str, limit: int) -> list[dict[str
         (account_id, limit),
     )
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+async def sights(database: Database, account_id: str) -> list[Sight]:
+    """All snapshots of an account that have a time, in its order."""
+    rows = await database.fetch(
+        f"SELECT strftime('%Y-%m-%dT%H:%M:%S', snapshot_time), {local_day('snapshot_time')}, {_NAMES}"
+        " FROM account_snapshots WHERE account_id = ? AND datetime(snapshot_time) IS NOT NULL"
+        " ORDER BY datetime(snapshot_time), id DESC",
+        (account_id,),
+    )
+    return [Sight(at, day, sound(values)[0]) for at, day, *values in rows]
 
 
 async def oddities(database: Database, account_id: str, believed_before: str) -> dict[str, dict[str, dict[str, Any]]]:

@@ -1,12 +1,13 @@
 """The history of passes: ``sync_runs`` and ``sync_project_runs``."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Any
 
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import MAX_PROBLEMS, PassResult, ProjectResult
+from smart_sync.core.timeline import Asked
 from smart_sync.store.database import Database, Transaction
 
 #: What else is kept together with the result of a pass, in its transaction.
@@ -152,6 +153,26 @@ async def project_id(database: Database, id_or_name: str) -> str | None:
 async def project_runs(database: Database, project_id: str, limit: int) -> list[dict[str, Any]]:
     """The newest passes of one project, newest first."""
     return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
+
+
+async def outcomes(database: Database, project_id: str, since: str) -> list[tuple[str, str, str]]:
+    """Outcome, error and time of all passes of a project since a stamp, oldest first."""
+    rows = await database.glance(
+        "SELECT outcome, error, finished_at FROM sync_project_runs WHERE project_id = ? AND finished_at >= ?"
+        " ORDER BY finished_at",
+        (project_id, since),
+    )
+    return [tuple(row) for row in rows]
+
+
+async def reasons(database: Database, started_at: Collection[str]) -> dict[str, Asked]:
+    """What made the passes run that started at these moments, and who asked for them."""
+    rows = await database.glance(
+        'SELECT started_at, "trigger", requested_by FROM sync_runs'
+        f" WHERE started_at IN ({', '.join('?' * len(started_at))})",
+        tuple(started_at),
+    )
+    return {started_at: Asked(trigger, requested_by) for started_at, trigger, requested_by in rows}
 
 
 async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:

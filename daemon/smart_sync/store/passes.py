@@ -198,10 +198,11 @@ _SHA1 = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 def snapshot_id(account_id: str, day: Day) -> str:
     """The id of an account's snapshot of a day: the same wherever and however often it is made.
 
-    It is ``uuid.uuid5(NAMESPACE, "<account id>:<day>")``, in a third of the time.
+    It is ``uuid.uuid5(NAMESPACE, "<account id>:<the day's start>")``, in a third of the time.  By the start: where the
+    time zone is changed, another day may bear the same label.
     """
     digest = _SHA1.copy()
-    digest.update(f"{account_id}:{day.label}".encode())
+    digest.update(f"{account_id}:{day.start}".encode())
     octets = bytearray(digest.digest()[:16])
     octets[6] = octets[6] & 0x0F | 0x50
     octets[8] = octets[8] & 0x3F | 0x80

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.store import days
 from smart_sync.store.database import Database, Transaction, describe, sqlite
 
 #: The columns we cannot do without in a table that the web app made.
@@ -28,12 +29,16 @@ UNION ALL
 SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
    AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = 'account_id'
 """
-MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql")
+MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql")
 
 
 @contextlib.asynccontextmanager
-async def open_database(path: Path, *, patience: float | None = None) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path, timezone: str | None = None, *, patience: float | None = None
+) -> AsyncIterator[Database]:
     """The database at ``path``, checked, adopted and migrated.
+
+    Its days are from now on those of ``timezone``; None: of the zone that it was last opened with.
 
     A file that is not there is created, in WAL mode; an existing one keeps its journal mode.
     Raises `DatabaseUnusable` for a file that cannot be worked with.
@@ -43,7 +48,7 @@ async def open_database(path: Path, *, patience: float | None = None) -> AsyncIt
         try:
             database = Database(path) if patience is None else Database(path, patience=patience)
             await stack.enter_async_context(database)
-            await _prepare(database, created=created)
+            await _prepare(database, timezone, created=created)
         except sqlite.Error as error:
             raise describe(error, path) from None
         yield database
@@ -85,7 +90,7 @@ def _is_new(path: Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-async def _prepare(database: Database, *, created: bool) -> None:
+async def _prepare(database: Database, timezone: str | None, *, created: bool) -> None:
     if created:
         await database.execute("PRAGMA journal_mode = WAL")
     else:
@@ -96,6 +101,8 @@ async def _prepare(database: Database, *, created: bool) -> None:
         await _adopt(transaction, database.path)
         await _migrate(transaction, database.path)
         await _show_inbox(transaction, database.path)
+        if timezone is not None:
+            await days.set_clocks(transaction, timezone)
 
 
 async def _check_intact(database: Database) -> None:

@@ -4,8 +4,12 @@ import contextlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
+from smart_sync.core.days import clock_changes
 from smart_sync.errors import DatabaseUnusable
+from smart_sync.store.database import Database
+from smart_sync.store.days import local_day
 from smart_sync.store.schema import REQUIRED
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
@@ -13,8 +17,11 @@ _OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "s
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
-def copy_rows(path: Path, copy: Path) -> None:
-    """Fill the tables of ``copy`` with what a pass reads.  Raises `DatabaseUnusable` for a file that is damaged."""
+def copy_rows(path: Path, copy: Path) -> str | None:
+    """Fill the tables of ``copy`` with what a pass reads; returns the id of an account, if there is one.
+
+    Raises `DatabaseUnusable` for a file that is damaged.
+    """
     with closing(open_for_reading(path)) as source:
         verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
@@ -25,6 +32,8 @@ def copy_rows(path: Path, copy: Path) -> None:
             for table in (*REQUIRED, *_OURS):
                 if table in there and table != "account_snapshots":
                     _copy_table(source, target, table)
+            account = target.execute("SELECT id FROM project_social_accounts WHERE id IS NOT NULL").fetchone()
+            return None if account is None else str(account[0])
 
 
 def copy_schema(path: Path, empty: Path) -> None:
@@ -51,6 +60,36 @@ def copy_query(path: Path, query: str, copy: Path) -> str:
         target.execute(f"CREATE TABLE parsed_by_query ({names})")
         target.executemany(f"INSERT INTO parsed_by_query VALUES ({marks})", rows)
     return "SELECT * FROM parsed_by_query"
+
+
+def doubled_days(source: sqlite3.Connection, timezone: str) -> int:
+    """How many days of an account, on the clocks of ``timezone``, have several snapshots."""
+    if "account_snapshots" not in tables(source):
+        return 0
+    # Its own clocks may be those of another zone, or be missing: these stand before them.
+    source.execute("CREATE TEMP TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT) WITHOUT ROWID")
+    source.executemany("INSERT INTO temp.clock_changes VALUES (?, ?)", clock_changes(timezone))
+    doubled = f"SELECT 1 FROM account_snapshots GROUP BY account_id, {local_day('snapshot_time')} HAVING count(*) > 1"
+    return int(source.execute(f"SELECT count(*) FROM ({doubled})").fetchone()[0])
+
+
+class Names(NamedTuple):
+    """What a configuration may name: projects, platforms in lower case, and spreadsheets (``google_sheet_name``)."""
+
+    projects: set[str]
+    platforms: set[str]
+    spreadsheets: set[str]
+
+
+async def names_in_use(database: Database) -> Names:
+    """The names of all projects and accounts, the inactive ones too."""
+    rows = await database.fetch("SELECT name, google_sheet_name FROM projects")
+    platforms = await database.fetch("SELECT DISTINCT platform FROM project_social_accounts")
+    return Names(
+        {str(name) for name, _ in rows if name},
+        {str(row[0]).lower() for row in platforms if row[0]},
+        {str(spreadsheet) for _, spreadsheet in rows if spreadsheet},
+    )
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

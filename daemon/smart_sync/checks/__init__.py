@@ -1,0 +1,53 @@
+"""``smart-sync check``: everything that is wrong, at once, and nothing changed.
+
+The projects and accounts are copied into a database in memory's stead (a temporary file), and a dry pass is run
+there: the same code reads the same worksheets, and the real file is only ever opened for reading.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from smart_sync.checks.database import check_database, copy_query
+from smart_sync.checks.findings import Finding, Report
+from smart_sync.checks.worksheets import check_worksheets
+from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
+from smart_sync.core.model import METRICS
+
+
+async def check(settings: Settings) -> Report:
+    """Look at the database, the credentials and the worksheets; the configuration has been read already."""
+    findings = [Finding("ok", "the configuration is valid")]
+    with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
+        copy = Path(folder) / "copy.db"
+        findings += await check_database(settings, copy)
+        query, problems = await asyncio.to_thread(copy_query, settings, copy)
+        findings += problems
+        on_copy = settings.model_copy(
+            update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
+        )
+        findings += await check_worksheets(on_copy)
+    findings += await asyncio.to_thread(lambda: list(_key_file(settings)))
+    return Report(tuple(findings), tuple(_rules(settings)))
+
+
+def _key_file(settings: Settings) -> Iterator[Finding]:
+    """A key that everybody on the machine may read is no secret."""
+    path = settings.sheets.credentials
+    if settings.sheets.source == "google" and path is not None and path.exists() and path.stat().st_mode & 0o004:
+        yield Finding("warning", f"{path}: everybody on this machine may read the key; chmod o-r {path}")
+
+
+def _rules(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The resolved merge rules: a row for each project and platform that has its own, and one for all others."""
+    policy = settings.merge.policy()
+    for project in (*policy.projects, ""):
+        for platform in (*sorted(policy.platforms), ""):
+            rules = policy.rules(project, platform)
+            yield {
+                "project": project,
+                "platform": platform,
+                **{m: {"strategy": r.strategy, "rule": r.key} for m, r in zip(METRICS, rules, strict=True)},
+            }

@@ -1,0 +1,82 @@
+"""The database: whether it can be opened, read and written to, and what others have left in it."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from smart_sync.checks.findings import Finding
+from smart_sync.clock import utc_now
+from smart_sync.config import Settings
+from smart_sync.errors import DatabaseUnusable
+from smart_sync.store import trial
+from smart_sync.store.database import sqlite, version_at_risk
+from smart_sync.store.refusals import refusals
+from smart_sync.store.schema import open_database
+
+
+async def check_database(settings: Settings, copy: Path) -> list[Finding]:
+    """Look at the database of ``settings``, and fill ``copy`` with what a pass reads."""
+    path, empty = settings.database.path, copy.with_name("empty.db")
+    findings = list(_sqlite_version())
+    try:
+        async with open_database(copy):
+            pass
+        if not await asyncio.to_thread(path.exists):
+            return [*findings, *_new_file(path)]
+        await asyncio.to_thread(trial.copy_schema, path, empty)
+        async with open_database(empty) as database:  # says what opening the real one would say
+            account_id = await asyncio.to_thread(trial.copy_rows, path, copy)
+            refused = await refusals(database, account_id, settings.sync.create_missing, utc_now())
+    except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
+        told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
+        return [*findings, Finding("error", f"{path}: {told}")]
+    findings += [*_writable(path), *(Finding("error", f"{path}: {line}") for line in refused)]
+    return [*findings, *await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))]
+
+
+def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
+    """The query that reads from ``copy`` what ``[parsed] query`` gives; empty if there is none, or it is none."""
+    path, query = settings.database.path, settings.parsed.query.strip().rstrip(";")
+    if not query:
+        return "", []
+    try:
+        # Where there is no file yet, the first pass makes one like the copy.
+        return trial.copy_query(path if path.exists() else copy, query, copy), []
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
+
+
+def _sqlite_version() -> Iterator[Finding]:
+    if version_at_risk():
+        yield Finding(
+            "warning",
+            f"SQLite {sqlite.sqlite_version} can corrupt a WAL file that two processes write; "
+            "install smart-sync-daemon[sqlite]",
+        )
+
+
+def _new_file(path: Path) -> list[Finding]:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return [Finding("error", f"{path}: does not exist, and {folder} may not be written to")]
+    return [Finding("ok", f"{path}: will be created at the first start")]
+
+
+def _writable(path: Path) -> list[Finding]:
+    for place in (path, path.parent):
+        if not os.access(place, os.W_OK):
+            return [Finding("error", f"{place}: may not be written to by this user; give the daemon's user the right")]
+    return [Finding("ok", f"{path}: an intact database")]
+
+
+def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
+    """What other writers have left: tolerated everywhere, and never deleted."""
+    with closing(trial.open_for_reading(path)) as source:
+        days = trial.doubled_days(source, timezone)
+        if days:
+            yield Finding(
+                "warning", f"account_snapshots: {days} days of an account have several snapshots; the last counts"
+            )

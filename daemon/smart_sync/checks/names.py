@@ -1,0 +1,50 @@
+"""Names that mean nothing, or one thing twice: in the configuration, and among the accounts."""
+
+from collections.abc import Collection, Iterable, Iterator
+from difflib import get_close_matches
+from itertools import groupby
+
+from smart_sync.checks.findings import Finding
+from smart_sync.config import Settings
+from smart_sync.core.links import identity
+from smart_sync.store.accounts import Known
+from smart_sync.store.trial import Names
+
+
+def unknown_names(settings: Settings, names: Names) -> Iterator[Finding]:
+    """The names in ``[merge]`` and ``[sheets.spreadsheets]`` that no project, account or spreadsheet has."""
+    if not names.projects:  # A database that is still to be filled.
+        return
+    yield from _unknown("merge.projects", settings.merge.projects, names.projects, "project")
+    if names.platforms:
+        platforms = [platform.lower() for platform in settings.merge.platforms]
+        yield from _unknown("merge.platforms", platforms, names.platforms, "account's platform")
+    yield from _unknown(
+        "sheets.spreadsheets", settings.sheets.spreadsheets, names.spreadsheets, "project's google_sheet_name"
+    )
+
+
+def _unknown(section: str, names: Iterable[str], known: Collection[str], what: str) -> Iterator[Finding]:
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            yield Finding("warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}")
+
+
+def twins(everybody: Iterable[Known]) -> Iterator[Finding]:
+    """Active accounts of one project that are one account on the platform: a row can be only one's."""
+
+    def key(known: Known) -> tuple[str, str]:
+        return known.project.id, identity(known.account.link)
+
+    active = sorted((known for known in everybody if known.active and known.account.link), key=key)
+    for _, group in groupby(active, key):
+        first, *others = group
+        for other in others:
+            one, two = (f"{known.account.link} (id {known.account.id})" for known in (first, other))
+            yield Finding(
+                "warning",
+                f"{first.project.name}: accounts {one} and {two} are one and the same on the platform; a row counts"
+                " for one of them alone, so the other may be without; deactivate one",
+            )

@@ -1,0 +1,77 @@
+"""The worksheets: a dry pass on a copy of the database, and what it found odd."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from smart_sync.announcer import Announcer
+from smart_sync.checks.findings import Finding
+from smart_sync.checks.names import twins, unknown_names
+from smart_sync.config import Settings
+from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.errors import SheetUnavailable, SmartSyncError
+from smart_sync.project import Resources
+from smart_sync.service import opened
+from smart_sync.store import accounts, trial
+from smart_sync.sync import PassRequest, Sync
+
+
+async def check_worksheets(settings: Settings) -> list[Finding]:
+    """What a dry pass with ``settings``, whose database is a copy, says of each project and its names."""
+    try:
+        async with opened(settings, Announcer()) as resources:
+            result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
+            return [*_of_pass(result, settings), *await _of_names(resources, result)]
+    except SmartSyncError as error:
+        return [Finding("error", str(error))]
+
+
+async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
+    """Names that only one side knows: worksheets, the configuration's, and two accounts that are one."""
+    try:
+        titles, troubles = await resources.sheets.titles(), []
+    except SheetUnavailable as trouble:
+        titles, troubles = [], [Finding("error", str(trouble))]
+    names = await trial.names_in_use(resources.database)
+    if resources.settings.sync.create_missing == "projects":
+        names.projects.update(titles)
+    everybody = await accounts.everyone(resources.database)
+    claimed = {one.project.name for one in result.results}
+    return [*troubles, *_unclaimed(titles, claimed), *twins(everybody), *unknown_names(resources.settings, names)]
+
+
+def _unclaimed(titles: Iterable[str], claimed: Collection[str]) -> Iterator[Finding]:
+    for title in titles:
+        if title not in claimed:
+            yield Finding("warning", f"worksheet {title!r} belongs to no active project")
+
+
+def _of_pass(result: PassResult, settings: Settings) -> Iterator[Finding]:
+    if not result.results:
+        creates = settings.sync.create_missing == "projects"
+        yield Finding(
+            "ok" if creates else "warning",
+            "there is no active project yet" + ("; they are created from the worksheets" if creates else ""),
+        )
+    for project in result.results:
+        yield from _of_project(project)
+
+
+def _of_project(result: ProjectResult) -> Iterator[Finding]:
+    name = result.project.name
+    if result.outcome in (Outcome.FAILED, Outcome.DEGRADED):
+        yield Finding("error", f"{name}: {result.error}" + (f"; {result.remedy}" if result.remedy else ""))
+    else:
+        yield Finding("ok", f"{name}: {result.sheet} of {result.accounts} accounts are in the worksheet")
+    for problem in result.problems:
+        yield Finding("warning", str(problem))
+    for suspect in result.suspects:
+        place = suspect.place or name
+        yield Finding(
+            "warning",
+            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}; "
+            f"correct it, or: smart-sync confirm {suspect.link}",
+        )
+    for row in result.unmatched_rows:
+        yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")
+    for link in result.unmatched_accounts:
+        yield Finding("warning", f"{name}: no row has the link of account {link}")

@@ -1,0 +1,96 @@
+"""What happened to the numbers of an account, and when, put together from what passes have left behind.
+
+The last change of each metric is known to the moment, those before it by the day, from the snapshots.
+Times are stamps.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+from smart_sync.core.model import METRICS, Metrics
+
+Event = dict[str, Any]
+
+
+class Sight(NamedTuple):
+    """A snapshot: when it was taken, the day it counts to, and what it shows."""
+
+    at: str
+    day: str
+    values: Metrics
+
+
+class Last(NamedTuple):
+    """The merged value of a metric, who won, when and on which day it became so; None until a pass has seen it."""
+
+    value: int | None
+    winner: str | None
+    changed_at: str | None
+    day: str | None
+
+
+class Asked(NamedTuple):
+    """What made a pass run, and who asked for it."""
+
+    trigger: str | None = None
+    requested_by: str | None = None
+
+
+def changes(metric: str, sights: Iterable[Sight], last: Last, asked: Asked) -> list[Event]:
+    """How a metric became what it is, oldest first: ``seen`` in the snapshots of days, at last ``changed``.
+
+    ``sights`` are in the order of time, and of several of a day the last counts.  ``before`` is what the snapshot
+    before showed; ``asked`` is about the pass of the last change.
+    """
+    known = list(_before(metric, sights, last))
+    events: list[Event] = [
+        {"at": at, "event": "seen", "metric": metric, "before": before, "value": value, "day": day}
+        for (_, _, before), (at, day, value) in pairwise(known)
+        if value != before
+    ]
+    if last.changed_at is not None:
+        before = known[-1][2] if known else None
+        event: Event = {"at": last.changed_at, "event": "changed", "metric": metric}
+        told: Event = {"before": before, "value": last.value, "winner": last.winner, **asked._asdict()}
+        events.append(event | told)
+    return events
+
+
+def _before(metric: str, sights: Iterable[Sight], last: Last) -> Iterator[tuple[str, str, int]]:
+    """Time, day and value of the last snapshot of each day, as far as they are from before the last change."""
+    index = METRICS.index(metric)
+    until = None if last.changed_at is None else last.changed_at[:19]
+    for day, several in groupby((s for s in sights if until is None or s.at < until), key=lambda sight: sight.day):
+        *_, sight = several
+        value = sight.values[index]
+        # A snapshot that is refreshed shows in the morning what came in the evening.
+        refreshed = day == last.day and value == last.value
+        if value is not None and not refreshed:
+            yield sight.at, day, value
+
+
+def troubles(runs: Iterable[tuple[str, str, str]]) -> Iterator[Event]:
+    """Passes one after another that failed alike, as one; ``runs``: outcome, error and time, in the order of time."""
+    for (outcome, error), several in groupby(runs, key=lambda run: run[:2]):
+        times = [at for _, _, at in several]
+        if outcome in ("failed", "degraded"):
+            yield {"at": times[0], "event": outcome, "error": error, "until": times[-1], "passes": len(times)}
+
+
+def timeline(events: Iterable[Event], since: str) -> list[Event]:
+    """The newest first; nothing from before the stamp ``since`` but the last change of each metric."""
+    told = [event for event in events if event["at"] >= since or event["event"] == "changed"]
+    return sorted(told, key=lambda event: event["at"], reverse=True)
+
+
+def of_row(problems: Sequence[str], worksheet: str, row: int) -> list[str]:
+    """Those of a pass's ``problems`` that are about a row of a worksheet."""
+    return [problem for problem in problems if _place(problem, worksheet) == row]
+
+
+def _place(problem: str, worksheet: str) -> int | None:
+    """The row that a problem (``P!C2: …``) names, if it is one of the worksheet."""
+    cell = problem.removeprefix(f"{worksheet}!") if problem.startswith(f"{worksheet}!") else ""
+    number = cell.partition(":")[0].lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    return int(number) if number.isdecimal() else None

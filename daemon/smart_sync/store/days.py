@@ -1,0 +1,26 @@
+"""The days of ``[schedule] timezone`` in SQLite, where any client can tell them: the table ``clock_changes``."""
+
+from smart_sync.core.days import clock_changes
+from smart_sync.store.database import Database, Transaction
+
+
+def local_day(moment: str) -> str:
+    """The SQL that gives the day of the SQL expression ``moment``, as the view ``account_growth`` does."""
+    return (
+        f"date(datetime({moment}), coalesce((SELECT ahead FROM clock_changes"
+        f" WHERE since <= datetime({moment}) ORDER BY since DESC LIMIT 1), '+0 seconds'))"
+    )
+
+
+async def set_clocks(transaction: Transaction, timezone: str) -> None:
+    """Let the days of all snapshots, old ones too, be those of ``timezone``."""
+    wanted = clock_changes(timezone)
+    if await transaction.fetch("SELECT since, ahead FROM clock_changes ORDER BY since") != [*wanted]:
+        await transaction.execute("DELETE FROM clock_changes")
+        await transaction.execute_many("INSERT INTO clock_changes (since, ahead) VALUES (?, ?)", wanted)
+
+
+async def day_at(database: Database, at: str) -> str:
+    """The day that the database counts the stamp ``at`` to."""
+    rows = await database.fetch(f"SELECT {local_day('?1')}", (at,))
+    return str(rows[0][0])
