@@ -13,7 +13,8 @@ from smart_sync.errors import ConfigError
 from smart_sync.project import Resources
 from smart_sync.runner import Runner
 from smart_sync.store import history, projects
-from smart_sync.store.database import describe, sqlite, version_at_risk
+from smart_sync.store.database import Database, describe, sqlite, version_at_risk
+from smart_sync.store.fresh import Fresh
 
 #: A pass may be this many intervals late before /healthz calls the daemon ill.
 MAX_INTERVALS = 2
@@ -32,6 +33,7 @@ class Api:
         self._runner = runner
         self._reload = reload
         self._started = started
+        self._kept = Fresh(resources.database, _kept)
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -76,8 +78,7 @@ class Api:
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing, its last pass and its next one."""
-        total, active = await projects.overview(self._resources.database)
-        last = await history.last_run(self._resources.database)
+        (total, active), last = await self._kept.get()
         runner = self._runner
         return {
             "success": True,
@@ -163,6 +164,11 @@ class Api:
     async def _is_active(self, project_id: str) -> bool:
         active = await projects.active_projects(self._resources.database)
         return any(project.id == project_id for project in active)
+
+
+async def _kept(database: Database) -> tuple[tuple[int, list[Project]], dict[str, Any] | None]:
+    """What `status` tells from the database: the projects, and the last pass."""
+    return await projects.overview(database), await history.last_run(database)
 
 
 def _no_project(project_id: str) -> Answer:
