@@ -4,7 +4,6 @@ Run as ``python -m bench.reader URL KEYFILE WORKSHEETS`` it is that process; Goo
 """
 
 import asyncio
-import gc
 import json
 import resource
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.measure import Row, Sizes, medians, watch
+from smart_sync import garbage
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project
 from smart_sync.core.table import read_table
@@ -52,9 +52,7 @@ async def _read_all(url: str, key: str, worksheets: int) -> float:
         source="google", spreadsheet="k" * 44, credentials=Path(key), api_url=url, reads_per_minute=3000
     )
     async with open_sheets(settings) as sheets:
-        # As the daemon does once it is ready.
-        gc.collect()
-        gc.freeze()
+        garbage.settle()  # as the daemon does once it is ready
         turn = asyncio.Semaphore(1)
 
         async def one(number: int) -> int:
