@@ -37,6 +37,10 @@ from smart_sync.sync import PassRequest, Sync
 TELLING = 10.0
 #: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
 THREADS = 32
+#: Seconds until a thread that computes lets the others have the interpreter.  An answer passes from thread to thread
+#: several times; with Python's 5 ms the slowest of a hundred took 25 ms during a pass over 50,000 accounts, with this
+#: 17 ms, and the pass as long as before.
+SWITCH_SECONDS = 0.001
 
 
 @contextlib.asynccontextmanager
@@ -154,6 +158,7 @@ class Service:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.  Raises `SmartSyncError` if it cannot start; a bug passes through."""
         loop = asyncio.get_running_loop()
+        sys.setswitchinterval(SWITCH_SECONDS)
         # Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.
         loop.set_default_executor(ThreadPoolExecutor(THREADS, "smart-sync"))
         for number in (signal.SIGTERM, signal.SIGINT):
