@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from smart_sync import garbage, logs
+from smart_sync import interpreter, logs
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.core.model import Cell, Outcome, Project, Trigger, Worksheet
@@ -187,6 +187,6 @@ async def passes(path: Path) -> AsyncIterator[Passes]:
         found: list[Passes] = []
         async with opened(settings, Announcer(), clock=lambda: found[0].now) as resources:
             sheets = MemorySheets(lambda _title: [])
-            garbage.settle()  # as the daemon does once it is ready
+            interpreter.settle()  # as the daemon does once it is ready
             found.append(Passes(Sync(replace(resources, sheets=sheets)), sheets))
             yield found[0]

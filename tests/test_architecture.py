@@ -30,7 +30,7 @@ LAYERS = [
         "web",
         "quota",
         "blocking",
-        "garbage",
+        "interpreter",
     },
     {"core", "errors", "clock"},
 ]

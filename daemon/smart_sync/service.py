@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from smart_sync import __version__, config, garbage, lock, logs, systemd
+from smart_sync import __version__, config, interpreter, lock, logs, systemd
 from smart_sync.announcer import Announcer
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
@@ -37,10 +37,6 @@ from smart_sync.sync import PassRequest, Sync
 TELLING = 10.0
 #: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
 THREADS = 32
-#: Seconds until a thread that computes lets the others have the interpreter.  An answer passes from thread to thread
-#: several times; with Python's 5 ms the slowest of a hundred took 25 ms during a pass over 50,000 accounts, with this
-#: 17 ms, and the pass as long as before.
-SWITCH_SECONDS = 0.001
 
 
 @contextlib.asynccontextmanager
@@ -158,7 +154,6 @@ class Service:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.  Raises `SmartSyncError` if it cannot start; a bug passes through."""
         loop = asyncio.get_running_loop()
-        sys.setswitchinterval(SWITCH_SECONDS)
         # Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.
         loop.set_default_executor(ThreadPoolExecutor(THREADS, "smart-sync"))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -240,7 +235,7 @@ class Service:
         if version_at_risk():
             self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
         systemd.notify("READY=1", "STATUS=serving")
-        garbage.settle()
+        interpreter.settle()
 
     async def _until_over(self, work: asyncio.Task[None]) -> None:
         """Until the lap is over, or the work has died of a bug (which the task group then raises)."""
@@ -284,7 +279,7 @@ def swept(run_pass: RunPass) -> RunPass:
         try:
             return await run_pass(request)
         finally:
-            garbage.sweep()
+            interpreter.sweep()
 
     return run
 

@@ -1,12 +1,13 @@
-"""`garbage`: the daemon is not halted in the middle of a pass, and still loses nothing."""
+"""`interpreter`: the daemon is not halted in the middle of a pass, and still loses nothing."""
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from smart_sync import garbage
+from smart_sync import interpreter
 from smart_sync.core.model import Trigger
 from smart_sync.core.results import PassResult
 from smart_sync.service import swept
@@ -16,12 +17,13 @@ from smart_sync.sync import PassRequest
 @pytest.fixture(autouse=True)
 def settled() -> Iterator[None]:
     """A process as the daemon's is once it is ready; afterwards as it was."""
-    thresholds = gc.get_threshold()
-    garbage.start()
-    garbage.settle()
+    thresholds, turn = gc.get_threshold(), sys.getswitchinterval()
+    interpreter.start()
+    interpreter.settle()
     yield
     gc.unfreeze()
     gc.set_threshold(*thresholds)
+    sys.setswitchinterval(turn)
 
 
 class Knot:
