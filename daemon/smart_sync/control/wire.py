@@ -2,8 +2,8 @@
 
 h11 parses what a stranger sends.  Some of what it forgives can be read in two ways by two programs (bare line feeds,
 folded lines, two lengths), which is how requests are smuggled past a proxy: that is refused before h11 sees it.
-What we send ourselves is a handful of plain headers, and written out here: through h11 it took longer than the rest
-of an answer.
+What we send ourselves is a handful of plain headers, and written out here: h11 took twice as long for them as for
+the request.
 """
 
 import asyncio
