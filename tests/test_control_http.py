@@ -36,6 +36,23 @@ async def test_pipelining(tmp_path: Path) -> None:
     assert [one.json["query"]["n"] for one in got if one.status == 200] == [str(n) for n in range(20) if n != 7]
 
 
+async def test_pipelining_leaves_room_for_others(tmp_path: Path) -> None:
+    """However many requests a client sends at once, the event loop gets its turn after a few answers."""
+    answered = [0]
+
+    async def count(_request: Request) -> Answer:
+        answered[0] += 1
+        return Answer(200, {})
+
+    longest = 0
+    async with served(tmp_path, {"/count": {"GET": Route(count)}}) as path, connected(path) as connection:
+        connection.send(b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n" * 300)
+        while (before := answered[0]) < 300:
+            await asyncio.sleep(0)
+            longest = max(longest, answered[0] - before)
+    assert longest <= 32
+
+
 async def test_head(tmp_path: Path) -> None:
     """HEAD answers as GET would, without the body, and the connection stays usable."""
     async with served(tmp_path) as path, connected(path) as connection:

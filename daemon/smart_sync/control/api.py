@@ -9,6 +9,7 @@ from smart_sync import __version__
 from smart_sync.control.messages import Answer, Refusal, Request, Route, Routes, Stream
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project, Trigger
+from smart_sync.core.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.project import Resources
 from smart_sync.runner import Runner
@@ -34,6 +35,8 @@ class Api:
         self._reload = reload
         self._started = started
         self._kept = Fresh(resources.database, _kept)
+        #: Projects, results, and what `_results_of` made of them.
+        self._shown: tuple[Sequence[Project], Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -114,13 +117,14 @@ class Api:
         }
 
     def _results_of(self, active: Sequence[Project]) -> list[dict[str, Any]]:
-        """The active projects, each with its result in the last pass that it took part in, if any."""
+        """The active projects, each with its result in the last pass that it took part in, if any.
+
+        Made anew only when either was replaced: a pass replaces the results, a commit the projects.
+        """
         results = self._runner.results
-        return [
-            {"project_id": project.id, "project_name": project.name}
-            | (_brief(results[project.id].answer()) if project.id in results else {})
-            for project in active
-        ]
+        if self._shown is None or self._shown[0] is not active or self._shown[1] is not results:
+            self._shown = active, results, [_with_result(project, results.get(project.id)) for project in active]
+        return self._shown[2]
 
     async def _sync_history(self, request: Request) -> Answer:
         limit = _option(request, "limit") or "20"
@@ -194,6 +198,10 @@ def _no_more(request: Request, *known: str) -> None:
     unknown = sorted(set(request.query) - set(known))
     if unknown:
         raise Refusal(400, f"unknown option: {', '.join(unknown)}")
+
+
+def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
+    return {"project_id": project.id, "project_name": project.name} | (_brief(result.answer()) if result else {})
 
 
 _LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
