@@ -6,13 +6,12 @@ changed, over worksheets that are made when they are asked for, as Google's answ
 
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.measure import Row, Sizes, medians
+from bench.measure import Row, Sizes, medians, peak_resident
 from bench.worlds import Size, create, passes, sheets_of
 
 
@@ -50,7 +49,7 @@ async def _one_pass(path: Path, size: Size, version: int) -> dict[str, float]:
         for _ in range(version):
             ours.next_day()
         took, _ = await ours.run(sheets_of(size, version))
-    return {"seconds": took, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    return {"seconds": took, "peak": peak_resident() * 1024}
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The value that ``share`` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+def peak_resident() -> int:
+    """The most that this process has been resident, in kB.
+
+    Not the maximum of `getrusage`: that begins with the size of the process that started this one.
+    """
+    return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0])
 
 
 #: Seconds between two looks at the event loop's clock.

@@ -4,15 +4,14 @@ Run as ``python -m bench.reader URL KEYFILE WORKSHEETS`` it is that process; Goo
 """
 
 import asyncio
-import gc
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.measure import Row, Sizes, medians, watch
+from bench.measure import Row, Sizes, medians, peak_resident, watch
+from smart_sync import interpreter
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project
 from smart_sync.core.table import read_table
@@ -52,9 +51,7 @@ async def _read_all(url: str, key: str, worksheets: int) -> float:
         source="google", spreadsheet="k" * 44, credentials=Path(key), api_url=url, reads_per_minute=3000
     )
     async with open_sheets(settings) as sheets:
-        # As the daemon does once it is ready.
-        gc.collect()
-        gc.freeze()
+        interpreter.settle()  # as the daemon does once it is ready
         turn = asyncio.Semaphore(1)
 
         async def one(number: int) -> int:
@@ -72,5 +69,4 @@ async def _read_all(url: str, key: str, worksheets: int) -> float:
 
 if __name__ == "__main__":
     longest = asyncio.run(_read_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sys.stdout.write(json.dumps({"peak": peak, "lag": longest}))
+    sys.stdout.write(json.dumps({"peak": peak_resident(), "lag": longest}))

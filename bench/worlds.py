@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from smart_sync import logs
+from smart_sync import interpreter, logs
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.core.model import Cell, Outcome, Project, Trigger, Worksheet
 from smart_sync.core.results import PassResult
-from smart_sync.service import opened
+from smart_sync.service import opened, swept
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
@@ -151,7 +151,7 @@ class Passes:
     """Passes over one database, on a clock of its own and with worksheets of the caller's."""
 
     def __init__(self, sync: Sync, sheets: MemorySheets) -> None:
-        self._sync = sync
+        self._run = swept(sync.run)
         self._sheets = sheets
         self._day = 0
         self.now = FIRST_DAY
@@ -169,7 +169,7 @@ class Passes:
         """One pass over the worksheets that ``make`` gives; its seconds, and what it did."""
         self._sheets.make = make
         started = time.perf_counter()
-        result = await self._sync.run(PassRequest(Trigger.CLI))
+        result = await self._run(PassRequest(Trigger.CLI))
         took = time.perf_counter() - started
         if result.count(Outcome.FAILED, Outcome.DEGRADED):
             raise RuntimeError(f"the pass went wrong: {result.results[0].error}")
@@ -187,5 +187,6 @@ async def passes(path: Path) -> AsyncIterator[Passes]:
         found: list[Passes] = []
         async with opened(settings, Announcer(), clock=lambda: found[0].now) as resources:
             sheets = MemorySheets(lambda _title: [])
+            interpreter.settle()  # as the daemon does once it is ready
             found.append(Passes(Sync(replace(resources, sheets=sheets)), sheets))
             yield found[0]

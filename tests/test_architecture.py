@@ -1,6 +1,8 @@
 """The shape of the code: imports point one way, and core is pure."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,20 @@ LAYERS = [
     {"service"},
     {"runner", "control", "sync", "project", "deciding"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
-    {"config", "config_values", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking"},
+    {
+        "config",
+        "config_values",
+        "secret",
+        "plugins",
+        "lock",
+        "logs",
+        "events",
+        "systemd",
+        "web",
+        "quota",
+        "blocking",
+        "interpreter",
+    },
     {"core", "errors", "clock"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -67,3 +82,10 @@ def test_core_is_pure(path: Path) -> None:
             assert called.id not in {"open", "print", "input"}, called.lineno
         if isinstance(called, ast.Attribute):
             assert called.attr not in {"now", "utcnow", "today", "uuid4"}, called.lineno
+
+
+def test_a_start_does_not_wait_for_the_google_libraries() -> None:
+    """What only a read of Google uses is not imported before one."""
+    code = "import sys, smart_sync.service, smart_sync.sheets.google; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"gspread", "google.auth", "requests", "httpx2"}.isdisjoint(loaded)

@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 import socket
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from control_clients import connected, exchange, served
-from smart_sync.control.server import Answer, Limits, Request, Route
+from smart_sync.control.server import Answer, Limits, Request, Route, Stream
 from smart_sync.errors import SmartSyncError
 
 _ECHO = b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -33,6 +34,23 @@ async def test_pipelining(tmp_path: Path) -> None:
         got = [await connection.answer() for _ in targets]
     assert [one.status for one in got] == [200] * 7 + [404] + [200] * 12
     assert [one.json["query"]["n"] for one in got if one.status == 200] == [str(n) for n in range(20) if n != 7]
+
+
+async def test_pipelining_leaves_room_for_others(tmp_path: Path) -> None:
+    """However many requests a client sends at once, the event loop gets its turn after a few answers."""
+    answered = [0]
+
+    async def count(_request: Request) -> Answer:
+        answered[0] += 1
+        return Answer(200, {})
+
+    longest = 0
+    async with served(tmp_path, {"/count": {"GET": Route(count)}}) as path, connected(path) as connection:
+        connection.send(b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n" * 300)
+        while (before := answered[0]) < 300:
+            await asyncio.sleep(0)
+            longest = max(longest, answered[0] - before)
+    assert longest <= 32
 
 
 async def test_head(tmp_path: Path) -> None:
@@ -85,6 +103,45 @@ async def test_http_1_0(tmp_path: Path) -> None:
         got = await connection.answer()
         assert (got.status, got.headers["connection"]) == (200, "close")
         assert await connection.rest() == b""
+
+
+async def test_a_client_that_wants_one_answer(tmp_path: Path) -> None:
+    """``Connection: close`` gets its answer, is told the same, and no further request is read."""
+    async with served(tmp_path) as path, connected(path) as connection:
+        connection.send(_ECHO.replace(b"Host: x", b"Host: x\r\nConnection: close") + _ECHO)
+        got = await connection.answer()
+        assert (got.status, got.headers["connection"]) == (200, "close")
+        assert await connection.rest() == b""
+
+
+async def test_a_proposal_to_speak_something_else(tmp_path: Path) -> None:
+    """A client that offers another protocol is answered in this one, and may go on in it."""
+    async with served(tmp_path) as path, connected(path) as connection:
+        connection.send(_ECHO.replace(b"Host: x", b"Host: x\r\nConnection: upgrade\r\nUpgrade: h2c") + _ECHO)
+        assert [(await connection.answer()).status for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("version", "body"),
+    [(b"1.0", b'{"n": 1}\n{"n": 2}\n'), (b"1.1", b'9\r\n{"n": 1}\n\r\n9\r\n{"n": 2}\n\r\n0\r\n\r\n')],
+)
+async def test_a_stream_is_framed(tmp_path: Path, version: bytes, body: bytes) -> None:
+    """A stream's lines come in chunks with an end; to HTTP/1.0, which has no chunks, as they are."""
+
+    async def two(_request: Request) -> Stream:
+        return Stream(_numbers())
+
+    async with served(tmp_path, {"/stream": {"GET": Route(two)}}) as path, connected(path) as connection:
+        connection.send(b"GET /stream HTTP/" + version + b"\r\nHost: x\r\n\r\n")
+        answer = await connection.rest()
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert rest == body
+    assert (b"transfer-encoding: chunked" in head) == (version == b"1.1")
+
+
+async def _numbers() -> AsyncIterator[Mapping[str, object]]:
+    for number in (1, 2):
+        yield {"n": number}
 
 
 async def test_unknown_path_and_method(tmp_path: Path) -> None:

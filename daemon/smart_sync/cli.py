@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from smart_sync import __version__, first_day
+from smart_sync import __version__, first_day, interpreter
 from smart_sync.core.model import METRICS
 from smart_sync.errors import EXIT_CODES, ConfigError, SmartSyncError
 from smart_sync.logs import printable
@@ -91,6 +91,7 @@ def cli() -> None:
 @_config_option
 def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
+    interpreter.start()
     from smart_sync import logs, service
 
     # A core dump would hold every secret.

@@ -48,7 +48,7 @@ class Pass:
     now: datetime
     day: Day
     dry_run: bool
-    #: `Database.version` before anything was read.
+    #: `Database.foreign_version` before anything was read.
     version: int
     #: Set when the inbox is as fresh as this pass waits for.
     parsed: asyncio.Event

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import sys
 import time
@@ -11,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from smart_sync import __version__, config, lock, logs, systemd
+from smart_sync import __version__, config, interpreter, lock, logs, systemd
 from smart_sync.announcer import Announcer
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
@@ -211,7 +210,7 @@ class Service:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
-            runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now)
+            runner = Runner(swept(_with_status(Sync(resources).run)), settings.schedule, utc_now)
             if self._runner is not None:
                 runner.take_over(self._runner)
             self._runner = runner
@@ -234,14 +233,10 @@ class Service:
             source=settings.sheets.source,
             sqlite_version=sqlite.sqlite_version,
         )
-        # What is loaded by now stays: without it the garbage collector halts the event loop for half as long.
-        # What the last lap has left behind must not stay frozen for ever.
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
         if version_at_risk():
             self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
         systemd.notify("READY=1", "STATUS=serving")
+        interpreter.settle()
 
     async def _until_over(self, work: asyncio.Task[None]) -> None:
         """Until the lap is over, or the work has died of a bug (which the task group then raises)."""
@@ -274,6 +269,18 @@ def _with_status(run_pass: RunPass) -> RunPass:
             f"{failed} failed, {degraded} degraded"
         )
         return result
+
+    return run
+
+
+def swept(run_pass: RunPass) -> RunPass:
+    """The same, with what it leaves behind cleared away."""
+
+    async def run(request: PassRequest) -> PassResult:
+        try:
+            return await run_pass(request)
+        finally:
+            interpreter.sweep()
 
     return run
 

@@ -1,11 +1,9 @@
 """A pass over the projects: which, all at once, and what became of them."""
 
 import asyncio
-import contextlib
-import gc
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,21 +26,6 @@ class PassRequest:
     project_ids: frozenset[str] | None = None
     requested_by: str = ""
     dry_run: bool = False
-
-
-#: Objects between two searches for cyclic garbage during a pass, which makes many objects and hardly a cycle:
-#: with Python's own 700 a fifth of a large pass is spent on searching (measured), and the event loop stands still.
-GC_THRESHOLD = 100_000
-
-
-@contextlib.contextmanager
-def _few_collections() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(GC_THRESHOLD, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 class Sync:
@@ -78,7 +61,7 @@ class Sync:
         with structlog.contextvars.bound_contextvars(run_id=run_id):
             try:
                 await self._database.check_in_place()
-                version = await self._database.version()
+                version = await self._database.foreign_version()
                 return await self._run(request, Pass(run_id, now, day, request.dry_run, version, asyncio.Event()))
             except DatabaseReplaced as error:
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(error))
@@ -98,8 +81,7 @@ class Sync:
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
         only = None if request.project_ids is None else frozenset(p.id for p in selected)
-        with _few_collections():
-            results = await self._run_projects(selected, only, this)
+        results = await self._run_projects(selected, only, this)
         # What was written into a file that nobody sees any more must not be acknowledged.
         await self._database.check_in_place()
         seconds = time.perf_counter() - started

@@ -9,11 +9,13 @@ from smart_sync import __version__
 from smart_sync.control.messages import Answer, Refusal, Request, Route, Routes, Stream
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project, Trigger
+from smart_sync.core.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.project import Resources
 from smart_sync.runner import Runner
 from smart_sync.store import history, projects
-from smart_sync.store.database import describe, sqlite, version_at_risk
+from smart_sync.store.database import Database, describe, sqlite, version_at_risk
+from smart_sync.store.fresh import Fresh
 
 #: A pass may be this many intervals late before /healthz calls the daemon ill.
 MAX_INTERVALS = 2
@@ -32,6 +34,9 @@ class Api:
         self._runner = runner
         self._reload = reload
         self._started = started
+        self._kept = Fresh(resources.database, _kept)
+        #: Projects, results, and what `_results_of` made of them.
+        self._shown: tuple[Sequence[Project], Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -76,8 +81,7 @@ class Api:
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing, its last pass and its next one."""
-        total, active = await projects.overview(self._resources.database)
-        last = await history.last_run(self._resources.database)
+        (total, active), last = await self._kept.get()
         runner = self._runner
         return {
             "success": True,
@@ -113,13 +117,14 @@ class Api:
         }
 
     def _results_of(self, active: Sequence[Project]) -> list[dict[str, Any]]:
-        """The active projects, each with its result in the last pass that it took part in, if any."""
+        """The active projects, each with its result in the last pass that it took part in, if any.
+
+        Made anew only when either was replaced: a pass replaces the results, a commit the projects.
+        """
         results = self._runner.results
-        return [
-            {"project_id": project.id, "project_name": project.name}
-            | (_brief(results[project.id].answer()) if project.id in results else {})
-            for project in active
-        ]
+        if self._shown is None or self._shown[0] is not active or self._shown[1] is not results:
+            self._shown = active, results, [_with_result(project, results.get(project.id)) for project in active]
+        return self._shown[2]
 
     async def _sync_history(self, request: Request) -> Answer:
         limit = _option(request, "limit") or "20"
@@ -165,6 +170,11 @@ class Api:
         return any(project.id == project_id for project in active)
 
 
+async def _kept(database: Database) -> tuple[tuple[int, list[Project]], dict[str, Any] | None]:
+    """What `status` tells from the database: the projects, and the last pass."""
+    return await projects.overview(database), await history.last_run(database)
+
+
 def _no_project(project_id: str) -> Answer:
     return Answer(404, {"success": False, "error": "Project not found", "project_id": project_id})
 
@@ -188,6 +198,10 @@ def _no_more(request: Request, *known: str) -> None:
     unknown = sorted(set(request.query) - set(known))
     if unknown:
         raise Refusal(400, f"unknown option: {', '.join(unknown)}")
+
+
+def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
+    return {"project_id": project.id, "project_name": project.name} | (_brief(result.answer()) if result else {})
 
 
 _LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})

@@ -14,6 +14,8 @@ from smart_sync.errors import SmartSyncError
 _STOPPING = failure(503, "the daemon is stopping; ask again when it runs")
 _BUG = failure(500, "internal error; the daemon's log has the details")
 _PIECE = 64 * 1024
+#: Answers in one go to a client that has sent many requests at once; then others get their turn.
+_BURST = 16
 
 
 class _Wait(Enum):
@@ -113,6 +115,8 @@ class Conversation:
     async def _converse(self) -> None:
         while await self._exchange():
             self._answered += 1
+            if self._answered % _BURST == 0:
+                await asyncio.sleep(0)
         self._writer.close()
         async with self._waiting(_Wait.CLIENT, self._limits.stall_seconds):
             await self._writer.wait_closed()
@@ -189,6 +193,8 @@ class Conversation:
         """In pieces, so that a client that takes them slowly is served, and one that takes none is not."""
         for start in range(0, len(data), _PIECE):
             self._writer.write(data[start : start + _PIECE])
+            if not self._writer.transport.get_write_buffer_size():
+                continue  # the kernel has taken it all
             async with self._waiting(_Wait.CLIENT, self._limits.stall_seconds):
                 await self._writer.drain()
 

@@ -3,21 +3,27 @@
 The locale that decides ambiguous text is ``[sheets] locale``, else the spreadsheet's own.  The latter costs a
 metadata call, so it is fetched only when a cell turns up that means different numbers in different locales,
 kept for a day, and brought up to date by whichever metadata call is made anyway.
+
+The libraries for all this are imported by the first read, in a thread: a third of a second, for which a daemon that
+starts need not keep anybody waiting.
 """
 
 import asyncio
+import importlib
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets.calls import Calls
-from smart_sync.sheets.retries import Backoff
 from smart_sync.sheets.source import Forgetful, Memory, ReadUsage
-from smart_sync.sheets.spreadsheet import Spreadsheet
+
+if TYPE_CHECKING:
+    from smart_sync.sheets.calls import Calls
+    from smart_sync.sheets.retries import Backoff
+    from smart_sync.sheets.spreadsheet import Spreadsheet
 
 
 class GoogleSheets:
@@ -30,12 +36,16 @@ class GoogleSheets:
         self,
         settings: SheetsSettings,
         memory: Memory | None = None,
-        backoff: Backoff | None = None,
+        backoff: "Backoff | None" = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._settings = settings
         self._memory = memory or Forgetful()
-        self._calls = Calls(settings, backoff or Backoff(), os.environ if environment is None else environment)
+        self._backoff = backoff
+        self._environment = os.environ if environment is None else environment
+        self._opening: asyncio.Task[Calls] | None = None
+        #: None before the first read.
+        self._calls: Calls | None = None
         self._spreadsheets: dict[str, Spreadsheet] = {}
         self._tasks = asyncio.TaskGroup()
         self._ends: float | None = None
@@ -53,24 +63,27 @@ class GoogleSheets:
 
     def begin(self) -> None:
         """A pass begins: `usage` counts from here, and its reads must be done within ``[sheets] deadline``."""
-        self._calls.reset()
+        if self._calls is not None:
+            self._calls.reset()
         self._ends = self._now() + self._settings.deadline
 
     def usage(self) -> ReadUsage:
         """What reading has cost since `begin`."""
-        return self._calls.usage()
+        return self._calls.usage() if self._calls is not None else ReadUsage()
 
     async def read(self, project: Project) -> Worksheet:
         """The worksheet of ``project``.  Raises `SheetUnavailable`."""
         if not project.name:
             raise SheetUnavailable(f"project {project.id} has no name, so no worksheet", "give the project a name")
-        return await self._spreadsheet(project.spreadsheet).read(project.name, self._deadline())
+        spreadsheet = await self._spreadsheet(project.spreadsheet)
+        return await spreadsheet.read(project.name, self._deadline())
 
     async def titles(self) -> list[str]:
         """The titles of all worksheets of the default spreadsheet.  Raises `SheetUnavailable`."""
-        return list(await self._spreadsheet("").titles(self._deadline()))
+        spreadsheet = await self._spreadsheet("")
+        return list(await spreadsheet.titles(self._deadline()))
 
-    def _spreadsheet(self, name: str) -> Spreadsheet:
+    async def _spreadsheet(self, name: str) -> "Spreadsheet":
         """The one that ``projects.google_sheet_name`` stands for, else the default one."""
         where = self._settings.spreadsheets.get(name) or self._settings.spreadsheet
         if not where:
@@ -78,11 +91,26 @@ class GoogleSheets:
                 f'no spreadsheet is configured for "{name}"',
                 "add it to [sheets.spreadsheets]",
             )
+        calls = await self._opened()
         if where not in self._spreadsheets:
-            self._spreadsheets[where] = Spreadsheet(
-                where, self._settings.locale, self._calls, self._memory, self._tasks
-            )
+            from smart_sync.sheets.spreadsheet import Spreadsheet
+
+            self._spreadsheets[where] = Spreadsheet(where, self._settings.locale, calls, self._memory, self._tasks)
         return self._spreadsheets[where]
+
+    async def _opened(self) -> "Calls":
+        """What makes the calls; the first who asks has the libraries brought in, and all who wait go on together."""
+        if self._opening is None:
+            self._opening = self._tasks.create_task(self._open(), name="sheets:open")
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> "Calls":
+        await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
+        from smart_sync.sheets.calls import Calls
+        from smart_sync.sheets.retries import Backoff
+
+        self._calls = Calls(self._settings, self._backoff or Backoff(), self._environment)
+        return self._calls
 
     def _deadline(self) -> float:
         return self._ends if self._ends is not None else self._now() + self._settings.deadline
@@ -94,4 +122,5 @@ class GoogleSheets:
         """Whoever still waits gets an answer at once; a thread under way ends within its timeout, unheard."""
         for spreadsheet in self._spreadsheets.values():
             spreadsheet.close()
-        self._calls.close()
+        if self._calls is not None:
+            self._calls.close()

@@ -1,4 +1,5 @@
-"""One SQLite file: a connection for writing, whose transactions are serialised, and two for reading beside it.
+"""One SQLite file: a connection for writing, whose transactions are serialised, two for reading beside it, and
+one that only notices commits.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
 `BUSY_TIMEOUT`; the waiting is done by asyncio, so the event loop never stands still.
@@ -6,6 +7,7 @@ Another process may hold the file at any time.  Nothing here waits inside SQLite
 
 import asyncio
 import contextlib
+import functools
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
@@ -101,6 +103,8 @@ class Database:
             for connection in (self._reader, self._glancer):
                 # What is asked for may come from the configuration: it can look, and nothing else.
                 await connection.execute_fetchall("PRAGMA query_only = ON")
+            self._witness = await asyncio.to_thread(self._open, mode="ro", timeout=0)
+            stack.callback(self._witness.close)
             self._identity = await asyncio.to_thread(_identity, self.path)
             self._stack = stack.pop_all()
         return self
@@ -110,14 +114,18 @@ class Database:
     ) -> None:
         await self._stack.aclose()
 
-    async def _connect(self, stack: contextlib.AsyncExitStack) -> aiosqlite.Connection:
-        def connector() -> sqlite3.Connection:
-            target = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
-            connection: sqlite3.Connection = sqlite.connect(
-                target, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, uri=True
-            )
-            return connection
+    def _open(self, mode: str, timeout: float) -> sqlite3.Connection:
+        connection: sqlite3.Connection = sqlite.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            timeout=timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=True,
+        )
+        return connection
 
+    async def _connect(self, stack: contextlib.AsyncExitStack) -> aiosqlite.Connection:
+        connector = functools.partial(self._open, mode="ro" if self._read_only else "rwc", timeout=BUSY_TIMEOUT)
         connection = await stack.enter_async_context(aiosqlite.Connection(connector, iter_chunk_size=1000))
         # Not while connecting: where the file is damaged, aiosqlite would leave its thread behind.
         await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KIB}")
@@ -131,6 +139,16 @@ class Database:
             raise DatabaseReplaced(
                 f"{self.path}: the file was {happened} while it was open; stop the daemon before restoring a backup"
             )
+
+    def version(self) -> int | None:
+        """A number that is another one after a commit, whoever made it; None while it cannot be had without waiting.
+
+        Asked on the event loop: SQLite waits for no lock here, and reads one page at the most.
+        """
+        try:
+            return int(self._witness.execute("PRAGMA data_version").fetchall()[0][0])
+        except sqlite.Error:
+            return None
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state; never blocked by our own writing (with WAL)."""
@@ -177,8 +195,8 @@ class Database:
                 await asyncio.shield(self._writer.rollback())
                 raise
 
-    async def version(self) -> int:
-        """A number that changes when another process writes to the file: SQLite counts all writes but our own."""
+    async def foreign_version(self) -> int:
+        """A number that is another one after another process has committed; our own commits do not count."""
         async with self._writing:
             rows = await self._fetched(self._writer, "PRAGMA data_version")
         return int(rows[0][0])

@@ -1,0 +1,37 @@
+"""How the daemon has Python share the one interpreter among its threads, and when it is halted to look for garbage.
+
+What a pass no longer needs is freed at once, by counting references.  Only objects that refer to each other wait for
+Python's collector, and they are few; but to find them it halts every thread while it visits all that is alive, the
+worksheets in memory included (measured: 20 halts of up to 0.4 s in a pass over 100,000 accounts).
+"""
+
+import gc
+import sys
+
+#: Collections of the middle generation before the oldest is looked at too: no pass makes so many.
+_NEVER = 2**30
+#: Seconds until a thread that computes lets the others have the interpreter.  An answer passes from thread to thread
+#: several times; with Python's 5 ms the slowest of a hundred took 25 ms during a pass over 50,000 accounts, with this
+#: 17 ms, and the pass as long as before.
+_TURN_SECONDS = 0.001
+
+
+def start() -> None:
+    """The daemon starts: nothing that is imported is garbage, and looking for some took a seventh of the time."""
+    gc.disable()
+
+
+def settle() -> None:
+    """The daemon is ready: what it has loaded stays, only `sweep` looks at old objects, turns are short."""
+    sys.setswitchinterval(_TURN_SECONDS)
+    # What the last lap has left behind must not stay frozen for ever.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
+    gc.enable()
+
+
+def sweep() -> None:
+    """A pass is over, and little is alive: look at everything."""
+    gc.collect()
