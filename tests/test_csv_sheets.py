@@ -105,9 +105,9 @@ async def test_the_locale_and_the_usage_are_given(tmp_path: Path) -> None:
     async with open_sheets(SheetsSettings(source="csv", directory=tmp_path, locale="de_DE")) as sheets:
         sheets.begin()
         assert (await sheets.read(Project(id="1", name="A"))).locale == "de_DE"
-        assert (sheets.usage().calls, sheets.usage().bytes) == (1, 5)
+        assert (sheets.usage().calls, sheets.usage().files, sheets.usage().bytes) == (0, 1, 5)
         sheets.begin()
-        assert sheets.usage().calls == 0
+        assert sheets.usage().files == 0
 
 
 def test_a_directory_in_place_of_a_worksheet_costs_no_descriptor(tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ from smart_sync.core.model import Project, Worksheet
 class ReadUsage:
     """What reading has cost since `Source.begin`."""
 
-    #: Requests to the Sheets and Drive APIs, every try counted; files, for a CSV directory.
+    #: Requests to the Sheets and Drive APIs, every try counted.
     calls: int = 0
     #: Those of the calls that repeated a failed one.
     retries: int = 0
     #: Seconds spent waiting for the quota (``reads_per_minute``), summed over the requests.
     waited: float = 0.0
-    #: Bytes of the answers.
+    #: Bytes of the answers, or of the files.
     bytes: int = 0
+    #: Files of a directory.
+    files: int = 0
 
 
 class Memory(Protocol):
