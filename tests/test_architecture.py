@@ -11,7 +11,7 @@ ROOT = Path(smart_sync.__file__).parent
 
 #: From the outside in; a module imports from its own layer and from those below it.
 LAYERS = [
-    {"__init__", "__main__", "cli", "first_day"},
+    {"__init__", "__main__", "cli", "commands"},
     {"standalone", "backup", "checks", "screens", "setup", "manual"},
     {"service"},
     {"runner", "control", "sync", "project", "deciding"},
