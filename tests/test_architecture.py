@@ -16,7 +16,7 @@ LAYERS = [
     {"service"},
     {"runner", "control", "sync", "project", "deciding"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
-    {"config", "config_values", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking"},
+    {"config", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking"},
     {"core", "errors", "clock"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
