@@ -158,6 +158,7 @@ def test_sighup_reads_the_configuration_again(config: Path) -> None:
         assert ask(daemon, "GET", "/api/admin/sync_status")[1]["last_sync"]
         assert daemon.stop() == 0
         assert len(daemon.events("config.reloaded")) == 1
+        assert [line["trigger"] for line in daemon.events("sync.started")] == ["startup"]
 
 
 def test_a_bad_file_on_reload_changes_nothing_and_is_reported_in_full(config: Path) -> None:

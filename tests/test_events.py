@@ -137,6 +137,23 @@ def test_console_lines_read_as_promised() -> None:
     assert re.search("ERROR.*SmartSync", stream.getvalue())
 
 
+async def test_a_console_shows_what_there_is_to_see(world: World) -> None:
+    """Fields that are 0 or empty are left out on a console, but for the counts of the stages; JSON has them all."""
+    world.add_project("P", ["a"])
+    told: dict[str, str] = {}
+    for form in ("console", "json"):
+        stream = io.StringIO()
+        logs.configure(form, "info", stream)
+        async with opened(world.settings, Announcer()) as resources:
+            await Sync(resources).run(PassRequest(Trigger.TIMER))
+        structlog.reset_defaults()
+        told[form] = next(line for line in stream.getvalue().splitlines() if "project.synced" in line)
+    for name in ("accounts=1", "sheet=0", "parsed=0", "merged=1", "updated=1", "snapshots=1"):
+        assert f" {name} " in told["console"]
+    assert "conflicts" not in told["console"]
+    assert json.loads(told["json"])["conflicts"] == 0
+
+
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_no_text_can_forge_a_line_or_drive_a_terminal(form: str) -> None:
     """Whatever a cell, a name or an API says stays inside its field, on one line, without control characters."""

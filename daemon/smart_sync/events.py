@@ -58,6 +58,8 @@ _PROJECT: Mapping[str, str] = {
     "decide_seconds": "float?: merging",
     "write_seconds": "float?: writing",
 }
+#: A reload begins another lap of the daemon, with ``run_on_start`` as at the first.
+_TRIGGER = "str: startup (of the daemon, or again after a reload), timer, socket, cli"
 _FAILURE: Mapping[str, str] = {"reason": "str: what happened", "remedy": "str?: who must do what"}
 
 _PARSER_COUNTS = {
@@ -95,7 +97,7 @@ _EVENTS = (
         "info",
         "a pass begins",
         {
-            "trigger": "str: startup, timer, socket, cli",
+            "trigger": _TRIGGER,
             "requested_by": "str?: who asked: uid and pid of the socket's peer",
             "projects": "int: projects in the pass",
             "dry_run": "bool: nothing will be written",
@@ -106,7 +108,7 @@ _EVENTS = (
         "info",
         "a pass has ended; one line per pass",
         {
-            "trigger": "str: startup, timer, socket, cli",
+            "trigger": _TRIGGER,
             "projects": "int: projects in the pass",
             "succeeded": "int: projects, the degraded ones included",
             "failed": "int: projects",
@@ -130,7 +132,7 @@ _EVENTS = (
         "sync.failed",
         "error",
         "a pass could not be run at all",
-        {"trigger": "str: startup, timer, socket, cli", "reason": "str: what happened, and what to do"},
+        {"trigger": _TRIGGER, "reason": "str: what happened, and what to do"},
         "mend what the reason names; the next pass makes up for it",
     ),
     Event("project.synced", "info", "a project's numbers are up to date; one line per pass", _PROJECT),

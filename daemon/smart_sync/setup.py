@@ -28,7 +28,7 @@ path = {database}
 
 [schedule]
 every = "30m"                     # or cron = "*/30 * * * *"
-run_on_start = true
+run_on_start = true               # and after each reload
 timezone = "UTC"                  # where a day of snapshots ends
 
 [sheets]
