@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,14 @@ def config(world: World) -> Path:
     world.add_project("P", ["a", "b"], project_id="1")
     world.sheet("P", a=[1] * 5, b=["junk", 2, 2, 2, 2])
     return write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
+
+
+def test_every_summary_stands_whole_in_the_help() -> None:
+    """`--help` says of each command in one line what it does; none is cut."""
+    shown = run_command("--help", environment={"COLUMNS": "80"}).stdout + run_command("webhooks", "--help").stdout
+    summaries = re.findall(r"^  \w+ {2,}(\S.*)$", shown, re.MULTILINE)
+    assert len(summaries) > 15
+    assert [summary for summary in summaries if summary.endswith("...")] == []
 
 
 def test_once_runs_a_pass_without_a_daemon(config: Path, world: World) -> None:

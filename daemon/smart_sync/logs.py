@@ -1,7 +1,7 @@
 """Structured logs: one event a line, in the shape the catalogue (`events`) promises.
 
-JSON lines begin with ``level``, ``logger``, ``event``; console lines read
-``LEVEL [SmartSync] event key=value``, without the fields that are 0 or empty.  Nothing that was handed to `protect` is ever written.
+JSON lines begin with ``level``, ``logger``, ``event``; console lines read ``LEVEL [SmartSync] event key=value``,
+without the fields that are 0 or empty.  Nothing that was handed to `protect` is ever written.
 """
 
 import contextlib
