@@ -48,7 +48,7 @@ def test_once_takes_a_project_by_id_or_name(config: Path) -> None:
         assert json.loads(ended.stdout)["project_id"] == "1"
     unknown = run_command("--config", str(config), "once", "nobody")
     assert unknown.returncode == 1
-    assert "Project not found" in unknown.stderr
+    assert "Project not found: nobody; " in unknown.stderr
 
 
 def test_sync_and_status_ask_the_daemon(config: Path) -> None:
@@ -98,6 +98,30 @@ def test_every_mistake_in_the_configuration_is_listed_at_once(tmp_path: Path) ->
     keys = {line.split(": ")[2] for line in ended.stderr.splitlines()}
     assert keys == {"log.level", "schedule.every", "schedule.cron", "nonsense", "sheets"}
     assert "hunter22" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("snyc",), "No such command 'snyc'. Did you mean 'sync'? (see: smart-sync --help)"),
+        (("webhooks", "tets"), "No such command 'tets'. Did you mean 'test'? (see: smart-sync webhooks --help)"),
+        (("growth", "--days", "0"), "(see: smart-sync growth --help)"),
+        (("explain",), "Missing argument 'LINK|@USERNAME'. (see: smart-sync explain --help)"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(arguments: tuple[str, ...], said: str) -> None:
+    """What was mistyped and where the help is, in one line on standard error; exit 2."""
+    ended = run_command(*arguments)
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1)
+    assert ended.stderr.startswith("smart-sync: ")
+    assert said in ended.stderr
+
+
+def test_without_a_command_there_is_the_help() -> None:
+    """Who types the name alone is shown what there is."""
+    ended = run_command()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "\nCommands:\n" in ended.stderr
 
 
 def test_a_missing_configuration_is_one_line(tmp_path: Path) -> None:

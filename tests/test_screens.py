@@ -33,18 +33,15 @@ def test_a_degraded_project_is_not_in_step() -> None:
     ("change", "told"),
     [
         ({}, []),
-        (
-            {"suspect_count": 1},
-            ["1 suspect value; see: smart-sync check, and for what is meant: smart-sync confirm LINK"],
-        ),
+        ({"suspect_count": 1}, ["1 suspect value; see: smart-sync check"]),
         ({"unmatched_rows": 2}, ["2 rows without an account; see: smart-sync check"]),
         (
-            {"unmatched_accounts": 1, "unmatched_rows": 1},
-            ["1 account without a row, 1 row without an account; see: smart-sync check"],
+            {"suspect_count": 2, "unmatched_accounts": 1, "unmatched_rows": 1},
+            ["2 suspect values, 1 account without a row, 1 row without an account; see: smart-sync check"],
         ),
         ({"warning": "no answer", "remedy": "wait"}, ["no answer; wait"]),
     ],
-    ids=["nothing", "a suspect", "rows", "both", "degraded"],
+    ids=["nothing", "a suspect", "rows", "all", "degraded"],
 )  # fmt: skip
 def test_what_needs_a_look_has_a_line(change: dict[str, Any], told: list[str]) -> None:
     """Suspects, accounts without a row and rows without an account are said, each with the command that says more."""
@@ -59,8 +56,7 @@ async def test_what_needs_a_look_is_shown_after_a_pass(world: World) -> None:
     world.sheet("P", a=[990_000, 1, 1, 1, 1], stranger=[1] * 5)
     config = write_config(world.folder, google=world.google, spreadsheet=KEY)
     shown = run_command("once", "--config", str(config)).stdout
-    assert "P: 1 suspect value; see: smart-sync check" in shown
-    assert "P: 1 account without a row, 1 row without an account; see: smart-sync check" in shown
+    assert "P: 1 suspect value, 1 account without a row, 1 row without an account; see: smart-sync check" in shown
 
 
 def test_nothing_is_cut_where_nobody_looks_at_a_window(

@@ -11,6 +11,7 @@ from smart_sync import __version__
 from smart_sync.commands import first_day, numbers, passes, trials
 from smart_sync.commands.common import config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
+from smart_sync.logs import printable
 
 COMMANDS = (
     *(passes.run, passes.sync, passes.status, passes.once),
@@ -32,13 +33,23 @@ def main() -> None:
     """The entry point: failures that have a remedy become one line and an exit code."""
     try:
         cli.main(prog_name="smart-sync", standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        sys.exit(_report_usage(error))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except SmartSyncError as error:
         sys.exit(report_failure(error))
+
+
+def _report_usage(error: click.ClickException) -> int:
+    """One line on standard error, with the way to more; returns the exit code."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    more = f" (see: {context.command_path} --help)" if context else ""
+    click.echo(f"smart-sync: {printable(error.format_message())}{more}", err=True)
+    return error.exit_code
 
 
 @click.group(

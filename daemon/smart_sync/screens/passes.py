@@ -17,7 +17,9 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
 
-_UNMATCHED = {
+#: What a result counts beside its problems, and how that is said.
+_ODD = {
+    "suspect_count": ("suspect value",),
     "unmatched_accounts": ("account without a row", "accounts without a row"),
     "unmatched_rows": ("row without an account", "rows without an account"),
 }
@@ -68,7 +70,8 @@ def show_answer(answer: dict[str, Any]) -> None:
         return
     _print_projects(console, answer["results"])
     told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
-    terminal.line(console, f"{told}; took {answer['duration_seconds']} s")
+    dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
+    terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
     _print_changes(console, answer["results"])
 
 
@@ -80,7 +83,10 @@ def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
 
 def _show_single(console: Console, answer: dict[str, Any]) -> None:
     if "outcome" not in answer:
-        terminal.line(terminal.console(stderr=True), f"smart-sync: {answer.get('error', 'failed')}")
+        meant = (
+            f": {answer['project_id']}; name an active project, by its id or its name" if "project_id" in answer else ""
+        )
+        terminal.line(terminal.console(stderr=True), f"smart-sync: {answer.get('error', 'failed')}{meant}")
         return
     _print_projects(console, [answer])
     _print_changes(console, [answer])
@@ -102,7 +108,8 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
             str(result.get("snapshot_count", "")),
             str(result["problem_count"]),
         )
-        notes += [f"{name}: {note}" for note in _notes(result)]
+        # A problem of the worksheet begins with its cell, and that with the worksheet's title.
+        notes += [note if note.startswith(f"{name}!") else f"{name}: {note}" for note in _notes(result)]
     console.print(table)
     for note in notes:
         terminal.line(console, note)
@@ -120,12 +127,9 @@ def troubles(result: dict[str, Any]) -> Iterable[str]:
     trouble = result.get("error") or result.get("warning")
     if trouble:
         yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")
-    if suspects := result.get("suspect_count"):
-        told = counted(suspects, "suspect value")
-        yield f"{told}; see: smart-sync check, and for what is meant: smart-sync confirm LINK"
-    unmatched = [counted(result[name], *nouns) for name, nouns in _UNMATCHED.items() if result.get(name)]
-    if unmatched:
-        yield f"{', '.join(unmatched)}; see: smart-sync check"
+    odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
+    if odd:
+        yield f"{', '.join(odd)}; see: smart-sync check"
 
 
 def _print_changes(console: Console, results: Iterable[dict[str, Any]]) -> None:

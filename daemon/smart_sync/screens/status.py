@@ -165,7 +165,7 @@ def _last_pass(last: Answer | None, now: datetime) -> str:
         return "none yet"
     took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
     told = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
-    return f"{ago(last['finished_at'], now)} ({last['trigger']}): {told}; took {duration(took)}"
+    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {told}; took {duration(took)}"
 
 
 def _next_pass(next_run_at: str | None, now: datetime) -> str:
