@@ -59,6 +59,13 @@ async def test_what_needs_a_look_is_shown_after_a_pass(world: World) -> None:
     assert "P: 1 suspect value, 1 account without a row, 1 row without an account; see: smart-sync check" in shown
 
 
+def test_a_pass_over_nothing_says_where_to_look(world: World) -> None:
+    """Where there is no active project, perhaps because Google refuses us, the way to the reason is shown."""
+    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    ended = run_command("once", "--config", str(config))
+    assert (ended.returncode, ended.stdout) == (0, "no active project; see: smart-sync check\n")
+
+
 def test_nothing_is_cut_where_nobody_looks_at_a_window(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,8 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
 
+#: What there is to say where there is nothing to sync.
+NO_PROJECTS = "no active project; see: smart-sync check"
 #: What a result counts beside its problems, and how that is said.
 _ODD = {
     "suspect_count": ("suspect value",),
@@ -67,6 +69,9 @@ def show_answer(answer: dict[str, Any]) -> None:
     console = terminal.console()
     if "results" not in answer:
         _show_single(console, answer)
+        return
+    if not answer["results"]:
+        terminal.line(console, NO_PROJECTS)
         return
     _print_projects(console, answer["results"])
     told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])

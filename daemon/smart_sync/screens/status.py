@@ -20,7 +20,7 @@ from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
-from smart_sync.screens.passes import totals, troubles
+from smart_sync.screens.passes import NO_PROJECTS, totals, troubles
 from smart_sync.screens.times import ago, duration, moment, until
 
 #: Where somebody must look comes first.
@@ -123,7 +123,9 @@ async def _follow(client: Client, happened: asyncio.Event) -> None:
 def screen(answer: Answer, now: datetime) -> RenderableType:
     """The whole status, as it is at ``now``."""
     parts: list[RenderableType] = [_head(answer, now)]
-    if answer["projects"]:
+    if not answer["projects"]:
+        parts += [Text(), Text(NO_PROJECTS, style="yellow")]
+    else:
         parts += [Text(), _projects(answer, now), *_troubles(answer)]
     if answer["parsers"]:
         parts += [Text(), _parsers(answer, now)]
