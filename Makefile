@@ -43,7 +43,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events.py
+docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events/
 	$(BIN)/python tests/readme.py
 
 bench: $(VENV)/.dev
