@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import Daemon, run_command, write_config
+from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from smart_sync import __version__
 from world import KEY, World
 
@@ -115,6 +115,16 @@ def test_a_mistake_on_the_command_line_is_one_line(arguments: tuple[str, ...], s
     assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1)
     assert ended.stderr.startswith("smart-sync: ")
     assert said in ended.stderr
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_an_answer_that_cannot_be_written_is_one_line(config: Path, form: list[str]) -> None:
+    """A full disk behind a redirection is said, with exit 1 and no traceback."""
+    command = [*COMMAND, "check", *form, "--config", str(config)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "smart-sync: standard output cannot be written: No space left on device\n"
 
 
 def test_without_a_command_there_is_the_help() -> None:

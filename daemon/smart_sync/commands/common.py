@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 SOME_FAILED = 4
 
 
+class Unwritable(SmartSyncError):
+    """Whoever redirected the output must make room for it."""
+
+
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--config``, before the command or after it."""
 
@@ -52,8 +56,13 @@ def report_failure(error: SmartSyncError) -> int:
 
 
 def show(answer: dict[str, Any], as_json: bool, screen: Callable[[dict[str, Any]], None]) -> None:
-    """``answer`` on standard output: as JSON, or as ``screen`` shows it."""
-    if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
-    else:
-        screen(answer)
+    """``answer`` on standard output: as JSON, or as ``screen`` shows it.  Raises `Unwritable`."""
+    try:
+        if as_json:
+            click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        else:
+            screen(answer)
+    except BrokenPipeError:
+        raise  # whoever read has had enough
+    except OSError as error:
+        raise Unwritable(f"standard output cannot be written: {error.strerror}") from None
