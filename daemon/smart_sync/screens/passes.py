@@ -88,10 +88,10 @@ def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
 
 def _show_single(console: Console, answer: dict[str, Any]) -> None:
     if "outcome" not in answer:
-        meant = (
-            f": {answer['project_id']}; name an active project, by its id or its name" if "project_id" in answer else ""
-        )
-        terminal.line(terminal.console(stderr=True), f"smart-sync: {answer.get('error', 'failed')}{meant}")
+        told = f"smart-sync: {answer.get('error', 'failed')}"
+        if "project_id" in answer:
+            told += f": {answer['project_id']}; name an active project, by its id or its name"
+        terminal.line(terminal.console(stderr=True), told)
         return
     _print_projects(console, [answer])
     _print_changes(console, [answer])
