@@ -135,7 +135,7 @@ def backup(file: Path, as_json: bool) -> None:
 
     _path, settings = load()
     made = back_up(settings.database.path, file).answer()
-    show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']:,} bytes, verified"))
+    show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
 
 
 def _now() -> datetime:

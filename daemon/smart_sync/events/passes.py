@@ -72,7 +72,7 @@ EVENTS = (
             "calls": "int: calls to Google, every try counted",
             "retries": "int: those of them that repeated a failed one",
             "quota_wait_seconds": "float: waited for Google's quota",
-            "bytes": "int: of Google's answers, or of the CSV files",
+            "bytes": "int: received from Google",
             "seconds": "float: from start to end",
             "dry_run": "bool: nothing was written",
         },

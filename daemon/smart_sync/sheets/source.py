@@ -17,9 +17,9 @@ class ReadUsage:
     retries: int = 0
     #: Seconds spent waiting for the quota (``reads_per_minute``), summed over the requests.
     waited: float = 0.0
-    #: Bytes of the answers, or of the files.
+    #: Bytes of the answers.
     bytes: int = 0
-    #: Files of a directory.
+    #: Files of a directory of worksheets; with them there are no calls.
     files: int = 0
 
 
