@@ -43,7 +43,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events.py
+docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events/
 	$(BIN)/python tests/readme.py
 
 bench: $(VENV)/.dev
@@ -56,8 +56,8 @@ FRAMES ?= 2000000
 SEED ?= 1
 
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
-	SMART_SYNC_KILLS=$(KILLS) SMART_SYNC_CUTS=$(CUTS) SMART_SYNC_PASSES=$(PASSES) SMART_SYNC_FUZZ_FRAMES=$(FRAMES) \
-	SMART_SYNC_SEED=$(SEED) SMART_SYNC_FUZZ_SEED=$(SEED) $(BIN)/python tests/soak.py
+	SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) \
+	SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) $(BIN)/python tests/soak.py
 
 # Apart from the packages under test.
 $(VENV)/tools:

@@ -13,25 +13,12 @@ ROOT = Path(smart_sync.__file__).parent
 
 #: From the outside in; a module imports from its own layer and from those below it.
 LAYERS = [
-    {"__init__", "__main__", "cli", "first_day"},
+    {"__init__", "__main__", "cli", "commands"},
     {"standalone", "backup", "checks", "screens", "setup", "manual"},
     {"service"},
     {"runner", "control", "sync", "project", "deciding"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
-    {
-        "config",
-        "config_values",
-        "secret",
-        "plugins",
-        "lock",
-        "logs",
-        "events",
-        "systemd",
-        "web",
-        "quota",
-        "blocking",
-        "interpreter",
-    },
+    {"config", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking", "interpreter"},
     {"core", "errors", "clock"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from daemon_process import Daemon, run_command, write_config
+from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from smart_sync import __version__
 from world import KEY, World
 
@@ -20,6 +21,14 @@ def config(world: World) -> Path:
     world.add_project("P", ["a", "b"], project_id="1")
     world.sheet("P", a=[1] * 5, b=["junk", 2, 2, 2, 2])
     return write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
+
+
+def test_every_summary_stands_whole_in_the_help() -> None:
+    """`--help` says of each command in one line what it does; none is cut."""
+    shown = run_command("--help", environment={"COLUMNS": "80"}).stdout + run_command("webhooks", "--help").stdout
+    summaries = re.findall(r"^  \w+ {2,}(\S.*)$", shown, re.MULTILINE)
+    assert len(summaries) > 15
+    assert [summary for summary in summaries if summary.endswith("...")] == []
 
 
 def test_once_runs_a_pass_without_a_daemon(config: Path, world: World) -> None:
@@ -39,7 +48,7 @@ def test_once_takes_a_project_by_id_or_name(config: Path) -> None:
         assert json.loads(ended.stdout)["project_id"] == "1"
     unknown = run_command("--config", str(config), "once", "nobody")
     assert unknown.returncode == 1
-    assert "Project not found" in unknown.stderr
+    assert "Project not found: nobody; " in unknown.stderr
 
 
 def test_sync_and_status_ask_the_daemon(config: Path) -> None:
@@ -51,7 +60,7 @@ def test_sync_and_status_ask_the_daemon(config: Path) -> None:
         status = run_command("status", "--config", str(config))
         as_json = run_command("status", "--json", "--config", str(config))
     assert {c.returncode for c in (shown, single, dry, status, as_json)} == {0}
-    assert "1 projects: 1 in step" in shown.stdout
+    assert "1 project: 1 in step, 0 failed" in shown.stdout
     assert "P!C3" in shown.stdout
     assert json.loads(single.stdout)["project_id"] == "1"
     assert __version__ in status.stdout
@@ -89,6 +98,40 @@ def test_every_mistake_in_the_configuration_is_listed_at_once(tmp_path: Path) ->
     keys = {line.split(": ")[2] for line in ended.stderr.splitlines()}
     assert keys == {"log.level", "schedule.every", "schedule.cron", "nonsense", "sheets"}
     assert "hunter22" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("snyc",), "No such command 'snyc'. Did you mean 'sync'? (see: smart-sync --help)"),
+        (("webhooks", "tets"), "No such command 'tets'. Did you mean 'test'? (see: smart-sync webhooks --help)"),
+        (("growth", "--days", "0"), "(see: smart-sync growth --help)"),
+        (("explain",), "Missing argument 'LINK|@USERNAME'. (see: smart-sync explain --help)"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(arguments: tuple[str, ...], said: str) -> None:
+    """What was mistyped and where the help is, in one line on standard error; exit 2."""
+    ended = run_command(*arguments)
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1)
+    assert ended.stderr.startswith("smart-sync: ")
+    assert said in ended.stderr
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_an_answer_that_cannot_be_written_is_one_line(config: Path, form: list[str]) -> None:
+    """A full disk behind a redirection is said, with exit 1 and no traceback."""
+    command = [*COMMAND, "check", *form, "--config", str(config)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "smart-sync: standard output cannot be written: No space left on device\n"
+
+
+def test_without_a_command_there_is_the_help() -> None:
+    """Who types the name alone is shown what there is."""
+    ended = run_command()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "\nCommands:\n" in ended.stderr
 
 
 def test_a_missing_configuration_is_one_line(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Random and mutated frames at the control socket; counts and seed are arguments, so that a soak can send millions.
 
-SMART_SYNC_FUZZ_FRAMES=2000000 SMART_SYNC_FUZZ_SEED=7 pytest -s tests/test_control_fuzz.py
+SOAK_FUZZ_FRAMES=2000000 SOAK_FUZZ_SEED=7 pytest -s tests/test_control_fuzz.py
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from control_clients import clients, descriptors, exchange, served, until
 from smart_sync.control.client import Client
 from smart_sync.control.server import Limits, Request, Route, Stream
 
-FRAMES = int(os.environ.get("SMART_SYNC_FUZZ_FRAMES", "3000"))
-SEED = int(os.environ.get("SMART_SYNC_FUZZ_SEED", "1"))
+FRAMES = int(os.environ.get("SOAK_FUZZ_FRAMES", "3000"))
+SEED = int(os.environ.get("SOAK_FUZZ_SEED", "1"))
 _WORKERS = 8
 _HONEST_EVERY = 50
 _LIMITS = Limits(head_bytes=2000, body_bytes=1000, request_seconds=2, idle_seconds=2, stall_seconds=2, grace_seconds=1)

@@ -151,6 +151,18 @@ async def test_stream(tmp_path: Path) -> None:
                 assert await anext(data) == b'{"n": %d}\n' % number
 
 
+async def test_stream_is_open_at_once(tmp_path: Path) -> None:
+    """A client is told that it follows before anything happens."""
+
+    async def lines() -> AsyncIterator[Mapping[str, object]]:
+        await asyncio.Event().wait()
+        yield {}
+
+    async with served(tmp_path, _stream(lines)) as path, connected(path) as connection:
+        connection.get("/stream")
+        assert (await connection.answer(bodiless=True)).status == 200
+
+
 async def test_stream_left(tmp_path: Path) -> None:
     """When a client leaves a stream, its source is closed at once, though nothing happens there."""
     begun, closed = asyncio.Event(), asyncio.Event()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from control_clients import connected
 from daemon_process import PATIENCE, Daemon, run_command, write_config
 from fake_google import FakeGoogle, Fault
 from smart_sync.control.client import Client, request_sync
@@ -79,6 +80,24 @@ def test_status_and_health_tell_how_it_is(config: Path) -> None:
     assert misspelt[0] == 400
 
 
+def test_a_body_is_refused_and_does_nothing(config: Path) -> None:
+    """Options that were put into the body are no plain request for everything: 400; an empty body is none."""
+
+    async def post(path: Path, body: bytes) -> tuple[int, Any]:
+        async with connected(path) as client:
+            head = f"POST /api/admin/smart_sync HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            client.send(head.encode() + body)
+            got = await client.answer()
+            return got.status, got.json
+
+    with Daemon(config) as daemon:
+        status, answer = asyncio.run(post(daemon.socket, b"project_id=project-P"))
+        assert (status, answer["success"]) == (400, False)
+        assert "body" in answer["error"]
+        assert ask(daemon, "GET", "/api/admin/sync_status")[1]["last_sync"] is None
+        assert asyncio.run(post(daemon.socket, b""))[0] == 200
+
+
 def test_events_stream_the_passes_as_they_happen(config: Path) -> None:
     """GET /api/admin/events gives a JSON line for each event of a pass, until the client leaves."""
 
@@ -139,6 +158,7 @@ def test_sighup_reads_the_configuration_again(config: Path) -> None:
         assert ask(daemon, "GET", "/api/admin/sync_status")[1]["last_sync"]
         assert daemon.stop() == 0
         assert len(daemon.events("config.reloaded")) == 1
+        assert [line["trigger"] for line in daemon.events("sync.started")] == ["startup"]
 
 
 def test_a_bad_file_on_reload_changes_nothing_and_is_reported_in_full(config: Path) -> None:

@@ -92,7 +92,7 @@ async def test_a_problem_is_reported_once(world: World, log: io.StringIO) -> Non
 
 def test_every_event_in_the_code_is_declared_and_every_declared_one_is_used() -> None:
     """Nobody logs what the catalogue does not know, and the catalogue promises nothing that nobody logs."""
-    code = "\n".join(path.read_text() for path in SOURCE.rglob("*.py") if path.name != "events.py")
+    code = "\n".join(path.read_text() for path in SOURCE.rglob("*.py") if path.parent.name != "events")
     used = set(re.findall(r'(?:emit|announce|_announce|self)\(\s*"([a-z_]+\.[a-z_]+)"', code))
     assert used <= set(EVENTS)
     assert {name for name in EVENTS if f'"{name}"' not in code} == set()
@@ -135,6 +135,23 @@ def test_console_lines_read_as_promised() -> None:
     structlog.reset_defaults()
     assert stream.getvalue().startswith("ERROR [SmartSync] sync.failed trigger=timer reason='no disk'")
     assert re.search("ERROR.*SmartSync", stream.getvalue())
+
+
+async def test_a_console_shows_what_there_is_to_see(world: World) -> None:
+    """Fields that are 0 or empty are left out on a console, but for the counts of the stages; JSON has them all."""
+    world.add_project("P", ["a"])
+    told: dict[str, str] = {}
+    for form in ("console", "json"):
+        stream = io.StringIO()
+        logs.configure(form, "info", stream)
+        async with opened(world.settings, Announcer()) as resources:
+            await Sync(resources).run(PassRequest(Trigger.TIMER))
+        structlog.reset_defaults()
+        told[form] = next(line for line in stream.getvalue().splitlines() if "project.synced" in line)
+    for name in ("accounts=1", "sheet=0", "parsed=0", "merged=1", "updated=1", "snapshots=1"):
+        assert f" {name} " in told["console"]
+    assert "conflicts" not in told["console"]
+    assert json.loads(told["json"])["conflicts"] == 0
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

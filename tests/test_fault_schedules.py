@@ -17,8 +17,8 @@ from smart_sync.sheets.retries import Backoff
 from smart_sync.sync import PassRequest, Sync
 from world import KEY, World
 
-SCHEDULES = int(os.environ.get("SMART_SYNC_SCHEDULES", "500"))
-SEED = int(os.environ.get("SMART_SYNC_SEED", "1"))
+SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "500"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
 #: Schedules of one world; each world is an independent test, so that they run in parallel.
 WORLDS = 4
 DEADLINE = 2.0

@@ -143,5 +143,5 @@ def test_the_command_draws_a_line_per_account(grown: World) -> None:
     as_json = run_command("growth", "P", "--metric", "likes", "--json", "--config", str(config))
     assert (shown.returncode, as_json.returncode) == (0, 0), shown.stderr
     assert "+200  +40.0%      ▁█  since 2026-03-10" in shown.stdout
-    assert "project P: 700 (+200), 1 accounts" in shown.stdout
+    assert "project P: 700 (+200), 1 account" in shown.stdout
     assert json.loads(as_json.stdout)["metric"] == "likes"

@@ -34,7 +34,7 @@ async def test_csv_and_json_lines_reach_the_inbox_and_are_merged(filled: World) 
     """By link in any spelling or by id, with and without source, time and precision; the next pass merges them."""
     csv = f"link,followers,source,parsed_at,precision\n{link('a')}/,1200,mine,2026-03-01T10:00:00+02:00,rounded\n"
     jsonl = '{"account_id": "account-b", "views": 7, "unknown": [1]}\n\n'
-    assert (await put(filled, csv), await put(filled, jsonl)) == (Ingested(1, 0, ()), Ingested(1, 0, ()))
+    assert (await put(filled, csv), await put(filled, jsonl)) == (Ingested(1, 1, 0, ()), Ingested(1, 1, 0, ()))
     assert inbox(filled) == [
         ("account-a", 1200, *NOTHING, "mine", "2026-03-01T08:00:00.000000", "rounded"),
         ("account-b", *NOTHING, 7, "ingest", "2026-03-10T12:00:00.000000", "exact"),
@@ -69,6 +69,12 @@ async def test_an_older_line_never_replaces_a_newer_value(filled: World) -> None
     assert (done.stored, done.older) == (0, 1)
     await put(filled, "account_id,followers,parsed_at\naccount-a,6,2026-03-03\n")
     assert [row[1:3] for row in inbox(filled)] == [(6, 9)]
+
+
+async def test_lines_are_counted_as_lines(filled: World) -> None:
+    """Two lines about one account are two lines and one account."""
+    done = await put(filled, "account_id,followers\naccount-a,5\naccount-a,6\n")
+    assert (done.accounts, done.stored, done.older) == (1, 2, 0)
 
 
 async def test_an_account_that_is_switched_off_may_be_told_of(filled: World) -> None:

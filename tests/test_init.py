@@ -41,7 +41,7 @@ def test_what_init_writes_runs(tmp_path: Path, google: FakeGoogle, key: Path) ->
     steps = re.findall(r"^(.) ([a-z]+)", ended.stdout, re.MULTILINE)
     assert steps == [("✓", "credentials"), ("✓", "spreadsheet"), ("✓", "worksheet"), ("✓", "database")]
     assert EMAIL in ended.stdout
-    assert "1 accounts with followers, likes, comments, videos, views" in ended.stdout
+    assert "1 account with followers, likes, comments, videos, views" in ended.stdout
     assert not (tmp_path / "var").exists(), "a trial makes nothing but the file"
     with Daemon(tmp_path / "config.toml", {"SMART_SYNC_SHEETS__API_URL": google.url}):
         answer = run_command("sync", "Spring", "--config", str(tmp_path / "config.toml"))

@@ -15,8 +15,8 @@ from smart_sync.errors import SmartSyncError
 from world import KEY, World
 
 #: How often the daemon is killed; a soak says more.
-KILLS = int(os.environ.get("SMART_SYNC_KILLS", "30"))
-SEED = int(os.environ.get("SMART_SYNC_SEED", "1"))
+KILLS = int(os.environ.get("SOAK_KILLS", "30"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
 PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(10)] for number in range(3)}
 
 

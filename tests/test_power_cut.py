@@ -1,6 +1,6 @@
 """Power cuts: the daemon's own writes, replayed with unsynced sectors dropped and reordered.
 
-SMART_SYNC_CUTS=18000 SMART_SYNC_SEED=7 pytest -s tests/test_power_cut.py
+SOAK_CUTS=18000 SOAK_SEED=7 pytest -s tests/test_power_cut.py
 """
 
 import os
@@ -17,8 +17,8 @@ from power_cut import Act, Disk, acts, contents, moments, recording, refusal
 from smart_sync.control.client import request_sync
 from world import KEY, World
 
-CUTS = int(os.environ.get("SMART_SYNC_CUTS", "250"))
-SEED = int(os.environ.get("SMART_SYNC_SEED", "1"))
+CUTS = int(os.environ.get("SOAK_CUTS", "250"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
 PASSES = 12
 PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(40)] for number in range(3)}
 

@@ -1,6 +1,6 @@
 """A month of passes in a hurry, with edits, outages and reloads: nothing grows.
 
-SMART_SYNC_PASSES=1440 SMART_SYNC_SEED=7 pytest -s tests/test_soak.py
+SOAK_PASSES=1440 SOAK_SEED=7 pytest -s tests/test_soak.py
 """
 
 import os
@@ -15,8 +15,8 @@ from daemon_process import Daemon, weakened, write_config
 from smart_sync.control.client import request_sync
 from world import KEY, World
 
-PASSES = int(os.environ.get("SMART_SYNC_PASSES", "120"))
-SEED = int(os.environ.get("SMART_SYNC_SEED", "1"))
+PASSES = int(os.environ.get("SOAK_PASSES", "120"))
+SEED = int(os.environ.get("SOAK_SEED", "1"))
 PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(20)] for number in range(4)}
 #: Megabytes per 1,000 passes.
 MAX_SLOPE = 1.0

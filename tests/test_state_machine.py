@@ -3,7 +3,7 @@
 After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots, growth by the days of
 whatever time zone is configured; after a crash each
 project is as it was before the pass or as it is after it, and nothing in between.  `explain` says the same.
-SMART_SYNC_EXAMPLES and SMART_SYNC_STEPS make longer runs.
+SOAK_EXAMPLES and SOAK_STEPS make longer runs.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ from smart_sync.sync import PassRequest, Sync
 from world import HEADER, KEY, World, link
 
 LONG = {
-    "max_examples": int(os.environ.get("SMART_SYNC_EXAMPLES", "20")),
-    "stateful_step_count": int(os.environ.get("SMART_SYNC_STEPS", "35")),
+    "max_examples": int(os.environ.get("SOAK_EXAMPLES", "20")),
+    "stateful_step_count": int(os.environ.get("SOAK_STEPS", "35")),
 }
 PROJECTS = {"P": ["a", "b"], "Q": ["c"]}
 HOME = {account: project for project, accounts in PROJECTS.items() for account in accounts}

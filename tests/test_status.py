@@ -61,7 +61,7 @@ def test_the_status_says_how_it_is(config: Path) -> None:
     assert after.index("Lost") < after.index("Good"), "who needs help comes first"
     assert "its title must be" in after or "Lost: " in after
     assert rows["csv"][-3:] == ["1", "2", "0"]
-    assert "2 projects, 2 in step (1 of them degraded), 0 failed" in after
+    assert "2 projects: 1 in step, 1 degraded, 0 failed" in after
     (parser,) = answer["parsers"]
     assert (parser["parser"], parser["fetched"], parser["success"]) == ("csv", 1, True)
     assert answer["reading"]["calls"] >= 1
@@ -223,7 +223,7 @@ def drawn(**changes: Any) -> str:
         "version": "1", "uptime_seconds": 60.0, "state": "idle", "current": None, "last_pass": None,
         "next_run_at": "2026-03-10T12:26:00.000000", "active_projects": 1, "total_projects": 1, "last_error": None,
         "sqlite_at_risk": False, "sqlite_version": "3.51.3", "projects": [], "parsers": [],
-        "reading": {"source": "csv", "calls": 0},
+        "reading": {"source": "csv", "files": 0},
     }  # fmt: skip
     stream = io.StringIO()
     Console(file=stream, width=160, highlight=False).print(screen({**answer, **changes}, NOW))

@@ -207,7 +207,7 @@ def test_serves(machine: Mapping[str, str]) -> None:
     """Inside the sandbox the daemon starts, signs in to Google with the credential and writes the database."""
     *begun, status = machine["start"].splitlines()
     assert begun == ["exit 0", "active", "smart-sync"]
-    assert status.endswith("1 projects, 0 failed, 0 degraded")
+    assert status.endswith("1 project, 0 failed, 0 degraded")
 
 
 def test_shared_database(machine: Mapping[str, str]) -> None:

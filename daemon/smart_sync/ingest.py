@@ -30,8 +30,9 @@ class Unreadable(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What came of a file: accounts whose values were stored, accounts that had newer ones, lines left out."""
+    """What came of a file: the accounts that it names; lines stored, lines that came too late, lines left out."""
 
+    accounts: int
     stored: int
     older: int
     mistakes: tuple[BadLine, ...]
@@ -40,6 +41,7 @@ class Ingested:
         """For ``--json``."""
         return {
             "success": not self.mistakes,
+            "accounts": self.accounts,
             "stored": self.stored,
             "older": self.older,
             "mistakes": [{"line": mistake.line, "reason": mistake.reason} for mistake in self.mistakes],
@@ -78,7 +80,8 @@ async def ingest(path: Path, text: str, form: Format, now: datetime) -> Ingested
         mistakes += _strangers(rows, {row.line for _, row in matched})
         values = [row.of(account_id, SOURCE, now) for account_id, row in matched]
         stored = await inbox.put(database, values)
-    return Ingested(stored, len(values) - stored, tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
+    mistakes.sort(key=lambda mistake: mistake.line)
+    return Ingested(len({v.account_id for v in values}), stored, len(values) - stored, tuple(mistakes))
 
 
 def _sorted_out(found: Iterable[Row | BadLine], now: datetime) -> tuple[list[Row], list[BadLine]]:

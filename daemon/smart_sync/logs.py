@@ -1,7 +1,7 @@
 """Structured logs: one event a line, in the shape the catalogue (`events`) promises.
 
-JSON lines begin with ``level``, ``logger``, ``event``; console lines read
-``LEVEL [SmartSync] event key=value``.  Nothing that was handed to `protect` is ever written.
+JSON lines begin with ``level``, ``logger``, ``event``; console lines read ``LEVEL [SmartSync] event key=value``,
+without the fields that are 0 or empty.  Nothing that was handed to `protect` is ever written.
 """
 
 import contextlib
@@ -33,6 +33,8 @@ _SECRET_SHAPES = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+#: What operators watch in the line of a project: on a console these are shown even if they are 0, unlike the others.
+STAGES = frozenset({"accounts", "sheet", "parsed", "merged", "updated", "snapshots"})
 #: As syslog counts them; the journal takes ``<N>`` before a line for its priority.
 _PRIORITIES = {"ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
@@ -170,7 +172,7 @@ def _for_journal(render: structlog.typing.Processor) -> structlog.typing.Process
 def _render_console(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
     exception = line.pop("exception", None)
     text = f"{line.pop('level')} [{line.pop('logger')}] {line.pop('event')}"
-    text += "".join(f" {key}={_shown(value)}" for key, value in line.items())
+    text += "".join(f" {key}={_shown(value)}" for key, value in line.items() if value or key in STAGES)
     return f"{text}\n{exception}" if exception else text
 
 

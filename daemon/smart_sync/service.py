@@ -18,6 +18,7 @@ from smart_sync.control.api import Api
 from smart_sync.control.server import serve
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import PassResult
+from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
 from smart_sync.notify.ping import Ping
@@ -265,7 +266,7 @@ def _with_status(run_pass: RunPass) -> RunPass:
         result = await run_pass(request)
         failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
         systemd.notify(
-            f"STATUS=last pass {result.timestamp[:19]}Z: {len(result.results)} projects, "
+            f"STATUS=last pass {result.timestamp[:19]}Z: {counted(len(result.results), 'project')}, "
             f"{failed} failed, {degraded} degraded"
         )
         return result

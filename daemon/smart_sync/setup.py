@@ -12,6 +12,7 @@ from smart_sync import checks
 from smart_sync.config import Settings
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.sheet import Sheet, understand
+from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SheetUnavailable
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import Source
@@ -27,7 +28,7 @@ path = {database}
 
 [schedule]
 every = "30m"                     # or cron = "*/30 * * * *"
-run_on_start = true
+run_on_start = true               # and after each reload
 timezone = "UTC"                  # where a day of snapshots ends
 
 [sheets]
@@ -201,8 +202,8 @@ async def _worksheet(sheets: Source, title: str, settings: Settings) -> Step:
 
 def _content(sheet: Sheet) -> str:
     columns = ", ".join(metric for metric in METRICS if metric in sheet.letters) or "no metric"
-    told = f"{len(sheet.unmatched)} accounts with {columns}"
-    return told + (f"; {len(sheet.problems)} problems, see: smart-sync check" if sheet.problems else "")
+    told = f"{counted(len(sheet.unmatched), 'account')} with {columns}"
+    return told + (f"; {counted(len(sheet.problems), 'problem')}, see: smart-sync check" if sheet.problems else "")
 
 
 async def _database(settings: Settings) -> list[Step]:

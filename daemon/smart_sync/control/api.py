@@ -113,6 +113,7 @@ class Api:
             "retries": usage.retries,
             "quota_wait_seconds": round(usage.waited, 3),
             "bytes": usage.bytes,
+            "files": usage.files,
             "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
         }
 
@@ -194,7 +195,9 @@ def _flag(request: Request, name: str) -> bool:
 
 
 def _no_more(request: Request, *known: str) -> None:
-    """A misspelt option must not pass for a plain request."""
+    """A misspelt option must not pass for a plain request, nor one that was put into a body."""
+    if request.body:
+        raise Refusal(400, "this endpoint takes no body; options go behind a ? in its address")
     unknown = sorted(set(request.query) - set(known))
     if unknown:
         raise Refusal(400, f"unknown option: {', '.join(unknown)}")

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings
-from smart_sync.config_values import Seconds
+from smart_sync.config.values import Seconds
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.answers import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled

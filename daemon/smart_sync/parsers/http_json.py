@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.config_values import MetricName
+from smart_sync.config.values import MetricName
 from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.links import platform
 from smart_sync.core.model import METRICS, Account, Metrics, Precision

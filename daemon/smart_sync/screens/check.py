@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
+from smart_sync.core.wording import counted
 from smart_sync.logs import printable
-from smart_sync.screens import numbers
+from smart_sync.screens import numbers, terminal
 
 
 def show_check(answer: dict[str, Any]) -> None:
     """Everything that is wrong, and what was found in order."""
-    console = Console(highlight=False)
+    console = terminal.console()
     marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
     for finding in answer["findings"]:
         mark, style = marks[finding["level"]]
@@ -19,4 +19,4 @@ def show_check(answer: dict[str, Any]) -> None:
     numbers.show_rules(answer["merge"])
     errors = sum(finding["level"] == "error" for finding in answer["findings"])
     warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
-    console.print(f"{errors} errors, {warnings} warnings")
+    terminal.line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")

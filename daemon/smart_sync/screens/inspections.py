@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from smart_sync.logs import printable
+from smart_sync.screens import terminal
 
 
 def show_inspections(answer: dict[str, Any]) -> None:
     """What each parser made of each link: mapped first, then the raw answers."""
-    console = Console(highlight=False)
+    console = terminal.console()
     for link in answer["links"]:
         console.print(Text(printable(link["link"]), style="bold"))
         for parser in link["parsers"]:

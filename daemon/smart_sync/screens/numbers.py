@@ -1,6 +1,5 @@
 """What people see of numbers on a terminal: why, when, how much.  Texts of others are shown as text, never obeyed."""
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,28 +9,28 @@ from rich.text import Text
 
 from smart_sync.core.growth import condensed, sparkline
 from smart_sync.core.model import METRICS
+from smart_sync.core.wording import counted
 from smart_sync.logs import printable
+from smart_sync.screens.terminal import STYLES, console, line
 
 #: Bars of a sparkline, so that a line of growth fits into 80 columns.
 BARS = 31
 
-_STYLES = {"synced": "green", "unchanged": "dim", "degraded": "yellow", "failed": "red", "unfinished": "red"}
-
 
 def show_explanations(answer: dict[str, Any]) -> None:
     """Every account that was meant, each with all that is known of its numbers."""
-    console = _console()
+    screen = console()
     for number, account in enumerate(answer["accounts"]):
         if number:
-            console.print()
-        _show_account(console, account)
+            screen.print()
+        _show_account(screen, account)
 
 
-def _show_account(console: Console, account: dict[str, Any]) -> None:
+def _show_account(screen: Console, account: dict[str, Any]) -> None:
     state = "" if account["active"] else ", inactive"
-    _line(console, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
-    _line(console, f"sheet   {_sheet(account['sheet'])}")
-    _line(console, f"merged  {_when(account['updated_at']) if account['updated_at'] else 'no pass has seen it yet'}")
+    line(screen, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
+    line(screen, f"sheet   {_sheet(account['sheet'])}")
+    line(screen, f"merged  {_when(account['updated_at']) if account['updated_at'] else 'no pass has seen it yet'}")
     table = Table("metric", box=None, pad_edge=False)
     for name in ("sheet", "parsed", "result"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -44,18 +43,18 @@ def _show_account(console: Console, account: dict[str, Any]) -> None:
             told["winner"] or "nobody",
             _when(told["changed_at"]),
         )
-    console.print(table)
-    _show_together(console, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
-    _show_together(console, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
+    screen.print(table)
+    _show_together(screen, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
+    _show_together(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
     for note in _notes(account):
-        _line(console, note, "yellow")
-    _show_past(console, account)
+        line(screen, note, "yellow")
+    _show_past(screen, account)
 
 
-def _show_together(console: Console, title: str, texts: Mapping[str, str]) -> None:
+def _show_together(screen: Console, title: str, texts: Mapping[str, str]) -> None:
     """A line for each text, with the metrics that share it."""
     for text in dict.fromkeys(text for text in texts.values() if text):
-        _line(console, f"{title} {text}: {', '.join(metric for metric, own in texts.items() if own == text)}")
+        line(screen, f"{title} {text}: {', '.join(metric for metric, own in texts.items() if own == text)}")
 
 
 def _sheet(place: dict[str, Any] | None) -> str:
@@ -90,16 +89,16 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
             yield f"{metric}: one side has changed since; the next pass makes it {_count(told['next'])}"
 
 
-def _show_past(console: Console, account: dict[str, Any]) -> None:
+def _show_past(screen: Console, account: dict[str, Any]) -> None:
     """What happened when, newest first, what happened together in one line; and that the last pass was."""
     for run in account["passes"][:1]:
-        _line(console, f"{_when(run['finished_at'])}  last pass: {run['outcome']}", _style(run["outcome"]))
+        line(screen, f"{_when(run['finished_at'])}  last pass: {run['outcome']}", _style(run["outcome"]))
     together: dict[tuple[str, str], list[str]] = {}
     for event in account["timeline"]:
         changed = together.setdefault((_at(event), _why(event)), [])
         changed += [_change(event)] if "metric" in event else []
     for (at, why), changed in together.items():
-        _line(console, f"{at:16}  {': '.join(filter(None, (', '.join(changed), why)))}", "dim")
+        line(screen, f"{at:16}  {': '.join(filter(None, (', '.join(changed), why)))}", "dim")
 
 
 def _at(event: dict[str, Any]) -> str:
@@ -134,50 +133,57 @@ def _why(event: dict[str, Any]) -> str:
 
 def show_history(answer: dict[str, Any]) -> None:
     """The passes, newest first, and under each who asked and the projects that are worth a line."""
-    console = _console()
+    screen = console()
     for run in answer["runs"]:
         seconds = "" if run["seconds"] is None else f", {run['seconds']:.1f} s"
-        counts = ", ".join(f"{run[name]} {name}" for name in ("projects", "accounts", "changed", "snapshots"))
+        counts = ", ".join(
+            (
+                counted(run["projects"], "project"),
+                counted(run["accounts"], "account"),
+                f"{run['changed']:,} changed",
+                counted(run["snapshots"], "snapshot"),
+            )
+        )
         outcome = run["outcome"]
-        _line(console, f"{_when(run['started_at'])}  {run['trigger']:7}  {outcome}: {counts}{seconds}", _style(outcome))
+        line(screen, f"{_when(run['started_at'])}  {run['trigger']:7}  {outcome}: {counts}{seconds}", _style(outcome))
         if run["requested_by"]:
-            _line(console, f"    asked by {run['requested_by']}", "dim")
+            line(screen, f"    asked by {run['requested_by']}", "dim")
         for result in run["results"]:
-            _line(console, f"    {_project(result)}", _style(result["outcome"]))
+            line(screen, f"    {_project(result)}", _style(result["outcome"]))
             for problem in result["problems"]:
-                _line(console, f"        {problem}")
+                line(screen, f"        {problem}")
     if not answer["runs"]:
-        _line(console, "no pass like that is on record")
+        line(screen, "no pass like that is on record")
 
 
 def _project(result: dict[str, Any]) -> str:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result["stages"].items())
-    told = result["error"] or f"{result['changed']} of {result['accounts']} accounts changed"
+    told = result["error"] or f"{result['changed']} of {counted(result['accounts'], 'account')} changed"
     return f"{result['project_name']}  {result['outcome']}: {told}" + (f" ({stages})" if stages else "")
 
 
 def _style(outcome: str) -> str:
-    return _STYLES.get(outcome, "")
+    return STYLES.get(outcome, "")
 
 
 def show_growth(answer: dict[str, Any]) -> None:
     """A table per project, a line with a sparkline per account; then totals and the biggest movers."""
-    console = _console()
-    _line(console, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
+    screen = console()
+    line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
     for project in answer["projects"]:
         own = [entry for entry in answer["accounts"] if entry["project_name"] == project["name"]]
-        console.print()
-        _line(console, f"project {_total(project)}", "bold")
-        console.print(_growths(own))
+        screen.print()
+        line(screen, f"project {_total(project)}", "bold")
+        screen.print(_growths(own))
     for entry in answer["platforms"]:
-        _line(console, f"platform {_total(entry)}")
+        line(screen, f"platform {_total(entry)}")
     for entry in answer["movers"]:
-        _line(console, f"mover {_name(entry)}, {entry['platform']}:{_delta(entry['growth'])}")
+        line(screen, f"mover {_name(entry)}, {entry['platform']}:{_delta(entry['growth'])}")
 
 
 def _total(entry: dict[str, Any]) -> str:
     name = entry["name"] or "unnamed"
-    return f"{name}: {_count(entry['last'])}{_delta(entry['growth'])}, {entry['accounts']} accounts"
+    return f"{name}: {_count(entry['last'])}{_delta(entry['growth'])}, {counted(entry['accounts'], 'account')}"
 
 
 def _growths(entries: Iterable[dict[str, Any]]) -> Table:
@@ -208,7 +214,7 @@ def show_rules(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         names = (Text(printable(row[name] or "all others", 40)) for name in ("project", "platform"))
         table.add_row(*names, *(_rule(row[metric]) for metric in METRICS))
-    _console().print(table)
+    console().print(table)
 
 
 def _rule(rule: dict[str, str]) -> Text:
@@ -218,26 +224,18 @@ def _rule(rule: dict[str, str]) -> Text:
 
 
 def show_ingested(answer: dict[str, Any]) -> None:
-    """How many accounts got values; the mistakes are on standard error."""
-    told = f"{answer['stored']} accounts stored, {answer['older']} had newer values"
-    _console().print(f"{told}, {len(answer['mistakes'])} lines left out")
+    """What came of the lines; the mistakes are on standard error."""
+    stored = f"{counted(answer['accounts'], 'account')}: {counted(answer['stored'], 'line')} stored"
+    older = f"{answer['older']:,} older than what the inbox has"
+    line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'line')} left out")
 
 
 def show_confirmed(answer: dict[str, Any]) -> None:
     """What is no longer suspect."""
-    console = _console()
+    screen = console()
     for link in answer["accounts"]:
-        _line(console, link)
-    console.print(f"{answer['confirmed']} suspect values confirmed")
-
-
-def _console() -> Console:
-    """Standard output; as wide as is wanted where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-
-
-def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(printable(text), style=style), soft_wrap=True)
+        line(screen, link)
+    line(screen, f"{counted(answer['confirmed'], 'suspect value')} confirmed")
 
 
 def _when(stamp: str | None) -> str:

@@ -12,11 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from smart_sync.control.client import Client
+from smart_sync.core.wording import counted
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
+from smart_sync.screens import terminal
 
-#: How an outcome is written.
-STYLES = {"synced": "green", "unchanged": "dim", "degraded": "yellow", "failed": "red"}
+#: What there is to say where there is nothing to sync.
+NO_PROJECTS = "no active project; see: smart-sync check"
+#: What a result counts beside its problems, and how that is said.
+_ODD = {
+    "suspect_count": ("suspect value",),
+    "unmatched_accounts": ("account without a row", "accounts without a row"),
+    "unmatched_rows": ("row without an account", "rows without an account"),
+}
 
 
 async def sync_with_progress(client: Client, project: str | None, *, dry_run: bool = False) -> dict[str, Any]:
@@ -25,7 +33,7 @@ async def sync_with_progress(client: Client, project: str | None, *, dry_run: bo
     if not sys.stderr.isatty():
         return await client.sync(project_id, dry_run=dry_run)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
         following = asyncio.create_task(_follow(client, progress), name="cli:events")
         try:
             return await client.sync(project_id, dry_run=dry_run)
@@ -58,23 +66,32 @@ async def _follow(client: Client, progress: Progress) -> None:
 
 def show_answer(answer: dict[str, Any]) -> None:
     """The result of a pass."""
-    console = Console()
+    console = terminal.console()
     if "results" not in answer:
         _show_single(console, answer)
         return
+    if not answer["results"]:
+        terminal.line(console, NO_PROJECTS)
+        return
     _print_projects(console, answer["results"])
-    good, failed, degraded = answer["success_count"], answer["error_count"], answer["degraded_count"]
-    console.print(
-        f"{answer['total_projects']} projects: {good} in step ({degraded} of them degraded), {failed} failed, "
-        f"{answer['duration_seconds']} s",
-        highlight=False,
-    )
+    told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
+    dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
+    terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
     _print_changes(console, answer["results"])
+
+
+def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
+    """What became of the projects of a pass; the degraded ones, which succeeded too, are not in step."""
+    told = (f"{succeeded - degraded} in step", f"{degraded} degraded" if degraded else "", f"{failed} failed")
+    return f"{counted(projects, 'project')}: {', '.join(filter(None, told))}"
 
 
 def _show_single(console: Console, answer: dict[str, Any]) -> None:
     if "outcome" not in answer:
-        Console(stderr=True).print(Text(f"smart-sync: {printable(answer.get('error', 'failed'))}"))
+        told = f"smart-sync: {answer.get('error', 'failed')}"
+        if "project_id" in answer:
+            told += f": {answer['project_id']}; name an active project, by its id or its name"
+        terminal.line(terminal.console(stderr=True), told)
         return
     _print_projects(console, [answer])
     _print_changes(console, [answer])
@@ -90,29 +107,38 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
         name = printable(result.get("project_name", result["project_id"]))
         table.add_row(
             Text(name),
-            Text(outcome, style=STYLES.get(outcome, "")),
+            Text(outcome, style=terminal.STYLES.get(outcome, "")),
             str(result.get("total_accounts", "")),
             str(result.get("changed_count", "")),
             str(result.get("snapshot_count", "")),
             str(result["problem_count"]),
         )
-        notes += [f"{name}: {printable(note)}" for note in _notes(result)]
+        # A problem of the worksheet begins with its cell, and that with the worksheet's title.
+        notes += [note if note.startswith(f"{name}!") else f"{name}: {note}" for note in _notes(result)]
     console.print(table)
     for note in notes:
-        console.print(Text(note), soft_wrap=True)
+        terminal.line(console, note)
 
 
 def _notes(result: dict[str, Any]) -> Iterable[str]:
-    trouble = result.get("error") or result.get("warning")
-    if trouble:
-        yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")
+    yield from troubles(result)
     for account_id, reason in result.get("failed_accounts", {}).items():
         yield f"account {account_id} could not be written: {reason}"
     yield from result.get("problems", [])
+
+
+def troubles(result: dict[str, Any]) -> Iterable[str]:
+    """What somebody should look at in a project, a line each, with the command that says more."""
+    trouble = result.get("error") or result.get("warning")
+    if trouble:
+        yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")
+    odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
+    if odd:
+        yield f"{', '.join(odd)}; see: smart-sync check"
 
 
 def _print_changes(console: Console, results: Iterable[dict[str, Any]]) -> None:
     for result in results:
         for change in result.get("changes", []):
             before = "new" if change["before"] is None else change["before"]
-            console.print(Text(f"{printable(change['link'])}  {change['metric']}: {before} → {change['after']}"))
+            terminal.line(console, f"{change['link']}  {change['metric']}: {before} → {change['after']}")

@@ -1,15 +1,15 @@
 """The trial of a new configuration, step by step."""
 
-from rich.console import Console
 from rich.text import Text
 
 from smart_sync.logs import printable
+from smart_sync.screens import terminal
 from smart_sync.setup import Step
 
 
 def show_step(step: Step) -> None:
     """What came of one step, and what to click or type if it failed."""
-    console = Console(highlight=False)
+    console = terminal.console()
     mark = ("✓", "green") if step.ok else ("✗", "red")
     told = f"{printable(step.name)}: {printable(step.message)}"
     console.print(Text.assemble(mark, " ", told), soft_wrap=True)

@@ -9,16 +9,18 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from smart_sync.control.client import Client
+from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
-from smart_sync.screens.passes import STYLES
+from smart_sync.screens import terminal
+from smart_sync.screens.passes import NO_PROJECTS, totals, troubles
 from smart_sync.screens.times import ago, duration, moment, until
 
 #: Where somebody must look comes first.
@@ -32,7 +34,7 @@ Answer = dict[str, Any]
 
 def show_status(answer: Answer) -> None:
     """What the daemon is doing."""
-    Console(highlight=False).print(screen(answer, moment(answer["timestamp"])))
+    terminal.console().print(screen(answer, moment(answer["timestamp"])))
 
 
 async def watch(client: Client, *, as_json: bool = False) -> NoReturn:
@@ -48,7 +50,7 @@ async def watch(client: Client, *, as_json: bool = False) -> NoReturn:
 
 @contextlib.contextmanager
 def _shown(as_json: bool) -> Iterator[Callable[[Answer], None]]:
-    console = Console(highlight=False)
+    console = terminal.console()
     if as_json:
         yield lambda answer: print(json.dumps(answer, ensure_ascii=False), flush=True)  # noqa: T201 - it is data
     elif not console.is_terminal:
@@ -121,7 +123,9 @@ async def _follow(client: Client, happened: asyncio.Event) -> None:
 def screen(answer: Answer, now: datetime) -> RenderableType:
     """The whole status, as it is at ``now``."""
     parts: list[RenderableType] = [_head(answer, now)]
-    if answer["projects"]:
+    if not answer["projects"]:
+        parts += [Text(), Text(NO_PROJECTS, style="yellow")]
+    else:
         parts += [Text(), _projects(answer, now), *_troubles(answer)]
     if answer["parsers"]:
         parts += [Text(), _parsers(answer, now)]
@@ -153,7 +157,7 @@ def _doing(answer: Answer) -> RenderableType:
     grid.add_row(
         Text(f"syncing ({current['trigger']})"),
         ProgressBar(total=max(projects, 1), completed=done, width=_BAR_WIDTH),
-        Text(f"{done} of {projects} projects"),
+        Text(f"{done} of {counted(projects, 'project')}"),
     )
     return grid
 
@@ -162,11 +166,8 @@ def _last_pass(last: Answer | None, now: datetime) -> str:
     if last is None:
         return "none yet"
     took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
-    good = f"{last['succeeded']} in step" + (f" ({last['degraded']} of them degraded)" if last["degraded"] else "")
-    return (
-        f"{ago(last['finished_at'], now)} ({last['trigger']}): {last['projects']} projects, "
-        f"{good}, {last['failed']} failed; took {duration(took)}"
-    )
+    told = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
+    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {told}; took {duration(took)}"
 
 
 def _next_pass(next_run_at: str | None, now: datetime) -> str:
@@ -177,8 +178,8 @@ def _next_pass(next_run_at: str | None, now: datetime) -> str:
 
 def _reading(reading: Answer) -> str:
     if reading["source"] != "google":
-        return f"{reading['source']}: {reading['calls']} files read in the last pass"
-    told = f"google: {reading['calls']} calls in the last pass, of {reading['reads_per_minute']} a minute"
+        return f"{reading['source']}: {counted(reading['files'], 'file')} read in the last pass"
+    told = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']} a minute"
     if reading["retries"]:
         told += f", {reading['retries']} of them repeated"
     if reading["quota_wait_seconds"] >= 1:
@@ -194,7 +195,7 @@ def _projects(answer: Answer, now: datetime) -> Table:
         outcome = project.get("outcome", "")
         table.add_row(
             Text(printable(project["project_name"])),
-            Text(outcome or "not yet", style=STYLES.get(outcome, "dim")),
+            Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim")),
             ago(project["timestamp"], now) if outcome else "",
             str(project.get("total_accounts", "")),
             str(project.get("problem_count", "")),
@@ -208,10 +209,7 @@ def _by_urgency(answer: Answer) -> list[Answer]:
 
 def _troubles(answer: Answer) -> Iterator[Text]:
     for project in _by_urgency(answer):
-        trouble = project.get("error") or project.get("warning")
-        if trouble:
-            remedy = f"; {project['remedy']}" if project.get("remedy") else ""
-            yield Text(printable(f"{project['project_name']}: {trouble}{remedy}"))
+        yield from (Text(printable(f"{project['project_name']}: {trouble}")) for trouble in troubles(project))
 
 
 def _parsers(answer: Answer, now: datetime) -> Table:

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from smart_sync.logs import printable
+from smart_sync.screens import terminal
 
 
 def show_webhooks(answer: dict[str, Any]) -> None:
     """The webhooks, and what became of the newest messages."""
-    console = Console(highlight=False)
+    console = terminal.console()
     if not answer["webhooks"]:
         console.print("no webhooks; add [[webhooks]] with url and secret to the configuration", markup=False)
     for webhook in answer["webhooks"]:
@@ -37,7 +37,7 @@ def show_webhooks(answer: dict[str, Any]) -> None:
 
 def show_webhook_tests(answer: dict[str, Any]) -> None:
     """What each webhook answered to a test."""
-    console = Console(highlight=False)
+    console = terminal.console()
     for result in answer["results"]:
         mark = ("✓", "green") if result["accepted"] else ("✗", "red")
         said = f"accepted {result['message_id']}" if result["accepted"] else result["reason"]

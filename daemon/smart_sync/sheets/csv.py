@@ -42,7 +42,7 @@ class CsvSheets:
         self._usage = ReadUsage()
 
     def usage(self) -> ReadUsage:
-        """The files read since `begin`, and their bytes."""
+        """The files read since `begin`."""
         return self._usage
 
     async def read(self, project: Project) -> Worksheet:
@@ -50,7 +50,7 @@ class CsvSheets:
         async with self._room:
             content = await asyncio.to_thread(read_file, self._directory, project.name)
             rows = await asyncio.to_thread(rows_of, content, project.name)
-        self._usage = ReadUsage(calls=self._usage.calls + 1, bytes=self._usage.bytes + len(content))
+        self._usage = ReadUsage(files=self._usage.files + 1)
         return Worksheet(project.name, rows, self._locale)
 
     async def titles(self) -> list[str]:

@@ -11,7 +11,7 @@ from smart_sync.core.model import Project, Worksheet
 class ReadUsage:
     """What reading has cost since `Source.begin`."""
 
-    #: Requests to the Sheets and Drive APIs, every try counted; files, for a CSV directory.
+    #: Requests to the Sheets and Drive APIs, every try counted.
     calls: int = 0
     #: Those of the calls that repeated a failed one.
     retries: int = 0
@@ -19,6 +19,8 @@ class ReadUsage:
     waited: float = 0.0
     #: Bytes of the answers.
     bytes: int = 0
+    #: Files of a directory of worksheets; with them there are no calls.
+    files: int = 0
 
 
 class Memory(Protocol):

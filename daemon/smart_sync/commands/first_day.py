@@ -25,9 +25,9 @@ _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 @click.option("--database", metavar="FILE", help="The SQLite file; the web app's own, if there is one.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is given, and the defaults.")
 def init(output: Path, spreadsheet: str | None, credentials: str | None, database: str | None, yes: bool) -> None:
-    """Write a commented configuration and try it step by step; whatever fails says what to click or type.
+    """Write a commented configuration and try it step by step.
 
-    Asks for what is not given.  Never overwrites a file.
+    Whatever fails says what to click or type.  Asks for what is not given.  Never overwrites a file.
     """
     from smart_sync import config, logs, setup
     from smart_sync.sheets.credentials import VARIABLE

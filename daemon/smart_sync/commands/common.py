@@ -1,0 +1,68 @@
+"""What all commands share: ``--config`` and ``--json``, and how they show answers and failures."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.logs import printable
+
+if TYPE_CHECKING:
+    from smart_sync.config import Settings
+
+SOME_FAILED = 4
+
+
+class Unwritable(SmartSyncError):
+    """Whoever redirected the output must make room for it."""
+
+
+def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config``, before the command or after it."""
+
+    def remember(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            context.ensure_object(dict)["config"] = value
+
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="The configuration file.  [default: $SMART_SYNC_CONFIG, ./config.toml, /etc/smart-sync/config.toml]",
+    )(command)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print data for programs.")
+
+
+def load() -> tuple[Path, "Settings"]:
+    """The configuration file that is meant, and what it says.  Raises `ConfigError`."""
+    from smart_sync import config
+
+    path = config.find(click.get_current_context().ensure_object(dict).get("config"))
+    return path, config.load(path)
+
+
+def report_failure(error: SmartSyncError) -> int:
+    """A line on standard error for each mistake; returns the exit code."""
+    for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
+        click.echo(f"smart-sync: {printable(problem)}", err=True)
+    return error.exit_code
+
+
+def show(answer: dict[str, Any], as_json: bool, screen: Callable[[dict[str, Any]], None]) -> None:
+    """``answer`` on standard output: as JSON, or as ``screen`` shows it.  Raises `Unwritable`."""
+    try:
+        if as_json:
+            click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        else:
+            screen(answer)
+    except BrokenPipeError:
+        raise  # whoever read has had enough
+    except OSError as error:
+        raise Unwritable(f"standard output cannot be written: {error.strerror}") from None

@@ -1,0 +1,142 @@
+"""The commands about the numbers in the database; none of them needs the daemon."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import click
+
+from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, show
+from smart_sync.core.model import METRICS
+from smart_sync.logs import printable
+
+
+@click.command()
+@click.argument("account", metavar="LINK|@USERNAME")
+@click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
+@json_option
+@config_option
+def explain(account: str, metric: str | None, as_json: bool) -> None:
+    """Say why the numbers of an account are what they are.
+
+    Both sides, the rule, the winner, what happened when.
+    """
+    from smart_sync import explain, screens
+
+    _path, settings = load()
+    chosen = METRICS if metric is None else (metric,)
+    show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, screens.show_explanations)
+
+
+@click.command()
+@click.argument("account", metavar="LINK|@USERNAME")
+@click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
+@json_option
+@config_option
+def confirm(account: str, metric: str | None, as_json: bool) -> None:
+    """Say that an account's suspect values are meant.
+
+    They are reported no more.
+    """
+    from smart_sync import explain, screens
+
+    _path, settings = load()
+    show(asyncio.run(explain.confirm(settings, account, metric)), as_json, screens.show_confirmed)
+
+
+@click.command()
+@click.option("--project", metavar="P", help="One project: its id or name.")
+@click.option("--failed", is_flag=True, help="Only passes in which a project failed, or that were cut off.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many passes.")
+@json_option
+@config_option
+def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
+    """List the last passes: who asked, outcome, how long it took."""
+    from smart_sync import past, screens
+
+    _path, settings = load()
+    answer = asyncio.run(past.history(settings.database.path, limit, project, failed=failed))
+    show(answer, as_json, screens.show_history)
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
+@click.option("--metric", type=click.Choice(METRICS), default="views", show_default=True)
+@json_option
+@config_option
+def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
+    """Show growth per account, project and platform.
+
+    PROJECT is an id or a name; without it, all active projects.
+    """
+    from smart_sync import past, screens
+
+    _path, settings = load()
+    answer = asyncio.run(past.growth(settings.database.path, project, metric, days, _now()))
+    show(answer, as_json, screens.show_growth)
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.File("wb", atomic=True),
+    default="growth.html",
+    show_default=True,
+    help="The file to write; - is standard output.",
+)
+@click.option("--project", metavar="P", help="One project alone: its id or name.  [default: all active projects]")
+@click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
+@config_option
+def report(output: IO[bytes], project: str | None, days: int) -> None:
+    """Write the growth as one HTML file that opens from disk."""
+    from smart_sync import report as growth
+
+    _path, settings = load()
+    page = growth.make(settings.database.path, project, days, _now())
+    output.write(page)
+    click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"), metavar="FILE|-")
+@json_option
+@config_option
+def ingest(file: BinaryIO, as_json: bool) -> None:
+    """Put parsed values from a file into the inbox.
+
+    CSV or JSON lines; the next pass merges them.  Lines that cannot be used are named on standard error and left
+    out; the exit code is then 4.
+    """
+    from smart_sync import ingest, screens
+
+    _path, settings = load()
+    text = ingest.read_text(file, file.name)
+    done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
+    for mistake in done.mistakes:
+        click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
+    show(done.answer(), as_json, screens.show_ingested)
+    sys.exit(SOME_FAILED if done.mistakes else 0)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@config_option
+def backup(file: Path, as_json: bool) -> None:
+    """Copy the database to FILE, consistent and verified.
+
+    The daemon and the web app go on meanwhile.
+    """
+    from smart_sync.backup import back_up
+
+    _path, settings = load()
+    made = back_up(settings.database.path, file).answer()
+    show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

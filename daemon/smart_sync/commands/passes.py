@@ -1,0 +1,102 @@
+"""The commands about passes: run, sync, status, once."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import sys
+from typing import Any
+
+import click
+
+from smart_sync import interpreter
+from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, report_failure, show
+from smart_sync.errors import SmartSyncError
+
+
+@click.command()
+@config_option
+def run() -> None:
+    """Run the daemon in the foreground, until SIGTERM."""
+    interpreter.start()
+    from smart_sync import logs, service
+
+    # A core dump would hold every secret.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    path, settings = load()
+    logs.configure(settings.log.format, settings.log.level, sys.stdout)
+    logs.adopt_libraries()
+    code = 1
+    try:
+        code = service.run_daemon(path, settings)
+    except SmartSyncError as error:
+        code = report_failure(error)
+    finally:
+        # Everything of ours is closed.  A thread may go on waiting for an answer from Google that nobody wants
+        # any more, as long as [sheets] timeout; the interpreter would join it.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@json_option
+@config_option
+def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
+    """Ask the running daemon for a pass, and wait for it.
+
+    PROJECT is an id or a name; without it, all active projects.
+    """
+    from smart_sync import screens
+    from smart_sync.control.client import Client
+
+    _path, settings = load()
+    answer = asyncio.run(screens.sync_with_progress(Client(settings.control.socket), project, dry_run=dry_run))
+    show(answer, as_json, screens.show_answer)
+    sys.exit(_exit_code(answer))
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Go on, live, until Ctrl-C.")
+@json_option
+@config_option
+def status(watch: bool, as_json: bool) -> None:
+    """Show what the daemon is doing: passes, projects, parsers."""
+    from smart_sync import screens
+    from smart_sync.control.client import Client
+
+    _path, settings = load()
+    client = Client(settings.control.socket, timeout=10)
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(screens.watch(client, as_json=as_json))
+        return
+    show(asyncio.run(client.status()), as_json, screens.show_status)
+
+
+@click.command()
+@click.argument("project", required=False)
+@json_option
+@config_option
+def once(project: str | None, as_json: bool) -> None:
+    """Run one pass without a daemon (for cron).
+
+    PROJECT is an id or a name; without it, all active projects.  The log is on standard error.
+    """
+    from smart_sync import logs, screens, service
+
+    _path, settings = load()
+    logs.configure(settings.log.format, settings.log.level, sys.stderr)
+    logs.adopt_libraries()
+    answer = service.once(settings, project)
+    show(answer, as_json, screens.show_answer)
+    sys.exit(_exit_code(answer))
+
+
+def _exit_code(answer: dict[str, Any]) -> int:
+    if not answer.get("success"):
+        return 1 if "error_count" not in answer else SOME_FAILED
+    return SOME_FAILED if answer.get("error_count") else 0

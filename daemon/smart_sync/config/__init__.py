@@ -1,0 +1,44 @@
+"""The configuration: TOML, then the environment (``SMART_SYNC_…``), then the command line.
+
+Every mistake in the file and in the environment is reported together, each with its key (`ConfigError.problems`).
+Relative paths are relative to the file they stand in.
+"""
+
+from smart_sync.config.loading import DEFAULT_PATHS, MAX_FILE_BYTES, find, load
+from smart_sync.config.sections import (
+    ControlSettings,
+    DatabaseSettings,
+    HistorySettings,
+    LogSettings,
+    MergeSettings,
+    ParsedSettings,
+    ParserSettings,
+    PingSettings,
+    ScheduleSettings,
+    SheetsSettings,
+    SnapshotsSettings,
+    SyncSettings,
+    WebhookSettings,
+)
+from smart_sync.config.settings import Settings
+
+__all__ = [
+    "DEFAULT_PATHS",
+    "MAX_FILE_BYTES",
+    "ControlSettings",
+    "DatabaseSettings",
+    "HistorySettings",
+    "LogSettings",
+    "MergeSettings",
+    "ParsedSettings",
+    "ParserSettings",
+    "PingSettings",
+    "ScheduleSettings",
+    "Settings",
+    "SheetsSettings",
+    "SnapshotsSettings",
+    "SyncSettings",
+    "WebhookSettings",
+    "find",
+    "load",
+]

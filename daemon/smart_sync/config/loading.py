@@ -1,0 +1,103 @@
+"""Finding the configuration, reading it, and saying everything that is wrong with it."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError
+
+from smart_sync import secret
+from smart_sync.config import names
+from smart_sync.config.settings import Settings
+from smart_sync.errors import ConfigError
+
+DEFAULT_PATHS = (Path("config.toml"), Path("/etc/smart-sync/config.toml"))
+
+MAX_FILE_BYTES = 1_000_000
+
+
+def find(given: Path | None = None) -> Path:
+    """The config file to use: the one given, else ``$SMART_SYNC_CONFIG``, else the first default that exists.
+
+    Raises `ConfigError` if there is none.
+    """
+    named = given or (Path(os.environ["SMART_SYNC_CONFIG"]) if os.environ.get("SMART_SYNC_CONFIG") else None)
+    if named is not None:
+        return named
+    for path in DEFAULT_PATHS:
+        if path.exists():
+            return path
+    places = " or ".join(str(path) for path in DEFAULT_PATHS)
+    raise ConfigError((f"no configuration: there is no {places}; name one with --config FILE",))
+
+
+def load(path: Path) -> Settings:
+    """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
+    values = _read(path)
+    strange = [_no_such(f"the environment: {name}", meant) for name, meant in names.misspelt(os.environ, values)]
+    try:
+        with secret.relative_to(path.absolute().parent):
+            settings = Settings(**values)
+    except ValidationError as error:
+        raise ConfigError((*(_describe(path, problem) for problem in error.errors()), *strange)) from None
+    except SettingsError as error:
+        raise ConfigError((f"the environment: {error}", *strange)) from None
+    if strange:
+        raise ConfigError(tuple(strange))
+    anchored: Settings = _anchored(settings, path.absolute().parent)
+    return anchored
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE_BYTES).decode()
+        return tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
+    except UnicodeDecodeError:
+        raise ConfigError((f"{path}: not a text file in UTF-8",)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((f"{path}: not valid TOML: {error}",)) from None
+    except RecursionError:
+        raise ConfigError((f"{path}: not valid TOML: nested too deeply",)) from None
+
+
+def _describe(path: Path, problem: Any) -> str:
+    """One mistake for a person; never the value itself, which may be a secret."""
+    key = ".".join(str(part) for part in problem["loc"])
+    variable = names.variable(problem["loc"])
+    from_environment = variable in map(str.upper, os.environ)
+    place = f"the environment: {variable}" if from_environment else f"{path}: {key or '(the whole file)'}"
+    if problem["type"] == "extra_forbidden":
+        meant = names.nearest_key(key)
+        return _no_such(place, names.variable(meant.split(".")) if meant and from_environment else meant)
+    if problem["type"] == "missing":
+        return f"{place}: missing"
+    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _no_such(place: str, meant: str) -> str:
+    return f"{place}: no such key" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ConfigError((f"{path}: there is no such user; write the path in full",)) from None
+
+
+def _anchored(model: Any, base: Path) -> Any:
+    """The same settings with every relative path made absolute, from ``base``."""
+    changes: dict[str, Any] = {}
+    for name, value in model:
+        if isinstance(value, Path):
+            changes[name] = base / _at_home(value)
+        elif isinstance(value, BaseModel):
+            changes[name] = _anchored(value, base)
+        elif isinstance(value, dict):
+            changes[name] = {key: _anchored(v, base) if isinstance(v, BaseModel) else v for key, v in value.items()}
+    return model.model_copy(update=changes)

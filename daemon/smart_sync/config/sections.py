@@ -1,0 +1,181 @@
+"""The sections of the configuration, and what their keys may say."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from smart_sync.config.values import Cron, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
+from smart_sync.core.policy import Policy
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Section):
+    """Where the SQLite file is."""
+
+    path: Path = Path("var/view_counter.db")
+
+
+class ScheduleSettings(_Section):
+    """When passes run by themselves: ``every`` so many seconds, or by ``cron`` in ``timezone``."""
+
+    every: Seconds | None = None
+    cron: Cron | None = None
+    run_on_start: bool = True
+    #: Cron times are meant in it, and a day of snapshots ends at its midnight.
+    timezone: TimeZone = "UTC"
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.every is not None and self.cron is not None:
+            raise ValueError("give either every or cron, not both")
+        return self
+
+
+class SheetsSettings(_Section):
+    """Where the worksheets are, and how politely they are read."""
+
+    source: Literal["csv", "google"] = "csv"
+    directory: Path | None = None
+    spreadsheet: str = ""
+    credentials: Path | None = None
+    api_url: str = ""
+    timeout: Seconds = 30.0
+    #: Seconds that all tries of a pass for one worksheet may take together.
+    deadline: Seconds = 120.0
+    reads_per_minute: Annotated[int, Field(ge=1, le=3000)] = 60
+    #: Spreadsheets read at the same time; each has one request in flight.
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    #: A CLDR name that decides ambiguous numbers; empty: the spreadsheet's own.
+    locale: str = ""
+    #: The share of known links that may vanish at once before it is taken for an accident.
+    max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
+    #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
+    columns: dict[MetricName | Literal["link"], list[str]] = {}
+    #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
+    spreadsheets: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _what_the_source_needs(self) -> Self:
+        if self.source == "csv" and self.directory is None:
+            raise ValueError('source = "csv" needs directory, the folder of the <worksheet>.csv files')
+        if self.source == "google" and not (self.spreadsheet or self.spreadsheets):
+            raise ValueError('source = "google" needs spreadsheet: its key, URL or title')
+        return self
+
+
+class SyncSettings(_Section):
+    """How a pass works."""
+
+    create_missing: Literal["none", "accounts", "projects"] = "none"
+    #: Projects merged together; those that are ready share a transaction.
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
+    #: Seconds that a pass waits for the parsers; what they bring later is merged by the next pass.
+    parsers_wait: Seconds = 10.0
+
+
+class MergeSettings(_Section):
+    """Which side wins; the most specific of projects, platforms, metrics and ``strategy`` decides."""
+
+    strategy: Strategy = "max"
+    metrics: dict[MetricName, Strategy] = {}
+    #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
+    platforms: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
+    projects: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
+    #: A value so many times what it was is reported as suspect (`core.suspects`).
+    suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
+
+    def policy(self) -> Policy:
+        """The rules, as the merge needs them."""
+        return Policy(
+            self.strategy,
+            _texts(self.metrics),
+            {platform.lower(): _texts(choices) for platform, choices in self.platforms.items()},
+            {project: _texts(choices) for project, choices in self.projects.items()},
+        )
+
+
+def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
+    return {str(name): strategy for name, strategy in choices.items()}
+
+
+class ParsedSettings(_Section):
+    """Parsed values that tables of the web app's hold."""
+
+    #: One SELECT: account_id, any of the metrics, and if wanted source, parsed_at, precision.  Empty: none.
+    query: str = ""
+
+
+class SnapshotsSettings(_Section):
+    """What happens when the day already has a snapshot."""
+
+    on_existing: Literal["skip", "update"] = "skip"
+
+
+class HistorySettings(_Section):
+    """How long the history of passes is kept."""
+
+    keep: Seconds = 90 * 86400.0
+
+
+class ControlSettings(_Section):
+    """The Unix socket."""
+
+    socket: Path = Path("var/control.sock")
+    mode: Mode = 0o660
+    group: str = ""
+
+
+class LogSettings(_Section):
+    """How the log looks; ``auto`` is console on a terminal and JSON otherwise."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+WebhookEvent = Literal["sync.finished", "project.failed", "project.degraded", "project.recovered"]
+
+
+class WebhookSettings(_Section):
+    """One of ``[[webhooks]]``: who is told, and of what."""
+
+    url: Url
+    #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
+    secret: SigningSecrets
+    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(WebhookEvent)
+    #: Whether the URL may lead to a private address, and then without TLS too.
+    allow_private: bool = False
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if not self.allow_private and not self.url.get_secret_value().lower().startswith("https:"):
+            raise ValueError("url must begin with https:// (or set allow_private = true for a private address)")
+        return self
+
+
+class PingSettings(_Section):
+    """The dead man's switch: a URL in the manner of healthchecks.io, which alarms when the pings stop."""
+
+    url: Url | None = None
+
+
+class ParserSettings(BaseModel):
+    """``[parsers.<name>]``: what every parser has; a parser's own keys are in its subclass (``Parser.settings``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: Which parser: the name of its entry point; the table's name unless given.
+    kind: str = ""
+    #: What ``source`` its values carry; the table's name unless given.
+    source: str = ""
+    enabled: bool = True
+    #: The platforms it is asked about, in lower case; empty: all.
+    platforms: tuple[str, ...] = ()
+    #: Seconds until an account is asked about again; None: in each pass.
+    every: Seconds | None = None
+    #: Seconds that one pass of the parser may take; what it has fetched by then is kept.
+    deadline: Seconds = 600.0

@@ -1,0 +1,88 @@
+"""The whole configuration: its sections together, the environment before the file."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from smart_sync.config.sections import (
+    ControlSettings,
+    DatabaseSettings,
+    HistorySettings,
+    LogSettings,
+    MergeSettings,
+    ParsedSettings,
+    ParserSettings,
+    PingSettings,
+    ScheduleSettings,
+    SheetsSettings,
+    SnapshotsSettings,
+    SyncSettings,
+    WebhookSettings,
+)
+from smart_sync.plugins import parser_class
+
+
+def _different(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:
+    if len({webhook.url.get_secret_value() for webhook in webhooks}) < len(webhooks):
+        raise ValueError("two of them have the same url; give one of them the events of both")
+    return webhooks
+
+
+def _of_its_kind(table: object) -> ParserSettings:
+    """One table of ``[parsers]`` as the settings of the parser it names."""
+    if isinstance(table, ParserSettings):
+        return table
+    if not isinstance(table, dict):
+        raise ValueError("expected a table")  # noqa: TRY004  pydantic reports only ValueError
+    common = ParserSettings.model_validate({k: table[k] for k in ("kind", "source", "enabled") if k in table})
+    if not common.enabled:
+        # Switched off, perhaps because its secret is gone: that must not keep the daemon from starting.
+        return common
+    settings: ParserSettings = parser_class(common.kind).settings.model_validate(table)
+    return settings
+
+
+class Settings(BaseSettings):
+    """The whole configuration, validated; see `load`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="SMART_SYNC_", env_nested_delimiter="__", validate_default=True
+    )
+
+    database: DatabaseSettings = DatabaseSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    sheets: SheetsSettings
+    sync: SyncSettings = SyncSettings()
+    merge: MergeSettings = MergeSettings()
+    parsed: ParsedSettings = ParsedSettings()
+    snapshots: SnapshotsSettings = SnapshotsSettings()
+    history: HistorySettings = HistorySettings()
+    control: ControlSettings = ControlSettings()
+    log: LogSettings = LogSettings()
+    webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
+    ping: PingSettings = PingSettings()
+    parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
+
+    @field_validator("parsers", mode="before")
+    @classmethod
+    def _named(cls, tables: object) -> object:
+        """A parser's kind and source are its table's name unless they are given."""
+        if not isinstance(tables, dict):
+            return tables
+        return {
+            name: {"kind": name, "source": name, **table} if isinstance(table, dict) else table
+            for name, table in tables.items()
+        }
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before what was handed in, which is the file's content."""
+        return env_settings, init_settings

@@ -1,0 +1,106 @@
+"""The events of what goes on beside the passes: parsers, webhooks, the dead man's switch."""
+
+from collections.abc import Mapping
+
+from smart_sync.events.event import Event
+
+_PARSER_COUNTS = {
+    "parser": "str: the source its values carry, by default the name of its table in the configuration",
+    "fetched": "int: accounts with new values",
+    "missing": "int: accounts that the source does not have or show",
+    "failed": "int: accounts that could not be fetched this time; the next pass asks again",
+    "calls": "int?: requests made",
+    "quota_left": "str?: what the platform says is left, in its own unit",
+    "seconds": "float: how long it took",
+}
+
+_DELIVERY: Mapping[str, str] = {
+    "webhook": "str: its host",
+    "message_id": "str: the same in every attempt",
+    "type": "str: the message's type, e.g. project.failed",
+    "attempt": "int: its number, from 1",
+    "seconds": "float: how long the attempt took",
+}
+
+EVENTS = (
+    Event(
+        "parser.finished",
+        "info",
+        "a parser has been asked about all accounts that were due",
+        _PARSER_COUNTS | {"reason": "str?: why the first of the failed accounts failed"},
+    ),
+    Event(
+        "parser.failed",
+        "warning",
+        "a parser could not go on; what it had fetched is kept, the other parsed values grow older",
+        _PARSER_COUNTS | {"reason": "str: what happened and what to do"},
+        "do what the reason says; with an exception, report the bug to the parser's author",
+    ),
+    Event(
+        "parser.account_gone",
+        "info",
+        "an account is private, deleted or misspelt; it is asked again ever more rarely, up to daily",
+        {
+            "parser": "str: as in parser.finished",
+            "account_id": "str: project_social_accounts.id",
+            "link": "str: its profile_link",
+            "reason": "str: what the platform said",
+        },
+        "correct the link, or deactivate the account",
+    ),
+    Event(
+        "parser.line_skipped",
+        "warning",
+        "a line of a file of parsed values cannot be read; logged once per version of the file",
+        {"parser": "str: as in parser.finished", "path": "str: the file", "line": "int: from 1", "reason": "str: why"},
+        "correct the line",
+    ),
+    Event(
+        "parsers.skipped",
+        "warning",
+        "the accounts to ask the parsers about cannot be read; the next pass asks again",
+        {"reason": "str: what the database said and what to do"},
+        "do what the reason says",
+    ),
+    Event(
+        "webhook.delivered",
+        "info",
+        "a webhook has accepted a message",
+        _DELIVERY,
+    ),
+    Event(
+        "webhook.failed",
+        "warning",
+        "a webhook has not accepted a message; it is tried again after 5 s, 5 min, 30 min, 2 h, 5 h and 10 h",
+        {**_DELIVERY, "reason": "str: what happened", "retry_at": "str?: UTC, ISO 8601; absent: it is given up"},
+        "if it repeats, do what the reason says",
+    ),
+    Event(
+        "webhook.disabled",
+        "error",
+        "a webhook has answered 410 Gone: it gets nothing any more, what waited for it is dropped",
+        {"webhook": "str: its host", "dropped": "int: messages that waited"},
+        "take it out of the configuration; or, when its receiver is back: smart-sync webhooks test",
+    ),
+    Event(
+        "webhook.overflowed",
+        "warning",
+        "too many messages wait for a webhook, the oldest are dropped",
+        {"webhook": "str: its host", "dropped": "int: messages"},
+        "see why it does not accept them: smart-sync webhooks",
+    ),
+    Event(
+        "webhook.stalled",
+        "warning",
+        "the queue of the webhooks cannot be read or written; tried again after a minute",
+        {"webhook": "str: its host", "reason": "str: what happened, and what to do"},
+        "mend what the reason names; a message may arrive twice, with the same id",
+    ),
+    Event(
+        "ping.failed",
+        "warning",
+        "the dead man's switch could not be told; the pass is none the worse",
+        {"signal": "str: start, success, fail", "reason": "str: what happened"},
+        "if it repeats, look at [ping] url and the network: the switch will alarm",
+    ),
+)

@@ -1,0 +1,197 @@
+"""The events of a pass: of its projects, worksheets, accounts and values."""
+
+from collections.abc import Mapping
+
+from smart_sync.events.event import Event
+
+#: What the line of a project carries; counts are accounts unless they say otherwise.
+_PROJECT: Mapping[str, str] = {
+    "project_id": "str: projects.id",
+    "project": "str: its name",
+    "outcome": "str: synced, unchanged, degraded, failed",
+    "accounts": "int: active accounts found",
+    "sheet": "int: read from the sheet",
+    "parsed": "int: with parsed values",
+    "merged": "int: merged",
+    "updated": "int: whose merged values are in SQLite",
+    "changed": "int: whose merged values changed",
+    "snapshots": "int: snapshots created",
+    "problems": "int: problems in the worksheet and the inbox",
+    "suspects": "int: values that jumped, until they are confirmed, change again or have stood for a day",
+    "conflicts": "int: values that both sides had changed (strategy latest)",
+    "unmatched_rows": "int: worksheet rows that match no account",
+    "unmatched_accounts": "int: accounts that no row matches",
+    "seconds": "float: all together",
+    "read_seconds": "float?: waiting for the worksheet and the parsers",
+    "decide_seconds": "float?: merging",
+    "write_seconds": "float?: writing",
+}
+#: A reload begins another lap of the daemon, with ``run_on_start`` as at the first.
+_TRIGGER = "str: startup (of the daemon, or again after a reload), timer, socket, cli"
+_FAILURE: Mapping[str, str] = {"reason": "str: what happened", "remedy": "str?: who must do what"}
+
+EVENTS = (
+    Event(
+        "request.retried",
+        "info",
+        "a request to Google failed in a way that may pass, and is made again",
+        {
+            "spreadsheet": "str: which one, as the configuration names it",
+            "reason": "str: the kind of failure",
+            "tries": "int: the number of this try",
+        },
+        "nothing, unless it happens in every pass: then look at the network and the quota",
+    ),
+    Event(
+        "sync.started",
+        "info",
+        "a pass begins",
+        {
+            "trigger": _TRIGGER,
+            "requested_by": "str?: who asked: uid and pid of the socket's peer",
+            "projects": "int: projects in the pass",
+            "dry_run": "bool: nothing will be written",
+        },
+    ),
+    Event(
+        "sync.finished",
+        "info",
+        "a pass has ended; one line per pass",
+        {
+            "trigger": _TRIGGER,
+            "projects": "int: projects in the pass",
+            "succeeded": "int: projects, the degraded ones included",
+            "failed": "int: projects",
+            "degraded": "int: projects",
+            "unchanged": "int: projects",
+            "accounts": "int: active accounts found",
+            "updated": "int: accounts whose merged values are in SQLite",
+            "changed": "int: accounts whose merged values changed",
+            "snapshots": "int: snapshots created",
+            "problems": "int: problems in worksheets and the inbox",
+            "calls": "int: calls to Google, every try counted",
+            "retries": "int: those of them that repeated a failed one",
+            "quota_wait_seconds": "float: waited for Google's quota",
+            "bytes": "int: received from Google",
+            "seconds": "float: from start to end",
+            "dry_run": "bool: nothing was written",
+        },
+        "alert if none came for two intervals",
+    ),
+    Event(
+        "sync.failed",
+        "error",
+        "a pass could not be run at all",
+        {"trigger": _TRIGGER, "reason": "str: what happened, and what to do"},
+        "mend what the reason names; the next pass makes up for it",
+    ),
+    Event("project.synced", "info", "a project's numbers are up to date; one line per pass", _PROJECT),
+    Event(
+        "project.degraded",
+        "warning",
+        "a worksheet could not be read, its last known values stood in; one line per pass",
+        {**_PROJECT, **_FAILURE},
+        "do what the remedy says; parsed values are taken all the same",
+    ),
+    Event(
+        "project.failed",
+        "error",
+        "a project could not be synced; SQLite is as it was",
+        {**_PROJECT, **_FAILURE},
+        "do what the reason says; the next pass tries again",
+    ),
+    Event(
+        "project.crashed",
+        "error",
+        "a bug of ours in merging a project; the others go on",
+        {"project_id": "str: projects.id", "project": "str: its name"},
+        "report it with the traceback",
+    ),
+    Event(
+        "account.failed",
+        "error",
+        "SQLite refused to write an account; the others were written",
+        {
+            "project_id": "str: projects.id",
+            "account_id": "str: project_social_accounts.id",
+            "reason": "str: what SQLite said",
+        },
+        "look at the constraints and triggers that the web app put on its tables",
+    ),
+    Event(
+        "accounts.created",
+        "info",
+        "a worksheet had rows without an account ([sync] create_missing)",
+        {"project_id": "str: projects.id", "project": "str: its name", "accounts": "int: accounts created"},
+    ),
+    Event(
+        "projects.created",
+        "info",
+        "the spreadsheet had worksheets without a project ([sync] create_missing)",
+        {"projects": "list: their names"},
+    ),
+    Event(
+        "accounts.refused",
+        "warning",
+        "SQLite refused the accounts that a worksheet's rows ask for; the others are synced",
+        {"project_id": "str: projects.id", "project": "str: its name", "reason": "str: what SQLite said"},
+        "look at the constraints and triggers that the web app put on its tables",
+    ),
+    Event(
+        "projects.refused",
+        "warning",
+        "SQLite refused the projects that new worksheets ask for; the others are synced",
+        {"reason": "str: what SQLite said"},
+        "look at the constraints and triggers that the web app put on its tables",
+    ),
+    Event(
+        "worksheet.problem_found",
+        "warning",
+        "something in a worksheet or in the inbox was found for the first time",
+        {
+            "project_id": "str: projects.id",
+            "worksheet": "str: its title; parsed_metrics for the inbox",
+            "row": "int?: from 1, as the sheet shows it",
+            "column": "str?: its letters",
+            "reason": "str: what is wrong, and what counts instead",
+            "value": "str?: what the cell says",
+        },
+        "a manager corrects the cell",
+    ),
+    Event(
+        "value.suspected",
+        "warning",
+        "a merged value has jumped against its own history; it was written all the same",
+        {
+            "project_id": "str: projects.id",
+            "account_id": "str: project_social_accounts.id",
+            "link": "str: its profile_link",
+            "metric": "str: which one",
+            "before": "int: its value before the jump",
+            "after": "int: its value now",
+            "place": "str?: the cell, if the sheet won",
+        },
+        "correct the value, or: smart-sync confirm LINK; what has stood for a day is believed",
+    ),
+    Event(
+        "value.conflicted",
+        "warning",
+        'both sides of a metric under strategy "latest" had changed; the sheet\'s value was taken',
+        {
+            "project_id": "str: projects.id",
+            "account_id": "str: project_social_accounts.id",
+            "link": "str: its profile_link",
+            "metric": "str: which one",
+            "sheet": "int: the sheet's value, which was taken",
+            "parsed": "int: the parsed value, which was not",
+            "place": "str?: the cell",
+        },
+    ),
+    Event(
+        "sheets.unavailable",
+        "warning",
+        "the list of worksheets could not be read, so no new project was looked for",
+        _FAILURE,
+        "do what the remedy says",
+    ),
+)

@@ -1,0 +1,78 @@
+"""The configuration's mistakes: named with the place they are in, and with what was probably meant."""
+
+from pathlib import Path
+
+import pytest
+
+from smart_sync import config
+from smart_sync.errors import ConfigError
+
+BASE = '[sheets]\nsource = "csv"\ndirectory = "sheets"\n'
+
+
+def problems(folder: Path, text: str = BASE) -> list[str]:
+    """What is wrong with a file that says ``text``, without its name."""
+    path = folder / "config.toml"
+    path.write_text(text)
+    try:
+        config.load(path)
+    except ConfigError as error:
+        return [problem.removeprefix(f"{path}: ") for problem in error.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SMART_SYNC_LOG__LEVLE", "; did you mean SMART_SYNC_LOG__LEVEL?"),
+        ("SMART_SYNC_LGO__LEVEL", "; did you mean SMART_SYNC_LOG__LEVEL?"),
+        ("SMART_SYNC_LOG_LEVEL", "; did you mean SMART_SYNC_LOG__LEVEL?"),
+        ("SMART_SYNC_GOOGLE_CREDENTIAL", "; did you mean SMART_SYNC_GOOGLE_CREDENTIALS?"),
+        ("SMART_SYNC_NONSENSE__KEY", ""),
+    ],
+)
+def test_a_misspelt_variable_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    """A variable that looks like a setting and is none is a mistake, with the name that was probably meant."""
+    monkeypatch.setenv(name, "hunter22")
+    assert problems(tmp_path) == [f"the environment: {name}: no such key{meant}"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SMART_SYNC_CONFIG",
+        "SMART_SYNC_GOOGLE_CREDENTIALS",
+        "SMART_SYNC_HOME",
+        "_SMART_SYNC_COMPLETE",
+        "SMART_SYNC_PARSERS__CSV__PATH",
+        "SMART_SYNC_SHEETS__LOCALE",
+        "smart_sync_sheets__locale",
+    ],
+)
+def test_what_is_no_mistake_is_not_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Ours, whole keys in any case, tables of free names, and what is like nothing of ours."""
+    monkeypatch.setenv(name, "de_DE")
+    assert problems(tmp_path) == []
+
+
+def test_where_a_secret_is_kept_is_no_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that `env:NAME` names may be called as one likes."""
+    monkeypatch.setenv("SMART_SYNC_WEBHOOK", "https://hc.example.com/1")
+    assert problems(tmp_path) != []
+    assert problems(tmp_path, f'{BASE}[ping]\nurl = "env:SMART_SYNC_WEBHOOK"\n') == []
+
+
+def test_a_mistake_is_named_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mistakes of the file and of the environment come together, each with its own place and never its value."""
+    monkeypatch.setenv("SMART_SYNC_LOG__LEVEL", "hunter22")
+    monkeypatch.setenv("SMART_SYNC_SNYC__CONCURRENCY", "1")
+    told = problems(tmp_path, f'{BASE}[log]\nlevel = "info"\nfromat = "json"\n')
+    assert [problem.rpartition(": ")[0] for problem in told] == [
+        "the environment: SMART_SYNC_LOG__LEVEL",
+        "log.fromat",
+        "the environment: SMART_SYNC_SNYC__CONCURRENCY",
+    ]
+    assert told[1].endswith("did you mean log.format?")
+    assert "hunter22" not in "".join(told)
