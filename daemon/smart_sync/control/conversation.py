@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import Enum, auto
 
 from smart_sync.control.messages import Answer, Limits, Refusal, Request, Stream, failure, parse_target
@@ -19,7 +19,7 @@ _BURST = 16
 
 
 class _Wait(Enum):
-    """What a conversation waits for."""
+    """What a conversation waits for, or waited for last."""
 
     IDLE = auto()
     REQUEST = auto()
@@ -91,19 +91,16 @@ class Conversation:
         soon = asyncio.get_running_loop().time() + seconds
         when = self._timeout.when()
         if not self._timeout.expired() and (when is None or soon < when):
-            self._timeout.reschedule(soon)
+            with suppress(RuntimeError):  # the wait is over already, and the next one knows that we leave
+                self._timeout.reschedule(soon)
 
-    @asynccontextmanager
-    async def _waiting(self, wait: _Wait, seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
+    def _waiting(self, wait: _Wait, seconds: float | None) -> asyncio.Timeout:
         """Every wait is inside one of these, never inside two: so it can be cut short from outside."""
         if self._leaving:
             seconds = min(self._limits.grace_seconds, seconds if seconds is not None else float("inf"))
         self._wait, self._since = wait, asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(seconds) as self._timeout:
-                yield self._timeout
-        finally:
-            self._wait = None
+        self._timeout = asyncio.timeout(seconds)
+        return self._timeout
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()

@@ -18,12 +18,13 @@ import h11
 from smart_sync.control.messages import Limits, Refusal
 
 _PIECE = 16 * 1024
+_JSON = json.JSONEncoder(allow_nan=False)
 _FRAMING = re.compile(rb"^(content-length|transfer-encoding):[ \t]*(.*?)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
 
 def encode(value: Mapping[str, object]) -> bytes:
     """One line of JSON in ASCII: nothing in it can drive a terminal.  Raises TypeError or ValueError."""
-    return json.dumps(value, allow_nan=False).encode() + b"\n"
+    return _JSON.encode(value).encode() + b"\n"
 
 
 class Wire:
