@@ -185,7 +185,7 @@ async def _refresh(transaction: Transaction, snapshots: Sequence[tuple[str, str]
     names = ", ".join(f"s.{name}" for name in METRICS)
     values = ", ".join(f"m.{name}" for name in METRICS)
     await transaction.execute_many(
-        # The time stays: another one might lie in another UTC day, which is what growth counts by.
+        # The time stays: the web app dates snapshots by UTC, and another time might be of another of its days.
         f"UPDATE account_snapshots AS s SET ({_NAMES}) = ({values})"
         f" FROM account_metrics m WHERE s.id = ? AND m.account_id = ? AND ({names}) IS NOT ({values})",
         list(snapshots),
