@@ -140,7 +140,8 @@ def test_a_file_that_may_not_grow_any_more_fails_the_pass_with_the_remedy(config
     assert ended.returncode in {1, 4}, ended.stderr
     assert "the disk refused" in ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr
-    assert world.execute("SELECT count(*) FROM account_metrics WHERE account_id LIKE 'account-n%'") == [(0,)]
+    for table in ("sheet_metrics", "account_metrics", "account_snapshots"):
+        assert world.execute(f"SELECT count(*) FROM {table} WHERE account_id LIKE 'account-n%'") == [(0,)]
     assert run_command("once", "--config", str(config)).returncode == 0
     assert {world.merged(name) for name in names} == {(1,) * 5}
     assert intact(world)

@@ -115,7 +115,8 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
     except SmartSyncError:
         raise
     except Exception as error:
-        emit("daemon.crashed", reason=f"{type(error).__name__}: {error}", exc_info=error)
+        bug = _innermost(error)
+        emit("daemon.crashed", reason=f"{type(bug).__name__}: {bug}", exc_info=error)
         return 1
     return 0
 
@@ -126,13 +127,17 @@ def plain_failures() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        expected, bugs = group.split(SmartSyncError)
-        error: BaseException | None = expected if bugs is None else None
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        if error is None:
+        _, bugs = group.split(SmartSyncError)
+        if bugs is not None:
             raise
-        raise error from None
+        raise _innermost(group) from None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What was raised, without the groups of the tasks it came through; of several the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Service:
