@@ -6,6 +6,7 @@ Data goes to standard output, everything else to standard error.  Exit codes: 0 
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import resource
@@ -33,7 +34,10 @@ def main() -> None:
     try:
         cli.main(prog_name="smart-sync", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        # It repeats arguments as they are.
+        click.echo("\n".join(map(printable, said.getvalue().rstrip("\n").split("\n"))), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -43,8 +47,6 @@ def main() -> None:
 
 def _report(error: SmartSyncError) -> int:
     """A line for each mistake; returns the exit code."""
-    from smart_sync.logs import printable
-
     for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
         click.echo(f"smart-sync: {printable(problem)}", err=True)
     return error.exit_code
