@@ -239,7 +239,7 @@ WEAKNESSES = {
     ),
     # Secrets.
     "anybody may read the key": Weakness(
-        "import smart_sync.checks as checks\nchecks._key_file = lambda settings: iter(())\n",
+        "import smart_sync.checks as checks\nchecks._open_secrets = lambda settings: iter(())\n",
         ["secrets::test_a_key_that_everybody_may_read_is_warned_about"],
     ),
     # Supervision.

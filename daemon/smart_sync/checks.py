@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from smart_sync import secret
 from smart_sync.announcer import Announcer
 from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
 from smart_sync.core.model import METRICS, Outcome, Trigger
@@ -70,7 +71,7 @@ async def check(settings: Settings) -> Report:
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
         findings += await _check_worksheets(on_copy)
-    findings += await asyncio.to_thread(lambda: list(_key_file(settings)))
+    findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
 
 
@@ -139,11 +140,12 @@ def _odd_rows(path: Path) -> Iterator[Finding]:
                 )
 
 
-def _key_file(settings: Settings) -> Iterator[Finding]:
-    """A key that everybody on the machine may read is no secret."""
-    path = settings.sheets.credentials
-    if settings.sheets.source == "google" and path is not None and path.exists() and path.stat().st_mode & 0o004:
-        yield Finding("warning", f"{path}: everybody on this machine may read the key; chmod o-r {path}")
+def _open_secrets(settings: Settings) -> Iterator[Finding]:
+    """A secret that everybody on the machine may read is none."""
+    google = settings.sheets.credentials if settings.sheets.source == "google" else None
+    keys = [google] if google is not None and google.exists() and google.stat().st_mode & 0o004 else []
+    for path in (*keys, *secret.readable_by_all()):
+        yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
 
 
 async def _check_worksheets(settings: Settings) -> list[Finding]:

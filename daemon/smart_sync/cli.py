@@ -75,6 +75,8 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print data 
 def _load() -> tuple[Path, "Settings"]:
     from smart_sync import config
 
+    # A core dump would hold every secret of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path = config.find(click.get_current_context().ensure_object(dict).get("config"))
     return path, config.load(path)
 
@@ -95,8 +97,6 @@ def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
     from smart_sync import logs, service
 
-    # A core dump would hold every secret.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path, settings = _load()
     logs.configure(settings.log.format, settings.log.level, sys.stdout)
     logs.adopt_libraries()
