@@ -3,6 +3,7 @@
 SMART_SYNC_PASSES=1440 SMART_SYNC_SEED=7 pytest -s tests/test_soak.py
 """
 
+import ctypes
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from daemon_process import Daemon, weakened, write_config
 from smart_sync.control.client import request_sync
+from smart_sync.store.database import Database
 from world import KEY, World
 
 PASSES = int(os.environ.get("SMART_SYNC_PASSES", "120"))
@@ -137,6 +139,34 @@ def test_reloads_leave_nothing_behind(config: Path) -> None:
             watched.sample()
     assert watched.memory[-1] - watched.memory[9] < 0.3
     assert max(watched.descriptors) <= watched.descriptors[9] + SLACK["descriptors"]
+
+
+async def test_between_passes_no_page_of_the_file_stays_in_memory(world: World) -> None:
+    """Each pass adds to the history in the file; what SQLite keeps of it in memory is given back after the pass."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+    world.execute("CREATE TABLE history AS SELECT x FROM (" + numbers + " SELECT zeroblob(3000) AS x FROM n)")
+    async with Database(world.path) as database:
+        before = allocated()
+        await database.fetch("SELECT count(x) FROM history")
+        assert allocated() - before > 20
+        await database.rest()
+        assert allocated() - before < 2
+
+
+def allocated() -> float:
+    """Megabytes that this process has from malloc, as SQLite has its pages."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        pytest.skip("only glibc tells what is allocated")
+    library.mallinfo2.restype = Malloc
+    numbers = library.mallinfo2().numbers
+    return float(numbers[7] + numbers[4]) / 2**20
+
+
+class Malloc(ctypes.Structure):
+    """What `mallinfo2` tells: ten numbers, of them the eighth what is in use, the fifth what was mapped by itself."""
+
+    _fields_ = (("numbers", ctypes.c_size_t * 10),)
 
 
 def test_what_leaks_is_seen_to_grow(config: Path, world: World) -> None:

@@ -29,7 +29,7 @@ from smart_sync.project import Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
 from smart_sync.store import parsed_query, projects
-from smart_sync.store.database import sqlite, version_at_risk
+from smart_sync.store.database import Database, sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
@@ -215,7 +215,8 @@ class Service:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
-            runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now)
+            run_pass = _rested(resources.database, _with_status(Sync(resources).run))
+            runner = Runner(run_pass, settings.schedule, utc_now)
             if self._runner is not None:
                 runner.take_over(self._runner)
             self._runner = runner
@@ -277,6 +278,17 @@ def _with_status(run_pass: RunPass) -> RunPass:
             f"STATUS=last pass {result.timestamp[:19]}Z: {len(result.results)} projects, "
             f"{failed} failed, {degraded} degraded"
         )
+        return result
+
+    return run
+
+
+def _rested(database: Database, run_pass: RunPass) -> RunPass:
+    """The same, after which the database keeps nothing in memory until the next."""
+
+    async def run(request: PassRequest) -> PassResult:
+        result = await run_pass(request)
+        await database.rest()
         return result
 
     return run
