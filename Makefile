@@ -1,7 +1,7 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
 # make bench    how fast it is (ARGS=--json, --quick)
-# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 SEED=1
+# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 FAULTS=10000 LOCKED=60 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock; make lock renews it)
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint types browser docs bench soak audit lock clean
@@ -53,11 +53,14 @@ KILLS ?= 2000
 CUTS ?= 18000
 PASSES ?= 1440
 FRAMES ?= 2000000
+FAULTS ?= 10000
+LOCKED ?= 60
 SEED ?= 1
 
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 	SMART_SYNC_KILLS=$(KILLS) SMART_SYNC_CUTS=$(CUTS) SMART_SYNC_PASSES=$(PASSES) SMART_SYNC_FUZZ_FRAMES=$(FRAMES) \
-	SMART_SYNC_SEED=$(SEED) SMART_SYNC_FUZZ_SEED=$(SEED) $(BIN)/python tests/soak.py
+	SMART_SYNC_SCHEDULES=$(FAULTS) SMART_SYNC_LOCKED=$(LOCKED) SMART_SYNC_SEED=$(SEED) SMART_SYNC_FUZZ_SEED=$(SEED) \
+	$(BIN)/python tests/soak.py
 
 # Apart from the packages under test.
 $(VENV)/tools:
