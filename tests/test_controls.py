@@ -177,6 +177,14 @@ WEAKNESSES = {
         "peer.peer_of = peer_of\n",
         ["control_rights::test_changes[65534-4343-groups2-200]"],
     ),
+    "nobody notes who asks": Weakness(
+        "import smart_sync.runner as runner\n"
+        "plain = runner.Runner.request\n"
+        "async def request(self, trigger, project_id=None, *, asked_by='', dry_run=False):\n"
+        "    return await plain(self, trigger, project_id, dry_run=dry_run)\n"
+        "runner.Runner.request = request\n",
+        ["daemon::test_who_asked_is_in_the_log_and_in_the_history"],
+    ),
     "what is at the path is removed": Weakness(
         "import smart_sync.control.socket_file as file\n"
         "file._refuse_unless_stale = lambda path: path.unlink(missing_ok=True)\n",
