@@ -106,18 +106,20 @@ def test_log_answers_and_database_hold_it_as_text(config: Path, world: World, fo
     assert world.execute("SELECT count(*) FROM projects WHERE name = 'Honest'") == [(1,)]
 
 
-@pytest.mark.parametrize("command", ["status", "sync", "check", "webhooks"])
-def test_no_terminal_is_driven(config: Path, world: World, command: str) -> None:
+#: Every command that shows what others have written.
+SCREENS = (["sync"], ["status"], ["check"], ["webhooks"], ["history"], ["growth"], ["explain", link("y7")])
+
+
+def test_no_terminal_is_driven(config: Path, world: World) -> None:
     """On a terminal, whatever names and cells hold, only our own colours and cursor movements come out."""
     with Daemon(config) as daemon:
         daemon.hang_up()
-        if command == "status":
-            asyncio.run(Client(daemon.socket, timeout=PATIENCE).sync())
-        shown = on_a_terminal(command, "--config", str(config))
-    assert "Honest" in shown or command == "webhooks"
-    assert CONTROLS.findall(OWN.sub("", shown)) == []
-    for title in ("\x1b]0;owned", "\x1b]8;;https://evil", "\x1b[2J", "\x1b[31mred"):
-        assert title not in shown
+        screens = {" ".join(words): on_a_terminal(*words, "--config", str(config)) for words in SCREENS}
+    for command, shown in screens.items():
+        assert CONTROLS.findall(OWN.sub("", shown)) == [], command
+        assert not [title for title in ("\x1b]0;owned", "\x1b]8;;https://evil", "\x1b[2J") if title in shown], command
+    for command in ("sync", "status", "check", "growth"):
+        assert "Honest" in screens[command], screens[command][-2000:]
 
 
 def on_a_terminal(*arguments: str) -> str:
