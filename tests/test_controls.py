@@ -187,14 +187,22 @@ WEAKNESSES = {
     ),
     "what is at the path is removed": Weakness(
         "import smart_sync.control.socket_file as file\n"
-        "file._refuse_unless_stale = lambda path: path.unlink(missing_ok=True)\n",
+        "file._refuse_unless_stale = lambda path: path.unlink(missing_ok=True)\n"
+        "file.Listener.unlink = lambda self: self.path.unlink(missing_ok=True)\n",
         [
             "control_socket_file::test_wrong_thing[file]",
             "control_socket_file::test_wrong_thing[FIFO]",
             "control_socket_file::test_wrong_thing[symbolic link]",
             "control_socket_file::test_live_socket",
             "control_socket_file::test_other_user",
+            "control_socket_file::test_unlinks_only_its_own[file]",
         ],
+    ),
+    "everybody may connect": Weakness(
+        "import smart_sync.control.socket_file as file\n"
+        "plain = file._bind\n"
+        "file._bind = lambda path, mode, gid: plain(path, 0o666, gid)\n",
+        ["control_rights::test_mode_keeps_out"],
     ),
     "what h11 forgives is forgiven": Weakness(
         "import smart_sync.control.wire as wire\nwire.Wire._check_framing = lambda self, raw, request: None\n",
@@ -251,6 +259,10 @@ WEAKNESSES = {
         ["secrets::test_a_key_that_everybody_may_read_is_warned_about"],
     ),
     # Supervision.
+    "a bad file on reload is a bug": Weakness(
+        "import smart_sync.service as service\nservice.Service._reload_and_report = service.Service.reload\n",
+        ["systemd_notify::test_bad_reload"],
+    ),
     "a thread feeds the watchdog": Weakness(
         "import threading, time, smart_sync.service as service\n"
         "async def feed():\n"

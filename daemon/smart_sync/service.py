@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import signal
 import sys
@@ -298,6 +297,8 @@ def _rested(database: Database, run_pass: RunPass) -> RunPass:
 
 def _trim() -> None:
     """Return to the system what the C library holds free, where it is glibc: passes and laps leave it in pieces."""
+    import ctypes  # not before the first pass is over: a start need not wait for it
+
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
