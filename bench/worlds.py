@@ -19,7 +19,8 @@ from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.core.model import Cell, Outcome, Project, Trigger, Worksheet
 from smart_sync.core.results import PassResult
-from smart_sync.service import opened, swept
+from smart_sync.project import Resources
+from smart_sync.service import opened, rested
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
@@ -150,8 +151,8 @@ def fill(connection: sqlite3.Connection, size: Size) -> None:
 class Passes:
     """Passes over one database, on a clock of its own and with worksheets of the caller's."""
 
-    def __init__(self, sync: Sync, sheets: MemorySheets) -> None:
-        self._run = swept(sync.run)
+    def __init__(self, resources: Resources, sheets: MemorySheets) -> None:
+        self._run = rested(resources.database, Sync(resources).run)
         self._sheets = sheets
         self._day = 0
         self.now = FIRST_DAY
@@ -188,5 +189,5 @@ async def passes(path: Path) -> AsyncIterator[Passes]:
         async with opened(settings, Announcer(), clock=lambda: found[0].now) as resources:
             sheets = MemorySheets(lambda _title: [])
             interpreter.settle()  # as the daemon does once it is ready
-            found.append(Passes(Sync(replace(resources, sheets=sheets)), sheets))
+            found.append(Passes(replace(resources, sheets=sheets), sheets))
             yield found[0]

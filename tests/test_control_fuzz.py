@@ -17,6 +17,8 @@ from smart_sync.control.server import Limits, Request, Route, Stream
 
 FRAMES = int(os.environ.get("SOAK_FUZZ_FRAMES", "3000"))
 SEED = int(os.environ.get("SOAK_FUZZ_SEED", "1"))
+#: Buffers, caches and arenas of eight clients at once; a leak of a hundred bytes a frame is 200 MB in a soak.
+MAX_GROWN_KB = 30_000
 _WORKERS = 8
 _HONEST_EVERY = 50
 _LIMITS = Limits(head_bytes=2000, body_bytes=1000, request_seconds=2, idle_seconds=2, stall_seconds=2, grace_seconds=1)
@@ -140,7 +142,9 @@ async def test_frames(tmp_path: Path) -> None:
     grown = _peak_kb() - memory
     print(f"frames: tried {FRAMES}, broken {broken}; honest p99 {slow * 1000:.1f} ms; peak +{grown} kB")  # noqa: T201
     assert broken == 0
-    assert slow < 1.0
+    # A few requests on a busy machine have no percentiles worth a name.
+    assert slow < (0.05 if FRAMES >= 100_000 else 1.0)
+    assert grown < MAX_GROWN_KB
     assert (descriptors(), len(asyncio.all_tasks())) == (before, tasks)
 
 

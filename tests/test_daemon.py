@@ -214,6 +214,15 @@ def test_a_request_during_a_pass_gets_the_next_one(config: Path, world: World) -
     assert world.merged("a") == (7,) * 5
 
 
+def test_who_asked_is_in_the_log_and_in_the_history(config: Path, world: World) -> None:
+    """User and process of whoever asks for a pass, by the kernel's word, are logged, and kept with the pass."""
+    with Daemon(config) as daemon:
+        assert ask(daemon, "POST", "/api/admin/smart_sync")[0] == 200
+        (asked,) = daemon.events("control.requested")
+    assert (asked["uid"], asked["pid"]) == (os.getuid(), os.getpid())
+    assert world.execute("SELECT requested_by FROM sync_runs") == [(f"uid={os.getuid()} pid={os.getpid()}",)]
+
+
 def test_status_is_answered_while_a_pass_is_under_way(config: Path, world: World) -> None:
     """The control channel never waits for a pass: status says syncing, with its progress."""
     world.google.faults.append(Fault("batch", 1, how="hang"))

@@ -8,8 +8,11 @@ import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import audit
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
@@ -86,6 +89,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
     """Whatever lies in the package (SQL, samples, templates) is in the wheel, and nothing else is."""
+    assert missing(wheel) == set()
+
+
+def missing(wheel: Path) -> set[str]:
+    """What lies in the package or in the wheel alone."""
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("smart_sync/")}
     lying = {
@@ -93,7 +101,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
         for path in PACKAGE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert packed == lying
+    return packed ^ lying
 
 
 def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
@@ -121,3 +129,44 @@ def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
         assert '"success": true' in ran.stdout
     assert '"unchanged"' in ran.stdout
     assert (tmp_path / "var/view_counter.db").exists()
+
+
+SOUND = {"name": "rich", "version": "14.1", "vulns": []}
+HOLED = {"name": "h11", "version": "0.1", "vulns": [{"id": "CVE-1", "fix_versions": ["0.2"]}]}
+UNKNOWN = {"name": "gspread", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "last"),
+    [
+        ([SOUND], 0, "audit by osv: 1 of 1 packages looked up, 0 vulnerabilities"),
+        ([SOUND, HOLED], 1, "audit by osv: 2 of 2 packages looked up, 1 vulnerabilities"),
+        ([SOUND, UNKNOWN], 1, "audit by osv: 1 of 2 packages looked up, 0 vulnerabilities"),
+    ],
+)
+def test_an_audit_says_how_much_it_looked_up(told: list[dict[str, Any]], code: int, last: str) -> None:
+    """A hole, and a package that the service does not know, fail the audit."""
+    judged = audit.verdict("osv", told)
+    assert judged is not None
+    assert judged[0] == code
+    assert list(judged[1])[-1] == last
+
+
+def test_an_audit_without_a_service_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no service can be reached nothing passes for audited: a line says so, and where one could be."""
+    broken = tmp_path / "pip-audit"
+    broken.write_text("#!/bin/sh\necho 'no route to host' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    assert audit.verdict("pypi", [UNKNOWN]) is None
+    assert audit.main(str(broken), str(LOCK)) == 0
+    assert capsys.readouterr().err.startswith("NOT AUDITED: no vulnerability service could be reached (pypi, osv)")
+
+
+def test_a_wheel_that_lacks_something_is_seen(wheel: Path, tmp_path: Path) -> None:
+    """Negative control: without its SQL a wheel does not work elsewhere."""
+    lacking = tmp_path / wheel.name
+    with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(lacking, "w") as target:
+        for name in whole.namelist():
+            if not name.endswith(".sql"):
+                target.writestr(name, whole.read(name))
+    assert missing(lacking) == {name for name in missing(lacking) if name.endswith(".sql")} != set()

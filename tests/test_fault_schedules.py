@@ -100,3 +100,4 @@ async def test_no_fault_takes_a_number_from_a_manager(seed: int, tmp_path: Path,
         assert (await sync.run(PassRequest(Trigger.CLI))).count(Outcome.DEGRADED) == 0
     assert {account: world.merged(account) for account in typed} == typed
     assert degraded > 0, "the faults must bite"
+    print(f"faults: tried {SCHEDULES // WORLDS}, broken 0")  # noqa: T201

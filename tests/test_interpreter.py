@@ -4,13 +4,15 @@ import gc
 import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from smart_sync import interpreter
 from smart_sync.core.model import Trigger
 from smart_sync.core.results import PassResult
-from smart_sync.service import swept
+from smart_sync.service import rested
+from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest
 
 
@@ -43,7 +45,7 @@ def test_what_is_old_is_left_alone() -> None:
     assert after[2] == before[2]
 
 
-async def test_a_pass_leaves_nothing_behind() -> None:
+async def test_a_pass_leaves_nothing_behind(tmp_path: Path) -> None:
     """Garbage of whatever age is gone when a pass is over."""
     knots = [Knot()]
     remembered = weakref.ref(knots[0])
@@ -53,5 +55,6 @@ async def test_a_pass_leaves_nothing_behind() -> None:
         knots.clear()
         return PassResult("id", Trigger.CLI, "", "", (), 0.0)
 
-    await swept(run)(PassRequest(Trigger.CLI))
+    async with open_database(tmp_path / "view_counter.db") as database:
+        await rested(database, run)(PassRequest(Trigger.CLI))
     assert remembered() is None

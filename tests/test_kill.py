@@ -2,14 +2,20 @@
 
 import os
 import random
+import signal
 import sqlite3
+import statistics
 import threading
+import time
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from daemon_process import Daemon, write_config
+from daemon_process import Daemon, run_command, weakened, write_config
+from nursery import Nursery
 from smart_sync.control.client import request_sync
 from smart_sync.errors import SmartSyncError
 from world import KEY, World
@@ -75,35 +81,161 @@ def check(world: World) -> None:
     assert world.execute(torn) == []
 
 
+@dataclass
+class Told:
+    """What clients were told before the kills, and how the kills fell."""
+
+    #: The value that stood in every cell when the last pass was answered.
+    acknowledged: int = 0
+    #: The passes that were answered.
+    answered: list[str] = field(default_factory=list)
+    cut_off: int = 0
+    #: Seconds of passes that were given their time.
+    seconds: list[float] = field(default_factory=list)
+
+    def ask(self, path: Path, value: int) -> None:
+        """Ask for a pass and note the answer, or that there was none."""
+        try:
+            answer = request_sync(path)
+        except SmartSyncError:
+            self.cut_off += 1
+            return
+        self.answered.append(answer["run_id"])
+        if answer["success_count"] == len(PROJECTS):
+            self.acknowledged = value
+
+
+def killed_while_it_starts(nursery: Nursery, choose: random.Random, told: Told, value: int) -> None:
+    threading.Event().wait(choose.uniform(0.0, 0.1))
+    nursery.kill()
+
+
+def killed_at_the_answer(nursery: Nursery, choose: random.Random, told: Told, value: int) -> None:
+    nursery.wait_until_ready()
+    started = time.perf_counter()
+    told.ask(nursery.socket, value)
+    nursery.kill()
+    told.seconds.append(time.perf_counter() - started)
+
+
+def killed_in_a_pass(nursery: Nursery, choose: random.Random, told: Told, value: int) -> None:
+    """Or a little after it, however fast the machine is today."""
+    nursery.wait_until_ready()
+    killer = threading.Timer(choose.uniform(0.0, 1.2 * statistics.median(told.seconds[-9:])), nursery.kill)
+    killer.start()
+    told.ask(nursery.socket, value)
+    killer.join()
+
+
+def kill_often(world: World, config: Path, kills: int, environment: Mapping[str, str] | None = None) -> Told:
+    """So many lives, each checked after its end; before each every cell gets a new value."""
+    choose, told = random.Random(SEED), Told()
+    ends = (killed_at_the_answer, killed_while_it_starts, *[killed_in_a_pass] * 6)
+    with Nursery(config, environment) as nursery:
+        for value in range(1, kills + 1):
+            type_everywhere(world, value)
+            end = choose.choice(ends) if told.seconds else killed_at_the_answer
+            nursery.start()
+            end(nursery, choose, told, value)
+            nursery.wait()
+            check(world)
+            oldest = world.execute("SELECT min(followers) FROM account_metrics")[0][0] or 0
+            assert oldest >= told.acknowledged, "an answer came before what it told of was written"
+            finished = {row[0] for row in world.execute("SELECT id FROM sync_runs WHERE finished_at IS NOT NULL")}
+            assert finished >= set(told.answered), "an answered pass is not in the history"
+    return told
+
+
 def test_sigkill_anywhere_loses_nothing(config: Path, world: World) -> None:
     """However often it is killed: intact, no duplicate day, no project by halves, no acknowledged pass lost."""
-    choose = random.Random(SEED)
     web_app = WebApp(world.path)
     web_app.start()
-    acknowledged = 0
-    for value in range(1, KILLS + 1):
-        type_everywhere(world, value)
-        with Daemon(config) as daemon:
-            killer = threading.Timer(choose.uniform(0.0, 0.12), daemon.process.kill)
-            killer.start()
-            try:
-                if request_sync(daemon.socket)["success_count"] == len(PROJECTS):
-                    acknowledged = value
-            except SmartSyncError:
-                pass
-            killer.join()
-            daemon.process.wait()
-        check(world)
-        oldest = world.execute("SELECT min(followers) FROM account_metrics")[0][0] or 0
-        assert oldest >= acknowledged
+    told = kill_often(world, config, KILLS)
     with Daemon(config) as daemon:
         assert request_sync(daemon.socket)["success_count"] == len(PROJECTS)
     web_app.stop()
     check(world)
     assert {world.merged(account) for accounts in PROJECTS.values() for account in accounts} == {(KILLS,) * 5}
-    assert len(world.snapshots()) == 30
+    assert len(world.snapshots()) == 30 * len(
+        world.execute("SELECT DISTINCT date(snapshot_time) FROM account_snapshots")
+    )
     assert world.execute("SELECT count(*) FROM visits") == [(web_app.written,)]
-    print(f"kills: tried {KILLS}, broken 0")  # noqa: T201
+    assert told.answered, "no pass was ever answered: the kills come too early"
+    assert told.cut_off, "no pass was ever cut off: the kills come too late"
+    print(  # noqa: T201
+        f"kills: tried {KILLS}, broken 0; {told.cut_off} in the middle of a pass, {len(told.answered)} after its answer"
+    )
+
+
+#: Daemons that break a promise, and what then must be found.
+WEAKER = {
+    "an answer before the work": (
+        "import asyncio, dataclasses, smart_sync.sync as sync\n"
+        "plain, kept = sync.Sync.run, []\n"
+        "async def run(self, request):\n"
+        "    answer = await plain(self, dataclasses.replace(request, dry_run=True))\n"
+        "    async def later():\n"
+        "        await asyncio.sleep(1)\n"
+        "        await plain(self, request)\n"
+        "    kept.append(asyncio.create_task(later()))\n"
+        "    return answer\n"
+        "sync.Sync.run = run\n"
+    ),
+    "no transactions": (
+        "import contextlib, smart_sync.store.database as store\n"
+        "@contextlib.asynccontextmanager\n"
+        "async def transaction(self):\n"
+        "    async with self._writing:\n"
+        "        yield store.Transaction(self._writer)\n"
+        "plain = store.Transaction.execute\n"
+        "async def execute(self, sql, parameters=()):\n"
+        "    nested = sql.startswith(('SAVEPOINT', 'RELEASE', 'ROLLBACK'))\n"
+        "    return 0 if nested else await plain(self, sql, parameters)\n"
+        "store.Database.transaction, store.Transaction.execute = transaction, execute\n"
+    ),
+    "a new snapshot every time": (
+        "import uuid, smart_sync.store.passes as passes\n"
+        "async def none_yet(*_):\n"
+        "    return {}\n"
+        "passes.snapshot_id = lambda *_: str(uuid.uuid4())\n"
+        "passes._todays_snapshots = none_yet\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("weaker", WEAKER)
+def test_a_weaker_daemon_is_seen_to_lose(config: Path, world: World, weaker: str) -> None:
+    """Negative control: the same kills find a daemon that answers too early, writes piecemeal, or doubles a day."""
+    with pytest.raises(AssertionError):
+        kill_often(world, config, 100, weakened(world.folder, WEAKER[weaker]))
+
+
+#: A process that kills itself when it has sent so many statements to the new database.
+AT_STATEMENT = (
+    "import os, signal, smart_sync.store.database as store\n"
+    "plain, left = store.Transaction.execute, {}\n"
+    "async def execute(self, sql, parameters=()):\n"
+    "    global left\n"
+    "    left -= 1\n"
+    "    if not left:\n"
+    "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    "    return await plain(self, sql, parameters)\n"
+    "store.Transaction.execute = execute\n"
+)
+
+
+@pytest.mark.parametrize("statement", [2, 12])
+def test_a_first_start_that_is_killed_can_be_made_again(world: World, statement: int) -> None:
+    """SIGKILL between the statements that make or adopt a database: the next start finds nothing, or all."""
+    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    config.write_text(config.read_text().replace("view_counter.db", "new.db"))
+    killed = run_command(
+        "once", "--config", str(config), environment=weakened(world.folder, AT_STATEMENT.format(statement))
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with closing(sqlite3.connect(world.folder / "new.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    assert run_command("once", "--config", str(config)).returncode == 0
 
 
 def test_the_check_sees_what_a_crash_could_leave(config: Path, world: World) -> None:

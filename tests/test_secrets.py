@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -202,6 +204,14 @@ SCHEDULE: list[tuple[str, int, str, int, str]] = [
 ]
 
 
+#: Whatever shows, sends or copies something.
+COMMANDS = [
+    ["status"], ["status", "--json"], ["webhooks"], ["webhooks", "test"], ["check"], ["sync"], ["history", "--json"],
+    ["explain", "@p0"], ["parse", "https://www.youtube.com/@someone"], ["backup", "FOLDER/backup.db"],
+    ["report", "--output", "FOLDER/report.html"],
+]  # fmt: skip
+
+
 def run_schedule(world: World, mirror: Mirror, environment: Mapping[str, str], faults: int) -> Searched:
     """Passes through so many of the faults, and everything that came out."""
     searched, config = Searched(), configured(world, mirror)
@@ -217,26 +227,54 @@ def run_schedule(world: World, mirror: Mirror, environment: Mapping[str, str], f
             if status != 200:
                 world.google.fail(kind, 50, status, how, body=echo)
             world.sheet("P", **{f"p{n}": [number] * 5 for n in range(3)})
-            for method, path in (("POST", "smart_sync"), ("GET", "sync_status"), ("GET", "history")):
-                searched.add("answers", str(asyncio.run(ask(method, f"/api/admin/{path}"))))
+            for method, path in (("POST", "smart_sync"), ("GET", "sync_status"), ("GET", "sync_history")):
+                told = asyncio.run(ask(method, f"/api/admin/{path}"))
+                assert told[0] == 200, told
+                searched.add("answers", str(told))
             searched.add("answers", str(asyncio.run(ask("GET", "/healthz"))))
-        for command in (["status"], ["status", "--json"], ["webhooks"], ["webhooks", "test"], ["check"], ["sync"]):
-            said = run_command(*command, "--config", str(config), environment=environment)
+        for command in COMMANDS:
+            words = [word.replace("FOLDER", str(world.folder)) for word in command]
+            said = run_command(*words, "--config", str(config), environment=environment)
             assert said.returncode in {0, 1, 4}, said.stderr
             searched.add(f"smart-sync {' '.join(command)}", said.stdout + said.stderr)
+        for name in ("backup.db", "report.html"):
+            searched.add(name, (world.folder / name).read_bytes())
         searched.add("/proc/PID/environ", Path(f"/proc/{daemon.process.pid}/environ").read_bytes())
         searched.add("/proc/PID/cmdline", Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes())
-        # A core dump would hold them all.
-        (core,) = [
-            line for line in Path(f"/proc/{daemon.process.pid}/limits").read_text().splitlines() if "core file" in line
-        ]
-        assert core.split()[4:6] == ["0", "0"]
+        assert dumps(daemon.process.pid) is False
         daemon.process.kill()
         daemon.process.wait()
         searched.add("log", daemon.output())
     for file in world.folder.glob("view_counter.db*"):
         searched.add(file.name, file.read_bytes())
     return searched
+
+
+def dumps(pid: int) -> bool:
+    """Whether a process would leave a core dump, which holds all that it knows."""
+    limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    (core,) = (line for line in limits if line.startswith("Max core file size"))
+    return core.split()[4:6] != ["0", "0"]
+
+
+#: A command, up to the moment when it has read the configuration.
+UNTIL_LOADED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+from smart_sync import cli, config
+def load(path):
+    sys.exit("dumps" if any(resource.getrlimit(resource.RLIMIT_CORE)) else "dumps nothing")
+config.load = load
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("command", [["run"], ["once"], ["check"], ["parse", "x"], ["webhooks", "test"]])
+def test_no_command_that_knows_secrets_leaves_a_core_dump(tmp_path: Path, command: list[str]) -> None:
+    """Whichever command reads the configuration, and with it the secrets, leaves no core dump when it crashes."""
+    words = [*command, "--config", str(write_config(tmp_path))]
+    ended = subprocess.run([sys.executable, "-c", UNTIL_LOADED, *words], capture_output=True, text=True, check=False)
+    assert ended.stderr == "dumps nothing\n"
 
 
 def test_no_secret_comes_out(world: World) -> None:
@@ -254,12 +292,17 @@ def test_no_secret_comes_out(world: World) -> None:
 
 
 def test_a_key_that_everybody_may_read_is_warned_about(world: World) -> None:
-    """`check` warns about a Google key with the right to read for others, and is content without it."""
-    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
-    key = world.folder / "key.json"
+    """`check` warns about each file of a secret with the right to read for others, and is content without it."""
+    token = world.folder / "ping.secret"
+    token.write_text("http://127.0.0.1:9/x\n")
+    text = '[ping]\nurl = "file:ping.secret"\n'
+    config = write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+    files = (world.folder / "key.json", token)
     for mode, warned in ((0o644, True), (0o640, False)):
-        key.chmod(mode)
-        assert (f"chmod o-r {key}" in run_command("check", "--json", "--config", str(config)).stdout) is warned
+        for path in files:
+            path.chmod(mode)
+        said = run_command("check", "--json", "--config", str(config)).stdout
+        assert [f"chmod o-r {path}" in said for path in files] == [warned] * 2
 
 
 def test_without_redaction_the_same_schedule_finds_them(world: World) -> None:

@@ -35,3 +35,12 @@ def settle() -> None:
 def sweep() -> None:
     """A pass is over, and little is alive: look at everything."""
     gc.collect()
+
+
+def trim() -> None:
+    """Return to the system what the C library holds free, where it is glibc: passes and laps leave it in pieces."""
+    import ctypes  # not before the first pass is over: a start need not wait for it
+
+    release = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if release is not None:
+        release(0)

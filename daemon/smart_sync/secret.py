@@ -14,6 +14,8 @@ from smart_sync import logs
 
 MAX_BYTES = 65536
 
+#: The files that secrets were read from.
+_files: set[Path] = set()
 _base: ContextVar[Path] = ContextVar("_base", default=Path())
 
 
@@ -27,6 +29,11 @@ def relative_to(folder: Path) -> Iterator[None]:
         _base.reset(token)
 
 
+def readable_by_all() -> list[Path]:
+    """The files of secrets that everybody on the machine may read."""
+    return sorted(path for path in _files if path.exists() and path.stat().st_mode & 0o004)
+
+
 def _from_environment(name: str) -> str:
     value = os.environ.get(name)
     if value is None:
@@ -36,6 +43,7 @@ def _from_environment(name: str) -> str:
 
 def _from_file(path: str) -> str:
     place = _base.get() / Path(path).expanduser()
+    _files.add(place)
     try:
         with place.open("rb") as file:
             return file.read(MAX_BYTES).decode()

@@ -29,7 +29,7 @@ from smart_sync.project import Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
 from smart_sync.store import parsed_query, projects
-from smart_sync.store.database import sqlite, version_at_risk
+from smart_sync.store.database import Database, sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
@@ -116,7 +116,8 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
     except SmartSyncError:
         raise
     except Exception as error:
-        emit("daemon.crashed", reason=f"{type(error).__name__}: {error}", exc_info=error)
+        bug = _innermost(error)
+        emit("daemon.crashed", reason=f"{type(bug).__name__}: {bug}", exc_info=error)
         return 1
     return 0
 
@@ -127,13 +128,17 @@ def plain_failures() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        expected, bugs = group.split(SmartSyncError)
-        error: BaseException | None = expected if bugs is None else None
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        if error is None:
+        _, bugs = group.split(SmartSyncError)
+        if bugs is not None:
             raise
-        raise error from None
+        raise _innermost(group) from None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What was raised, without the groups of the tasks it came through; of several the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Service:
@@ -211,7 +216,7 @@ class Service:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
-            runner = Runner(swept(_with_status(Sync(resources).run)), settings.schedule, utc_now)
+            runner = Runner(rested(resources.database, _with_status(Sync(resources).run)), settings.schedule, utc_now)
             if self._runner is not None:
                 runner.take_over(self._runner)
             self._runner = runner
@@ -274,14 +279,17 @@ def _with_status(run_pass: RunPass) -> RunPass:
     return run
 
 
-def swept(run_pass: RunPass) -> RunPass:
-    """The same, with what it leaves behind cleared away."""
+def rested(database: Database, run_pass: RunPass) -> RunPass:
+    """The same, after which nothing of it stays in memory until the next."""
 
     async def run(request: PassRequest) -> PassResult:
         try:
-            return await run_pass(request)
+            result = await run_pass(request)
         finally:
             interpreter.sweep()
+        await database.rest()
+        await asyncio.to_thread(interpreter.trim)
+        return result
 
     return run
 

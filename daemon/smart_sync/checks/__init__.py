@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smart_sync import secret
 from smart_sync.checks.database import check_database, copy_query
 from smart_sync.checks.findings import Finding, Report
 from smart_sync.checks.worksheets import check_worksheets
@@ -29,15 +30,16 @@ async def check(settings: Settings) -> Report:
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
         findings += await check_worksheets(on_copy)
-    findings += await asyncio.to_thread(lambda: list(_key_file(settings)))
+    findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
 
 
-def _key_file(settings: Settings) -> Iterator[Finding]:
-    """A key that everybody on the machine may read is no secret."""
-    path = settings.sheets.credentials
-    if settings.sheets.source == "google" and path is not None and path.exists() and path.stat().st_mode & 0o004:
-        yield Finding("warning", f"{path}: everybody on this machine may read the key; chmod o-r {path}")
+def _open_secrets(settings: Settings) -> Iterator[Finding]:
+    """A secret that everybody on the machine may read is none."""
+    google = settings.sheets.credentials if settings.sheets.source == "google" else None
+    keys = [google] if google is not None and google.exists() and google.stat().st_mode & 0o004 else []
+    for path in (*keys, *secret.readable_by_all()):
+        yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
 
 
 def _rules(settings: Settings) -> Iterator[dict[str, Any]]:

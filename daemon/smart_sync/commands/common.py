@@ -1,6 +1,7 @@
 """What all commands share: ``--config`` and ``--json``, and how they show answers and failures."""
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ def load() -> tuple[Path, "Settings"]:
     """The configuration file that is meant, and what it says.  Raises `ConfigError`."""
     from smart_sync import config
 
+    # A core dump would hold every secret of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path = config.find(click.get_current_context().ensure_object(dict).get("config"))
     return path, config.load(path)
 

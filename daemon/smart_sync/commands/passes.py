@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import resource
 import sys
 from typing import Any
 
@@ -21,8 +20,6 @@ def run() -> None:
     interpreter.start()
     from smart_sync import logs, service
 
-    # A core dump would hold every secret.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path, settings = load()
     logs.configure(settings.log.format, settings.log.level, sys.stdout)
     logs.adopt_libraries()

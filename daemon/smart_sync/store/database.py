@@ -206,6 +206,12 @@ class Database:
         async with self._writing:
             await self._fetched(self._writer, sql)
 
+    async def rest(self) -> None:
+        """Give back the pages that a pass has left in memory: else they are, in time, all of the file (`CACHE_KIB`)."""
+        for turn, connection in ((self._writing, self._writer), (self._reading, self._reader)):
+            async with turn:
+                await connection.execute_fetchall("PRAGMA shrink_memory")
+
     def _attempts(self, patience: float | None = None) -> Any:
         timeout = self._patience if patience is None else patience
         return stamina.retry_context(
