@@ -135,7 +135,7 @@ def test_a_file_that_may_not_grow_any_more_fails_the_pass_with_the_remedy(config
 
     def limited() -> None:
         # Enough for the start of a pass in the write-ahead log, not for five hundred accounts.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (80_000, 80_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (160_000, 160_000))
 
     command = [*COMMAND, "once", "--config", str(config)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, preexec_fn=limited, check=False)

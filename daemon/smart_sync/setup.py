@@ -153,10 +153,14 @@ def _quoted(text: str) -> str:
 
 async def trial(settings: Settings) -> AsyncIterator[Step]:
     """Credentials, spreadsheet, worksheets, database; without the first two there is no use in going on."""
+    told: list[str] = []
     for attempt in (_credentials, _worksheets, _database):
         steps = await attempt(settings)
         for step in steps:
-            yield step
+            # A worksheet's trouble is its project's too.
+            if step.ok or not any(message in step.message for message in told):
+                yield step
+        told += [step.message for step in steps if not step.ok]
         if any(not step.ok and step.name in _NEEDED for step in steps):
             return
 
