@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import resource
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -142,6 +143,8 @@ def test_arguments(
 ) -> None:
     """As an argument of every command: text that drives no terminal, no traceback, and nothing written anywhere."""
     config = write_config(honest.folder, google=honest.google, spreadsheet=KEY)
+    # What a command forbids itself would hold for all later tests of this process.
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     # A folder of its own: relative names must not lead to anything.
     monkeypatch.chdir(honest.folder)
     texts = list(NAMES.values()) if command not in ("once", "sync", "parse") else list(NAMES.values())[::8]
