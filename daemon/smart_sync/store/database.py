@@ -40,7 +40,7 @@ PATIENCE = 120.0
 GLANCE_PATIENCE = 2.0
 #: Of pages, for each connection, taken as needed: with SQLite's own 2 MiB a pass reads and spills the same pages
 #: again and again (measured: a third of the system time of a pass over 40,000 accounts).
-CACHE_KIB = 32 * 1024
+CACHE_KIB = 64 * 1024
 #: Before this version two processes that write a WAL file can corrupt it.
 WAL_SAFE_SINCE = (3, 51, 3)
 
