@@ -170,3 +170,27 @@ async def test_nobody_looks_at_what_cannot_have_changed(tmp_path: Path, dry_run:
         await sync.run(PassRequest(Trigger.TIMER, dry_run=dry_run))
         assert len([sql for sql in traced if "parsed_inbox" in sql and "json_each" in sql]) == 1
         assert not [sql for sql in traced if "parsed_inbox" in sql and "json_each" not in sql]
+
+
+async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are_there(tmp_path: Path) -> None:
+    """A parser that is cut off while SQLite commits its values has brought them, and the next pass merges them."""
+    twins = Twins(tmp_path)
+    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
+        sync, database = Sync(resources), resources.database
+        twins.type()
+        await sync.run(PassRequest(Trigger.TIMER))
+        ((account,),) = await database.fetch("SELECT min(id) FROM project_social_accounts")
+        committing = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        await database._writer.set_trace_callback(
+            lambda sql: loop.call_soon_threadsafe(committing.set) if sql == "COMMIT" else None
+        )
+        values = [ParsedMetrics(account, Metrics(9, 9, 9, 9, 9), "ours", twins.now)]
+        putting = asyncio.create_task(inbox.put(database, values))
+        await committing.wait()
+        putting.cancel()
+        await asyncio.wait([putting])
+        assert putting.cancelled() and await database.fetch("SELECT 1 FROM parsed_metrics")
+        await sync.run(PassRequest(Trigger.TIMER))
+        merged = await database.fetch("SELECT followers FROM account_metrics WHERE account_id = ?", (account,))
+        assert merged == [(9,)]

@@ -90,7 +90,7 @@ class Database:
         self._reading = asyncio.Lock()
         self._glancing = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
-        #: How often `inbox.put` has changed something.
+        #: How often `inbox.put` may have changed something.
         self.inbox_writes = 0
 
     async def __aenter__(self) -> Self:
