@@ -26,15 +26,17 @@ _MORE: dict[str, Callable[[ParsedMetrics], str]] = {
 
 async def put(database: Database, values: Iterable[ParsedMetrics]) -> int:
     """Store parsed values in one transaction; returns how many were taken."""
+    taken = 0
     try:
         async with database.transaction() as transaction:
             there = {row[0] for row in await transaction.fetch("SELECT name FROM pragma_table_info('parsed_metrics')")}
             more = [name for name in _MORE if name in there]
             rows = [(v.account_id, *v.metrics, *(_MORE[name](v) for name in more)) for v in values]
-            return await transaction.execute_many(_put(more), rows)
+            taken = await transaction.execute_many(_put(more), rows)
     finally:
-        # After the commit, whatever has become of it: cut off in its middle, the values may be there all the same.
-        database.inbox_writes += 1
+        # Also if the commit was cut off: it may have been made all the same.
+        database.inbox_writes += taken > 0
+    return taken
 
 
 def _put(more: Sequence[str]) -> str:
