@@ -29,6 +29,18 @@ from world import NOON, link
 TABLES = ("project_social_accounts", "sheet_metrics", "account_metrics", "account_snapshots", "suspects", "conflicts")
 NAMES = [f"a{number}" for number in range(6)]
 CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]
+MEDDLING = [
+    "DELETE FROM account_metrics WHERE account_id = ?",
+    "UPDATE account_metrics SET views = 'many' WHERE account_id = ?",
+    "DELETE FROM sheet_metrics WHERE account_id = ?",
+    "DELETE FROM account_snapshots WHERE account_id = ?",
+    "DELETE FROM project_social_accounts WHERE id = ?",
+    "UPDATE project_social_accounts SET is_active = 1 - is_active WHERE id = ?",
+    (
+        "INSERT OR IGNORE INTO project_social_accounts (id, project_id, platform, profile_link) "
+        "SELECT ?1 || 'x', project_id, platform, profile_link || 'x' FROM project_social_accounts WHERE id = ?1"
+    ),
+]
 HEADER = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 
 
@@ -102,13 +114,27 @@ def parse(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
     return [ParsedMetrics(choice.choice(ids), values, "ours", twins.now, choice.choice(list(Precision)))] if ids else ()
 
 
+def meddle(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """The web app deletes or spoils what we wrote, or switches an account off."""
+    statement = choice.choice(MEDDLING)
+    account = choice.random()
+    for name in ("living", "fresh"):
+        with closing(sqlite3.connect(twins.folder / f"{name}.db", timeout=30)) as connection, connection:
+            ids = [row[0] for row in connection.execute("SELECT id FROM project_social_accounts ORDER BY id")]
+            connection.execute(statement, ids[int(account * len(ids)) :][:1] or [""])
+    return ()
+
+
 def nothing(_twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
     """Nothing happens."""
     return ()
 
 
+ACTS: Sequence[Act] = [edit, edit, edit, add, remove, rename, later, parse, meddle, nothing]
+
+
 @given(
-    st.lists(st.sampled_from([edit, edit, edit, add, remove, rename, later, parse, nothing]), min_size=1, max_size=10),
+    st.lists(st.sampled_from(ACTS), min_size=1, max_size=10),
     st.sampled_from(["max", "latest", "sheet"]),
     st.randoms(use_true_random=False),
     st.booleans(),
@@ -190,7 +216,8 @@ async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are
         await committing.wait()
         putting.cancel()
         await asyncio.wait([putting])
-        assert putting.cancelled() and await database.fetch("SELECT 1 FROM parsed_metrics")
+        assert putting.cancelled()
+        assert await database.fetch("SELECT 1 FROM parsed_metrics")
         await sync.run(PassRequest(Trigger.TIMER))
         merged = await database.fetch("SELECT followers FROM account_metrics WHERE account_id = ?", (account,))
         assert merged == [(9,)]
