@@ -221,3 +221,22 @@ async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are
         await sync.run(PassRequest(Trigger.TIMER))
         merged = await database.fetch("SELECT followers FROM account_metrics WHERE account_id = ?", (account,))
         assert merged == [(9,)]
+
+
+async def test_triggers_of_the_web_app_are_reckoned_with(tmp_path: Path) -> None:
+    """What a trigger does in a commit of ours is news for the next pass, as if another process had written it."""
+    twins = Twins(tmp_path)
+    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
+        sync = Sync(resources)
+        twins.type()
+        await sync.run(PassRequest(Trigger.TIMER))
+        with closing(sqlite3.connect(tmp_path / "living.db")) as connection, connection:
+            connection.execute(
+                "CREATE TRIGGER goal AFTER UPDATE ON account_metrics WHEN NEW.views >= 100 BEGIN"
+                " UPDATE project_social_accounts SET is_active = 0 WHERE id = NEW.account_id; END"
+            )
+        await sync.run(PassRequest(Trigger.TIMER))
+        twins.rows[1][5] = "100"
+        twins.type()
+        accounts = [(await sync.run(PassRequest(Trigger.TIMER))).results[0].accounts for _ in range(2)]
+    assert accounts == [4, 3]
