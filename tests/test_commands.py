@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -217,3 +218,29 @@ def test_the_shipped_configuration_runs_from_anywhere(tmp_path: Path) -> None:
 def test_version_is_printed() -> None:
     """--version says which one it is."""
     assert run_command("--version").stdout == f"smart-sync {__version__}\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can give a folder away")
+@pytest.mark.parametrize("command", ["check", "history", "explain @a", "backup copy.db", "report"])
+def test_a_folder_that_keeps_its_user_out_is_named_in_one_line(tmp_path: Path, command: str) -> None:
+    """An ordinary user is told what is out of reach, and who may ask; nobody sees a traceback."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    os.chown(closed, 65534, 65534)
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[database]\npath = "closed/view_counter.db"\n'
+        '[sheets]\nsource = "google"\nspreadsheet = "K"\ncredentials = "closed/google.json"\n'
+    )
+    without_rights = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    ended = subprocess.run(
+        [*without_rights, *COMMAND, *command.split(), "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, "COLUMNS": "160"},
+    )
+    assert ended.returncode == 1
+    assert "view_counter.db: permission denied; " in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -61,6 +61,15 @@ async def test_head(tmp_path: Path) -> None:
         assert (await connection.answer()).json["method"] == "GET"
 
 
+async def test_a_refusal_after_head_has_its_body(tmp_path: Path) -> None:
+    """What cannot be understood is no HEAD, even where the request before it was one."""
+    async with served(tmp_path) as path, connected(path) as connection:
+        connection.send(_ECHO.replace(b"GET", b"HEAD") + b"nonsense\r\n\r\n")
+        assert (await connection.answer(bodiless=True)).status == 200
+        got = await connection.answer()
+        assert (got.status, "error" in got.json) == (400, True)
+
+
 @pytest.mark.parametrize("split", [1, 7, 20])
 async def test_any_pieces(tmp_path: Path, split: int) -> None:
     """A request means the same however it is cut into pieces."""

@@ -137,6 +137,16 @@ async def test_spoilt_rows_are_written_anew_though_nothing_else_has_changed(hone
     assert honest.merged("a") == (7,) * 5
 
 
+async def test_a_winner_that_is_none_is_decided_anew(honest: World) -> None:
+    """Strategy "latest" goes by who won last; where another program has written nonsense there, it forgets that."""
+    honest.sections["merge"] = {"strategy": "latest"}
+    await honest.sync()
+    before = honest.winners("a")
+    honest.execute("UPDATE account_metrics SET views_winner = 'nonsense', likes_winner = x'ff'")
+    await honest.sync()
+    assert honest.winners("a") == before
+
+
 # Days.
 
 

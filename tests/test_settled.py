@@ -29,6 +29,18 @@ from world import NOON, link
 TABLES = ("project_social_accounts", "sheet_metrics", "account_metrics", "account_snapshots", "suspects", "conflicts")
 NAMES = [f"a{number}" for number in range(6)]
 CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]
+MEDDLING = [
+    "DELETE FROM account_metrics WHERE account_id = ?",
+    "UPDATE account_metrics SET views = 'many' WHERE account_id = ?",
+    "DELETE FROM sheet_metrics WHERE account_id = ?",
+    "DELETE FROM account_snapshots WHERE account_id = ?",
+    "DELETE FROM project_social_accounts WHERE id = ?",
+    "UPDATE project_social_accounts SET is_active = 1 - is_active WHERE id = ?",
+    (
+        "INSERT OR IGNORE INTO project_social_accounts (id, project_id, platform, profile_link) "
+        "SELECT ?1 || 'x', project_id, platform, profile_link || 'x' FROM project_social_accounts WHERE id = ?1"
+    ),
+]
 HEADER = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 
 
@@ -102,13 +114,27 @@ def parse(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
     return [ParsedMetrics(choice.choice(ids), values, "ours", twins.now, choice.choice(list(Precision)))] if ids else ()
 
 
+def meddle(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """The web app deletes or spoils what we wrote, or switches an account off."""
+    statement = choice.choice(MEDDLING)
+    account = choice.random()
+    for name in ("living", "fresh"):
+        with closing(sqlite3.connect(twins.folder / f"{name}.db", timeout=30)) as connection, connection:
+            ids = [row[0] for row in connection.execute("SELECT id FROM project_social_accounts ORDER BY id")]
+            connection.execute(statement, ids[int(account * len(ids)) :][:1] or [""])
+    return ()
+
+
 def nothing(_twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
     """Nothing happens."""
     return ()
 
 
+ACTS: Sequence[Act] = [edit, edit, edit, add, remove, rename, later, parse, meddle, nothing]
+
+
 @given(
-    st.lists(st.sampled_from([edit, edit, edit, add, remove, rename, later, parse, nothing]), min_size=1, max_size=10),
+    st.lists(st.sampled_from(ACTS), min_size=1, max_size=10),
     st.sampled_from(["max", "latest", "sheet"]),
     st.randoms(use_true_random=False),
     st.booleans(),
@@ -170,3 +196,47 @@ async def test_nobody_looks_at_what_cannot_have_changed(tmp_path: Path, dry_run:
         await sync.run(PassRequest(Trigger.TIMER, dry_run=dry_run))
         assert len([sql for sql in traced if "parsed_inbox" in sql and "json_each" in sql]) == 1
         assert not [sql for sql in traced if "parsed_inbox" in sql and "json_each" not in sql]
+
+
+async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are_there(tmp_path: Path) -> None:
+    """A parser that is cut off while SQLite commits its values has brought them, and the next pass merges them."""
+    twins = Twins(tmp_path)
+    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
+        sync, database = Sync(resources), resources.database
+        twins.type()
+        await sync.run(PassRequest(Trigger.TIMER))
+        ((account,),) = await database.fetch("SELECT min(id) FROM project_social_accounts")
+        committing = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        await database._writer.set_trace_callback(
+            lambda sql: loop.call_soon_threadsafe(committing.set) if sql == "COMMIT" else None
+        )
+        values = [ParsedMetrics(account, Metrics(9, 9, 9, 9, 9), "ours", twins.now)]
+        putting = asyncio.create_task(inbox.put(database, values))
+        await committing.wait()
+        putting.cancel()
+        await asyncio.wait([putting])
+        assert putting.cancelled()
+        assert await database.fetch("SELECT 1 FROM parsed_metrics")
+        await sync.run(PassRequest(Trigger.TIMER))
+        merged = await database.fetch("SELECT followers FROM account_metrics WHERE account_id = ?", (account,))
+        assert merged == [(9,)]
+
+
+async def test_triggers_of_the_web_app_are_reckoned_with(tmp_path: Path) -> None:
+    """What a trigger does in a commit of ours is news for the next pass, as if another process had written it."""
+    twins = Twins(tmp_path)
+    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
+        sync = Sync(resources)
+        twins.type()
+        await sync.run(PassRequest(Trigger.TIMER))
+        with closing(sqlite3.connect(tmp_path / "living.db")) as connection, connection:
+            connection.execute(
+                "CREATE TRIGGER goal AFTER UPDATE ON account_metrics WHEN NEW.views >= 100 BEGIN"
+                " UPDATE project_social_accounts SET is_active = 0 WHERE id = NEW.account_id; END"
+            )
+        await sync.run(PassRequest(Trigger.TIMER))
+        twins.rows[1][5] = "100"
+        twins.type()
+        accounts = [(await sync.run(PassRequest(Trigger.TIMER))).results[0].accounts for _ in range(2)]
+    assert accounts == [4, 3]

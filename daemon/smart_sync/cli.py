@@ -28,6 +28,8 @@ COMMANDS = (
     *(first_day.init, first_day.completion, first_day.man),
 )
 
+_FORBIDDEN = "permission denied; ask as root or as the daemon's user"
+
 
 def main() -> None:
     """The entry point: failures that have a remedy become one line and an exit code."""
@@ -42,6 +44,8 @@ def main() -> None:
         sys.exit(130)
     except SmartSyncError as error:
         sys.exit(report_failure(error))
+    except PermissionError as error:  # a folder keeps this user out, so that not even what is missing can be told
+        sys.exit(report_failure(SmartSyncError(f"{error.filename}: {_FORBIDDEN}")))
 
 
 def _report_usage(error: click.ClickException) -> int:

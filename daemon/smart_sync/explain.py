@@ -122,8 +122,8 @@ class Explainer:
         return timeline(events, since)
 
     async def _state(self, known: Known) -> AccountState:
-        states, _ = await projects.account_states(self.database, known.project)
-        return next(state for state in states if state.id == known.account.id)
+        (state,), _ = await projects.account_states(self.database, known.project, only=[known.account.id])
+        return state
 
     async def _told(self, known: Known) -> QueryRow | None:
         if not self.query:

@@ -49,7 +49,7 @@ class Pass:
     day: Day
     dry_run: bool
     #: `Database.foreign_version` before anything was read.
-    version: int
+    version: int | None
     #: Set when the inbox is as fresh as this pass waits for.
     parsed: asyncio.Event
 
@@ -152,8 +152,8 @@ class ProjectSync:
         return result
 
     async def _mark(self, reading: Reading, this: Pass) -> "_Mark | None":
-        """What a decision now would depend on; None if that cannot be told, as of somebody's query."""
-        if isinstance(reading, SheetUnavailable) or self._query:
+        """What a decision now would depend on; None if that cannot be told, as of somebody's query or triggers."""
+        if isinstance(reading, SheetUnavailable) or self._query or this.version is None:
             return None
         inbox_writes = self._database.inbox_writes
         async with self._turn:

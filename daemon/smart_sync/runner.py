@@ -64,7 +64,7 @@ class Runner:
         self.results: dict[str, ProjectResult] = {}
         #: When a pass over all projects last ended without every project failing.
         self.last_good_at: datetime | None = None
-        #: The error of the last pass, if it could not be run at all.
+        #: The error of the last pass, if it could not be run at all; a dry run that could be proves nothing of writing.
         self.last_error: str = ""
 
     async def run(self) -> None:
@@ -170,7 +170,6 @@ class Runner:
             _settle(waiting, Stopping("the daemon stopped in the middle of the pass; ask again when it is back"))
             raise
         else:
-            self.last_error = ""
             self._remember(self.current, result)
             _settle(waiting, result)
         finally:
@@ -179,6 +178,7 @@ class Runner:
     def _remember(self, request: PassRequest, result: PassResult) -> None:
         if request.dry_run:
             return
+        self.last_error = ""
         known = self.results if request.project_ids is not None else {}
         self.results = known | {own.project.id: own for own in result.results}
         if request.project_ids is not None:

@@ -29,9 +29,16 @@ def relative_to(folder: Path) -> Iterator[None]:
         _base.reset(token)
 
 
-def readable_by_all() -> list[Path]:
-    """The files of secrets that everybody on the machine may read."""
-    return sorted(path for path in _files if path.exists() and path.stat().st_mode & 0o004)
+def readable_by_all(*others: Path) -> list[Path]:
+    """The files of secrets, and of ``others``, that everybody on the machine may read."""
+    return sorted(path for path in {*_files, *others} if _is_open(path))
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o004)
+    except OSError:  # not there, or in a folder that keeps us out: others too
+        return False
 
 
 def _from_environment(name: str) -> str:

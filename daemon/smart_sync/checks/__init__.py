@@ -37,8 +37,7 @@ async def check(settings: Settings) -> Report:
 def _open_secrets(settings: Settings) -> Iterator[Finding]:
     """A secret that everybody on the machine may read is none."""
     google = settings.sheets.credentials if settings.sheets.source == "google" else None
-    keys = [google] if google is not None and google.exists() and google.stat().st_mode & 0o004 else []
-    for path in (*keys, *secret.readable_by_all()):
+    for path in secret.readable_by_all(*([google] if google is not None else [])):
         yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
 
 

@@ -33,6 +33,8 @@ async def check_database(settings: Settings, copy: Path) -> list[Finding]:
     except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return [*findings, Finding("error", f"{path}: {told}")]
+    except PermissionError:
+        return [*findings, Finding("error", f"{path}: permission denied; check as root or as the daemon's user")]
     findings += [*_writable(path), *(Finding("error", f"{path}: {line}") for line in refused)]
     return [*findings, *await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))]
 
@@ -45,7 +47,7 @@ def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
     try:
         # Where there is no file yet, the first pass makes one like the copy.
         return trial.copy_query(path if path.exists() else copy, query, copy), []
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+    except (sqlite3.Error, sqlite3.Warning, ValueError, PermissionError) as error:
         return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
 
 

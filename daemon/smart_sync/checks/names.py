@@ -38,7 +38,7 @@ def twins(everybody: Iterable[Known]) -> Iterator[Finding]:
     def key(known: Known) -> tuple[str, str]:
         return known.project.id, identity(known.account.link)
 
-    active = sorted((known for known in everybody if known.active and known.account.link), key=key)
+    active = sorted((known for known in everybody if known.active and identity(known.account.link)), key=key)
     for _, group in groupby(active, key):
         first, *others = group
         for other in others:

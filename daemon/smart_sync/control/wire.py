@@ -108,7 +108,7 @@ class Wire:
 
     def next_request(self) -> bool:
         """Make ready for another request on this connection; False if there may be none."""
-        self.unanswered = not self._last
+        self.bodiless, self.unanswered = False, not self._last
         return self.unanswered
 
     async def discard(self) -> None:

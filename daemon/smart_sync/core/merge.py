@@ -19,6 +19,9 @@ class Winner:
     CARRIED: Final = "carried"
 
 
+_WINNERS = frozenset({Winner.SHEET, Winner.PARSED, Winner.BOTH, Winner.CARRIED})
+
+
 class Before(NamedTuple):
     """One metric as the last pass left it: what it saw on each side, and what it decided."""
 
@@ -70,7 +73,7 @@ def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Deci
 
     A parser that has no value has not changed; a manager who empties a cell withdraws its value.
     """
-    if before is None or before.winner is None:
+    if before is None or before.winner not in _WINNERS:
         return sheet_first(sheet, parsed) if sheet is None else _both_if_equal(_of_sheet(sheet), sheet, parsed)
     sheet_changed = sheet != before.sheet
     parsed_changed = parsed is not None and parsed != before.parsed

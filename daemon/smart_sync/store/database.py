@@ -90,7 +90,7 @@ class Database:
         self._reading = asyncio.Lock()
         self._glancing = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
-        #: How often `inbox.put` has changed something.
+        #: How often `inbox.put` may have changed something.
         self.inbox_writes = 0
 
     async def __aenter__(self) -> Self:
@@ -195,11 +195,15 @@ class Database:
                 await asyncio.shield(self._writer.rollback())
                 raise
 
-    async def foreign_version(self) -> int:
-        """A number that is another one after another process has committed; our own commits do not count."""
+    async def foreign_version(self) -> int | None:
+        """A number that is another one after another process has committed; our own commits do not count.
+
+        None where somebody has made triggers: with them, our own commits may write what we know nothing of.
+        """
         async with self._writing:
             rows = await self._fetched(self._writer, "PRAGMA data_version")
-        return int(rows[0][0])
+            triggers = await self._fetched(self._writer, "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1")
+        return None if triggers else int(rows[0][0])
 
     async def execute(self, sql: str) -> None:
         """Run one statement by itself on the writing connection, outside a transaction (pragmas)."""

@@ -26,12 +26,16 @@ _MORE: dict[str, Callable[[ParsedMetrics], str]] = {
 
 async def put(database: Database, values: Iterable[ParsedMetrics]) -> int:
     """Store parsed values in one transaction; returns how many were taken."""
-    async with database.transaction() as transaction:
-        there = {row[0] for row in await transaction.fetch("SELECT name FROM pragma_table_info('parsed_metrics')")}
-        more = [name for name in _MORE if name in there]
-        rows = [(v.account_id, *v.metrics, *(_MORE[name](v) for name in more)) for v in values]
-        taken = await transaction.execute_many(_put(more), rows)
-    database.inbox_writes += taken > 0
+    taken = 0
+    try:
+        async with database.transaction() as transaction:
+            there = {row[0] for row in await transaction.fetch("SELECT name FROM pragma_table_info('parsed_metrics')")}
+            more = [name for name in _MORE if name in there]
+            rows = [(v.account_id, *v.metrics, *(_MORE[name](v) for name in more)) for v in values]
+            taken = await transaction.execute_many(_put(more), rows)
+    finally:
+        # Also if the commit was cut off: it may have been made all the same.
+        database.inbox_writes += taken > 0
     return taken
 
 
