@@ -9,6 +9,7 @@ import pytest
 
 from daemon_process import Daemon, write_config
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
+from smart_sync.store.schema import open_database
 from world import KEY, World
 
 
@@ -44,6 +45,20 @@ def test_credentials_are_taken_in_every_form(world: World, key: Path, form: str)
     given = {"text": key.read_text(), "dict": json.loads(key.read_text()), "path": key}[form]
     answer = sync_all_projects_standalone(SimpleNamespace(db_path=str(world.path)), given, KEY)
     assert answer["degraded_count"] == 0
+
+
+@pytest.mark.parametrize(("named", "expected"), [("", "Pacific/Kiritimati"), ("Asia/Tokyo", "Asia/Tokyo")])
+async def test_days_stay_those_of_the_database(
+    world: World, key: Path, monkeypatch: pytest.MonkeyPatch, named: str, expected: str
+) -> None:
+    """Without a configuration the days are those the daemon counts by, unless the environment names others."""
+    async with open_database(world.path, "Pacific/Kiritimati"):
+        pass
+    if named:
+        monkeypatch.setenv("SMART_SYNC_SCHEDULE__TIMEZONE", named)
+    assert sync_all_projects_standalone(world.path, key, KEY)["success_count"] == 2
+    assert world.execute("SELECT name FROM clock_zone") == [(expected,)]
+    assert world.execute("SELECT count(*) > 0 FROM clock_changes") == [(1,)]
 
 
 async def test_it_works_where_a_loop_is_running_already(world: World, key: Path) -> None:

@@ -18,6 +18,7 @@ from smart_sync.blocking import outside_of_loops
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.store.days import zone_of
 
 
 def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> dict[str, Any]:
@@ -64,7 +65,16 @@ def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: s
         settings = Settings(**sections)
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
-    return outside_of_loops(lambda: service.once(settings, project_id, environment=environment))
+    return outside_of_loops(lambda: service.once(_by_its_days(settings), project_id, environment=environment))
+
+
+def _by_its_days(settings: Settings) -> Settings:
+    """``settings`` with the time zone that the database goes by, unless the environment names one."""
+    schedule = settings.schedule
+    zone = None if "timezone" in schedule.model_fields_set else zone_of(settings.database.path)
+    if zone is None:
+        return settings
+    return settings.model_copy(update={"schedule": schedule.model_copy(update={"timezone": zone})})
 
 
 def _credentials(given: object) -> tuple[Path | None, Mapping[str, str] | None]:

@@ -30,13 +30,13 @@ async def check_database(settings: Settings, copy: Path) -> list[Finding]:
         async with open_database(empty) as database:  # says what opening the real one would say
             account_id = await asyncio.to_thread(trial.copy_rows, path, copy)
             refused = await refusals(database, account_id, settings.sync.create_missing, utc_now())
+        doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
     except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return [*findings, Finding("error", f"{path}: {told}")]
     except PermissionError:
         return [*findings, Finding("error", f"{path}: permission denied; check as root or as the daemon's user")]
-    findings += [*_writable(path), *(Finding("error", f"{path}: {line}") for line in refused)]
-    return [*findings, *await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))]
+    return [*findings, *_writable(path), *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
 
 
 def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:

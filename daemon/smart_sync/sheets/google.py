@@ -120,6 +120,8 @@ class GoogleSheets:
 
     def _close(self) -> None:
         """Whoever still waits gets an answer at once; a thread under way ends within its timeout, unheard."""
+        if self._opening is not None:
+            self._opening.cancel()
         for spreadsheet in self._spreadsheets.values():
             spreadsheet.close()
         if self._calls is not None:

@@ -74,25 +74,3 @@ CREATE TABLE sync_project_runs (
     PRIMARY KEY (run_id, project_id)
 ) WITHOUT ROWID;
 CREATE INDEX sync_project_runs_project ON sync_project_runs (project_id, finished_at);
-
--- Each UTC day against the day before.  A gap in days gives no delta; of several snapshots of a day the last counts.
-CREATE VIEW account_growth AS
-WITH last_of_day AS (
-    SELECT account_id, date(snapshot_time) AS day, followers, likes, comments, videos, views,
-           row_number() OVER (PARTITION BY account_id, date(snapshot_time) ORDER BY datetime(snapshot_time) DESC, id) AS nth
-    FROM account_snapshots
-), beside_the_last AS (
-    SELECT *, lag(day) OVER before AS last_day,
-           lag(followers) OVER before AS last_followers, lag(likes) OVER before AS last_likes,
-           lag(comments) OVER before AS last_comments, lag(videos) OVER before AS last_videos,
-           lag(views) OVER before AS last_views
-    FROM last_of_day WHERE nth = 1 AND day IS NOT NULL
-    WINDOW before AS (PARTITION BY account_id ORDER BY day)
-)
-SELECT account_id, day,
-       followers, CASE WHEN last_day = date(day, '-1 day') THEN followers - last_followers END AS followers_delta,
-       likes,     CASE WHEN last_day = date(day, '-1 day') THEN likes - last_likes END AS likes_delta,
-       comments,  CASE WHEN last_day = date(day, '-1 day') THEN comments - last_comments END AS comments_delta,
-       videos,    CASE WHEN last_day = date(day, '-1 day') THEN videos - last_videos END AS videos_delta,
-       views,     CASE WHEN last_day = date(day, '-1 day') THEN views - last_views END AS views_delta
-FROM beside_the_last;

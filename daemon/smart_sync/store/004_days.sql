@@ -2,9 +2,11 @@
 -- far ahead of UTC.  Empty where they are UTC's.  Plain rows, so that any SQLite client sees the same days.
 CREATE TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT NOT NULL) WITHOUT ROWID;
 
+-- One row: the zone's name, for those who come without a configuration.
+CREATE TABLE clock_zone (name TEXT NOT NULL);
+
 -- Each day of that zone against the day before.  A gap in days gives no delta; of several snapshots of a day the last
 -- counts.  datetime() leaves fractions of seconds out, which date() would round up: into the next day.
-DROP VIEW IF EXISTS account_growth;
 CREATE VIEW account_growth AS
 WITH labelled AS (
     SELECT account_id, id, datetime(snapshot_time) AS at, followers, likes, comments, videos, views,

@@ -1,7 +1,10 @@
 """The days of ``[schedule] timezone`` in SQLite, where any client can tell them: the table ``clock_changes``."""
 
+from contextlib import closing
+from pathlib import Path
+
 from smart_sync.core.days import clock_changes
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.database import Database, Transaction, sqlite
 
 
 def local_day(moment: str) -> str:
@@ -18,6 +21,18 @@ async def set_clocks(transaction: Transaction, timezone: str) -> None:
     if await transaction.fetch("SELECT since, ahead FROM clock_changes ORDER BY since") != [*wanted]:
         await transaction.execute("DELETE FROM clock_changes")
         await transaction.execute_many("INSERT INTO clock_changes (since, ahead) VALUES (?, ?)", wanted)
+    if await transaction.fetch("SELECT name FROM clock_zone") != [(timezone,)]:
+        await transaction.execute("DELETE FROM clock_zone")
+        await transaction.execute("INSERT INTO clock_zone (name) VALUES (?)", (timezone,))
+
+
+def zone_of(path: Path) -> str | None:
+    """The time zone that the database at ``path`` counts days by; None if there is none yet, or it cannot be told."""
+    try:
+        with closing(sqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return next((str(name) for (name,) in connection.execute("SELECT name FROM clock_zone")), None)
+    except sqlite.Error:
+        return None
 
 
 async def day_at(database: Database, at: str) -> str:
