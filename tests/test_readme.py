@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from daemon_process import COMMAND, Daemon, write_config
 from readme import README, code_blocks
 from smart_sync import config
+from smart_sync.store.schema import REQUIRED
 from world import KEY, World
 
 ROOT = README.parent
@@ -155,6 +156,12 @@ def test_every_key_of_the_shipped_configuration_is_its_default_or_documented() -
     shipped = tomllib.loads((ROOT / "config.toml").read_text())
     assert config.load(ROOT / "config.toml")
     assert {"database", "schedule", "sheets", "sync", "merge", "snapshots", "control", "log"} <= set(shipped)
+
+
+def test_the_readme_names_the_columns_that_a_web_app_needs() -> None:
+    """For each shared table exactly those without which its database is refused."""
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|$", README.read_text(), re.MULTILINE)
+    assert {table: set(re.findall(r"\w+", columns)) for table, columns in rows} == REQUIRED
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -41,8 +41,8 @@ def changes(metric: str, sights: Iterable[Sight], last: Last, asked: Asked) -> l
     """How a metric became what it is, oldest first: ``seen`` in the snapshots of days, at last ``changed``.
 
     ``sights`` are in the order of time, and of several of a day the last counts.  ``snapshot`` is the one before: its
-    time, and the value that it shows, which others may have followed; no event has the value that it shows.
-    ``asked`` is about the pass of the last change.
+    time, and the value that it shows, after which others may have come and gone; where it shows the same there is no
+    event.  ``asked`` is about the pass of the last change.
     """
     known = list(_known(metric, sights, last))
     events: list[Event] = [

@@ -234,7 +234,7 @@ def show_ingested(answer: dict[str, Any]) -> None:
     """What came of the lines; the mistakes are on standard error."""
     stored = f"{counted(answer['accounts'], 'account')}: {counted(answer['stored'], 'line')} stored"
     older = f"{answer['older']:,} older than what the inbox has"
-    line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'line')} left out")
+    line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'mistake')}")
 
 
 def show_confirmed(answer: dict[str, Any]) -> None:
