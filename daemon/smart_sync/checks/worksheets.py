@@ -50,7 +50,13 @@ def _of_pass(result: PassResult, settings: Settings) -> Iterator[Finding]:
         creates = settings.sync.create_missing == "projects"
         yield Finding(
             "ok" if creates else "warning",
-            "there is no active project yet" + ("; they are created from the worksheets" if creates else ""),
+            "there is no active project yet; "
+            + (
+                "they are created from the worksheets"
+                if creates
+                else "insert some into projects (name: the worksheet's title), or let the sheets create them:"
+                ' [sync] create_missing = "projects"'
+            ),
         )
     for project in result.results:
         yield from _of_project(project)

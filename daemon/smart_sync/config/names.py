@@ -1,20 +1,18 @@
 """The names of the configuration: its keys, the environment's variables for them, and what is nearly one of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from smart_sync.config.settings import Settings
+from smart_sync.core.wording import nearest
 
 PREFIX: str = Settings.model_config["env_prefix"] or ""
 LEVEL: str = Settings.model_config["env_nested_delimiter"] or ""
 #: Variables of ours that are no keys.
 OTHERS = (f"{PREFIX}CONFIG", f"{PREFIX}GOOGLE_CREDENTIALS")
-#: From how alike on (1 is the same) a name is taken for a misspelt one.
-ALIKE = 0.8
 
 
 def variable(key: Iterable[object]) -> str:
@@ -24,7 +22,7 @@ def variable(key: Iterable[object]) -> str:
 
 def nearest_key(key: str) -> str:
     """The key that was probably meant by ``key`` (with dots); empty if none is like it."""
-    return next(iter(get_close_matches(key, [".".join(known) for known in _keys()], 1, ALIKE)), "")
+    return nearest(key, (".".join(known) for known in _keys()))
 
 
 def misspelt(environment: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -50,10 +48,8 @@ def misspelt(environment: Mapping[str, str], values: Mapping[str, Any]) -> Itera
 def _nearest_variable(name: str) -> str:
     # One underscore in place of two is the likeliest slip.
     plain = {known.replace(LEVEL, "_"): known for known in (*OTHERS, *map(variable, _keys()))}
-    found = get_close_matches(
-        name.replace(LEVEL, "_").removeprefix(PREFIX), [p.removeprefix(PREFIX) for p in plain], 1, ALIKE
-    )
-    return plain[PREFIX + found[0]] if found else ""
+    found = nearest(name.replace(LEVEL, "_").removeprefix(PREFIX), (p.removeprefix(PREFIX) for p in plain))
+    return plain[PREFIX + found] if found else ""
 
 
 @cache
