@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,8 @@ class Service:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
-            runner = Runner(rested(resources.database, _with_status(Sync(resources).run)), settings.schedule, utc_now)
+            tidy_up = partial(rest, resources.database)
+            runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now, tidy_up)
             if self._runner is not None:
                 runner.take_over(self._runner)
             self._runner = runner
@@ -279,19 +281,12 @@ def _with_status(run_pass: RunPass) -> RunPass:
     return run
 
 
-def rested(database: Database, run_pass: RunPass) -> RunPass:
-    """The same, after which nothing of it stays in memory until the next."""
-
-    async def run(request: PassRequest) -> PassResult:
-        try:
-            result = await run_pass(request)
-        finally:
-            interpreter.sweep()
-        await database.rest()
-        await asyncio.to_thread(interpreter.trim)
-        return result
-
-    return run
+async def rest(database: Database) -> None:
+    """A pass is over: nothing of it stays in memory until the next."""
+    # First what lets the event loop go on: somebody is being answered, and the sweep halts everything.
+    await database.rest()
+    interpreter.sweep()
+    await asyncio.to_thread(interpreter.trim)
 
 
 async def _feed_watchdog() -> None:
