@@ -184,6 +184,25 @@ async def test_what_sqlite_will_refuse_is_foreseen(tmp_path: Path, google: FakeG
     assert world.path.read_bytes() == before
 
 
+async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> None:
+    """What could be copied of it proves nothing: no project is said to be in order."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    content = bytearray(world.path.read_bytes())
+    content[-2048:] = b"x" * 2048
+    world.path.write_bytes(content)
+    (message,) = await told(world, "error")
+    assert message.startswith(f"{world.path}: ")
+    assert not any("P: " in message for message in await told(world, "ok"))
+
+
+async def test_a_file_that_a_parser_reads_may_come_later(world: World) -> None:
+    """`[parsers.csv]` without its file is a warning: whoever makes it may not have yet."""
+    missing = world.folder / "nofile.csv"
+    world.sections["parsers"] = {"csv": {"path": missing}}
+    assert [message for message in await told(world) if "parsers.csv.path" in message and str(missing) in message]
+
+
 async def test_a_database_of_ours_refuses_nothing(world: World) -> None:
     """The tables that Smart Sync makes take whatever it may write."""
     world.sections["sync"] = {"create_missing": "projects"}

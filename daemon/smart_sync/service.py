@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from smart_sync import __version__, config, interpreter, lock, logs, systemd
+from smart_sync import __version__, config, interpreter, lock, logs, preflight, systemd
 from smart_sync.announcer import Announcer
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
@@ -111,6 +111,7 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
 
     Leaves the event loop open: closing it would wait for threads that still wait for Google.  Exit at once.
     """
+    preflight.demand_none(settings)
     try:
         with plain_failures():
             asyncio.Runner().run(Service(config_path, settings).run())
@@ -180,9 +181,14 @@ class Service:
 
     async def reload(self) -> None:
         """Read the configuration again and begin a new lap with it.  Raises `ConfigError` and changes nothing."""
-        self._next = await asyncio.to_thread(config.load, self._config_path)
+        self._next = await asyncio.to_thread(self._read_again)
         self._announce("config.reloaded")
         self._lap_over.set()
+
+    def _read_again(self) -> Settings:
+        settings = config.load(self._config_path)
+        preflight.demand_none(settings, held=self._settings.database.path)
+        return settings
 
     def _on_stop(self) -> None:
         systemd.notify("STOPPING=1", "STATUS=stopping")
