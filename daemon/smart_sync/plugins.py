@@ -1,5 +1,6 @@
 """Parsers by the name of their entry point: ours, and those that other packages bring."""
 
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -10,8 +11,10 @@ def parser_class(kind: str) -> Any:
     """The parser that is registered as ``kind``.  Raises ValueError, naming the known ones, if there is none."""
     found = entry_points(group=GROUP, name=kind)
     if not found:
-        known = ", ".join(sorted({entry.name for entry in entry_points(group=GROUP)}))
-        raise ValueError(f'no such parser: "{kind}"; there are {known}')
+        known = sorted({entry.name for entry in entry_points(group=GROUP)})
+        near = get_close_matches(kind, known, 1)
+        meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        raise ValueError(f'no such parser: "{kind}"{meant}')
     try:
         return next(iter(found)).load()
     except Exception as error:

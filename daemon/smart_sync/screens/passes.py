@@ -115,8 +115,8 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
             str(result.get("snapshot_count", "")),
             str(result["problem_count"]),
         )
-        # A problem of the worksheet begins with its cell, and that with the worksheet's title.
-        notes += [note if note.startswith(f"{name}!") else f"{name}: {note}" for note in _notes(result)]
+        # A problem of the worksheet begins with its title, mostly as part of a cell.
+        notes += [note if note.startswith((f"{name}!", f"{name}: ")) else f"{name}: {note}" for note in _notes(result)]
     console.print(table)
     for note in notes:
         terminal.line(console, note)
