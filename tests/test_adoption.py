@@ -1,6 +1,7 @@
 """A web app's database as it may be: odd types, names of ours that are taken, constraints, meddling between passes."""
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -67,6 +68,31 @@ async def test_ids_that_are_numbers_are_as_good_as_text(bare: World, snapshots: 
     assert merged == [("1", 1, 90, 50), ("2", 3, 90, 3)]
     assert bare.execute("SELECT count(*) FROM account_snapshots") == [(2,)]
     assert (await bare.sync_one()).outcome is Outcome.UNCHANGED
+
+
+async def test_snapshots_with_numbers_for_ids_are_mended_as_check_says(bare: World) -> None:
+    """Beside our view of them; afterwards the daemon writes its own, and the web app still need not give an id."""
+    numbered = f"account_id INTEGER, {', '.join(METRICS)}, snapshot_time)"
+    bare.execute(f"CREATE TABLE account_snapshots (id INTEGER PRIMARY KEY, {numbered}")
+    insert = "INSERT INTO account_snapshots (account_id, followers, snapshot_time) VALUES ('account-a', ?, ?)"
+    async with open_database(bare.path):
+        bare.add_project("P", ["a"])
+    bare.execute(insert, (3, "2026-03-08 10:00:00"))
+    bare.sheet("P", a=[5] * 5)
+    assert (await bare.sync_one()).outcome is Outcome.FAILED
+    (refused,) = [f.message for f in (await check(bare.settings)).findings if " refuses " in f.message]
+    (id_column,) = re.findall(r"create it with (.*), copy them back", refused)
+    for statement in (
+        "CREATE TABLE away AS SELECT * FROM account_snapshots",
+        "DROP TABLE account_snapshots",
+        f"CREATE TABLE account_snapshots ({id_column}, {numbered}",
+        "INSERT INTO account_snapshots SELECT * FROM away",
+    ):
+        bare.execute(statement)
+    bare.execute(insert, (4, "2026-03-09 10:00:00"))
+    assert (await bare.sync_one()).outcome is Outcome.SYNCED
+    shown = bare.execute("SELECT followers, followers_delta FROM account_growth ORDER BY day")
+    assert shown == [(3, None), (4, 1), (5, 1)]
 
 
 async def test_is_active_may_be_text(bare: World) -> None:

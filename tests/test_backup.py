@@ -141,6 +141,14 @@ def test_nothing_is_overwritten(config: Path, world: World) -> None:
     assert there.read_text() == "precious"
 
 
+def test_standard_output_is_no_place(config: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-`, which means standard output elsewhere, is refused in a line, and is no file's name."""
+    monkeypatch.chdir(world.folder)
+    refused = run_command("backup", "-", "--config", str(config))
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
+    assert not (world.folder / "-").exists()
+
+
 def test_a_damaged_database_makes_no_backup(world: World) -> None:
     """What cannot be verified is refused, and nothing is left behind."""
     world.add_project("P", ACCOUNTS)

@@ -151,7 +151,7 @@ ACCOUNTS = "id TEXT PRIMARY KEY, project_id, platform, username, profile_link, i
 #: What a web app may have made, and what of ours it refuses.
 REFUSING = {
     f"CREATE TABLE account_snapshots (id INTEGER PRIMARY KEY, account_id, {NAMES}, snapshot_time)": (
-        "account_snapshots", "let id be TEXT",
+        "account_snapshots", "drop account_snapshots, create it with id TEXT PRIMARY KEY DEFAULT (",
     ),
     f"CREATE TABLE account_snapshots (id TEXT, account_id, {NAMES}, snapshot_time, mood TEXT NOT NULL)": (
         "account_snapshots", "give account_snapshots.mood a default",
@@ -163,7 +163,7 @@ REFUSING = {
         "project_social_accounts", "ALTER TABLE project_social_accounts ADD COLUMN added_at TEXT",
     ),
     "CREATE TABLE projects (id INTEGER PRIMARY KEY, name, google_sheet_name, created_at, is_active)": (
-        "projects", "let id be TEXT",
+        "projects", 'or set [sync] create_missing = "none"',
     ),
 }  # fmt: skip
 
@@ -202,6 +202,15 @@ async def test_a_file_that_a_parser_reads_may_come_later(world: World) -> None:
     missing = world.folder / "nofile.csv"
     world.sections["parsers"] = {"csv": {"path": missing}}
     assert [message for message in await told(world) if "parsers.csv.path" in message and str(missing) in message]
+
+
+async def test_without_an_active_project_the_ways_to_one_are_named(world: World) -> None:
+    """Nothing to sync is a warning with its remedies, or in order where the worksheets become projects."""
+    (missing,) = [message for message in await told(world, "warning") if "no active project yet" in message]
+    assert "insert some into projects" in missing
+    assert 'create_missing = "projects"' in missing
+    world.sections["sync"] = {"create_missing": "projects"}
+    assert [message for message in await told(world, "warning") if "no active project yet" in message] == []
 
 
 async def test_a_database_of_ours_refuses_nothing(world: World) -> None:

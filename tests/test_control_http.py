@@ -162,6 +162,7 @@ async def test_unknown_path_and_method(tmp_path: Path) -> None:
         connection.send(_ECHO.replace(b"GET", b"DELETE"))
         got = await connection.answer()
         assert (got.status, got.headers["allow"]) == (405, "GET, HEAD, POST")
+        assert "GET, HEAD, POST" in got.json["error"]
         connection.get()
         assert (await connection.answer()).status == 200
 

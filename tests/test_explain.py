@@ -186,13 +186,13 @@ async def test_before_the_first_pass_there_is_nothing_to_explain(world: World, t
 
 
 def lines(account: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """The timeline, newest first: what, when (to the minute, or the day), metric, before and after."""
+    """The timeline, newest first: what, when (to the minute, or the day), metric, the snapshot before and the value."""
     return [
         (
             event["event"],
             event.get("day", event["at"][:16]),
             event.get("metric"),
-            event.get("before"),
+            (event.get("snapshot") or {}).get("value"),
             event.get("value"),
         )
         for event in account["timeline"]
@@ -201,7 +201,7 @@ def lines(account: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("on_existing", ["skip", "update"])
 async def test_the_timeline_tells_each_change_and_the_last_one_to_the_moment(world: World, on_existing: str) -> None:
-    """Whether or not snapshots are refreshed: earlier changes by the day, the last with its pass, and from what."""
+    """Whether or not snapshots are refreshed: earlier changes by the day, the last with its pass."""
     world.add_project("P", ["a"])
     world.sections["snapshots"] = {"on_existing": on_existing}
     for hour, followers in ((0, 100), (24, 120), (48, 120), (53, 140), (60, 140)):
@@ -213,7 +213,39 @@ async def test_the_timeline_tells_each_change_and_the_last_one_to_the_moment(wor
         ("changed", "2026-03-12T17:00", "followers", 120, 140),
         ("seen", "2026-03-11", "followers", 100, 120),
     ]
-    assert (account["timeline"][0]["winner"], account["timeline"][0]["trigger"]) == ("sheet", "cli")
+    assert account["timeline"][0]["trigger"] == "cli"
+
+
+async def test_what_was_before_is_told_only_as_far_as_it_is_known(world: World) -> None:
+    """Between the last change and the snapshot before there may have been others, and another winner."""
+    world.add_project("P", ["a"])
+    for hour, followers in ((0, 8_350), (24, 8_350), (25, 8_300), (26, 8_310)):
+        world.now = NOON + timedelta(hours=hour)
+        world.sheet("P", a=[followers, *NOTHING])
+        await world.sync()
+    world.google.spreadsheets[KEY].shared = False
+    await world.sync()
+    (account,) = (await explain(world.settings, link("a"), ("followers",), world.now))["accounts"]
+    assert account["metrics"]["followers"]["winner"] == "carried"
+    assert [event for event in account["timeline"] if event["event"] != "degraded"] == [
+        {
+            "at": "2026-03-11T14:00:00.000000", "event": "changed", "metric": "followers", "value": 8_310,
+            "snapshot": {"at": "2026-03-11T12:00:00", "value": 8_350}, "trigger": "cli", "requested_by": "",
+        }
+    ]  # fmt: skip
+
+
+async def test_where_nothing_changed_nothing_is_told(world: World) -> None:
+    """A first pass that finds what the web app's snapshots show is no change; what it finds new is one."""
+    world.add_project("P", ["a"])
+    world.execute(
+        "INSERT INTO account_snapshots (id, account_id, followers, likes, comments, videos, views, snapshot_time)"
+        " VALUES ('web', 'account-a', 519300, 0, 0, 0, 7, '2026-03-09 12:00:00')"
+    )
+    world.sheet("P", a=[519_300, *NOTHING[1:], 8])
+    await world.sync()
+    (account,) = await told(world, link("a"))
+    assert lines(account) == [("changed", "2026-03-10T12:00", "views", 7, 8)]
 
 
 async def test_troubles_are_told_once_from_their_first_pass_to_their_last(world: World) -> None:
@@ -258,4 +290,8 @@ async def test_people_read_what_happened_together_in_one_line(world: World) -> N
     await world.sync()
     config = write_config(world.folder, '[merge]\nstrategy = "latest"\n', google=world.google, spreadsheet=KEY)
     shown = run_command("explain", "@a", "--config", str(config)).stdout
-    assert "2026-03-11 12:00  followers 5,000 → 90,000, comments 7 → 8: winner sheet; pass by cli" in shown
+    assert (
+        "2026-03-11 12:00  followers 90,000 (5,000 in the snapshot before), likes 1 (0 in the snapshot before), "
+        "comments 8 (7 in the snapshot before): "
+        "pass by cli; the snapshot before is of 2026-03-10 12:00\n"
+    ) in shown

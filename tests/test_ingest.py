@@ -62,6 +62,23 @@ async def test_every_mistake_is_named_and_the_good_lines_are_kept(filled: World)
     assert [row[:2] for row in inbox(filled)] == [("account-b", 6)]
 
 
+async def test_a_misspelt_column_is_named_with_the_one_that_was_meant(filled: World) -> None:
+    """In CSV once, for the header, and the other columns count; in JSON for its line, which is left out."""
+    done = await put(filled, "account_id,followers,veiws,notes\naccount-a,5,7,8\n")
+    assert [str(bad) for bad in done.mistakes] == ["line 1: 'veiws' is no column, did you mean views?; ignored"]
+    done = await put(filled, '{"account_id": "account-b", "followers": 1}\n{"account_id": "account-a", "Views": 1}\n')
+    assert [(bad.line, "did you mean views?" in bad.reason) for bad in done.mistakes] == [(2, True)]
+    assert [row[1:6] for row in inbox(filled)] == [(5, *NOTHING), (1, *NOTHING)]
+    assert (await put(filled, "account_id,account,views,view\naccount-a,x,1,2\n")).mistakes == ()
+
+
+async def test_a_line_with_more_fields_than_the_header_is_a_mistake(filled: World) -> None:
+    """A comma too many has moved the values, whether or not something stands in the last field."""
+    done = await put(filled, "account_id,followers,views\naccount-a,1,234,\naccount-a,1,234,5\naccount-b,1\n")
+    assert [bad.line for bad in done.mistakes] == [2, 3]
+    assert [row[0] for row in inbox(filled)] == ["account-b"]
+
+
 async def test_an_older_line_never_replaces_a_newer_value(filled: World) -> None:
     """Files may come in any order; a metric that a file does not have stays."""
     await put(filled, "account_id,followers,likes,parsed_at\naccount-a,5,9,2026-03-02\n")

@@ -146,9 +146,20 @@ def test_a_rounded_figure_is_consistent_with_what_it_may_stand_for() -> None:
         (6_800_000, 6_900_000),
         (1_230, 1_245),
         (7, 8),
+        (48, 47),
+        (48, 49),
+        (931, 930),
+        (1_230, 1_224),
         (7_000_000, 6_600_000),
     ]:
         assert not consistent(rounded, exact), (rounded, exact)
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
+def test_a_figure_with_all_its_digits_stands_for_itself_alone(rounded: int, exact: int) -> None:
+    """What does not end in a zero has not been rounded, so that nothing else is consistent with it."""
+    if rounded % 10 or rounded < 10:
+        assert consistent(rounded, exact) == (rounded == exact)
 
 
 @given(st.integers(10, MAX_COUNT), st.integers(2, 5))

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from celery import Celery
 from fastapi import FastAPI
 
-from daemon_process import Daemon, write_config
+from daemon_process import COMMAND, Daemon, write_config
 from readme import README, code_blocks
 from smart_sync import config
+from smart_sync.store.schema import REQUIRED
 from world import KEY, World
 
 ROOT = README.parent
@@ -103,6 +105,27 @@ def test_the_curl_lines_work(config_file: Path) -> None:
                 daemon.wait_for("READY=1")
 
 
+@pytest.mark.parametrize("command", ["sync", "once"])
+def test_cron_mails_only_when_something_is_wrong(config_file: Path, world: World, command: str) -> None:
+    """README's lines print nothing of a good pass; of one with a failed project, its reason."""
+    (block,) = [block for block in code_blocks("sh") if block.startswith("*/30")]
+    (line,) = [line for line in block.splitlines() if f"smart-sync {command}" in line]
+    program = " ".join(COMMAND)
+    shell = line.removeprefix("*/30 * * * *").replace("smart-sync", f"SMART_SYNC_CONFIG={config_file} {program}")
+
+    def mail() -> str:
+        ended = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+        return ended.stdout + ended.stderr
+
+    with Daemon(config_file) if command == "sync" else nullcontext():
+        assert mail() == ""
+        world.execute(
+            "CREATE TRIGGER web_app BEFORE UPDATE ON account_metrics BEGIN SELECT RAISE(ABORT, 'not today'); END"
+        )
+        world.sheet("P", a=[2] * 5)
+        assert "not today" in mail()
+
+
 async def test_the_inbox_takes_what_the_readme_shows(world: World) -> None:
     """README's SQL for the inbox is accepted, twice, and what it brings is merged."""
     world.add_project("P", ["a"])
@@ -133,6 +156,12 @@ def test_every_key_of_the_shipped_configuration_is_its_default_or_documented() -
     shipped = tomllib.loads((ROOT / "config.toml").read_text())
     assert config.load(ROOT / "config.toml")
     assert {"database", "schedule", "sheets", "sync", "merge", "snapshots", "control", "log"} <= set(shipped)
+
+
+def test_the_readme_names_the_columns_that_a_web_app_needs() -> None:
+    """For each shared table exactly those without which its database is refused."""
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|$", README.read_text(), re.MULTILINE)
+    assert {table: set(re.findall(r"\w+", columns)) for table, columns in rows} == REQUIRED
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -112,7 +112,7 @@ class Explainer:
         events: list[Event] = []
         for metric, told in values.items():
             at = told["changed_at"]
-            last = Last(told["value"], told["winner"], at, at and await day_at(self.database, at))
+            last = Last(told["value"], at, at and await day_at(self.database, at))
             events += changes(metric, sights, last, asked.get(at, Asked()))
             if suspect := told["suspect"]:
                 events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})

@@ -2,7 +2,8 @@
 
 A file is CSV with a header line, or one JSON object a line.  Each line names an account by ``account_id`` or ``link``
 and gives any of the metrics; ``source``, ``parsed_at`` (ISO 8601, now if it is missing) and ``precision`` (exact or
-rounded) are optional.  A metric without a value leaves the one in the inbox, and so does a line that is older.
+rounded) are optional; what is nearly one of these names is a mistake.  A metric without a value leaves the one in the
+inbox, and so does a line that is older.
 """
 
 import io
@@ -30,7 +31,7 @@ class Unreadable(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What came of a file: the accounts that it names; lines stored, lines that came too late, lines left out."""
+    """What came of a file: the accounts that it names; lines stored, lines that came too late, and what is wrong."""
 
     accounts: int
     stored: int

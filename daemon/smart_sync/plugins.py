@@ -1,8 +1,9 @@
 """Parsers by the name of their entry point: ours, and those that other packages bring."""
 
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any
+
+from smart_sync.core.wording import nearest
 
 GROUP = "smart_sync.parsers"
 
@@ -12,8 +13,8 @@ def parser_class(kind: str) -> Any:
     found = entry_points(group=GROUP, name=kind)
     if not found:
         known = sorted({entry.name for entry in entry_points(group=GROUP)})
-        near = get_close_matches(kind, known, 1)
-        meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        near = nearest(kind, known)
+        meant = f"; did you mean {near}?" if near else f"; there are {', '.join(known)}"
         raise ValueError(f'no such parser: "{kind}"{meant}')
     try:
         return next(iter(found)).load()

@@ -51,7 +51,13 @@ def _of_pass(result: PassResult, settings: Settings) -> Iterator[Finding]:
         creates = settings.sync.create_missing == "projects"
         yield Finding(
             "ok" if creates else "warning",
-            "there is no active project yet" + ("; they are created from the worksheets" if creates else ""),
+            "there is no active project yet; "
+            + (
+                "they are created from the worksheets"
+                if creates
+                else "insert some into projects (name: the worksheet's title), or let the sheets create them:"
+                ' [sync] create_missing = "projects"'
+            ),
         )
     for name in result.new_projects:
         yield Finding("ok", f"worksheet {name!r} will become a project")

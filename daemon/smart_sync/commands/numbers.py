@@ -48,7 +48,7 @@ def confirm(account: str, metric: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.option("--project", metavar="P", help="One project: its id or name.")
-@click.option("--failed", is_flag=True, help="Only passes in which a project failed, or that were cut off.")
+@click.option("--failed", is_flag=True, help="Only passes with a failed project (degraded is not failed), or cut off.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many passes.")
 @json_option
 @config_option
@@ -133,6 +133,8 @@ def backup(file: Path, as_json: bool) -> None:
     """
     from smart_sync.backup import back_up
 
+    if str(file) == "-":
+        raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.path, file).answer()
     show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.config import names
+from smart_sync.core.wording import nearest
 
 #: How a dictionary's key is marked in a location.
 _KEY = "[key]"
@@ -71,7 +72,7 @@ def of_environment(error: str) -> str:
 
 def _nearest_of(where: Sequence[str], only: str) -> str:
     """The key that was probably meant where ``only`` (quoted) names can be keys; empty if none is like it."""
-    meant = names.nearest(where[-1], re.findall(r"'([^']*)'", only))
+    meant = nearest(where[-1], re.findall(r"'([^']*)'", only))
     return ".".join([*where[:-1], meant]) if meant else ""
 
 

@@ -1,7 +1,6 @@
 """The names of the configuration: its keys, the environment's variables for them, and what is nearly one of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -9,14 +8,13 @@ from pydantic import BaseModel
 
 from smart_sync.config.sections import WebhookSettings
 from smart_sync.config.settings import Settings
+from smart_sync.core.wording import nearest
 from smart_sync.plugins import parser_class
 
 PREFIX: str = Settings.model_config["env_prefix"] or ""
 LEVEL: str = Settings.model_config["env_nested_delimiter"] or ""
 #: Variables of ours that are no keys.
 OTHERS = (f"{PREFIX}CONFIG", f"{PREFIX}GOOGLE_CREDENTIALS")
-#: From how alike on (1 is the same) a name is taken for a misspelt one.
-ALIKE = 0.8
 
 
 def variable(key: Iterable[object]) -> str:
@@ -30,11 +28,6 @@ def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
         meant = nearest(key[-1], beside)
         return ".".join([*key[:-1], meant]) if meant else ""
     return nearest(".".join(key), [".".join(known) for known in _keys()])
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """That of ``known`` which was probably meant by ``name``; empty if none is like it."""
-    return next(iter(get_close_matches(name, list(known), 1, ALIKE)), "")
 
 
 def _keys_beside(key: Sequence[str], values: Mapping[str, Any]) -> Iterable[str]:
@@ -77,10 +70,8 @@ def misspelt(environment: Mapping[str, str], values: Mapping[str, Any]) -> Itera
 def _nearest_variable(name: str) -> str:
     # One underscore in place of two is the likeliest slip.
     plain = {known.replace(LEVEL, "_"): known for known in (*OTHERS, *map(variable, _keys()))}
-    found = get_close_matches(
-        name.replace(LEVEL, "_").removeprefix(PREFIX), [p.removeprefix(PREFIX) for p in plain], 1, ALIKE
-    )
-    return plain[PREFIX + found[0]] if found else ""
+    found = nearest(name.replace(LEVEL, "_").removeprefix(PREFIX), (p.removeprefix(PREFIX) for p in plain))
+    return plain[PREFIX + found] if found else ""
 
 
 @cache

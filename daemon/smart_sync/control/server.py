@@ -176,7 +176,8 @@ class _Server:
             raise Refusal(404, "no such endpoint")
         route = methods.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
-            raise Refusal(405, "this endpoint has other methods", allow=", ".join(_allowed(methods)))
+            allow = ", ".join(_allowed(methods))
+            raise Refusal(405, f"this endpoint has other methods: {allow}", allow=allow)
         return route
 
     def _allow(self, request: Request) -> None:

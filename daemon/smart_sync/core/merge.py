@@ -104,7 +104,7 @@ def consistent(rounded: int, exact: int) -> bool:
         return rounded == exact
     digits = len(str(rounded))
     place: int = 10 ** min(digits - 2, digits - len(str(rounded).rstrip("0")))
-    return rounded <= exact < rounded + place or rounded - (place + 1) // 2 <= exact < rounded + place // 2
+    return rounded <= exact < rounded + place or rounded - place // 2 <= exact < rounded + place // 2
 
 
 def decide(

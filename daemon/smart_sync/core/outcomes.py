@@ -28,7 +28,7 @@ def result_of(
         outcome, error = Outcome.FAILED, f"SQLite refused every account: {next(iter(failed.values()))}"
     elif plan.trouble is not None:
         outcome = Outcome.DEGRADED
-    elif not plan.merged and not plan.sheet and not plan.sheet_gone and not written.snapshots:
+    elif not (failed or plan.merged or plan.sheet or plan.sheet_gone or written.snapshots):
         outcome = Outcome.UNCHANGED
     return ProjectResult(
         plan.project,

@@ -1,6 +1,7 @@
 """What happened to the numbers of an account, and when, put together from what passes have left behind.
 
-The last change of each metric is known to the moment, those before it by the day, from the snapshots.
+There is no log of changes: the last one of each metric is known to the moment, those before it by the day, from the
+snapshots.  What a value was just before it changed, and who had won then, nobody knows, so nothing is said of it.
 Times are stamps.
 """
 
@@ -22,10 +23,9 @@ class Sight(NamedTuple):
 
 
 class Last(NamedTuple):
-    """The merged value of a metric, who won, when and on which day it became so; None until a pass has seen it."""
+    """The merged value of a metric, when and on which day it became so; None until a pass has seen it."""
 
     value: int | None
-    winner: str | None
     changed_at: str | None
     day: str | None
 
@@ -40,24 +40,27 @@ class Asked(NamedTuple):
 def changes(metric: str, sights: Iterable[Sight], last: Last, asked: Asked) -> list[Event]:
     """How a metric became what it is, oldest first: ``seen`` in the snapshots of days, at last ``changed``.
 
-    ``sights`` are in the order of time, and of several of a day the last counts.  ``before`` is what the snapshot
-    before showed; ``asked`` is about the pass of the last change.
+    ``sights`` are in the order of time, and of several of a day the last counts.  ``snapshot`` is the one before: its
+    time, and the value that it shows, after which others may have come and gone; where it shows the same there is no
+    event.  ``asked`` is about the pass of the last change.
     """
-    known = list(_before(metric, sights, last))
+    known = list(_known(metric, sights, last))
     events: list[Event] = [
-        {"at": at, "event": "seen", "metric": metric, "before": before, "value": value, "day": day}
-        for (_, _, before), (at, day, value) in pairwise(known)
-        if value != before
+        {"at": at, "event": "seen", "metric": metric, "value": value, "snapshot": _shown(before), "day": day}
+        for before, (at, day, value) in pairwise(known)
     ]
     if last.changed_at is not None:
-        before = known[-1][2] if known else None
-        event: Event = {"at": last.changed_at, "event": "changed", "metric": metric}
-        told: Event = {"before": before, "value": last.value, "winner": last.winner, **asked._asdict()}
-        events.append(event | told)
-    return events
+        event: Event = {"at": last.changed_at, "event": "changed", "metric": metric, "value": last.value}
+        events.append(event | {"snapshot": _shown(known[-1]) if known else None} | asked._asdict())
+    return [event for event in events if not event["snapshot"] or event["snapshot"]["value"] != event["value"]]
 
 
-def _before(metric: str, sights: Iterable[Sight], last: Last) -> Iterator[tuple[str, str, int]]:
+def _shown(snapshot: tuple[str, str, int]) -> dict[str, Any]:
+    at, _, value = snapshot
+    return {"at": at, "value": value}
+
+
+def _known(metric: str, sights: Iterable[Sight], last: Last) -> Iterator[tuple[str, str, int]]:
     """Time, day and value of the last snapshot of each day, as far as they are from before the last change."""
     index = METRICS.index(metric)
     until = None if last.changed_at is None else last.changed_at[:19]

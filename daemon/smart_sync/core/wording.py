@@ -1,6 +1,17 @@
-"""Numbers with their nouns, as people say them."""
+"""Numbers with their nouns, as people say them; and what they meant by a name that is none."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+#: From how alike on (1 is the same) a name is taken for a misspelt one.
+ALIKE = 0.8
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """``1 row``, ``1,200 rows``; ``plural`` where an s at the end would be wrong."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The one of ``known`` that was probably meant by ``name``; empty if none is like it."""
+    return next(iter(get_close_matches(name, list(known), 1, ALIKE)), "")

@@ -2,14 +2,17 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, ParsedMetrics, Precision
+from smart_sync.core.wording import nearest
 
+COLUMNS = ("account_id", "link", *METRICS, "source", "parsed_at", "precision")
 Format = Literal["csv", "jsonl"]
 
 
@@ -48,7 +51,8 @@ def read_rows(lines: Iterable[str], form: Format) -> Iterator[Row | BadLine]:
     """The rows of a file, good and bad, in its order.
 
     Columns: ``account_id`` or ``link``, the metrics, ``source``, ``parsed_at`` (ISO 8601; UTC unless it says
-    otherwise), ``precision``; others are ignored.  An empty metric is no value.
+    otherwise), ``precision``; others are ignored, unless they are nearly one of these that is missing: a bad header,
+    which costs no line, or a bad JSON object.  An empty metric is no value.
     """
     for number, record in _csv_records(lines) if form == "csv" else _json_records(lines):
         if isinstance(record, BadLine):
@@ -77,6 +81,10 @@ def _csv_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] 
             if not {"account_id", "link"} & set(header):
                 yield line, BadLine(line, "the header names neither account_id nor link; nothing can be read")
                 return
+            if slips := _slips(header):
+                yield line, BadLine(line, f"{slips}; ignored")
+        elif len(cells) > len(header):
+            yield line, BadLine(line, "more fields than the header; put a value that holds a comma in quotes")
         elif any(cells):
             yield line, dict(zip(header, cells, strict=False))
 
@@ -90,10 +98,23 @@ def _json_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]
         except (ValueError, RecursionError):
             yield line, BadLine(line, "not JSON")
             continue
-        if isinstance(record, dict):
-            yield line, record
-        else:
+        if not isinstance(record, dict):
             yield line, BadLine(line, "not a JSON object")
+        elif slips := _slips(record):
+            yield line, BadLine(line, slips)
+        else:
+            yield line, record
+
+
+def _slips(names: Collection[str]) -> str:
+    """The names that are probably misspelt, with what was meant; a name of its own that is there too was not."""
+    meant = ((name, _meant(name)) for name in names if name not in COLUMNS)
+    return "; ".join(f"{name!r} is no column, did you mean {own}?" for name, own in meant if own and own not in names)
+
+
+@lru_cache(maxsize=256)
+def _meant(name: str) -> str:
+    return nearest(name.strip().casefold(), COLUMNS)
 
 
 def _row(line: int, record: Mapping[str, Any]) -> Row:

@@ -110,8 +110,11 @@ def _change(event: dict[str, Any]) -> str:
     """What became of a metric."""
     if event["event"] == "conflict":
         return f"{event['metric']} {_count(event['sheet'])}, not {_count(event['parsed'])}"
-    before, value = (event[name] for name in (("old", "new") if event["event"] == "suspect" else ("before", "value")))
-    return f"{event['metric']} " + (_count(value) if before is None else f"{_count(before)} → {_count(value)}")
+    if event["event"] == "suspect":
+        return f"{event['metric']} {_count(event['old'])} → {_count(event['new'])}"
+    snapshot = event["snapshot"]
+    before = f" ({_count(snapshot['value'])} in the snapshot before)" if snapshot else ""
+    return f"{event['metric']} {_count(event['value'])}{before}"
 
 
 def _why(event: dict[str, Any]) -> str:
@@ -119,16 +122,20 @@ def _why(event: dict[str, Any]) -> str:
     match event["event"]:
         case "changed":
             asked = f", asked by {event['requested_by']}" if event["requested_by"] else ""
-            by = f"; pass by {event['trigger']}{asked}" if event["trigger"] else ""
-            return f"winner {event['winner'] or 'nobody'}{by}"
+            by = f"pass by {event['trigger']}{asked}" if event["trigger"] else ""
+            return "; ".join(filter(None, (by, _snapshot(event))))
         case "seen":
-            return "as the day's snapshot shows"
+            return f"as the day's snapshot shows; {_snapshot(event)}"
         case "suspect":
             return f"suspect {event['place']}".rstrip()
         case "conflict":
             return f"both sides had changed, the sheet's was taken {event['place']}".rstrip()
     times = f" ({event['passes']} passes until {_when(event['until'])})" if event["passes"] > 1 else ""
     return f"{event['event']}{times}: {event['error']}"
+
+
+def _snapshot(event: dict[str, Any]) -> str:
+    return f"the snapshot before is of {_when(event['snapshot']['at'])}" if event["snapshot"] else ""
 
 
 def show_history(answer: dict[str, Any]) -> None:
@@ -227,7 +234,7 @@ def show_ingested(answer: dict[str, Any]) -> None:
     """What came of the lines; the mistakes are on standard error."""
     stored = f"{counted(answer['accounts'], 'account')}: {counted(answer['stored'], 'line')} stored"
     older = f"{answer['older']:,} older than what the inbox has"
-    line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'line')} left out")
+    line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'mistake')}")
 
 
 def show_confirmed(answer: dict[str, Any]) -> None:

@@ -15,8 +15,14 @@ _PROJECT = Project("00000000-0000-5000-8000-000000000001", "Smart Sync")
 _ACCOUNT = Account(
     "00000000-0000-5000-8000-000000000002", _PROJECT.id, "tiktok", "smartsync", "https://www.tiktok.com/@smartsync"
 )
+#: With the default the web app need not give an id, as it need not where SQLite numbers the rows.  Renaming a new table
+#: would be shorter, but SQLite refuses it while a view reads the old one.
+_TEXT_IDS = (
+    "its ids are numbers, ours are text: with the web app stopped, copy the rows away, drop {table}, create it with"
+    " id TEXT PRIMARY KEY DEFAULT (hex(randomblob(16))), copy them back"
+)
 _REMEDIES = (
-    (r"datatype mismatch|cannot store", "its ids are numbers, ours are text: let id be TEXT"),
+    (r"datatype mismatch|cannot store", _TEXT_IDS),
     (r"NOT NULL constraint failed: (\S+)", r"give \1 a default, or let it be NULL"),
     (r"has no column named (\w+)", r"ALTER TABLE {table} ADD COLUMN \1 TEXT"),
     (r"", "loosen what the web app demands of it"),
