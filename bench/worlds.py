@@ -20,7 +20,7 @@ from smart_sync.config import Settings
 from smart_sync.core.model import Cell, Outcome, Project, Trigger, Worksheet
 from smart_sync.core.results import PassResult
 from smart_sync.project import Resources
-from smart_sync.service import opened, rested
+from smart_sync.service import opened, rest
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
@@ -152,7 +152,8 @@ class Passes:
     """Passes over one database, on a clock of its own and with worksheets of the caller's."""
 
     def __init__(self, resources: Resources, sheets: MemorySheets) -> None:
-        self._run = rested(resources.database, Sync(resources).run)
+        self._run = Sync(resources).run
+        self._database = resources.database
         self._sheets = sheets
         self._day = 0
         self.now = FIRST_DAY
@@ -171,6 +172,7 @@ class Passes:
         self._sheets.make = make
         started = time.perf_counter()
         result = await self._run(PassRequest(Trigger.CLI))
+        await rest(self._database)
         took = time.perf_counter() - started
         if result.count(Outcome.FAILED, Outcome.DEGRADED):
             raise RuntimeError(f"the pass went wrong: {result.results[0].error}")

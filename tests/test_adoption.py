@@ -228,6 +228,50 @@ async def test_what_cannot_be_created_costs_nothing_else(
     assert [e["reason"] for e in told if e["event"] == refused] == ["client_id is needed"]
 
 
+async def test_what_is_refused_is_told_by_its_link_and_costs_no_other_row(bare: World) -> None:
+    """Of the new rows of a worksheet those that SQLite takes become accounts; each other is told, once."""
+    bare.execute(
+        "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id, platform CHECK (platform = 'tiktok'),"
+        " username, profile_link, is_active, added_at)"
+    )
+    bare.execute(
+        "CREATE TABLE projects (id TEXT PRIMARY KEY, name CHECK (name != 'Bad'), google_sheet_name, is_active,"
+        " created_at)"
+    )
+    bare.sections["sync"] = {"create_missing": "projects"}
+    bare.sheet("Bad")
+    strange = [["", f"https://www.youtube.com/@{name}", 3] for name in ("c", "d")]
+    bare.sheet("P", a=[1] * 5, b=[2] * 5)
+    bare.google.spreadsheets[KEY].worksheets["P"][2:2] = strange
+    announce = Announcer()
+    with announce.follow() as told:
+        async with opened(bare.settings, announce, clock=lambda: bare.now) as resources:
+            for dry_run in (True, False, False):
+                result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=dry_run))
+        events = [told.get_nowait() for _ in range(told.qsize())]
+    assert bare.execute("SELECT username FROM project_social_accounts ORDER BY username") == [("a",), ("b",)]
+    assert [e.get("link") for e in events if e["event"] == "accounts.refused"] == [row[1] for row in strange]
+    assert [e.get("project") for e in events if e["event"] == "projects.refused"] == ["Bad"]
+    assert [row.link for row in result.results[0].unmatched_rows] == [row[1] for row in strange]
+
+
+async def test_a_dry_run_counts_what_would_be_created(world: World) -> None:
+    """Rows that would become accounts, worksheets that would become projects: told apart from those that are there."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
+    world.sheet("Q", d=[4] * 5)
+    world.sections["sync"] = {"create_missing": "projects"}
+    found = [finding.message for finding in (await check(world.settings)).findings if finding.level == "ok"]
+    assert "P: 1 of 1 accounts are in the worksheet; 2 rows will become accounts" in found
+    assert "worksheet 'Q' will become a project" in found
+    for dry_run in (True, False):
+        told = (await world.sync(dry_run=dry_run)).answer()
+        assert told["new_projects"] == ["Q"]
+        assert [result["new_accounts"] for result in told["results"]] == [2, 1]
+    told = (await world.sync()).answer()
+    assert (told["new_projects"], [result["new_accounts"] for result in told["results"]]) == ([], [0, 0])
+
+
 async def test_a_project_that_was_renamed_is_not_created_again(world: World) -> None:
     """projects.created tells of those that were really created."""
     world.sections["sync"] = {"create_missing": "projects"}

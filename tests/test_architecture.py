@@ -16,7 +16,7 @@ LAYERS = [
     {"__init__", "__main__", "cli", "commands"},
     {"standalone", "backup", "checks", "screens", "setup", "manual"},
     {"service"},
-    {"runner", "control", "sync", "project", "deciding"},
+    {"preflight", "runner", "control", "sync", "project", "deciding"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
     {"config", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking", "interpreter"},
     {"core", "errors", "clock"},

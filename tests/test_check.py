@@ -184,6 +184,26 @@ async def test_what_sqlite_will_refuse_is_foreseen(tmp_path: Path, google: FakeG
     assert world.path.read_bytes() == before
 
 
+async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> None:
+    """A worksheet beside a database that cannot be read is in no order, nor is it said to become a project."""
+    world.sections["sync"] = {"create_missing": "projects"}
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    content = bytearray(world.path.read_bytes())
+    content[-2048:] = b"x" * 2048
+    world.path.write_bytes(content)
+    (message,) = await told(world, "error")
+    assert message.startswith(f"{world.path}: ")
+    assert await told(world, "ok") == ["the configuration is valid"]
+
+
+async def test_a_file_that_a_parser_reads_may_come_later(world: World) -> None:
+    """`[parsers.csv]` without its file is a warning: whoever makes it may not have yet."""
+    missing = world.folder / "nofile.csv"
+    world.sections["parsers"] = {"csv": {"path": missing}}
+    assert [message for message in await told(world) if "parsers.csv.path" in message and str(missing) in message]
+
+
 async def test_without_an_active_project_the_ways_to_one_are_named(world: World) -> None:
     """Nothing to sync is a warning with its remedies, or in order where the worksheets become projects."""
     (missing,) = [message for message in await told(world, "warning") if "no active project yet" in message]

@@ -64,6 +64,41 @@ def test_where_a_secret_is_kept_is_no_mistake(tmp_path: Path, monkeypatch: pytes
     assert problems(tmp_path, f'{BASE}[ping]\nurl = "env:SMART_SYNC_WEBHOOK"\n') == []
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[merge.metrics]\nfolowers = "sheet"',
+            "merge.metrics.folowers: no such key; did you mean merge.metrics.followers?",
+        ),
+        (
+            '[merge.metrics]\nshares = "sheet"',
+            "merge.metrics.shares: no such key; expected 'followers', 'likes', 'comments', 'videos' or 'views'",
+        ),
+        (
+            '[[webhooks]]\nurl = "https://a.example"\nsecret = "whsec_x"\nevnts = []',
+            "webhooks.0.evnts: no such key; did you mean webhooks.0.events?",
+        ),
+        ('[parsers.mine]\nkind = "csv"\npth = "x"', "parsers.mine.pth: no such key; did you mean parsers.mine.path?"),
+        ("[parsers.youtub]", 'parsers.youtub: no such parser: "youtub"; did you mean youtube?'),
+        ("[control]\nsocket = 3", "control.socket: expected a path, in quotes"),
+        ('[sync]\nconcurrency = "many"', "sync.concurrency: expected a whole number"),
+        ('[schedule]\nevery = "0s"', "schedule.every: expected a number above 0"),
+        ('[log]\nlevel = "loud"', "log.level: expected 'debug', 'info', 'warning' or 'error'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_in_plain_words(tmp_path: Path, text: str, told: str) -> None:
+    """What was written, what was probably meant, what is expected: nothing of the library that found it."""
+    assert told in problems(tmp_path, f"{BASE}{text}\n")
+
+
+def test_a_variable_that_holds_no_table_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list or a table in the environment is JSON; what is none is told by the variable's name."""
+    monkeypatch.setenv("SMART_SYNC_MERGE__METRICS", "hunter22")
+    (told,) = problems(tmp_path)
+    assert told.startswith("the environment: SMART_SYNC_MERGE__METRICS: expected JSON")
+
+
 def test_a_mistake_is_named_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mistakes of the file and of the environment come together, each with its own place and never its value."""
     monkeypatch.setenv("SMART_SYNC_LOG__LEVEL", "hunter22")

@@ -5,10 +5,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ import pytest
 from control_clients import connected
 from daemon_process import PATIENCE, Daemon, run_command, write_config
 from fake_google import FakeGoogle, Fault
+from smart_sync.config import Settings
 from smart_sync.control.client import Client, request_sync
+from smart_sync.preflight import obstacles
 from world import KEY, World
 
 ANSWER_KEYS = {"success", "total_projects", "success_count", "error_count", "results", "timestamp"}
@@ -177,15 +181,51 @@ def test_a_bad_file_on_reload_changes_nothing_and_is_reported_in_full(config: Pa
 
 
 def test_a_reload_that_cannot_begin_falls_back_to_what_ran_before(config: Path) -> None:
-    """A valid file that names an unusable database is reported, and the old lap is taken up again."""
+    """What only opening can tell, of a damaged database say, is reported, and the old lap is taken up again."""
+    (config.parent / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 64)
     with Daemon(config) as daemon:
         good = config.read_text()
-        config.write_text(good.replace('path = "view_counter.db"', 'path = "."'))
+        config.write_text(good.replace("view_counter.db", "damaged.db"))
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for("READY=1")
         assert ask(daemon, "POST", "/api/admin/smart_sync")[1]["success_count"] == 1
         (rejected,) = daemon.events("config.rejected")
-        assert "not a file" in rejected["problems"][0] or "cannot be opened" in rejected["problems"][0]
+        assert "damaged.db: not an intact SQLite database" in rejected["problems"][0]
+
+
+def test_what_will_not_start_is_refused_before_the_leap(config: Path) -> None:
+    """A group, a socket or a database that cannot be is a 422 with each key, not a lap that fails; so at the start."""
+    (config.parent / "notes.txt").write_text("no database at all")
+    good = config.read_text()
+    bad = good.replace("view_counter.db", "notes.txt")
+    bad = bad.replace('"control.sock"', f'"{"x" * 108}.sock"\ngroup = "no-such-group"')
+    wrong = {"control.socket", "control.group", "database.path"}
+    with Daemon(config) as daemon:
+        config.write_text(bad)
+        status, answer = ask(daemon, "POST", "/api/admin/reload")
+        assert (status, {problem.split(": ")[0] for problem in answer["problems"]}) == (422, wrong)
+        assert ask(daemon, "POST", "/api/admin/smart_sync")[1]["success_count"] == 1
+        assert daemon.events("config.reloaded") == []
+        assert len(daemon.events("daemon.started")) == 1
+        assert daemon.stop() == 0
+    refused = run_command("run", "--config", str(config))
+    assert refused.returncode == 2
+    assert {line.split(": ")[1] for line in refused.stderr.splitlines()} == wrong
+    found = run_command("check", "--config", str(config)).stdout
+    assert all(f"✗ {key}: " in found for key in wrong)
+    assert "the configuration is valid" not in found
+
+
+def test_a_reload_leaves_the_locks_of_the_open_database_alone(config: Path, world: World) -> None:
+    """The file that is open is never opened beside SQLite: that would give up the locks that a pass writes under."""
+    loaded = Settings(**{"database": {"path": world.path}, **world.sections})
+    with closing(sqlite3.connect(world.path, isolation_level=None)) as ours:
+        ours.execute("PRAGMA journal_mode = DELETE")
+        ours.execute("BEGIN EXCLUSIVE")
+        assert obstacles(loaded, held=world.path) == {}
+        code = f"import sqlite3; sqlite3.connect({str(world.path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "locked" in other.stderr
 
 
 def test_requests_that_arrive_together_share_one_pass(config: Path, world: World) -> None:

@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 
 from smart_sync import interpreter
-from smart_sync.core.model import Trigger
-from smart_sync.core.results import PassResult
-from smart_sync.service import rested
+from smart_sync.service import rest
 from smart_sync.store.schema import open_database
-from smart_sync.sync import PassRequest
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +47,7 @@ async def test_a_pass_leaves_nothing_behind(tmp_path: Path) -> None:
     knots = [Knot()]
     remembered = weakref.ref(knots[0])
     gc.collect()  # it survives, and so is old
-
-    async def run(_request: PassRequest) -> PassResult:
-        knots.clear()
-        return PassResult("id", Trigger.CLI, "", "", (), 0.0)
-
+    knots.clear()
     async with open_database(tmp_path / "view_counter.db") as database:
-        await rested(database, run)(PassRequest(Trigger.CLI))
+        await rest(database)
     assert remembered() is None

@@ -142,14 +142,14 @@ async def test_junk_does_not_wipe_what_a_manager_had_typed(world: World) -> None
 
 
 async def test_a_renamed_column_does_not_wipe_what_a_manager_had_typed(world: World) -> None:
-    """A metric whose column is gone keeps its last known values, and says so."""
+    """A metric whose column is gone keeps its last known values, and says so, with the headers seen."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[100, 10, 1, 1, 1])
     await world.sync()
     world.google.spreadsheets[KEY].worksheets["P"][0][2] = "Follow-ups"
     result = await world.sync_one()
     assert world.merged("a") == (100, 10, 1, 1, 1)
-    assert any("followers" in problem.reason for problem in result.problems)
+    assert any("followers" in p.reason and "'Follow-ups'" in p.reason for p in result.problems)
 
 
 @pytest.mark.parametrize("rows", [[], [["Link", "Followers"]], [["something", "else"]]])

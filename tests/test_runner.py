@@ -27,6 +27,8 @@ class Passes:
         self.may_end = asyncio.Semaphore(0)
         self.under_way = 0
         self.error: Exception | None = None
+        self.may_tidy_up = asyncio.Event()
+        self.may_tidy_up.set()
 
     async def run(self, request: PassRequest) -> PassResult:
         assert self.under_way == 0, "two passes at the same time"
@@ -41,10 +43,13 @@ class Passes:
             self.under_way -= 1
         return PassResult(str(len(self.requests)), request.trigger, "", "", ())
 
+    async def tidy_up(self) -> None:
+        await self.may_tidy_up.wait()
+
 
 @asynccontextmanager
 async def running(passes: Passes, schedule: ScheduleSettings = QUIET) -> AsyncIterator[Runner]:
-    runner = Runner(passes.run, schedule, lambda: NOW)
+    runner = Runner(passes.run, schedule, lambda: NOW, passes.tidy_up)
     work = asyncio.create_task(runner.run())
     try:
         yield runner
@@ -144,10 +149,24 @@ async def test_who_waits_is_answered_when_it_stops() -> None:
         await runner.request(Trigger.SOCKET)
 
 
+async def test_nobody_waits_for_the_tidying() -> None:
+    """Who waited for a pass is answered when it has ended, also where a stop cuts off what follows it."""
+    passes = Passes()
+    passes.may_tidy_up.clear()
+    async with running(passes) as runner:
+        first = await asked(runner)
+        passes.may_end.release()
+        assert (await first).id == "1"
+        second = await asked(runner)
+        assert len(passes.requests) == 1
+    with pytest.raises(Stopping):
+        await second
+
+
 async def test_stop_lets_the_pass_under_way_end() -> None:
     """After stop no pass begins; the one under way ends and is answered."""
     passes = Passes()
-    runner = Runner(passes.run, QUIET, lambda: NOW)
+    runner = Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up)
     work = asyncio.create_task(runner.run())
     await asyncio.sleep(0)
     task = await asked(runner)
@@ -182,7 +201,7 @@ async def test_a_bug_ends_the_runner() -> None:
     passes = Passes()
     passes.error = ZeroDivisionError("a bug")
     passes.may_end.release()
-    runner = Runner(passes.run, QUIET, lambda: NOW)
+    runner = Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up)
     work = asyncio.create_task(runner.run())
     await asyncio.sleep(0)
     task = await asked(runner)
@@ -196,8 +215,8 @@ async def test_the_interval_of_a_cron_schedule_is_between_its_next_two_times() -
     """Health allows two intervals, whichever way the schedule is written."""
     passes = Passes()
     cron = ScheduleSettings(cron="*/20 * * * *")
-    assert Runner(passes.run, cron, lambda: NOW).interval() == 1200
-    assert Runner(passes.run, QUIET, lambda: NOW).interval() == 1800
+    assert Runner(passes.run, cron, lambda: NOW, passes.tidy_up).interval() == 1200
+    assert Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up).interval() == 1800
 
 
 def test_a_pass_knows_the_result_of_each_project() -> None:
@@ -224,13 +243,25 @@ async def test_requests_do_not_put_off_the_timer() -> None:
 async def test_a_cron_tick_fires_once_though_the_wall_clock_falls_behind() -> None:
     """A sleep that ends a little before its tick has slept for it: the tick is not fired a second time."""
     passes = Passes()
-    runner = Runner(passes.run, ScheduleSettings(cron="*/30 * * * *"), lambda: wall)
+    runner = Runner(passes.run, ScheduleSettings(cron="*/30 * * * *"), lambda: wall, passes.tidy_up)
     wall = datetime(2026, 3, 10, 12, 5, tzinfo=UTC)
     assert runner._next_due(0.0, 0.0) == 25 * 60
     wall = datetime(2026, 3, 10, 12, 29, 59, tzinfo=UTC)
     assert runner._next_due(0.0, 1500.0) == 1500 + 30 * 60 + 1
     wall = datetime(2026, 3, 10, 13, 0, 0, tzinfo=UTC)
     assert runner._next_due(0.0, 3301.0) == 3301 + 30 * 60
+
+
+async def test_the_next_run_is_the_tick_itself() -> None:
+    """A schedule by the clock is told to the minute, not as the time that a sleep will take to it."""
+    passes = Passes()
+    late = datetime(2026, 3, 10, 12, 5, 0, 4, tzinfo=UTC)
+    runner = Runner(passes.run, ScheduleSettings(cron="0 13 * * *", run_on_start=False), lambda: late, passes.tidy_up)
+    work = asyncio.create_task(runner.run())
+    await asyncio.sleep(0)
+    work.cancel()
+    await asyncio.wait({work})
+    assert runner.next_run_at == datetime(2026, 3, 10, 13, tzinfo=UTC)
 
 
 async def test_a_new_lap_knows_when_all_was_well() -> None:
@@ -240,6 +271,6 @@ async def test_a_new_lap_knows_when_all_was_well() -> None:
         task = await asked(runner)
         passes.may_end.release()
         await task
-    after = Runner(passes.run, QUIET, lambda: NOW)
+    after = Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up)
     after.take_over(runner)
     assert after.last_good_at == NOW

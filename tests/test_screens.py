@@ -7,7 +7,7 @@ import pytest
 
 from daemon_process import run_command, write_config
 from smart_sync.core.wording import counted
-from smart_sync.screens.passes import totals, troubles
+from smart_sync.screens.passes import show_answer, totals, troubles
 from smart_sync.screens.webhooks import show_webhooks
 from world import KEY, World
 
@@ -46,6 +46,13 @@ def test_a_degraded_project_is_not_in_step() -> None:
 def test_what_needs_a_look_has_a_line(change: dict[str, Any], told: list[str]) -> None:
     """Suspects, accounts without a row and rows without an account are said, each with the command that says more."""
     assert list(troubles(QUIET | change)) == told
+
+
+def test_a_problem_names_its_worksheet_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A problem of the whole worksheet begins with its title, as one of a cell does: it is not said again."""
+    problems = ["P: the column for views is gone", "P!C2: not a number", "parsed_metrics: no count"]
+    show_answer({"project_id": "1", "project_name": "P", "outcome": "synced", "problem_count": 3, "problems": problems})
+    assert capsys.readouterr().out.splitlines()[-3:] == [*problems[:2], "P: parsed_metrics: no count"]
 
 
 async def test_what_needs_a_look_is_shown_after_a_pass(world: World) -> None:

@@ -2,15 +2,24 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from daemon_process import Daemon, write_config
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
 from smart_sync.store.schema import open_database
 from world import KEY, World
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """A call sets up the log where nobody has; it must not be the log of later tests."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -201,7 +202,8 @@ def test_names_drive_no_terminal() -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (0, "0 s"), (1.84, "1.8 s"), (59, "59 s"), (60, "1 min"), (84, "1 min 24 s"), (1560, "26 min"), (3600, "1 h"),
+        (0, "0 s"), (0.018, "18 ms"), (1.84, "1.8 s"), (59, "59 s"), (60, "1 min"), (84, "1 min 24 s"),
+        (1560, "26 min"), (3600, "1 h"),
         (5400, "1 h 30 min"), (86400, "24 h"), (180000, "2 days 2 h"), (30 * 86400, "30 days"),
     ],
 )  # fmt: skip
@@ -223,11 +225,18 @@ def drawn(**changes: Any) -> str:
         "version": "1", "uptime_seconds": 60.0, "state": "idle", "current": None, "last_pass": None,
         "next_run_at": "2026-03-10T12:26:00.000000", "active_projects": 1, "total_projects": 1, "last_error": None,
         "sqlite_at_risk": False, "sqlite_version": "3.51.3", "projects": [], "parsers": [],
-        "reading": {"source": "csv", "files": 0},
+        "reading": {"source": "csv", "calls": 0, "files": 0},
     }  # fmt: skip
     stream = io.StringIO()
     Console(file=stream, width=160, highlight=False).print(screen({**answer, **changes}, NOW))
     return stream.getvalue()
+
+
+def test_times_say_their_zone_and_an_idle_lap_says_so() -> None:
+    """The next pass is told with its time zone; before the first pass of a lap nothing is claimed to be read."""
+    shown = drawn()
+    assert re.search(r"at \d\d:\d\d \S+", shown)
+    assert "csv: nothing read yet" in shown
 
 
 def by_name(config: Path) -> dict[str, Any]:

@@ -26,7 +26,8 @@ def test_reads_a_plain_worksheet() -> None:
     """A row below the header becomes an account with its row number, link and metrics."""
     found = table(HEADER, [LINK, 1, 2, 3, 4, 5])
     places = dict(zip(METRICS, "BCDEF", strict=True))
-    assert found == Table("Project", (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5)),), letters=places)
+    rows, headers = (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5)),), tuple(map(str, HEADER))
+    assert found == Table("Project", rows, letters=places, headers=headers)
 
 
 def test_reads_the_columns_managers_have() -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
-from smart_sync.core.model import Outcome, Problem, Trigger
+from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.logs import emit
 from smart_sync.sheets.source import ReadUsage
@@ -22,6 +22,8 @@ class Announcer:
     def __init__(self) -> None:
         self._followers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._known_problems: dict[str, frozenset[Problem]] = {}
+        #: Project id, "" for the projects themselves → what could not be created, and why.
+        self._known_refusals: dict[str, Mapping[str, str]] = {}
         #: The pass under way: its trigger, its projects, and how many of them are done.
         self.progress: dict[str, Any] | None = None
 
@@ -103,6 +105,24 @@ class Announcer:
             decide_seconds=_rounded(result.stages.get("decide")),
             write_seconds=_rounded(result.stages.get("write")),
         )
+
+    def accounts_refused(self, project: Project, refused: Mapping[str, str]) -> None:
+        """SQLite has refused new accounts, by link ("": all of them), each for a reason; only what is new is told."""
+        for link, reason in self._new_refusals(project.id, refused):
+            self("accounts.refused", project_id=project.id, project=project.name, link=link or None, reason=reason)
+
+    def projects_refused(self, refused: Mapping[str, str]) -> None:
+        """The same of new projects, by name."""
+        for name, reason in self._new_refusals("", refused):
+            self("projects.refused", project=name or None, reason=reason)
+
+    def _new_refusals(self, project_id: str, refused: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        known = self._known_refusals.get(project_id, {})
+        self._known_refusals[project_id] = refused
+        new = [(what, reason) for what, reason in refused.items() if known.get(what) != reason]
+        yield from new[:MAX_LOGGED_PROBLEMS]
+        if len(new) > MAX_LOGGED_PROBLEMS:
+            yield "", f"{len(new) - MAX_LOGGED_PROBLEMS} more were refused; the first: {new[0][1]}"
 
     def pass_done(self, result: PassResult, usage: ReadUsage) -> None:
         """The canonical line of a pass; ``usage`` is what reading the sheets has cost."""

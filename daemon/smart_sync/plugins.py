@@ -3,6 +3,8 @@
 from importlib.metadata import entry_points
 from typing import Any
 
+from smart_sync.core.wording import nearest
+
 GROUP = "smart_sync.parsers"
 
 
@@ -10,8 +12,10 @@ def parser_class(kind: str) -> Any:
     """The parser that is registered as ``kind``.  Raises ValueError, naming the known ones, if there is none."""
     found = entry_points(group=GROUP, name=kind)
     if not found:
-        known = ", ".join(sorted({entry.name for entry in entry_points(group=GROUP)}))
-        raise ValueError(f'no such parser: "{kind}"; there are {known}')
+        known = sorted({entry.name for entry in entry_points(group=GROUP)})
+        near = nearest(kind, known)
+        meant = f"; did you mean {near}?" if near else f"; there are {', '.join(known)}"
+        raise ValueError(f'no such parser: "{kind}"{meant}')
     try:
         return next(iter(found)).load()
     except Exception as error:

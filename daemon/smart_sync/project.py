@@ -133,20 +133,22 @@ class ProjectSync:
             return unchanged(settled.result, tuple(doubtful.values()))
         doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
         decision = await self._decide(project, reading, doubts, mark, settled)
+        created = 0
         if new := self._missing_accounts(decision.plan):
             if this.dry_run:
+                created = len(new)
                 decision = await self._decider.decide(project, reading, doubts, new)
-            elif await self._create_accounts(project, new, this):
+            elif created := await self._create_accounts(project, new, this):
                 mark = mark and mark._replace(inbox_writes=self._database.inbox_writes)
                 decision = await self._decider.decide(project, reading, doubts)
         watch.lap("decide")
         plan, problems = decision.plan, decision.problems
         if this.dry_run:
             coming = await passes.snapshots_to_come(self._database, plan, this.day)
-            return foreseen(plan, coming, problems, decision.states)
+            return replace(foreseen(plan, coming, problems, decision.states), new_accounts=created)
         written = await self._write(plan, reading, this)
         watch.lap("write")
-        result = result_of(plan, written, problems)
+        result = replace(result_of(plan, written, problems), new_accounts=created)
         if mark is not None and plan.trouble is None and not written.failed:
             self._settled[project.id] = _Settled(mark, result, problems, carried=plan.carried)
         return result
@@ -179,20 +181,20 @@ class ProjectSync:
             plan.project, plan.unmatched_rows, lambda name: str(uuid.uuid5(passes.NAMESPACE, prefix + name))
         )
 
-    async def _create_accounts(self, project: Project, new: Sequence[Account], this: Pass) -> bool:
-        """Create accounts, and wait for what the parsers say of them; whether there were any to create."""
+    async def _create_accounts(self, project: Project, new: Sequence[Account], this: Pass) -> int:
+        """Create accounts, and wait for what the parsers say of them; how many could be created."""
         try:
             async with self._database.transaction() as transaction:
-                created = await projects.create_accounts(transaction, new, stamp(this.now))
+                created, refused = await projects.create_accounts(transaction, new, stamp(this.now))
         except sqlite.Error as error:
             if is_of_the_file(error):
                 raise
-            self._announce("accounts.refused", project_id=project.id, project=project.name, reason=str(error))
-            return False
+            created, refused = 0, {"": str(error)}
+        self._announce.accounts_refused(project, refused)
         if created:
             self._announce("accounts.created", project_id=project.id, project=project.name, accounts=created)
-            await self._collect(new)
-        return created > 0
+            await self._collect([account for account in new if account.link not in refused])
+        return created
 
     async def _write(self, plan: Plan, reading: Reading, this: Pass) -> Written:
         writing = passes.Writing(

@@ -46,8 +46,16 @@ class _Waiting:
 class Runner:
     """Runs passes: on the timer, at the start, and on request.  ``run`` is its one loop."""
 
-    def __init__(self, run_pass: RunPass, schedule: ScheduleSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        run_pass: RunPass,
+        schedule: ScheduleSettings,
+        clock: Callable[[], datetime],
+        tidy_up: Callable[[], Awaitable[None]],
+    ) -> None:
+        """``tidy_up`` is what follows each pass before the next, when everyone who waited has been answered."""
         self._run_pass = run_pass
+        self._tidy_up = tidy_up
         self._schedule = schedule
         self._clock = clock
         self._queue: list[_Waiting] = []
@@ -137,7 +145,7 @@ class Runner:
 
     async def _wait(self, seconds: float) -> None:
         """Wait for a request or the end, at most so long."""
-        self.next_run_at = self._clock() + timedelta(seconds=max(seconds, 0))
+        self.next_run_at = self._tick or self._clock() + timedelta(seconds=max(seconds, 0))
         self._asked.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -174,6 +182,7 @@ class Runner:
             _settle(waiting, result)
         finally:
             self.current = None
+        await self._tidy_up()
 
     def _remember(self, request: PassRequest, result: PassResult) -> None:
         if request.dry_run:

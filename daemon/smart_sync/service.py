@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from smart_sync import __version__, config, interpreter, lock, logs, systemd
+from smart_sync import __version__, config, interpreter, lock, logs, preflight, systemd
 from smart_sync.announcer import Announcer
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
@@ -110,6 +111,7 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
 
     Leaves the event loop open: closing it would wait for threads that still wait for Google.  Exit at once.
     """
+    preflight.demand_none(settings)
     try:
         with plain_failures():
             asyncio.Runner().run(Service(config_path, settings).run())
@@ -179,9 +181,14 @@ class Service:
 
     async def reload(self) -> None:
         """Read the configuration again and begin a new lap with it.  Raises `ConfigError` and changes nothing."""
-        self._next = await asyncio.to_thread(config.load, self._config_path)
+        self._next = await asyncio.to_thread(self._read_again)
         self._announce("config.reloaded")
         self._lap_over.set()
+
+    def _read_again(self) -> Settings:
+        settings = config.load(self._config_path)
+        preflight.demand_none(settings, held=self._settings.database.path)
+        return settings
 
     def _on_stop(self) -> None:
         systemd.notify("STOPPING=1", "STATUS=stopping")
@@ -216,7 +223,8 @@ class Service:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
-            runner = Runner(rested(resources.database, _with_status(Sync(resources).run)), settings.schedule, utc_now)
+            tidy_up = partial(rest, resources.database)
+            runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now, tidy_up)
             if self._runner is not None:
                 runner.take_over(self._runner)
             self._runner = runner
@@ -279,19 +287,12 @@ def _with_status(run_pass: RunPass) -> RunPass:
     return run
 
 
-def rested(database: Database, run_pass: RunPass) -> RunPass:
-    """The same, after which nothing of it stays in memory until the next."""
-
-    async def run(request: PassRequest) -> PassResult:
-        try:
-            result = await run_pass(request)
-        finally:
-            interpreter.sweep()
-        await database.rest()
-        await asyncio.to_thread(interpreter.trim)
-        return result
-
-    return run
+async def rest(database: Database) -> None:
+    """A pass is over: nothing of it stays in memory until the next."""
+    # First what lets the event loop go on: somebody is being answered, and the sweep halts everything.
+    await database.rest()
+    interpreter.sweep()
+    await asyncio.to_thread(interpreter.trim)
 
 
 async def _feed_watchdog() -> None:

@@ -215,7 +215,7 @@ async def _database(settings: Settings) -> list[Step]:
     path = settings.database.path
     findings = (await checks.check(settings)).findings
     errors = [finding.message for finding in findings if finding.level == "error"]
-    about_it = [message for message in errors if message.startswith((f"{path}:", f"{path.parent}:"))]
+    about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]
     if about_it:
         return [Step("database", False, about_it[0], "mend that, or name another file in [database] path")]
     seen = next((finding.message for finding in findings if finding.message.startswith(f"{path}:")), str(path))

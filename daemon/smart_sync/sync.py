@@ -76,7 +76,7 @@ class Sync:
         if not this.dry_run:
             await history.start_run(self._database, this.id, request.trigger, request.requested_by, stamp(this.now))
         self._sheets.begin()
-        selected = await self._select(request, this)
+        selected, created = await self._select(request, this)
         self._announce.pass_started(
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
@@ -86,21 +86,27 @@ class Sync:
         await self._database.check_in_place()
         seconds = time.perf_counter() - started
         finished = stamp(self._clock())
-        result = PassResult(this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run)
+        result = PassResult(
+            this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run, tuple(created)
+        )
         await self._remember(result)
         self._announce.pass_done(result, self._sheets.usage())
         return result
 
-    async def _select(self, request: PassRequest, this: Pass) -> list[Project]:
-        new = []
+    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:
+        """The projects of the pass, and the names of those that it has created, or would create."""
+        new: list[Project] = []
+        created: list[str] = []
         if request.project_ids is None and self._settings.sync.create_missing == "projects":
             new = await self._missing_projects()
-        if new and not this.dry_run:
-            await self._create_projects(new, this)
+        if this.dry_run:
+            created = [project.name for project in new]
+        elif new:
+            created = await self._create_projects(new, this)
         active = await projects.active_projects(self._database)
         if this.dry_run:
             active += new
-        return [p for p in active if request.project_ids is None or p.id in request.project_ids]
+        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created
 
     async def _missing_projects(self) -> list[Project]:
         """A project for each worksheet of the default spreadsheet that has none."""
@@ -112,17 +118,19 @@ class Sync:
         known = await projects.project_names(self._database)
         return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
 
-    async def _create_projects(self, new: Sequence[Project], this: Pass) -> None:
+    async def _create_projects(self, new: Sequence[Project], this: Pass) -> list[str]:
+        """Create projects; returns the names of those that could be."""
         try:
             async with self._database.transaction() as transaction:
-                created = await projects.create_projects(transaction, new, stamp(this.now))
+                created, refused = await projects.create_projects(transaction, new, stamp(this.now))
         except sqlite.Error as error:
             if is_of_the_file(error):
                 raise
-            self._announce("projects.refused", reason=str(error))
-            return
+            created, refused = [], {"": str(error)}
+        self._announce.projects_refused(refused)
         if created:
             self._announce("projects.created", projects=created)
+        return created
 
     async def _run_projects(
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass

@@ -5,6 +5,7 @@ there: the same code reads the same worksheets, and the real file is only ever o
 """
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +17,42 @@ from smart_sync.checks.findings import Finding, Report
 from smart_sync.checks.worksheets import check_worksheets
 from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
 from smart_sync.core.model import METRICS
+from smart_sync.parsers.csv import CsvSettings
+from smart_sync.preflight import obstacles
+from smart_sync.store.schema import open_database
 
 
 async def check(settings: Settings) -> Report:
-    """Look at the database, the credentials and the worksheets; the configuration has been read already."""
-    findings = [Finding("ok", "the configuration is valid")]
+    """Look at everything that the configuration names; the file itself has been read already."""
+    wrong = await asyncio.to_thread(obstacles, settings)
+    findings = [Finding("error", f"{key}: {problem}") for key, problem in wrong.items()]
+    if not findings:
+        findings.append(Finding("ok", "the configuration is valid"))
+    findings += _missing_files(settings)
     with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
         copy = Path(folder) / "copy.db"
-        findings += await check_database(settings, copy)
-        query, problems = await asyncio.to_thread(copy_query, settings, copy)
-        findings += problems
+        was_read, of_database = False, list[Finding]()
+        async with open_database(copy):
+            pass
+        if "database.path" not in wrong:
+            was_read, of_database = await check_database(settings, copy)
+        query, of_query = await asyncio.to_thread(copy_query, settings, copy) if was_read else ("", [])
         on_copy = settings.model_copy(
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
-        findings += await check_worksheets(on_copy)
+        of_worksheets = await check_worksheets(on_copy)
+        if not was_read:  # then nothing can be said of projects, but still of Google
+            of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
+        findings += [*of_database, *of_query, *of_worksheets]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
+
+
+def _missing_files(settings: Settings) -> Iterator[Finding]:
+    """What somebody else makes may come later, and keeps no daemon from starting."""
+    for name, table in settings.parsers.items():
+        if isinstance(table, CsvSettings) and not os.path.isfile(table.path):  # noqa: PTH113  never raises
+            yield Finding("warning", f"parsers.{name}.path: there is no file {table.path}; nothing is parsed before")
 
 
 def _open_secrets(settings: Settings) -> Iterator[Finding]:

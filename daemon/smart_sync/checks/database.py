@@ -1,7 +1,6 @@
 """The database: whether it can be opened, read and written to, and what others have left in it."""
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,15 +16,13 @@ from smart_sync.store.refusals import refusals
 from smart_sync.store.schema import open_database
 
 
-async def check_database(settings: Settings, copy: Path) -> list[Finding]:
-    """Look at the database of ``settings``, and fill ``copy`` with what a pass reads."""
+async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Finding]]:
+    """Look at the database of ``settings``, and fill ``copy`` with what a pass reads; whether it could be."""
     path, empty = settings.database.path, copy.with_name("empty.db")
     findings = list(_sqlite_version())
     try:
-        async with open_database(copy):
-            pass
         if not await asyncio.to_thread(path.exists):
-            return [*findings, *_new_file(path)]
+            return True, [*findings, Finding("ok", f"{path}: will be created at the first start")]
         await asyncio.to_thread(trial.copy_schema, path, empty)
         async with open_database(empty) as database:  # says what opening the real one would say
             account_id = await asyncio.to_thread(trial.copy_rows, path, copy)
@@ -33,10 +30,9 @@ async def check_database(settings: Settings, copy: Path) -> list[Finding]:
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
     except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
-        return [*findings, Finding("error", f"{path}: {told}")]
-    except PermissionError:
-        return [*findings, Finding("error", f"{path}: permission denied; check as root or as the daemon's user")]
-    return [*findings, *_writable(path), *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
+        return False, [*findings, Finding("error", f"{path}: {told}")]
+    intact = Finding("ok", f"{path}: an intact database")
+    return True, [*findings, intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
 
 
 def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
@@ -58,20 +54,6 @@ def _sqlite_version() -> Iterator[Finding]:
             f"SQLite {sqlite.sqlite_version} can corrupt a WAL file that two processes write; "
             "install smart-sync-daemon[sqlite]",
         )
-
-
-def _new_file(path: Path) -> list[Finding]:
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return [Finding("error", f"{path}: does not exist, and {folder} may not be written to")]
-    return [Finding("ok", f"{path}: will be created at the first start")]
-
-
-def _writable(path: Path) -> list[Finding]:
-    for place in (path, path.parent):
-        if not os.access(place, os.W_OK):
-            return [Finding("error", f"{place}: may not be written to by this user; give the daemon's user the right")]
-    return [Finding("ok", f"{path}: an intact database")]
 
 
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from smart_sync.checks.names import twins, unknown_names
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.core.wording import counted
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.project import Resources
 from smart_sync.service import opened
@@ -58,6 +59,8 @@ def _of_pass(result: PassResult, settings: Settings) -> Iterator[Finding]:
                 ' [sync] create_missing = "projects"'
             ),
         )
+    for name in result.new_projects:
+        yield Finding("ok", f"worksheet {name!r} will become a project")
     for project in result.results:
         yield from _of_project(project)
 
@@ -67,7 +70,10 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
     if result.outcome in (Outcome.FAILED, Outcome.DEGRADED):
         yield Finding("error", f"{name}: {result.error}" + (f"; {result.remedy}" if result.remedy else ""))
     else:
-        yield Finding("ok", f"{name}: {result.sheet} of {result.accounts} accounts are in the worksheet")
+        new = result.new_accounts
+        coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
+        there, known = result.sheet - new, result.accounts - new
+        yield Finding("ok", f"{name}: {there} of {known} accounts are in the worksheet{coming}")
     for problem in result.problems:
         yield Finding("warning", str(problem))
     for suspect in result.suspects:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
 from smart_sync import secret
-from smart_sync.config import names
+from smart_sync.config import mistakes, names
 from smart_sync.config.settings import Settings
 from smart_sync.errors import ConfigError
 
@@ -36,14 +36,16 @@ def find(given: Path | None = None) -> Path:
 def load(path: Path) -> Settings:
     """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
     values = _read(path)
-    strange = [_no_such(f"the environment: {name}", meant) for name, meant in names.misspelt(os.environ, values)]
+    misspelt = names.misspelt(os.environ, values)
+    strange = [mistakes.no_such(f"the environment: {name}", meant) for name, meant in misspelt]
     try:
         with secret.relative_to(path.absolute().parent):
             settings = Settings(**values)
     except ValidationError as error:
-        raise ConfigError((*(_describe(path, problem) for problem in error.errors()), *strange)) from None
+        found = [mistakes.describe(path, values, problem) for problem in error.errors()]
+        raise ConfigError((*found, *strange)) from None
     except SettingsError as error:
-        raise ConfigError((f"the environment: {error}", *strange)) from None
+        raise ConfigError((mistakes.of_environment(str(error)), *strange)) from None
     if strange:
         raise ConfigError(tuple(strange))
     anchored: Settings = _anchored(settings, path.absolute().parent)
@@ -63,24 +65,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError((f"{path}: not valid TOML: {error}",)) from None
     except RecursionError:
         raise ConfigError((f"{path}: not valid TOML: nested too deeply",)) from None
-
-
-def _describe(path: Path, problem: Any) -> str:
-    """One mistake for a person; never the value itself, which may be a secret."""
-    key = ".".join(str(part) for part in problem["loc"])
-    variable = names.variable(problem["loc"])
-    from_environment = variable in map(str.upper, os.environ)
-    place = f"the environment: {variable}" if from_environment else f"{path}: {key or '(the whole file)'}"
-    if problem["type"] == "extra_forbidden":
-        meant = names.nearest_key(key)
-        return _no_such(place, names.variable(meant.split(".")) if meant and from_environment else meant)
-    if problem["type"] == "missing":
-        return f"{place}: missing"
-    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
-
-
-def _no_such(place: str, meant: str) -> str:
-    return f"{place}: no such key" + (f"; did you mean {meant}?" if meant else "")
 
 
 def _at_home(path: Path) -> Path:

@@ -1,13 +1,15 @@
 """The names of the configuration: its keys, the environment's variables for them, and what is nearly one of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
+from smart_sync.config.sections import WebhookSettings
 from smart_sync.config.settings import Settings
 from smart_sync.core.wording import nearest
+from smart_sync.plugins import parser_class
 
 PREFIX: str = Settings.model_config["env_prefix"] or ""
 LEVEL: str = Settings.model_config["env_nested_delimiter"] or ""
@@ -20,9 +22,29 @@ def variable(key: Iterable[object]) -> str:
     return PREFIX + LEVEL.join(str(part) for part in key).upper()
 
 
-def nearest_key(key: str) -> str:
-    """The key that was probably meant by ``key`` (with dots); empty if none is like it."""
-    return nearest(key, (".".join(known) for known in _keys()))
+def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
+    """The key (with dots) that was probably meant by ``key``; empty if none is like it.  ``values`` are the file's."""
+    if len(key) == 3 and (beside := _keys_beside(key, values)):
+        meant = nearest(key[-1], beside)
+        return ".".join([*key[:-1], meant]) if meant else ""
+    return nearest(".".join(key), [".".join(known) for known in _keys()])
+
+
+def _keys_beside(key: Sequence[str], values: Mapping[str, Any]) -> Iterable[str]:
+    """The keys of one of ``[[webhooks]]`` or ``[parsers.<name>]``."""
+    section, name, _ = key
+    if section == "webhooks":
+        return WebhookSettings.model_fields
+    if section != "parsers":
+        return ()
+    tables = values.get(section)
+    table = tables.get(name) if isinstance(tables, Mapping) else None
+    kind = table.get("kind", name) if isinstance(table, Mapping) else name
+    try:
+        settings: type[BaseModel] = parser_class(str(kind)).settings
+    except ValueError:  # the environment says the kind
+        return ()
+    return settings.model_fields
 
 
 def misspelt(environment: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -55,7 +55,7 @@ class SheetsSettings(_Section):
     #: The share of known links that may vanish at once before it is taken for an accident.
     max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
     #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
-    columns: dict[MetricName | Literal["link"], list[str]] = {}
+    columns: dict[Literal[MetricName, "link"], list[str]] = {}
     #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
     spreadsheets: dict[str, str] = {}
 
@@ -84,8 +84,8 @@ class MergeSettings(_Section):
     strategy: Strategy = "max"
     metrics: dict[MetricName, Strategy] = {}
     #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
-    platforms: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
-    projects: dict[str, dict[MetricName | Literal["strategy"], Strategy]] = {}
+    platforms: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
+    projects: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
     #: A value so many times what it was is reported as suspect (`core.suspects`).
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 

@@ -18,6 +18,8 @@ from smart_sync.errors import SocketUnusable
 
 #: Clients that the kernel lets wait; it lowers the number to net.core.somaxconn.
 _BACKLOG = 4096
+#: A path that the kernel takes for a socket is no longer.
+MAX_BYTES = 107
 _LOCK_TRIES = 50
 _LOCK_PAUSE = 0.02
 
@@ -54,7 +56,7 @@ async def listen(path: Path, *, mode: int, group: str = "") -> Listener:
         path.parent.mkdir(parents=True, exist_ok=True)
         async with _alone_in(path.parent):
             _refuse_unless_stale(path)
-            return _bind(path, mode, _gid(group))
+            return _bind(path, mode, gid(group))
 
 
 @contextmanager
@@ -85,18 +87,25 @@ async def _alone_in(directory: Path) -> AsyncIterator[None]:
 
 
 def _refuse_unless_stale(path: Path) -> None:
+    if problem := in_the_way(path):
+        raise SocketUnusable(problem)
+    if path.is_socket() and _answers(path):
+        raise SocketUnusable(f"{path}: another program listens there; stop it or change [control] socket")
+
+
+def in_the_way(path: Path) -> str:
+    """What at ``path`` is not for us to replace; "" if nothing, or a socket of our own user.  Raises `OSError`."""
     try:
         found = path.lstat()
     except FileNotFoundError:
-        return
+        return ""
     remedy = "move it away or change [control] socket"
     if not stat.S_ISSOCK(found.st_mode):
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
-        raise SocketUnusable(f"{path}: {kind} is in the way of the control socket; {remedy}")
+        return f"{path}: {kind} is in the way of the control socket; {remedy}"
     if found.st_uid != os.geteuid():
-        raise SocketUnusable(f"{path}: a socket of another user (uid {found.st_uid}) is in the way; {remedy}")
-    if _answers(path):
-        raise SocketUnusable(f"{path}: another program listens there; stop it or change [control] socket")
+        return f"{path}: a socket of another user (uid {found.st_uid}) is in the way; {remedy}"
+    return ""
 
 
 def _answers(path: Path) -> bool:
@@ -115,7 +124,7 @@ def _answers(path: Path) -> bool:
 def temporary_of(path: Path) -> Path:
     """Where the socket is before it listens.
 
-    Just as long as ``path``, so that the kernel takes (up to 107 bytes) or refuses both.  The lock on the folder
+    Just as long as ``path``, so that the kernel takes (up to `MAX_BYTES`) or refuses both.  The lock on the folder
     keeps two daemons from using it together.
     """
     return path.with_name("~" * len(os.fsencode(path.name)))
@@ -154,8 +163,8 @@ def _remove_leftover(temporary: Path) -> None:
         temporary.unlink()
 
 
-def _gid(group: str) -> int:
-    """The group's number, -1 for "leave it"."""
+def gid(group: str) -> int:
+    """The group's number, -1 for "leave it".  Raises `SocketUnusable` if there is no such group."""
     if not group:
         return -1
     if group.isascii() and group.isdigit() and len(group) < 10:
@@ -163,7 +172,9 @@ def _gid(group: str) -> int:
     try:
         return grp.getgrnam(group).gr_gid
     except (KeyError, ValueError):
-        raise SocketUnusable(f'[control] group: there is no group "{group}"; create it with groupadd') from None
+        raise SocketUnusable(
+            f'there is no group "{group}"; create it with groupadd, or change [control] group'
+        ) from None
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

@@ -132,6 +132,8 @@ class Table:
     columns: frozenset[str] = field(default=frozenset(METRICS))
     #: Their letters, as the sheet shows them.
     letters: Mapping[str, str] = field(default_factory=dict)
+    #: The texts of the header's row, whatever they mean.
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

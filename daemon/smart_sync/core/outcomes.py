@@ -70,6 +70,7 @@ def unchanged(last: ProjectResult, suspects: Sequence[Suspect]) -> ProjectResult
         last,
         outcome=Outcome.UNCHANGED,
         changed=0,
+        new_accounts=0,
         snapshots=0,
         suspects=tuple(suspects),
         new_suspects=(),

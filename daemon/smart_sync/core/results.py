@@ -38,6 +38,8 @@ class ProjectResult:
     updated: int = 0
     changed: int = 0
     snapshots: int = 0
+    #: Created for rows that had no account; of a dry run, those that would be.
+    new_accounts: int = 0
     #: Why it failed, or why the last known sheet values stood in; and who must do what.
     error: str = ""
     remedy: str = ""
@@ -87,6 +89,7 @@ class ProjectResult:
             "outcome": self.outcome.value,
             "problem_count": len(self.problems),
             "problems": [str(problem) for problem in self.problems[:MAX_PROBLEMS]],
+            "new_accounts": self.new_accounts,
             "unmatched_rows": len(self.unmatched_rows),
             "unmatched_accounts": len(self.unmatched_accounts),
             "failed_accounts": dict(self.failed_accounts),
@@ -118,6 +121,8 @@ class PassResult:
     results: tuple[ProjectResult, ...]
     seconds: float = 0.0
     dry_run: bool = False
+    #: The names of the projects created for worksheets that had none; of a dry run, those that would be.
+    new_projects: tuple[str, ...] = ()
 
     def count(self, *outcomes: Outcome) -> int:
         """How many projects had one of ``outcomes``."""
@@ -141,6 +146,7 @@ class PassResult:
             "degraded_count": self.count(Outcome.DEGRADED),
             "duration_seconds": round(self.seconds, 3),
             "dry_run": self.dry_run,
+            "new_projects": list(self.new_projects),
         }
 
 

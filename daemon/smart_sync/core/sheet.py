@@ -93,11 +93,14 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
         return SheetUnavailable(
             f"worksheet {title!r} is empty", "restore it from the spreadsheet's version history, or fill it"
         )
-    seen = ", ".join(repr(header) for header in error.seen[:20])
     return SheetUnavailable(
         f"worksheet {title!r} has no column for the link",
-        f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {seen}",
+        f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
     )
+
+
+def _listed(headers: Sequence[str]) -> str:
+    return ", ".join(repr(header) for header in headers[:20])
 
 
 def _vanished(
@@ -122,7 +125,10 @@ def _lost_columns(table: Table, active: Sequence[AccountState]) -> tuple[frozens
         if metric not in table.columns and any(state.sheet and state.sheet[index] is not None for state in active)
     }
     problems = [
-        Problem(f"the column for {metric} is gone; its last known values stand in", table.worksheet)
+        Problem(
+            f"the column for {metric} is gone; its last known values stand in; headers seen: {_listed(table.headers)}",
+            table.worksheet,
+        )
         for metric in METRICS
         if metric in lost
     ]

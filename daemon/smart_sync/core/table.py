@@ -46,7 +46,8 @@ def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {})
     below = enumerate(islice(worksheet.rows, header.end, None), header.end + 1)
     rows = tuple(row for number, cells in below if (row := reader.read(number, cells)) is not None)
     places = {metric: letters(header.columns[metric]) for metric in METRICS if metric in header.columns}
-    return Table(worksheet.title, rows, problems.listed(), frozenset(places), places)
+    titles = tuple(shown(cell) for cell in worksheet.rows[header.row] if isinstance(cell, str) and normal(cell))
+    return Table(worksheet.title, rows, problems.listed(), frozenset(places), places, titles)
 
 
 def combine(rows: Sequence[SheetRow]) -> SheetRow:

@@ -133,15 +133,20 @@ EVENTS = (
     Event(
         "accounts.refused",
         "warning",
-        "SQLite refused the accounts that a worksheet's rows ask for; the others are synced",
-        {"project_id": "str: projects.id", "project": "str: its name", "reason": "str: what SQLite said"},
+        "SQLite refused an account that a worksheet's row asks for; the others are created and synced",
+        {
+            "project_id": "str: projects.id",
+            "project": "str: its name",
+            "link": "str?: of the row; missing: of several",
+            "reason": "str: what SQLite said",
+        },
         "look at the constraints and triggers that the web app put on its tables",
     ),
     Event(
         "projects.refused",
         "warning",
-        "SQLite refused the projects that new worksheets ask for; the others are synced",
-        {"reason": "str: what SQLite said"},
+        "SQLite refused a project that a new worksheet asks for; the others are created and synced",
+        {"project": "str?: its name; missing: of several", "reason": "str: what SQLite said"},
         "look at the constraints and triggers that the web app put on its tables",
     ),
     Event(

@@ -77,6 +77,8 @@ def show_answer(answer: dict[str, Any]) -> None:
     told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
     dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
     terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
+    if new := answer.get("new_projects"):
+        terminal.line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
     _print_changes(console, answer["results"])
 
 
@@ -113,8 +115,8 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
             str(result.get("snapshot_count", "")),
             str(result["problem_count"]),
         )
-        # A problem of the worksheet begins with its cell, and that with the worksheet's title.
-        notes += [note if note.startswith(f"{name}!") else f"{name}: {note}" for note in _notes(result)]
+        # A problem of the worksheet begins with its title, mostly as part of a cell.
+        notes += [note if note.startswith((f"{name}!", f"{name}: ")) else f"{name}: {note}" for note in _notes(result)]
     console.print(table)
     for note in notes:
         terminal.line(console, note)
@@ -122,6 +124,8 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
 
 def _notes(result: dict[str, Any]) -> Iterable[str]:
     yield from troubles(result)
+    if new := result.get("new_accounts"):
+        yield f"{counted(new, 'new account')}, for rows that had none"
     for account_id, reason in result.get("failed_accounts", {}).items():
         yield f"account {account_id} could not be written: {reason}"
     yield from result.get("problems", [])

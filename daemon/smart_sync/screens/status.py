@@ -173,10 +173,12 @@ def _last_pass(last: Answer | None, now: datetime) -> str:
 def _next_pass(next_run_at: str | None, now: datetime) -> str:
     if next_run_at is None:
         return "now"
-    return f"{until(next_run_at, now)}, at {moment(next_run_at).astimezone():%H:%M}"
+    return f"{until(next_run_at, now)}, at {moment(next_run_at).astimezone():%H:%M %Z}"
 
 
 def _reading(reading: Answer) -> str:
+    if not (reading["calls"] or reading["files"]):
+        return f"{reading['source']}: nothing read yet"
     if reading["source"] != "google":
         return f"{reading['source']}: {counted(reading['files'], 'file')} read in the last pass"
     told = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']} a minute"

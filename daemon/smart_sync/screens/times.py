@@ -22,6 +22,8 @@ def until(stamp: str, now: datetime) -> str:
 
 def duration(seconds: float) -> str:
     """``seconds`` in the one or two units that matter."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     whole = int(seconds)

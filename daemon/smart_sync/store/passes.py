@@ -12,7 +12,8 @@ from smart_sync.core.model import METRICS
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
 from smart_sync.store import suspects
-from smart_sync.store.database import Database, Transaction, is_of_the_file, sqlite
+from smart_sync.store.apart import together_or_apart
+from smart_sync.store.database import Database, Transaction
 
 #: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
 NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
@@ -64,7 +65,9 @@ async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, 
     If the whole cannot be written, each account is tried by itself and those that cannot be are left
     as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
     """
-    written = await _write_together_or_apart(transaction, plan, writing)
+    snapshots, refused = await together_or_apart(
+        transaction, plan, _parts, lambda part: _write(transaction, part, writing)
+    )
     if plan.trouble is None:
         await transaction.execute(
             "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?, ?, ?, ?)"
@@ -72,35 +75,7 @@ async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, 
             " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
             (plan.project.id, plan.project.name, writing.now, worksheet_rows),
         )
-    return written
-
-
-async def _write_together_or_apart(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
-    await transaction.execute("SAVEPOINT together")
-    try:
-        written = Written(await _write(transaction, plan, writing))
-    except (sqlite.Error, OverflowError) as error:
-        if not transaction.open or is_of_the_file(error):
-            raise
-        await transaction.execute("ROLLBACK TO together")
-        written = await _write_apart(transaction, plan, writing)
-    await transaction.execute("RELEASE together")
-    return written
-
-
-async def _write_apart(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
-    snapshots, failed = 0, {}
-    for part in _parts(plan):
-        await transaction.execute("SAVEPOINT one")
-        try:
-            snapshots += await _write(transaction, part, writing)
-        except (sqlite.Error, OverflowError) as error:
-            if not transaction.open or is_of_the_file(error):
-                raise
-            await transaction.execute("ROLLBACK TO one")
-            failed[part.account_ids[0]] = str(error)
-        await transaction.execute("RELEASE one")
-    return Written(snapshots, failed)
+    return Written(sum(snapshots), {part.account_ids[0]: reason for part, reason in refused})
 
 
 def _parts(plan: Plan) -> Iterable[Plan]:

@@ -3,12 +3,16 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 from smart_sync.core.model import Account, Metrics, Problem, Project
 from smart_sync.core.state import AccountState, is_rounded, sound
 from smart_sync.store import parsed_query
+from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
+
+T = TypeVar("T")
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _ACCOUNTS = """
@@ -141,19 +145,45 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
     return [Account(str(row[0]), str(row[1]), row[2] or "", row[3] or "", row[4] or "") for row in rows]
 
 
-async def create_projects(transaction: Transaction, projects: Iterable[Project], created_at: str) -> list[str]:
-    """Insert projects that are not there yet, by id (one may have been renamed); returns the names of the new ones."""
-    sql = "INSERT INTO projects (id, name, created_at, is_active) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING"
-    return [p.name for p in projects if await transaction.execute(sql, (p.id, p.name, created_at)) > 0]
+async def create_projects(
+    transaction: Transaction, projects: Sequence[Project], created_at: str
+) -> tuple[list[str], dict[str, str]]:
+    """Insert projects that are not there yet, by id (one may have been renamed).
+
+    Returns the names of the new ones, and of those that SQLite refused, with the reason.  Raises as
+    `together_or_apart` does.
+    """
+
+    async def insert(several: Sequence[Project]) -> list[str]:
+        sql = "INSERT INTO projects (id, name, created_at, is_active) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING"
+        return [p.name for p in several if await transaction.execute(sql, (p.id, p.name, created_at)) > 0]
+
+    created, refused = await together_or_apart(transaction, projects, _one_by_one, insert)
+    return list(chain.from_iterable(created)), {project.name: reason for (project,), reason in refused}
 
 
-async def create_accounts(transaction: Transaction, accounts: Iterable[Account], added_at: str) -> int:
-    """Insert accounts that are not there yet, by id or link; returns how many were new."""
-    return await transaction.execute_many(
-        "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at, is_active)"
-        " VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING",
-        [(a.id, a.project_id, a.platform, a.username, a.link, added_at) for a in accounts],
-    )
+async def create_accounts(
+    transaction: Transaction, accounts: Sequence[Account], added_at: str
+) -> tuple[int, dict[str, str]]:
+    """Insert accounts that are not there yet, by id or link.
+
+    Returns how many were new, and the links of those that SQLite refused, with the reason.  Raises as
+    `together_or_apart` does.
+    """
+
+    async def insert(several: Sequence[Account]) -> int:
+        return await transaction.execute_many(
+            "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at,"
+            " is_active) VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING",
+            [(a.id, a.project_id, a.platform, a.username, a.link, added_at) for a in several],
+        )
+
+    created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
+    return sum(created), {account.link: reason for (account,), reason in refused}
+
+
+def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
+    return [[one] for one in several]
 
 
 async def project_names(database: Database) -> set[str]:

@@ -1,7 +1,7 @@
 """What SQLite will refuse: the shared tables are the web app's, with types, columns and constraints of its own."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from smart_sync.core.days import day_of, stamp
@@ -39,10 +39,10 @@ async def refusals(empty: Database, account_id: str | None, create_missing: str,
         await _write_snapshot(transaction, account_id or _ACCOUNT.id, now)
 
     async def project(transaction: Transaction) -> None:
-        await projects.create_projects(transaction, [_PROJECT], stamp(now))
+        _demand_none((await projects.create_projects(transaction, [_PROJECT], stamp(now)))[1])
 
     async def account(transaction: Transaction) -> None:
-        await projects.create_accounts(transaction, [_ACCOUNT], stamp(now))
+        _demand_none((await projects.create_accounts(transaction, [_ACCOUNT], stamp(now)))[1])
 
     otherwise = ', or set [sync] create_missing = "none"'
     found = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]
@@ -72,5 +72,10 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, 1, (account_id,), merged=(merged,))
     written = await passes.write_plan(transaction, plan, passes.Writing(stamp(now), day_of(now, "UTC")))
-    if written.failed:
-        raise sqlite.IntegrityError(written.failed[account_id])
+    _demand_none(written.failed)
+
+
+def _demand_none(refused: Mapping[str, str]) -> None:
+    """Raise the driver's error for the first of the refusals."""
+    for reason in refused.values():
+        raise sqlite.IntegrityError(reason)

@@ -1,0 +1,91 @@
+"""One mistake in the configuration, as pydantic reports it, in the words of whoever wrote the file."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smart_sync.config import names
+from smart_sync.core.wording import nearest
+
+#: How a dictionary's key is marked in a location.
+_KEY = "[key]"
+#: Kind of mistake → what was expected, with pydantic's own fields of it.
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number from {ge:g} on",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than_equal": "a number up to {le:g}",
+    "list_type": "a list",
+    "literal_error": "{expected}",
+    "model_type": "a table",
+    "path_type": "a path, in quotes",
+    "string_type": "text in quotes",
+    "too_long": "no more than {max_length} of them",
+    "too_short": "at least {min_length} of them",
+    "tuple_type": "a list",
+}
+
+
+def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
+    """One mistake for a person; never the value itself, which may be a secret.  ``values`` are the file's."""
+    where = _place(values, problem["loc"])
+    key = ".".join(where)
+    variable = names.variable(where)
+    from_environment = variable in map(str.upper, os.environ)
+    place = f"the environment: {variable}" if from_environment else f"{path}: {key or '(the whole file)'}"
+    only = problem["ctx"]["expected"] if _KEY in problem["loc"] and problem["type"] == "literal_error" else ""
+    if only or problem["type"] == "extra_forbidden":
+        meant = _nearest_of(where, only) if only else names.nearest_key(where, values)
+        if only and not meant:
+            return f"{no_such(place, '')}; expected {only}"
+        return no_such(place, names.variable(meant.split(".")) if meant and from_environment else meant)
+    if problem["type"] == "missing":
+        return f"{place}: missing"
+    if expected := _EXPECTED.get(problem["type"]):
+        return f"{place}: expected {expected.format(**problem.get('ctx', {}))}"
+    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def no_such(place: str, meant: str) -> str:
+    """There is no key at ``place``; ``meant`` is the one that probably was, or ""."""
+    return f"{place}: no such key" + (f"; did you mean {meant}?" if meant else "")
+
+
+def of_environment(error: str) -> str:
+    """A variable that holds a table or a list, and no JSON; ``error`` names its section alone."""
+    section = re.search(r'field "(\w+)"', error)
+    if section is None:
+        return f"the environment: {error}"
+    name = names.variable([section[1]])
+    found = [own for own in os.environ if own.upper() == name or own.upper().startswith(name + names.LEVEL)]
+    return f"the environment: {' or '.join(sorted(found)) or name}: expected JSON, as it stands for a table or a list"
+
+
+def _nearest_of(where: Sequence[str], only: str) -> str:
+    """The key that was probably meant where ``only`` (quoted) names can be keys; empty if none is like it."""
+    meant = nearest(where[-1], re.findall(r"'([^']*)'", only))
+    return ".".join([*where[:-1], meant]) if meant else ""
+
+
+def _place(values: Any, location: Sequence[Any]) -> list[str]:
+    """The keys that lead to a mistake; 0 in what is written without the brackets of a list is none."""
+    keys: list[str] = []
+    for part in location:
+        if part == _KEY or (part == 0 and keys and not isinstance(values, list | Mapping | None)):
+            continue
+        keys.append(str(part))
+        values = values.get(part) if isinstance(values, Mapping) else values[part] if _has(values, part) else None
+    return keys
+
+
+def _has(values: Any, index: Any) -> bool:
+    return isinstance(values, list) and isinstance(index, int) and index < len(values)

@@ -1,0 +1,43 @@
+"""Writing together, and where that is refused apart: what one part does wrong is not the others' loss."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from smart_sync.store.database import Transaction, is_of_the_file, sqlite
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def together_or_apart(
+    transaction: Transaction, whole: T, parts: Callable[[T], Iterable[T]], write: Callable[[T], Awaitable[R]]
+) -> tuple[list[R], list[tuple[T, str]]]:
+    """What ``write`` returned, for the whole or for each part of it, and the parts that were refused, with the reason.
+
+    A refused part leaves nothing behind.  Raises the driver's error if the file is in trouble, or if it has ended
+    the transaction, which must then be given up.
+    """
+    done, reason = await _try(transaction, whole, write)
+    if not reason:
+        return done, []
+    refused = []
+    for part in parts(whole):
+        more, reason = await _try(transaction, part, write)
+        done += more
+        if reason:
+            refused.append((part, reason))
+    return done, refused
+
+
+async def _try(transaction: Transaction, part: T, write: Callable[[T], Awaitable[R]]) -> tuple[list[R], str]:
+    """What ``write`` returned, or why ``part`` was refused."""
+    await transaction.execute("SAVEPOINT part")
+    try:
+        done, reason = [await write(part)], ""
+    except (sqlite.Error, OverflowError) as error:
+        if not transaction.open or is_of_the_file(error):
+            raise
+        await transaction.execute("ROLLBACK TO part")
+        done, reason = [], str(error) or type(error).__name__
+    await transaction.execute("RELEASE part")
+    return done, reason
