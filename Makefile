@@ -28,8 +28,11 @@ install: $(VENV)/.run
 run: $(VENV)/.run
 	@exec $(BIN)/smart-sync run --config config.toml
 
+# One more than there are cores: a third of the time tests wait for a process or a clock.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+
 test: $(VENV)/.dev lint types browser
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # The report is tried in a real browser.  Without one, and without the right to install it, those tests are skipped.
 browser:

@@ -59,8 +59,11 @@ metrics = { followers = "fans" }
     return write_config(world.folder, text, google=world.google, spreadsheet=KEY)
 
 
-def ended(config: Path, environment: Mapping[str, str]) -> tuple[int | None, str]:
-    """A daemon that is asked for a reload and for three passes: its exit code (None: it lives on), its last line."""
+def ended(config: Path, environment: Mapping[str, str], seconds: float = 10) -> tuple[int | None, str]:
+    """A daemon that is asked for a reload and for three passes: its exit code, its last line.
+
+    The code is None if it lives on for ``seconds`` more.
+    """
     with Daemon(config, {**environment, "WATCHDOG_USEC": "60000000"}, wait=False) as daemon:
         with contextlib.suppress(AssertionError):
             daemon.wait_for("READY=1")
@@ -70,7 +73,7 @@ def ended(config: Path, environment: Mapping[str, str]) -> tuple[int | None, str
             with contextlib.suppress(SmartSyncError):
                 request_sync(daemon.socket)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            daemon.process.wait(10)
+            daemon.process.wait(seconds)
         return daemon.process.poll(), daemon.output().splitlines()[-1]
 
 
@@ -86,6 +89,6 @@ def test_a_task_that_dies_ends_the_daemon_with_a_clear_last_line(config: Path, w
 def test_a_task_that_dies_silently_would_be_seen(config: Path, world: World) -> None:
     """Negative control: where a task's bug is swallowed the daemon lives on, which the test above does not allow."""
     swallowed = DYING.replace('raise ZeroDivisionError("a bug")', "return")
-    code, line = ended(config, weakened(world.folder, swallowed.format("ping")))
+    code, line = ended(config, weakened(world.folder, swallowed.format("ping")), seconds=2)
     assert code is None
     assert "daemon.crashed" not in line
