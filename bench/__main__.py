@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bench import growth, living, network, passes, reader, reading, serving
 from bench.measure import QUICK, Row, Sizes
-from smart_sync.store.database import sqlite
+from smart_sync.store.driver import sqlite
 
 GROUPS: Mapping[str, Callable[[Sizes, Path], Iterator[Row]]] = {
     "network": network.rows,

@@ -77,9 +77,9 @@ WEAKNESSES = {
         ],
     ),
     "errors of SQLite in its own words": Weakness(
-        "import smart_sync.store.database as store\n"
+        "import smart_sync.store.driver as driver\n"
         "from smart_sync.errors import DatabaseError\n"
-        "store.describe = lambda error, path: DatabaseError(str(error))\n",
+        "driver.describe = lambda error, path: DatabaseError(str(error))\n",
         [
             "durability_file::test_a_connection_that_may_not_write_fails_every_pass_and_says_why",
             "durability_file::test_a_lock_longer_than_the_patience_fails_the_pass_and_nothing_else",

@@ -25,7 +25,8 @@ from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
 from smart_sync.sheets.source import Source
 from smart_sync.store import passes, projects, suspects
-from smart_sync.store.database import Database, describe, is_of_the_file, sqlite
+from smart_sync.store.database import Database
+from smart_sync.store.driver import describe, is_of_the_file, sqlite
 from smart_sync.store.writer import Writer
 
 

@@ -30,7 +30,8 @@ from smart_sync.project import Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
 from smart_sync.store import parsed_query, projects
-from smart_sync.store.database import Database, sqlite, version_at_risk
+from smart_sync.store.database import Database
+from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync

@@ -15,7 +15,8 @@ from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
 from smart_sync.store import history, passes, projects, suspects
-from smart_sync.store.database import Transaction, describe, is_of_the_file, sqlite
+from smart_sync.store.database import Transaction
+from smart_sync.store.driver import describe, is_of_the_file, sqlite
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store import trial
-from smart_sync.store.database import sqlite, version_at_risk
+from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.refusals import refusals
 from smart_sync.store.schema import open_database
 

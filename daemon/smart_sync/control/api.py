@@ -14,7 +14,8 @@ from smart_sync.errors import ConfigError
 from smart_sync.project import Resources
 from smart_sync.runner import Runner
 from smart_sync.store import history, projects
-from smart_sync.store.database import Database, describe, sqlite, version_at_risk
+from smart_sync.store.database import Database
+from smart_sync.store.driver import describe, sqlite, version_at_risk
 from smart_sync.store.fresh import Fresh
 
 #: A pass may be this many intervals late before /healthz calls the daemon ill.

@@ -12,7 +12,8 @@ from smart_sync.core.days import stamp
 from smart_sync.logs import emit
 from smart_sync.notify.deliver import Answer, Sender, endpoint_of, label_of
 from smart_sync.store import outbox
-from smart_sync.store.database import Database, describe, sqlite
+from smart_sync.store.database import Database
+from smart_sync.store.driver import describe, sqlite
 from smart_sync.store.outbox import Delivery
 
 #: Seconds after each attempt until the next; after the last one a message is given up.

@@ -13,7 +13,8 @@ from smart_sync.core.days import stamp
 from smart_sync.core.messages import message
 from smart_sync.notify.deliver import Sender, endpoint_of, label_of
 from smart_sync.store import outbox
-from smart_sync.store.database import Database, describe, sqlite
+from smart_sync.store.database import Database
+from smart_sync.store.driver import describe, sqlite
 
 #: Deliveries that are listed.
 SHOWN = 50

@@ -13,7 +13,8 @@ from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
 from smart_sync.store import inbox, projects
-from smart_sync.store.database import Database, describe, sqlite
+from smart_sync.store.database import Database
+from smart_sync.store.driver import describe, sqlite
 
 
 class Collector:

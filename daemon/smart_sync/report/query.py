@@ -19,8 +19,8 @@ from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.report.facts import AccountFacts, Correction, Facts, History, LastRun, PassFacts, ProjectFacts
-from smart_sync.store.database import describe, sqlite
 from smart_sync.store.days import local_day
+from smart_sync.store.driver import describe, sqlite
 
 #: Seconds that another process may hold a file that is not in WAL mode.
 PATIENCE = 10.0

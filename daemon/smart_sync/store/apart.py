@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from smart_sync.store.database import Transaction, is_of_the_file, sqlite
+from smart_sync.store.database import Transaction
+from smart_sync.store.driver import is_of_the_file, sqlite
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -11,26 +11,14 @@ import functools
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import aiosqlite
 import stamina
 
-from smart_sync.errors import DatabaseError, DatabaseReplaced, DatabaseUnusable
-
-
-def _driver() -> ModuleType:
-    """The ``pysqlite3`` wheel (extra ``sqlite``) where it is installed, else Python's own sqlite3."""
-    try:
-        import pysqlite3
-    except ImportError:
-        return sqlite3
-    module: ModuleType = pysqlite3
-    return module
-
-
-sqlite = _driver()
+from smart_sync.errors import DatabaseReplaced
+from smart_sync.store.driver import is_busy, sqlite
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
 BUSY_TIMEOUT = 0.1
@@ -41,35 +29,6 @@ GLANCE_PATIENCE = 2.0
 #: Of pages, for each connection, taken as needed: with SQLite's own 2 MiB a pass reads and spills the same pages
 #: again and again (measured: a third of the system time of a pass over 40,000 accounts).
 CACHE_KIB = 64 * 1024
-#: Before this version two processes that write a WAL file can corrupt it.
-WAL_SAFE_SINCE = (3, 51, 3)
-
-
-def version_at_risk() -> bool:
-    """Whether the SQLite in use has the WAL-reset bug."""
-    return bool(sqlite.sqlite_version_info < WAL_SAFE_SINCE)
-
-
-def _is_busy(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, sqlite.OperationalError) and code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-#: Errors of the file as a whole: what one row could not do, no other row can.
-_OF_THE_FILE = frozenset(
-    {
-        sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL,
-    }
-)  # fmt: skip
-
-
-def is_of_the_file(error: Exception) -> bool:
-    """Whether the file as a whole is in trouble (no room, no right, damaged, locked), rather than one row."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
-
-
 #: How SQLite's driver refuses a query in whose result some TEXT is not valid UTF-8.
 _UNDECODABLE = "Could not decode to UTF-8"
 
@@ -80,7 +39,7 @@ def _readable(raw: bytes) -> str:
 
 
 class Database:
-    """The file at ``path``; use as ``async with``.  Statements raise the driver's errors, `describe` translates."""
+    """The file at ``path``; use as ``async with``.  Statements raise SQLite's errors, `driver.describe` translates."""
 
     def __init__(self, path: Path, *, patience: float = PATIENCE, read_only: bool = False) -> None:
         self.path = path
@@ -174,7 +133,7 @@ class Database:
         except sqlite.OperationalError as error:
             if str(error).startswith(_UNDECODABLE):
                 connection.text_factory = _readable
-            elif not _is_busy(error):
+            elif not is_busy(error):
                 raise
         async for attempt in self._attempts(patience):
             with attempt:
@@ -219,7 +178,7 @@ class Database:
     def _attempts(self, patience: float | None = None) -> Any:
         timeout = self._patience if patience is None else patience
         return stamina.retry_context(
-            on=_is_busy, attempts=None, timeout=timeout, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
+            on=is_busy, attempts=None, timeout=timeout, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
         )
 
 
@@ -262,21 +221,3 @@ class Transaction:
     def open(self) -> bool:
         """False once an error (a full disk, say) has ended the transaction on its own."""
         return self._connection.in_transaction
-
-
-def describe(error: Exception, path: Path) -> DatabaseError:
-    """What a driver's error means for the administrator, in one line."""
-    text = str(error).lower()
-    if _is_busy(error):
-        return DatabaseError(f"{path}: another process has held the database locked for too long; find it with fuser")
-    if "full" in text:
-        return DatabaseError(f"{path}: the disk is full; free some space, the next pass writes what is missing")
-    if "readonly" in text or "read-only" in text:
-        return DatabaseError(f"{path}: read-only; give the daemon's user write permission for the file and its folder")
-    if "malformed" in text or "not a database" in text or "corrupt" in text:
-        return DatabaseUnusable(f"{path}: not an intact SQLite database ({error}); restore it from a backup")
-    if "disk i/o" in text:
-        return DatabaseError(f"{path}: the disk refused ({error}); see dmesg, the quota and the free space")
-    if "unable to open" in text:
-        return DatabaseUnusable(f"{path}: cannot be opened; check that the folder exists and may be written to")
-    return DatabaseError(f"{path}: {error}")

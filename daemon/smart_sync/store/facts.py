@@ -2,7 +2,8 @@
 
 import contextlib
 
-from smart_sync.store.database import Database, sqlite
+from smart_sync.store.database import Database
+from smart_sync.store.driver import sqlite
 
 
 class SpreadsheetFacts:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from smart_sync.core.model import METRICS, Metrics, Problem
 from smart_sync.core.state import AccountState, is_rounded, sound
 from smart_sync.errors import ConfigError
-from smart_sync.store.database import Database, is_of_the_file, sqlite
+from smart_sync.store.database import Database
+from smart_sync.store.driver import is_of_the_file, sqlite
 
 COLUMNS = ("account_id", *METRICS, "source", "parsed_at", "precision")
 #: What the problems of its values name as their place.

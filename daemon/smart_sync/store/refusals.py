@@ -9,7 +9,8 @@ from smart_sync.core.decide import Merged
 from smart_sync.core.model import METRICS, Account, Metrics, Project
 from smart_sync.core.plan import Plan
 from smart_sync.store import passes, projects
-from smart_sync.store.database import Database, Transaction, sqlite
+from smart_sync.store.database import Database, Transaction
+from smart_sync.store.driver import sqlite
 
 _PROJECT = Project("00000000-0000-5000-8000-000000000001", "Smart Sync")
 _ACCOUNT = Account(

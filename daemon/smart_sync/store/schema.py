@@ -11,7 +11,8 @@ from pathlib import Path
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store import days
-from smart_sync.store.database import Database, Transaction, describe, sqlite
+from smart_sync.store.database import Database, Transaction
+from smart_sync.store.driver import describe, sqlite
 
 #: The columns we cannot do without in a table that the web app made.
 REQUIRED = {

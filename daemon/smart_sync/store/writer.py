@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store.database import Database, sqlite
+from smart_sync.store.database import Database
+from smart_sync.store.driver import sqlite
 from smart_sync.store.passes import Writing, write_plan
 
 #: Accounts that may share a transaction (one project alone may have more): other writers wait for its end.

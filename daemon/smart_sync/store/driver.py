@@ -1,0 +1,67 @@
+"""SQLite itself: which library it is, and what its errors mean."""
+
+import sqlite3
+from pathlib import Path
+from types import ModuleType
+
+from smart_sync.errors import DatabaseError, DatabaseUnusable
+
+
+def _driver() -> ModuleType:
+    """The ``pysqlite3`` wheel (extra ``sqlite``) where it is installed, else Python's own sqlite3."""
+    try:
+        import pysqlite3
+    except ImportError:
+        return sqlite3
+    module: ModuleType = pysqlite3
+    return module
+
+
+sqlite = _driver()
+
+#: Before this version two processes that write a WAL file can corrupt it.
+WAL_SAFE_SINCE = (3, 51, 3)
+
+
+def version_at_risk() -> bool:
+    """Whether the SQLite in use has the WAL-reset bug."""
+    return bool(sqlite.sqlite_version_info < WAL_SAFE_SINCE)
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether another connection holds the file just now: worth trying again."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, sqlite.OperationalError) and code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+#: Errors of the file as a whole: what one row could not do, no other row can.
+_OF_THE_FILE = frozenset(
+    {
+        sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL,
+    }
+)  # fmt: skip
+
+
+def is_of_the_file(error: Exception) -> bool:
+    """Whether the file as a whole is in trouble (no room, no right, damaged, locked), rather than one row."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
+
+
+def describe(error: Exception, path: Path) -> DatabaseError:
+    """What a driver's error means for the administrator, in one line."""
+    text = str(error).lower()
+    if is_busy(error):
+        return DatabaseError(f"{path}: another process has held the database locked for too long; find it with fuser")
+    if "full" in text:
+        return DatabaseError(f"{path}: the disk is full; free some space, the next pass writes what is missing")
+    if "readonly" in text or "read-only" in text:
+        return DatabaseError(f"{path}: read-only; give the daemon's user write permission for the file and its folder")
+    if "malformed" in text or "not a database" in text or "corrupt" in text:
+        return DatabaseUnusable(f"{path}: not an intact SQLite database ({error}); restore it from a backup")
+    if "disk i/o" in text:
+        return DatabaseError(f"{path}: the disk refused ({error}); see dmesg, the quota and the free space")
+    if "unable to open" in text:
+        return DatabaseUnusable(f"{path}: cannot be opened; check that the folder exists and may be written to")
+    return DatabaseError(f"{path}: {error}")
