@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import PATIENCE, weakened
+from daemon_process import NO_TRANSACTIONS, PATIENCE, weakened
 
 HERE = Path(__file__).parent
 
@@ -61,16 +61,7 @@ WEAKNESSES = {
         ["durability_file::test_a_lock_is_outwaited_while_there_is_patience"],
     ),
     "no transactions": Weakness(
-        "import contextlib, smart_sync.store.database as store\n"
-        "@contextlib.asynccontextmanager\n"
-        "async def transaction(self):\n"
-        "    async with self._writing:\n"
-        "        yield store.Transaction(self._writer)\n"
-        "plain = store.Transaction.execute\n"
-        "async def execute(self, sql, parameters=()):\n"
-        "    nested = sql.startswith(('SAVEPOINT', 'RELEASE', 'ROLLBACK'))\n"
-        "    return 0 if nested else await plain(self, sql, parameters)\n"
-        "store.Database.transaction, store.Transaction.execute = transaction, execute\n",
+        NO_TRANSACTIONS,
         [
             "durability_file::test_a_full_database_fails_the_pass_whole_and_the_next_one_makes_up_for_it",
             "durability_file::test_a_file_that_may_not_grow_any_more_fails_the_pass_with_the_remedy",

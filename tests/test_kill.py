@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import Daemon, run_command, weakened, write_config
+from daemon_process import NO_TRANSACTIONS, Daemon, run_command, weakened, write_config
 from nursery import Nursery
 from smart_sync.control.client import request_sync
 from smart_sync.errors import SmartSyncError
@@ -181,18 +181,7 @@ WEAKER = {
         "    return answer\n"
         "sync.Sync.run = run\n"
     ),
-    "no transactions": (
-        "import contextlib, smart_sync.store.database as store\n"
-        "@contextlib.asynccontextmanager\n"
-        "async def transaction(self):\n"
-        "    async with self._writing:\n"
-        "        yield store.Transaction(self._writer)\n"
-        "plain = store.Transaction.execute\n"
-        "async def execute(self, sql, parameters=()):\n"
-        "    nested = sql.startswith(('SAVEPOINT', 'RELEASE', 'ROLLBACK'))\n"
-        "    return 0 if nested else await plain(self, sql, parameters)\n"
-        "store.Database.transaction, store.Transaction.execute = transaction, execute\n"
-    ),
+    "no transactions": NO_TRANSACTIONS,
     "a new snapshot every time": (
         "import uuid, smart_sync.store.passes as passes\n"
         "async def none_yet(*_):\n"

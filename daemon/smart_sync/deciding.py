@@ -23,7 +23,7 @@ class MergeCrashed(SmartSyncError):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Draft:
     """A plan, the accounts it was made for, and what is odd about their parsed values."""
 
     plan: Plan
@@ -43,7 +43,7 @@ class Decider:
         self._max_vanished = settings.sheets.max_vanished
         self._turn = turn
 
-    async def decide(self, project: Project, reading: Reading, doubts: Doubts, new: Sequence[Account] = ()) -> Decision:
+    async def decide(self, project: Project, reading: Reading, doubts: Doubts, new: Sequence[Account] = ()) -> Draft:
         """Decide about all accounts of ``project``, and about ``new`` ones as if they were there.
 
         Raises the driver's error, and `MergeCrashed`.
@@ -56,9 +56,9 @@ class Decider:
                 sheet = self._understand(reading, states)
                 return make_plan(project, sheet, states, self._policy, doubts)
 
-            return Decision(await _fenced(decide), states, tuple(problems))
+            return Draft(await _fenced(decide), states, tuple(problems))
 
-    async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts) -> Decision:
+    async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts) -> Draft:
         """Decide about a project of which nothing but the worksheet has changed since it was decided last.
 
         Only accounts are looked at of which the worksheet says something else, so that the plan and the problems
@@ -72,7 +72,7 @@ class Decider:
             everybody = [found.get(outline.id, outline) for outline in outlines]
             rest = frozenset(outline.id for outline in outlines if outline.id not in found)
             plan = await _fenced(lambda: make_plan(project, sheet, everybody, self._policy, doubts, settled=rest))
-        return Decision(plan, everybody)
+        return Draft(plan, everybody)
 
     def _understand(self, reading: Reading, states: Sequence[AccountState]) -> Sheet:
         return understand(reading, states, synonyms=self._synonyms, max_vanished=self._max_vanished)

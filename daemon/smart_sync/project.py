@@ -19,7 +19,7 @@ from smart_sync.core.plan import Plan
 from smart_sync.core.results import ProjectResult
 from smart_sync.core.sheet import Reading, missing_accounts
 from smart_sync.core.suspects import Doubts
-from smart_sync.deciding import Decider, Decision, MergeCrashed
+from smart_sync.deciding import Decider, Draft, MergeCrashed
 from smart_sync.errors import SheetUnavailable
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
@@ -133,20 +133,20 @@ class ProjectSync:
             watch.lap("decide")
             return unchanged(settled.result, tuple(doubtful.values()))
         doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
-        decision = await self._decide(project, reading, doubts, mark, settled)
+        draft = await self._decide(project, reading, doubts, mark, settled)
         created = 0
-        if new := self._missing_accounts(decision.plan):
+        if new := self._missing_accounts(draft.plan):
             if this.dry_run:
                 created = len(new)
-                decision = await self._decider.decide(project, reading, doubts, new)
+                draft = await self._decider.decide(project, reading, doubts, new)
             elif created := await self._create_accounts(project, new, this):
                 mark = mark and mark._replace(inbox_writes=self._database.inbox_writes)
-                decision = await self._decider.decide(project, reading, doubts)
+                draft = await self._decider.decide(project, reading, doubts)
         watch.lap("decide")
-        plan, problems = decision.plan, decision.problems
+        plan, problems = draft.plan, draft.problems
         if this.dry_run:
             coming = await passes.snapshots_to_come(self._database, plan, this.day)
-            return replace(foreseen(plan, coming, problems, decision.states), new_accounts=created)
+            return replace(foreseen(plan, coming, problems, draft.states), new_accounts=created)
         written = await self._write(plan, reading, this)
         watch.lap("write")
         result = replace(result_of(plan, written, problems), new_accounts=created)
@@ -165,13 +165,13 @@ class ProjectSync:
 
     async def _decide(
         self, project: Project, reading: Reading, doubts: Doubts, mark: "_Mark | None", settled: "_Settled | None"
-    ) -> Decision:
+    ) -> Draft:
         """Decide about all accounts, or about those that were edited if nothing else can have changed."""
         if mark is None or settled is None or settled.carried or mark != settled.mark._replace(cells=mark.cells):
             return await self._decider.decide(project, reading, doubts)
-        decision = await self._decider.decide_edited(project, reading, doubts)
-        plan = replace(decision.plan, parsed_count=settled.result.parsed)
-        return replace(decision, plan=plan, problems=settled.problems)
+        draft = await self._decider.decide_edited(project, reading, doubts)
+        plan = replace(draft.plan, parsed_count=settled.result.parsed)
+        return replace(draft, plan=plan, problems=settled.problems)
 
     def _missing_accounts(self, plan: Plan) -> list[Account]:
         """Accounts for the rows that have none, if they are wanted."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.plan import Plan
-from smart_sync.core.results import Change, ProjectResult, changes_of
+from smart_sync.core.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
 from smart_sync.core.suspects import Suspect
 
@@ -18,9 +18,7 @@ class Written:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def result_of(
-    plan: Plan, written: Written, problems: Sequence[Problem], changes: Sequence[Change] = ()
-) -> ProjectResult:
+def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> ProjectResult:
     """The result of a plan that has been written.  ``problems`` are those of the parsed values."""
     failed = written.failed
     outcome, error = Outcome.SYNCED, plan.trouble.reason if plan.trouble else ""
@@ -46,7 +44,6 @@ def result_of(
         problems=(*plan.problems, *problems),
         unmatched_rows=plan.unmatched_rows,
         unmatched_accounts=plan.unmatched_accounts,
-        changes=tuple(changes),
         suspects=tuple(s for s in plan.suspects.open if s.account_id not in failed),
         new_suspects=tuple(s for s in plan.suspects.new if s.account_id not in failed),
         conflicts=tuple(c for c in plan.conflicts if c.account_id not in failed),
@@ -56,12 +53,12 @@ def result_of(
 def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]) -> ProjectResult:
     """The result that writing ``plan`` would have, with every change it would make."""
     links = {state.id: state.link for state in states}
-    changes = [
+    changes = (
         change
         for row in plan.changed
         for change in changes_of(row.account_id, links[row.account_id], row.before, row.values)
-    ]
-    return result_of(plan, Written(snapshots), problems, changes)
+    )
+    return replace(result_of(plan, Written(snapshots), problems), changes=tuple(changes))
 
 
 def unchanged(last: ProjectResult, suspects: Sequence[Suspect]) -> ProjectResult:
