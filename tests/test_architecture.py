@@ -15,6 +15,7 @@ ROOT = Path(smart_sync.__file__).parent
 LAYERS = [
     {"__init__", "__main__", "cli", "commands"},
     {"standalone", "backup", "checks", "screens", "setup", "manual"},
+    {"once"},
     {"service"},
     {"preflight", "runner", "control", "sync", "project", "deciding"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},

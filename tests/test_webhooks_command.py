@@ -32,8 +32,8 @@ def test_who_tells_nobody_does_not_load_an_http_client(tmp_path: Path) -> None:
     (tmp_path / "sheets").mkdir()
     config = write_config(tmp_path, '[sheets]\ndirectory = "sheets"\n')
     program = (
-        "import pathlib, sys; from smart_sync import config, service;"
-        f"service.once(config.load(pathlib.Path({str(config)!r})));"
+        "import pathlib, sys; from smart_sync import config, once;"
+        f"once.once(config.load(pathlib.Path({str(config)!r})));"
         "print({'httpx2', 'standardwebhooks'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from smart_sync import __version__, config, interpreter, lock, logs, preflight, systemd
 from smart_sync.announcer import Announcer
@@ -17,7 +16,7 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.control.api import Api
 from smart_sync.control.server import serve
-from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.model import Outcome
 from smart_sync.core.results import PassResult
 from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SmartSyncError
@@ -29,15 +28,13 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.project import Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
-from smart_sync.store import parsed_query, projects
+from smart_sync.store import parsed_query
 from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
 
-#: Seconds that a process which ends after its pass waits for those who are told of it.
-TELLING = 10.0
 #: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
 THREADS = 32
 
@@ -78,33 +75,6 @@ async def opened(
                 query,
                 collector.overview,
             )
-
-
-def once(
-    settings: Settings, project: str | None = None, *, environment: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """One pass without a daemon, over one project (id or name) or all; answers as the control channel does.
-
-    Raises `Busy` while another instance holds the database, and other `SmartSyncError`.
-    """
-    return asyncio.run(_once(settings, project, environment))
-
-
-async def _once(settings: Settings, project: str | None, environment: Mapping[str, str] | None) -> dict[str, Any]:
-    with lock.InstanceLock() as instance:
-        instance.take(settings.database.path)
-        async with opened(settings, Announcer(), environment) as resources:
-            chosen = None if project is None else await projects.find(resources.database, project)
-            if project is not None and chosen is None:
-                return {"success": False, "error": "Project not found", "project_id": project}
-            ids = frozenset([chosen.id]) if chosen else None
-            try:
-                result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
-            except SmartSyncError:
-                await resources.ping.flush(TELLING)
-                raise
-            await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
-            return result.results[0].answer() if chosen else result.answer()
 
 
 def run_daemon(config_path: Path, settings: Settings) -> int:

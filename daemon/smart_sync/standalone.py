@@ -13,11 +13,12 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from smart_sync import logs, service
+from smart_sync import logs
 from smart_sync.blocking import outside_of_loops
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.once import once
 from smart_sync.store.days import zone_of
 
 
@@ -65,7 +66,7 @@ def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: s
         settings = Settings(**sections)
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
-    return outside_of_loops(lambda: service.once(_by_its_days(settings), project_id, environment=environment))
+    return outside_of_loops(lambda: once(_by_its_days(settings), project_id, environment=environment))
 
 
 def _by_its_days(settings: Settings) -> Settings:

@@ -83,12 +83,13 @@ def once(project: str | None, as_json: bool) -> None:
 
     PROJECT is an id or a name; without it, all active projects.  The log is on standard error.
     """
-    from smart_sync import logs, screens, service
+    from smart_sync import logs, screens
+    from smart_sync.once import once
 
     _path, settings = load()
     logs.configure(settings.log.format, settings.log.level, sys.stderr)
     logs.adopt_libraries()
-    answer = service.once(settings, project)
+    answer = once(settings, project)
     show(answer, as_json, screens.show_answer)
     sys.exit(_exit_code(answer))
 
