@@ -161,6 +161,9 @@ def _are_groups(groups: list[str], signs: set[str], speaking: Rules) -> bool:
     if len(signs) > 1 or first == "0" or not signs <= _GROUP_SIGNS | speaking.groups:
         return False
     sizes = [len(group) for group in others]
+    if sizes == [3] and signs == {"'"} and not speaking.groups.isdisjoint(_APOSTROPHES):
+        # CLDR has Swiss numbers in which only the thousands are set apart (12345678'901); the sign does nothing else.
+        return True
     return any(
         len(first) <= max(before, 3 * (before == after)) and sizes[-1] == after and set(sizes[:-1]) <= {before}
         for after, before in ((3, 3), speaking.sizes)
