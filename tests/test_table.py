@@ -278,7 +278,9 @@ def test_a_link_that_cannot_be_read_is_nobodys_and_named(cell: Cell) -> None:
     """A row whose link cell is an error, not computed, blank or unusable is kept apart, with its number and values."""
     found = table(HEADER, account(1), [cell, 7, "x", 0, 0, 0], account(2))
     assert [row.row for row in found.rows] == [2, 4]
-    assert [(row.row, row.metrics.followers, row.unreadable) for row in found.without_link] == [(3, 7, frozenset({"likes"}))]
+    assert [(row.row, row.metrics.followers, row.unreadable) for row in found.without_link] == [
+        (3, 7, frozenset({"likes"}))
+    ]
     assert [problem.row for problem in found.problems] == [3]
 
 
