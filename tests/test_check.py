@@ -119,7 +119,7 @@ async def test_two_accounts_that_are_one_are_both_named(world: World) -> None:
     world.execute(add, ("elsewhere", "project-Q", link("a"), 1))
     world.sheet("P", a=[1] * 5, b=[1] * 5)
     (message,) = [message for message in await told(world) if "one and the same" in message]
-    assert message.startswith(f"P: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
+    assert message.startswith(f"P!2: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
 
 
 async def test_an_inactive_twin_takes_no_row(world: World) -> None:
@@ -190,7 +190,7 @@ async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> N
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     content = bytearray(world.path.read_bytes())
-    content[-2048:] = b"x" * 2048
+    content[-4096:] = b"x" * 4096  # a whole page
     world.path.write_bytes(content)
     (message,) = await told(world, "error")
     assert message.startswith(f"{world.path}: ")

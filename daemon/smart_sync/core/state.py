@@ -51,6 +51,8 @@ class AccountState(NamedTuple):
     carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
     #: Since when the account has left: no row, no parsed value, no snapshot, in no total.
     left_since: str | None = None
+    #: When it was added, as a stamp to the second; None if nobody says so.
+    added_at: str | None = None
 
 
 def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:

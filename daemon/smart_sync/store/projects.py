@@ -18,7 +18,7 @@ T = TypeVar("T")
 _OUTLINE = """
 SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
-       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held"""
+       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {added_at}"""
 _ACCOUNTS = (
     _OUTLINE
     + """,
@@ -86,7 +86,8 @@ async def account_states(
     ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted.
     """
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
-    rows = await database.fetch(_ACCOUNTS.format(wanted=wanted), (project.id, *ids))
+    sql = _ACCOUNTS.format(wanted=wanted, added_at=await _added_at(database))
+    rows = await database.fetch(sql, (project.id, *ids))
     states, problems = await asyncio.to_thread(_understood, rows)
     if query:
         told, more = await parsed_query.read(database, query, project.id)
@@ -97,12 +98,18 @@ async def account_states(
 
 async def outlines(database: Database, project: Project) -> list[AccountState]:
     """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
-    rows = await database.fetch(_OUTLINES, (project.id,))
+    rows = await database.fetch(_OUTLINES.format(added_at=await _added_at(database)), (project.id,))
     return await asyncio.to_thread(lambda: [_outline(row) for row in rows])
 
 
+async def _added_at(database: Database) -> str:
+    """When an account was added, in SQL: a web app's table may lack the column."""
+    rows = await database.fetch("SELECT 1 FROM pragma_table_info('project_social_accounts') WHERE name = 'added_at'")
+    return "datetime(a.added_at)" if rows else "NULL"
+
+
 #: How many columns `_OUTLINE` has.
-_WIDTH = 17
+_WIDTH = 18
 _NOTHING_HELD: frozenset[str] = frozenset()
 _ALL = frozenset(METRICS)
 
@@ -115,7 +122,16 @@ def _outline(row: Any) -> AccountState:
         absence = _absence(row[11:16])
         held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
     return AccountState(
-        str(row[0]), row[1] or "", row[2] or "", row[3] or "", bool(row[4]), sheet, row[10], absence=absence, held=held
+        str(row[0]),
+        row[1] or "",
+        row[2] or "",
+        row[3] or "",
+        bool(row[4]),
+        sheet,
+        row[10],
+        absence=absence,
+        held=held,
+        added_at=row[17],
     )
 
 
