@@ -11,6 +11,7 @@ from typing import NamedTuple
 from smart_sync import checks
 from smart_sync.config import Settings
 from smart_sync.core.model import METRICS, Project
+from smart_sync.core.gone import Terms
 from smart_sync.core.sheet import Sheet, understand
 from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SheetUnavailable
@@ -198,7 +199,7 @@ async def _worksheet(sheets: Source, title: str, settings: Settings) -> Step:
     except SheetUnavailable as trouble:
         return _failed(name, trouble)
     synonyms = {str(name): others for name, others in settings.sheets.columns.items()}
-    sheet = understand(worksheet, (), synonyms=synonyms, max_vanished=1.0)
+    sheet = understand(worksheet, (), Terms("", "", title), synonyms=synonyms)
     if sheet.trouble is not None:
         return _failed(name, sheet.trouble)
     return Step(name, True, _content(sheet))

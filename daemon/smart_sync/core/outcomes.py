@@ -21,12 +21,13 @@ class Written:
 def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> ProjectResult:
     """The result of a plan that has been written.  ``problems`` are those of the parsed values."""
     failed = written.failed
-    outcome, error = Outcome.SYNCED, plan.trouble.reason if plan.trouble else ""
+    troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
+    outcome, error = Outcome.SYNCED, "; ".join(trouble.reason for trouble in troubles)
     if failed and len(failed) == plan.accounts:
         outcome, error = Outcome.FAILED, f"SQLite refused every account: {next(iter(failed.values()))}"
-    elif plan.trouble is not None:
+    elif troubles:
         outcome = Outcome.DEGRADED
-    elif not (failed or plan.merged or plan.sheet or plan.sheet_gone or written.snapshots):
+    elif not (failed or _writes(plan) or written.snapshots):
         outcome = Outcome.UNCHANGED
     return ProjectResult(
         plan.project,
@@ -39,7 +40,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         changed=sum(row.account_id not in failed for row in plan.changed),
         snapshots=written.snapshots,
         error=error,
-        remedy=plan.trouble.remedy if plan.trouble else "",
+        remedy="; ".join(trouble.remedy for trouble in troubles),
         failed_accounts=failed,
         problems=(*plan.problems, *problems),
         unmatched_rows=plan.unmatched_rows,
@@ -48,6 +49,11 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         new_suspects=tuple(s for s in plan.suspects.new if s.account_id not in failed),
         conflicts=tuple(c for c in plan.conflicts if c.account_id not in failed),
     )
+
+
+def _writes(plan: Plan) -> bool:
+    """Whether writing ``plan`` changes anything about the accounts."""
+    return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
 
 
 def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]) -> ProjectResult:

@@ -12,6 +12,8 @@ from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, S
 
 #: Reported one by one; how many more there are is one further problem.
 MAX_PROBLEMS = 1000
+#: Together with those of missing rows and values.
+MAX_SHOWN_PROBLEMS = 3000
 MAX_SHOWN = 60
 #: No spreadsheet shows an error in more signs.
 MAX_ERROR = 16
@@ -47,10 +49,11 @@ def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {})
     reader = _Reader(header, known, worksheet.locale, problems)
     below = enumerate(islice(worksheet.rows, header.end, None), header.end + 1)
     rows = tuple(row for number, cells in below if (row := reader.read(number, cells)) is not None)
-    places = {metric: letters(header.columns[metric]) for metric in METRICS if metric in header.columns}
+    fields = [field for field in ("link", *METRICS) if field in header.columns]
+    places = {field: letters(header.columns[field]) for field in fields}
     titles = tuple(shown(cell) for cell in worksheet.rows[header.row] if isinstance(cell, str) and normal(cell))
     return Table(
-        worksheet.title, rows, problems.listed(), frozenset(places), places, titles, tuple(reader.without_link)
+        worksheet.title, rows, problems.listed(), frozenset(fields[1:]), places, titles, tuple(reader.without_link)
     )
 
 
@@ -79,6 +82,14 @@ def shown(cell: Cell) -> str:
     text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
     text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
+    """The first of ``problems``, and how many more there are."""
+    more = len(problems) - MAX_SHOWN_PROBLEMS
+    if more <= 0:
+        return tuple(problems)
+    return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more} more problems", worksheet))
 
 
 class _Problems:
