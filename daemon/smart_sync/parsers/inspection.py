@@ -47,6 +47,7 @@ async def inspect_links(parsers: Mapping[str, ParserSettings], links: Sequence[s
 def _as_data(inspection: Inspection) -> dict[str, Any]:
     values = [
         {**item.metrics._asdict(), "source": item.source, "precision": item.precision.value}
+        | ({"flaw": item.flaw} if item.flaw else {})
         for item in inspection.fetched
         if isinstance(item, ParsedMetrics)
     ]
