@@ -119,7 +119,7 @@ async def test_two_accounts_that_are_one_are_both_named(world: World) -> None:
     world.execute(add, ("elsewhere", "project-Q", link("a"), 1))
     world.sheet("P", a=[1] * 5, b=[1] * 5)
     (message,) = [message for message in await told(world) if "one and the same" in message]
-    assert message.startswith(f"P: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
+    assert message.startswith(f"P!2: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
 
 
 async def test_an_inactive_twin_takes_no_row(world: World) -> None:

@@ -268,6 +268,11 @@ def test_letters(column: int, name: str) -> None:
     assert letters(column) == name
 
 
+def test_shows_signs_that_cannot_be_seen() -> None:
+    """Odd spaces and marks in a cell are shown as escapes; a line end is a space."""
+    assert shown(" 1\u2002234\u00a0x\u200b \n y ") == "1\\u2002234\\xa0x\\u200b y"
+
+
 def test_shows_any_number() -> None:
     """A number with more digits than Python writes is shown as what it is."""
     assert shown(10**5000) == "a number of thousands of digits"

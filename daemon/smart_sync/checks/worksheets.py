@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from smart_sync.announcer import Announcer
 from smart_sync.checks.findings import Finding
-from smart_sync.checks.names import twins, unknown_names
+from smart_sync.checks.names import unknown_names
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
@@ -12,7 +12,7 @@ from smart_sync.core.wording import counted
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.project import Resources
 from smart_sync.service import opened
-from smart_sync.store import accounts, trial
+from smart_sync.store import trial
 from smart_sync.store.projects import overview
 from smart_sync.sync import PassRequest, Sync
 
@@ -29,7 +29,7 @@ async def check_worksheets(settings: Settings) -> list[Finding]:
 
 
 async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
-    """Names that only one side knows: worksheets, the configuration's, and two accounts that are one."""
+    """Names that only one side knows: worksheets', and the configuration's."""
     try:
         titles, troubles = await resources.sheets.titles(), []
     except SheetUnavailable as trouble:
@@ -37,9 +37,8 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
     names = await trial.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
-    everybody = await accounts.everyone(resources.database)
     claimed = {one.project.name for one in result.results}
-    return [*troubles, *_unclaimed(titles, claimed), *twins(everybody), *unknown_names(resources.settings, names)]
+    return [*troubles, *_unclaimed(titles, claimed), *unknown_names(resources.settings, names)]
 
 
 def _unclaimed(titles: Iterable[str], claimed: Collection[str]) -> Iterator[Finding]:

@@ -151,7 +151,7 @@ _UsualEvent = Literal[
     "parser.recovered",
 ]
 #: What managers cause every day is told only where it is listed.
-WebhookEvent = _UsualEvent | Literal["value.suspected", "worksheet.problem_found", "accounts.created"]
+WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created"]
 
 
 class WebhookSettings(_Section):

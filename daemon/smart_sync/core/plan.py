@@ -102,7 +102,9 @@ def make_plan(
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
-        unmatched_accounts=tuple(s.link for s in active if was_read and s.id not in sheet.rows),
+        unmatched_accounts=tuple(
+            s.link for s in active if was_read and s.id not in sheet.rows and s.id not in sheet.twins
+        ),
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
         carried=sheet.trouble is not None or bool(sheet.lost_columns) or any(r.unreadable for r in sheet.rows.values()),

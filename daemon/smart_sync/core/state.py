@@ -25,6 +25,8 @@ class AccountState(NamedTuple):
     winners: tuple[str | None, ...] = (None,) * len(METRICS)
     #: The parsed values the last pass saw (strategy "latest" only).
     seen: Metrics | None = None
+    #: When it was added, as a stamp to the second; None if nobody says so.
+    added_at: str | None = None
 
 
 def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:

@@ -67,12 +67,12 @@ def combine(rows: Sequence[SheetRow]) -> SheetRow:
 
 
 def shown(cell: Cell) -> str:
-    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs."""
+    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs, odd spaces as escapes."""
     try:
         text = str(cell)
     except ValueError:  # Python writes no number of more than 4,300 digits
         return "a number of thousands of digits"
-    text = " ".join(text[: 2 * MAX_SHOWN].split())
+    text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
     text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
@@ -140,7 +140,7 @@ class _Reader:
         for index, column in self._metrics:
             if column < width:
                 try:
-                    values[index] = read_count(cells[column], self._locale)
+                    values[index] = read_count(cells[column], self._locale, METRICS[index])
                 except Unreadable as problem:
                     self._problems.add(f"{METRICS[index]}: {problem}", number, column, cells[column])
                     unreadable |= {METRICS[index]}

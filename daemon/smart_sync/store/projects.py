@@ -17,7 +17,7 @@ T = TypeVar("T")
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _ACCOUNTS = """
 SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
-       s.followers, s.likes, s.comments, s.videos, s.views, s."row",
+       s.followers, s.likes, s.comments, s.videos, s.views, s."row", {added_at},
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision",
        m.followers, m.likes, m.comments, m.videos, m.views,
        m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
@@ -33,7 +33,7 @@ ORDER BY a.id
 _ONLY = " AND CAST(a.id AS TEXT) IN (SELECT value FROM json_each(?))"
 _OUTLINES = """
 SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
-       s.followers, s.likes, s.comments, s.videos, s.views, s."row"
+       s.followers, s.likes, s.comments, s.videos, s.views, s."row", {added_at}
 FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 WHERE a.project_id = ? AND a.id IS NOT NULL
 ORDER BY a.id
@@ -77,7 +77,8 @@ async def account_states(
     ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted.
     """
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
-    rows = await database.fetch(_ACCOUNTS.format(wanted=wanted), (project.id, *ids))
+    sql = _ACCOUNTS.format(wanted=wanted, added_at=await _added_at(database))
+    rows = await database.fetch(sql, (project.id, *ids))
     states, problems = await asyncio.to_thread(_understood, rows)
     if query:
         told, more = await parsed_query.read(database, query, project.id)
@@ -88,8 +89,14 @@ async def account_states(
 
 async def outlines(database: Database, project: Project) -> list[AccountState]:
     """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
-    rows = await database.fetch(_OUTLINES, (project.id,))
-    return await asyncio.to_thread(lambda: [AccountState(*_outline(row)) for row in rows])
+    rows = await database.fetch(_OUTLINES.format(added_at=await _added_at(database)), (project.id,))
+    return await asyncio.to_thread(lambda: [AccountState(*_outline(row), added_at=row[11]) for row in rows])
+
+
+async def _added_at(database: Database) -> str:
+    """When an account was added, in SQL: a web app's table may lack the column."""
+    rows = await database.fetch("SELECT 1 FROM pragma_table_info('project_social_accounts') WHERE name = 'added_at'")
+    return "datetime(a.added_at)" if rows else "NULL"
 
 
 def _outline(row: Any) -> tuple[str, str, str, str, bool, Metrics | None, int | None]:
@@ -101,7 +108,7 @@ def _outline(row: Any) -> tuple[str, str, str, str, bool, Metrics | None, int | 
 def _understood(rows: Iterable[Any]) -> tuple[list[AccountState], list[Problem]]:
     states, problems = [], []
     for row in rows:
-        parsed, all_sound = sound(row[12:17]) if row[11] else (None, True)
+        parsed, all_sound = sound(row[13:18]) if row[12] else (None, True)
         if not all_sound:
             problems.append(_unsound(row))
         states.append(_state(row, parsed))
@@ -112,10 +119,11 @@ def _state(row: Any, parsed: Metrics | None) -> AccountState:
     return AccountState(
         *_outline(row),
         parsed,
-        is_rounded(row[17]),
-        _merged(row[18:23]),
-        row[23:28],
-        sound(row[29:34])[0] if row[28] else None,
+        is_rounded(row[18]),
+        _merged(row[19:24]),
+        row[24:29],
+        sound(row[30:35])[0] if row[29] else None,
+        row[11],
     )
 
 
