@@ -30,7 +30,7 @@ UNION ALL
 SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
    AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = 'account_id'
 """
-MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql")
+MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql", "005_missing_values.sql")
 
 
 @contextlib.asynccontextmanager
