@@ -1,9 +1,7 @@
 """Which projects are stale, who is told and how often: judged from results alone, then over restarts."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -14,12 +12,12 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from old_database import schema_4
 from smart_sync import logs
 from smart_sync.core.days import stamp
 from smart_sync.core.freshness import Unread, judge
 from smart_sync.core.model import Outcome, Project
 from smart_sync.core.results import ProjectResult
-from smart_sync.store import schema
 from world import KEY, World
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -153,14 +151,11 @@ async def test_a_dry_run_foresees_staleness_and_keeps_nothing(world: World) -> N
 
 async def test_a_database_of_schema_4_is_brought_up_to_date(world: World, tmp_path: Path) -> None:
     """A read of the schema before counts as the last good one; a project that fails since then is stale in time."""
-    path, folder = tmp_path / "old.db", Path(schema.__file__).parent
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for name in ("shared.sql", *schema.MIGRATIONS[:4]):
-            connection.executescript((folder / name).read_text())
-        connection.execute("CREATE TABLE smart_sync_schema (version INTEGER NOT NULL)")
-        connection.execute("INSERT INTO smart_sync_schema VALUES (4)")
-        connection.execute("INSERT INTO projects (id, name, is_active) VALUES ('p', 'P', 1)")
-        connection.execute("INSERT INTO worksheet_reads VALUES ('p', 'P', ?, 1)", (stamp(NOON - timedelta(days=9)),))
+    path = schema_4(
+        tmp_path / "old.db",
+        "INSERT INTO projects (id, name, is_active) VALUES ('p', 'P', 1)",
+        f"INSERT INTO worksheet_reads VALUES ('p', 'P', '{stamp(NOON - timedelta(days=9))}', 1)",
+    )
     world.path = path
     world.now = NOON
     assert not (await world.sync_one()).stale

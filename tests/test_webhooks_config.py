@@ -19,7 +19,7 @@ def load(folder: Path, text: str) -> Settings:
 
 
 def test_a_webhook_needs_url_and_secret_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All events but those that managers cause every day are the default; URL and secrets may be looked up, and several secrets may be given."""
+    """All events but those of managers are the default; URL and secrets may be looked up, several secrets given."""
     monkeypatch.setenv("HOOK_URL", "https://hooks.example.com/token")
     (tmp_path / "old").write_text(f"{KEY}\n")
     text = f'[[webhooks]]\nurl = "env:HOOK_URL"\nsecret = ["{KEY}", "file:old"]\n[ping]\nurl = "https://hc.example/u"\n'
