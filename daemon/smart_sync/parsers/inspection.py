@@ -55,6 +55,7 @@ def _as_data(inspection: Inspection) -> dict[str, Any]:
         "parser": inspection.parser,
         "values": values,
         "unfetched": [item.reason for item in inspection.fetched if isinstance(item, Unfetched)],
+        "calls": len(inspection.exchanges),
         "exchanges": [asdict(exchange) for exchange in inspection.exchanges],
         "failure": inspection.failure,
     }
