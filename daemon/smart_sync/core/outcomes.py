@@ -39,6 +39,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         updated=plan.accounts - len(failed),
         changed=sum(row.account_id not in failed for row in plan.changed),
         snapshots=written.snapshots,
+        worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
         error=error,
         remedy="; ".join(trouble.remedy for trouble in troubles),
         failed_accounts=failed,

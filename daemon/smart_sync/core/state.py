@@ -63,6 +63,13 @@ def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
     return Metrics._make(values), True
 
 
+def as_text(value: object) -> str:
+    """A foreign value of a column that should hold text; "" for NULL and what else is empty."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if isinstance(value, str) else str(value or "")
+
+
 def is_rounded(precision: object) -> bool:
     """Whether the inbox marks a row's figures as rounded."""
     return precision == Precision.ROUNDED

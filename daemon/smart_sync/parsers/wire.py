@@ -27,8 +27,22 @@ class Request:
     url: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
-    #: Sent as a JSON body by POST; None: a GET.
-    body: Mapping[str, Any] | None = None
+    #: Sent as a JSON body by POST; None: a GET, unless there is a form.
+    body: Any = None
+    #: Sent as a form by POST.
+    form: Mapping[str, str] | None = None
+    #: Worth another try after a failure that may pass; a job that is paid for would be started again.
+    repeat: bool = True
+    #: Seconds until the answer is there; None: as long as the session allows.
+    seconds: float | None = None
+    max_bytes: int = MAX_ANSWER_BYTES
+    #: What a person calls it: "step 2, page 3".
+    label: str = ""
+
+    @property
+    def method(self) -> str:
+        """GET or POST."""
+        return "GET" if self.body is None and self.form is None else "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,7 @@ class Exchange:
     url: str
     status: int
     body: str
+    label: str = ""
 
 
 class Wire:
@@ -118,14 +133,14 @@ async def borrowed() -> AsyncIterator[Wire]:
 
 
 async def _exchange(client: "httpx2.AsyncClient", request: Request, seconds: float) -> Answer:
-    method = "GET" if request.body is None else "POST"
     url = client.base_url.join(request.url).copy_merge_params(request.params)
-    async with client.stream(method, url, headers=request.headers, json=request.body, timeout=seconds) as response:
+    sent: dict[str, Any] = {"data": dict(request.form)} if request.form is not None else {"json": request.body}
+    async with client.stream(request.method, url, headers=request.headers, **sent, timeout=seconds) as response:
         body = bytearray()
         async for part in response.aiter_bytes():
             body += part
-            if len(body) > MAX_ANSWER_BYTES:
-                raise CallFailed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", retry=False)
+            if len(body) > request.max_bytes:
+                raise CallFailed(f"the answer is larger than {request.max_bytes} bytes", retry=False)
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
 
 
@@ -133,4 +148,4 @@ def _shown(request: Request, answer: Answer) -> Exchange:
     query = "&".join(f"{key}={value}" for key, value in request.params.items())
     url = f"{request.url}?{query}" if query else request.url
     body = answer.body[:MAX_SHOWN].decode(errors="replace")
-    return Exchange("GET" if request.body is None else "POST", logs.redact(url), answer.status, logs.redact(body))
+    return Exchange(request.method, logs.redact(url), answer.status, logs.redact(body), request.label)

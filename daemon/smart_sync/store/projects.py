@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from smart_sync.core.model import METRICS, Account, Metrics, Problem, Project
-from smart_sync.core.state import THERE, Absence, AccountState, is_rounded, sound
+from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.store import parsed_query
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
@@ -67,7 +67,7 @@ async def overview(database: Database) -> tuple[int, list[Project]]:
 
 
 def _project(row: Sequence[Any]) -> Project:
-    return Project(str(row[0]), str(row[1] or ""), str(row[2] or ""))
+    return Project(str(row[0]), as_text(row[1]), as_text(row[2]))
 
 
 async def find(database: Database, id_or_name: str) -> Project | None:
@@ -123,9 +123,9 @@ def _outline(row: Any) -> AccountState:
         held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
     return AccountState(
         str(row[0]),
-        row[1] or "",
-        row[2] or "",
-        row[3] or "",
+        as_text(row[1]),
+        as_text(row[2]),
+        as_text(row[3]),
         bool(row[4]),
         sheet,
         row[10],
@@ -190,7 +190,7 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
         " AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
         (project_id,),
     )
-    return [Account(str(row[0]), str(row[1]), row[2] or "", row[3] or "", row[4] or "") for row in rows]
+    return [Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])) for row in rows]
 
 
 async def create_projects(
