@@ -25,7 +25,7 @@ def account(number: int) -> list[Cell]:
 def test_reads_a_plain_worksheet() -> None:
     """A row below the header becomes an account with its row number, link and metrics."""
     found = table(HEADER, [LINK, 1, 2, 3, 4, 5])
-    places = dict(zip(METRICS, "BCDEF", strict=True))
+    places = dict(zip(("link", *METRICS), "ABCDEF", strict=True))
     rows, headers = (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5)),), tuple(map(str, HEADER))
     assert found == Table("Project", rows, letters=places, headers=headers)
 
@@ -188,7 +188,7 @@ def test_owner_comes_from_columns_then_from_the_link() -> None:
     header: list[Cell] = ["Link", "Platform", "Username"]
     found = table(header, [LINK, "Threads", "@Maria"], [LINK, "", "-"], [LINK, None, "x\ud800"], [LINK])
     assert [(row.platform, row.username) for row in found.rows] == [("threads", "Maria"), *[("", "")] * 3]
-    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row], str)]
+    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row])]
     assert [(one.platform, one.username) for one in new] == [("threads", "Maria"), *[("tiktok", "user")] * 3]
 
 

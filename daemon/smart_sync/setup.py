@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from smart_sync import checks
 from smart_sync.config import Settings
-from smart_sync.core.model import METRICS, Project
 from smart_sync.core.gone import Terms
+from smart_sync.core.model import METRICS, Project
 from smart_sync.core.sheet import Sheet, understand
 from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SheetUnavailable

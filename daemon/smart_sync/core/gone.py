@@ -176,7 +176,8 @@ def _problem(
     meant = f"if it is meant: {confirm(state.link)}"
     if like is not None and unreadable:
         what = f"its link cell cannot be read, and the row of {state.link} stood here"
-        return Problem(f"{what}; {since}; correct it, or {meant}", table.worksheet, like.row.row, table.letters.get("link"), like.row.link)
+        column = table.letters.get("link")
+        return Problem(f"{what}; {since}; correct it, or {meant}", table.worksheet, like.row.row, column, like.row.link)
     elsewhere = absence.project_id != terms.project_id
     what = f"no row has the link of {state.link}, which came from another project" if elsewhere else "the row is gone"
     place = "" if like is None else f"; row {like.row.row}: {like.row.link} may be it"

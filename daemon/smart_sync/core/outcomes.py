@@ -39,6 +39,9 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         updated=plan.accounts - len(failed),
         changed=sum(row.account_id not in failed for row in plan.changed),
         snapshots=written.snapshots,
+        carried=plan.carried,
+        left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
+        returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
         error=error,
         remedy="; ".join(trouble.remedy for trouble in troubles),
@@ -69,16 +72,18 @@ def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Se
 
 
 def unchanged(last: ProjectResult, suspects: Sequence[Suspect]) -> ProjectResult:
-    """The same result once more, without what happened only once."""
+    """The same result once more, without what happened only once; what degraded it does still."""
     return replace(
         last,
-        outcome=Outcome.UNCHANGED,
+        outcome=Outcome.DEGRADED if last.outcome is Outcome.DEGRADED else Outcome.UNCHANGED,
         changed=0,
         new_accounts=0,
         snapshots=0,
         suspects=tuple(suspects),
         new_suspects=(),
         conflicts=(),
+        left=(),
+        returned=(),
     )
 
 

@@ -5,7 +5,7 @@ every row to write, every count and every problem.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from smart_sync.core.decide import Decided, Merged, Missing, SheetValue, decide_each, is_left
@@ -72,6 +72,8 @@ class Plan:
     accepted: bool = False
     #: Rows for which no account is created, because they may be those of missing accounts.
     doubtful: tuple[Doubt, ...] = ()
+    #: How many accounts miss the row they had.
+    missing: int = 0
     #: Seconds of good reads until another decision is due by time alone; None: never.
     due_in: float | None = None
 
@@ -79,6 +81,24 @@ class Plan:
     def changed(self) -> tuple[Merged, ...]:
         """The accounts whose merged values differ from what SQLite has."""
         return tuple(row for row in self.merged if row.values != row.before)
+
+    def only(self, account_ids: Container[str]) -> "Plan":
+        """The part that is about ``account_ids``, and what is about the project as a whole."""
+        return replace(
+            self,
+            account_ids=tuple(account_id for account_id in self.account_ids if account_id in account_ids),
+            snapshot_ids=tuple(account_id for account_id in self.snapshot_ids if account_id in account_ids),
+            sheet=tuple(row for row in self.sheet if row.account_id in account_ids),
+            absent=tuple(row for row in self.absent if row.account_id in account_ids),
+            merged=tuple(row for row in self.merged if row.account_id in account_ids),
+            seen=tuple(row for row in self.seen if row[0] in account_ids),
+            left={account_id: link for account_id, link in self.left.items() if account_id in account_ids},
+            returned={account_id: link for account_id, link in self.returned.items() if account_id in account_ids},
+            deactivated=frozenset(account_id for account_id in self.deactivated if account_id in account_ids),
+            reactivated=frozenset(account_id for account_id in self.reactivated if account_id in account_ids),
+            conflicts=tuple(conflict for conflict in self.conflicts if conflict.account_id in account_ids),
+            suspects=self.suspects.only(account_ids),
+        )
 
 
 def make_plan(
@@ -93,7 +113,8 @@ def make_plan(
 ) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds.
 
-    For ``doubtful`` rows no account is created.  ``settled`` accounts are as they were decided last, and need not be decided about.
+    For ``doubtful`` rows no account is created.  ``settled`` accounts are as they were decided last, and need not be
+    decided about.
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
@@ -137,6 +158,7 @@ def make_plan(
         accidents=sheet.accidents,
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
+        missing=len(sheet.absences),
         due_in=sheet.due_in,
     )
 

@@ -1,7 +1,7 @@
 """The sheet's side of a project: what its worksheet says about its accounts, or why it says nothing."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smart_sync.core.columns import Columns, watch
@@ -146,15 +146,19 @@ def _is_edited(state: AccountState, sheet: Sheet) -> bool:
     )
 
 
-def missing_accounts(project: Project, unmatched: Sequence[SheetRow], new_id: Callable[[str], str]) -> list[Account]:
-    """An account for each identity among the rows that match none; ``new_id`` makes its id from the identity.
+def missing_accounts(
+    project: Project, unmatched: Sequence[SheetRow], doubtful: Sequence[SheetRow] = ()
+) -> list[Account]:
+    """An account for each identity among the rows that match none and are not ``doubtful``.
 
     Platform and user name are those typed, where they are missing those that the link shows.
     """
+    unsure = {identity(row.link) for row in doubtful}
     rows: dict[str, SheetRow] = {}
     for row in unmatched:
-        rows.setdefault(identity(row.link), row)
-    return [_account(project, row, new_id(name)) for name, row in rows.items()]
+        if (name := identity(row.link)) not in unsure:
+            rows.setdefault(name, row)
+    return [_account(project, row) for row in rows.values()]
 
 
 def account_id(project_id: str, link: str) -> str:
@@ -162,9 +166,10 @@ def account_id(project_id: str, link: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}"))
 
 
-def _account(project: Project, row: SheetRow, account_id: str) -> Account:
+def _account(project: Project, row: SheetRow) -> Account:
     shown = owner(row.link)
-    return Account(account_id, project.id, row.platform or shown.platform, row.username or shown.username, row.link)
+    new_id, platform = account_id(project.id, row.link), row.platform or shown.platform
+    return Account(new_id, project.id, platform, row.username or shown.username, row.link)
 
 
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:

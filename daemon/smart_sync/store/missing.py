@@ -1,6 +1,7 @@
 """What SQLite knows of rows that are missing, and of worksheets of which nothing can be said."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,13 +9,14 @@ from smart_sync.core.doubtful import Elsewhere, Past
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.plan import Plan
 from smart_sync.store.database import Database, Transaction
+from smart_sync.store.history import TICK
 
 _READ = """
 SELECT coalesce(r.clock, 0), r.interrupted, r.read_at, t.code, t.accepted
 FROM (SELECT ? AS id) p LEFT JOIN worksheet_reads r ON r.project_id = p.id
 LEFT JOIN worksheet_troubles t ON t.project_id = p.id
 """
-# Those whose row is gone, stood in this project's worksheet, or has not been looked for in this pass.
+# Those whose row is gone, stood in this project's worksheet, or has yet to be looked for in this pass.
 _ELSEWHERE = """
 SELECT CAST(a.id AS TEXT), coalesce(a.profile_link, ''), coalesce(p.name, ''),
        s.gone_since IS NOT NULL OR s.project_id = ?1, coalesce(r.read_at, '')
@@ -22,13 +24,9 @@ FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
 JOIN projects p ON p.id = a.project_id AND p.is_active = 1
 LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
 WHERE CAST(a.project_id AS TEXT) != ?1 AND CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND NOT s.gone_accepted
-  AND (s.gone_since IS NOT NULL OR s.project_id = ?1 OR coalesce(r.read_at, '') < ?2)
+  AND (s.gone_since IS NOT NULL OR s.project_id = ?1
+       OR CAST(a.project_id AS TEXT) NOT IN (SELECT value FROM json_each(?2)))
 """
-#: The seconds between good reads: none if the last attempt failed, or the clock was set back.
-TICK = (
-    "clock = clock + iif(interrupted, 0, max(0, coalesce((julianday({now}) - julianday(read_at)) * 86400, 0))),"
-    " interrupted = 0"
-)
 
 
 class LastRead(NamedTuple):
@@ -54,9 +52,12 @@ def _seconds(since: object, now: str) -> float:
         return 0.0
 
 
-async def elsewhere(database: Database, project_id: str, now: str) -> list[Elsewhere]:
-    """The accounts of other projects that a row of this project's worksheet may be."""
-    rows = await database.fetch(_ELSEWHERE, (project_id, now))
+async def elsewhere(database: Database, project_id: str, done: Collection[str]) -> list[Elsewhere]:
+    """The accounts of other projects that a row of this project's worksheet may be.
+
+    ``done`` projects have been brought up to date by this pass: what their worksheets say is known.
+    """
+    rows = await database.fetch(_ELSEWHERE, (project_id, json.dumps(sorted(done))))
     return [Elsewhere(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
 
 

@@ -10,7 +10,7 @@ from smart_sync.core.days import Day
 from smart_sync.core.model import METRICS, NAMESPACE
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store import missing, suspects
+from smart_sync.store import missing, projects, suspects
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
 
@@ -71,10 +71,19 @@ async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, 
     If the whole cannot be written, each account is tried by itself and those that cannot be are left
     as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
     """
+    there = await projects.account_ids(transaction, plan.project)
+    if not there.issuperset(plan.account_ids):  # deleted, or moved to another project, while the pass decided
+        plan = plan.only(there)
+    written = await write_accounts(transaction, plan, writing)
+    await missing.save_project(transaction, plan, writing.now, worksheet_rows)
+    return written
+
+
+async def write_accounts(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
+    """The part of `write_plan` that is about the accounts, whether they are there or not."""
     snapshots, refused = await together_or_apart(
         transaction, plan, _parts, lambda part: _write(transaction, part, writing)
     )
-    await missing.save_project(transaction, plan, writing.now, worksheet_rows)
     return Written(sum(snapshots), {part.account_ids[0]: reason for part, reason in refused})
 
 
@@ -99,7 +108,7 @@ def _parts(plan: Plan) -> Iterable[Plan]:
             deactivated=plan.deactivated & {account_id},
             reactivated=plan.reactivated & {account_id},
             conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
-            suspects=plan.suspects.of(account_id),
+            suspects=plan.suspects.only((account_id,)),
         )
 
 

@@ -21,6 +21,8 @@ _OURS = (
     "suspects",
     "spreadsheet_facts",
     "worksheet_reads",
+    "worksheet_troubles",
+    "doubtful_rows",
     "unread_projects",
 )
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
