@@ -178,7 +178,7 @@ class Announcer:
     def _report_new_problems(self, result: ProjectResult) -> None:
         known = self._known_problems.get(result.project.id, frozenset())
         new = [problem for problem in result.problems if problem not in known]
-        if result.outcome in (Outcome.SYNCED, Outcome.UNCHANGED):
+        if result.worksheet_read:
             self._known_problems[result.project.id] = frozenset(result.problems)
         else:  # the worksheet was not looked at: what was known of it is no news when it is back
             self._known_problems[result.project.id] = known.union(new)
@@ -202,6 +202,9 @@ class Announcer:
 
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
+        for event, links in (("account.left", result.left), ("account.returned", result.returned)):
+            for link in links:
+                self(event, project_id=project_id, project=result.project.name, link=link)
         for suspect in result.new_suspects[:MAX_LOGGED_PROBLEMS]:
             self(
                 "value.suspected",

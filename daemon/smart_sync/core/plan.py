@@ -72,6 +72,8 @@ class Plan:
     accepted: bool = False
     #: Rows for which no account is created, because they may be those of missing accounts.
     doubtful: tuple[Doubt, ...] = ()
+    #: Metrics that have last values and no column.
+    lost_columns: frozenset[str] = frozenset()
     #: How many accounts miss the row they had.
     missing: int = 0
     #: Seconds of good reads until another decision is due by time alone; None: never.
@@ -158,6 +160,7 @@ def make_plan(
         accidents=sheet.accidents,
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
+        lost_columns=sheet.lost_columns,
         missing=len(sheet.absences),
         due_in=sheet.due_in,
     )

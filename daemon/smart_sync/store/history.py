@@ -20,8 +20,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 #: The seconds between good reads: none if the last attempt failed, or the clock was set back.
 TICK = (
-    "clock = clock + iif(interrupted, 0, max(0, coalesce((julianday({now}) - julianday(read_at)) * 86400, 0))),"
-    " interrupted = 0"
+    "clock = clock + iif(interrupted, 0,"
+    " max(0, round(coalesce((julianday({now}) - julianday(read_at)) * 86400, 0), 3))), interrupted = 0"
 )
 
 

@@ -103,6 +103,7 @@ async def save_project(transaction: Transaction, plan: Plan, now: str, rows: int
         if not plan.accepted:
             await transaction.execute("DELETE FROM worksheet_troubles WHERE project_id = ?", (project.id,))
         await _save_doubts(transaction, plan, now)
+        await _save_lost_columns(transaction, plan)
         return
     await transaction.execute("UPDATE worksheet_reads SET interrupted = 1 WHERE project_id = ?", (project.id,))
     await transaction.execute(
@@ -138,4 +139,15 @@ async def _save_doubts(transaction: Transaction, plan: Plan, now: str) -> None:
 async def _forget(transaction: Transaction, project: Project, links: Iterable[str]) -> None:
     await transaction.execute_many(
         "DELETE FROM doubtful_rows WHERE project_id = ? AND link = ?", [(project.id, link) for link in links]
+    )
+
+
+async def _save_lost_columns(transaction: Transaction, plan: Plan) -> None:
+    sql = "SELECT metric FROM lost_columns WHERE project_id = ?"
+    if {row[0] for row in await transaction.fetch(sql, (plan.project.id,))} == plan.lost_columns:
+        return
+    await transaction.execute("DELETE FROM lost_columns WHERE project_id = ?", (plan.project.id,))
+    await transaction.execute_many(
+        "INSERT INTO lost_columns (project_id, metric) VALUES (?, ?)",
+        [(plan.project.id, metric) for metric in sorted(plan.lost_columns)],
     )

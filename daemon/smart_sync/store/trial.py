@@ -23,6 +23,7 @@ _OURS = (
     "worksheet_reads",
     "worksheet_troubles",
     "doubtful_rows",
+    "lost_columns",
     "unread_projects",
 )
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
