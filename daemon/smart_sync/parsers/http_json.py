@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.config.addresses import header_name
 from smart_sync.config.values import MetricName
 from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.links import platform
@@ -55,7 +56,7 @@ class HttpJsonSettings(ApiSettings):
 
     #: With {username} (without @), {link}, {channel_id} (as {username}: what the link names), {platform}.
     url: Annotated[str, AfterValidator(_template)]
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    headers: dict[Annotated[str, AfterValidator(header_name)], Secret] = Field(default_factory=dict)
     #: Added to the address; for sources that want their key there.
     query: dict[str, Secret] = Field(default_factory=dict)
     #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
