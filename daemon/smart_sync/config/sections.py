@@ -60,6 +60,8 @@ class SheetsSettings(_Section):
     locale: str = ""
     #: The share of known links that may vanish at once before it is taken for an accident.
     max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
+    #: Seconds that the reads of a project may fail before it is stale.
+    stale_after: Seconds = 6 * 3600.0
     #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
     columns: dict[Literal[MetricName, "link"], list[str]] = {}
     #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
@@ -143,7 +145,19 @@ class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-WebhookEvent = Literal["sync.finished", "project.failed", "project.degraded", "project.recovered"]
+#: What a webhook is told unless it lists its events.
+_UsualEvent = Literal[
+    "sync.finished",
+    "sync.failed",
+    "project.failed",
+    "project.degraded",
+    "project.recovered",
+    "project.stale",
+    "parser.failed",
+    "parser.recovered",
+]
+#: What managers cause every day is told only where it is listed.
+WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created"]
 
 
 class WebhookSettings(_Section):
@@ -152,7 +166,7 @@ class WebhookSettings(_Section):
     url: Url
     #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
     secret: SigningSecrets
-    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(WebhookEvent)
+    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(_UsualEvent)
     #: Whether the URL may lead to a private address, and then without TLS too.
     allow_private: bool = False
 

@@ -100,15 +100,16 @@ class Session:
 
         Raises `ParserFailed` if no further call makes sense, else `AccountGone` or `AccountFailed`.
         """
-        return await self._ask(Request(path, params, headers))
+        return await self.ask(Request(path, params, headers))
 
     async def post(
         self, path: str, params: Mapping[str, str], headers: Mapping[str, str], body: Mapping[str, Any]
     ) -> Any:
         """As `get`, sending ``body`` as JSON."""
-        return await self._ask(Request(path, params, headers, body))
+        return await self.ask(Request(path, params, headers, body))
 
-    async def _ask(self, request: Request) -> Any:
+    async def ask(self, request: Request) -> Any:
+        """As `get`, any request."""
         whole = request.url if "://" in request.url else f"{self.api.settings.api_url}/{request.url}"
         try:
             found = await self._tried(replace(request, url=whole))
@@ -129,6 +130,8 @@ class Session:
         return found
 
     async def _tried(self, request: Request) -> Any:
+        if not request.repeat:
+            return await self._once(request)
         async for attempt in stamina.retry_context(
             on=self._is_worth_it, attempts=TRIES, timeout=None, wait_initial=0.5, wait_max=10.0
         ):
@@ -139,7 +142,7 @@ class Session:
     async def _once(self, request: Request) -> Any:
         async with self.api.quota.slot():
             self.usage.calls += 1
-            answer = await self._wire.send(request, self.api.settings.timeout)
+            answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
         return self.api.judge(answer, self.api.clock())
