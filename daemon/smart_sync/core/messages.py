@@ -8,6 +8,7 @@ from typing import Any
 
 from smart_sync.core.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, Judgement
 from smart_sync.core.model import Outcome
+from smart_sync.core.parser_health import Attempt, Verdict
 from smart_sync.core.results import PassResult, ProjectResult
 
 #: Bytes of a whole message; Standard Webhooks asks for less than 20 kB.
@@ -42,6 +43,19 @@ def message(name: str, type_: str, timestamp: str, data: Mapping[str, Any]) -> M
     """A message whose id follows from ``name``, so that the same moment never makes two; ``timestamp`` is a stamp."""
     body = json.dumps({"type": type_, "timestamp": _utc(timestamp), "data": data}, separators=(",", ":"))
     return Message(f"msg_{uuid.uuid5(_NAMESPACE, name).hex}", type_, body)
+
+
+def parser_message(verdict: Verdict, attempt: Attempt, since: str, now: str) -> Message:
+    """That a parser is failing since the stamp ``since``, or that this has ended."""
+    data = {
+        "parser": attempt.parser[:MAX_NAME],
+        "since": _utc(since),
+        "reason": attempt.reason[:MAX_TEXT],
+        "fetched": attempt.fetched,
+        "missing": attempt.missing,
+        "failed": attempt.failed,
+    }
+    return message(f"{verdict}:{attempt.parser}:{since}", verdict, now, data)
 
 
 def _alert(result: PassResult, alert: Alert) -> Message:

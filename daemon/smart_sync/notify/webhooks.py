@@ -11,7 +11,7 @@ from smart_sync.config import WebhookSettings
 from smart_sync.core import alerts
 from smart_sync.core.days import stamp
 from smart_sync.core.freshness import Freshness
-from smart_sync.core.messages import messages
+from smart_sync.core.messages import Message, messages
 from smart_sync.core.results import PassResult
 from smart_sync.logs import emit
 from smart_sync.notify.background import Background
@@ -57,8 +57,13 @@ class Webhooks:
         read_again = {one.project.id for one in freshness.read_again}
         judgement = alerts.judge(result.results, await outbox.troubles(transaction), read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
+        await self.queue(transaction, messages(result, judgement, freshness.became_stale))
+
+    async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
+        """Queue ``told`` for the webhooks that want it, in the transaction that keeps it; then call `wake`."""
+        if not (self._couriers and told):
+            return
         off = await outbox.disabled(transaction)
-        told = messages(result, judgement, freshness.became_stale)
         for courier in self._couriers:
             if courier.endpoint in off:
                 continue
