@@ -13,3 +13,6 @@ CREATE TABLE parser_states (
 
 -- One row if Smart Sync made this file because there was none: when.
 CREATE TABLE database_made (at TEXT NOT NULL);
+
+-- Problems of worksheets that were told, by a hash of each.
+CREATE TABLE told_problems (project_id TEXT, problem BLOB, PRIMARY KEY (project_id, problem)) WITHOUT ROWID;
