@@ -71,12 +71,15 @@ class Sync:
             except sqlite.Error as error:
                 trouble = describe(error, self._database.path)
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(trouble))
+                if not request.dry_run:
+                    await self._webhooks.tell_of_failure(request.trigger, str(trouble))
                 raise trouble from None
 
     async def _run(self, request: PassRequest, this: Pass) -> PassResult:
         started = time.perf_counter()
         if not this.dry_run:
             await history.start_run(self._database, this.id, request.trigger, request.requested_by, stamp(this.now))
+        await self._projects.told.load()
         self._sheets.begin()
         selected, created = await self._select(request, this)
         self._announce.pass_started(
@@ -173,6 +176,7 @@ class Sync:
     async def _beside(self, transaction: Transaction, result: PassResult) -> Freshness:
         """What is written together with the result of a pass."""
         await suspects.forget_believed(transaction, self._clock())
+        await self._projects.told.keep(transaction, result.results)
         judged = await freshness.remember(transaction, result, self._settings.sheets.stale_after)
         await self._webhooks.enqueue(transaction, replace(result, results=judged.results), judged)
         return judged
