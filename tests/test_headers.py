@@ -289,7 +289,7 @@ def test_no_mutated_header_gives_a_wrong_value(choose: random.Random, times: int
         column = letters(order.index(index))
         if value is None:
             assert told or metric not in found.columns
-            assert told or not names[index], names
+            assert told or not names[index] or TITLES.is_harmless(names[index]), names
         else:
             assert value == typed * 10 ** _scale(names[index]), names
             assert found.letters[metric] == column, names
