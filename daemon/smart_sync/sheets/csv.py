@@ -11,6 +11,7 @@ from typing import Self
 
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Cell, Project, Worksheet
+from smart_sync.core.names import written
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 
@@ -59,7 +60,7 @@ class CsvSheets:
 
 
 def read_file(directory: Path, title: str) -> bytes:
-    """The content of ``title``'s file; nothing outside of ``directory`` is ever opened."""
+    """The content of ``title``'s file, however its name is written; nothing outside of ``directory`` is ever opened."""
     if not title or title in {".", ".."} or "/" in title or "\\" in title or "\0" in title:
         raise SheetUnavailable(f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it")
     path = directory / f"{title}.csv"
@@ -68,7 +69,10 @@ def read_file(directory: Path, title: str) -> bytes:
         with open(path, "rb", opener=_plainly) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise _missing(directory, title) from None
+        other = written(title, titles_in(directory))
+        if other is None or other == title:
+            raise _missing(directory, title) from None
+        return read_file(directory, other)
     except OSError as error:
         raise SheetUnavailable(
             f"{path} cannot be read: {error.strerror}",
