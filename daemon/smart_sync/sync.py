@@ -101,10 +101,12 @@ class Sync:
         created: list[str] = []
         if request.project_ids is None and self._settings.sync.create_missing == "projects":
             new = await self._missing_projects()
+        unclear = [project for project in new if "\ufffd" in project.name]
+        new = [project for project in new if project not in unclear]
         if this.dry_run:
             created = [project.name for project in new]
-        elif new:
-            created = await self._create_projects(new, this)
+        elif new or unclear:
+            created = await self._create_projects(new, unclear, this)
         active = await projects.active_projects(self._database)
         if this.dry_run:
             active += new
@@ -121,8 +123,8 @@ class Sync:
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
         return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in reversed(new.values())]
 
-    async def _create_projects(self, new: Sequence[Project], this: Pass) -> list[str]:
-        """Create projects; returns the names of those that could be."""
+    async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
+        """Create the ``new`` projects; returns the names of those that could be."""
         try:
             async with self._database.transaction() as transaction:
                 created, refused = await projects.create_projects(transaction, new, stamp(this.now))
@@ -130,7 +132,8 @@ class Sync:
             if is_of_the_file(error):
                 raise
             created, refused = [], {"": str(error)}
-        self._announce.projects_refused(refused)
+        why = "its title holds what is no character (shown as \ufffd); rename the worksheet"
+        self._announce.projects_refused(refused | {project.name: why for project in unclear})
         if created:
             self._announce("projects.created", projects=created)
         return created

@@ -12,6 +12,9 @@ from smart_sync import __version__
 if TYPE_CHECKING:
     import httpx2
 
+#: Seconds.  Whoever asks to be left alone for longer is asked again after a day.
+LONGEST_WAIT = 86_400.0
+
 
 def new_client(*, proxied: bool) -> "httpx2.AsyncClient":
     """A client that follows no redirect and waits as long as it is let; ``proxied``: as the environment says.
@@ -53,12 +56,13 @@ def innermost(error: BaseException) -> BaseException:
 
 
 def retry_after(said: str, now: datetime) -> float | None:
-    """The seconds that a ``Retry-After`` header asks to wait: a number or a date; None if it is neither."""
+    """The seconds that a ``Retry-After`` header asks to wait, at most `LONGEST_WAIT`; None if it holds neither."""
     said = said.strip()
     if said.isascii() and said.isdigit():
-        return float(said[:9])
+        return min(float(said[:9]), LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(said)
-    except ValueError:
+        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, OverflowError, TypeError, LookupError):
         return None
-    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return min(max(0.0, seconds), LONGEST_WAIT)

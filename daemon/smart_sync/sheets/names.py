@@ -72,7 +72,8 @@ class Name:
         if _is_url(self._where):
             return self._from_url()
         remembered = await self._memory.get(self._where)
-        return remembered or (self._where if _KEY.fullmatch(self._where) else None)
+        key = remembered if isinstance(remembered, str) and _KEY.fullmatch(remembered) else self._where
+        return key if _KEY.fullmatch(key) else None
 
     def _from_url(self) -> str:
         try:

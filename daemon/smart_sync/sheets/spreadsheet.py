@@ -139,7 +139,9 @@ class Spreadsheet:
         puzzling: list[tuple[str, Values]] = []
         for title, values in zip(batch, found, strict=True):
             self._sizes[title] = values.size
-            if differ_by_case(self._written.get(title, title), values.title):
+            if values.flaw:
+                self._answer([title], _not_a_worksheet(title, values.flaw))
+            elif differ_by_case(self._written.get(title, title), values.title):
                 self._answer([title], _missing(title, [values.title]))
             elif values.needs_locale and not self._known_locale():
                 puzzling.append((title, values))
@@ -218,6 +220,13 @@ class Spreadsheet:
 
     def _answer_all(self, answer: Answer | Exception) -> None:
         self._answer(list(self._waiting), answer)
+
+
+def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:
+    return SheetUnavailable(
+        f'Google\'s answer for worksheet "{title}" is not what it should be: {flaw}',
+        "if it lasts, look for a proxy between here and Google",
+    )
 
 
 def _missing(title: str, titles: Sequence[str]) -> SheetUnavailable:
