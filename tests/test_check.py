@@ -190,7 +190,7 @@ async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> N
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     content = bytearray(world.path.read_bytes())
-    content[-2048:] = b"x" * 2048
+    content[-4096:] = b"x" * 4096  # a whole page
     world.path.write_bytes(content)
     (message,) = await told(world, "error")
     assert message.startswith(f"{world.path}: ")

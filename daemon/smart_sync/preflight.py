@@ -56,16 +56,20 @@ def _of_group(group: str) -> str:
 def _of_database(path: Path, held: Path | None) -> Iterator[str]:
     if problem := _of_folder(path):
         yield f"{path}: {problem}"
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110  never raises
         return
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  never raises
         yield f"{path}: not a file; name the SQLite file, or one that is to be made"
     if not os.access(path, os.R_OK | os.W_OK):
         yield f"{path}: permission denied; it must be read and written by the daemon's user"
-    if held is not None and held.exists() and path.samefile(held):
+    try:
+        if held is not None and held.exists() and path.samefile(held):
+            return
+        with path.open("rb") as file:
+            beginning = file.read(len(_MAGIC))
+    except OSError as error:
+        yield f"{path}: cannot be read: {error.strerror}"
         return
-    with path.open("rb") as file:
-        beginning = file.read(len(_MAGIC))
     if beginning not in (b"", _MAGIC):
         yield f"{path}: not a SQLite database; name another file, or restore it from a backup"
 

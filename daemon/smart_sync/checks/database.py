@@ -9,7 +9,7 @@ from pathlib import Path
 from smart_sync.checks.findings import Finding
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
-from smart_sync.errors import DatabaseUnusable
+from smart_sync.errors import DatabaseError
 from smart_sync.store import trial
 from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.refusals import refusals
@@ -28,7 +28,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
             account_id = await asyncio.to_thread(trial.copy_rows, path, copy)
             refused = await refusals(database, account_id, settings.sync.create_missing, utc_now())
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
-    except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
+    except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return False, [*findings, Finding("error", f"{path}: {told}")]
     intact = Finding("ok", f"{path}: an intact database")

@@ -134,6 +134,8 @@ class Table:
     letters: Mapping[str, str] = field(default_factory=dict)
     #: The texts of the header's row, whatever they mean.
     headers: tuple[str, ...] = ()
+    #: Rows with values whose link cell cannot be read (``#REF!``, ``Loading...``, blank): they are nobody's.
+    without_link: tuple[SheetRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

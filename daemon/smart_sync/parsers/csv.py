@@ -1,14 +1,14 @@
 """Parsed values from a CSV file that somebody else keeps up to date."""
 
 import asyncio
+import errno
 import io
-import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-from smart_sync import logs
+from smart_sync import logs, plain_files
 from smart_sync.config import ParserSettings
 from smart_sync.core.links import identity
 from smart_sync.core.model import Account
@@ -92,13 +92,10 @@ def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[str, R
 def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
     """The file's lines, and its time and size."""
     try:
-        with path.open("rb") as file:
-            stat = os.fstat(file.fileno())
-            content = file.read(MAX_FILE_BYTES + 1)
+        content, stat = plain_files.read_file(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise ParserFailed(f"{path} cannot be read: {error.strerror}; check [parsers] path") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise ParserFailed(f"{path} is larger than {MAX_FILE_BYTES} bytes; split it")
+        remedy = "split it" if error.errno == errno.EFBIG else "check [parsers] path"
+        raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -144,7 +144,7 @@ def _metric(record: Mapping[str, Any], name: str) -> int | None:
     if not isinstance(value, str | int | float | None):
         raise ValueError(f"{name} is not a number")  # noqa: TRY004  a bad line, not a bug
     try:
-        return read_count(value)
+        return read_count(value, metric=name)
     except Unreadable as error:
         raise ValueError(f"{name}: {error}") from None
 

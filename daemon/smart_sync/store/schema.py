@@ -12,7 +12,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store import days
 from smart_sync.store.database import Database, Transaction
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.driver import describe, judge, sqlite
 
 #: The columns we cannot do without in a table that the web app made.
 REQUIRED = {
@@ -30,7 +30,7 @@ UNION ALL
 SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
    AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = 'account_id'
 """
-MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql")
+MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql", "005_missing_values.sql")
 
 
 @contextlib.asynccontextmanager
@@ -108,9 +108,8 @@ async def _prepare(database: Database, timezone: str | None, *, created: bool) -
 
 async def _check_intact(database: Database) -> None:
     verdict = (await database.fetch("PRAGMA quick_check(1)"))[0][0]
-    if verdict != "ok":
-        told = " ".join(verdict.split())
-        raise DatabaseUnusable(f"{database.path}: the file is corrupted ({told}); restore it from a backup")
+    if trouble := judge(verdict, database.path):
+        raise trouble
 
 
 async def _adopt(transaction: Transaction, path: Path) -> None:
