@@ -14,6 +14,7 @@ from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.project import Resources
 from smart_sync.service import opened
 from smart_sync.store import trial
+from smart_sync.store.projects import overview
 from smart_sync.sync import PassRequest, Sync
 
 
@@ -22,7 +23,8 @@ async def check_worksheets(settings: Settings) -> list[Finding]:
     try:
         async with opened(settings, Announcer()) as resources:
             result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
-            return [*_of_pass(result, settings), *await _of_names(resources, result)]
+            projects, _ = await overview(resources.database)
+            return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
 
@@ -52,11 +54,12 @@ def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterat
             yield Finding("warning", f"worksheet {title!r} belongs to no active project")
 
 
-def _of_pass(result: PassResult, settings: Settings) -> Iterator[Finding]:
+def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[Finding]:
+    """``projects``: how many there are, the inactive ones too."""
     if not result.results:
         creates = settings.sync.create_missing == "projects"
         yield Finding(
-            "ok" if creates else "warning",
+            "ok" if creates else "warning" if projects else "error",
             "there is no active project yet; "
             + (
                 "they are created from the worksheets"
@@ -80,6 +83,9 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
         there, known = result.sheet - new, result.accounts - new
         yield Finding("ok", f"{name}: {there} of {known} accounts are in the worksheet{coming}")
+    if result.stale:
+        last = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
+        yield Finding("error", f"{name}: stale, {last}")
     for problem in result.problems:
         yield Finding("warning", str(problem))
     for suspect in result.suspects:

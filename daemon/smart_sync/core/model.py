@@ -148,3 +148,5 @@ class ParsedMetrics:
     source: str
     parsed_at: datetime
     precision: Precision = Precision.EXACT
+    #: What of the answer could not be read, for a person; the metrics concerned have no value.
+    flaw: str = ""

@@ -1,9 +1,7 @@
 """The answer to a ``values:batchGet``, taken apart.  Pure; runs in the thread that fetched it."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import requests
 
@@ -12,15 +10,6 @@ from smart_sync.core.headers import letters
 from smart_sync.core.model import Cell
 from smart_sync.sheets.batches import title_of
 
-_NUMBER = re.compile(r"[\s\"'«“„~≈+]*(\d[\d\s'’.,]*?)\s*([^\W\d_]*)\.?[\s\"'»”]*")
-_SPACES = re.compile(r"[\s'’]+")
-#: ``1.234`` is a thousand here and a fraction there.
-_UNCLEAR = re.compile(r"\d+[.,]\d{3,}|\d{1,3}(?:,\d{3})+\.\d{3,}|\d{1,3}(?:\.\d{3})+,\d{3,}")
-#: 12,34,567 is a number in India only; 20.11.2025 is a date.
-_PAIRS = re.compile(r"\d{1,2}(?:[\s,.'’]\d{2})+[\s,.'’]\d{3}(?!\d)")
-#: What these mean does not depend on the locale; "B", "mil" and "t" do, and "Mio." is a number in some only.
-_CLEAR_WORDS = frozenset({"", "k", "m", "к", "м", "тыс", "млн", "млрд"})
-_MAX_TEXT = 40
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -33,8 +22,6 @@ class Values:
     rows: list[list[Cell]]
     #: Its share of the answer, in bytes.
     size: int
-    #: Whether some cell means one number in one locale and another elsewhere.
-    needs_locale: bool
     #: Which cell is neither a text nor a number, if there is one: the worksheet is not what it should be.
     flaw: str = ""
 
@@ -54,19 +41,9 @@ def understand(body: object, asked: int, size: int, *, escapes: bool = True) -> 
     cells = [sum(map(len, rows)) + 1 for rows in good]
     per_cell = size / max(1, sum(cells))
     return [
-        Values(storable(title), rows, int(count * per_cell), any(map(needs_locale, chain.from_iterable(rows))), flaw)
+        Values(storable(title), rows, int(count * per_cell), flaw)
         for (title, _), rows, count, flaw in zip(tables, good, cells, flaws, strict=True)
     ]
-
-
-def needs_locale(cell: Cell) -> bool:
-    """Whether only the spreadsheet's locale can tell what number ``cell`` is."""
-    if not isinstance(cell, str) or len(cell) > _MAX_TEXT or not (found := _NUMBER.fullmatch(cell)):
-        return False
-    number, word = found.groups()
-    if word.casefold() not in _CLEAR_WORDS or _PAIRS.match(number):
-        return True
-    return _UNCLEAR.fullmatch(_SPACES.sub("", number)) is not None
 
 
 def _rows(item: object) -> tuple[str, list[list[Cell]]]:

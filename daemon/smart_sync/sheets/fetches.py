@@ -14,8 +14,13 @@ from gspread.utils import absolute_range_name
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.sheets.answers import Values, understand
 
-#: Numbers as numbers whatever the locale (a date too), blanks cut, no pretty-printing.
-OPTIONS = {"majorDimension": "ROWS", "valueRenderOption": "UNFORMATTED_VALUE", "prettyPrint": "false"}
+#: Numbers as numbers whatever the locale, dates and durations as the text one sees, blanks cut, no pretty-printing.
+OPTIONS = {
+    "majorDimension": "ROWS",
+    "valueRenderOption": "UNFORMATTED_VALUE",
+    "dateTimeRenderOption": "FORMATTED_STRING",
+    "prettyPrint": "false",
+}
 QUERY = urlencode(OPTIONS)
 #: Pages of Drive's list, a thousand files each: more spreadsheets of one title there are not.
 MAX_PAGES = 20

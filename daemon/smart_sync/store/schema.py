@@ -30,7 +30,10 @@ UNION ALL
 SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
    AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = 'account_id'
 """
-MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql", "005_missing_values.sql")
+MIGRATIONS = (
+    *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
+    *("005_missing_values.sql", "008_red.sql"),
+)
 
 
 @contextlib.asynccontextmanager
@@ -50,6 +53,7 @@ async def open_database(
             database = Database(path) if patience is None else Database(path, patience=patience)
             await stack.enter_async_context(database)
             await _prepare(database, timezone, created=created)
+            database.created = created
         except sqlite.Error as error:
             raise describe(error, path) from None
         yield database
@@ -104,6 +108,8 @@ async def _prepare(database: Database, timezone: str | None, *, created: bool) -
         await _show_inbox(transaction, database.path)
         if timezone is not None:
             await days.set_clocks(transaction, timezone)
+        if created:
+            await transaction.execute("INSERT INTO database_made VALUES (strftime('%Y-%m-%dT%H:%M:%f000', 'now'))")
 
 
 async def _check_intact(database: Database) -> None:

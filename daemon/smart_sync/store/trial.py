@@ -13,7 +13,16 @@ from smart_sync.store.driver import judge
 from smart_sync.store.schema import REQUIRED
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
-_OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "suspects", "spreadsheet_facts")
+_OURS = (
+    "account_metrics",
+    "sheet_metrics",
+    "parsed_metrics",
+    "parsed_seen",
+    "suspects",
+    "spreadsheet_facts",
+    "worksheet_reads",
+    "unread_projects",
+)
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
