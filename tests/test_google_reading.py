@@ -380,7 +380,6 @@ async def test_projects_in_other_spreadsheets(google: FakeGoogle, tmp_path: Path
         ("no-such-key", f"share the spreadsheet with {EMAIL} as Viewer"),
         ("No such title", f"share the spreadsheet with {EMAIL} as Viewer"),
         ("https://docs.google.com/spreadsheets/d/no-such-key/edit", f"share the spreadsheet with {EMAIL} as Viewer"),
-        ("https://example.com/", "not the address of a Google spreadsheet"),
         ("Twins", "2 spreadsheets are called"),
         ("private", f"{EMAIL} may not read"),
     ],

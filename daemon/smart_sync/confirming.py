@@ -128,5 +128,6 @@ def _keys(findings: list[Finding]) -> set[tuple[str, str, str]]:
 
 def _account(row: DoubtfulRow) -> Account:
     shown = owner(row.link)
+    platform, username = row.platform or shown.platform, row.username or shown.username
     new_id = account_id(row.project_id, row.link)
-    return Account(new_id, row.project_id, row.platform or shown.platform, row.username or shown.username, row.link)
+    return Account(new_id, row.project_id, platform, username, row.link, row.topic, row.telegram)

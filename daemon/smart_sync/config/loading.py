@@ -44,6 +44,8 @@ def load(path: Path) -> Settings:
     except ValidationError as error:
         found = [mistakes.describe(path, values, problem) for problem in error.errors()]
         raise ConfigError((*found, *strange)) from None
+    except RecursionError:
+        raise ConfigError(("the environment: a value of SMART_SYNC_… is nested too deeply", *strange)) from None
     except SettingsError as error:
         raise ConfigError((mistakes.of_environment(str(error)), *strange)) from None
     if strange:

@@ -4,14 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from smart_sync.config import addresses
 from smart_sync.config.values import Cron, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
 from smart_sync.core.policy import Policy
+
+#: A key, a title or a URL.
+Spreadsheet = Annotated[str, AfterValidator(addresses.spreadsheet)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _text = field_validator("*", mode="before")(addresses.demand_text)
 
 
 class DatabaseSettings(_Section):
@@ -41,9 +47,9 @@ class SheetsSettings(_Section):
 
     source: Literal["csv", "google"] = "csv"
     directory: Path | None = None
-    spreadsheet: str = ""
+    spreadsheet: Spreadsheet = ""
     credentials: Path | None = None
-    api_url: str = ""
+    api_url: Annotated[str, AfterValidator(addresses.web_address)] = ""
     timeout: Seconds = 30.0
     #: Seconds that all tries of a pass for one worksheet may take together.
     deadline: Seconds = 120.0
@@ -61,7 +67,7 @@ class SheetsSettings(_Section):
     #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
     columns: dict[Literal[MetricName, "link"], list[str]] = {}
     #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
-    spreadsheets: dict[str, str] = {}
+    spreadsheets: dict[str, Spreadsheet] = {}
 
     @model_validator(mode="after")
     def _what_the_source_needs(self) -> Self:
@@ -183,6 +189,8 @@ class ParserSettings(BaseModel):
     """``[parsers.<name>]``: what every parser has; a parser's own keys are in its subclass (``Parser.settings``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _text = field_validator("*", mode="before")(addresses.demand_text)
 
     #: Which parser: the name of its entry point; the table's name unless given.
     kind: str = ""

@@ -9,7 +9,7 @@ from smart_sync.core.gone import Likeness, Terms, absences, due_in, likenesses
 from smart_sync.core.gone import problems as gone_problems
 from smart_sync.core.links import identity, owner
 from smart_sync.core.match import match
-from smart_sync.core.model import NAMESPACE, Account, Problem, Project, SheetRow, Worksheet
+from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.table import NoHeader, read_table
 from smart_sync.core.wording import confirm, counted
@@ -65,6 +65,8 @@ def understand(
         table = read_table(reading, synonyms)
     except NoHeader as error:
         return _nothing(_no_header(reading.title, error), active, terms)
+    if table.not_understood and not table.columns:
+        return _nothing(_no_metric(table), active, terms, table.problems)
     matches = match(table, states)
     missing = absences(active, {*matches.rows, *matches.twins}, terms)
     twins = [state for state in active if state.id in matches.twins and state.id not in matches.rows]
@@ -77,6 +79,7 @@ def understand(
         *table.problems,
         *matches.problems,
         *columns.problems,
+        *_not_understood(table, columns.lost),
         *gone_problems(terms, table, missing, by_id, alike),
     )
     return Sheet(
@@ -94,14 +97,16 @@ def understand(
     )
 
 
-def _nothing(trouble: SheetUnavailable, active: Sequence[AccountState], terms: Terms) -> Sheet:
+def _nothing(
+    trouble: SheetUnavailable, active: Sequence[AccountState], terms: Terms, problems: tuple[Problem, ...] = ()
+) -> Sheet:
     """A worksheet of which nothing can be said: all of it stands in, unless a person has accepted just that."""
     if trouble.code and trouble.code == terms.accepted:
         return Sheet(absences=absences(active, (), terms, settled=True), accepted=True)
     if trouble.code and terms.project_id:
         remedy = f"{trouble.remedy}; if it is meant: {confirm(terms.name)}"
         trouble = SheetUnavailable(trouble.reason, remedy, trouble.code)
-    return Sheet(trouble=trouble)
+    return Sheet(trouble=trouble, problems=problems)
 
 
 def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -> Iterator[SheetUnavailable]:
@@ -151,7 +156,8 @@ def missing_accounts(
 ) -> list[Account]:
     """An account for each identity among the rows that match none and are not ``doubtful``.
 
-    Platform and user name are those typed, where they are missing those that the link shows.
+    Platform, user name, topic and Telegram user are those typed; the first two, where they are missing, those that
+    the link shows.
     """
     unsure = {identity(row.link) for row in doubtful}
     rows: dict[str, SheetRow] = {}
@@ -169,7 +175,8 @@ def account_id(project_id: str, link: str) -> str:
 def _account(project: Project, row: SheetRow) -> Account:
     shown = owner(row.link)
     new_id, platform = account_id(project.id, row.link), row.platform or shown.platform
-    return Account(new_id, project.id, platform, row.username or shown.username, row.link)
+    username = row.username or shown.username
+    return Account(new_id, project.id, platform, username, row.link, row.topic, row.telegram)
 
 
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
@@ -182,6 +189,28 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
         f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
         "no_header",
     )
+
+
+def _no_metric(table: Table) -> SheetUnavailable:
+    return SheetUnavailable(
+        f"worksheet {table.worksheet!r} has no column for any metric",
+        f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
+        f"headers seen: {_listed(table.headers)}",
+        "no_header",
+    )
+
+
+def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
+    """Metrics without a column, where one that holds counts has a title that nobody understood."""
+    lacking = [metric for metric in METRICS if metric not in table.columns | lost] if table.not_understood else []
+    return [
+        Problem(
+            f"no column for {metric}; headers seen: {_listed(table.headers)}; "
+            f"not understood: {_listed(table.not_understood)}",
+            table.worksheet,
+        )
+        for metric in lacking
+    ]
 
 
 def _listed(headers: Sequence[str]) -> str:

@@ -7,13 +7,12 @@ from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol
-from urllib.parse import urlsplit
 
 import stamina
 from pydantic import AfterValidator, Field
 
 from smart_sync.clock import Clock
-from smart_sync.config import ParserSettings
+from smart_sync.config import ParserSettings, addresses
 from smart_sync.config.values import Seconds
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.answers import quota_left
@@ -34,9 +33,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def is_safe(url: str) -> str:
     """``url`` if a secret may go there.  Raises ValueError unless it is https, or http to this machine."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in {"https", "http"}:
-        raise ValueError("expected an address such as https://api.example.com")
+    parts = addresses.split(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("expected https: a secret would travel in the clear")
     return url.rstrip("/")

@@ -43,7 +43,7 @@ class CsvParser:
         if state != self._reported:
             self._report([line for line in found if isinstance(line, BadLine)])
             self._reported = state
-        written = datetime.fromtimestamp(state[0], UTC)
+        written = _time(self._settings.path, state[0])
         rows = (line for line in found if isinstance(line, Row))
         for account_id, row in await asyncio.to_thread(match, rows, accounts):
             yield row.of(account_id, self._settings.source, written)
@@ -87,6 +87,13 @@ def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[str, R
             ids = by_link.get(row.link) or by_identity.get(identity(row.link))
         found += [(account_id, row) for account_id in ids or ()]
     return found
+
+
+def _time(path: Path, seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ParserFailed(f"{path} has a time that no calendar has; correct it with: touch {path}") from None
 
 
 def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:

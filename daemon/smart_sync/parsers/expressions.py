@@ -11,6 +11,9 @@ from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.model import Precision
 from smart_sync.parsers.failures import AccountFailed
 
+#: What functions of JMESPath raise of values that they were not made for.
+_UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+
 
 def _compiled(text: str) -> str:
     try:
@@ -71,7 +74,7 @@ def metric(expression: str, document: Any) -> tuple[int | None, Precision]:
 def _visited(interpreter: TreeInterpreter, expression: str, document: Any) -> Any:
     try:
         return interpreter.visit(jmespath.compile(expression).parsed, document)
-    except (jmespath.exceptions.JMESPathError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+    except (jmespath.exceptions.JMESPathError, *_UNFIT) as error:
         raise AccountFailed(f"the answer does not fit the expression {expression}: {type(error).__name__}") from None
 
 

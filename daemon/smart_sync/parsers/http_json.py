@@ -7,10 +7,11 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.config.addresses import header_name
 from smart_sync.core.links import identity, platform
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import answers, recipes, steps, templates
@@ -39,7 +40,7 @@ class HttpJsonSettings(ApiSettings):
     #: What stands for ``{key}`` in the headers and the query of a recipe.
     key: Secret | None = None
     platforms: Annotated[tuple[str, ...], Field(min_length=1)]
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    headers: dict[Annotated[str, AfterValidator(header_name)], Secret] = Field(default_factory=dict)
     #: Added to the address of every step; for sources that want their key there.
     query: dict[str, Secret] = Field(default_factory=dict)
     steps: Annotated[tuple[StepSettings, ...], Field(min_length=1, max_length=10)]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from smart_sync.config.addresses import demand_text
 from smart_sync.config.values import MetricName, Seconds
 from smart_sync.core.model import METRICS, Metrics, Precision
 from smart_sync.parsers import templates
@@ -46,6 +47,8 @@ class StepSettings(BaseModel):
     """``[[parsers.<name>.steps]]``: one request, or one for each page."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _text = field_validator("*", mode="before")(demand_text)
 
     url: Url
     #: Added to the address.

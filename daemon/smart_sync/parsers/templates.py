@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from smart_sync.core.foreign_text import storable
+
 #: What a batch has in place of an account's own placeholders: one element per account, or a list of all.
 EACH = "each."
 LISTS = {"usernames": "username", "links": "link", "channel_ids": "channel_id"}
@@ -25,7 +27,7 @@ def names_in(template: object) -> set[str]:
 
 def address(template: str, values: Values) -> str:
     """``template`` filled in, every value percent-encoded, so that none adds a path, an option or a host."""
-    return _filled(template, {name: quote(value, safe="") for name, value in values.items()})
+    return _filled(template, {name: quote(storable(value), safe="") for name, value in values.items()})
 
 
 def body(template: Any, values: Values, accounts: Sequence[Values] = ()) -> Any:

@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from smart_sync import logs
+from smart_sync.errors import ParserFailed
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.web import cause, new_client
+from smart_sync.web import UNREADABLE, NoClient, cause, new_client
 
 if TYPE_CHECKING:
     import httpx2
@@ -75,7 +76,10 @@ class Wire:
         self._opening = asyncio.Lock()
 
     async def send(self, request: Request, seconds: float) -> Answer:
-        """The answer, read whole within ``seconds``.  Raises `CallFailed`, worth another try unless too large."""
+        """The answer, read whole within ``seconds``.  Raises `CallFailed` (worth another try unless too large).
+
+        Raises `ParserFailed` where the environment keeps us from speaking HTTP.
+        """
         client = await self._opened()
         import httpx2
 
@@ -84,7 +88,7 @@ class Wire:
                 answer = await _exchange(client, request, seconds)
         except (TimeoutError, httpx2.TimeoutException):
             raise CallFailed(f"no answer within {seconds:g} s") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, *UNREADABLE) as error:
             raise CallFailed(f"cannot be reached: {cause(error)}") from None
         if self._record:
             self.exchanges.append(_shown(request, answer))
@@ -99,7 +103,10 @@ class Wire:
         async with self._opening:
             if self._client is None:
                 # The import and the certificates take a tenth of a second, which the loop has not.
-                self._client = await asyncio.to_thread(partial(new_client, proxied=True))
+                try:
+                    self._client = await asyncio.to_thread(partial(new_client, proxied=True))
+                except NoClient as error:
+                    raise ParserFailed(str(error)) from None
             return self._client
 
 

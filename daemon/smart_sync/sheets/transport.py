@@ -12,12 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, ReadTimeoutError
+
+from smart_sync.web import UNREADABLE
 
 CONNECT_SECONDS = 3.05
 MAX_ANSWER_BYTES = 64 * 2**20
-#: What the libraries below raise of a head or a body that is not HTTP, beside the errors that they declare.
-_UNREADABLE = (ValueError, LookupError, ArithmeticError)
 
 
 class Adapter(HTTPAdapter):
@@ -54,7 +54,9 @@ class Adapter(HTTPAdapter):
             raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
         except requests.RequestException:
             raise
-        except _UNREADABLE as error:
+        except LocationValueError as error:
+            raise requests.exceptions.InvalidProxyURL("HTTPS_PROXY or HTTP_PROXY is no address") from error
+        except UNREADABLE as error:
             raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
         try:
             _check_redirect(response)
@@ -117,7 +119,7 @@ def _read(response: requests.Response, ends: float) -> bytes:
                 raise requests.ReadTimeout("the answer took too long", response=response)
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(error, response=response) from error
-    except (DecodeError, *_UNREADABLE) as error:
+    except (DecodeError, *UNREADABLE) as error:
         raise requests.exceptions.ContentDecodingError(error, response=response) from error
     except HTTPError as error:
         raise requests.exceptions.ChunkedEncodingError(error, response=response) from error

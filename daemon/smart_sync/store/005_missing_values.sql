@@ -40,7 +40,7 @@ CREATE TABLE lost_columns (
 -- Rows for which no account was created, because they may be those of an account whose row is missing (account_id).
 CREATE TABLE doubtful_rows (
     project_id TEXT NOT NULL, link TEXT NOT NULL, "row" INTEGER NOT NULL,
-    platform TEXT NOT NULL, username TEXT NOT NULL,
+    platform TEXT NOT NULL, username TEXT NOT NULL, topic TEXT NOT NULL, telegram TEXT NOT NULL,
     account_id TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
     PRIMARY KEY (project_id, link)
 ) WITHOUT ROWID;

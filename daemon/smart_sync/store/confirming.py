@@ -17,12 +17,14 @@ class DoubtfulRow(NamedTuple):
     link: str
     platform: str
     username: str
+    topic: str
+    telegram: str
 
 
 async def doubtful_rows(database: Database) -> list[DoubtfulRow]:
     """Those of all active projects."""
     rows = await database.fetch(
-        "SELECT d.project_id, d.link, d.platform, d.username FROM doubtful_rows d"
+        "SELECT d.project_id, d.link, d.platform, d.username, d.topic, d.telegram FROM doubtful_rows d"
         " JOIN projects p ON CAST(p.id AS TEXT) = d.project_id AND p.is_active = 1 ORDER BY d.project_id, d.link"
     )
     return [DoubtfulRow(*row) for row in rows]

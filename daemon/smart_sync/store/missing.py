@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from smart_sync.core.doubtful import Elsewhere, Past
-from smart_sync.core.model import METRICS, Project
+from smart_sync.core.model import METRICS, Project, SheetRow
 from smart_sync.core.plan import Plan
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.history import TICK
@@ -126,14 +126,18 @@ async def _save_doubts(transaction: Transaction, plan: Plan, now: str) -> None:
     current = {doubt.row.link: doubt for doubt in plan.doubtful}
     await _forget(transaction, plan.project, known - current.keys())
     await transaction.execute_many(
-        'INSERT INTO doubtful_rows (project_id, link, "row", platform, username, account_id, reason, since)'
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, link) DO UPDATE SET"
+        'INSERT INTO doubtful_rows (project_id, link, "row", platform, username, topic, telegram,'
+        " account_id, reason, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, link) DO UPDATE SET"
         ' "row" = excluded."row", account_id = excluded.account_id, reason = excluded.reason',
         [
-            (plan.project.id, link, d.row.row, d.row.platform, d.row.username, d.account_id, d.reason, now)
+            (plan.project.id, link, d.row.row, *_owner(d.row), d.account_id, d.reason, now)
             for link, d in current.items()
         ],
     )
+
+
+def _owner(row: SheetRow) -> tuple[str, str, str, str]:
+    return row.platform, row.username, row.topic, row.telegram
 
 
 async def _forget(transaction: Transaction, project: Project, links: Iterable[str]) -> None:
