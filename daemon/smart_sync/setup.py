@@ -38,6 +38,7 @@ spreadsheet = {spreadsheet}
 {credentials}
 reads_per_minute = 60             # Google's quota per user
 stale_after = "6h"                # failing for so long, a project is stale: /healthz, the ping and exit codes say so
+gone_after = "7d"                 # of good reads: for so long the values of a row that is gone stand in
 # [sheets.spreadsheets]           # projects that live in other spreadsheets
 # "<projects.google_sheet_name>" = "<key or URL>"
 
