@@ -89,8 +89,8 @@ def _other_clock(found: Inventory) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"the newest snapshot_time ({found.newest_stamp}) is {hours:g} h ahead of the file's last change in UTC:"
-            " the web app seems to write local time, Smart Sync writes UTC; let the web app write UTC too, or the newest"
-            " snapshot is not always the last one",
+            " the web app seems to write local time, Smart Sync writes UTC; let the web app write UTC too, or the"
+            " newest snapshot is not always the last one",
         )
 
 
