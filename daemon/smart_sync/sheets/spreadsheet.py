@@ -122,7 +122,7 @@ class Spreadsheet:
         try:
             titles = await self._know_locale(titles)
             if titles is not None:
-                batch = wanted = self._without_missing(wanted, titles)
+                batch = wanted = await self._without_missing(wanted, titles)
             batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes)
             if batch:
                 await self._read(batch)
@@ -198,12 +198,15 @@ class Spreadsheet:
         except SheetUnavailable as failure:
             self._answer_all(failure)
 
-    def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
+    async def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
         """Those of ``wanted`` that are there; who waits for the others is told."""
         # The worksheet of another project is none that was renamed.
         free = [title for title in titles if title not in wanted]
-        for title in set(wanted).difference(titles):
-            self._answer([title], _missing(title, free))
+        missing = list(set(wanted).difference(titles))
+        # Looking for alike names takes milliseconds each: in a thread, so that nobody waits for hundreds of them.
+        told = await asyncio.to_thread(lambda: [_missing(title, free) for title in missing])
+        for title, trouble in zip(missing, told, strict=True):
+            self._answer([title], trouble)
         return [title for title in wanted if title in titles]
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
