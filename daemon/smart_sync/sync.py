@@ -12,6 +12,7 @@ import structlog
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Project, Trigger
+from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
@@ -127,8 +128,9 @@ class Sync:
         except SheetUnavailable as trouble:
             self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return []
-        known = await projects.project_names(self._database)
-        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
+        known = {name_key(name) for name in await projects.project_names(self._database)}
+        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
+        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in reversed(new.values())]
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""

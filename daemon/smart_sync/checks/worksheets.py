@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from smart_sync.announcer import Announcer
 from smart_sync.checks.findings import Finding
-from smart_sync.checks.names import unknown_names
+from smart_sync.checks.names import shared_names, unknown_names
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.names import written
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
@@ -41,9 +42,15 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
     names = await trial.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
-    claimed = {one.project.name for one in result.results}
-    parsers = await _failing_parsers(resources)
-    return [*troubles, *parsers, *_unclaimed(titles, claimed), *unknown_names(resources.settings, names)]
+    active = [one.project for one in result.results]
+    claimed = {written(project.name, titles) for project in active}
+    return [
+        *troubles,
+        *await _failing_parsers(resources),
+        *_unclaimed(titles, claimed),
+        *shared_names(active),
+        *unknown_names(resources.settings, names),
+    ]
 
 
 async def _failing_parsers(resources: Resources) -> list[Finding]:
@@ -56,7 +63,7 @@ async def _failing_parsers(resources: Resources) -> list[Finding]:
     ]
 
 
-def _unclaimed(titles: Iterable[str], claimed: Collection[str]) -> Iterator[Finding]:
+def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterator[Finding]:
     for title in titles:
         if title not in claimed:
             yield Finding("warning", f"worksheet {title!r} belongs to no active project")
