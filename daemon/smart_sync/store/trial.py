@@ -25,6 +25,7 @@ _OURS = (
     "doubtful_rows",
     "lost_columns",
     "unread_projects",
+    "parser_states",
 )
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
