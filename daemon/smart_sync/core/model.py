@@ -4,7 +4,7 @@ Counts are whole numbers from 0 to 2^63-1 (what SQLite stores); ``None`` is "no 
 never the same as 0.  Times are aware `datetime` in UTC unless a name says otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -106,7 +106,8 @@ class Worksheet:
     """The cells of one worksheet as they were read, before anyone looked at what they mean."""
 
     title: str
-    rows: list[list[Cell]]
+    #: Not to be changed; a large worksheet makes each row anew when it is looked at (`core.grid`).
+    rows: Sequence[Sequence[Cell]]
     #: Decides ambiguous text such as ``1.234``: a CLDR name, e.g. ``en_US``.
     locale: str = "en_US"
 
