@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
-from smart_sync import plain_files, secret
+from smart_sync import logs, plain_files, secret
 from smart_sync.config import mistakes, names
 from smart_sync.config.settings import Settings
 from smart_sync.errors import ConfigError
@@ -42,7 +42,8 @@ def load(path: Path) -> Settings:
         with secret.relative_to(path.absolute().parent):
             settings = Settings(**values)
     except ValidationError as error:
-        found = [mistakes.describe(path, values, problem) for problem in error.errors()]
+        # A key may be any text.
+        found = [logs.printable(mistakes.describe(path, values, problem)) for problem in error.errors()]
         raise ConfigError((*found, *strange)) from None
     except RecursionError:
         raise ConfigError(("the environment: a value of SMART_SYNC_… is nested too deeply", *strange)) from None
