@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from smart_sync.core.model import METRICS, Account, Metrics, Problem, Project
+from smart_sync.core.names import written
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.store import parsed_query
 from smart_sync.store.apart import together_or_apart
@@ -74,7 +75,8 @@ async def find(database: Database, id_or_name: str) -> Project | None:
     """The active project with that id, else the one with that name."""
     active = await active_projects(database)
     by_id = [project for project in active if project.id == id_or_name]
-    by_name = [project for project in active if project.name == id_or_name]
+    name = written(id_or_name, [project.name for project in active])
+    by_name = [project for project in active if project.name == name]
     return next(iter(by_id or by_name), None)
 
 
@@ -219,12 +221,22 @@ async def create_accounts(
     `together_or_apart` does.
     """
 
+    there = await transaction.fetch("SELECT name FROM pragma_table_info('project_social_accounts')")
+    # A table of the web app's may lack them.
+    more = [name for name in ("topic", "telegram_user") if name in {row[0] for row in there}]
+    sql = (
+        f"INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at,"
+        f" is_active{''.join(f', {name}' for name in more)}) VALUES (?, ?, ?, ?, ?, ?, 1{', ?' * len(more)})"
+        f" ON CONFLICT DO NOTHING"
+    )
+
+    def of(account: Account) -> tuple[object, ...]:
+        told = {"topic": account.topic or None, "telegram_user": account.telegram or None}
+        plain = (account.id, account.project_id, account.platform, account.username, account.link, added_at)
+        return (*plain, *(told[name] for name in more))
+
     async def insert(several: Sequence[Account]) -> int:
-        return await transaction.execute_many(
-            "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at,"
-            " is_active) VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING",
-            [(a.id, a.project_id, a.platform, a.username, a.link, added_at) for a in several],
-        )
+        return await transaction.execute_many(sql, [of(account) for account in several])
 
     created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
     return sum(created), {account.link: reason for (account,), reason in refused}
@@ -236,4 +248,4 @@ def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
 
 async def project_names(database: Database) -> set[str]:
     """The names of all projects, the inactive ones too."""
-    return {row[0] for row in await database.fetch("SELECT name FROM projects")}
+    return {str(row[0] or "") for row in await database.fetch("SELECT name FROM projects")}
