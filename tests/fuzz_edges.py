@@ -44,15 +44,10 @@ SECRET = "whsec_" + "A" * 44
 SHEETS = recorded("sheets/SpreadsheetTest.test_add_del_worksheet.json")
 METADATA = next(entry["body"] for entry in SHEETS if "sheets" in entry["body"])
 FILES = {"files": [{"id": "key", "name": "A title"}], "kind": "drive#fileList"}
+ROWS = [["Link", "Views"], *([link(f"a{number}"), "1.234" if number % 7 else number] for number in range(30))]
 VALUES = {
     "spreadsheetId": "key",
-    "valueRanges": [
-        {
-            "range": "A!A1:C9",
-            "majorDimension": "ROWS",
-            "values": [["Link", "Views"], [link("a"), 5], [link("b"), "1.234"]],
-        }
-    ],
+    "valueRanges": [{"range": "A!A1:C99", "majorDimension": "ROWS", "values": ROWS}],
 }
 TOKEN = {"access_token": "ya29.good", "expires_in": 3599, "token_type": "Bearer"}
 REFUSED = {

@@ -7,7 +7,7 @@ import json
 import random
 import re
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,20 +65,26 @@ def wounded_json(chance: random.Random, value: Any) -> bytes:
 
 def _replaced(chance: random.Random, value: Any, mark: str) -> Any:
     """``value`` with ``mark`` in the place of one of its parts, or with a part missing or doubled."""
-    if isinstance(value, dict) and value and chance.random() < 0.9:
-        key = chance.choice(list(value))
-        if chance.random() < 0.1:
-            del value[key]
-        else:
-            value[key] = _replaced(chance, value[key], mark)
-        return value
-    if isinstance(value, list) and value and chance.random() < 0.85:
-        place = chance.randrange(len(value))
-        if chance.random() < 0.15:
-            return value[:place] if chance.random() < 0.5 else value * 2
-        value[place] = _replaced(chance, value[place], mark)
-        return value
-    return mark
+    places = list(_places(value))
+    if not places or chance.random() < 0.05:
+        return mark
+    container, key = chance.choice(places)
+    wound = chance.random()
+    if wound < 0.08:
+        del container[key]
+    elif wound < 0.16 and isinstance(container, list):
+        container *= 2
+    else:
+        container[key] = mark
+    return value
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every part of a JSON value, as the container that holds it and its key there."""
+    if isinstance(value, dict | list):
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from _places(value[key])
 
 
 def wounded_bytes(chance: random.Random, data: bytes) -> bytes:
