@@ -11,12 +11,12 @@ import structlog
 
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.freshness import Freshness
-from smart_sync.core.model import Project, Trigger
+from smart_sync.core.model import NAMESPACE, Project, Trigger
 from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
-from smart_sync.store import freshness, history, passes, projects, suspects
+from smart_sync.store import freshness, history, projects, suspects
 from smart_sync.store.database import Transaction
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 
@@ -106,7 +106,9 @@ class Sync:
         """The projects of the pass, and the names of those that it has created, or would create."""
         new: list[Project] = []
         created: list[str] = []
-        if request.project_ids is None and self._settings.sync.create_missing == "projects":
+        sheets = self._settings.sheets
+        has_default = sheets.source != "google" or bool(sheets.spreadsheet)
+        if request.project_ids is None and has_default and self._settings.sync.create_missing == "projects":
             new = await self._missing_projects()
         unclear = [project for project in new if "\ufffd" in project.name]
         new = [project for project in new if project not in unclear]
@@ -128,7 +130,7 @@ class Sync:
             return []
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
-        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in reversed(new.values())]
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title) for title in reversed(new.values())]
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""

@@ -4,6 +4,7 @@ Counts are whole numbers from 0 to 2^63-1 (what SQLite stores); ``None`` is "no 
 never the same as 0.  Times are aware `datetime` in UTC unless a name says otherwise.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 MAX_COUNT = 2**63 - 1
+
+#: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
+NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
 
 #: A cell as a worksheet gives it.  Google sends JSON scalars; a CSV file sends text.
 Cell = str | int | float | bool | None
@@ -136,7 +140,7 @@ class Table:
     problems: tuple[Problem, ...] = ()
     #: Metrics that have a column at all.
     columns: frozenset[str] = field(default=frozenset(METRICS))
-    #: Their letters, as the sheet shows them.
+    #: Their letters, as the sheet shows them, and those of "link".
     letters: Mapping[str, str] = field(default_factory=dict)
     #: The texts of the header's row, whatever they mean.
     headers: tuple[str, ...] = ()

@@ -135,4 +135,5 @@ def _missing(directory: Path, title: str) -> SheetUnavailable:
     titles = titles_in(directory)
     alike = get_close_matches(title, titles, n=5, cutoff=0.5) or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike) or "none"
-    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', f"add {title}.csv; there is {there}")
+    remedy = f"add {title}.csv; there is {there}"
+    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing")

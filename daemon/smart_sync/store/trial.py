@@ -21,7 +21,11 @@ _OURS = (
     "suspects",
     "spreadsheet_facts",
     "worksheet_reads",
+    "worksheet_troubles",
+    "doubtful_rows",
+    "lost_columns",
     "unread_projects",
+    "parser_states",
 )
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
