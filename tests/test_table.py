@@ -188,7 +188,7 @@ def test_owner_comes_from_columns_then_from_the_link() -> None:
     header: list[Cell] = ["Link", "Platform", "Username"]
     found = table(header, [LINK, "Threads", "@Maria"], [LINK, "", "-"], [LINK, None, "x\ud800"], [LINK])
     assert [(row.platform, row.username) for row in found.rows] == [("threads", "Maria"), *[("", "")] * 3]
-    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row], str)]
+    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row])]
     assert [(one.platform, one.username) for one in new] == [("threads", "Maria"), *[("tiktok", "user")] * 3]
 
 

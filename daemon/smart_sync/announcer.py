@@ -204,6 +204,9 @@ class Announcer:
 
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
+        for event, links in (("account.left", result.left), ("account.returned", result.returned)):
+            for link in links:
+                self(event, project_id=project_id, project=result.project.name, link=link)
         for suspect in result.new_suspects[:MAX_LOGGED_SUSPECTS]:
             self(
                 "value.suspected",

@@ -123,6 +123,8 @@ def adopt_libraries() -> None:
     """Make what libraries log through the standard library events of ours; for our own process, not for a guest."""
     logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+    # It tells of each odd header with a traceback; what comes of an answer is told by our own events.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def _exception_as_data() -> structlog.typing.Processor:

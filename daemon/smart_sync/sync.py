@@ -11,12 +11,12 @@ import structlog
 
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.freshness import Freshness
-from smart_sync.core.model import Project, Trigger
+from smart_sync.core.model import NAMESPACE, Project, Trigger
 from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
-from smart_sync.store import freshness, history, passes, projects, suspects
+from smart_sync.store import freshness, history, projects, suspects
 from smart_sync.store.database import Transaction
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 
@@ -130,7 +130,7 @@ class Sync:
             return []
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
-        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in reversed(new.values())]
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title) for title in reversed(new.values())]
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""

@@ -10,7 +10,7 @@ from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.names import written
 from smart_sync.core.results import PassResult, ProjectResult
-from smart_sync.core.wording import by_text, counted, listed
+from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.project import Resources
 from smart_sync.service import opened
@@ -104,6 +104,8 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
     if result.stale:
         last = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
         yield Finding("error", f"{name}: stale, {last}")
+    for link in result.left:
+        yield Finding("warning", f"{name}: {link} will leave: its row is gone for good, and no parser has a value")
     for problem in result.problems:
         yield Finding("warning", str(problem))
     for suspect in result.suspects:
@@ -111,7 +113,7 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}; "
-            f"correct it, or: smart-sync confirm {suspect.link}",
+            f"correct it, or: {confirm(suspect.link, suspect.metric)}",
         )
     for row in result.unmatched_rows:
         yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")

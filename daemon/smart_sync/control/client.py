@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import json
 import socket as sockets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 import h11
 
 from smart_sync.blocking import outside_of_loops
+from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 #: Bridges the moment in which a daemon that reloads has no socket.
@@ -146,7 +146,7 @@ class Client:
 
     def _decoded(self, body: bytes) -> dict[str, Any]:
         try:
-            decoded = json.loads(body)
+            decoded = read_json(body)
         except ValueError:
             raise self._foreign() from None
         if not isinstance(decoded, dict):
@@ -154,7 +154,8 @@ class Client:
         return decoded
 
     def _refused(self, code: int, answer: dict[str, Any]) -> SmartSyncError:
-        return SmartSyncError(f"{self._path}: {answer.get('error', code)}")
+        said = answer.get("error")
+        return SmartSyncError(f"{self._path}: {storable(said) if isinstance(said, str) else code}")
 
     def _foreign(self) -> SmartSyncError:
         return SmartSyncError(f"{self._path}: what answers there is not Smart Sync; check [control] socket")

@@ -13,6 +13,8 @@ from smart_sync.core.titles import Titles, normal
 
 #: Reported one by one; how many more there are is one further problem.
 MAX_PROBLEMS = 1000
+#: Together with those of missing rows and values.
+MAX_SHOWN_PROBLEMS = 3000
 MAX_SHOWN = 60
 #: No spreadsheet shows an error in more signs.
 MAX_ERROR = 16
@@ -103,6 +105,14 @@ def shown(cell: Cell) -> str:
     text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
     text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
+    """The first of ``problems``, and how many more there are."""
+    more = len(problems) - MAX_SHOWN_PROBLEMS
+    if more <= 0:
+        return tuple(problems)
+    return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more} more problems", worksheet))
 
 
 class _Problems:

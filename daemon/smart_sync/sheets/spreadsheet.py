@@ -65,7 +65,7 @@ class Spreadsheet:
         finally:
             self._forget(title, answer)
         if isinstance(got, SheetUnavailable):
-            raise SheetUnavailable(got.reason, got.remedy)
+            raise SheetUnavailable(got.reason, got.remedy, got.code)
         return got
 
     async def titles(self, ends: float) -> tuple[str, ...]:
@@ -278,5 +278,7 @@ def _missing(title: str, titles: Sequence[str]) -> SheetUnavailable:
     alike = [other for other in titles if other.casefold() in close] or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike[:5]) or "none"
     return SheetUnavailable(
-        f'worksheet "{title}" is not in the spreadsheet', f"rename the worksheet or the project; there is {there}"
+        f'worksheet "{title}" is not in the spreadsheet',
+        f"rename the worksheet or the project; there is {there}",
+        "missing",
     )

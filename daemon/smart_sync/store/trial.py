@@ -21,6 +21,9 @@ _OURS = (
     "suspects",
     "spreadsheet_facts",
     "worksheet_reads",
+    "worksheet_troubles",
+    "doubtful_rows",
+    "lost_columns",
     "unread_projects",
     "parser_states",
 )
