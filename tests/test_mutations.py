@@ -189,7 +189,7 @@ class Agency:
         for name, home in HOME.items():
             project = ("Q" if home == "P" else "P") if name in moved else home
             self.execute(
-                "UPDATE project_social_accounts SET project_id = (SELECT id FROM projects WHERE name = ?)"
+                "UPDATE OR IGNORE project_social_accounts SET project_id = (SELECT id FROM projects WHERE name = ?)"
                 " WHERE profile_link = ?",
                 (project, link(name)),
             )
