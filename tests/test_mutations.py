@@ -250,7 +250,7 @@ async def live(agency: Agency, choice: random.Random, passes: int) -> None:
             if number == passes or choice.random() < 0.2:
                 agency.damages.clear()
             else:
-                agency.damages += [choice.choice(DAMAGES)(choice) for _ in range(choice.randrange(3))]
+                agency.damages += [choice.choice(DAMAGES)(choice) for _ in range(choice.randrange(4))]
             agency.type()
             agency.move()
             results = (await sync.run(PassRequest(Trigger.TIMER))).results
@@ -260,6 +260,8 @@ async def live(agency: Agency, choice: random.Random, passes: int) -> None:
 
 
 numbers = st.integers(1, 10**6)
+#: What is damaged is drawn by a generator of its own: hypothesis prefers what is simple, and so hardly any damage.
+seeds = st.integers(0, 2**32)
 
 
 def world(data: st.DataObject, folder: str, strategy: str) -> Agency:
@@ -269,16 +271,16 @@ def world(data: st.DataObject, folder: str, strategy: str) -> Agency:
     return Agency(Path(folder), strategy, typed, parsed)
 
 
-@given(st.data(), st.sampled_from(["max", "sheet", "parsed", "latest"]), st.randoms(use_true_random=False))
+@given(st.data(), st.sampled_from(["max", "sheet", "parsed", "latest"]), seeds)
 @settings(
     max_examples=int(os.environ.get("SOAK_EXAMPLES", "25")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 def test_whatever_becomes_of_worksheets_nothing_is_lost_doubled_or_kept_quiet(
-    data: st.DataObject, strategy: str, choice: random.Random
+    data: st.DataObject, strategy: str, seed: int
 ) -> None:
     """No value becomes 0 or falls below a typed one, no total rises, all that differs is named; repaired it is well."""
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(live(world(data, folder, strategy), choice, passes=5))
+        asyncio.run(live(world(data, folder, strategy), random.Random(seed), passes=5))
 
 
 @pytest.mark.parametrize("weak", ["absences", "carried", "doubtful"])
@@ -293,15 +295,15 @@ def test_the_mutations_find_what_is_broken(weak: str, monkeypatch: pytest.Monkey
         monkeypatch.setattr(doubtful, "doubtful", lambda *rest: ())
         monkeypatch.setattr("smart_sync.deciding.doubtful", lambda *rest: ())
 
-    @given(st.data(), st.randoms(use_true_random=False))
+    @given(st.data(), seeds)
     @settings(
         max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None,
         report_multiple_bugs=False,
     )  # fmt: skip
-    def run(data: st.DataObject, choice: random.Random) -> None:
+    def run(data: st.DataObject, seed: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(live(world(data, folder, "max"), choice, passes=5))
+            asyncio.run(live(world(data, folder, "max"), random.Random(seed), passes=5))
 
-    with pytest.raises(ExceptionGroup) as found:
+    with pytest.raises((AssertionError, ExceptionGroup)) as found:
         run()
-    assert found.group_contains(AssertionError)
+    assert isinstance(found.value, AssertionError) or found.group_contains(AssertionError)
