@@ -46,7 +46,7 @@ async def read_all(sheets: Source, titles: list[str], spreadsheet: str = "") -> 
 
 def rows(got: Worksheet | SheetUnavailable) -> Rows:
     assert isinstance(got, Worksheet), got
-    return got.rows
+    return [[*row] for row in got.rows]
 
 
 async def test_a_warm_pass_over_100_worksheets_takes_few_calls(google: FakeGoogle, tmp_path: Path) -> None:

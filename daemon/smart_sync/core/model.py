@@ -5,7 +5,7 @@ never the same as 0.  Times are aware `datetime` in UTC unless a name says other
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -110,7 +110,8 @@ class Worksheet:
     """The cells of one worksheet as they were read, before anyone looked at what they mean."""
 
     title: str
-    rows: list[list[Cell]]
+    #: Not to be changed; a large worksheet makes each row anew when it is looked at (`core.grid`).
+    rows: Sequence[Sequence[Cell]]
     #: Decides ambiguous text such as ``1.234``: a CLDR name, e.g. ``en_US``.
     locale: str = "en_US"
 
