@@ -130,8 +130,8 @@ class Announcer:
         if len(new) > MAX_LOGGED_PROBLEMS:
             yield "", f"{len(new) - MAX_LOGGED_PROBLEMS} more were refused; the first: {new[0][1]}"
 
-    def pass_done(self, result: PassResult, usage: ReadUsage) -> None:
-        """The canonical line of a pass; ``usage`` is what reading the sheets has cost."""
+    def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
+        """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
         self.progress = None
         totals = {
             name: sum(getattr(project, name) for project in result.results)
@@ -146,6 +146,7 @@ class Announcer:
             failed=result.count(Outcome.FAILED),
             degraded=result.count(Outcome.DEGRADED),
             unchanged=result.count(Outcome.UNCHANGED),
+            stale=stale,
             **totals,
             problems=sum(len(project.problems) for project in result.results),
             calls=usage.calls,

@@ -38,7 +38,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 QUIET = frozenset(
     {
         *("problems", "suspects", "conflicts", "unmatched_rows", "unmatched_accounts", "changed", "left_out"),
-        *("failed", "degraded", "unchanged", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
+        *("failed", "degraded", "unchanged", "stale", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
     }
 )
 #: As syslog counts them; the journal takes ``<N>`` before a line for its priority.

@@ -99,7 +99,7 @@ class Sync:
         result = replace(result, results=judged.results)
         if not this.dry_run:
             self._announce.freshness_judged(judged)
-        self._announce.pass_done(result, self._sheets.usage())
+        self._announce.pass_done(result, self._sheets.usage(), judged.stale)
         return result
 
     async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:

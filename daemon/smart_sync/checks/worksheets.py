@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from smart_sync.announcer import Announcer
 from smart_sync.checks.findings import Finding
 from smart_sync.checks.names import shared_names, unknown_names
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.names import written
@@ -18,10 +19,10 @@ from smart_sync.store.projects import overview
 from smart_sync.sync import PassRequest, Sync
 
 
-async def check_worksheets(settings: Settings) -> list[Finding]:
+async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
     """What a dry pass with ``settings``, whose database is a copy, says of each project and its names."""
     try:
-        async with opened(settings, Announcer()) as resources:
+        async with opened(settings, Announcer(), clock=clock) as resources:
             result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
             projects, _ = await overview(resources.database)
             return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]

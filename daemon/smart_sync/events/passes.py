@@ -64,6 +64,7 @@ EVENTS = (
             "failed": "int: projects",
             "degraded": "int: projects",
             "unchanged": "int: projects",
+            "stale": "int: all projects that are stale now, whichever took part",
             "accounts": "int: active accounts found",
             "updated": "int: accounts whose merged values are in SQLite",
             "changed": "int: accounts whose merged values changed",
