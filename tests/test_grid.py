@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_sync.core.fingerprint import fingerprint
@@ -22,6 +22,7 @@ def answer(**worksheets: Any) -> dict[str, Any]:
     return {"spreadsheetId": "k", "valueRanges": ranges}
 
 
+@settings(deadline=None)
 @given(tables)
 def test_rows_come_back(rows: list[list[Any]]) -> None:
     """A grid has the rows that it was made of, in order, one by one and as a whole."""
@@ -32,6 +33,7 @@ def test_rows_come_back(rows: list[list[Any]]) -> None:
     assert grid != [*rows, []]
 
 
+@settings(deadline=None)
 @given(st.lists(tables, min_size=1, max_size=3), st.sampled_from([None, 2]), st.booleans())
 def test_an_answer_is_what_json_says(worksheets: list[Any], indent: int | None, escaped: bool) -> None:
     """Whatever the cells and however it is laid out, an answer holds what a JSON parser finds in it."""
@@ -43,6 +45,7 @@ def test_an_answer_is_what_json_says(worksheets: list[Any], indent: int | None, 
     assert not any(values.flaw for values in found)
 
 
+@settings(deadline=None)
 @given(st.binary() | st.recursive(cells | st.floats(), lambda more: st.lists(more) | st.dictionaries(st.text(), more)))
 def test_what_is_no_answer_is_refused(body: Any) -> None:
     """Whatever arrives in place of an answer is one error that is tried again."""
@@ -51,6 +54,7 @@ def test_what_is_no_answer_is_refused(body: Any) -> None:
         understand(content, 1)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_spoilt_answer_is_refused_or_read_as_json_reads_it(data: st.DataObject) -> None:
     """A sign more, less or other somewhere never gives rows that a JSON parser would not give."""
