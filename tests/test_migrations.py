@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from old_database import schema_4
+from smart_sync.core.alerts import Trouble
+from smart_sync.core.model import Outcome
+from smart_sync.store import outbox
 from smart_sync.store.schema import open_database
 
 _METRICS = "followers, likes, comments, videos, views"
@@ -55,3 +58,16 @@ async def test_what_stood_in_still_does(tmp_path: Path) -> None:
         _merged("a", "5, 5, 0, 0, 0", "'carried', 'sheet', NULL, NULL, NULL"),
     )
     assert found == [("2026-02-02T00:00:00.000000", None, "p", None, "")]
+
+
+async def test_a_trouble_that_was_told_stays_told(tmp_path: Path) -> None:
+    """Nobody is told once more of a project that was failing before the upgrade; it has not flapped."""
+    schema_4(
+        tmp_path / "a.db",
+        "INSERT INTO projects (id, name, is_active) VALUES ('p', 'P', 1)",
+        "INSERT INTO project_troubles VALUES ('p', 'failed', '2026-02-01T00:00:00.000000')",
+    )
+    async with open_database(tmp_path / "a.db") as database, database.transaction() as transaction:
+        known = await outbox.troubles(transaction)
+        assert known == {"p": Trouble(Outcome.FAILED, "2026-02-01T00:00:00.000000")}
+        assert await transaction.fetch("SELECT * FROM database_made") == []
