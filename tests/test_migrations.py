@@ -8,6 +8,9 @@ from typing import Any
 from old_database import schema_4
 from smart_sync.checks import check
 from smart_sync.config import Settings
+from smart_sync.core.alerts import Trouble
+from smart_sync.core.model import Outcome
+from smart_sync.store import outbox
 from smart_sync.store.schema import open_database
 
 _METRICS = "followers, likes, comments, videos, views"
@@ -72,3 +75,16 @@ async def test_old_snapshots_of_zero_stay_and_are_named(tmp_path: Path) -> None:
     assert "account_snapshots: 1 snapshots" in named.message
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM account_snapshots").fetchone() == (3,)
+
+
+async def test_a_trouble_that_was_told_stays_told(tmp_path: Path) -> None:
+    """Nobody is told once more of a project that was failing before the upgrade; it has not flapped."""
+    schema_4(
+        tmp_path / "a.db",
+        "INSERT INTO projects (id, name, is_active) VALUES ('p', 'P', 1)",
+        "INSERT INTO project_troubles VALUES ('p', 'failed', '2026-02-01T00:00:00.000000')",
+    )
+    async with open_database(tmp_path / "a.db") as database, database.transaction() as transaction:
+        known = await outbox.troubles(transaction)
+        assert known == {"p": Trouble(Outcome.FAILED, "2026-02-01T00:00:00.000000")}
+        assert await transaction.fetch("SELECT * FROM database_made") == []
