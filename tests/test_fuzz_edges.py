@@ -24,8 +24,9 @@ import structlog
 from fake_google import FakeGoogle
 from fuzz_edges import opened
 from smart_sync import logs, web
-from smart_sync.sheets import answers, fetches, token, transport
-from smart_sync.store import projects
+from smart_sync.core import grid
+from smart_sync.parsers import answers
+from smart_sync.sheets import token, transport
 
 TRIED = int(os.environ.get("SOAK_EDGES", "500"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
@@ -72,6 +73,8 @@ async def fuzz(folder: Path, google: FakeGoogle, tries: int, seed: int, only: st
     return broken.total()
 
 
+# urllib3 leaves the socket of a head that it refuses to the garbage collector, which closes it.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 async def test_edges(tmp_path: Path, google: FakeGoogle) -> None:
     """Whatever is answered, by whom and how: a value or the edge's own error in one line, in time and memory bounds."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -99,8 +102,9 @@ WEAKER: dict[str, tuple[str, Any, str, Any, int]] = {
     "a token is believed": ("token", token, "_grant", _believed, 1),
     "a redirect is followed anywhere": ("batch", transport, "_check_redirect", lambda _response: None, 15),
     "Retry-After is trusted": ("batch", web, "retry_after", _trusting, 1),
-    "lone surrogates pass": ("batch", answers, "storable", str, 4),
-    "SQLite's cells are believed": ("rows", projects, "as_text", lambda value: value or "", 1),
+    "lone surrogates pass": ("batch", grid, "storable", str, 4),
+    "a token is read without a depth": ("token", token, "read_json", json.loads, 1),
+    "a platform is read without a depth": ("facebook", answers, "read_json", json.loads, 1),
 }
 
 
@@ -116,14 +120,4 @@ async def test_an_edge_without_its_guard_is_seen(
     """Negative control: where a guard is missing, the same answers break the edge."""
     edge, module, guard, weaker, seed = WEAKER[name]
     monkeypatch.setattr(module, guard, weaker)
-    assert await fuzz(tmp_path, google, 1500, seed, edge, enough=1) == 1
-
-
-@LEAVES
-async def test_json_without_a_depth_is_seen(
-    tmp_path: Path, google: FakeGoogle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Negative control: a reader of JSON that lets RecursionError through breaks the first edge that meets it."""
-    for module in (token, fetches):
-        monkeypatch.setattr(module, "read_json", json.loads)
-    assert await fuzz(tmp_path, google, 1500, 1, "batch", enough=1) == 1
+    assert await fuzz(tmp_path, google, 600, seed, edge, enough=1) == 1

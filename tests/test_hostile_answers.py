@@ -1,18 +1,24 @@
 """Answers that ended the daemon once, at every restart again: each costs a worksheet at most, in one line."""
 
 import asyncio
+import contextlib
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from daemon_process import PATIENCE, Daemon, write_config
 from fake_google import FakeGoogle, Rows
 from smart_sync.control.client import Client
 from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets import transport
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
 from smart_sync.web import LONGEST_WAIT, retry_after
@@ -165,6 +171,30 @@ def test_the_daemon_goes_on(world: World, name: str) -> None:
         assert outcome() == "synced"
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.output()
+
+
+def test_a_head_that_trickles_does_not_hold_its_thread() -> None:
+    """A header now and then does not restart the clock either: the thread is free after the timeout."""
+    over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connected, _ = listening.accept()
+        with connected, contextlib.suppress(OSError):
+            connected.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not over.wait(0.05):
+                connected.sendall(b"X-Y: z\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, requests.Session() as session:
+        thread = threading.Thread(target=trickle, args=(listening,))
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        transport.equip(session, transport.Adapter(url, 0.3, lambda _size: None))
+        started = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            session.get(f"{url}/v4/spreadsheets/key", timeout=5)
+        assert time.monotonic() - started < 3
+        over.set()
+        thread.join()
 
 
 async def sheets_of(sheets: GoogleSheets, *names: str) -> list[Any]:

@@ -21,6 +21,7 @@ from smart_sync.errors import DaemonNotRunning, SmartSyncError
 _RELOAD_SECONDS = 0.5
 #: How long a full queue of other clients is waited for.
 _BUSY_SECONDS = 30.0
+_MAX_SAID = 1500
 _PAUSE_SECONDS = 0.02
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -155,7 +156,7 @@ class Client:
 
     def _refused(self, code: int, answer: dict[str, Any]) -> SmartSyncError:
         said = answer.get("error")
-        return SmartSyncError(f"{self._path}: {storable(said) if isinstance(said, str) else code}")
+        return SmartSyncError(f"{self._path}: {_short(said) if isinstance(said, str) else code}")
 
     def _foreign(self) -> SmartSyncError:
         return SmartSyncError(f"{self._path}: what answers there is not Smart Sync; check [control] socket")
@@ -167,6 +168,11 @@ def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: 
     May be called where an event loop is running already, and blocks it.
     """
     return outside_of_loops(lambda: asyncio.run(Client(socket, timeout=timeout).sync(project_id)))
+
+
+def _short(said: str) -> str:
+    """What the other side says, in one line: it may be anybody."""
+    return " ".join(storable(said[:_MAX_SAID]).split())
 
 
 def _patience(error: OSError) -> float:

@@ -175,10 +175,13 @@ def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], 
 
 
 def _carried(state: AccountState, index: int) -> Decision:
-    """A metric for which nobody has a vote: its last merged value stands in, if it had one."""
-    if state.merged is None or state.winners[index] is None:
+    """A metric for which nobody has a vote: its last merged value stands in, if it had one that was not taken back."""
+    merged, winner, taken_back = state.merged, state.winners[index], state.taken_back[index]
+    if merged is None or winner is None:
         return NOBODY
-    return Decision(state.merged[index], Winner.CARRIED)
+    if taken_back is not None and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] == taken_back):
+        return NOBODY
+    return Decision(merged[index], Winner.CARRIED)
 
 
 def foresee(state: AccountState, rules: tuple[Rule, ...]) -> Metrics:
@@ -190,8 +193,8 @@ def foresee(state: AccountState, rules: tuple[Rule, ...]) -> Metrics:
 
 
 def _before(state: AccountState, index: int) -> Before | None:
-    """How one metric was.  Parsed values nobody has looked at yet count as unchanged, not as news."""
-    if state.merged is None:
+    """How one metric was; None if a value was taken back.  Parsed values nobody has looked at yet are no news."""
+    if state.merged is None or state.taken_back[index] is not None:
         return None
     seen = state.seen if state.seen is not None else state.parsed or NO_METRICS
     sheet = state.sheet or NO_METRICS

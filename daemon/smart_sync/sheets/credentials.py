@@ -8,6 +8,7 @@ import base64
 import binascii
 import errno
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ SCOPES = (
 )
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 MAX_BYTES = 65_536
+
+#: What a key must have; the address is shown to people.
+_FORMS = {"client_email": re.compile(r"[!-~]{1,320}"), "private_key": re.compile(r".+", re.DOTALL)}
 
 _HOW = "create a service account with a JSON key in Google Cloud, and name the file in [sheets] credentials"
 
@@ -101,13 +105,17 @@ def _parse(content: bytes, place: str) -> Credentials:
         info = None
     if not isinstance(info, dict):
         raise SheetUnavailable(f"{place} is not a JSON key of a service account", _HOW)
-    if missing := [key for key in ("client_email", "private_key") if not isinstance(info.get(key), str)]:
+    if missing := [key for key, form in _FORMS.items() if not _is_text(info.get(key), form)]:
         raise SheetUnavailable(
             f'{place} is not the key of a service account (it lacks "{missing[0]}")',
             "an OAuth client or an API key will not do: " + _HOW,
         )
     logs.protect(info["private_key"])
     return _build(info | {"token_uri": info.get("token_uri") or TOKEN_URI}, place)
+
+
+def _is_text(value: object, form: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
 
 
 def _build(info: dict[str, Any], place: str) -> Credentials:
