@@ -287,8 +287,7 @@ for line in sys.stdin:
         os.dup2(said, 1)
         os.dup2(said, 2)
         exec(code)
-        # The plugin of a library that is imported already cannot be rewritten, which is a warning, which is an error.
-        ended = pytest.main(["-p", "no:anyio", *arguments])
+        ended = pytest.main(arguments)
         sys.stdout.flush()
         os._exit(ended)
     os.waitpid(pid, 0)
