@@ -93,7 +93,7 @@ def half_load(choice: random.Random) -> Damage:
     project, count = choice.choice(sorted(NAMES)), choice.randrange(1, 4)
 
     def apply(sheets: Sheets) -> None:
-        del sheets[project][-count:]
+        del sheets[project][max(1, len(sheets[project]) - count) :]
 
     return Damage(f"{project}: the last {count} rows are not loaded", apply, takes=project)
 
