@@ -14,12 +14,25 @@ ROOT = Path(smart_sync.__file__).parent
 #: From the outside in; a module imports from its own layer and from those below it.
 LAYERS = [
     {"__init__", "__main__", "cli", "commands"},
-    {"standalone", "backup", "checks", "screens", "setup", "manual"},
+    {"standalone", "integrations", "adopt", "backup", "checks", "screens", "setup", "manual"},
     {"once"},
     {"service"},
     {"preflight", "runner", "control", "sync", "project", "deciding"},
-    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
-    {"config", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking", "interpreter"},
+    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "confirming", "past", "ingest"},
+    {
+        "config",
+        "secret",
+        "plugins",
+        "lock",
+        "logs",
+        "events",
+        "systemd",
+        "web",
+        "quota",
+        "blocking",
+        "interpreter",
+        "plain_files",
+    },
     {"core", "errors", "clock"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

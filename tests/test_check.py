@@ -8,6 +8,7 @@ import pytest
 
 from daemon_process import run_command, write_config
 from fake_google import FakeGoogle
+from smart_sync import checks
 from smart_sync.checks import check
 from smart_sync.core.model import METRICS
 from world import HEADER, KEY, World, link
@@ -119,7 +120,7 @@ async def test_two_accounts_that_are_one_are_both_named(world: World) -> None:
     world.execute(add, ("elsewhere", "project-Q", link("a"), 1))
     world.sheet("P", a=[1] * 5, b=[1] * 5)
     (message,) = [message for message in await told(world) if "one and the same" in message]
-    assert message.startswith(f"P: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
+    assert message.startswith(f"P!2: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
 
 
 async def test_an_inactive_twin_takes_no_row(world: World) -> None:
@@ -190,7 +191,7 @@ async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> N
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     content = bytearray(world.path.read_bytes())
-    content[-2048:] = b"x" * 2048
+    content[-4096:] = b"x" * 4096  # a whole page
     world.path.write_bytes(content)
     (message,) = await told(world, "error")
     assert message.startswith(f"{world.path}: ")
@@ -205,15 +206,74 @@ async def test_a_file_that_a_parser_reads_may_come_later(world: World) -> None:
 
 
 async def test_without_an_active_project_the_ways_to_one_are_named(world: World) -> None:
-    """Nothing to sync is a warning with its remedies, or in order where the worksheets become projects."""
-    (missing,) = [message for message in await told(world, "warning") if "no active project yet" in message]
-    assert "insert some into projects" in missing
-    assert 'create_missing = "projects"' in missing
+    """Nothing to sync is an error with its remedies; in order where the worksheets become projects.
+
+    Where all projects are finished it is a warning.
+    """
+
+    async def missing(level: str) -> list[str]:
+        return [message for message in await told(world, level) if "no active project yet" in message]
+
+    (message,) = await missing("error")
+    assert "insert some into projects" in message
+    assert 'create_missing = "projects"' in message
     world.sections["sync"] = {"create_missing": "projects"}
-    assert [message for message in await told(world, "warning") if "no active project yet" in message] == []
+    assert await missing("error") == await missing("warning") == []
+    world.sections["sync"] = {"create_missing": "none"}
+    world.add_project("Finished")
+    world.execute("UPDATE projects SET is_active = 0")
+    assert (len(await missing("warning")), await missing("error")) == (1, [])
 
 
 async def test_a_database_of_ours_refuses_nothing(world: World) -> None:
     """The tables that Smart Sync makes take whatever it may write."""
     world.sections["sync"] = {"create_missing": "projects"}
     assert await told(world, "error") == []
+
+
+async def test_a_trouble_of_a_spreadsheet_is_told_once_with_its_projects(world: World) -> None:
+    """Not once for each project, nor again for the list of worksheets."""
+    for name in "PQR":
+        world.add_project(name, [name.lower()])
+    for kind in ("batch", "metadata"):
+        world.google.fail(kind, 10_000, status=403)
+    (message,) = await told(world, "error")
+    assert message.startswith("P, Q, R: ")
+
+
+async def test_without_a_default_spreadsheet_nothing_is_missing(world: World) -> None:
+    """`[sheets.spreadsheets]` alone is enough: no worksheet belongs to nobody, and check does not fail."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    world.execute("UPDATE projects SET google_sheet_name = 'Metrics'")
+    only = {"spreadsheet": "", "spreadsheets": {"Metrics": KEY}}
+    world.sections["sheets"] = world.sections["sheets"].model_copy(update=only)
+    assert await told(world, "error") == []
+
+
+async def test_a_full_disk_is_not_green(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the next pass would fail of is an error before it."""
+    monkeypatch.setattr(checks, "FULL", 2**80)
+    monkeypatch.setattr(checks, "MIN_FREE", 2**81)
+    world.add_project("P", ["a"])
+    (message,) = await told(world, "error")
+    assert "the disk is full" in message
+    assert str(world.folder) in message
+
+
+async def test_a_stale_project_and_a_failing_parser_are_errors(world: World) -> None:
+    """As the last passes left them."""
+    world.add_project("P", ["a"])
+    del world.google.spreadsheets[KEY].worksheets["P"]
+    world.execute(
+        "INSERT INTO unread_projects (project_id, since, stale_since) VALUES ('project-P', '2026-01-01', '2')"
+    )
+    world.execute(
+        "INSERT INTO parser_states (parser, since, told_at, reason) VALUES ('csv', '2026-01-01', '2', 'gone')"
+    )
+    file = world.folder / "parsed.csv"
+    file.write_text("link,views\n")
+    world.sections["parsers"] = {"csv": {"path": file}}
+    found = await told(world, "error")
+    assert "P: stale, never read" in found
+    assert [message for message in found if message.startswith("parser csv has been failing since 2026-01-01")]

@@ -1,7 +1,7 @@
 """A worksheet becomes a table: `smart_sync.core.table`."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
@@ -25,7 +25,7 @@ def account(number: int) -> list[Cell]:
 def test_reads_a_plain_worksheet() -> None:
     """A row below the header becomes an account with its row number, link and metrics."""
     found = table(HEADER, [LINK, 1, 2, 3, 4, 5])
-    places = dict(zip(METRICS, "BCDEF", strict=True))
+    places = dict(zip(("link", *METRICS), "ABCDEF", strict=True))
     rows, headers = (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5)),), tuple(map(str, HEADER))
     assert found == Table("Project", rows, letters=places, headers=headers)
 
@@ -34,7 +34,7 @@ def test_reads_the_columns_managers_have() -> None:
     """Columns are found by header in any order, case and spaces aside; unknown columns are left alone."""
     header: list[Cell] = ["@Username", " LINK ", "Platform", "views", "Following", "Followers", "Status", "Тематика"]
     found = table(header, ["@Maria", LINK, "TikTok", 5, 77, 1, "ok", "x"])
-    assert found.rows == (SheetRow(2, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "Maria"),)
+    assert found.rows == (SheetRow(2, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "Maria", "x"),)
     assert found.columns == {"followers", "views"}
     assert not found.problems
 
@@ -188,7 +188,7 @@ def test_owner_comes_from_columns_then_from_the_link() -> None:
     header: list[Cell] = ["Link", "Platform", "Username"]
     found = table(header, [LINK, "Threads", "@Maria"], [LINK, "", "-"], [LINK, None, "x\ud800"], [LINK])
     assert [(row.platform, row.username) for row in found.rows] == [("threads", "Maria"), *[("", "")] * 3]
-    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row], str)]
+    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row])]
     assert [(one.platform, one.username) for one in new] == [("threads", "Maria"), *[("tiktok", "user")] * 3]
 
 
@@ -232,6 +232,7 @@ def test_combining_loses_no_value(rows: list[SheetRow]) -> None:
 cells = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([*HEADER, LINK])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(cells, max_size=8), max_size=8))
 def test_any_worksheet_is_read_or_refused(rows: list[list[Cell]]) -> None:
     """Whatever the cells, there is a table of storable values or `NoHeader`."""
@@ -268,6 +269,28 @@ def test_letters(column: int, name: str) -> None:
     assert letters(column) == name
 
 
+def test_shows_signs_that_cannot_be_seen() -> None:
+    """Odd spaces and marks in a cell are shown as escapes; a line end is a space."""
+    assert shown(" 1\u2002234\u00a0x\u200b \n y ") == "1\\u2002234\\xa0x\\u200b y"
+
+
 def test_shows_any_number() -> None:
     """A number with more digits than Python writes is shown as what it is."""
     assert shown(10**5000) == "a number of thousands of digits"
+
+
+@pytest.mark.parametrize("cell", ["#REF!", "#N/A", "#ИМЯ?", "Loading...", "Загрузка...", "", None, "two\nlines.com/@a"])
+def test_a_link_that_cannot_be_read_is_nobodys_and_named(cell: Cell) -> None:
+    """A row whose link cell is an error, not computed, blank or unusable is kept apart, with its number and values."""
+    found = table(HEADER, account(1), [cell, 7, "x", 0, 0, 0], account(2))
+    assert [row.row for row in found.rows] == [2, 4]
+    assert [(row.row, row.metrics.followers, row.unreadable) for row in found.without_link] == [
+        (3, 7, frozenset({"likes"}))
+    ]
+    assert [problem.row for problem in found.problems] == [3]
+
+
+@pytest.mark.parametrize("cell", ["@Name", "#1", "#hashtag", "loading.example/a", "https://x.com/a"])
+def test_whatever_else_stands_in_a_link_cell_is_a_link(cell: str) -> None:
+    """Only what a spreadsheet itself writes is no link."""
+    assert [row.link for row in table(HEADER, [cell, 1, 2, 3, 4, 5]).rows] == [cell]

@@ -14,7 +14,7 @@ from smart_sync.errors import EXIT_CODES, SmartSyncError
 from smart_sync.logs import printable
 
 COMMANDS = (
-    *(passes.run, passes.sync, passes.status, passes.once),
+    *(passes.run, passes.sync, passes.status, passes.healthcheck, passes.once),
     *(trials.check, trials.parse, trials.webhooks),
     *(
         numbers.explain,
@@ -25,7 +25,7 @@ COMMANDS = (
         numbers.ingest,
         numbers.backup,
     ),
-    *(first_day.init, first_day.completion, first_day.man),
+    *(first_day.init, first_day.adopt, first_day.completion, first_day.man),
 )
 
 _FORBIDDEN = "permission denied; ask as root or as the daemon's user"

@@ -64,6 +64,7 @@ EVENTS = (
             "failed": "int: projects",
             "degraded": "int: projects",
             "unchanged": "int: projects",
+            "stale": "int: all projects that are stale now, whichever took part",
             "accounts": "int: active accounts found",
             "updated": "int: accounts whose merged values are in SQLite",
             "changed": "int: accounts whose merged values changed",
@@ -101,6 +102,48 @@ EVENTS = (
         "do what the reason says; the next pass tries again",
     ),
     Event(
+        "projects.troubled",
+        "warning",
+        "several projects have one trouble (of a spreadsheet, of the database); logged once for all of them",
+        {
+            "projects": "list: their names",
+            "left_out": "int: more projects than are named",
+            "reason": "str: what happened, and who must do what",
+        },
+        "do what the reason says",
+    ),
+    Event(
+        "project.stale",
+        "error",
+        "worksheets have not been read for longer than [sheets] stale_after; one line for all projects that a pass"
+        " made stale, not repeated",
+        {
+            "projects": "list: their names, each with its last good read",
+            "project_ids": "list: projects.id of each, in the same order",
+            "left_out": "int: more projects than are named",
+            "reason": "str: why the first could not be read, and who must do what",
+            "other_reasons": "list?: those of the others, where they are other ones",
+        },
+        "do what the reasons say; project.recovered tells the end",
+    ),
+    Event(
+        "project.recovered",
+        "info",
+        "projects that were stale have been read again; one line for all of a pass",
+        {
+            "projects": "list: their names",
+            "project_ids": "list: projects.id of each, in the same order",
+            "left_out": "int: more projects than are named",
+        },
+    ),
+    Event(
+        "history.prune_failed",
+        "warning",
+        "the history of old passes could not be removed after a pass; the pass is none the worse",
+        {"reason": "str: what the database said and what to do"},
+        "if it repeats, do what the reason says",
+    ),
+    Event(
         "project.crashed",
         "error",
         "a bug of ours in merging a project; the others go on",
@@ -123,6 +166,19 @@ EVENTS = (
         "info",
         "a worksheet had rows without an account ([sync] create_missing)",
         {"project_id": "str: projects.id", "project": "str: its name", "accounts": "int: accounts created"},
+    ),
+    Event(
+        "account.left",
+        "warning",
+        "an account's row is gone for good and no parser has a value: no further snapshots, in no total",
+        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
+        "nothing if it is meant; a row with its link brings it back",
+    ),
+    Event(
+        "account.returned",
+        "info",
+        "an account that had left has a row or a parsed value again",
+        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
     ),
     Event(
         "projects.created",
@@ -176,7 +232,14 @@ EVENTS = (
             "after": "int: its value now",
             "place": "str?: the cell, if the sheet won",
         },
-        "correct the value, or: smart-sync confirm LINK; what has stood for a day is believed",
+        "correct the value, or: smart-sync confirm LINK --metric METRIC; what has stood for a day is believed",
+    ),
+    Event(
+        "values.suspected",
+        "warning",
+        "more values of a project have jumped than are logged one by one (200 in a pass)",
+        {"project_id": "str: projects.id", "project": "str: its name", "more": "int: how many more"},
+        "see them with smart-sync check",
     ),
     Event(
         "value.conflicted",

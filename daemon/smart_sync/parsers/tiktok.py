@@ -11,12 +11,14 @@ from smart_sync.config import ParserSettings
 from smart_sync.core.model import Metrics
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import ApiUrl, Session
-from smart_sync.parsers.counts import count, mapping, mappings, total
+from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import CallFailed, Refused, Throttled
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 from smart_sync.parsers.wire import Answer
 
 PER_CALL = 20
+
+_STRANGE = "the answer is not what it should be"
 
 _PASSING = frozenset({"internal_error", "server_error"})
 _CREDENTIALS = frozenset(
@@ -59,7 +61,7 @@ class TikTok(TokensParser):
         """By ``error.code``, whatever the status: 200 may carry an error, too."""
         body = answers.decoded(answer)
         error = mapping(mapping(body).get("error"))
-        code, told = str(error.get("code", "")), answers.said(error.get("message", ""))
+        code, told = text(error.get("code")), answers.said(error.get("message", ""))
         if code == "rate_limit_exceeded":
             raise Throttled("too many calls, says TikTok", after=answers.retry_after(answer, now))
         if code in _PASSING:
@@ -69,7 +71,7 @@ class TikTok(TokensParser):
             raise Refused(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
         found = answers.judge(answer, now)
         if code != "ok":
-            raise CallFailed(f"TikTok refuses: {told or code or 'the answer is not what it should be'}", retry=False)
+            raise CallFailed(f"TikTok refuses: {told or answers.said(code) or _STRANGE}", retry=False)
         return found
 
     async def _latest(self, session: Session, headers: Mapping[str, str]) -> AsyncIterator[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smart_sync.control.client import Client
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import by_text, counted, listed
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
@@ -75,11 +75,23 @@ def show_answer(answer: dict[str, Any]) -> None:
         return
     _print_projects(console, answer["results"])
     told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
+    if answer.get("stale_count"):
+        told += f", {answer['stale_count']} stale"
     dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
     terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
+    for warning in answer.get("warnings", []):
+        terminal.line(console, f"warning: {warning}")
     if new := answer.get("new_projects"):
         terminal.line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
     _print_changes(console, answer["results"])
+
+
+def outcome_cell(result: dict[str, Any]) -> Text:
+    """A project's outcome, and whether it is stale."""
+    outcome = result.get("outcome", "")
+    if result.get("stale"):
+        return Text(f"{outcome or 'not yet'}, stale", style=terminal.STYLES["failed"])
+    return Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim"))
 
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
@@ -105,21 +117,27 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
         table.add_column(name, justify="right")
     notes = []
     for result in results:
-        outcome = result["outcome"]
         name = printable(result.get("project_name", result["project_id"]))
         table.add_row(
             Text(name),
-            Text(outcome, style=terminal.STYLES.get(outcome, "")),
+            outcome_cell(result),
             str(result.get("total_accounts", "")),
             str(result.get("changed_count", "")),
             str(result.get("snapshot_count", "")),
             str(result["problem_count"]),
         )
-        # A problem of the worksheet begins with its title, mostly as part of a cell.
-        notes += [note if note.startswith((f"{name}!", f"{name}: ")) else f"{name}: {note}" for note in _notes(result)]
+        notes += [(name, note) for note in _notes(result)]
     console.print(table)
-    for note in notes:
-        terminal.line(console, note)
+    for line in told_once(notes):
+        terminal.line(console, line)
+
+
+def told_once(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A line for each note of projects, with the names of all that have it."""
+    for note, names in by_text(notes).items():
+        # A problem of the worksheet begins with its title, mostly as part of a cell.
+        named = len(names) == 1 and note.startswith((f"{names[0]}!", f"{names[0]}: "))
+        yield note if named else f"{listed(names)}: {note}"
 
 
 def _notes(result: dict[str, Any]) -> Iterable[str]:
@@ -136,6 +154,9 @@ def troubles(result: dict[str, Any]) -> Iterable[str]:
     trouble = result.get("error") or result.get("warning")
     if trouble:
         yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")
+    if result.get("stale"):
+        read_at = result.get("sheet_read_at")
+        yield "stale: " + (f"last read {read_at[:16].replace('T', ' ')} UTC" if read_at else "never read")
     odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
     if odd:
         yield f"{', '.join(odd)}; see: smart-sync check"

@@ -6,8 +6,9 @@ base64 of it, or a path), then in the systemd credential named ``google``.
 
 import base64
 import binascii
-import json
+import errno
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 from google.auth.exceptions import MalformedError
 from google.oauth2 import service_account
 
-from smart_sync import logs
+from smart_sync import logs, plain_files
+from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 
 VARIABLE = "SMART_SYNC_GOOGLE_CREDENTIALS"
@@ -26,6 +28,9 @@ SCOPES = (
 )
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 MAX_BYTES = 65_536
+
+#: What a key must have; the address is shown to people.
+_FORMS = {"client_email": re.compile(r"[!-~]{1,320}"), "private_key": re.compile(r".+", re.DOTALL)}
 
 _HOW = "create a service account with a JSON key in Google Cloud, and name the file in [sheets] credentials"
 
@@ -82,9 +87,10 @@ def _from_variable(given: str) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return plain_files.read_file(path, MAX_BYTES)[0]
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            return b""  # no key is as large
         raise SheetUnavailable(
             f"the Google credentials {path} cannot be read: {error.strerror}",
             "correct [sheets] credentials, or let the daemon's user read the file",
@@ -94,18 +100,22 @@ def _read(path: Path) -> bytes:
 def _parse(content: bytes, place: str) -> Credentials:
     """The credentials in ``content``.  No part of it may get into a message: it holds the private key."""
     try:
-        info = json.loads(content) if len(content) <= MAX_BYTES else None
+        info = read_json(content)
     except ValueError:
         info = None
     if not isinstance(info, dict):
         raise SheetUnavailable(f"{place} is not a JSON key of a service account", _HOW)
-    if missing := [key for key in ("client_email", "private_key") if not isinstance(info.get(key), str)]:
+    if missing := [key for key, form in _FORMS.items() if not _is_text(info.get(key), form)]:
         raise SheetUnavailable(
             f'{place} is not the key of a service account (it lacks "{missing[0]}")',
             "an OAuth client or an API key will not do: " + _HOW,
         )
     logs.protect(info["private_key"])
     return _build(info | {"token_uri": info.get("token_uri") or TOKEN_URI}, place)
+
+
+def _is_text(value: object, form: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
 
 
 def _build(info: dict[str, Any], place: str) -> Credentials:

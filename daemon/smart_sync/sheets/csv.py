@@ -2,20 +2,27 @@
 
 import asyncio
 import csv
+import errno
 import io
-import os
+from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from smart_sync import plain_files
 from smart_sync.config import SheetsSettings
-from smart_sync.core.model import Cell, Project, Worksheet
+from smart_sync.core.delimited import LINES, delimiter_of, said
+from smart_sync.core.foreign_text import storable
+from smart_sync.core.grid import Grid
+from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.names import written
+from smart_sync.core.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 
 MAX_FILE_BYTES = 32 * 2**20
-DELIMITERS = ",;\t"
 
 
 class CsvSheets:
@@ -26,6 +33,7 @@ class CsvSheets:
             raise ValueError("a CSV source needs a directory")
         self._directory = settings.directory
         self._locale = settings.locale or "en_US"
+        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
         self._room = asyncio.Semaphore(settings.concurrency)
         self._usage = ReadUsage()
 
@@ -49,7 +57,7 @@ class CsvSheets:
         """The worksheet of ``project``.  Raises `SheetUnavailable`."""
         async with self._room:
             content = await asyncio.to_thread(read_file, self._directory, project.name)
-            rows = await asyncio.to_thread(rows_of, content, project.name)
+            rows = await asyncio.to_thread(rows_of, content, project.name, self._titles)
         self._usage = ReadUsage(files=self._usage.files + 1)
         return Worksheet(project.name, rows, self._locale)
 
@@ -59,61 +67,64 @@ class CsvSheets:
 
 
 def read_file(directory: Path, title: str) -> bytes:
-    """The content of ``title``'s file; nothing outside of ``directory`` is ever opened."""
+    """The content of ``title``'s file, however its name is written.
+
+    Nothing outside of ``directory`` is ever opened, and nothing waited for.
+    """
     if not title or title in {".", ".."} or "/" in title or "\\" in title or "\0" in title:
         raise SheetUnavailable(f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it")
     path = directory / f"{title}.csv"
     try:
-        # A link could lead out of the directory, and a pipe would never end.
-        with open(path, "rb", opener=_plainly) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+        # A link could lead out of the directory.
+        return plain_files.read_file(path, MAX_FILE_BYTES, links=False)[0]
     except FileNotFoundError:
-        raise _missing(directory, title) from None
+        other = written(title, titles_in(directory))
+        if other is None or other == title:
+            raise _missing(directory, title) from None
+        return read_file(directory, other)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise SheetUnavailable(f"{path} cannot be read: {error.strerror}", "split the worksheet") from None
         raise SheetUnavailable(
             f"{path} cannot be read: {error.strerror}",
             "check that it is a file, not a link or a folder, and its permissions",
         ) from None
-    if len(content) > MAX_FILE_BYTES:
-        raise SheetUnavailable(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB", "split the worksheet")
-    return content
 
 
-def rows_of(content: bytes, title: str) -> list[list[Cell]]:
-    """The cells of a CSV file, all of them text."""
+def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
+    """The cells of a CSV file, all of them text; a line ``sep=;`` at the top is a blank row.
+
+    ``titles`` are those of columns that tell the delimiter.
+    """
+    known = titles or Titles()
     try:
-        text = content.decode("utf-8-sig")
+        content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise SheetUnavailable(f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8") from None
+    head = list(islice(_lines(content), LINES))
+    delimiter = delimiter_of(head, lambda cell: known.meaning(cell) is not None)
+    rows = csv.reader(_lines(content), delimiter=delimiter, strict=True)
     try:
-        return [[*row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)]
+        return Grid.of(() if number == 0 and head and said(head[0]) else row for number, row in enumerate(rows))
     except csv.Error as error:
         raise SheetUnavailable(f"{title}.csv is not valid CSV: {error}", "look for an unclosed quote") from None
 
 
-def delimiter_of(text: str) -> str:
-    """The one most frequent, outside of quotes, in the first line that has any; a comma if none has."""
-    for line in io.StringIO(text):
-        outside = "".join(line.split('"')[::2])
-        counts = {delimiter: outside.count(delimiter) for delimiter in DELIMITERS}
-        if any(counts.values()):
-            return max(counts, key=lambda delimiter: counts[delimiter])
-    return ","
+def _lines(content: bytes) -> Iterator[str]:
+    # Line by line, because the whole as text is up to four times as large as the file.
+    with io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") as lines:
+        yield from lines
 
 
 def titles_in(directory: Path) -> list[str]:
     """The titles for which `directory` has a file that `read_file` would open, sorted."""
     try:
-        return sorted(path.stem for path in directory.iterdir() if _is_worksheet(path))
+        return sorted(storable(path.stem) for path in directory.iterdir() if _is_worksheet(path))
     except OSError as error:
         raise SheetUnavailable(
             f"the directory of worksheets {directory} cannot be read: {error.strerror}", "correct [sheets] directory"
         ) from None
-
-
-def _plainly(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _is_worksheet(path: Path) -> bool:
@@ -124,4 +135,5 @@ def _missing(directory: Path, title: str) -> SheetUnavailable:
     titles = titles_in(directory)
     alike = get_close_matches(title, titles, n=5, cutoff=0.5) or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike) or "none"
-    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', f"add {title}.csv; there is {there}")
+    remedy = f"add {title}.csv; there is {there}"
+    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing")

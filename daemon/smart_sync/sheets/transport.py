@@ -4,7 +4,10 @@ Everything that leaves for Google passes through an `Adapter`.  With ``api_url``
 around it: whatever host a library names, the request goes to ``api_url``.
 """
 
+import contextlib
 import io
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, ReadTimeoutError
+
+from smart_sync.web import UNREADABLE
 
 CONNECT_SECONDS = 3.05
 MAX_ANSWER_BYTES = 64 * 2**20
@@ -26,10 +33,15 @@ class Adapter(HTTPAdapter):
     """
 
     def __init__(self, api_url: str, seconds: float, received: Callable[[int], None]) -> None:
+        self._seconds = seconds
         super().__init__()
         self.api_url = api_url
-        self._seconds = seconds
         self._received = received
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """As the base class, with connections that wait for the head of an answer no longer than for all of it."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._seconds)
 
     def send(
         self,
@@ -42,9 +54,22 @@ class Adapter(HTTPAdapter):
     ) -> requests.Response:
         """As the base class; raises `requests.RequestException` also for an answer that is too slow or too large."""
         ends = time.monotonic() + self._seconds
-        request.url = route(request.url or "", self.api_url)
-        response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         try:
+            request.url = route(request.url or "", self.api_url)
+        except ValueError as error:
+            raise requests.exceptions.InvalidURL("an address that is none", request=request) from error
+        try:
+            response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+        except requests.exceptions.InvalidHeader as error:
+            raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
+        except requests.RequestException:
+            raise
+        except LocationValueError as error:
+            raise requests.exceptions.InvalidProxyURL("HTTPS_PROXY or HTTP_PROXY is no address") from error
+        except UNREADABLE as error:
+            raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
+        try:
+            _check_redirect(response)
             # What `Response.content` returns, without the two copies that it would make on the way.
             response._content = _read(response, ends)
         except BaseException:
@@ -52,6 +77,13 @@ class Adapter(HTTPAdapter):
             raise
         self._received(len(response.content))
         return response
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """As the base class, without cookies: no API needs them, and reading one is guesswork."""
+        message = getattr(resp._original_response, "msg", None)
+        if message is not None:
+            del message["Set-Cookie"]
+        return super().build_response(req, resp)
 
 
 def route(url: str, api_url: str) -> str:
@@ -74,6 +106,56 @@ def equip(session: requests.Session, adapter: Adapter) -> None:
         session.trust_env = False
 
 
+class _Impatient:
+    """A connection that is cut off when the head of an answer takes too long: every line of it restarts the clock."""
+
+    seconds: float
+    sock: socket.socket | None
+    _is_late = False
+
+    def getresponse(self) -> Any:
+        """As the base class."""
+        # Later than the timeout of a single wait, which tells more.
+        timer = threading.Timer(self.seconds + 1.0, self._cut_off)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()  # type: ignore[misc]  # of the connection that this is mixed into
+        finally:
+            timer.cancel()
+        if self._is_late:  # what was cut off looks like a short head
+            response.close()
+            raise TimeoutError("the head of the answer took too long")
+        return response
+
+    def _cut_off(self) -> None:
+        self._is_late = True
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    plain = type("_Plain", (_Impatient, HTTPConnection), {"seconds": seconds})
+    encrypted = type("_Encrypted", (_Impatient, HTTPSConnection), {"seconds": seconds})
+    return {
+        "http": type("_Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("_EncryptedPool", (HTTPSConnectionPool,), {"ConnectionCls": encrypted}),
+    }
+
+
+def _check_redirect(response: requests.Response) -> None:
+    """Requests would follow a redirect to anything, and end of an address that is none."""
+    if response.is_redirect:
+        try:
+            location = response.headers["Location"]
+            usable = location.isascii() and location.isprintable() and urlsplit(location).port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise requests.exceptions.InvalidJSONError("a redirect to what is no address", response=response)
+
+
 def _read(response: requests.Response, ends: float) -> bytes:
     body = io.BytesIO()
     try:
@@ -85,7 +167,7 @@ def _read(response: requests.Response, ends: float) -> bytes:
                 raise requests.ReadTimeout("the answer took too long", response=response)
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(error, response=response) from error
-    except DecodeError as error:
+    except (DecodeError, *UNREADABLE) as error:
         raise requests.exceptions.ContentDecodingError(error, response=response) from error
     except HTTPError as error:
         raise requests.exceptions.ChunkedEncodingError(error, response=response) from error
