@@ -127,7 +127,7 @@ async def test_stale_is_kept_over_restarts_and_told_once_for_all_projects(world:
     assert [answer["stale_count"] for answer in answers] == [0, 0, 2, 2, 2]
     (line,) = lines(log, "project.stale")
     assert (line["level"], line["project_ids"], line["left_out"]) == ("ERROR", ["project-P", "project-Q"], 0)
-    assert line["projects"][0] == "P (last read 2026-03-10T12:00 UTC)"
+    assert line["projects"][0] == "P (last read 2026-03-10 12:00 UTC)"
     assert all(entry["sheet_read_at"] == stamp(NOON) for entry in answers[-1]["results"])
     world.google.spreadsheets[KEY].worksheets.update(kept)
     answer = (await world.sync()).answer()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_sync.core.fingerprint import fingerprint
-from smart_sync.core.grid import Grid
+from smart_sync.core.grid import BLOCK, Grid
 from smart_sync.core.model import Cell, Worksheet
 from smart_sync.sheets.answers import understand
 
@@ -31,6 +31,17 @@ def test_rows_come_back(rows: list[list[Any]]) -> None:
     assert [grid[number] for number in range(len(grid))] == rows
     assert grid[1:3] == rows[1:3]
     assert grid != [*rows, []]
+
+
+def test_many_rows_come_back() -> None:
+    """Rows of several blocks come back, from the front, from the back and in any order."""
+    rows: list[list[Cell]] = [[f"row {number}", number] for number in range(2 * BLOCK + 1)]
+    grid = Grid.of(rows)
+    assert grid == rows
+    assert len(grid) == len(rows)
+    assert [grid[number] for number in (0, BLOCK, BLOCK - 1, -1, 5)] == [rows[n] for n in (0, BLOCK, BLOCK - 1, -1, 5)]
+    with pytest.raises(IndexError):
+        grid[len(rows)]
 
 
 @settings(deadline=None)

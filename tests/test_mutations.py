@@ -84,7 +84,7 @@ def take_a_row(choice: random.Random) -> Damage:
         if how == "error":
             row[0] = "#REF!"
         if how == "rename":
-            row[0] = link(f"{name[::-1]}_official")
+            row[0] = link(f"{name}_x")
 
     return Damage(f"{name}: {how}", apply, takes=own)
 
@@ -93,7 +93,7 @@ def half_load(choice: random.Random) -> Damage:
     project, count = choice.choice(sorted(NAMES)), choice.randrange(1, 4)
 
     def apply(sheets: Sheets) -> None:
-        del sheets[project][-count:]
+        del sheets[project][max(1, len(sheets[project]) - count) :]
 
     return Damage(f"{project}: the last {count} rows are not loaded", apply, takes=project)
 
@@ -102,9 +102,8 @@ def break_a_column(choice: random.Random) -> Damage:
     project, column, filler = choice.choice(sorted(NAMES)), choice.randrange(1, 6), choice.choice(["", 0, "#REF!"])
 
     def apply(sheets: Sheets) -> None:
-        if len(sheets[project]) > 3:  # of fewer than three rows it would be taken for a correction
-            for row in sheets[project][1:]:
-                row[column] = filler
+        for row in sheets[project][1:]:
+            row[column] = filler
 
     return Damage(f"{project}: column {column} is {filler!r}", apply)
 
@@ -171,8 +170,17 @@ class Agency:
         """The worksheets as they are now: rows are sorted and taken first, so that columns are broken as they are."""
         found: Sheets = {p: [[*HEADER], *([link(n), *self.typed[n]] for n in names)] for p, names in NAMES.items()}
         for damage in sorted(self.damages, key=lambda damage: ("emptied" in damage.name, "column" in damage.name)):
-            damage.apply(found)
+            project = damage.name[0]
+            known = [row for row in found.get(project, ())[1:] if row[0] in self.at_home(project)]
+            # Of fewer than three rows it would be taken for a correction.
+            if "column" not in damage.name or "is renamed" in damage.name or len(known) >= 3:
+                damage.apply(found)
         return found
+
+    def at_home(self, project: str) -> set[str]:
+        """The links of the accounts that belong to a project now and before."""
+        moved = {damage.moves for damage in self.damages}
+        return {link(name) for name in NAMES[project] if name not in moved}
 
     def type(self) -> None:
         for project, rows in self.sheets().items():
@@ -219,7 +227,9 @@ def check(agency: Agency, results: Sequence[ProjectResult], before: dict[str, An
             if readable and not moved and agency.strategy == "max" and row is not None:
                 assert values[index] >= row[index + 1], f"{name}: {metric} is below what is typed"
             if (values[index], winners[index]) != (before[name][0][index], before[name][1][index]):
-                assert is_named(name, metric, row, sheets, told), f"{name}: {metric} differs, told is {told}"
+                project = HOME[name] if not moved else "P" if HOME[name] == "Q" else "Q"
+                named = is_named(name, metric, row, sheets, told) or f"worksheet '{project}' is empty" in " ".join(told)
+                assert named, f"{name}: {metric} differs, told is {told}"
     for index, metric in enumerate(METRICS):
         total, undamaged = (sum(values[index] for values, _ in one.values()) for one in (after, before))
         assert total <= undamaged, f"the total of {metric} has risen from {undamaged} to {total}"

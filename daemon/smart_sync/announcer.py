@@ -231,7 +231,7 @@ def _told(result: ProjectResult) -> str:
 
 
 def _last_read(result: ProjectResult) -> str:
-    read_at = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
+    read_at = f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
     return f"{result.project.name} ({read_at})"
 
 

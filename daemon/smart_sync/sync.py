@@ -126,7 +126,9 @@ class Sync:
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
-            self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
+            # Projects that could not be read for that reason have told it.
+            if not await freshness.is_known(self._database, trouble.reason):
+                self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return []
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}

@@ -90,8 +90,14 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     troubles = ((r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled)
     for trouble, concerned in by_text(troubles).items():
         yield Finding("error", f"{listed(concerned)}: {trouble}")
+    for last, concerned in by_text((r.project.name, _last_read(r)) for r in result.results if r.stale).items():
+        yield Finding("error", f"{listed(concerned)}: stale, {last}")
     for project in result.results:
         yield from _of_project(project)
+
+
+def _last_read(result: ProjectResult) -> str:
+    return f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
 
 
 def _of_project(result: ProjectResult) -> Iterator[Finding]:
@@ -101,9 +107,6 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
         there, known = result.sheet - new, result.accounts - new
         yield Finding("ok", f"{name}: {there} of {known} accounts are in the worksheet{coming}")
-    if result.stale:
-        last = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
-        yield Finding("error", f"{name}: stale, {last}")
     for link in result.left:
         yield Finding("warning", f"{name}: {link} will leave: its row is gone for good, and no parser has a value")
     for problem in result.problems:

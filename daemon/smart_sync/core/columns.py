@@ -48,7 +48,7 @@ def watch(table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountSt
             held[account_id] = held.get(account_id, frozenset()) | {metric}
         if ids:
             accidents[metric] = len(ids)
-            problems += _held(table, metric, ids, rows)
+            problems += _held(table, metric, sorted(ids, key=lambda account_id: rows[account_id].row), rows)
     return Columns(held, frozenset(lost), accidents, tuple(problems))
 
 

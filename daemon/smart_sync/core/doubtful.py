@@ -1,12 +1,16 @@
 """Rows without an account that may be those of an account whose row is missing: no account is created for them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from smart_sync.core.gone import nearly
 from smart_sync.core.links import identity
 from smart_sync.core.model import Problem, SheetRow
 from smart_sync.core.sheet import Sheet
 from smart_sync.core.wording import confirm
+
+#: Of more accounts that were moved away, only those links are compared.
+MAX_MOVED = 100
 
 
 class Doubt(NamedTuple):
@@ -33,6 +37,8 @@ class Elsewhere(NamedTuple):
     gone: bool
     #: The last good read of its project's worksheet, a stamp.
     read_at: str
+    #: Where its row stood, if that was in this project's worksheet.
+    stood: int | None = None
 
 
 class Past(NamedTuple):
@@ -69,10 +75,9 @@ def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> Iterator[Doubt]:
     """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
     others = {identity(other.link): other for other in sorted(elsewhere, key=lambda other: other.gone)}
-    if not others:
-        return
-    for row in sheet.unmatched:
-        other = others.get(identity(row.link))
+    moved_away = [other for other in others.values() if other.stood is not None]
+    for row in sheet.unmatched if others else ():
+        other = others.get(identity(row.link)) or _moved_away(row, moved_away, past)
         if other is None:
             continue
         known = past.get(row.link)
@@ -81,3 +86,13 @@ def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past
         elif known is None or not known.since < other.read_at:
             reason = f"project {other.project} has this account, and its worksheet has yet to be read again"
             yield Doubt(row, other.account_id, reason)
+
+
+def _moved_away(row: SheetRow, moved_away: Sequence[Elsewhere], past: Mapping[str, Past]) -> Elsewhere | None:
+    """The account that was moved to another project and left ``row`` behind, though its link is another now."""
+    known, name = past.get(row.link), identity(row.link)
+    for other in moved_away[:MAX_MOVED]:
+        was_doubtful = known is not None and known.account_id == other.account_id
+        if was_doubtful or other.stood == row.row or nearly(identity(other.link), name):
+            return other
+    return None

@@ -1,18 +1,17 @@
 """The answer to a ``values:batchGet``, taken apart.  Pure; runs in the thread that fetched it.
 
-The rows stay the text they came in (`Grid`), so that a large answer is in memory once; each is taken apart once here
-to see that it is sound.  Every step is a short one, so that the event loop gets its turn in between.
+The rows stay the text they came in, compressed (`Grid`); each is taken apart once here to see that it is sound.  Every
+step is a short one, so that the event loop gets its turn in between.
 """
 
 import re
-from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import requests
 
 from smart_sync.core.foreign_text import read_json, storable
-from smart_sync.core.grid import Flaw, Grid, row_of
+from smart_sync.core.grid import Builder, Flaw, Grid, row_of
 from smart_sync.core.headers import letters
 from smart_sync.sheets.batches import title_of
 
@@ -96,7 +95,7 @@ class _Reader:
 
     def _rows(self) -> tuple[Grid, str]:
         """An emptied worksheet has no ``values`` at all."""
-        starts, ends, flaw = array("Q"), array("Q"), ""
+        builder, flaw = Builder(), ""
 
         def row() -> None:
             nonlocal flaw
@@ -108,15 +107,15 @@ class _Reader:
                 self._pass_over()
             else:
                 self._at = found.end()
+            text = self._content[start : self._at]
             try:
-                row_of(self._content[start : self._at])
+                row_of(text)
             except Flaw as error:
-                flaw = flaw or f"{letters(error.column)}{len(starts) + 1} holds {error.what}"
-            starts.append(start)
-            ends.append(self._at)
+                flaw = flaw or f"{letters(error.column)}{builder.count + 1} holds {error.what}"
+            builder.add(text)
 
         self._each(b"[", row)
-        return Grid(self._content, starts, ends), flaw
+        return builder.grid(), flaw
 
     def _object(self, value: Callable[[str], None]) -> None:
         def pair() -> None:
