@@ -224,9 +224,7 @@ def test_wrapping_never_changes_who_it_is(host: str, name: str, wrappers: list[s
 @given(
     st.tuples(profiles, names), st.tuples(profiles, names), st.sampled_from(AROUND), st.sampled_from([*WRAPPERS, "{}"])
 )
-def test_two_accounts_never_become_one(
-    one: tuple[str, str], other: tuple[str, str], around: str, wrapper: str
-) -> None:
+def test_two_accounts_never_become_one(one: tuple[str, str], other: tuple[str, str], around: str, wrapper: str) -> None:
     """Links to two accounts have two identities, decorated and wrapped alike."""
     pasted = [
         around.replace("{}", wrapper.replace("{}", quote("".join(who))).replace("{raw}", quote("".join(who))))
@@ -236,7 +234,8 @@ def test_two_accounts_never_become_one(
 
 
 PIECES = (
-    "https:// http: // / www. tiktok.com/@a instagram.com/b example.com/ пример.рф/ google.com/url?q= %2F %253A # ! #!/ "
+    "https:// "
+    "http: // / www. tiktok.com/@a instagram.com/b example.com/ пример.рф/ google.com/url?q= %2F %253A # ! #!/ "
     ", ; | ( ) [ ] = & ? : . @ - _ ru a 1 1.5/2 t/ p/ -12345678 profile.php?id= youtube: tiktok: watch?v= groups/ ``"
 )
 texts = st.lists(st.sampled_from([*PIECES.split(), " ", "\n", "\u200b", "\u00ad", "\ud800"]), max_size=10).map("".join)

@@ -50,11 +50,12 @@ _PAGES = {
 #: First parts of a path that are pages of the platform, not names.
 RESERVED = {platform: frozenset(names.split()) for platform, names in _PAGES.items()}
 
-#: Second parts of a path, under a name, that show the same owner.
-TABS = frozenset(
+_TABS = (
     "about channels community featured followers following liked likes live media playlists podcasts posts reels "
-    "releases replies reposts shop shorts store streams tagged videos".split()
+    "releases replies reposts shop shorts store streams tagged videos"
 )
+#: Second parts of a path, under a name, that show the same owner.
+TABS = frozenset(_TABS.split())
 #: More of them, on the platforms whose pages under a name are many.
 MORE_TABS = {
     "instagram": re.compile(r"channel|guides?|igtv|p|reel|saved|tv"),
@@ -65,11 +66,12 @@ MORE_TABS = {
     ),
 }
 
-_LANGUAGES = frozenset(
-    "af am ar az be bg bn bs ca cs cy da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko "
-    "ky lo lt lv mk ml mn mr ms my nb ne nl nn no pa pl ps pt ro ru si sk sl sq sr sv sw ta te tg th tk tl tr tt uk ur "
-    "uz vi zh zu".split()
+_TWO_LETTERS = (
+    "af am ar az be bg bn bs ca cs cy da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja "
+    "ka kk km kn ko ky lo lt lv mk ml mn mr ms my nb ne nl nn no pa pl ps pt ro ru si sk sl sq sr sv sw "
+    "ta te tg th tk tl tr tt uk ur uz vi zh zu"
 )
+_LANGUAGES = frozenset(_TWO_LETTERS.split())
 _LOCALE = re.compile(r"[a-z]{2}[-_][a-z]{2,4}", re.IGNORECASE)
 
 
