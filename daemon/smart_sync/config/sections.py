@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from smart_sync.config.values import Cron, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
+from smart_sync.config.values import Cron, GoogleKey, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
 from smart_sync.core.policy import Policy
 
 
@@ -42,7 +42,7 @@ class SheetsSettings(_Section):
     source: Literal["csv", "google"] = "csv"
     directory: Path | None = None
     spreadsheet: str = ""
-    credentials: Path | None = None
+    credentials: GoogleKey | None = None
     api_url: str = ""
     timeout: Seconds = 30.0
     #: Seconds that all tries of a pass for one worksheet may take together.

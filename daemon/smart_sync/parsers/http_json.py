@@ -20,7 +20,7 @@ from smart_sync.parsers.api import ApiSettings, Session, is_safe
 from smart_sync.parsers.failures import AccountFailed, AccountGone, Refused
 from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.parsers.wire import Answer
-from smart_sync.secret import Secret
+from smart_sync.secret import Values
 
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
 
@@ -55,9 +55,9 @@ class HttpJsonSettings(ApiSettings):
 
     #: With {username} (without @), {link}, {channel_id} (as {username}: what the link names), {platform}.
     url: Annotated[str, AfterValidator(_template)]
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    headers: Values = Field(default_factory=dict)
     #: Added to the address; for sources that want their key there.
-    query: dict[str, Secret] = Field(default_factory=dict)
+    query: Values = Field(default_factory=dict)
     #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
     metrics: Annotated[dict[MetricName, Expression], Field(min_length=1)]
     #: True, or any value, where the source says that it has no such account.
