@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from fake_google import EMAIL, FakeGoogle, private_key
 from smart_sync import config, logs
-from smart_sync.errors import SheetUnavailable
+from smart_sync.errors import ConfigError, SheetUnavailable
 from smart_sync.sheets.credentials import MAX_BYTES, VARIABLE, find
 
 
@@ -109,7 +109,11 @@ def test_a_ruined_key_is_refused_and_never_quoted(tmp_path: Path, form: str, pla
     text = ruined(KEY_TEXT)[form]
     (tmp_path / "any.key").write_text(text)
     file = tmp_path / "any.key"
-    given_to = {"environment": None, "configuration": configured(text, tmp_path), "file": file}[place]
+    if form == "with a NUL" and place == "configuration":
+        with pytest.raises(ConfigError, match="credentials: holds a NUL character"):
+            configured(text, tmp_path)
+        return
+    given_to = configured(text, tmp_path) if place == "configuration" else file if place == "file" else None
     with pytest.raises(SheetUnavailable) as failure:
         find(given_to, {VARIABLE: text} if place == "environment" else {})
     told = str(failure.value)

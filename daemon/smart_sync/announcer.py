@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
+from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.logs import emit
@@ -14,6 +16,8 @@ from smart_sync.sheets.source import ReadUsage
 MAX_WAITING = 1000
 #: Problems (suspects, conflicts) of one project that are logged one by one; its own line counts them all.
 MAX_LOGGED_PROBLEMS = 20
+#: Projects that one line names.
+MAX_NAMED = 100
 
 
 class Announcer:
@@ -150,6 +154,27 @@ class Announcer:
             dry_run=result.dry_run,
         )
 
+    def freshness_judged(self, judged: Freshness) -> None:
+        """One line for all projects that became stale in a pass, one for those that were read again."""
+        stale = judged.became_stale
+        if stale:
+            reasons = Counter(_told(result) for result in stale)
+            self(
+                "project.stale",
+                projects=[_last_read(result) for result in stale[:MAX_NAMED]],
+                project_ids=[result.project.id for result in stale[:MAX_NAMED]],
+                left_out=len(stale[MAX_NAMED:]),
+                reason=next(iter(reasons)),
+                other_reasons=list(reasons)[1:MAX_LOGGED_PROBLEMS] or None,
+            )
+        if judged.read_again:
+            self(
+                "project.recovered",
+                projects=[result.project.name for result in judged.read_again[:MAX_NAMED]],
+                project_ids=[result.project.id for result in judged.read_again[:MAX_NAMED]],
+                left_out=len(judged.read_again[MAX_NAMED:]),
+            )
+
     def _report_new_problems(self, result: ProjectResult) -> None:
         known = self._known_problems.get(result.project.id, frozenset())
         new = [problem for problem in result.problems if problem not in known]
@@ -191,6 +216,15 @@ class Announcer:
         for conflict in result.conflicts[:MAX_LOGGED_PROBLEMS]:
             told = {**conflict._asdict(), "place": conflict.place or None}
             self("value.conflicted", project_id=project_id, **told)
+
+
+def _told(result: ProjectResult) -> str:
+    return f"{result.error}; {result.remedy}" if result.remedy else result.error
+
+
+def _last_read(result: ProjectResult) -> str:
+    read_at = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
+    return f"{result.project.name} ({read_at})"
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -15,7 +15,7 @@ from smart_sync.logs import printable
 from smart_sync.store import library
 
 COMMANDS = (
-    *(passes.run, passes.sync, passes.status, passes.once),
+    *(passes.run, passes.sync, passes.status, passes.healthcheck, passes.once),
     *(trials.check, trials.parse, trials.webhooks),
     *(
         numbers.explain,

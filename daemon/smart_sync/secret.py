@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import AfterValidator, SecretStr
 
-from smart_sync import logs
+from smart_sync import logs, plain_files
 from smart_sync.core.secrecy import is_plausible_path, names_secret
 
 MAX_BYTES = 65536
@@ -54,8 +54,7 @@ def _from_file(path: str) -> str:
     place = _base.get() / Path(path).expanduser()
     _files.add(place)
     try:
-        with place.open("rb") as file:
-            return file.read(MAX_BYTES).decode()
+        return plain_files.read_file(place, MAX_BYTES)[0].decode()
     except OSError as error:
         raise ValueError(f"{place} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -116,7 +115,8 @@ def _perhaps(given: SecretStr) -> SecretStr:
     return _usable(value)
 
 
-def _named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """``given``, with what stands under the name of a secret kept like one."""
     for name, value in given.items():
         if names_secret(name):
             protect(value.get_secret_value())
@@ -136,9 +136,10 @@ def path_or_secret(text: str) -> Path | SecretStr:
 #: ``env:NAME``, ``file:PATH`` or ``credential:NAME`` (or the secret itself), looked up when the configuration is
 #: loaded; shown by no ``repr`` and written to no log.
 Secret = Annotated[SecretStr, AfterValidator(_found)]
-#: Name → value, such as the headers of a request, looked up in the same way.  A secret is what was kept elsewhere, and
-#: what stands under the name of one; the others may be shown.
-Values = Annotated[dict[str, Annotated[SecretStr, AfterValidator(_perhaps)]], AfterValidator(_named)]
+#: A value of a table, looked up in the same way, which is a secret only if it was kept elsewhere.
+Value = Annotated[SecretStr, AfterValidator(_perhaps)]
+#: Such a table (headers, a query): what stands under the name of a secret is one, too; the others may be shown.
+Values = Annotated[dict[str, Value], AfterValidator(protect_named)]
 
 
 def shown(text: str) -> str:

@@ -1,13 +1,10 @@
-"""Names that mean nothing, or one thing twice: in the configuration, and among the accounts."""
+"""Names in the configuration that mean nothing."""
 
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
-from itertools import groupby
 
 from smart_sync.checks.findings import Finding
 from smart_sync.config import Settings
-from smart_sync.core.links import identity
-from smart_sync.store.accounts import Known
 from smart_sync.store.trial import Names
 
 
@@ -30,21 +27,3 @@ def _unknown(section: str, names: Iterable[str], known: Collection[str], what: s
             near = get_close_matches(name, known, n=1)
             meant = f"; did you mean {near[0]!r}?" if near else ""
             yield Finding("warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}")
-
-
-def twins(everybody: Iterable[Known]) -> Iterator[Finding]:
-    """Active accounts of one project that are one account on the platform: a row can be only one's."""
-
-    def key(known: Known) -> tuple[str, str]:
-        return known.project.id, identity(known.account.link)
-
-    active = sorted((known for known in everybody if known.active and identity(known.account.link)), key=key)
-    for _, group in groupby(active, key):
-        first, *others = group
-        for other in others:
-            one, two = (f"{known.account.link} (id {known.account.id})" for known in (first, other))
-            yield Finding(
-                "warning",
-                f"{first.project.name}: accounts {one} and {two} are one and the same on the platform; a row counts"
-                " for one of them alone, so the other may be without; deactivate one",
-            )

@@ -2,11 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smart_sync.core.alerts import SYNC_FINISHED, Alert, Judgement
+from smart_sync.core.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, Judgement
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import PassResult, ProjectResult
 
@@ -29,10 +29,13 @@ class Message:
     body: str
 
 
-def messages(result: PassResult, judgement: Judgement) -> tuple[Message, ...]:
-    """What a pass has to tell: that it is finished, and each alert."""
+def messages(
+    result: PassResult, judgement: Judgement, became_stale: Sequence[ProjectResult] = ()
+) -> tuple[Message, ...]:
+    """What a pass has to tell: that it is finished, each alert, and one for all projects that ``became_stale``."""
     alerts = (_alert(result, alert) for alert in judgement.alerts)
-    return (_finished(result), *alerts)
+    stale = [_stale(result, became_stale)] if became_stale else []
+    return (_finished(result), *alerts, *stale)
 
 
 def message(name: str, type_: str, timestamp: str, data: Mapping[str, Any]) -> Message:
@@ -76,15 +79,36 @@ def _finished(result: PassResult) -> Message:
 def _in_trouble(result: PassResult) -> dict[str, Any]:
     """The failed and degraded projects, the failed ones first, as many as there is room for."""
     troubled = [r for outcome in (Outcome.FAILED, Outcome.DEGRADED) for r in result.results if r.outcome is outcome]
+    shown = _fitting(map(_project, troubled))
+    return {"troubled": shown, "troubled_left_out": len(troubled) - len(shown)}
+
+
+def _stale(result: PassResult, projects: Sequence[ProjectResult]) -> Message:
+    """One message for all projects that became stale in a pass, as many as there is room for."""
+    shown = _fitting(
+        {
+            "project_id": project.project.id[:MAX_NAME],
+            "project_name": project.project.name[:MAX_NAME],
+            "read_at": _utc(project.sheet_read_at) if project.sheet_read_at else None,
+            "reason": project.error[:MAX_TEXT],
+            "remedy": project.remedy[:MAX_TEXT],
+        }
+        for project in projects
+    )
+    data = {"projects": shown, "left_out": len(projects) - len(shown)}
+    return message(f"{result.id}:{PROJECT_STALE}", PROJECT_STALE, result.timestamp, data)
+
+
+def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first of ``entries``, as many as a message has room for."""
     room = MAX_BYTES - 2_000
     shown: list[dict[str, Any]] = []
-    for project in troubled:
-        entry = _project(project)
-        room -= len(json.dumps(entry)) + 1
+    for entry in entries:
+        room -= len(json.dumps(entry)) + 2
         if room < 0:
             break
         shown.append(entry)
-    return {"troubled": shown, "troubled_left_out": len(troubled) - len(shown)}
+    return shown
 
 
 def _project(result: ProjectResult) -> dict[str, Any]:

@@ -34,9 +34,11 @@ class Plan:
     """Everything one pass will write for a project, and what there is to say about it."""
 
     project: Project
-    #: How many active accounts there are, and the ids of those decided about: each gets its snapshot of the day.
+    #: How many active accounts there are, and the ids of those decided about.
     accounts: int
     account_ids: tuple[str, ...]
+    #: Those of them of which some metric has a value: each gets its snapshot of the day.
+    snapshot_ids: tuple[str, ...] = ()
     trouble: SheetUnavailable | None = None
     sheet: tuple[SheetValue, ...] = ()
     #: Accounts whose row has left the worksheet.
@@ -93,6 +95,7 @@ def make_plan(
         project=project,
         accounts=len(active),
         account_ids=tuple(state.id for state in undecided),
+        snapshot_ids=tuple(decided.with_value),
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
         sheet_gone=tuple(s.id for s in active if was_read and s.sheet is not None and s.id not in sheet.rows),
@@ -102,7 +105,9 @@ def make_plan(
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
-        unmatched_accounts=tuple(s.link for s in active if was_read and s.id not in sheet.rows),
+        unmatched_accounts=tuple(
+            s.link for s in active if was_read and s.id not in sheet.rows and s.id not in sheet.twins
+        ),
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
         carried=sheet.trouble is not None or bool(sheet.lost_columns) or any(r.unreadable for r in sheet.rows.values()),

@@ -10,6 +10,7 @@ from typing import Self
 from smart_sync.config import WebhookSettings
 from smart_sync.core import alerts
 from smart_sync.core.days import stamp
+from smart_sync.core.freshness import Freshness
 from smart_sync.core.messages import messages
 from smart_sync.core.results import PassResult
 from smart_sync.logs import emit
@@ -49,14 +50,15 @@ class Webhooks:
     ) -> None:
         await self._background.__aexit__(kind, error, trace)
 
-    async def enqueue(self, transaction: Transaction, result: PassResult) -> None:
+    async def enqueue(self, transaction: Transaction, result: PassResult, freshness: Freshness) -> None:
         """Queue what ``result`` has to tell, in the transaction that keeps the result; then call `wake`."""
         if not self._couriers:
             return
-        judgement = alerts.judge(result.results, await outbox.troubles(transaction))
+        read_again = {one.project.id for one in freshness.read_again}
+        judgement = alerts.judge(result.results, await outbox.troubles(transaction), read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
         off = await outbox.disabled(transaction)
-        told = messages(result, judgement)
+        told = messages(result, judgement, freshness.became_stale)
         for courier in self._couriers:
             if courier.endpoint in off:
                 continue

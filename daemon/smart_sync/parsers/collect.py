@@ -40,7 +40,7 @@ class ParserReport:
     calls: int | None = None
     quota_left: str | None = None
     seconds: float = 0.0
-    #: Why it could not go on, or else why the first of the failed accounts failed; empty if all went well.
+    #: Why it could not go on, or else what was wrong with the first account that was not read whole; else empty.
     reason: str = ""
     #: It went through all accounts that were due.
     finished: bool = False
@@ -141,7 +141,7 @@ class _Pass:
         if isinstance(fetched, ParsedMetrics) and (flaw := _flaw(fetched)):
             fetched = Unfetched(account.id, flaw)
         if isinstance(fetched, ParsedMetrics):
-            self._keep(fetched)
+            self._keep(fetched, account)
         elif fetched.gone:
             self._rest(account, fetched.reason)
         else:
@@ -149,9 +149,11 @@ class _Pass:
             self.report.reason = self.report.reason or f"{account.link}: {fetched.reason}"
             self.source.agenda.failed(account.id, self.now)
 
-    def _keep(self, values: ParsedMetrics) -> None:
+    def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
             self.batch_began = asyncio.get_running_loop().time()
+        if values.flaw:
+            self.report.reason = self.report.reason or f"{account.link}: {values.flaw}"
         self.batch.append(values)
 
     def _rest(self, account: Account, reason: str) -> None:

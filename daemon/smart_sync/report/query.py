@@ -138,12 +138,15 @@ class _Reading:
         )
         sql = "SELECT read_at FROM worksheet_reads WHERE project_id = ?"
         read_at = next(self._rows("worksheet_reads", sql, (project.id,)), (None,))[0]
+        sql = "SELECT stale_since FROM unread_projects WHERE project_id = ?"
+        stale_since = next(self._rows("unread_projects", sql, (project.id,)), (None,))[0]
         return replace(
             project,
             accounts=tuple(accounts),
             inactive=inactive,
             last_run=LastRun(str(run[0]), str(run[1]), _moment(run[2])) if run else None,
             worksheet_read_at=_moment(read_at),
+            stale_since=_moment(stale_since),
         )
 
     def _accounts(self, only: str | None) -> tuple[dict[str, list[AccountFacts]], dict[str, int]]:

@@ -7,7 +7,7 @@ JSON or base64 of it.  Nothing of what may be a key gets into a message.
 
 import base64
 import binascii
-import json
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,8 @@ from typing import Any
 from google.oauth2 import service_account
 from pydantic import SecretStr
 
-from smart_sync import logs, secret
+from smart_sync import logs, plain_files, secret
+from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 
 VARIABLE = "SMART_SYNC_GOOGLE_CREDENTIALS"
@@ -76,11 +77,12 @@ def _is_there(path: Path) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1).decode(errors="replace")
-    except (OSError, ValueError) as error:
+        return plain_files.read_file(path, MAX_BYTES)[0].decode(errors="replace")
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return ""  # no key is as large
         raise SheetUnavailable(
-            f"the Google credentials {path} cannot be read: {getattr(error, 'strerror', None) or 'not a path'}",
+            f"the Google credentials {path} cannot be read: {error.strerror}",
             "correct [sheets] credentials, or let the daemon's user read the file",
         ) from None
 
@@ -117,8 +119,8 @@ def _object(content: str) -> dict[str, Any] | None:
     for text in _readings(_bare(content)):
         try:
             # Not strict: real line breaks in the private key mean what they look like.
-            info = json.loads(text, strict=False)
-        except (ValueError, RecursionError):
+            info = read_json(text, strict=False)
+        except ValueError:
             continue
         if isinstance(info, dict):
             return info

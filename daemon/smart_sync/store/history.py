@@ -3,15 +3,14 @@
 import json
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.timeline import Asked
 from smart_sync.store.database import Database, Transaction
 
-#: What else is kept together with the result of a pass, in its transaction.
-Beside = Callable[[Transaction, PassResult], Awaitable[None]]
+T = TypeVar("T")
 
 _PROJECT_RUN = """
 INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, error, finished_at, accounts, sheet, parsed,
@@ -29,13 +28,15 @@ async def start_run(database: Database, run_id: str, trigger: Trigger, requested
         )
 
 
-async def finish_run(database: Database, result: PassResult, calls: int, beside: Beside) -> None:
+async def finish_run(
+    database: Database, result: PassResult, calls: int, beside: Callable[[Transaction, PassResult], Awaitable[T]]
+) -> T:
     """Note what became of a pass and of each project, and that the worksheets read are still as they were.
 
-    All of it or nothing, with whatever ``beside`` writes.
+    All of it or nothing, with whatever ``beside`` writes; returns what it returns.
     """
     failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
-    confirmed = [r for r in result.results if r.outcome in (Outcome.SYNCED, Outcome.UNCHANGED)]
+    confirmed = [r for r in result.results if r.worksheet_read]
     async with database.transaction() as transaction:
         await transaction.execute_many(_PROJECT_RUN, [_project_row(result.id, project) for project in result.results])
         await transaction.execute_many(
@@ -56,7 +57,7 @@ async def finish_run(database: Database, result: PassResult, calls: int, beside:
                 result.id,
             ),
         )
-        await beside(transaction, result)
+        return await beside(transaction, result)
 
 
 _SUMS = ("accounts", "updated", "changed", "snapshots")

@@ -26,12 +26,19 @@ _UPSERT_SHEET = (
 )
 _UPSERT_MERGED = (
     f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
-    f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12)"
-    " ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, "
+    f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at,"
+    f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)})"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
+    + ", ".join(f"iif(?{n} IS NULL, NULL, ?12), iif(?{n} = 'carried', ?12, NULL)" for n in range(7, 12))
+    + ") ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, "
     + ", ".join(
         f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
-        f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END"
+        f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END,"
+        # Since when it has a value, or stands in, without a break.
+        f" {m}_known_since = iif(excluded.{m}_known_since IS NULL, NULL,"
+        f" coalesce({m}_known_since, excluded.{m}_known_since)),"
+        f" {m}_carried_since = iif(excluded.{m}_carried_since IS NULL, NULL,"
+        f" coalesce({m}_carried_since, excluded.{m}_carried_since))"
         for m in METRICS
     )
 )
@@ -83,11 +90,12 @@ def _parts(plan: Plan) -> Iterable[Plan]:
     sheet = {row.account_id: row for row in plan.sheet}
     merged = {row.account_id: row for row in plan.merged}
     seen = dict(plan.seen)
-    gone = set(plan.sheet_gone)
+    gone, with_snapshot = set(plan.sheet_gone), set(plan.snapshot_ids)
     for account_id in plan.account_ids:
         yield replace(
             plan,
             account_ids=(account_id,),
+            snapshot_ids=(account_id,) if account_id in with_snapshot else (),
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
@@ -120,7 +128,7 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
 async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     """The day's snapshot for each account that has none; refreshed instead where the configuration says so."""
     todays = await _todays_snapshots(transaction, plan, writing.day)
-    missing = [account_id for account_id in plan.account_ids if account_id not in todays]
+    missing = [account_id for account_id in plan.snapshot_ids if account_id not in todays]
     if writing.update_snapshots:
         await _refresh(transaction, [(todays[a], a) for a in plan.account_ids if a in todays])
     return await _insert_snapshots(transaction, missing, writing)
@@ -128,7 +136,8 @@ async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> i
 
 async def snapshots_to_come(database: Database, plan: Plan, day: Day) -> int:
     """How many snapshots writing ``plan`` would make."""
-    return len(plan.account_ids) - len(await _todays_snapshots(database, plan, day))
+    todays = await _todays_snapshots(database, plan, day)
+    return sum(account_id not in todays for account_id in plan.snapshot_ids)
 
 
 async def _todays_snapshots(source: Database | Transaction, plan: Plan, day: Day) -> dict[str, str]:
