@@ -97,7 +97,7 @@ def test_batches_hold_every_title_once_within_the_limits(wanted: list[str], size
     """Batches follow the order asked for, lose nothing, and pass a limit only with a single worksheet."""
     rest, read = wanted, []
     while rest:
-        batch = next_batch("k" * 44, rest, fetches.QUERY, sizes)
+        batch = next_batch("k" * 44, rest, fetches.QUERY, sizes, {})
         assert batch
         url = f"https://sheets.googleapis.com/v4/spreadsheets/{'k' * 44}/values:batchGet?{fetches.QUERY}&"
         url += urlencode([("ranges", absolute_range_name(title)) for title in batch])

@@ -8,7 +8,8 @@ from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.core.model import Trigger
 from smart_sync.errors import SmartSyncError
-from smart_sync.service import opened, tell_of_projects
+from smart_sync.preflight import tell_of_projects
+from smart_sync.service import opened
 from smart_sync.store import projects
 from smart_sync.store.driver import describe, sqlite
 from smart_sync.sync import PassRequest, Sync

@@ -3,6 +3,7 @@
 Nothing is made, opened for writing or connected to; what only opening can tell, it still may.
 """
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -11,7 +12,10 @@ from pathlib import Path
 
 from smart_sync.config import Settings
 from smart_sync.control import socket_file
+from smart_sync.core.health import Facts, no_projects
 from smart_sync.errors import ConfigError, SocketUnusable
+from smart_sync.project import Resources
+from smart_sync.store.standing import standing
 
 _MAGIC = b"SQLite format 3\0"
 #: Entries of a folder that are looked at for other databases.
@@ -100,6 +104,21 @@ def _is_sqlite(path: Path) -> bool:
     with contextlib.suppress(OSError), path.open("rb") as file:
         return file.read(len(_MAGIC)) == _MAGIC
     return False
+
+
+async def tell_of_projects(resources: Resources) -> None:
+    """Log that the database was made just now, and that it has no projects which nothing will add."""
+    path = resources.settings.database.path
+    if resources.database.created:
+        others = await asyncio.to_thread(databases_beside, path)
+        beside = f"; beside it there is {', '.join(others)}" if others else ""
+        resources.announce("database.created", path=str(path), reason=f"there was no database{beside}")
+    stands = await standing(resources.database)
+    creates = resources.settings.sync.create_missing == "projects"
+    made = str(path) if stands.made_at else ""
+    missing = no_projects(Facts(projects=stands.projects, creates_projects=creates, made_database=made))
+    if missing:
+        resources.announce("projects.missing", reason=missing)
 
 
 def _of_folder(path: Path) -> str:

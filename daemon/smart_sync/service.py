@@ -16,7 +16,6 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.control.api import Api
 from smart_sync.control.server import serve
-from smart_sync.core.health import Facts, no_projects
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import PassResult
 from smart_sync.core.wording import counted
@@ -34,7 +33,6 @@ from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
 from smart_sync.store.schema import open_database
-from smart_sync.store.standing import standing
 from smart_sync.sync import PassRequest, Sync
 
 #: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
@@ -61,9 +59,17 @@ async def opened(
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetFacts(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
-            collector = Collector(registry.build(settings.parsers), database, clock, parsers_wait, announce)
-            await stack.enter_async_context(collector)
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
+            collector = Collector(
+                registry.build(settings.parsers),
+                database,
+                clock,
+                parsers_wait,
+                announce,
+                webhooks=webhooks,
+                fails_after=settings.sheets.stale_after,
+            )
+            await stack.enter_async_context(collector)
             ping = await stack.enter_async_context(Ping(settings.ping))
             yield Resources(
                 settings,
@@ -203,7 +209,7 @@ class Service:
             self._runner = runner
             api = Api(resources, runner, self.reload, self._started)
             control = settings.control
-            await tell_of_projects(resources)
+            await preflight.tell_of_projects(resources)
             async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
                 work = group.create_task(runner.run(), name="service:runner")
                 self._ready(settings)
@@ -259,21 +265,6 @@ def _with_status(run_pass: RunPass) -> RunPass:
         return result
 
     return run
-
-
-async def tell_of_projects(resources: Resources) -> None:
-    """Log that the database was made just now, and that it has no projects which nothing will add."""
-    path = resources.settings.database.path
-    if resources.database.created:
-        others = await asyncio.to_thread(preflight.databases_beside, path)
-        beside = f"; beside it there is {', '.join(others)}" if others else ""
-        resources.announce("database.created", path=str(path), reason=f"there was no database{beside}")
-    stands = await standing(resources.database)
-    creates = resources.settings.sync.create_missing == "projects"
-    made = str(path) if stands.made_at else ""
-    missing = no_projects(Facts(projects=stands.projects, creates_projects=creates, made_database=made))
-    if missing:
-        resources.announce("projects.missing", reason=missing)
 
 
 async def rest(database: Database) -> None:

@@ -12,6 +12,7 @@ import structlog
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Project, Trigger
+from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
@@ -71,12 +72,15 @@ class Sync:
             except sqlite.Error as error:
                 trouble = describe(error, self._database.path)
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(trouble))
+                if not request.dry_run:
+                    await self._webhooks.tell_of_failure(request.trigger, str(trouble))
                 raise trouble from None
 
     async def _run(self, request: PassRequest, this: Pass) -> PassResult:
         started = time.perf_counter()
         if not this.dry_run:
             await history.start_run(self._database, this.id, request.trigger, request.requested_by, stamp(this.now))
+        await self._projects.told.load()
         self._sheets.begin()
         selected, created = await self._select(request, this)
         self._announce.pass_started(
@@ -122,8 +126,9 @@ class Sync:
         except SheetUnavailable as trouble:
             self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return []
-        known = await projects.project_names(self._database)
-        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
+        known = {name_key(name) for name in await projects.project_names(self._database)}
+        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
+        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in reversed(new.values())]
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""
@@ -173,6 +178,7 @@ class Sync:
     async def _beside(self, transaction: Transaction, result: PassResult) -> Freshness:
         """What is written together with the result of a pass."""
         await suspects.forget_believed(transaction, self._clock())
+        await self._projects.told.keep(transaction, result.results)
         judged = await freshness.remember(transaction, result, self._settings.sheets.stale_after)
         await self._webhooks.enqueue(transaction, replace(result, results=judged.results), judged)
         return judged

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from smart_sync.announcer import Announcer
 from smart_sync.checks.findings import Finding
-from smart_sync.checks.names import unknown_names
+from smart_sync.checks.names import shared_names, unknown_names
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.names import written
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.core.wording import counted
 from smart_sync.errors import SheetUnavailable, SmartSyncError
@@ -37,11 +38,17 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
     names = await trial.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
-    claimed = {one.project.name for one in result.results}
-    return [*troubles, *_unclaimed(titles, claimed), *unknown_names(resources.settings, names)]
+    active = [one.project for one in result.results]
+    claimed = {written(project.name, titles) for project in active}
+    return [
+        *troubles,
+        *_unclaimed(titles, claimed),
+        *shared_names(active),
+        *unknown_names(resources.settings, names),
+    ]
 
 
-def _unclaimed(titles: Iterable[str], claimed: Collection[str]) -> Iterator[Finding]:
+def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterator[Finding]:
     for title in titles:
         if title not in claimed:
             yield Finding("warning", f"worksheet {title!r} belongs to no active project")

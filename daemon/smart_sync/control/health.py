@@ -51,7 +51,7 @@ class Health:
             creates_projects=settings.sync.create_missing == "projects",
             made_database=str(settings.database.path) if standing and standing.made_at else "",
             missing_directory=await asyncio.to_thread(_missing_directory, settings),
-            failing_parsers=_failing(settings, standing),
+            failing_parsers=self._failing_parsers(standing),
             locked=self.resources.database.locked_seconds(),
         ), standing
 
@@ -87,6 +87,15 @@ class Health:
             "allowed_seconds": round(waited + facts.allowed - facts.overdue, 3),
         }
 
+    def _failing_parsers(self, standing: Standing | None) -> list[str]:
+        """Those of the configuration of which it was told that they fail, each with since when and why."""
+        names = {str(parser["parser"]) for parser in self.resources.parsers()}
+        return [
+            f"{one.parser} has been failing since {one.since[:16].replace('T', ' ')} UTC: {one.reason}"
+            for one in (standing.failing_parsers if standing else ())
+            if one.told_at and one.parser in names
+        ]
+
     def _allowed(self) -> float:
         """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
         longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
@@ -98,8 +107,3 @@ def _missing_directory(settings: Settings) -> str:
     if settings.sheets.source != "csv" or directory is None or os.path.isdir(directory):  # noqa: PTH112  never raises
         return ""
     return str(directory)
-
-
-def _failing(settings: Settings, standing: Standing | None) -> list[str]:
-    told = standing.failing_parsers if standing else ()
-    return [f"{one.parser} has been failing since {one.since[:16]} UTC: {one.reason}" for one in told if one.told_at]

@@ -53,6 +53,8 @@ class ProjectResult:
     #: Account id → why it could not be written.
     failed_accounts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    #: Those of them that no earlier pass has told.
+    new_problems: tuple[Problem, ...] = ()
     unmatched_rows: tuple[SheetRow, ...] = ()
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()

@@ -210,6 +210,13 @@ EVENTS = (
         "correct the value, or: smart-sync confirm LINK; what has stood for a day is believed",
     ),
     Event(
+        "values.suspected",
+        "warning",
+        "more values of a project have jumped than are logged one by one (200 in a pass)",
+        {"project_id": "str: projects.id", "project": "str: its name", "more": "int: how many more"},
+        "see them with smart-sync check",
+    ),
+    Event(
         "value.conflicted",
         "warning",
         'both sides of a metric under strategy "latest" had changed; the sheet\'s value was taken',

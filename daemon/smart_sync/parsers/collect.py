@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from smart_sync import logs
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
+from smart_sync.core.parser_health import Attempt
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import wire
 from smart_sync.parsers.parser import Fetched, Paused, Unfetched, Usage
@@ -36,6 +37,8 @@ class ParserReport:
     fetched: int = 0
     #: Accounts the source does not have or show.
     missing: int = 0
+    #: Those of the missing that were known for it: they are asked about ever more rarely.
+    known_missing: int = 0
     failed: int = 0
     calls: int | None = None
     quota_left: str | None = None
@@ -44,6 +47,12 @@ class ParserReport:
     reason: str = ""
     #: It went through all accounts that were due.
     finished: bool = False
+
+    def attempt(self) -> Attempt:
+        """The same as `core.parser_health` judges it."""
+        return Attempt(
+            self.parser, self.fetched, self.missing, self.known_missing, self.failed, self.finished, self.reason
+        )
 
 
 async def collect(
@@ -158,7 +167,9 @@ class _Pass:
 
     def _rest(self, account: Account, reason: str) -> None:
         self.report.missing += 1
-        if self.source.agenda.gone(account.id, self.now):
+        if not self.source.agenda.gone(account.id, self.now):
+            self.report.known_missing += 1
+        else:
             self.say(
                 "parser.account_gone",
                 parser=self.source.name,

@@ -13,6 +13,7 @@ from smart_sync import plain_files
 from smart_sync.config import SheetsSettings
 from smart_sync.core.foreign_text import storable
 from smart_sync.core.model import Cell, Project, Worksheet
+from smart_sync.core.names import written
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 
@@ -61,7 +62,10 @@ class CsvSheets:
 
 
 def read_file(directory: Path, title: str) -> bytes:
-    """The content of ``title``'s file; nothing outside of ``directory`` is ever opened, and nothing waited for."""
+    """The content of ``title``'s file, however its name is written.
+
+    Nothing outside of ``directory`` is ever opened, and nothing waited for.
+    """
     if not title or title in {".", ".."} or "/" in title or "\\" in title or "\0" in title:
         raise SheetUnavailable(f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it")
     path = directory / f"{title}.csv"
@@ -69,7 +73,10 @@ def read_file(directory: Path, title: str) -> bytes:
         # A link could lead out of the directory.
         return plain_files.read_file(path, MAX_FILE_BYTES, links=False)[0]
     except FileNotFoundError:
-        raise _missing(directory, title) from None
+        other = written(title, titles_in(directory))
+        if other is None or other == title:
+            raise _missing(directory, title) from None
+        return read_file(directory, other)
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise SheetUnavailable(f"{path} cannot be read: {error.strerror}", "split the worksheet") from None

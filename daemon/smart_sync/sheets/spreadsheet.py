@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
+from smart_sync.core.names import written
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import fetches
 from smart_sync.sheets.batches import differ_by_case, next_batch, title_of
@@ -45,6 +46,8 @@ class Spreadsheet:
         self._fixed_locale = locale
         self._locale, self._locale_from, self._locale_until = "", _NEVER, _NEVER
         self._sizes: dict[str, int] = {}
+        #: Titles that are asked for → how the spreadsheet writes them, where that is another writing of one name.
+        self._written: dict[str, str] = {}
         self._tasks = tasks
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
@@ -123,7 +126,7 @@ class Spreadsheet:
             titles = await self._know_locale(titles)
             if titles is not None:
                 batch = wanted = self._without_missing(wanted, titles)
-            batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes)
+            batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes, self._written)
             if batch:
                 await self._read(batch)
         except RangeRefused as refused:
@@ -140,12 +143,13 @@ class Spreadsheet:
 
     async def _read(self, batch: Sequence[str]) -> None:
         key = await self._name.key(self._ends)
-        found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, batch)
+        ranges = [self._written.get(title, title) for title in batch]
+        found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, ranges)
         for title, values in zip(batch, found, strict=True):
             self._sizes[title] = values.size
             if values.flaw:
                 self._answer([title], _not_a_worksheet(title, values.flaw))
-            elif differ_by_case(title, values.title):
+            elif differ_by_case(self._written.get(title, title), values.title):
                 self._answer([title], _missing(title, [values.title]))
             else:
                 self._answer([title], Worksheet(title, values.rows, self._fixed_locale or self._locale))
@@ -199,17 +203,26 @@ class Spreadsheet:
             self._answer_all(failure)
 
     def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
-        """Those of ``wanted`` that are there; who waits for the others is told."""
+        """Those of ``wanted`` that are there, if only in another writing; who waits for the others is told."""
         # The worksheet of another project is none that was renamed.
         free = [title for title in titles if title not in wanted]
-        for title in set(wanted).difference(titles):
-            self._answer([title], _missing(title, free))
-        return [title for title in wanted if title in titles]
+        there = []
+        for title in wanted:
+            self._written.pop(title, None)
+            if title in titles:
+                there.append(title)
+            elif other := written(title, free):
+                free.remove(other)
+                self._written[title] = other
+                there.append(title)
+            else:
+                self._answer([title], _missing(title, free))
+        return there
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
         """Google does not read what it says it has: a chart's sheet, or one renamed just now."""
         culprit = title_of(refused.reason.partition(": ")[2])
-        guilty = [culprit] if culprit in batch else batch
+        guilty = [title for title in batch if self._written.get(title, title) == culprit] or batch
         self._answer(guilty, SheetUnavailable(f'Google cannot read worksheet "{guilty[0]}"', "is it a chart?"))
 
     def _answer(self, titles: Sequence[str], answer: Answer | Exception) -> None:

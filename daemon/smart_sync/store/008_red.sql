@@ -5,10 +5,14 @@ CREATE TABLE unread_projects (
     reason TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
--- Parsers that are failing: since when, why, and when that was told (NULL: not yet).
-CREATE TABLE failing_parsers (
-    parser TEXT PRIMARY KEY, since TEXT NOT NULL, told_at TEXT, reason TEXT NOT NULL DEFAULT ''
+-- Parsers that are failing (since: their first bad pass after the last good one; told_at: when that was told), and
+-- those that were (since NULL), with the time of their recovery.
+CREATE TABLE parser_states (
+    parser TEXT PRIMARY KEY, since TEXT, told_at TEXT, recovered_at TEXT, reason TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 -- One row if Smart Sync made this file because there was none: when.
 CREATE TABLE database_made (at TEXT NOT NULL);
+
+-- Problems of worksheets that were told, by a hash of each.
+CREATE TABLE told_problems (project_id TEXT, problem BLOB, PRIMARY KEY (project_id, problem)) WITHOUT ROWID;

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.names import written
 from smart_sync.core.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.timeline import Asked
 from smart_sync.store.database import Database, Transaction
@@ -143,10 +144,11 @@ def _seconds(run: dict[str, Any]) -> float | None:
 
 async def project_id(database: Database, id_or_name: str) -> str | None:
     """The project with that id, else the one that last had that name, in the passes on record."""
+    names = [row[0] for row in await database.glance("SELECT DISTINCT project_name FROM sync_project_runs")]
     rows = await database.glance(
-        "SELECT project_id FROM sync_project_runs WHERE ?1 IN (project_id, project_name)"
+        "SELECT project_id FROM sync_project_runs WHERE project_id = ?1 OR project_name = ?2"
         " ORDER BY project_id = ?1 DESC, finished_at DESC LIMIT 1",
-        (id_or_name,),
+        (id_or_name, written(id_or_name, names)),
     )
     return rows[0][0] if rows else None
 

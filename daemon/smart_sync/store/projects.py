@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from smart_sync.core.model import METRICS, Account, Metrics, Problem, Project
+from smart_sync.core.names import written
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.store import parsed_query
 from smart_sync.store.apart import together_or_apart
@@ -74,7 +75,8 @@ async def find(database: Database, id_or_name: str) -> Project | None:
     """The active project with that id, else the one with that name."""
     active = await active_projects(database)
     by_id = [project for project in active if project.id == id_or_name]
-    by_name = [project for project in active if project.name == id_or_name]
+    name = written(id_or_name, [project.name for project in active])
+    by_name = [project for project in active if project.name == name]
     return next(iter(by_id or by_name), None)
 
 
@@ -236,4 +238,4 @@ def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
 
 async def project_names(database: Database) -> set[str]:
     """The names of all projects, the inactive ones too."""
-    return {row[0] for row in await database.fetch("SELECT name FROM projects")}
+    return {str(row[0] or "") for row in await database.fetch("SELECT name FROM projects")}

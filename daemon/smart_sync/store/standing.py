@@ -5,19 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from smart_sync.core.model import Project
-from smart_sync.store import freshness, history, projects
+from smart_sync.store import freshness, history, parser_states, projects
 from smart_sync.store.database import Database
 from smart_sync.store.freshness import Stale
-
-
-@dataclass(frozen=True, slots=True)
-class FailingParser:
-    """A parser that is failing; times are stamps.  ``told_at``: when that was told, None before."""
-
-    parser: str
-    since: str
-    told_at: str | None
-    reason: str
+from smart_sync.store.parser_states import FailingParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +37,6 @@ async def standing(database: Database) -> Standing:
         await history.last_run(database),
         await freshness.stale_projects(database),
         await freshness.read_times(database),
-        await failing_parsers(database),
+        await parser_states.failing(database),
         made[0][0] if made else None,
     )
-
-
-async def failing_parsers(database: Database) -> list[FailingParser]:
-    """The parsers that are failing, by name."""
-    rows = await database.glance("SELECT parser, since, told_at, reason FROM failing_parsers ORDER BY parser")
-    return [FailingParser(*row) for row in rows]
