@@ -25,7 +25,7 @@ def account(number: int) -> list[Cell]:
 def test_reads_a_plain_worksheet() -> None:
     """A row below the header becomes an account with its row number, link and metrics."""
     found = table(HEADER, [LINK, 1, 2, 3, 4, 5])
-    places = dict(zip(METRICS, "BCDEF", strict=True))
+    places = dict(zip(("link", *METRICS), "ABCDEF", strict=True))
     rows, headers = (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5)),), tuple(map(str, HEADER))
     assert found == Table("Project", rows, letters=places, headers=headers)
 
@@ -34,7 +34,7 @@ def test_reads_the_columns_managers_have() -> None:
     """Columns are found by header in any order, case and spaces aside; unknown columns are left alone."""
     header: list[Cell] = ["@Username", " LINK ", "Platform", "views", "Following", "Followers", "Status", "Тематика"]
     found = table(header, ["@Maria", LINK, "TikTok", 5, 77, 1, "ok", "x"])
-    assert found.rows == (SheetRow(2, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "Maria"),)
+    assert found.rows == (SheetRow(2, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "Maria", "x"),)
     assert found.columns == {"followers", "views"}
     assert not found.problems
 

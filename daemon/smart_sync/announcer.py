@@ -9,6 +9,7 @@ from typing import Any
 from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.core.wording import by_text
 from smart_sync.logs import emit
 from smart_sync.sheets.source import ReadUsage
 
@@ -156,7 +157,11 @@ class Announcer:
         )
 
     def freshness_judged(self, judged: Freshness) -> None:
-        """One line for all projects that became stale in a pass, one for those that were read again."""
+        """A line for each new trouble that projects share, one for those that became stale, one for their end."""
+        shared = by_text((result.project.name, _told(result)) for result in judged.newly_unread)
+        for told, names in shared.items():
+            if len(names) > 1:
+                self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
         stale = judged.became_stale
         if stale:
             reasons = Counter(_told(result) for result in stale)

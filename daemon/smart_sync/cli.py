@@ -26,7 +26,7 @@ COMMANDS = (
         numbers.ingest,
         numbers.backup,
     ),
-    *(first_day.init, first_day.completion, first_day.man),
+    *(first_day.init, first_day.adopt, first_day.completion, first_day.man),
 )
 
 _FORBIDDEN = "permission denied; ask as root or as the daemon's user"

@@ -106,7 +106,9 @@ class Sync:
         """The projects of the pass, and the names of those that it has created, or would create."""
         new: list[Project] = []
         created: list[str] = []
-        if request.project_ids is None and self._settings.sync.create_missing == "projects":
+        sheets = self._settings.sheets
+        has_default = sheets.source != "google" or bool(sheets.spreadsheet)
+        if request.project_ids is None and has_default and self._settings.sync.create_missing == "projects":
             new = await self._missing_projects()
         unclear = [project for project in new if "\ufffd" in project.name]
         new = [project for project in new if project not in unclear]

@@ -5,7 +5,9 @@ there: the same code reads the same worksheets, and the real file is only ever o
 """
 
 import asyncio
+import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,10 @@ from smart_sync.parsers.csv import CsvSettings
 from smart_sync.preflight import obstacles
 from smart_sync.store.schema import open_database
 
+#: Bytes of free space: with fewer a pass will soon fail, and with fewer than `FULL` the next one may.
+MIN_FREE = 64 * 2**20
+FULL = 2**20
+
 
 async def check(settings: Settings) -> Report:
     """Look at everything that the configuration names; the file itself has been read already."""
@@ -29,6 +35,7 @@ async def check(settings: Settings) -> Report:
     if not findings:
         findings.append(Finding("ok", "the configuration is valid"))
     findings += _missing_files(settings)
+    findings += await asyncio.to_thread(lambda: list(_full_disk(settings.database.path)))
     with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
         copy = Path(folder) / "copy.db"
         was_read, of_database = False, list[Finding]()
@@ -53,6 +60,18 @@ def _missing_files(settings: Settings) -> Iterator[Finding]:
     for name, table in settings.parsers.items():
         if isinstance(table, CsvSettings) and not os.path.isfile(table.path):  # noqa: PTH113  never raises
             yield Finding("warning", f"parsers.{name}.path: there is no file {table.path}; nothing is parsed before")
+
+
+def _full_disk(database: Path) -> Iterator[Finding]:
+    """A pass writes a few pages even where nothing changed."""
+    with contextlib.suppress(OSError):
+        folder = next(parent for parent in database.absolute().parents if parent.exists())
+        free = shutil.disk_usage(folder).free
+        if free < MIN_FREE:
+            told = (
+                f"the disk is full ({free / 2**20:.1f} MB free)" if free < FULL else f"{free / 2**20:.0f} MB are free"
+            )
+            yield Finding("error" if free < FULL else "warning", f"{folder}: {told}; free some space")
 
 
 def _open_secrets(settings: Settings) -> Iterator[Finding]:

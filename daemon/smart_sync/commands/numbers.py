@@ -8,7 +8,7 @@ from typing import IO, BinaryIO
 
 import click
 
-from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, show
+from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, load_readable, show
 from smart_sync.core.model import METRICS
 from smart_sync.logs import printable
 
@@ -25,7 +25,7 @@ def explain(account: str, metric: str | None, as_json: bool) -> None:
     """
     from smart_sync import explain, screens
 
-    _path, settings = load()
+    settings = load_readable()
     chosen = METRICS if metric is None else (metric,)
     show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, screens.show_explanations)
 
@@ -56,7 +56,7 @@ def history(project: str | None, failed: bool, limit: int, as_json: bool) -> Non
     """List the last passes: who asked, outcome, how long it took."""
     from smart_sync import past, screens
 
-    _path, settings = load()
+    settings = load_readable()
     answer = asyncio.run(past.history(settings.database.path, limit, project, failed=failed))
     show(answer, as_json, screens.show_history)
 

@@ -50,8 +50,8 @@ def load(path: Path) -> Settings:
         raise ConfigError((mistakes.of_environment(str(error)), *strange)) from None
     if strange:
         raise ConfigError(tuple(strange))
-    anchored: Settings = _anchored(settings, path.absolute().parent)
-    return anchored
+    complete: Settings = anchored(settings, path.absolute().parent)
+    return complete
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -74,14 +74,14 @@ def _at_home(path: Path) -> Path:
         raise ConfigError((f"{path}: there is no such user; write the path in full",)) from None
 
 
-def _anchored(model: Any, base: Path) -> Any:
+def anchored(model: Any, base: Path) -> Any:
     """The same settings with every relative path made absolute, from ``base``."""
     changes: dict[str, Any] = {}
     for name, value in model:
         if isinstance(value, Path):
             changes[name] = base / _at_home(value)
         elif isinstance(value, BaseModel):
-            changes[name] = _anchored(value, base)
+            changes[name] = anchored(value, base)
         elif isinstance(value, dict):
-            changes[name] = {key: _anchored(v, base) if isinstance(v, BaseModel) else v for key, v in value.items()}
+            changes[name] = {key: anchored(v, base) if isinstance(v, BaseModel) else v for key, v in value.items()}
     return model.model_copy(update=changes)

@@ -76,16 +76,27 @@ class Client:
 
     async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """The events of the passes as they happen, until the daemon stops; close it (`aclosing`) to leave earlier."""
+        async with self.following() as events:
+            async for event in events:
+                yield event
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """`events`, entered once the daemon has agreed to send them."""
         async with self._asked("GET", "/api/admin/events") as answer:
-            status = await answer.status()
-            rest = b""
-            async for data in answer.data():
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    if status == 200:
-                        yield self._decoded(line)
-                    else:
-                        raise self._refused(status, self._decoded(line))
+            status, lines = await answer.status(), self._lines(answer)
+            if status != 200:
+                raise self._refused(status, await anext(lines, {}))
+            yield lines
+
+    async def _lines(self, answer: "_Answering") -> AsyncIterator[dict[str, Any]]:
+        rest = b""
+        async for data in answer.data():
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                yield self._decoded(line)
+        if rest:  # an answer that is no stream has no line end
+            yield self._decoded(rest)
 
     @asynccontextmanager
     async def _asked(self, method: str, target: str) -> AsyncIterator["_Answering"]:

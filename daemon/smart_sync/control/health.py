@@ -91,9 +91,7 @@ class Health:
         """Those of the configuration of which it was told that they fail, each with since when and why."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
         return [
-            f"{one.parser} has been failing since {one.since[:16].replace('T', ' ')} UTC: {one.reason}"
-            for one in (standing.failing_parsers if standing else ())
-            if one.told_at and one.parser in names
+            str(one) for one in (standing.failing_parsers if standing else ()) if one.told_at and one.parser in names
         ]
 
     def _allowed(self) -> float:

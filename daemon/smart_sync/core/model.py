@@ -77,6 +77,9 @@ class Account:
     platform: str
     username: str
     link: str
+    #: As typed in the worksheet that the account was made from; not read back.
+    topic: str = ""
+    telegram: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class SheetRow(NamedTuple):
     #: As typed; "" where the worksheet has no such column, and the link alone says it.
     platform: str = ""
     username: str = ""
+    topic: str = ""
+    telegram: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,8 @@ class Table:
     headers: tuple[str, ...] = ()
     #: Rows with values whose link cell cannot be read (``#REF!``, ``Loading...``, blank): they are nobody's.
     without_link: tuple[SheetRow, ...] = ()
+    #: The titles of columns that hold counts, and that nobody understood.
+    not_understood: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,14 @@ def understand(
         table = read_table(reading, synonyms)
     except NoHeader as error:
         return Sheet(trouble=_no_header(reading.title, error))
+    if table.not_understood and not table.columns:
+        return Sheet(trouble=_no_metric(table), problems=table.problems)
     active = [state for state in states if state.active]
     matches = match(table, states)
     if trouble := _vanished(reading.title, active, matches, max_vanished):
         return Sheet(trouble=trouble, problems=table.problems)
     lost, lost_problems = _lost_columns(table, active)
-    problems = (*table.problems, *matches.problems, *lost_problems)
+    problems = (*table.problems, *matches.problems, *lost_problems, *_not_understood(table, lost))
     return Sheet(matches.rows, matches.unmatched, problems, lost, letters=table.letters, twins=matches.twins)
 
 
@@ -77,7 +79,8 @@ def _is_edited(state: AccountState, row: SheetRow | None) -> bool:
 def missing_accounts(project: Project, unmatched: Sequence[SheetRow], new_id: Callable[[str], str]) -> list[Account]:
     """An account for each identity among the rows that match none; ``new_id`` makes its id from the identity.
 
-    Platform and user name are those typed, where they are missing those that the link shows.
+    Platform, user name, topic and Telegram user are those typed; the first two, where they are missing, those that
+    the link shows.
     """
     rows: dict[str, SheetRow] = {}
     for row in unmatched:
@@ -87,7 +90,8 @@ def missing_accounts(project: Project, unmatched: Sequence[SheetRow], new_id: Ca
 
 def _account(project: Project, row: SheetRow, account_id: str) -> Account:
     shown = owner(row.link)
-    return Account(account_id, project.id, row.platform or shown.platform, row.username or shown.username, row.link)
+    platform, username = row.platform or shown.platform, row.username or shown.username
+    return Account(account_id, project.id, platform, username, row.link, row.topic, row.telegram)
 
 
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
@@ -99,6 +103,27 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
         f"worksheet {title!r} has no column for the link",
         f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
     )
+
+
+def _no_metric(table: Table) -> SheetUnavailable:
+    return SheetUnavailable(
+        f"worksheet {table.worksheet!r} has no column for any metric",
+        f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
+        f"headers seen: {_listed(table.headers)}",
+    )
+
+
+def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
+    """Metrics without a column, where one that holds counts has a title that nobody understood."""
+    lacking = [metric for metric in METRICS if metric not in table.columns | lost] if table.not_understood else []
+    return [
+        Problem(
+            f"no column for {metric}; headers seen: {_listed(table.headers)}; "
+            f"not understood: {_listed(table.not_understood)}",
+            table.worksheet,
+        )
+        for metric in lacking
+    ]
 
 
 def _listed(headers: Sequence[str]) -> str:

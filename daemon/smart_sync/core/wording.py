@@ -1,6 +1,6 @@
 """Numbers with their nouns, as people say them; and what they meant by a name that is none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 #: From how alike on (1 is the same) a name is taken for a misspelt one.
@@ -10,6 +10,20 @@ ALIKE = 0.8
 def counted(number: int, noun: str, plural: str = "") -> str:
     """``1 row``, ``1,200 rows``; ``plural`` where an s at the end would be wrong."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str], most: int = 50) -> str:
+    """``P, Q and 3 more``: at most so many names."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def by_text(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """What is told of several by name, each text once: text → the names, both in the order they came."""
+    names: dict[str, list[str]] = {}
+    for name, text in told:
+        names.setdefault(text, []).append(name)
+    return names
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -101,6 +101,17 @@ EVENTS = (
         "do what the reason says; the next pass tries again",
     ),
     Event(
+        "projects.troubled",
+        "warning",
+        "several projects have one trouble (of a spreadsheet, of the database); logged once for all of them",
+        {
+            "projects": "list: their names",
+            "left_out": "int: more projects than are named",
+            "reason": "str: what happened, and who must do what",
+        },
+        "do what the reason says",
+    ),
+    Event(
         "project.stale",
         "error",
         "worksheets have not been read for longer than [sheets] stale_after; one line for all projects that a pass"

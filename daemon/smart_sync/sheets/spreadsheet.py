@@ -125,7 +125,7 @@ class Spreadsheet:
         try:
             titles = await self._know_locale(titles)
             if titles is not None:
-                batch = wanted = self._without_missing(wanted, titles)
+                batch = wanted = await self._without_missing(wanted, titles)
             batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes, self._written)
             if batch:
                 await self._read(batch)
@@ -202,22 +202,18 @@ class Spreadsheet:
         except SheetUnavailable as failure:
             self._answer_all(failure)
 
-    def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
+    async def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
         """Those of ``wanted`` that are there, if only in another writing; who waits for the others is told."""
-        # The worksheet of another project is none that was renamed.
-        free = [title for title in titles if title not in wanted]
-        there = []
-        for title in wanted:
+        # Looking for alike names takes milliseconds each: in a thread, so that nobody waits for hundreds of them.
+        there, missing = await asyncio.to_thread(_found, wanted, titles)
+        for title, other in there.items():
             self._written.pop(title, None)
-            if title in titles:
-                there.append(title)
-            elif other := written(title, free):
-                free.remove(other)
+            if other != title:
                 self._written[title] = other
-                there.append(title)
-            else:
-                self._answer([title], _missing(title, free))
-        return there
+        for title, trouble in missing.items():
+            self._written.pop(title, None)
+            self._answer([title], trouble)
+        return list(there)
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
         """Google does not read what it says it has: a chart's sheet, or one renamed just now."""
@@ -258,6 +254,23 @@ def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:
         f'Google\'s answer for worksheet "{title}" is not what it should be: {flaw}',
         "if it lasts, look for a proxy between here and Google",
     )
+
+
+def _found(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], dict[str, SheetUnavailable]]:
+    """Those of ``wanted`` that are among ``titles``, each as it is written there; and what to say of the others."""
+    # The worksheet of another project is none that was renamed.
+    free = [title for title in titles if title not in wanted]
+    there: dict[str, str] = {}
+    missing: dict[str, SheetUnavailable] = {}
+    for title in wanted:
+        if title in titles:
+            there[title] = title
+        elif other := written(title, free):
+            free.remove(other)
+            there[title] = other
+        else:
+            missing[title] = _missing(title, free)
+    return there, missing
 
 
 def _missing(title: str, titles: Sequence[str]) -> SheetUnavailable:

@@ -8,7 +8,8 @@ CREATE TABLE unread_projects (
 -- Parsers that are failing (since: their first bad pass after the last good one; told_at: when that was told), and
 -- those that were (since NULL), with the time of their recovery.
 CREATE TABLE parser_states (
-    parser TEXT PRIMARY KEY, since TEXT, told_at TEXT, recovered_at TEXT, reason TEXT NOT NULL DEFAULT ''
+    parser TEXT PRIMARY KEY, since TEXT, told_at TEXT, recovered_at TEXT, reason TEXT NOT NULL DEFAULT '',
+    projects TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 -- One row if Smart Sync made this file because there was none: when.

@@ -22,6 +22,7 @@ _OURS = (
     "spreadsheet_facts",
     "worksheet_reads",
     "unread_projects",
+    "parser_states",
 )
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
