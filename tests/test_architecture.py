@@ -18,7 +18,7 @@ LAYERS = [
     {"once"},
     {"service"},
     {"preflight", "runner", "control", "sync", "project", "deciding"},
-    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
+    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "confirming", "past", "ingest"},
     {
         "config",
         "secret",

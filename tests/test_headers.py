@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_sync.core.headers import letters
@@ -67,8 +67,12 @@ UNDERSTOOD = {
     "Topic": ("topic", 0),
     "Telegram": ("telegram", 0),
     "Телеграм": ("telegram", 0),
+    "Username (Telegram)": ("telegram", 0),
+    "Telegram менеджера": ("telegram", 0),
+    "Fans": ("followers", 0),
 }
 NOT_UNDERSTOOD = [
+    "Link (video)", "Platform (topic)",
     "Reach", "Posts", "Following", "Подписки", "Views (30 days)", "Views (May)", "Views, %", "Просмотры за неделю",
     "Просмотры (новые)", "Views 2", "Δ Views", "Followers +", "Views/day", "Views K", "Views (000)", "Просмотры (т)",
     "Views (тыс. в день)", "Videos (views)", "Комментарий", "Comment", "Video", "Target views", "Views, K (тыс.)",
@@ -172,6 +176,26 @@ def test_a_second_header_without_a_link() -> None:
     assert not table([*first], [*row], ["", "Views", "Followers"], [*row]).problems
 
 
+def test_a_label_is_no_header() -> None:
+    """The link's title alone, or a cell that happens to be one, changes no column."""
+    row: list[Cell] = [LINK, 5, 7, "x"]
+    for label in (["Link"], ["@maria", 1, 2, "URL"], ["Ссылка", "", ""]):
+        found = table(["Link", "Views", "Followers", "Note"], [*row], [*label], [*row])
+        assert found.rows[-1].metrics == Metrics(7, views=5)
+        assert not found.problems
+
+
+def test_a_second_header_with_a_blank_title() -> None:
+    """Where the title above a metric's column is blank in a further header the metric is not read, and told."""
+    found = table(["Link", "Views", "Followers"], [LINK, 5, 7], ["Link", "Views", ""], [LINK, 8, 9])
+    assert found.rows[1].metrics == Metrics(views=8)
+    assert found.rows[1].unreadable == {"followers"}
+    assert "no column for followers" in reasons(found)
+    other = table(["Link", "Views", "Followers"], [LINK, 5, 7], ["Link", "Likes", "Views"], [LINK, 8, 9])
+    assert other.rows[1].metrics == Metrics(likes=8, views=9)
+    assert not other.problems
+
+
 @pytest.mark.parametrize("case", cases("second-header-ignored"), ids=lambda case: case.id)
 def test_the_cases_of_second_headers(case: Case) -> None:
     """The cases of two tables in one worksheet: right values, or none and a problem."""
@@ -272,6 +296,7 @@ MUTATIONS: list[Callable[[str, random.Random], str]] = [
 ]
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(1, 3))
 def test_no_mutated_header_gives_a_wrong_value(choose: random.Random, times: int) -> None:
     """Whatever happens to the titles, a value is the one of its own column, times its unit, or there is a problem."""
@@ -300,6 +325,7 @@ def _scale(title: str) -> int:
     return meaning.scale if meaning else 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["1.234", "1,5K", "12", "x", "#REF!", 5, 2.5, "3 mln", "25,000", None]), max_size=6),
     st.sampled_from(["1.234", "1,234", "25,000", "3,4 млн", "12t", 7, "5 просмотров"]),

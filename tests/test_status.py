@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from smart_sync.control.client import Client
@@ -227,8 +227,13 @@ def drawn(**changes: Any) -> str:
         "sqlite_at_risk": False, "sqlite_version": "3.51.3", "projects": [], "parsers": [],
         "reading": {"source": "csv", "calls": 0, "files": 0},
     }  # fmt: skip
+    return drawn_of(screen({**answer, **changes}, NOW))
+
+
+def drawn_of(shown: RenderableType) -> str:
+    """What is shown, as text."""
     stream = io.StringIO()
-    Console(file=stream, width=160, highlight=False).print(screen({**answer, **changes}, NOW))
+    Console(file=stream, width=160, highlight=False).print(shown)
     return stream.getvalue()
 
 

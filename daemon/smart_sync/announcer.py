@@ -130,8 +130,8 @@ class Announcer:
         if len(new) > MAX_LOGGED_PROBLEMS:
             yield "", f"{len(new) - MAX_LOGGED_PROBLEMS} more were refused; the first: {new[0][1]}"
 
-    def pass_done(self, result: PassResult, usage: ReadUsage) -> None:
-        """The canonical line of a pass; ``usage`` is what reading the sheets has cost."""
+    def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
+        """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
         self.progress = None
         totals = {
             name: sum(getattr(project, name) for project in result.results)
@@ -146,6 +146,7 @@ class Announcer:
             failed=result.count(Outcome.FAILED),
             degraded=result.count(Outcome.DEGRADED),
             unchanged=result.count(Outcome.UNCHANGED),
+            stale=stale,
             **totals,
             problems=sum(len(project.problems) for project in result.results),
             calls=usage.calls,
@@ -203,6 +204,9 @@ class Announcer:
 
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
+        for event, links in (("account.left", result.left), ("account.returned", result.returned)):
+            for link in links:
+                self(event, project_id=project_id, project=result.project.name, link=link)
         for suspect in result.new_suspects[:MAX_LOGGED_SUSPECTS]:
             self(
                 "value.suspected",
@@ -227,7 +231,7 @@ def _told(result: ProjectResult) -> str:
 
 
 def _last_read(result: ProjectResult) -> str:
-    read_at = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
+    read_at = f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
     return f"{result.project.name} ({read_at})"
 
 

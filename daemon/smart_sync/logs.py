@@ -32,7 +32,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 QUIET = frozenset(
     {
         *("problems", "suspects", "conflicts", "unmatched_rows", "unmatched_accounts", "changed", "left_out"),
-        *("failed", "degraded", "unchanged", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
+        *("failed", "degraded", "unchanged", "stale", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
     }
 )
 #: As syslog counts them; the journal takes ``<N>`` before a line for its priority.
@@ -149,6 +149,8 @@ def adopt_libraries() -> None:
     """Make what libraries log through the standard library events of ours; for our own process, not for a guest."""
     logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+    # It tells of each odd header with a traceback; what comes of an answer is told by our own events.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def _exception_as_data() -> structlog.typing.Processor:

@@ -11,12 +11,12 @@ import structlog
 
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.freshness import Freshness
-from smart_sync.core.model import Project, Trigger
+from smart_sync.core.model import NAMESPACE, Project, Trigger
 from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
-from smart_sync.store import freshness, history, passes, projects, suspects
+from smart_sync.store import freshness, history, projects, suspects
 from smart_sync.store.database import Transaction
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 
@@ -99,7 +99,7 @@ class Sync:
         result = replace(result, results=judged.results)
         if not this.dry_run:
             self._announce.freshness_judged(judged)
-        self._announce.pass_done(result, self._sheets.usage())
+        self._announce.pass_done(result, self._sheets.usage(), judged.stale)
         return result
 
     async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:
@@ -126,11 +126,13 @@ class Sync:
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
-            self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
+            # Projects that could not be read for that reason have told it.
+            if not await freshness.is_known(self._database, trouble.reason):
+                self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return []
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
-        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in reversed(new.values())]
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title) for title in reversed(new.values())]
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""

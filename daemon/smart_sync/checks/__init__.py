@@ -17,6 +17,7 @@ from smart_sync import secret
 from smart_sync.checks.database import check_database, copy_query
 from smart_sync.checks.findings import Finding, Report
 from smart_sync.checks.worksheets import check_worksheets
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.csv import CsvSettings
@@ -28,7 +29,7 @@ MIN_FREE = 64 * 2**20
 FULL = 2**20
 
 
-async def check(settings: Settings) -> Report:
+async def check(settings: Settings, clock: Clock = utc_now) -> Report:
     """Look at everything that the configuration names; the file itself has been read already."""
     wrong = await asyncio.to_thread(obstacles, settings)
     findings = [Finding("error", f"{key}: {problem}") for key, problem in wrong.items()]
@@ -47,7 +48,7 @@ async def check(settings: Settings) -> Report:
         on_copy = settings.model_copy(
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
-        of_worksheets = await check_worksheets(on_copy)
+        of_worksheets = await check_worksheets(on_copy, clock)
         if not was_read:  # then nothing can be said of projects, but still of Google
             of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
         findings += [*of_database, *of_query, *of_worksheets]

@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Iterator
 from smart_sync.announcer import Announcer
 from smart_sync.checks.findings import Finding
 from smart_sync.checks.names import shared_names, unknown_names
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.names import written
 from smart_sync.core.results import PassResult, ProjectResult
-from smart_sync.core.wording import by_text, counted, listed
+from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.project import Resources
 from smart_sync.service import opened
@@ -18,10 +19,10 @@ from smart_sync.store.projects import overview
 from smart_sync.sync import PassRequest, Sync
 
 
-async def check_worksheets(settings: Settings) -> list[Finding]:
+async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
     """What a dry pass with ``settings``, whose database is a copy, says of each project and its names."""
     try:
-        async with opened(settings, Announcer()) as resources:
+        async with opened(settings, Announcer(), clock=clock) as resources:
             result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
             projects, _ = await overview(resources.database)
             return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]
@@ -89,8 +90,14 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     troubles = ((r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled)
     for trouble, concerned in by_text(troubles).items():
         yield Finding("error", f"{listed(concerned)}: {trouble}")
+    for last, concerned in by_text((r.project.name, _last_read(r)) for r in result.results if r.stale).items():
+        yield Finding("error", f"{listed(concerned)}: stale, {last}")
     for project in result.results:
         yield from _of_project(project)
+
+
+def _last_read(result: ProjectResult) -> str:
+    return f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
 
 
 def _of_project(result: ProjectResult) -> Iterator[Finding]:
@@ -100,9 +107,8 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
         there, known = result.sheet - new, result.accounts - new
         yield Finding("ok", f"{name}: {there} of {known} accounts are in the worksheet{coming}")
-    if result.stale:
-        last = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
-        yield Finding("error", f"{name}: stale, {last}")
+    for link in result.left:
+        yield Finding("warning", f"{name}: {link} will leave: its row is gone for good, and no parser has a value")
     for problem in result.problems:
         yield Finding("warning", str(problem))
     for suspect in result.suspects:
@@ -110,7 +116,7 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}; "
-            f"correct it, or: smart-sync confirm {suspect.link}",
+            f"correct it, or: {confirm(suspect.link, suspect.metric)}",
         )
     for row in result.unmatched_rows:
         yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")

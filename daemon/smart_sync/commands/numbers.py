@@ -31,19 +31,20 @@ def explain(account: str, metric: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
+@click.argument("what", metavar="LINK|@USERNAME|PROJECT")
 @click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
 @json_option
 @config_option
-def confirm(account: str, metric: str | None, as_json: bool) -> None:
-    """Say that an account's suspect values are meant.
+def confirm(what: str, metric: str | None, as_json: bool) -> None:
+    """Say that what the last pass reported is meant.
 
-    They are reported no more.
+    Of an account or of a whole project: rows that are gone, cells and columns that were emptied, suspect values,
+    rows for which no account was created, a worksheet that is not there.  The next pass goes by it.
     """
-    from smart_sync import explain, screens
+    from smart_sync import confirming, screens
 
     _path, settings = load()
-    show(asyncio.run(explain.confirm(settings, account, metric)), as_json, screens.show_confirmed)
+    show(asyncio.run(confirming.confirm(settings, what, metric, _now())), as_json, screens.show_confirmed)
 
 
 @click.command()

@@ -60,6 +60,8 @@ class SheetsSettings(_Section):
     locale: str = ""
     #: The share of known links that may vanish at once before it is taken for an accident.
     max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
+    #: Seconds of good reads for which a row may be gone before its sheet values lose their vote.
+    gone_after: Seconds = 7 * 86400.0
     #: Seconds that the reads of a project may fail before it is stale.
     stale_after: Seconds = 6 * 3600.0
     #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.

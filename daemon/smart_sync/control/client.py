@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import json
 import socket as sockets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,12 +14,14 @@ from urllib.parse import urlencode
 import h11
 
 from smart_sync.blocking import outside_of_loops
+from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 #: Bridges the moment in which a daemon that reloads has no socket.
 _RELOAD_SECONDS = 0.5
 #: How long a full queue of other clients is waited for.
 _BUSY_SECONDS = 30.0
+_MAX_SAID = 1500
 _PAUSE_SECONDS = 0.02
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -146,7 +147,7 @@ class Client:
 
     def _decoded(self, body: bytes) -> dict[str, Any]:
         try:
-            decoded = json.loads(body)
+            decoded = read_json(body)
         except ValueError:
             raise self._foreign() from None
         if not isinstance(decoded, dict):
@@ -154,7 +155,8 @@ class Client:
         return decoded
 
     def _refused(self, code: int, answer: dict[str, Any]) -> SmartSyncError:
-        return SmartSyncError(f"{self._path}: {answer.get('error', code)}")
+        said = answer.get("error")
+        return SmartSyncError(f"{self._path}: {_short(said) if isinstance(said, str) else code}")
 
     def _foreign(self) -> SmartSyncError:
         return SmartSyncError(f"{self._path}: what answers there is not Smart Sync; check [control] socket")
@@ -166,6 +168,11 @@ def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: 
     May be called where an event loop is running already, and blocks it.
     """
     return outside_of_loops(lambda: asyncio.run(Client(socket, timeout=timeout).sync(project_id)))
+
+
+def _short(said: str) -> str:
+    """What the other side says, in one line: it may be anybody."""
+    return " ".join(storable(said[:_MAX_SAID]).split())
 
 
 def _patience(error: OSError) -> float:

@@ -36,6 +36,8 @@ class Freshness:
     read_again: tuple[ProjectResult, ...] = ()
     #: Those that could not be read for another reason than before, or were read before.
     newly_unread: tuple[ProjectResult, ...] = ()
+    #: All projects that are stale now, those that took no part in the pass included.
+    stale: int = 0
 
 
 def judge(
@@ -66,7 +68,9 @@ def judge(
             newly.append(marked)
         if new != old:
             unread[key] = new
-    return Freshness(tuple(judged), unread, tuple(became), tuple(again), tuple(newly))
+    after = {**before, **unread}
+    stale_now = sum(one is not None and one.stale_since is not None for one in after.values())
+    return Freshness(tuple(judged), unread, tuple(became), tuple(again), tuple(newly), stale_now)
 
 
 def _unread(result: ProjectResult, old: Unread | None, stale_after: float) -> Unread:

@@ -10,7 +10,7 @@ _FEMININE = "а ы и е у ой ам ами ах"
 
 #: Per metric: whole words, and stems with their endings.  Good as a column's title too.
 _WORDS: Mapping[str, str] = {
-    "followers": "follower followers subscriber subscribers sub subs"
+    "followers": "follower followers subscriber subscribers sub subs fans"
     " abonnent abonnenten seguidor seguidores suscriptor suscriptores inscritos iscritti abonné abonnés abonnes"
     " takipçi abone підписники підписників підписника підписник",
     "likes": "like likes beğeni curtidas вподобань вподобання лайків",

@@ -9,33 +9,17 @@ from smart_sync.core import headers
 from smart_sync.core.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.headers import Header, letters
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
-from smart_sync.core.titles import Titles, normal
+from smart_sync.core.titles import Titles, is_total, normal
 
 #: Reported one by one; how many more there are is one further problem.
 MAX_PROBLEMS = 1000
+#: Together with those of missing rows and values.
+MAX_SHOWN_PROBLEMS = 3000
 MAX_SHOWN = 60
 #: No spreadsheet shows an error in more signs.
 MAX_ERROR = 16
 
 _NOTHING: frozenset[str] = frozenset()
-_TOTALS = frozenset(
-    {
-        "total",
-        "totals",
-        "sum",
-        "grand total",
-        "subtotal",
-        "sub total",
-        "average",
-        "avg",
-        "итого",
-        "итог",
-        "всего",
-        "сумма",
-    }
-    | {"общий итог", "промежуточный итог", "общая сумма", "среднее", "в среднем"}
-)
-_TOTALS_OF = ("total ", "totals ", "итого ", "всего ", "subtotal ")
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
 #: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
@@ -105,6 +89,14 @@ def shown(cell: Cell) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
+def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
+    """The first of ``problems``, and how many more there are."""
+    more = len(problems) - MAX_SHOWN_PROBLEMS
+    if more <= 0:
+        return tuple(problems)
+    return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more} more problems", worksheet))
+
+
 class _Problems:
     """The problems of one worksheet, of which the first `MAX_PROBLEMS` are kept and the others counted."""
 
@@ -152,7 +144,7 @@ class _Reader:
         link = _text(cells, self._link)
         if not ("/" in link and "." in link) and self._is_header(number, cells):
             return None
-        if "." not in link and (link.casefold() in NO_VALUE or _is_total(link)):
+        if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
             if link.casefold() in NO_VALUE:
                 self._without_link(number, cells)
             return None
@@ -191,11 +183,17 @@ class _Reader:
             if named and not named.items() <= self._header.columns.items():
                 self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
             return bool(named)
-        known = self.metrics
+        if len(header.columns) == 1 and (not header.unknown or any(map(self._is_count, cells))):
+            # A label that repeats the link's title, or some cell of an account's row that happens to be one.
+            return header.columns["link"] == self._link
+        before = self._header.columns
+        missing = self.metrics - header.columns.keys()
         self._lost = _NOTHING
         self._use(header)
-        if header.unknown and (lost := known - header.columns.keys()):
-            self._lose(number, cells, lost, f"no column for {_listed(lost)}; headers seen: {_listed(_texts(cells))}")
+        lost = missing if header.unknown else {m for m in missing if not _text(cells, before.get(m, len(cells)))}
+        if lost:
+            titles = _listed(_texts(cells))
+            self._lose(number, cells, frozenset(lost), f"no column for {_listed(lost)}; headers seen: {titles}")
         return True
 
     def _lose(self, number: int, cells: Sequence[Cell], lost: frozenset[str], reason: str) -> None:
@@ -205,7 +203,7 @@ class _Reader:
 
     def _without_link(self, number: int, cells: Sequence[Cell]) -> None:
         filled = [column for _, column, _ in self._metrics if _text(cells, column).casefold() not in NO_VALUE]
-        if not filled or any(isinstance(cell, str) and _is_total(cell) for cell in cells):
+        if not filled or any(isinstance(cell, str) and is_total(cell) for cell in cells):
             return
         metrics, unreadable = self._read_metrics(number, cells, _Problems(""))
         # A formula that was filled down below the table gives 0.
@@ -244,12 +242,6 @@ class _Reader:
         """Platform, user name, topic and Telegram user from their columns."""
         platform, username, topic, telegram = (_line(cells, at) if at >= 0 else "" for at in self._owner)
         return intern(platform.casefold()), username.lstrip("@"), intern(topic), intern(telegram)
-
-
-def _is_total(text: str) -> bool:
-    """Whether ``text`` is the label of a row of totals: ``Итого:``, ``TOTAL``, ``Grand total``."""
-    plain = normal(text).lstrip("σ∑= ")
-    return plain in _TOTALS or plain.startswith(_TOTALS_OF)
 
 
 def _texts(cells: Sequence[Cell]) -> tuple[str, ...]:

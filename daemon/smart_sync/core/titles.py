@@ -43,7 +43,11 @@ _MORE_NAMES: Mapping[str, Sequence[str]] = {
         "имя аккаунта",
     ),
     "topic": ("theme", "niche", "тема", "ниша"),
-    "telegram": ("tg", "tg username", "tg user", "тг", "телеграмм", "ник в телеграм", "ник в telegram"),
+    "telegram": (
+        "tg", "tg username", "tg user", "тг", "телеграмм", "ник в телеграм", "ник в telegram", "username telegram",
+        "username tg", "ник telegram", "ник тг", "telegram nick", "telegram ник", "manager telegram",
+        "telegram manager", "telegram менеджера", "телеграм менеджера", "тг менеджера",
+    ),
 }  # fmt: skip
 _HARMLESS = frozenset(
     {"following", "followings", "подписки", "id", "n", "", "phone", "телефон", "price", "цена", "стоимость", "budget"}
@@ -66,6 +70,24 @@ _UNITS: Mapping[str, int] = {
 #: Letters alone that are a unit only in brackets or after a comma.
 _INITIALS = frozenset({"k", "к", "m", "м", "b", "bn"})
 _PLATFORMS = (["yt"], ["fb"], ["ig"], ["tt"])
+_TOTALS = frozenset(
+    {
+        "total",
+        "totals",
+        "sum",
+        "grand total",
+        "subtotal",
+        "sub total",
+        "average",
+        "avg",
+        "итого",
+        "итог",
+        "всего",
+        "сумма",
+    }
+    | {"общий итог", "промежуточный итог", "общая сумма", "среднее", "в среднем"}
+)
+_TOTALS_OF = ("total ", "totals ", "итого ", "всего ", "subtotal ")
 _NOTE = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|\{([^{}]*)\}")
 #: A note with one of these says that the column is something else: a period, a plan, a change, an average.
 _TELLING = re.compile(
@@ -161,6 +183,8 @@ class Titles:
             return None
         if any(unit is None and _tells(note, title.field) for unit, note in zip(units, notes, strict=True)):
             return None
+        if any(named.field != title.field for note in notes if (named := self._names.get(note))):
+            return None
         return Title(title.field, max(1, title.rank), scales[0] if scales else 0)
 
 
@@ -219,3 +243,9 @@ def _noun(text: str) -> Title | None:
     words = [word for word in words if word not in _FILLERS]
     metric = nouns.get(loosened(words[0])) if len(words) == 1 else None
     return Title(metric, 1) if metric else None
+
+
+def is_total(text: str) -> bool:
+    """Whether ``text`` is the label of a row of totals: ``Итого:``, ``TOTAL``, ``Grand total``."""
+    plain = normal(text).lstrip("σ∑= ")
+    return plain in _TOTALS or plain.startswith(_TOTALS_OF)

@@ -1,5 +1,6 @@
 """Numbers with their nouns, as people say them; and what they meant by a name that is none."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -29,3 +30,13 @@ def by_text(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The one of ``known`` that was probably meant by ``name``; empty if none is like it."""
     return next(iter(get_close_matches(name, list(known), 1, ALIKE)), "")
+
+
+def confirm(what: str, metric: str = "") -> str:
+    """The command for a person who means what is reported of an account (its link) or a project (its name)."""
+    return f"smart-sync confirm {shlex.quote(what)}" + (f" --metric {metric}" if metric else "")
+
+
+def when(stamp: str) -> str:
+    """A stamp for a person: ``2026-03-10 12:00 UTC``."""
+    return f"{stamp[:16].replace('T', ' ')} UTC"

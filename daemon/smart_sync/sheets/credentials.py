@@ -30,9 +30,13 @@ SCOPES = (
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 MAX_BYTES = 65_536
 
-_HOW = "create a service account with a JSON key in Google Cloud, and name the file in [sheets] credentials"
+#: What a key must have; the address is shown to people, so that the key itself must not stand there.
+_FORMS = {
+    "client_email": re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}", re.ASCII),
+    "private_key": re.compile(r".+", re.DOTALL),
+}
 
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}", re.ASCII)
+_HOW = "create a service account with a JSON key in Google Cloud, and name the file in [sheets] credentials"
 
 
 class Credentials(service_account.Credentials):
@@ -97,22 +101,23 @@ def _parsed(content: str, place: str, otherwise: str) -> Credentials:
             logs.protect(run)
     if info is None:
         raise SheetUnavailable(f"{place} is {otherwise}", _HOW)
-    if missing := [name for name in ("client_email", "private_key") if not isinstance(info.get(name), str)]:
+    if missing := [name for name, form in _FORMS.items() if not _is_text(info.get(name), form)]:
         raise SheetUnavailable(
             f'{place} is not the key of a service account (it lacks "{missing[0]}")',
             "an OAuth client or an API key will not do: " + _HOW,
         )
     private_key = info["private_key"].replace("\\n", "\n")
     logs.protect(private_key)
-    if not _EMAIL.fullmatch(info["client_email"]):
-        # It is shown to people: the key itself may stand in the wrong field.
-        raise SheetUnavailable(f'{place} is not the key of a service account (its "client_email" is no address)', _HOW)
     token_uri = info.get("token_uri")
     whole = {
         "private_key": private_key,
         "token_uri": token_uri if isinstance(token_uri, str) and token_uri else TOKEN_URI,
     }
     return _built(info | whole, place)
+
+
+def _is_text(value: object, form: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
 
 
 def _object(content: str) -> dict[str, Any] | None:

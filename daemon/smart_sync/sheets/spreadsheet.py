@@ -65,7 +65,7 @@ class Spreadsheet:
         finally:
             self._forget(title, answer)
         if isinstance(got, SheetUnavailable):
-            raise SheetUnavailable(got.reason, got.remedy)
+            raise SheetUnavailable(got.reason, got.remedy, got.code)
         return got
 
     async def titles(self, ends: float) -> tuple[str, ...]:
@@ -145,12 +145,17 @@ class Spreadsheet:
         key = await self._name.key(self._ends)
         ranges = [self._written.get(title, title) for title in batch]
         found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, ranges)
-        for title, values in zip(batch, found, strict=True):
+        # By the title in each range: what came in another order than asked is nobody else's numbers.
+        named = {values.title: values for values in found}
+        for title, asked, at_its_place in zip(batch, ranges, found, strict=True):
+            values = named.get(asked, at_its_place)
             self._sizes[title] = values.size
             if values.flaw:
                 self._answer([title], _not_a_worksheet(title, values.flaw))
-            elif differ_by_case(self._written.get(title, title), values.title):
+            elif differ_by_case(asked, values.title):
                 self._answer([title], _missing(title, [values.title]))
+            elif values.title != asked:
+                self._answer([title], _not_a_worksheet(title, f'it is that of worksheet "{values.title}"'))
             else:
                 self._answer([title], Worksheet(title, values.rows, self._fixed_locale or self._locale))
 
@@ -278,5 +283,7 @@ def _missing(title: str, titles: Sequence[str]) -> SheetUnavailable:
     alike = [other for other in titles if other.casefold() in close] or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike[:5]) or "none"
     return SheetUnavailable(
-        f'worksheet "{title}" is not in the spreadsheet', f"rename the worksheet or the project; there is {there}"
+        f'worksheet "{title}" is not in the spreadsheet',
+        f"rename the worksheet or the project; there is {there}",
+        "missing",
     )

@@ -17,3 +17,8 @@ CREATE TABLE database_made (at TEXT NOT NULL);
 
 -- Problems of worksheets that were told, by a hash of each.
 CREATE TABLE told_problems (project_id TEXT, problem BLOB, PRIMARY KEY (project_id, problem)) WITHOUT ROWID;
+
+-- outcome '': the project is well again.  told 0: its trouble must last for another pass before it is told.  ends: when the
+-- last two troubles ended that were told, the newest first.
+ALTER TABLE project_troubles ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE project_troubles ADD COLUMN ends TEXT NOT NULL DEFAULT '';

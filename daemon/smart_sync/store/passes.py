@@ -2,27 +2,26 @@
 
 import hashlib
 import json
-import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from smart_sync.core.days import Day
-from smart_sync.core.model import METRICS
+from smart_sync.core.model import METRICS, NAMESPACE
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store import suspects
+from smart_sync.store import missing, projects, suspects
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
 
-#: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
-NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
-
 _NAMES = ", ".join(METRICS)
 _UPSERT_SHEET = (
-    f'INSERT INTO sheet_metrics (account_id, {_NAMES}, read_at, worksheet, "row") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'
-    " ON CONFLICT (account_id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*METRICS, "read_at", "worksheet", '"row"'))
+    f'INSERT INTO sheet_metrics (account_id, {_NAMES}, read_at, worksheet, "row", project_id, held)'
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account_id) DO UPDATE SET gone_since = NULL, gone_clock = 0, gone_at_once = 0, gone_accepted = 0, "
+    + ", ".join(
+        f"{name} = excluded.{name}" for name in (*METRICS, "read_at", "worksheet", '"row"', "project_id", "held")
+    )
 )
 _UPSERT_MERGED = (
     f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
@@ -72,16 +71,19 @@ async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, 
     If the whole cannot be written, each account is tried by itself and those that cannot be are left
     as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
     """
+    there = await projects.account_ids(transaction, plan.project)
+    if not there.issuperset(plan.account_ids):  # deleted, or moved to another project, while the pass decided
+        plan = plan.only(there)
+    written = await write_accounts(transaction, plan, writing)
+    await missing.save_project(transaction, plan, writing.now, worksheet_rows)
+    return written
+
+
+async def write_accounts(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
+    """The part of `write_plan` that is about the accounts, whether they are there or not."""
     snapshots, refused = await together_or_apart(
         transaction, plan, _parts, lambda part: _write(transaction, part, writing)
     )
-    if plan.trouble is None:
-        await transaction.execute(
-            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (project_id) DO UPDATE SET"
-            " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
-            (plan.project.id, plan.project.name, writing.now, worksheet_rows),
-        )
     return Written(sum(snapshots), {part.account_ids[0]: reason for part, reason in refused})
 
 
@@ -90,7 +92,8 @@ def _parts(plan: Plan) -> Iterable[Plan]:
     sheet = {row.account_id: row for row in plan.sheet}
     merged = {row.account_id: row for row in plan.merged}
     seen = dict(plan.seen)
-    gone, with_snapshot = set(plan.sheet_gone), set(plan.snapshot_ids)
+    absent = {row.account_id: row for row in plan.absent}
+    with_snapshot = set(plan.snapshot_ids)
     for account_id in plan.account_ids:
         yield replace(
             plan,
@@ -99,9 +102,13 @@ def _parts(plan: Plan) -> Iterable[Plan]:
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
-            sheet_gone=(account_id,) if account_id in gone else (),
+            absent=(absent[account_id],) if account_id in absent else (),
+            left={account_id: plan.left[account_id]} if account_id in plan.left else {},
+            returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},
+            deactivated=plan.deactivated & {account_id},
+            reactivated=plan.reactivated & {account_id},
             conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
-            suspects=plan.suspects.of(account_id),
+            suspects=plan.suspects.only((account_id,)),
         )
 
 
@@ -112,15 +119,17 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     """
     now = writing.now
     await transaction.execute_many(
-        _UPSERT_SHEET, ((v.account_id, *v.metrics, now, plan.project.name, v.row) for v in plan.sheet)
-    )
-    await transaction.execute_many(
-        "DELETE FROM sheet_metrics WHERE account_id = ?", ((account_id,) for account_id in plan.sheet_gone)
+        _UPSERT_SHEET,
+        (
+            (v.account_id, *v.metrics, now, plan.project.name, v.row, plan.project.id, ",".join(sorted(v.held)))
+            for v in plan.sheet
+        ),
     )
     await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now) for row in plan.merged)
     )
     await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
+    await missing.save_accounts(transaction, plan, now)
     await suspects.save(transaction, plan, now)
     return await _snapshot(transaction, plan, writing)
 
@@ -128,10 +137,10 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
 async def _snapshot(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     """The day's snapshot for each account that has none; refreshed instead where the configuration says so."""
     todays = await _todays_snapshots(transaction, plan, writing.day)
-    missing = [account_id for account_id in plan.snapshot_ids if account_id not in todays]
+    absent = [account_id for account_id in plan.snapshot_ids if account_id not in todays]
     if writing.update_snapshots:
         await _refresh(transaction, [(todays[a], a) for a in plan.account_ids if a in todays])
-    return await _insert_snapshots(transaction, missing, writing)
+    return await _insert_snapshots(transaction, absent, writing)
 
 
 async def snapshots_to_come(database: Database, plan: Plan, day: Day) -> int:

@@ -98,6 +98,12 @@ async def account_states(
     return states, problems
 
 
+async def account_ids(source: Transaction, project: Project) -> set[str]:
+    """The ids of all accounts of a project."""
+    sql = "SELECT CAST(id AS TEXT) FROM project_social_accounts WHERE project_id = ? AND id IS NOT NULL"
+    return {row[0] for row in await source.fetch(sql, (project.id,))}
+
+
 async def outlines(database: Database, project: Project) -> list[AccountState]:
     """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
     rows = await database.fetch(_OUTLINES.format(added_at=await _added_at(database)), (project.id,))
