@@ -73,8 +73,6 @@ async def fuzz(folder: Path, google: FakeGoogle, tries: int, seed: int, only: st
     return broken.total()
 
 
-# urllib3 leaves the socket of a head that it refuses to the garbage collector, which closes it.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 async def test_edges(tmp_path: Path, google: FakeGoogle) -> None:
     """Whatever is answered, by whom and how: a value or the edge's own error in one line, in time and memory bounds."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

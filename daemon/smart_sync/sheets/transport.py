@@ -9,6 +9,7 @@ import io
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -61,12 +62,14 @@ class Adapter(HTTPAdapter):
         try:
             response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         except requests.exceptions.InvalidHeader as error:
+            _let_go(error)
             raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
         except requests.RequestException:
             raise
         except LocationValueError as error:
             raise requests.exceptions.InvalidProxyURL("HTTPS_PROXY or HTTP_PROXY is no address") from error
         except UNREADABLE as error:
+            _let_go(error)
             raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
         try:
             _check_redirect(response)
@@ -142,6 +145,14 @@ def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
         "http": type("_Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("_EncryptedPool", (HTTPSConnectionPool,), {"ConnectionCls": encrypted}),
     }
+
+
+def _let_go(error: BaseException) -> None:
+    """Close the connection of an answer whose head was refused: only the frames of the failure still hold it."""
+    failure: BaseException | None = error
+    while failure is not None:
+        traceback.clear_frames(failure.__traceback__)
+        failure = failure.__context__
 
 
 def _check_redirect(response: requests.Response) -> None:
