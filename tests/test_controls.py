@@ -79,7 +79,7 @@ WEAKNESSES = {
         ],
     ),
     "no lock between instances": Weakness(
-        "import smart_sync.lock as lock\nlock.InstanceLock.take = lambda self, database, **_: None\n",
+        "import smart_sync.lock as lock\nlock.InstanceLock.take = lambda self, database: None\n",
         [
             "daemon::test_a_second_daemon_on_the_same_database_exits_75",
         ],
