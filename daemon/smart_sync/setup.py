@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from smart_sync import checks
+from smart_sync import checks, secret
 from smart_sync.config import Settings
 from smart_sync.core.gone import Terms
 from smart_sync.core.model import METRICS, Project
@@ -141,12 +141,14 @@ def rendered(answers: Answers, folder: Path) -> str:
         spreadsheet=_quoted(answers.spreadsheet),
         credentials=key,
         # In a database of the web app's nothing appears unasked.
-        create_missing='"none"' if (folder / database).exists() else '"projects"',
+        create_missing='"none"' if os.path.exists(folder / database) else '"projects"',  # noqa: PTH110  never raises
     )
 
 
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+def _absolute(given: str) -> str:
+    """The file as it is seen from everywhere; if it is the key itself, the key."""
+    found = secret.path_or_secret(given)
+    return str(found.expanduser().absolute()) if isinstance(found, Path) else found.get_secret_value()
 
 
 def _quoted(text: str) -> str:

@@ -78,7 +78,7 @@ def _full_disk(database: Path) -> Iterator[Finding]:
 def _open_secrets(settings: Settings) -> Iterator[Finding]:
     """A secret that everybody on the machine may read is none."""
     google = settings.sheets.credentials if settings.sheets.source == "google" else None
-    for path in secret.readable_by_all(*([google] if google is not None else [])):
+    for path in secret.readable_by_all(*([google] if isinstance(google, Path) else [])):
         yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
 
 
