@@ -219,9 +219,9 @@ WEAKNESSES = {
     "each client leaves a descriptor": Weakness(
         "import os, smart_sync.control.server as server\n"
         "plain = server._Server._left\n"
-        "def left(self, conversation, task):\n"
+        "def left(self, *arguments):\n"
         "    os.dup(0)\n"
-        "    plain(self, conversation, task)\n"
+        "    plain(self, *arguments)\n"
         "server._Server._left = left\n",
         ["control_limits::test_nothing_is_left", "control_fuzz::test_frames"],
     ),

@@ -174,6 +174,18 @@ def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
     asyncio.run(_compare(acts, strategy, choice, by_other_process))
 
 
+def days_later(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """Days go by."""
+    twins.now += timedelta(days=4)
+    return ()
+
+
+async def test_accounts_that_have_left_are_counted_as_a_fresh_daemon_counts_them() -> None:
+    """The pass after one in which accounts left, and nothing else happened, says the same of them as a fresh one."""
+    acts = [remove, remove, days_later, days_later, nothing]
+    await _compare(acts, "max", random.Random(1), by_other_process=False)
+
+
 async def _compare(acts: Sequence[Act], strategy: str, choice: random.Random, by_other_process: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         twins = Twins(Path(folder))

@@ -157,8 +157,9 @@ class ProjectSync:
             this.done.add(project.id)
         watch.lap("write")
         result = replace(result_of(plan, written, problems), new_accounts=created)
-        # Whether a row stays doubtful depends on other projects.
-        if mark is not None and plan.trouble is None and not written.failed and not plan.doubtful:
+        # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
+        moves = plan.doubtful or plan.left or plan.returned
+        if mark is not None and plan.trouble is None and not written.failed and not moves:
             due = None if plan.due_in is None else this.now + timedelta(seconds=plan.due_in)
             stands_in = bool(plan.carried or plan.accidents or plan.missing)
             self._settled[project.id] = _Settled(mark, result, problems, stands_in, due)
