@@ -35,4 +35,5 @@ def sync_all(db: str, key: str, spreadsheet: str) -> dict[str, Any]:
 @app.task(name="sync_one")  # type: ignore[untyped-decorator, unused-ignore]
 def sync_one(db: str, key: str, spreadsheet: str, project: str) -> dict[str, Any]:
     """A pass over one project."""
-    return sync_single_project_standalone(db, key, spreadsheet, project)
+    answer: dict[str, Any] = sync_single_project_standalone(db, key, spreadsheet, project)
+    return answer

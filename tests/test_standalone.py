@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 import stamina
 import structlog
+from stamina.instrumentation import RetryDetails
 
 from daemon_process import Daemon, write_config
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
@@ -95,7 +96,11 @@ def test_what_an_operator_can_mend_is_answered_not_raised(world: World, key: Pat
 def test_nothing_of_the_host_is_set_up(world: World, key: Path) -> None:
     """Neither logging nor structlog nor stamina's hooks of the host are other ones after a call."""
     told: list[object] = []
-    stamina.instrumentation.set_on_retry_hooks([told.append])
+
+    def hook(details: RetryDetails) -> None:
+        told.append(details)
+
+    stamina.instrumentation.set_on_retry_hooks([hook])
     try:
         before = (list(logging.getLogger().handlers), logging.getLogger("SmartSync").handlers[:])
         assert sync_all_projects_standalone(world.path, key, KEY)["success"] is True
