@@ -62,6 +62,16 @@ async def test_what_stood_in_still_does(tmp_path: Path) -> None:
     assert found == [("2026-02-02T00:00:00.000000", None, "p", None, "")]
 
 
+async def test_an_upgrade_is_no_edit(tmp_path: Path) -> None:
+    """What the sheet said before the upgrade is not known, so there are no edits yet."""
+    found = await _migrated(
+        tmp_path / "a.db",
+        "SELECT count(*), (SELECT count(*) FROM sheet_metrics) FROM sheet_edits",
+        "INSERT INTO sheet_metrics VALUES ('a', 5, 5, 5, 5, 5, '2026-02-01T00:00:00.000000', 'P', 2)",
+    )
+    assert found == [(0, 1)]
+
+
 async def test_old_snapshots_of_zero_stay_and_are_named(tmp_path: Path) -> None:
     """`check` counts those before a value; an account that has always had 0 is none of them."""
     path = schema_4(

@@ -16,7 +16,7 @@ from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
-from smart_sync.store import freshness, history, projects, suspects
+from smart_sync.store import edits, freshness, history, projects, suspects
 from smart_sync.store.database import Transaction
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 
@@ -174,6 +174,7 @@ class Sync:
         keep = timedelta(seconds=self._settings.history.keep)
         try:
             await history.prune(self._database, stamp(self._clock() - keep))
+            await edits.prune(self._database, stamp(self._clock() - keep))
         except sqlite.Error as error:
             # The pass is committed: what is too old is removed after the next one.
             self._announce("history.prune_failed", reason=str(describe(error, self._database.path)))

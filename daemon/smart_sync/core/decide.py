@@ -20,6 +20,16 @@ class SheetValue(NamedTuple):
     held: frozenset[str] = frozenset()
 
 
+class Edit(NamedTuple):
+    """A cell that says another number than in the last read; None where it says none."""
+
+    account_id: str
+    metric: str
+    old: int | None
+    new: int | None
+    cell: str
+
+
 class Missing(NamedTuple):
     """A row of ``sheet_metrics`` to change: its row is in the worksheet no more."""
 
@@ -57,6 +67,7 @@ class Decided:
 
     merged: list[Merged] = field(default_factory=list)
     sheet: list[SheetValue] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
     absent: list[Missing] = field(default_factory=list)
     seen: list[tuple[str, Metrics]] = field(default_factory=list)
     sides: dict[str, Metrics] = field(default_factory=dict)
@@ -107,6 +118,11 @@ def _keep_sheet(
     known = Absence(project.id)
     if side != state.sheet or row.row != state.sheet_row or state.absence != known or held != state.held:
         decided.sheet.append(SheetValue(state.id, side, row.row, held))
+    if state.sheet is not None and side != state.sheet:
+        for metric, old, new in zip(METRICS, state.sheet, side, strict=True):
+            if old != new:
+                cell = f"{sheet.letters.get(metric, '')}{row.row}"
+                decided.edits.append(Edit(state.id, metric, old, new, cell))
 
 
 def _keep_life(

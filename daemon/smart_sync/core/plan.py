@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from smart_sync.core.decide import Decided, Merged, Missing, SheetValue, decide_each, is_left
+from smart_sync.core.decide import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.doubtful import Doubt
 from smart_sync.core.merge import Winner
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
@@ -44,6 +44,8 @@ class Plan:
     snapshot_ids: tuple[str, ...] = ()
     trouble: SheetUnavailable | None = None
     sheet: tuple[SheetValue, ...] = ()
+    #: Cells that say another number than in the last read; none of accounts that are read for the first time.
+    edits: tuple[Edit, ...] = ()
     #: Accounts of which a row of the worksheet is missing, in another way than before.
     absent: tuple[Missing, ...] = ()
     #: Accounts that have left with this pass, and those that are back: account id → link.
@@ -91,6 +93,7 @@ class Plan:
             account_ids=tuple(account_id for account_id in self.account_ids if account_id in account_ids),
             snapshot_ids=tuple(account_id for account_id in self.snapshot_ids if account_id in account_ids),
             sheet=tuple(row for row in self.sheet if row.account_id in account_ids),
+            edits=tuple(edit for edit in self.edits if edit.account_id in account_ids),
             absent=tuple(row for row in self.absent if row.account_id in account_ids),
             merged=tuple(row for row in self.merged if row.account_id in account_ids),
             seen=tuple(row for row in self.seen if row[0] in account_ids),
@@ -142,6 +145,7 @@ def make_plan(
         snapshot_ids=tuple(decided.with_value),
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
+        edits=tuple(decided.edits),
         absent=tuple(decided.absent),
         left={state.id: state.link for state in decided.left},
         returned={state.id: state.link for state in decided.returned},

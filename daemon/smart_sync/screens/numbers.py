@@ -49,6 +49,9 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
     _show_together(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
     for note in _notes(account):
         line(screen, note, "yellow")
+    for edit in account["edits"]:
+        change = f"{edit['metric']}: {_count(edit['old'])} → {_count(edit['new'])}"
+        line(screen, f"{_when(edit['read_at'])}  edited {change} ({edit['worksheet']}!{edit['cell']})")
     _show_past(screen, account)
 
 

@@ -10,7 +10,7 @@ from smart_sync.core.days import Day
 from smart_sync.core.model import METRICS, NAMESPACE
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store import missing, projects, suspects
+from smart_sync.store import edits, missing, projects, suspects
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
 
@@ -102,6 +102,7 @@ def _parts(plan: Plan) -> Iterable[Plan]:
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
+            edits=tuple(edit for edit in plan.edits if edit.account_id == account_id),
             absent=(absent[account_id],) if account_id in absent else (),
             left={account_id: plan.left[account_id]} if account_id in plan.left else {},
             returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},
@@ -129,6 +130,7 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now) for row in plan.merged)
     )
     await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
+    await edits.save(transaction, plan, now)
     await missing.save_accounts(transaction, plan, now)
     await suspects.save(transaction, plan, now)
     return await _snapshot(transaction, plan, writing)

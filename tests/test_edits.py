@@ -1,0 +1,129 @@
+"""What the sheet said before: every edit that a pass finds, and what becomes of it."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from daemon_process import run_command, write_config
+from smart_sync.core.model import METRICS
+from smart_sync.explain import explain
+from world import World, link
+
+_EDITS = "SELECT account_id, metric, old, new, worksheet, cell FROM sheet_edits ORDER BY seq"
+
+
+def edited(world: World, values: list[Any]) -> None:
+    """Let the only row of worksheet P have these values."""
+    world.sheet("P", a=values)
+
+
+@pytest.fixture
+async def imported(world: World) -> World:
+    """An account whose row has been read once."""
+    world.add_project("P", ["a"])
+    edited(world, [12_480, 5, None, None, 9])
+    await world.sync()
+    return world
+
+
+async def test_a_first_import_writes_no_edit(imported: World) -> None:
+    """Neither the first read of an account nor a pass that finds the same writes one."""
+    await imported.sync()
+    assert imported.execute(_EDITS) == []
+
+
+async def test_there_and_back_leaves_a_trace(imported: World) -> None:
+    """12,480, 950, 12,480 are two edits with their cell, and explain tells them, newest first."""
+    for followers in (950, 12_480):
+        imported.now += timedelta(minutes=5)
+        edited(imported, [followers, 5, None, None, 9])
+        await imported.sync()
+    assert imported.execute(_EDITS) == [
+        ("account-a", "followers", 12_480, 950, "P", "C2"),
+        ("account-a", "followers", 950, 12_480, "P", "C2"),
+    ]
+    (account,) = (await explain(imported.settings, link("a"), METRICS, imported.now))["accounts"]
+    assert [(edit["old"], edit["new"], edit["cell"]) for edit in account["edits"]] == [
+        (950, 12_480, "C2"), (12_480, 950, "C2"),
+    ]  # fmt: skip
+    assert account["edits"][0]["read_at"] == imported.now.replace(tzinfo=None).isoformat(timespec="microseconds")
+    (account,) = (await explain(imported.settings, link("a"), ["views"], imported.now))["accounts"]
+    assert account["edits"] == []
+
+
+async def test_an_emptied_cell_and_a_new_one_are_edits(imported: World) -> None:
+    """NULL stands where the cell says no number, before or after."""
+    edited(imported, [12_480, None, 7, None, 9])
+    await imported.sync()
+    assert imported.execute(_EDITS) == [
+        ("account-a", "likes", 5, None, "P", "D2"),
+        ("account-a", "comments", None, 7, "P", "E2"),
+    ]
+
+
+async def test_an_hour_has_at_most_four_edits(imported: World) -> None:
+    """The fifth and later ones update the last, of that metric and hour alone; the next hour has its own."""
+    imported.now = imported.now.replace(minute=0)
+    for count in range(10, 17):
+        imported.now += timedelta(minutes=5)
+        edited(imported, [12_480, count if count < 12 else 6, None, None, count])
+        await imported.sync()
+    views = "SELECT old, new FROM sheet_edits WHERE metric = 'views' ORDER BY seq"
+    assert imported.execute(views) == [(9, 10), (10, 11), (11, 12), (12, 16)]
+    likes = "SELECT old, new FROM sheet_edits WHERE metric = 'likes' ORDER BY seq"
+    assert imported.execute(likes) == [(5, 10), (10, 11), (11, 6)]
+    imported.now += timedelta(hours=1)
+    edited(imported, [12_480, 6, None, None, 20])
+    await imported.sync()
+    assert imported.execute(views)[-2:] == [(12, 16), (16, 20)]
+
+
+async def test_edits_are_kept_as_long_as_the_history(imported: World) -> None:
+    """What is older than [history] keep goes with the passes."""
+    imported.sections["history"] = {"keep": "2d"}
+    edited(imported, [1, 5, None, None, 9])
+    await imported.sync()
+    imported.now += timedelta(days=1)
+    edited(imported, [2, 5, None, None, 9])
+    await imported.sync()
+    imported.now += timedelta(days=1, hours=1)
+    await imported.sync()
+    assert [row[2:4] for row in imported.execute(_EDITS)] == [(1, 2)]
+
+
+async def test_what_is_not_written_is_no_edit(imported: World) -> None:
+    """A dry run, and an account whose rows cannot be written, leave none; the others of the project have theirs."""
+    imported.execute(
+        "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)"
+        " VALUES ('account-b', 'project-P', 'tiktok', 'b', ?)",
+        (link("b"),),
+    )
+    imported.sheet("P", a=[1, 5, None, None, 9], b=[1] * 5)
+    await imported.sync()
+    imported.execute("DELETE FROM sheet_edits")
+    imported.sheet("P", a=[2, 5, None, None, 9], b=[2, 1, 1, 1, 1])
+    await imported.sync(dry_run=True)
+    assert imported.execute(_EDITS) == []
+    imported.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics WHEN new.account_id = 'account-b'"
+        " BEGIN SELECT raise(ABORT, 'no'); END"
+    )
+    await imported.sync()
+    assert imported.execute(_EDITS) == [("account-a", "followers", 1, 2, "P", "C2")]
+    imported.execute("DROP TRIGGER refuse")
+    await imported.sync()
+    assert imported.execute(_EDITS)[1:] == [("account-b", "followers", 1, 2, "P", "C3")]
+
+
+async def test_the_screen_shows_edits(imported: World) -> None:
+    """explain prints each edit with its cell; --json has the same."""
+    edited(imported, [950, 5, None, None, None])
+    await imported.sync()
+    config = write_config(imported.folder)
+    shown = run_command("explain", link("a"), "--config", str(config))
+    assert "edited followers: 12,480 → 950 (P!C2)" in shown.stdout
+    assert "edited views: 9 → - (P!G2)" in shown.stdout
+    told = json.loads(run_command("explain", link("a"), "--json", "--config", str(config)).stdout)
+    assert {edit["metric"] for edit in told["accounts"][0]["edits"]} == {"followers", "views"}
