@@ -106,7 +106,7 @@ def zero_snapshots(source: sqlite3.Connection) -> int:
 
 def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, str, str]]:
     """Snapshots of 0 between others that are above: the account (link or id), day on ``timezone``, metric; sorted."""
-    if "account_snapshots" not in tables(source):
+    if not {"account_snapshots", "project_social_accounts"} <= tables(source):
         return []
     _set_clocks(source, timezone)
     found = (
