@@ -73,6 +73,8 @@ class FakeSpreadsheet:
     charts: set[str] = field(default_factory=set)
     #: Only those who were given access may read it.
     shared: bool = True
+    #: Title → cell such as ``A2`` → what Google's CellData says of the links behind it.
+    links: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -252,9 +254,11 @@ class FakeGoogle:
         return 200, {"kind": "drive#fileList", "files": files}
 
     def metadata(self, key: str, query: Mapping[str, list[str]]) -> tuple[int, object]:
-        """``spreadsheets.get``, cut down to ``fields``."""
+        """``spreadsheets.get``, cut down to ``fields``; of cells, those of the ranges that are asked for."""
         one = self.spreadsheets[key]
         fields = query.get("fields", [""])[0]
+        if "ranges" in query:
+            return self.links(key, query["ranges"], fields)
         sheets = [
             {"properties": {"sheetId": number, "title": title, "index": number, "sheetType": "GRID"}}
             for number, title in enumerate(one.worksheets)
@@ -266,6 +270,22 @@ class FakeGoogle:
         }
         names = re.split(r"[.(,/]", fields)
         return 200, {name: value for name, value in whole.items() if not fields or name in names}
+
+    def links(self, key: str, ranges: list[str], fields: str) -> tuple[int, object]:
+        """The grid data of one column of each worksheet in ``ranges`` (``'P'!B2:B``), only what ``fields`` name."""
+        one = self.spreadsheets[key]
+        sheets = []
+        for name in ranges:
+            title = _title(name, one.worksheets)
+            cells = re.search(r"!([A-Z]+)([0-9]+):\1$", name)
+            if title is None or title in one.charts or cells is None:
+                return 400, _error(400, f"Unable to parse range: {name}")
+            first, count = int(cells[2]), len(_cut(one.worksheets[title]))
+            told = [one.links.get(title, {}).get(f"{cells[1]}{row}", {}) for row in range(first, count + 1)]
+            known = [{part: value for part, value in cell.items() if part in fields} for cell in told]
+            data = {"startRow": first - 1, "rowData": [{"values": [cell]} if cell else {} for cell in known]}
+            sheets.append({"properties": {"title": title}, "data": [data]})
+        return 200, {"sheets": sheets}
 
     def values(self, key: str, range_name: str, query: Mapping[str, list[str]]) -> tuple[int, object]:
         """``values.get``: the whole of a worksheet; dates are serial numbers unless one asks for text."""
@@ -348,7 +368,11 @@ class _Handler(BaseHTTPRequestHandler):
             return "other", "", lambda: (404, _error(404, "Requested entity was not found."))
         key, values, range_name = found.groups()
         if values is None:
-            return "metadata", key, lambda: self._checked(SHEETS_SCOPE, key, lambda: google.metadata(key, query))
+            return (
+                "links" if "ranges" in query else "metadata",
+                key,
+                lambda: self._checked(SHEETS_SCOPE, key, lambda: google.metadata(key, query)),
+            )
         if range_name is None:
             return "batch", key, lambda: self._checked(SHEETS_SCOPE, key, lambda: google.batch(key, query))
         return "values", key, lambda: self._checked(SHEETS_SCOPE, key, lambda: google.values(key, range_name, query))

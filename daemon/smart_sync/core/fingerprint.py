@@ -10,6 +10,8 @@ from smart_sync.core.model import Worksheet
 def fingerprint(worksheet: Worksheet) -> bytes:
     """The digest of all that a worksheet says."""
     digest = hashlib.blake2b(digest_size=16)
+    if worksheet.links:
+        digest.update(marshal.dumps(sorted(worksheet.links.items()), 2))
     if isinstance(worksheet.rows, Grid):
         digest.update(marshal.dumps((worksheet.title, worksheet.locale), 2))
         for text in worksheet.rows.texts():

@@ -114,6 +114,8 @@ class Worksheet:
     rows: Sequence[Sequence[Cell]]
     #: Decides ambiguous text such as ``1.234``: a CLDR name, e.g. ``en_US``.
     locale: str = "en_US"
+    #: Row (from 1) → the links behind its link cell, where no cell of that column shows an address.
+    links: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class SheetRow(NamedTuple):

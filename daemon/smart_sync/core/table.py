@@ -8,7 +8,7 @@ from sys import intern
 from smart_sync.core import headers
 from smart_sync.core.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.headers import Header, letters
-from smart_sync.core.links import profile_link, several
+from smart_sync.core.links import identity, profile_link, several
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
 from smart_sync.core.titles import Titles, is_total, normal
 
@@ -146,6 +146,8 @@ class _Reader:
         if number <= self._header.end:
             return None
         link = _text(cells, self._link)
+        if (behind := self._worksheet.links.get(number)) and link.casefold() not in NO_VALUE:
+            link = behind[0] if len({identity(one) for one in behind}) == 1 else " ".join(behind)
         if _LINES.search(link) and profile_link(link):
             link = _LINES.sub(" ", link)  # a link and a note below it
         if not ("/" in link and "." in link) and self._is_header(number, cells):

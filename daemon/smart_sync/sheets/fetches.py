@@ -1,7 +1,7 @@
 """The requests we make of Google's APIs; each runs in a thread, parsing included, and gives what was asked."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +22,14 @@ OPTIONS = {
     "prettyPrint": "false",
 }
 QUERY = urlencode(OPTIONS)
+#: What `links` wants of each cell: nothing that its values have.
+LINKS = {
+    "includeGridData": "true",
+    "fields": "sheets(properties.title,data(startRow,rowData.values("
+    "hyperlink,textFormatRuns.format.link,chipRuns.chip.richLinkProperties)))",
+    "prettyPrint": "false",
+}
+LINKS_QUERY = urlencode(LINKS)
 #: Pages of Drive's list, a thousand files each: more spreadsheets of one title there are not.
 MAX_PAGES = 20
 
@@ -53,6 +61,43 @@ def metadata(client: gspread.Client, key: str) -> Metadata:
     if len(found) < len(titles):
         raise requests.exceptions.InvalidJSONError("expected the properties of a spreadsheet")
     return Metadata(tuple(found), storable(_text(properties, "locale") or ""))
+
+
+def links(client: gspread.Client, key: str, ranges: Mapping[str, str]) -> dict[str, dict[int, tuple[str, ...]]]:
+    """The links behind the cells of one column of each worksheet: title → row (from 1) → links, in one request.
+
+    ``ranges``: title → cells, such as ``B2:B``.  One ``spreadsheets.get``, with nothing of the cells but their links.
+    """
+    asked = [absolute_range_name(title, cells) for title, cells in ranges.items()]
+    body = _object(_asked(client, SPREADSHEET_URL % key, LINKS | {"ranges": asked}))
+    found: dict[str, dict[int, tuple[str, ...]]] = {}
+    for sheet in _objects(body.get("sheets")):
+        title = _text(sheet, "properties", "title")
+        if title is not None:
+            for data in _objects(sheet.get("data")):
+                start = data.get("startRow", 0)
+                found.setdefault(title, {}).update(_links_by_row(data, start if type(start) is int else 0))
+    return found
+
+
+def _links_by_row(data: Mapping[str, Any], start: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    rows = data.get("rowData")
+    for number, row in enumerate(rows if isinstance(rows, list) else [], start + 1):
+        cells = _objects(row.get("values")) if isinstance(row, dict) else []
+        if cells and (several := _links_of(cells[0])):
+            yield number, several
+
+
+def _links_of(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """The web addresses behind a cell: its one link, those of parts of its text, those of its chips."""
+    found = [_text(cell, "hyperlink")]
+    found += [_text(run, "format", "link", "uri") for run in _objects(cell.get("textFormatRuns"))]
+    found += [_text(run, "chip", "richLinkProperties", "uri") for run in _objects(cell.get("chipRuns"))]
+    return tuple(dict.fromkeys(storable(link) for link in found if link and link.lower().startswith("http")))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def keys(client: gspread.Client, title: str) -> list[str]:

@@ -97,8 +97,9 @@ class GoogleSheets:
         if where not in self._spreadsheets:
             from smart_sync.sheets.spreadsheet import Spreadsheet
 
+            columns = {str(name): titles for name, titles in self._settings.columns.items()}
             self._spreadsheets[where] = Spreadsheet(
-                where, self._settings.locale, calls, self._memory, self._tasks, self._clock
+                where, self._settings.locale, calls, self._memory, self._tasks, self._clock, columns
             )
         return self._spreadsheets[where]
 

@@ -1,9 +1,10 @@
 """One spreadsheet: gathers what is asked of it into batches, and hands each worksheet to whoever waits for it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import partial
 
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
@@ -11,6 +12,7 @@ from smart_sync.core.names import written
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import fetches
 from smart_sync.sheets.batches import differ_by_case, next_batch, title_of
+from smart_sync.sheets.behind import LinksBehind
 from smart_sync.sheets.calls import Calls
 from smart_sync.sheets.faults import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
 from smart_sync.sheets.names import Name
@@ -36,8 +38,16 @@ class Spreadsheet:
     """
 
     def __init__(
-        self, where: str, locale: str, calls: Calls, memory: Memory, tasks: asyncio.TaskGroup, clock: Clock
+        self,
+        where: str,
+        locale: str,
+        calls: Calls,
+        memory: Memory,
+        tasks: asyncio.TaskGroup,
+        clock: Clock,
+        columns: Mapping[str, Sequence[str]] = {},
     ) -> None:
+        self._behind = LinksBehind(columns, clock)
         self._calls = calls
         self._manager = calls.manager()
         self._name = Name(where, calls, self._manager, memory)
@@ -147,6 +157,7 @@ class Spreadsheet:
         found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, ranges)
         # By the title in each range: what came in another order than asked is nobody else's numbers.
         named = {values.title: values for values in found}
+        read: list[Worksheet] = []
         for title, asked, at_its_place in zip(batch, ranges, found, strict=True):
             values = named.get(asked, at_its_place)
             self._sizes[title] = values.size
@@ -157,7 +168,10 @@ class Spreadsheet:
             elif values.title != asked:
                 self._answer([title], _not_a_worksheet(title, f'it is that of worksheet "{values.title}"'))
             else:
-                self._answer([title], Worksheet(title, values.rows, self._fixed_locale or self._locale))
+                read.append(Worksheet(title, values.rows, self._fixed_locale or self._locale))
+        ask = partial(self._calls.make, str(self._name), self._manager, self._ends, fetches.links, key)
+        async for title, answer in self._behind.completed(key, read, self._written, ask):
+            self._answer([title], answer)
 
     async def _know_locale(self, titles: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Find out the locale, from what was remembered or from Google; the titles that it told on the way.
