@@ -23,6 +23,7 @@ COMMANDS = (
         numbers.history,
         numbers.growth,
         numbers.report,
+        numbers.snapshots,
         numbers.ingest,
         numbers.backup,
     ),

@@ -19,7 +19,7 @@ from smart_sync.core.state import AccountState
 from smart_sync.core.table import shown
 from smart_sync.core.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import accounts, edits, history, parsed_query, projects
+from smart_sync.store import accounts, edits, history, parsed_query, projects, repairs
 from smart_sync.store.accounts import Facts, Known
 from smart_sync.store.database import Database
 from smart_sync.store.days import day_at
@@ -27,7 +27,7 @@ from smart_sync.store.parsed_query import QueryRow
 from smart_sync.store.schema import open_existing
 from smart_sync.store.suspects import believed_before
 
-#: How much of the past is told: days of snapshots, passes of the project, edits of the sheet.
+#: How much of the past is told: days of snapshots, passes of the project, edits of the sheet or of snapshots.
 DAYS = 30
 PASSES = 5
 EDITS = 20
@@ -99,6 +99,7 @@ class Explainer:
             "problems": _of_row(passes, facts, state),
             "metrics": {metric: values[metric] for metric in metrics},
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
+            "repairs": await repairs.of_account(self.database, account.id, metrics, EDITS),
             "edits": await edits.of_account(self.database, account.id, metrics, EDITS),
             "days": await self._days(account.id, metrics),
             "passes": passes,

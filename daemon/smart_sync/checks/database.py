@@ -1,6 +1,7 @@
 """The database: whether it can be opened, read and written to, and what others have left in it."""
 
 import asyncio
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,11 +11,15 @@ from smart_sync.checks.findings import Finding
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.errors import DatabaseError
+from smart_sync.logs import printable
 from smart_sync.preflight import databases_beside
 from smart_sync.store import trial
 from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.refusals import refusals
 from smart_sync.store.schema import open_database
+
+#: How many snapshots of 0 are named one by one.
+_NAMED = 20
 
 
 async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Finding]]:
@@ -81,3 +86,12 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
                 f"account_snapshots: {zeros} snapshots hold nothing but 0 though the account had values later: nobody "
                 "knew them that day, or its row was missing; Smart Sync leaves them as they are",
             )
+        between = trial.zeros_between(source, timezone)
+        for link, day, metric in between[:_NAMED]:
+            yield Finding(
+                "warning",
+                f"account_snapshots: {printable(link)}: {metric} is 0 on {day} and above before and after; if that is "
+                f"Smart Sync's snapshot: smart-sync snapshots repair {shlex.quote(printable(link))} {day} --{metric} N",
+            )
+        if len(between) > _NAMED:
+            yield Finding("warning", f"account_snapshots: {len(between) - _NAMED} more such zeros")

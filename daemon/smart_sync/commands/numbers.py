@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -9,7 +10,7 @@ from typing import IO, BinaryIO
 import click
 
 from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, load_readable, show
-from smart_sync.core.model import METRICS
+from smart_sync.core.model import MAX_COUNT, METRICS
 from smart_sync.logs import printable
 
 
@@ -100,6 +101,39 @@ def report(output: IO[bytes], project: str | None, days: int) -> None:
     page = growth.make(settings.database.path, project, days, _now())
     output.write(page)
     click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
+
+
+@click.group()
+def snapshots() -> None:
+    """Mend the snapshots of past days."""
+
+
+def _value_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each metric."""
+    for metric in reversed(METRICS):
+        command = click.option(f"--{metric}", type=click.IntRange(0, MAX_COUNT), help="What it was that day.")(command)
+    return command
+
+
+@snapshots.command("repair")
+@click.argument("account", metavar="LINK|@USERNAME")
+@click.argument("day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
+@_value_options
+@json_option
+@config_option
+def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int | None) -> None:
+    """Correct what Smart Sync wrote on a past day, such as a typo that stood at midnight.
+
+    Only its own snapshot of that day; explain shows what it said before.
+    """
+    from smart_sync import repair, screens
+
+    _path, settings = load()
+    typed = {metric: value for metric, value in values.items() if value is not None}
+    if not typed:
+        raise click.UsageError("say what it should have been, such as --views 1200")
+    answer = asyncio.run(repair.repair(settings, account, day.date(), typed, _now()))
+    show(answer, as_json, screens.show_repaired)
 
 
 @click.command()

@@ -10,6 +10,7 @@ from smart_sync.screens.numbers import (
     show_ingested,
 )
 from smart_sync.screens.passes import show_answer, sync_with_progress
+from smart_sync.screens.repairs import show_repaired
 from smart_sync.screens.setup import show_step
 from smart_sync.screens.status import show_status, watch
 from smart_sync.screens.webhooks import show_webhook_tests, show_webhooks
@@ -23,6 +24,7 @@ __all__ = [
     "show_history",
     "show_ingested",
     "show_inspections",
+    "show_repaired",
     "show_status",
     "show_step",
     "show_webhook_tests",

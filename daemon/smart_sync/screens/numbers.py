@@ -52,6 +52,9 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
     for edit in account["edits"]:
         change = f"{edit['metric']}: {_count(edit['old'])} → {_count(edit['new'])}"
         line(screen, f"{_when(edit['read_at'])}  edited {change} ({edit['worksheet']}!{edit['cell']})")
+    for repair in account["repairs"]:
+        change = f"{repair['metric']}: {_count(repair['old'])} → {_count(repair['new'])}"
+        line(screen, f"{_when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}")
     _show_past(screen, account)
 
 

@@ -79,11 +79,16 @@ def doubled_days(source: sqlite3.Connection, timezone: str) -> int:
     """How many days of an account, on the clocks of ``timezone``, have several snapshots."""
     if "account_snapshots" not in tables(source):
         return 0
-    # Its own clocks may be those of another zone, or be missing: these stand before them.
-    source.execute("CREATE TEMP TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT) WITHOUT ROWID")
-    source.executemany("INSERT INTO temp.clock_changes VALUES (?, ?)", clock_changes(timezone))
+    _set_clocks(source, timezone)
     doubled = f"SELECT 1 FROM account_snapshots GROUP BY account_id, {local_day('snapshot_time')} HAVING count(*) > 1"
     return int(source.execute(f"SELECT count(*) FROM ({doubled})").fetchone()[0])
+
+
+def _set_clocks(source: sqlite3.Connection, timezone: str) -> None:
+    # Its own clocks may be those of another zone, or be missing: these stand before them.
+    source.execute("DROP TABLE IF EXISTS temp.clock_changes")
+    source.execute("CREATE TEMP TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT) WITHOUT ROWID")
+    source.executemany("INSERT INTO temp.clock_changes VALUES (?, ?)", clock_changes(timezone))
 
 
 def zero_snapshots(source: sqlite3.Connection) -> int:
@@ -97,6 +102,23 @@ def zero_snapshots(source: sqlite3.Connection) -> int:
         f" WHERE NOT coalesce({above}, 0) AND datetime(s.snapshot_time) < k.last"
     )
     return int(source.execute(sql).fetchone()[0])
+
+
+def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, str, str]]:
+    """Snapshots of 0 between others that are above: the account (link or id), day on ``timezone``, metric; sorted."""
+    if not {"account_snapshots", "project_social_accounts"} <= tables(source):
+        return []
+    _set_clocks(source, timezone)
+    found = (
+        f"SELECT coalesce(a.profile_link, s.account_id), {local_day('s.snapshot_time')}, '{metric}'"
+        " FROM account_snapshots s JOIN (SELECT account_id, min(datetime(snapshot_time)) AS first,"
+        f" max(datetime(snapshot_time)) AS last FROM account_snapshots WHERE {metric} > 0 GROUP BY account_id) k"
+        " ON k.account_id = s.account_id LEFT JOIN project_social_accounts a ON a.id = s.account_id"
+        f" WHERE s.{metric} = 0 AND datetime(s.snapshot_time) > k.first AND datetime(s.snapshot_time) < k.last"
+        for metric in METRICS
+    )
+    rows = source.execute(f"{' UNION '.join(found)} ORDER BY 1, 2, 3")
+    return [(str(link), str(day), metric) for link, day, metric in rows]
 
 
 class Names(NamedTuple):
