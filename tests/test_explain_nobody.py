@@ -28,3 +28,12 @@ async def test_a_row_without_an_account_is_named(world: World, sought: str) -> N
         await explain(world.settings, sought, METRICS, world.now)
     with pytest.raises(UnknownAccount, match="give its link"):
         await explain(world.settings, "https://www.tiktok.com/@nobody", METRICS, world.now)
+
+
+async def test_a_row_whose_link_is_nobodys_is_named_without_being_a_problem(world: World) -> None:
+    """A plain profile that no account has, where none are created, is explained by its row."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5, stranger=[2] * 5)
+    await world.sync()
+    with pytest.raises(UnknownAccount, match="a row has it: P!3: no account has this link"):
+        await explain(world.settings, "https://www.tiktok.com/@stranger", METRICS, world.now)

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any, TypeVar
 
-from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.names import written
 from smart_sync.core.results import MAX_PROBLEMS, PassResult, ProjectResult
+from smart_sync.core.table import shown
 from smart_sync.core.timeline import Asked
 from smart_sync.store.database import Database, Transaction
 
@@ -71,7 +73,10 @@ _SUMS = ("accounts", "updated", "changed", "snapshots")
 
 
 def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
-    problems = [str(problem) for problem in result.problems[:MAX_PROBLEMS]]
+    # Rows of nobody are on record too: whoever asks `explain` for their link is told where it stands.
+    name, reason = result.project.name, "no account has this link"
+    nobodys = (Problem(reason, name, row.row, value=shown(row.link)) for row in result.unmatched_rows)
+    problems = [str(problem) for problem in islice(chain(result.problems, nobodys), MAX_PROBLEMS)]
     return (
         run_id,
         result.project.id,
