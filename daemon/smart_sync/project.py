@@ -18,13 +18,14 @@ from smart_sync.core.outcomes import Written, failure, foreseen, result_of, unch
 from smart_sync.core.plan import Plan
 from smart_sync.core.results import ProjectResult
 from smart_sync.core.sheet import Reading, missing_accounts
+from smart_sync.core.snapshots import NAMESPACE
 from smart_sync.core.suspects import Doubts
 from smart_sync.deciding import Decider, Draft, MergeCrashed
 from smart_sync.errors import SheetUnavailable
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
 from smart_sync.sheets.source import Source
-from smart_sync.store import passes, projects, suspects
+from smart_sync.store import projects, snapshots, suspects
 from smart_sync.store.database import Database
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 from smart_sync.store.writer import Writer
@@ -145,7 +146,7 @@ class ProjectSync:
         watch.lap("decide")
         plan, problems = draft.plan, draft.problems
         if this.dry_run:
-            coming = await passes.snapshots_to_come(self._database, plan, this.day)
+            coming = await snapshots.to_come(self._database, plan, self._writing(this))
             return replace(foreseen(plan, coming, problems, draft.states), new_accounts=created)
         written = await self._write(plan, reading, this)
         watch.lap("write")
@@ -161,7 +162,7 @@ class ProjectSync:
         inbox_writes = self._database.inbox_writes
         async with self._turn:
             cells = await asyncio.to_thread(fingerprint, reading)
-        return _Mark(cells, this.day.label, this.version, inbox_writes)
+        return _Mark(cells, this.day.label, stamp(this.now)[:10], this.version, inbox_writes)
 
     async def _decide(
         self, project: Project, reading: Reading, doubts: Doubts, mark: "_Mark | None", settled: "_Settled | None"
@@ -179,7 +180,7 @@ class ProjectSync:
             return []
         prefix = f"{plan.project.id}:"
         return missing_accounts(
-            plan.project, plan.unmatched_rows, lambda name: str(uuid.uuid5(passes.NAMESPACE, prefix + name))
+            plan.project, plan.unmatched_rows, lambda name: str(uuid.uuid5(NAMESPACE, prefix + name))
         )
 
     async def _create_accounts(self, project: Project, new: Sequence[Account], this: Pass) -> int:
@@ -198,11 +199,12 @@ class ProjectSync:
         return created
 
     async def _write(self, plan: Plan, reading: Reading, this: Pass) -> Written:
-        writing = passes.Writing(
-            stamp(this.now), this.day, update_snapshots=self._settings.snapshots.on_existing == "update"
-        )
         rows = 0 if isinstance(reading, SheetUnavailable) else len(reading.rows)
-        return await self._writer.write(plan, writing, worksheet_rows=rows)
+        return await self._writer.write(plan, self._writing(this), worksheet_rows=rows)
+
+    def _writing(self, this: Pass) -> snapshots.Writing:
+        update = self._settings.snapshots.on_existing == "update"
+        return snapshots.Writing(stamp(this.now), this.day, update_snapshots=update)
 
 
 class _Mark(NamedTuple):
@@ -213,6 +215,8 @@ class _Mark(NamedTuple):
 
     cells: bytes
     day: str
+    #: The UTC date: each has its snapshot, whatever the days of the configuration are.
+    utc_date: str
     version: int
     inbox_writes: int
 

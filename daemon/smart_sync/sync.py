@@ -12,9 +12,10 @@ import structlog
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.core.snapshots import NAMESPACE
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
-from smart_sync.store import history, passes, projects, suspects
+from smart_sync.store import history, projects, suspects
 from smart_sync.store.database import Transaction
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 
@@ -117,7 +118,7 @@ class Sync:
             self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return []
         known = await projects.project_names(self._database)
-        return [Project(str(uuid.uuid5(passes.NAMESPACE, title)), title) for title in titles if title not in known]
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title) for title in titles if title not in known]
 
     async def _create_projects(self, new: Sequence[Project], this: Pass) -> list[str]:
         """Create projects; returns the names of those that could be."""

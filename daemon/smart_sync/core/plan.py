@@ -5,7 +5,7 @@ every row to write, every count and every problem.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from smart_sync.core.decide import Decided, Merged, SheetValue, decide_each
@@ -60,6 +60,19 @@ class Plan:
     def changed(self) -> tuple[Merged, ...]:
         """The accounts whose merged values differ from what SQLite has."""
         return tuple(row for row in self.merged if row.values != row.before)
+
+    def without(self, deleted: Container[str]) -> "Plan":
+        """The plan without what it would write for some accounts."""
+        return replace(
+            self,
+            account_ids=tuple(account_id for account_id in self.account_ids if account_id not in deleted),
+            sheet=tuple(row for row in self.sheet if row.account_id not in deleted),
+            sheet_gone=tuple(account_id for account_id in self.sheet_gone if account_id not in deleted),
+            merged=tuple(row for row in self.merged if row.account_id not in deleted),
+            seen=tuple(row for row in self.seen if row[0] not in deleted),
+            conflicts=tuple(conflict for conflict in self.conflicts if conflict.account_id not in deleted),
+            suspects=self.suspects.without(deleted),
+        )
 
 
 def make_plan(

@@ -8,7 +8,7 @@ A suspect ends when its value changes again (unless that is another jump, judged
 first one too: going back there is a correction), when it has stood for `STANDS`, or when it is confirmed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -73,6 +73,14 @@ class Judgement:
             tuple(suspect for suspect in self.new if suspect.account_id == account_id),
             tuple(key for key in self.over if key[0] == account_id),
             tuple(suspect for suspect in self.open if suspect.account_id == account_id),
+        )
+
+    def without(self, deleted: Container[str]) -> "Judgement":
+        """The part that is about none of the accounts that are deleted."""
+        return Judgement(
+            tuple(suspect for suspect in self.new if suspect.account_id not in deleted),
+            tuple(key for key in self.over if key[0] not in deleted),
+            tuple(suspect for suspect in self.open if suspect.account_id not in deleted),
         )
 
 
