@@ -44,6 +44,13 @@ STATUSES = {
 }
 
 
+class Date(NamedTuple):
+    """A cell that Sheets made a date or a duration of: the days since 1899-12-30, and what one sees."""
+
+    days: float
+    shown: str
+
+
 class Call(NamedTuple):
     """A request that arrived: its kind (token, batch, values, metadata, drive, other) and what it asked for."""
 
@@ -170,6 +177,8 @@ class FakeGoogle:
             "credentials": self.credentials(directory / "credentials.json"),
             "api_url": self.url,
             "timeout": 5.0,
+            # Else each spreadsheet is asked for its own once a day.
+            "locale": "en_US",
         }
         return SheetsSettings(**(defaults | changes))
 
@@ -256,13 +265,14 @@ class FakeGoogle:
         names = re.split(r"[.(,/]", fields)
         return 200, {name: value for name, value in whole.items() if not fields or name in names}
 
-    def values(self, key: str, range_name: str) -> tuple[int, object]:
-        """``values.get``: the whole of a worksheet."""
+    def values(self, key: str, range_name: str, query: Mapping[str, list[str]]) -> tuple[int, object]:
+        """``values.get``: the whole of a worksheet; dates are serial numbers unless one asks for text."""
         worksheets = self.spreadsheets[key].worksheets
         title = _title(range_name, worksheets)
         if title is None or title in self.spreadsheets[key].charts:
             return 400, _error(400, f"Unable to parse range: {range_name}")
-        rows = _cut(worksheets[title])
+        as_text = query.get("dateTimeRenderOption") == ["FORMATTED_STRING"]
+        rows = _cut([[_dated(cell, as_text=as_text) for cell in row] for row in worksheets[title]])
         width = max(map(len, rows), default=1)
         plain = re.fullmatch(r"[A-Za-z_]\w*", title) and not re.fullmatch(r"[A-Za-z]{1,3}\d+", title)
         quoted = title if plain else "'" + title.replace("'", "''") + "'"
@@ -274,7 +284,7 @@ class FakeGoogle:
 
     def batch(self, key: str, query: Mapping[str, list[str]]) -> tuple[int, object]:
         """``values:batchGet``: all of the ranges, or none."""
-        answers = [self.values(key, range_name) for range_name in query.get("ranges", [])]
+        answers = [self.values(key, range_name, query) for range_name in query.get("ranges", [])]
         for status, answer in answers:
             if status != 200:
                 return status, answer
@@ -338,7 +348,7 @@ class _Handler(BaseHTTPRequestHandler):
             return "metadata", key, lambda: self._checked(SHEETS_SCOPE, key, lambda: google.metadata(key, query))
         if range_name is None:
             return "batch", key, lambda: self._checked(SHEETS_SCOPE, key, lambda: google.batch(key, query))
-        return "values", key, lambda: self._checked(SHEETS_SCOPE, key, lambda: google.values(key, range_name))
+        return "values", key, lambda: self._checked(SHEETS_SCOPE, key, lambda: google.values(key, range_name, query))
 
     def _checked(self, scope: str, key: str | None, act: Callable[[], tuple[int, object]]) -> tuple[int, object]:
         google = self.server.google
@@ -411,6 +421,12 @@ def _title(range_name: str, worksheets: Mapping[str, Rows]) -> str | None:
     title = quoted[1].replace("''", "'") if quoted else bare[1] if bare else ""
     exact = [other for other in worksheets if other == title]
     return next(iter(exact or [other for other in worksheets if other.casefold() == title.casefold()]), None)
+
+
+def _dated(cell: object, *, as_text: bool) -> object:
+    if not isinstance(cell, Date):
+        return cell
+    return cell.shown if as_text else cell.days
 
 
 def _cut(rows: Rows) -> Rows:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from pydantic import TypeAdapter
 
@@ -92,7 +92,9 @@ class FakePlatform:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 length = int(self.headers.get("Content-Length", 0))
-                body = json.loads(self.rfile.read(length)) if length else None
+                sent = self.rfile.read(length)
+                is_form = self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+                body = (dict(parse_qsl(sent.decode())) if is_form else json.loads(sent)) if sent else None
                 query = {key: values[0] for key, values in parse_qs(parts.query).items()}
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 call = Call(time.monotonic(), self.command, parts.path, query, headers, body)
@@ -141,6 +143,7 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
     "threads": {"tokens": {"zuck": "canary-threads-token"}},
     "tiktok": {"tokens": {"@Charli": "canary-tiktok-token"}},
     "http_json": {
+        "platforms": ["tiktok"],
         "url": "URL/users/{username}?full=1",
         "headers": {"X-Key": "canary-reseller-key"},
         "query": {"apikey": "canary-query-key"},
@@ -171,7 +174,7 @@ def account(kind: str, number: int = 0, link: str = "") -> Account:
 
 def settings(kind: str, url: str, **changes: Any) -> ParserSettings:
     table = {"kind": kind, "source": kind, **OWN_KEYS[kind], **changes}
-    if kind == "http_json":
+    if kind == "http_json" and "url" in table:
         table["url"] = table["url"].replace("URL", url)
     else:
         table.setdefault("api_url", url)

@@ -19,7 +19,20 @@ LAYERS = [
     {"service"},
     {"preflight", "runner", "control", "sync", "project", "deciding"},
     {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
-    {"config", "secret", "plugins", "lock", "logs", "events", "systemd", "web", "quota", "blocking", "interpreter"},
+    {
+        "config",
+        "secret",
+        "plugins",
+        "lock",
+        "logs",
+        "events",
+        "systemd",
+        "web",
+        "quota",
+        "blocking",
+        "interpreter",
+        "plain_files",
+    },
     {"core", "errors", "clock"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

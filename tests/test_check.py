@@ -119,7 +119,7 @@ async def test_two_accounts_that_are_one_are_both_named(world: World) -> None:
     world.execute(add, ("elsewhere", "project-Q", link("a"), 1))
     world.sheet("P", a=[1] * 5, b=[1] * 5)
     (message,) = [message for message in await told(world) if "one and the same" in message]
-    assert message.startswith(f"P: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
+    assert message.startswith(f"P!2: accounts {link('a')} (id account-a) and {link('A')}/ (id twin) ")
 
 
 async def test_an_inactive_twin_takes_no_row(world: World) -> None:
@@ -190,7 +190,7 @@ async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> N
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     content = bytearray(world.path.read_bytes())
-    content[-2048:] = b"x" * 2048
+    content[-4096:] = b"x" * 4096  # a whole page
     world.path.write_bytes(content)
     (message,) = await told(world, "error")
     assert message.startswith(f"{world.path}: ")
@@ -205,12 +205,23 @@ async def test_a_file_that_a_parser_reads_may_come_later(world: World) -> None:
 
 
 async def test_without_an_active_project_the_ways_to_one_are_named(world: World) -> None:
-    """Nothing to sync is a warning with its remedies, or in order where the worksheets become projects."""
-    (missing,) = [message for message in await told(world, "warning") if "no active project yet" in message]
-    assert "insert some into projects" in missing
-    assert 'create_missing = "projects"' in missing
+    """Nothing to sync is an error with its remedies; in order where the worksheets become projects.
+
+    Where all projects are finished it is a warning.
+    """
+
+    async def missing(level: str) -> list[str]:
+        return [message for message in await told(world, level) if "no active project yet" in message]
+
+    (message,) = await missing("error")
+    assert "insert some into projects" in message
+    assert 'create_missing = "projects"' in message
     world.sections["sync"] = {"create_missing": "projects"}
-    assert [message for message in await told(world, "warning") if "no active project yet" in message] == []
+    assert await missing("error") == await missing("warning") == []
+    world.sections["sync"] = {"create_missing": "none"}
+    world.add_project("Finished")
+    world.execute("UPDATE projects SET is_active = 0")
+    assert (len(await missing("warning")), await missing("error")) == (1, [])
 
 
 async def test_a_database_of_ours_refuses_nothing(world: World) -> None:

@@ -183,9 +183,16 @@ def test_check_lists_everything_that_is_wrong_and_changes_nothing(config: Path, 
 
 
 def test_check_names_a_missing_database_without_making_it(config: Path, world: World) -> None:
-    """A database that is not there yet is fine, and still is not there after the check."""
-    ended = run_command("check", "--config", str(config), environment={"SMART_SYNC_DATABASE__PATH": "none.db"})
-    assert "will be created" in ended.stdout
+    """A database that is not there is an error where nothing would fill it; it still is not there after the check.
+
+    Where the worksheets fill it, it is one only in name: a database beside it may be meant, which is a warning.
+    """
+    for create_missing, told in (("none", "✗"), ("projects", "!")):
+        environment = {"SMART_SYNC_DATABASE__PATH": "none.db", "SMART_SYNC_SYNC__CREATE_MISSING": create_missing}
+        ended = run_command("check", "--config", str(config), environment=environment)
+        (line,) = [line for line in ended.stdout.splitlines() if "will be created" in line]
+        assert line.startswith(told)
+        assert "beside it there is view_counter.db" in line
     assert not (world.folder / "none.db").exists()
 
 

@@ -1,8 +1,10 @@
 """Rude clients of the control channel cost the honest ones nothing; everything is bounded."""
 
 import asyncio
+import contextlib
 import resource
 import socket
+import sys
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from control_clients import QUICK, Connection, clients, connected, descriptors, exchange, served, until
+from smart_sync.control import server
 from smart_sync.control.client import Client
 from smart_sync.control.server import Answer, Limits, Request, Route, Stream
+from smart_sync.errors import SmartSyncError
 
 _LARGE = "x" * 1_500_000
 
@@ -347,3 +351,63 @@ def _stream(lines: Callable[[], AsyncIterator[Mapping[str, object]]]) -> dict[st
         return Stream(lines())
 
     return {"/stream": {"GET": Route(stream)}}
+
+
+#: Holds as many connections as it is told, says nothing on them, and opens each anew as soon as it is closed.
+_REOPENS = """
+import select, socket, sys
+path, count = sys.argv[1], int(sys.argv[2])
+def connect():
+    one = socket.socket(socket.AF_UNIX)
+    one.connect(path)
+    return one
+held = {one.fileno(): one for one in (connect() for _ in range(count))}
+poll = select.poll()
+for number in held:
+    poll.register(number, select.POLLIN)
+print("holds", flush=True)
+while True:
+    for number, _ in poll.poll():
+        poll.unregister(number)
+        held.pop(number).close()
+        one = connect()
+        held[one.fileno()] = one
+        poll.register(one.fileno(), select.POLLIN)
+"""
+_FEW = Limits(connections=64, waiting=64, idle_seconds=60, patience_seconds=0.5)
+
+
+async def _slowest_beside_one_who_reopens(directory: Path) -> float:
+    """Seconds of the slowest of 30 requests while another process holds 300 connections, for 64 places."""
+    async with served(directory, limits=_FEW) as path:
+        rude = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _REOPENS, str(path), "300", stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert rude.stdout is not None
+            await asyncio.wait_for(rude.stdout.readline(), 20)
+            took = []
+            for _ in range(30):
+                started = time.perf_counter()
+                with contextlib.suppress(SmartSyncError, OSError):  # turned away: the slowest there is
+                    async with asyncio.timeout(5):
+                        status, _answer = await Client(path).request("GET", "/echo")
+                        assert status == 200
+                        took.append(time.perf_counter() - started)
+                        continue
+                took.append(5.0)
+            return max(took)
+        finally:
+            rude.kill()
+            await rude.wait()
+
+
+async def test_one_who_reopens_idle_connections_starves_nobody(tmp_path: Path) -> None:
+    """A process that holds more connections than there are places, and reopens each, costs another one no wait."""
+    assert await _slowest_beside_one_who_reopens(tmp_path) < _FEW.patience_seconds
+
+
+async def test_without_places_kept_it_would_starve_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: where all count as one process, the same rude client is felt."""
+    monkeypatch.setattr(server, "process_of", lambda _connected: (0, 0))
+    assert await _slowest_beside_one_who_reopens(tmp_path) >= _FEW.patience_seconds

@@ -83,12 +83,13 @@ async def test_what_is_no_csv_is_a_failure(tmp_path: Path, content: bytes, said:
 
 
 async def test_what_is_no_file_does_not_hang(tmp_path: Path) -> None:
-    """A directory or a pipe in place of the file is refused or empty, at once."""
+    """A directory or a pipe in place of the file is refused, at once."""
     (tmp_path / "A.csv").mkdir()
     os.mkfifo(tmp_path / "B.csv")
-    with pytest.raises(SheetUnavailable, match="cannot be read"):
+    with pytest.raises(SheetUnavailable, match="it is a folder, not a file"):
         await read(tmp_path, "A")
-    assert await read(tmp_path, "B") == []
+    with pytest.raises(SheetUnavailable, match="it is a FIFO, not a file"):
+        await read(tmp_path, "B")
 
 
 async def test_a_file_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -345,7 +345,7 @@ def test_the_fake_google_is_the_only_place_it_talks_to(config: Path, google: Fak
     """With api_url set the token, too, comes from there: the daemon works where no name can be resolved."""
     with Daemon(config, {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}) as daemon:
         assert ask(daemon, "POST", "/api/admin/smart_sync")[1]["degraded_count"] == 0
-    assert {call.kind for call in google.calls} == {"token", "batch"}
+    assert {call.kind for call in google.calls} == {"token", "metadata", "batch"}
 
 
 def test_a_database_that_cannot_be_read_just_now_is_a_503(config: Path, world: World) -> None:

@@ -127,6 +127,7 @@ async def test_a_zone_that_is_changed_decides_for_old_snapshots_too(world: World
 async def test_no_day_is_left_out_where_the_zone_is_changed(world: World) -> None:
     """A day of the new zone gets its snapshot, though one of the old zone bore the same date."""
     world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
     for zone, moment in (("Europe/Berlin", datetime(2026, 3, 10, 23, 30, tzinfo=UTC)), ("UTC", NOON + timedelta(1))):
         world.now = moment
         world.sections["schedule"] = {"timezone": zone}

@@ -138,7 +138,7 @@ def test_console_lines_read_as_promised() -> None:
 
 
 async def test_a_console_shows_what_there_is_to_see(world: World) -> None:
-    """Fields that are 0 or empty are left out on a console, but for the counts of the stages; JSON has them all."""
+    """A console leaves out what is empty and the counts that say something only above 0; JSON has them all."""
     world.add_project("P", ["a"])
     told: dict[str, str] = {}
     for form in ("console", "json"):
@@ -148,10 +148,19 @@ async def test_a_console_shows_what_there_is_to_see(world: World) -> None:
             await Sync(resources).run(PassRequest(Trigger.TIMER))
         structlog.reset_defaults()
         told[form] = next(line for line in stream.getvalue().splitlines() if "project.synced" in line)
-    for name in ("accounts=1", "sheet=0", "parsed=0", "merged=1", "updated=1", "snapshots=1"):
+    for name in ("accounts=1", "sheet=0", "parsed=0", "merged=1", "updated=1"):
         assert f" {name} " in told["console"]
     assert "conflicts" not in told["console"]
     assert json.loads(told["json"])["conflicts"] == 0
+
+
+def test_a_console_keeps_the_zero_that_is_the_news() -> None:
+    """A value that fell to 0 is shown as 0."""
+    stream = io.StringIO()
+    logs.configure("console", "info", stream)
+    logs.emit("value.suspected", project_id="1", account_id="a", link="l", metric="views", before=5000, after=0)
+    structlog.reset_defaults()
+    assert " before=5000 after=0 " in stream.getvalue()
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

@@ -398,10 +398,9 @@ async def test_api_url_may_have_a_path(google: FakeGoogle, tmp_path: Path) -> No
     assert {call.path for call in google.calls} == {"/egress/token"}
 
 
-@pytest.mark.parametrize("api_url", ["http://127.0.0.1:1", "nonsense", "http://"])
-async def test_a_google_that_is_not_there(google: FakeGoogle, tmp_path: Path, api_url: str) -> None:
-    """Refused connections and a wrong api_url are failures with a remedy, not bugs."""
-    async with GoogleSheets(google.settings(tmp_path, api_url=api_url), backoff=QUICK) as sheets:
+async def test_a_google_that_is_not_there(google: FakeGoogle, tmp_path: Path) -> None:
+    """Refused connections are failures with a remedy, not bugs."""
+    async with GoogleSheets(google.settings(tmp_path, api_url="http://127.0.0.1:1"), backoff=QUICK) as sheets:
         got = await read(sheets, PRESENT)
     assert isinstance(got, SheetUnavailable)
     assert got.remedy

@@ -12,10 +12,9 @@ from gspread.utils import absolute_range_name
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.quota import Quota
 from smart_sync.sheets import fetches
-from smart_sync.sheets.answers import needs_locale, understand
+from smart_sync.sheets.answers import understand
 from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, differ_by_case, next_batch, title_of
 from smart_sync.sheets.faults import retry_after
 
@@ -98,7 +97,7 @@ def test_batches_hold_every_title_once_within_the_limits(wanted: list[str], size
     """Batches follow the order asked for, lose nothing, and pass a limit only with a single worksheet."""
     rest, read = wanted, []
     while rest:
-        batch = next_batch("k" * 44, rest, fetches.QUERY, sizes)
+        batch = next_batch("k" * 44, rest, fetches.QUERY, sizes, {})
         assert batch
         url = f"https://sheets.googleapis.com/v4/spreadsheets/{'k' * 44}/values:batchGet?{fetches.QUERY}&"
         url += urlencode([("ranges", absolute_range_name(title)) for title in batch])
@@ -148,58 +147,6 @@ def test_an_answer_must_hold_what_was_asked(body: object) -> None:
     """JSON of another shape is no answer: it is tried again."""
     with pytest.raises(requests.exceptions.InvalidJSONError):
         understand(body, 1, 100)
-
-
-UNCLEAR = [
-    "1.234",
-    "1,234",
-    " 1.234 ",
-    "~1,500",
-    "1.234M",
-    "12,34,567",
-    "12 345,678",
-    "1,234.000",
-    "3 Mio.",
-    "1.2B",
-    "5 mil",
-]
-CLEAR = ["", "1234", "12.5K", "3,4M", "1 234,0", "1,234,567", "1.234.567,5", "12 тыс.", "1,5 млн", "12'345"]
-OTHER = ["2025-11-20", "20.11.2025", "12:30", "@user1", "user 5", "https://tiktok.com/@1.234", 5, 1.5, True, None]
-
-
-@pytest.mark.parametrize("cell", UNCLEAR)
-def test_cells_that_need_a_locale(cell: str) -> None:
-    """What is one number here and another, or none, elsewhere needs the spreadsheet's locale."""
-    assert needs_locale(cell)
-
-
-@PATIENT
-@given(
-    number=st.from_regex(r"[0-9]{1,4}([ ,.'][0-9]{1,3}){0,3}", fullmatch=True),
-    word=st.sampled_from(["", "K", "M", "B", "T", "t", " тыс.", " млн", " Mio.", " mil", "к", "万", " mln", "Md"]),
-)
-def test_what_needs_no_locale_is_the_same_number_in_all(number: str, word: str) -> None:
-    """A text that is not flagged never stands for two numbers, nor for one that en_US does not read."""
-    text = number + word
-    read = {
-        locale: count(text, locale)
-        for locale in ("en_US", "de_DE", "ru_RU", "tr_TR", "es_ES", "de_CH", "en_IN", "pl_PL")
-    }
-    found = set(read.values()) - {None}
-    assert needs_locale(text) or not found or found == {read["en_US"]}
-
-
-def count(text: str, locale: str) -> int | None:
-    try:
-        return read_count(text, locale)
-    except Unreadable:
-        return None
-
-
-@pytest.mark.parametrize("cell", CLEAR + OTHER)
-def test_cells_that_need_none(cell: Any) -> None:
-    """Numbers, dates, names and what reads the same everywhere cost no call."""
-    assert not needs_locale(cell)
 
 
 @pytest.mark.parametrize(

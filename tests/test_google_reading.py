@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from fake_google import EMAIL, FakeGoogle, Rows
-from smart_sync.core.model import Project, Worksheet
+from fake_google import EMAIL, Date, FakeGoogle, Rows
+from smart_sync.core.model import Metrics, Project, Worksheet
+from smart_sync.core.table import read_table
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.google import GoogleSheets
@@ -245,40 +247,90 @@ async def test_two_projects_may_share_a_worksheet(google: FakeGoogle, tmp_path: 
     assert google.calls[-1].query["ranges"] == ["'A'"]
 
 
-@pytest.mark.parametrize(
-    ("locale", "cell", "expected", "calls"),
-    [
-        ("de_DE", "1.234", "de_DE", 1),
-        ("pl_PL", "3 mln", "pl_PL", 1),
-        ("de_DE", 1.5, "en_US", 0),
-        ("de_DE", "12.5K", "en_US", 0),
-        ("de_DE", "2025-11-20 10:00", "en_US", 0),
-        ("de_DE", "https://tiktok.com/@a", "en_US", 0),
-    ],
-)
-async def test_the_locale_is_asked_for_only_if_it_matters(
-    google: FakeGoogle, tmp_path: Path, locale: str, cell: object, expected: str, calls: int
-) -> None:
-    """The spreadsheet's own locale decides ambiguous cells, at one metadata call a day; the others cost none."""
-    google.add("key", {"A": [[cell]], "B": [["1,500"]]}, locale=locale)
-    async with GoogleSheets(google.settings(tmp_path)) as sheets:
-        assert (await sheets.read(project("A"))).locale == expected
-        assert google.count("metadata") == calls
-        assert (await sheets.read(project("A"))).locale == expected
-        assert google.count("metadata") == calls
+class Later:
+    """A clock that is put forward by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.mark.parametrize("cell", ["1.234", 1.5, "12.5K", "2025-11-20 10:00", ""])
+async def test_the_locale_is_asked_for_once_a_day(google: FakeGoogle, tmp_path: Path, cell: object) -> None:
+    """A spreadsheet's own locale goes with its cells, whatever they are, and is remembered for a day by later runs."""
+    spreadsheet = google.add("key", {"A": [[cell, "x"]]}, locale="de_DE")
+    memory, clock = Forgetful(), Later()
+
+    async def read() -> tuple[str, int]:
+        async with GoogleSheets(google.settings(tmp_path, locale=""), memory, clock=clock) as sheets:
+            locales = {(await sheets.read(project("A"))).locale for _ in range(2)}
+        return locales.pop() if len(locales) == 1 else "several", google.count("metadata")
+
+    assert await read() == ("de_DE", 1)
+    spreadsheet.locale = "fr_FR"
+    clock.now += timedelta(hours=23)
+    assert await read() == ("de_DE", 1)
+    clock.now += timedelta(hours=2)
+    assert await read() == ("fr_FR", 2)
+    clock.now -= timedelta(days=400)
+    assert await read() == ("fr_FR", 3)
+
+
+async def test_a_locale_in_the_configuration_is_asked_for_nowhere(google: FakeGoogle, tmp_path: Path) -> None:
+    """``[sheets] locale`` decides for every spreadsheet and costs no call."""
+    google.add("key", {"A": [["1.234"]]}, locale="de_DE")
     async with GoogleSheets(google.settings(tmp_path, locale="fr_FR")) as sheets:
-        assert (await sheets.read(project("B"))).locale == "fr_FR"
-    assert google.count("metadata") == calls
+        assert (await sheets.read(project("A"))).locale == "fr_FR"
+    assert google.count("metadata") == 0
 
 
-async def test_without_its_locale_an_ambiguous_worksheet_is_not_guessed(google: FakeGoogle, tmp_path: Path) -> None:
-    """If the locale cannot be had, worksheets that need it are unavailable and the others are read."""
-    google.add("key", {"A": [["1.234"]], "B": worksheet(1)}, locale="de_DE")
+async def test_without_its_locale_a_spreadsheet_is_not_guessed_at(google: FakeGoogle, tmp_path: Path) -> None:
+    """While Google does not tell the locale nothing is read, unless an older one is remembered."""
+    google.add("key", {"A": worksheet(1)}, locale="de_DE")
+    memory, clock = Forgetful(), Later()
+    settings = google.settings(tmp_path, locale="")
     google.fail("metadata", times=4, status=503)
-    async with GoogleSheets(google.settings(tmp_path), backoff=QUICK) as sheets:
-        got = await read_all(sheets, ["A", "B"])
-    assert isinstance(got["A"], SheetUnavailable)
-    assert rows(got["B"]) == worksheet(1)
+    async with GoogleSheets(settings, memory, QUICK, clock=clock) as sheets:
+        assert isinstance((await read_all(sheets, ["A"]))["A"], SheetUnavailable)
+        assert rows((await read_all(sheets, ["A"]))["A"]) == worksheet(1)
+    clock.now += timedelta(days=9)
+    google.fail("metadata", times=4, status=503)
+    async with GoogleSheets(settings, memory, QUICK, clock=clock) as sheets:
+        got = (await read_all(sheets, ["A"]))["A"]
+        assert isinstance(got, Worksheet)
+        assert got.locale == "de_DE"
+        google.faults.clear()
+        clock.now += timedelta(minutes=11)
+        google.spreadsheets["key"].locale = "ru_RU"
+        assert (await sheets.read(project("A"))).locale == "ru_RU"
+
+
+@pytest.mark.parametrize("fact", ["", "de_DE", "soon de_DE", "2026-03-01", "0001-01-01T00:00:00+14:00 de_DE"])
+async def test_a_spoilt_memory_is_none(google: FakeGoogle, tmp_path: Path, fact: str) -> None:
+    """Whatever is remembered of a locale, Google is asked where it cannot be read."""
+    google.add("key", {"A": worksheet(1)}, locale="it_IT")
+    memory = Forgetful()
+    await memory.put("locale\nkey", fact)
+    async with GoogleSheets(google.settings(tmp_path, locale=""), memory) as sheets:
+        assert (await sheets.read(project("A"))).locale == "it_IT"
+
+
+async def test_dates_and_durations_arrive_as_text(google: FakeGoogle, tmp_path: Path) -> None:
+    """What Sheets made a date or a duration of is no number, and a problem of its cell; numbers stay numbers."""
+    cells = [Date(46054, "01.02.2026"), Date(1.0625, "25:30:00"), 46054, 1.5]
+    google.add("key", {"A": [["Link", "Followers", "Likes", "Comments", "Views"], ["https://tiktok.com/@a", *cells]]})
+    async with GoogleSheets(google.settings(tmp_path, locale="ru_RU")) as sheets:
+        read = await sheets.read(project("A"))
+    assert read.rows[1][1:] == ["01.02.2026", "25:30:00", 46054, 1.5]
+    found = read_table(read)
+    assert found.rows[0].metrics == Metrics(comments=46054)
+    assert [(problem.column, problem.value) for problem in found.problems] == [
+        ("B", "01.02.2026"),
+        ("C", "25:30:00"),
+        ("E", "1.5"),
+    ]
 
 
 async def test_a_title_is_looked_up_once_and_remembered(google: FakeGoogle, tmp_path: Path) -> None:
@@ -328,7 +380,6 @@ async def test_projects_in_other_spreadsheets(google: FakeGoogle, tmp_path: Path
         ("no-such-key", f"share the spreadsheet with {EMAIL} as Viewer"),
         ("No such title", f"share the spreadsheet with {EMAIL} as Viewer"),
         ("https://docs.google.com/spreadsheets/d/no-such-key/edit", f"share the spreadsheet with {EMAIL} as Viewer"),
-        ("https://example.com/", "not the address of a Google spreadsheet"),
         ("Twins", "2 spreadsheets are called"),
         ("private", f"{EMAIL} may not read"),
     ],

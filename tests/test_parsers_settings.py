@@ -54,9 +54,15 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         api_url = "http://graph.example.com"
         [parsers.rented]
         kind = "http_json"
-        url = "https://api.example.com/{user}"
+        platforms = ["tiktok"]
+        url = "https://api.example.com/{username}"
         metrics = { followers = "a[", fans = "b" }
         headers = { X-Key = "credential:reseller" }
+        [parsers.other]
+        kind = "http_json"
+        platforms = ["tiktok"]
+        url = "https://api.example.com/{user}"
+        metrics = { followers = "a" }
         [parsers.myspace]
         """,
     )
@@ -66,12 +72,12 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
     assert f"parsers.instagram.token: {tmp_path}/no/such/file cannot be read: No such file or directory" in found
     assert "parsers.instagram.api_url: expected https: a secret would travel in the clear" in found
     assert "parsers.instagram.user_id: missing" in found
-    assert any(line.startswith("parsers.rented.url: no such placeholder: {user}") for line in found)
+    assert any(line.startswith("parsers.other: step 1: no such placeholder: {user}") for line in found)
     assert any(line.startswith("parsers.rented.metrics.followers: not a JMESPath") for line in found)
     assert any(line.startswith("parsers.rented.metrics.fans") for line in found)
     assert any(line.startswith("parsers.rented.headers.X-Key: systemd gave no credentials") for line in found)
     assert any(line.startswith('parsers.myspace: no such parser: "myspace"; there are csv, facebook') for line in found)
-    assert len(found) == 11
+    assert len(found) == 12
 
 
 def test_where_secrets_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

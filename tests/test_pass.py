@@ -205,6 +205,19 @@ async def test_values_of_other_writers_that_are_no_counts_count_as_none(world: W
     assert [problem.worksheet for problem in result.problems] == ["parsed_metrics"]
 
 
+async def test_there_is_no_snapshot_while_nobody_has_a_value(world: World) -> None:
+    """An account without any value gets none; with one, the row holds 0 for the metrics that have none."""
+    world.add_project("P", ["a"])
+    result = await world.sync_one()
+    assert (result.snapshots, world.snapshots(), world.merged("a")) == (0, [], (0,) * 5)
+    world.sheet("P", a=[None, None, None, None, 0])
+    assert (await world.sync_one(dry_run=True)).snapshots == 1
+    assert (await world.sync_one()).snapshots == 1
+    assert [row[1:] for row in world.snapshots()] == [(0,) * 5]
+    known = world.execute("SELECT followers_known_since, views_known_since FROM account_metrics")
+    assert known == [(None, stamp(world.now))]
+
+
 async def test_one_snapshot_per_account_and_day(world: World) -> None:
     """Each UTC day has one snapshot, of its last pass, however often it is synced; growth reads from them."""
     world.add_project("P", ["a"])
@@ -234,6 +247,7 @@ async def test_a_snapshot_by_the_web_app_is_the_days_snapshot(world: World, writ
 async def test_the_day_ends_where_the_configuration_says(world: World) -> None:
     """`timezone` decides to which day a moment before midnight belongs."""
     world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
     world.sections["schedule"] = {"timezone": "Asia/Tokyo"}
     world.now = world.now.replace(hour=14, minute=59)
     assert (await world.sync_one()).snapshots == 1
@@ -244,6 +258,7 @@ async def test_the_day_ends_where_the_configuration_says(world: World) -> None:
 async def test_a_clock_that_jumps_back_makes_no_second_snapshot(world: World) -> None:
     """Days that were had before are recognised when a clock is set back."""
     world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
     await world.sync()
     world.now += timedelta(days=1)
     await world.sync()
@@ -384,7 +399,7 @@ async def test_the_history_tells_every_pass(world: World) -> None:
     del world.google.spreadsheets[KEY].worksheets["Q"]
     result = await world.sync()
     runs = world.execute('SELECT id, "trigger", projects, succeeded, degraded, accounts, snapshots FROM sync_runs')
-    assert runs == [(result.id, "cli", 2, 2, 1, 2, 2)]
+    assert runs == [(result.id, "cli", 2, 2, 1, 2, 1)]
     assert world.execute("SELECT project_name, outcome FROM sync_project_runs ORDER BY 1") == [
         ("P", "synced"),
         ("Q", "degraded"),

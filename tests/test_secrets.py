@@ -177,6 +177,7 @@ api_url = "{mirror.url}/facebook"
 deadline = "0.6s"
 [parsers.own]
 kind = "http_json"
+platforms = ["tiktok"]
 url = "{mirror.url}/own/{{username}}"
 headers = {{ "X-Key" = "file:json header.secret" }}
 query = {{ key = "file:json query.secret" }}

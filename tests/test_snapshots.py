@@ -62,7 +62,7 @@ async def test_the_web_app_finds_the_merged_values_in_every_zone(world: World, z
     pass, every UTC date and every local day has its row, and a local day has one."""
     world.add_project("P", ["a"])
     world.sections["schedule"] = {"timezone": zone}
-    world.sections["sheets"] = world.google.settings(world.folder, KEY, reads_per_minute=30_000)
+    world.sections["sheets"] = world.google.settings(world.folder, KEY, reads_per_minute=3000)
     last_of_day: dict[str, int] = {}
     async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
         sync = Sync(resources)

@@ -53,6 +53,7 @@ allow_private = true
 secret = "whsec_Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5"
 [parsers.own]
 kind = "http_json"
+platforms = ["tiktok"]
 url = "http://127.0.0.1:9/{username}"
 metrics = { followers = "fans" }
 """

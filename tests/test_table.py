@@ -268,6 +268,28 @@ def test_letters(column: int, name: str) -> None:
     assert letters(column) == name
 
 
+def test_shows_signs_that_cannot_be_seen() -> None:
+    """Odd spaces and marks in a cell are shown as escapes; a line end is a space."""
+    assert shown(" 1\u2002234\u00a0x\u200b \n y ") == "1\\u2002234\\xa0x\\u200b y"
+
+
 def test_shows_any_number() -> None:
     """A number with more digits than Python writes is shown as what it is."""
     assert shown(10**5000) == "a number of thousands of digits"
+
+
+@pytest.mark.parametrize("cell", ["#REF!", "#N/A", "#ИМЯ?", "Loading...", "Загрузка...", "", None, "two\nlines.com/@a"])
+def test_a_link_that_cannot_be_read_is_nobodys_and_named(cell: Cell) -> None:
+    """A row whose link cell is an error, not computed, blank or unusable is kept apart, with its number and values."""
+    found = table(HEADER, account(1), [cell, 7, "x", 0, 0, 0], account(2))
+    assert [row.row for row in found.rows] == [2, 4]
+    assert [(row.row, row.metrics.followers, row.unreadable) for row in found.without_link] == [
+        (3, 7, frozenset({"likes"}))
+    ]
+    assert [problem.row for problem in found.problems] == [3]
+
+
+@pytest.mark.parametrize("cell", ["@Name", "#1", "#hashtag", "loading.example/a", "https://x.com/a"])
+def test_whatever_else_stands_in_a_link_cell_is_a_link(cell: str) -> None:
+    """Only what a spreadsheet itself writes is no link."""
+    assert [row.link for row in table(HEADER, [cell, 1, 2, 3, 4, 5]).rows] == [cell]

@@ -178,7 +178,12 @@ async def test_addresses(world: World) -> None:
             (f"x{number}", text, f"https://www.tiktok.com/@{text}"),
         )
     with Listening() as (url, asked):
-        own = {"kind": "http_json", "url": url + "/api/{username}/{link}?p={platform}", "metrics": {"followers": "f"}}
+        own = {
+            "kind": "http_json",
+            "platforms": ["tiktok"],
+            "url": url + "/api/{username}/{link}?p={platform}",
+            "metrics": {"followers": "f"},
+        }
         world.sections["parsers"] = {"own": own}
         await world.sync()
     assert len(asked) > len(texts) // 4

@@ -186,7 +186,12 @@ async def test_what_a_platform_answers_is_text_too(world: World, status: int) ->
     logs.configure("json", "debug", stream)
     try:
         with Answering(texts, status) as url:
-            own = {"kind": "http_json", "url": url + "/{username}", "metrics": {"followers": "fans", "views": "more"}}
+            own = {
+                "kind": "http_json",
+                "platforms": ["tiktok"],
+                "url": url + "/{username}",
+                "metrics": {"followers": "fans", "views": "more"},
+            }
             world.sections["parsers"] = {"own": own}
             await world.sync()
     finally:

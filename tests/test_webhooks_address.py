@@ -1,5 +1,6 @@
 """Where a webhook may be sent to, and that it is sent exactly there."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from receiver import certificates, receiving
 from smart_sync.config import WebhookSettings
 from smart_sync.core.messages import message
+from smart_sync.notify import wire
 from smart_sync.notify.address import is_public
 from smart_sync.notify.deliver import Answer, Sender
 
@@ -76,8 +78,44 @@ async def test_without_tls_only_private_addresses() -> None:
 async def test_a_name_without_an_address_is_an_answer_too() -> None:
     """What cannot be resolved is told in one line."""
     assert (await send("https://hooks.example.com/")).reason == "the name cannot be resolved: no address"
-    answer = await Sender(timeout=5).send(webhook("https://" + "x" * 70 + ".test/"), MESSAGE, datetime.now(UTC))
+
+    async def resolver(_host: str, _port: int) -> list[str]:
+        raise UnicodeError("label too long")
+
+    answer = await Sender(resolver).send(webhook("https://hooks.example.com/"), MESSAGE, datetime.now(UTC))
     assert answer.reason.startswith("the name cannot be resolved")
+
+
+async def test_when_one_address_refuses_the_next_is_tried() -> None:
+    """A host has several addresses so that one may be down: the first one that can be reached gets the message."""
+    async with receiving() as receiver:
+        url = f"http://hooks.example.com:{receiver.port}/"
+        answer = await send(url, "127.0.0.3", "::1", "127.0.0.1", "127.0.0.2", allow_private=True)
+        assert answer.accepted
+        assert len(receiver.told) == 1
+        assert (await send(url, "127.0.0.3", "127.0.0.2", allow_private=True)).reason == "Connection refused"
+
+
+async def test_what_may_have_arrived_is_sent_to_no_other_address() -> None:
+    """Once there was a connection, the other addresses are left for the next attempt: nobody gets it twice at once."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with receiving() as receiver, await asyncio.start_server(hang_up, "127.0.0.2", receiver.port):
+        url = f"http://hooks.example.com:{receiver.port}/"
+        answer = await send(url, "127.0.0.2", "127.0.0.1", allow_private=True)
+    assert answer.status is None
+    assert receiver.told == []
+
+
+@pytest.mark.parametrize("proxy", ["http://[::1", "nonsense://x", "http://x:y"])
+async def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """A malformed proxy in the environment is a failure with a remedy wherever a proxy is used."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(wire.NotReached):
+        await wire.ask("GET", "https://127.0.0.9:9/", proxied=True)
 
 
 async def test_tls_asks_for_the_name_at_the_address_that_was_looked_at(

@@ -19,7 +19,7 @@ def load(folder: Path, text: str) -> Settings:
 
 
 def test_a_webhook_needs_url_and_secret_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All events are the default; URL and secrets may be looked up, and several secrets may be given."""
+    """All events but those of managers are the default; URL and secrets may be looked up, several secrets given."""
     monkeypatch.setenv("HOOK_URL", "https://hooks.example.com/token")
     (tmp_path / "old").write_text(f"{KEY}\n")
     text = f'[[webhooks]]\nurl = "env:HOOK_URL"\nsecret = ["{KEY}", "file:old"]\n[ping]\nurl = "https://hc.example/u"\n'
@@ -27,7 +27,10 @@ def test_a_webhook_needs_url_and_secret_only(tmp_path: Path, monkeypatch: pytest
     (webhook,) = settings.webhooks
     assert webhook.url.get_secret_value() == "https://hooks.example.com/token"
     assert [secret.get_secret_value() for secret in webhook.secret] == [KEY, KEY]
-    assert webhook.events == ("sync.finished", "project.failed", "project.degraded", "project.recovered")
+    assert webhook.events == (
+        *("sync.finished", "sync.failed", "project.failed", "project.degraded", "project.recovered", "project.stale"),
+        *("parser.failed", "parser.recovered"),
+    )
     for hidden in (KEY, "/token", "hc.example"):
         assert hidden not in repr(settings)
 

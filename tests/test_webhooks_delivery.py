@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 from receiver import Receiver, Told, receiving
 from smart_sync import logs
 from smart_sync.config import Settings, WebhookSettings
+from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.notify import desk
@@ -88,7 +89,7 @@ async def queue(
     webhooks: Webhooks, database: Database, result: PassResult, then: Callable[[], object] = lambda: None
 ) -> None:
     async with database.transaction() as transaction:
-        await webhooks.enqueue(transaction, result)
+        await webhooks.enqueue(transaction, result, Freshness(result.results, {}))
         then()
     webhooks.wake()
 

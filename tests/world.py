@@ -1,7 +1,8 @@
 """A small world to run passes in: a fake Google, a web app's database, and managers who edit cells."""
 
+import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +103,13 @@ class World:
         ids = frozenset(project_ids) or None
         async with opened(self.settings, Announcer(), clock=lambda: self.now) as resources:
             return await Sync(resources).run(PassRequest(Trigger.CLI, ids, dry_run=dry_run))
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Callable[[], Awaitable[PassResult]]]:
+        """Passes by one program that lives on; what comes out runs one."""
+        async with opened(self.settings, Announcer(), clock=lambda: self.now) as resources:
+            sync = Sync(resources)
+            yield lambda: sync.run(PassRequest(Trigger.CLI))
 
     async def sync_one(self, dry_run: bool = False) -> ProjectResult:
         """One pass over the only project there is."""

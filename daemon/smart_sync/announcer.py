@@ -2,26 +2,31 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
-from smart_sync.core.model import Outcome, Problem, Project, Trigger
+from smart_sync.core.freshness import Freshness
+from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.logs import emit
 from smart_sync.sheets.source import ReadUsage
 
 #: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
 MAX_WAITING = 1000
-#: Problems (suspects, conflicts) of one project that are logged one by one; its own line counts them all.
+#: Problems (conflicts) of one project that are logged one by one; its own line counts them all.
 MAX_LOGGED_PROBLEMS = 20
+#: The same of suspects: each may be a number that somebody relies on.
+MAX_LOGGED_SUSPECTS = 200
+#: Projects that one line names.
+MAX_NAMED = 100
 
 
 class Announcer:
-    """Logs events, hands them to followers, and reports each problem of a worksheet only when it is new."""
+    """Logs events, hands them to followers, and reports each problem of a worksheet when a pass says that it is new."""
 
     def __init__(self) -> None:
         self._followers: set[asyncio.Queue[dict[str, Any]]] = set()
-        self._known_problems: dict[str, frozenset[Problem]] = {}
         #: Project id, "" for the projects themselves → what could not be created, and why.
         self._known_refusals: dict[str, Mapping[str, str]] = {}
         #: The pass under way: its trigger, its projects, and how many of them are done.
@@ -150,13 +155,29 @@ class Announcer:
             dry_run=result.dry_run,
         )
 
+    def freshness_judged(self, judged: Freshness) -> None:
+        """One line for all projects that became stale in a pass, one for those that were read again."""
+        stale = judged.became_stale
+        if stale:
+            reasons = Counter(_told(result) for result in stale)
+            self(
+                "project.stale",
+                projects=[_last_read(result) for result in stale[:MAX_NAMED]],
+                project_ids=[result.project.id for result in stale[:MAX_NAMED]],
+                left_out=len(stale[MAX_NAMED:]),
+                reason=next(iter(reasons)),
+                other_reasons=list(reasons)[1:MAX_LOGGED_PROBLEMS] or None,
+            )
+        if judged.read_again:
+            self(
+                "project.recovered",
+                projects=[result.project.name for result in judged.read_again[:MAX_NAMED]],
+                project_ids=[result.project.id for result in judged.read_again[:MAX_NAMED]],
+                left_out=len(judged.read_again[MAX_NAMED:]),
+            )
+
     def _report_new_problems(self, result: ProjectResult) -> None:
-        known = self._known_problems.get(result.project.id, frozenset())
-        new = [problem for problem in result.problems if problem not in known]
-        if result.outcome in (Outcome.SYNCED, Outcome.UNCHANGED):
-            self._known_problems[result.project.id] = frozenset(result.problems)
-        else:  # the worksheet was not looked at: what was known of it is no news when it is back
-            self._known_problems[result.project.id] = known.union(new)
+        new = result.new_problems
         for problem in new[:MAX_LOGGED_PROBLEMS]:
             self(
                 "worksheet.problem_found",
@@ -177,7 +198,7 @@ class Announcer:
 
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
-        for suspect in result.new_suspects[:MAX_LOGGED_PROBLEMS]:
+        for suspect in result.new_suspects[:MAX_LOGGED_SUSPECTS]:
             self(
                 "value.suspected",
                 project_id=project_id,
@@ -188,9 +209,21 @@ class Announcer:
                 after=suspect.new,
                 place=suspect.place or None,
             )
+        if len(result.new_suspects) > MAX_LOGGED_SUSPECTS:
+            more = len(result.new_suspects) - MAX_LOGGED_SUSPECTS
+            self("values.suspected", project_id=project_id, project=result.project.name, more=more)
         for conflict in result.conflicts[:MAX_LOGGED_PROBLEMS]:
             told = {**conflict._asdict(), "place": conflict.place or None}
             self("value.conflicted", project_id=project_id, **told)
+
+
+def _told(result: ProjectResult) -> str:
+    return f"{result.error}; {result.remedy}" if result.remedy else result.error
+
+
+def _last_read(result: ProjectResult) -> str:
+    read_at = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
+    return f"{result.project.name} ({read_at})"
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.errors import DatabaseUnusable, SmartSyncError
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.driver import describe, judge, sqlite
 
 #: Seconds that a web app without WAL may hold the file.
 _PATIENCE = 60.0
@@ -83,9 +83,12 @@ def _connect(uri: str) -> sqlite3.Connection:
 def _verify(copy: Path) -> None:
     with closing(_connect(copy.absolute().as_uri())) as connection:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
+    trouble = judge(verdict, copy)
+    if isinstance(trouble, DatabaseUnusable):
         told = " ".join(str(verdict).split())
         raise DatabaseUnusable(f"the copy is corrupted ({told}), and so is the database; restore an older backup")
+    if trouble is not None:
+        raise trouble
 
 
 def _sync(path: Path) -> None:

@@ -14,7 +14,7 @@ from smart_sync.errors import EXIT_CODES, SmartSyncError
 from smart_sync.logs import printable
 
 COMMANDS = (
-    *(passes.run, passes.sync, passes.status, passes.once),
+    *(passes.run, passes.sync, passes.status, passes.healthcheck, passes.once),
     *(trials.check, trials.parse, trials.webhooks),
     *(
         numbers.explain,

@@ -1,7 +1,8 @@
 """Structured logs: one event a line, in the shape the catalogue (`events`) promises.
 
 JSON lines begin with ``level``, ``logger``, ``event``; console lines read ``LEVEL [SmartSync] event key=value``,
-without the fields that are 0 or empty.  Nothing that was handed to `protect` is ever written.
+without what is empty or false, and without the counts of `QUIET` that are 0.  Nothing that was handed to `protect` is
+ever written.
 """
 
 import contextlib
@@ -33,8 +34,13 @@ _SECRET_SHAPES = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-#: What operators watch in the line of a project: on a console these are shown even if they are 0, unlike the others.
-STAGES = frozenset({"accounts", "sheet", "parsed", "merged", "updated", "snapshots"})
+#: Counts that a console leaves out where they are 0: they say something only above it.  Any other 0 is shown.
+QUIET = frozenset(
+    {
+        *("problems", "suspects", "conflicts", "unmatched_rows", "unmatched_accounts", "changed", "left_out"),
+        *("failed", "degraded", "unchanged", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
+    }
+)
 #: As syslog counts them; the journal takes ``<N>`` before a line for its priority.
 _PRIORITIES = {"ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
@@ -172,8 +178,13 @@ def _for_journal(render: structlog.typing.Processor) -> structlog.typing.Process
 def _render_console(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
     exception = line.pop("exception", None)
     text = f"{line.pop('level')} [{line.pop('logger')}] {line.pop('event')}"
-    text += "".join(f" {key}={_shown(value)}" for key, value in line.items() if value or key in STAGES)
+    text += "".join(f" {key}={_shown(value)}" for key, value in line.items() if _is_shown(key, value))
     return f"{text}\n{exception}" if exception else text
+
+
+def _is_shown(key: str, value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return bool(value) or (is_number and key not in QUIET)
 
 
 def _shown(value: Any) -> str:

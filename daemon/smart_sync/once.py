@@ -9,6 +9,7 @@ from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.core.model import Trigger
 from smart_sync.errors import SmartSyncError
+from smart_sync.preflight import tell_of_projects
 from smart_sync.service import opened
 from smart_sync.store import projects
 from smart_sync.sync import PassRequest, Sync
@@ -31,6 +32,7 @@ async def _once(settings: Settings, project: str | None, environment: Mapping[st
     with lock.InstanceLock() as instance:
         instance.take(settings.database.path)
         async with opened(settings, Announcer(), environment) as resources:
+            await tell_of_projects(resources)
             chosen = None if project is None else await projects.find(resources.database, project)
             if project is not None and chosen is None:
                 return {"success": False, "error": "Project not found", "project_id": project}

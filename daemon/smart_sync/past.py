@@ -12,6 +12,7 @@ from typing import Any
 from smart_sync.core import growth as core
 from smart_sync.core.days import stamp
 from smart_sync.core.growth import Change, Series, movers, period, series, total
+from smart_sync.core.names import written
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts
 from smart_sync.store import history as runs
@@ -104,7 +105,8 @@ def _of_project(everybody: list[Known], project: str | None) -> list[Known]:
     if project is None:
         return everybody
     by_id = [known for known in everybody if known.project.id == project]
-    chosen = by_id or [known for known in everybody if known.project.name == project]
+    name = written(project, {known.project.name for known in everybody})
+    chosen = by_id or [known for known in everybody if known.project.name == name]
     if not chosen:
         raise UnknownProject(f"no account belongs to a project {project!r}; smart-sync status lists the projects")
     return [known for known in chosen if known.project.id == chosen[0].project.id]

@@ -28,6 +28,7 @@ from smart_sync.sheets.source import Source
 from smart_sync.store import projects, snapshots, suspects
 from smart_sync.store.database import Database
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
+from smart_sync.store.told_problems import ToldProblems
 from smart_sync.store.writer import Writer
 
 
@@ -85,6 +86,7 @@ class ProjectSync:
         self._announce = resources.announce
         self._clock = resources.clock
         self._query = resources.parsed_query
+        self.told = ToldProblems(resources.database)
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._slots = asyncio.Semaphore(settings.sync.concurrency)
         #: One project computes or writes at a time: threads that want the interpreter together only take it from
@@ -107,6 +109,7 @@ class ProjectSync:
                 result = await self._sync_or_fail(project, reading, this, watch)
         stages = watch.stages
         result = replace(result, timestamp=stamp(self._clock()), seconds=sum(stages.values()), stages=stages)
+        result = replace(result, new_problems=self.told.new_of(result))
         self._announce.project_done(result, dry_run=this.dry_run)
         return result
 

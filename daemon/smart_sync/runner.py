@@ -64,6 +64,8 @@ class Runner:
         self._why = "is stopping"
         #: The tick of the cron schedule that is slept for.
         self._tick: datetime | None = None
+        #: The tick that comes next, or is overdue, on the event loop's clock; None before `run`.
+        self._due: float | None = None
         #: When the timer rings next; None before `run`.
         self.next_run_at: datetime | None = None
         #: The pass that is running now.
@@ -79,17 +81,17 @@ class Runner:
         """Serve until cancelled, or until `stop` and the pass that is running has ended."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        due = self._next_due(started, started)
+        self._due = self._next_due(started, started)
         if self._schedule.run_on_start:
             self._join(Trigger.STARTUP, None, dry_run=False)
         try:
             while not self._stopping:
                 if not self._queue:
-                    await self._wait(due - loop.time())
-                if loop.time() >= due:
+                    await self._wait(self._due - loop.time())
+                if loop.time() >= self._due:
                     # However many ticks a long pass has covered, one is made up for; requests do not put it off.
                     self._join(Trigger.TIMER, None, dry_run=False)
-                    due = self._next_due(started, loop.time())
+                    self._due = self._next_due(started, loop.time())
                 if self._queue and not self._stopping:
                     await self._run_next()
         finally:
@@ -111,6 +113,13 @@ class Runner:
         waiter: asyncio.Future[PassResult] = asyncio.get_running_loop().create_future()
         waiting.waiters.append(waiter)
         return await waiter
+
+    def overdue(self) -> float:
+        """Seconds since the next tick of the schedule should have begun a pass; below 0: it is still to come.
+
+        A pass covers the ticks that come while it runs: the first of them is overdue until the pass has ended.
+        """
+        return 0.0 if self._due is None else asyncio.get_running_loop().time() - self._due
 
     def interval(self) -> float:
         """Seconds between two rings of the timer; with cron, between the next two."""

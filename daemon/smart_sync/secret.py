@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import AfterValidator, SecretStr
 
-from smart_sync import logs
+from smart_sync import logs, plain_files
 
 MAX_BYTES = 65536
 
@@ -52,8 +52,7 @@ def _from_file(path: str) -> str:
     place = _base.get() / Path(path).expanduser()
     _files.add(place)
     try:
-        with place.open("rb") as file:
-            return file.read(MAX_BYTES).decode()
+        return plain_files.read_file(place, MAX_BYTES)[0].decode()
     except OSError as error:
         raise ValueError(f"{place} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -59,9 +59,17 @@ async def opened(
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetFacts(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
-            collector = Collector(registry.build(settings.parsers), database, clock, parsers_wait, announce)
-            await stack.enter_async_context(collector)
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
+            collector = Collector(
+                registry.build(settings.parsers),
+                database,
+                clock,
+                parsers_wait,
+                announce,
+                webhooks=webhooks,
+                fails_after=settings.sheets.stale_after,
+            )
+            await stack.enter_async_context(collector)
             ping = await stack.enter_async_context(Ping(settings.ping))
             yield Resources(
                 settings,
@@ -201,6 +209,7 @@ class Service:
             self._runner = runner
             api = Api(resources, runner, self.reload, self._started)
             control = settings.control
+            await preflight.tell_of_projects(resources)
             async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
                 work = group.create_task(runner.run(), name="service:runner")
                 self._ready(settings)

@@ -36,6 +36,7 @@ source = "google"
 spreadsheet = {spreadsheet}
 {credentials}
 reads_per_minute = 60             # Google's quota per user
+stale_after = "6h"                # failing for so long, a project is stale: /healthz, the ping and exit codes say so
 # [sheets.spreadsheets]           # projects that live in other spreadsheets
 # "<projects.google_sheet_name>" = "<key or URL>"
 

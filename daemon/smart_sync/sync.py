@@ -4,18 +4,20 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from smart_sync.core.days import day_of, stamp
+from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Project, Trigger
+from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.core.snapshots import NAMESPACE
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
-from smart_sync.store import history, projects, suspects
+from smart_sync.store import edits, freshness, history, projects, suspects
 from smart_sync.store.database import Transaction
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 
@@ -71,12 +73,15 @@ class Sync:
             except sqlite.Error as error:
                 trouble = describe(error, self._database.path)
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(trouble))
+                if not request.dry_run:
+                    await self._webhooks.tell_of_failure(request.trigger, str(trouble))
                 raise trouble from None
 
     async def _run(self, request: PassRequest, this: Pass) -> PassResult:
         started = time.perf_counter()
         if not this.dry_run:
             await history.start_run(self._database, this.id, request.trigger, request.requested_by, stamp(this.now))
+        await self._projects.told.load()
         self._sheets.begin()
         selected, created = await self._select(request, this)
         self._announce.pass_started(
@@ -91,7 +96,10 @@ class Sync:
         result = PassResult(
             this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run, tuple(created)
         )
-        await self._remember(result)
+        judged = await self._remember(result)
+        result = replace(result, results=judged.results)
+        if not this.dry_run:
+            self._announce.freshness_judged(judged)
         self._announce.pass_done(result, self._sheets.usage())
         return result
 
@@ -101,10 +109,12 @@ class Sync:
         created: list[str] = []
         if request.project_ids is None and self._settings.sync.create_missing == "projects":
             new = await self._missing_projects()
+        unclear = [project for project in new if "\ufffd" in project.name]
+        new = [project for project in new if project not in unclear]
         if this.dry_run:
             created = [project.name for project in new]
-        elif new:
-            created = await self._create_projects(new, this)
+        elif new or unclear:
+            created = await self._create_projects(new, unclear, this)
         active = await projects.active_projects(self._database)
         if this.dry_run:
             active += new
@@ -117,11 +127,12 @@ class Sync:
         except SheetUnavailable as trouble:
             self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return []
-        known = await projects.project_names(self._database)
-        return [Project(str(uuid.uuid5(NAMESPACE, title)), title) for title in titles if title not in known]
+        known = {name_key(name) for name in await projects.project_names(self._database)}
+        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title) for title in reversed(new.values())]
 
-    async def _create_projects(self, new: Sequence[Project], this: Pass) -> list[str]:
-        """Create projects; returns the names of those that could be."""
+    async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
+        """Create the ``new`` projects; returns the names of those that could be."""
         try:
             async with self._database.transaction() as transaction:
                 created, refused = await projects.create_projects(transaction, new, stamp(this.now))
@@ -129,7 +140,8 @@ class Sync:
             if is_of_the_file(error):
                 raise
             created, refused = [], {"": str(error)}
-        self._announce.projects_refused(refused)
+        why = "its title holds what is no character (shown as \ufffd); rename the worksheet"
+        self._announce.projects_refused(refused | {project.name: why for project in unclear})
         if created:
             self._announce("projects.created", projects=created)
         return created
@@ -150,15 +162,26 @@ class Sync:
         finally:
             this.parsed.set()
 
-    async def _remember(self, result: PassResult) -> None:
+    async def _remember(self, result: PassResult) -> Freshness:
+        """Keep the result of a pass, unless it was a dry run; what it means for the projects that are stale or not."""
         if result.dry_run:
-            return
-        await history.finish_run(self._database, result, self._sheets.usage().calls, self._beside)
+            return await freshness.foreseen(self._database, result, self._settings.sheets.stale_after)
+        judged = await history.finish_run(self._database, result, self._sheets.usage().calls, self._beside)
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
-        await history.prune(self._database, stamp(self._clock() - keep))
+        try:
+            before = stamp(self._clock() - keep)
+            await history.prune(self._database, before)
+            await edits.prune(self._database, before)
+        except sqlite.Error as error:
+            # The pass is committed: what is too old is removed after the next one.
+            self._announce("history.prune_failed", reason=str(describe(error, self._database.path)))
+        return judged
 
-    async def _beside(self, transaction: Transaction, result: PassResult) -> None:
+    async def _beside(self, transaction: Transaction, result: PassResult) -> Freshness:
         """What is written together with the result of a pass."""
         await suspects.forget_believed(transaction, self._clock())
-        await self._webhooks.enqueue(transaction, result)
+        await self._projects.told.keep(transaction, result.results)
+        judged = await freshness.remember(transaction, result, self._settings.sheets.stale_after)
+        await self._webhooks.enqueue(transaction, replace(result, results=judged.results), judged)
+        return judged

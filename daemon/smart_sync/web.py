@@ -12,27 +12,41 @@ from smart_sync import __version__
 if TYPE_CHECKING:
     import httpx2
 
+#: Seconds.  Whoever asks to be left alone for longer is asked again after a day.
+LONGEST_WAIT = 86_400.0
+#: What the libraries raise of an answer that is not HTTP, beside the errors that they declare.
+UNREADABLE = (ValueError, LookupError, ArithmeticError)
+
+
+class NoClient(Exception):
+    """The environment keeps us from speaking HTTP; the message says where to look."""
+
 
 def new_client(*, proxied: bool) -> "httpx2.AsyncClient":
     """A client that follows no redirect and waits as long as it is let; ``proxied``: as the environment says.
 
-    The import and the certificates take a tenth of a second, so call it in a thread.
+    The import and the certificates take a tenth of a second, so call it in a thread.  Raises `NoClient`.
     """
     import httpx2
 
     for library in ("httpx2", "httpcore2"):
         # They log addresses, and an address may hold a secret.
         logging.getLogger(library).setLevel(logging.WARNING)
-    return httpx2.AsyncClient(
-        verify=ssl.create_default_context(),
-        follow_redirects=False,
-        timeout=None,
-        # Not compressed: an answer is then as large as what was read of it.
-        headers={"User-Agent": f"smart-sync/{__version__}", "Accept-Encoding": "identity"},
-        trust_env=proxied,
-        # A proxy of the environment is not meant for this machine.
-        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")) if proxied else None,
-    )
+    try:
+        return httpx2.AsyncClient(
+            verify=ssl.create_default_context(),
+            follow_redirects=False,
+            timeout=None,
+            # Not compressed: an answer is then as large as what was read of it.
+            headers={"User-Agent": f"smart-sync/{__version__}", "Accept-Encoding": "identity"},
+            trust_env=proxied,
+            # A proxy of the environment is not meant for this machine.
+            mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")) if proxied else None,
+        )
+    except (ValueError, OSError, ImportError, httpx2.InvalidURL):
+        raise NoClient(
+            "no HTTP from this environment; correct HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY or SSL_CERT_FILE"
+        ) from None
 
 
 def cause(error: BaseException) -> str:
@@ -53,12 +67,13 @@ def innermost(error: BaseException) -> BaseException:
 
 
 def retry_after(said: str, now: datetime) -> float | None:
-    """The seconds that a ``Retry-After`` header asks to wait: a number or a date; None if it is neither."""
+    """The seconds that a ``Retry-After`` header asks to wait, at most `LONGEST_WAIT`; None if it holds neither."""
     said = said.strip()
     if said.isascii() and said.isdigit():
-        return float(said[:9])
+        return min(float(said[:9]), LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(said)
-    except ValueError:
+        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, OverflowError, TypeError, LookupError):
         return None
-    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return min(max(0.0, seconds), LONGEST_WAIT)

@@ -9,7 +9,8 @@ from pathlib import Path
 from smart_sync.checks.findings import Finding
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
-from smart_sync.errors import DatabaseUnusable
+from smart_sync.errors import DatabaseError
+from smart_sync.preflight import databases_beside
 from smart_sync.store import trial
 from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.refusals import refusals
@@ -22,17 +23,27 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
     findings = list(_sqlite_version())
     try:
         if not await asyncio.to_thread(path.exists):
-            return True, [*findings, Finding("ok", f"{path}: will be created at the first start")]
+            return True, [*findings, await asyncio.to_thread(_to_be_made, settings)]
         await asyncio.to_thread(trial.copy_schema, path, empty)
         async with open_database(empty) as database:  # says what opening the real one would say
             account_id = await asyncio.to_thread(trial.copy_rows, path, copy)
             refused = await refusals(database, account_id, settings.sync.create_missing, utc_now())
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
-    except (DatabaseUnusable, sqlite3.Error, sqlite.Error) as error:
+    except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return False, [*findings, Finding("error", f"{path}: {told}")]
     intact = Finding("ok", f"{path}: an intact database")
     return True, [*findings, intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
+
+
+def _to_be_made(settings: Settings) -> Finding:
+    """There is no database: as it should be where the worksheets fill a new one, else the path may be mistyped."""
+    path, others = settings.database.path, databases_beside(settings.database.path)
+    beside = f"; beside it there is {', '.join(others)}: is one of them meant?" if others else ""
+    if settings.sync.create_missing != "projects":
+        told = "there is no database; an empty one will be created at the first start, and nothing fills it"
+        return Finding("error", f"{path}: {told}; correct [database] path{beside}")
+    return Finding("warning" if others else "ok", f"{path}: will be created at the first start{beside}")
 
 
 def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:

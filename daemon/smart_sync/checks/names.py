@@ -1,13 +1,12 @@
-"""Names that mean nothing, or one thing twice: in the configuration, and among the accounts."""
+"""Names in the configuration that mean nothing."""
 
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
-from itertools import groupby
 
 from smart_sync.checks.findings import Finding
 from smart_sync.config import Settings
-from smart_sync.core.links import identity
-from smart_sync.store.accounts import Known
+from smart_sync.core.model import Project
+from smart_sync.core.names import name_key, written
 from smart_sync.store.trial import Names
 
 
@@ -15,7 +14,8 @@ def unknown_names(settings: Settings, names: Names) -> Iterator[Finding]:
     """The names in ``[merge]`` and ``[sheets.spreadsheets]`` that no project, account or spreadsheet has."""
     if not names.projects:  # A database that is still to be filled.
         return
-    yield from _unknown("merge.projects", settings.merge.projects, names.projects, "project")
+    of_no_project = [name for name in settings.merge.projects if written(name, names.projects) is None]
+    yield from _unknown("merge.projects", of_no_project, names.projects, "project")
     if names.platforms:
         platforms = [platform.lower() for platform in settings.merge.platforms]
         yield from _unknown("merge.platforms", platforms, names.platforms, "account's platform")
@@ -32,19 +32,14 @@ def _unknown(section: str, names: Iterable[str], known: Collection[str], what: s
             yield Finding("warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}")
 
 
-def twins(everybody: Iterable[Known]) -> Iterator[Finding]:
-    """Active accounts of one project that are one account on the platform: a row can be only one's."""
-
-    def key(known: Known) -> tuple[str, str]:
-        return known.project.id, identity(known.account.link)
-
-    active = sorted((known for known in everybody if known.active and identity(known.account.link)), key=key)
-    for _, group in groupby(active, key):
-        first, *others = group
-        for other in others:
-            one, two = (f"{known.account.link} (id {known.account.id})" for known in (first, other))
+def shared_names(projects: Iterable[Project]) -> Iterator[Finding]:
+    """Active projects of one spreadsheet that have one name, and so one worksheet."""
+    seen: dict[tuple[str, str], Project] = {}
+    for project in projects:
+        first = seen.setdefault((project.spreadsheet, name_key(project.name)), project)
+        if first is not project:
             yield Finding(
                 "warning",
-                f"{first.project.name}: accounts {one} and {two} are one and the same on the platform; a row counts"
-                " for one of them alone, so the other may be without; deactivate one",
+                f"projects {first.name!r} (id {first.id}) and {project.name!r} (id {project.id}) have one name, and a"
+                " worksheet counts for one project; rename one of them",
             )

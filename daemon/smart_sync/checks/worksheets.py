@@ -4,15 +4,17 @@ from collections.abc import Collection, Iterable, Iterator
 
 from smart_sync.announcer import Announcer
 from smart_sync.checks.findings import Finding
-from smart_sync.checks.names import twins, unknown_names
+from smart_sync.checks.names import shared_names, unknown_names
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.names import written
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.core.wording import counted
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.project import Resources
 from smart_sync.service import opened
-from smart_sync.store import accounts, trial
+from smart_sync.store import trial
+from smart_sync.store.projects import overview
 from smart_sync.sync import PassRequest, Sync
 
 
@@ -21,13 +23,14 @@ async def check_worksheets(settings: Settings) -> list[Finding]:
     try:
         async with opened(settings, Announcer()) as resources:
             result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
-            return [*_of_pass(result, settings), *await _of_names(resources, result)]
+            projects, _ = await overview(resources.database)
+            return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
 
 
 async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
-    """Names that only one side knows: worksheets, the configuration's, and two accounts that are one."""
+    """Names that only one side knows: worksheets', and the configuration's."""
     try:
         titles, troubles = await resources.sheets.titles(), []
     except SheetUnavailable as trouble:
@@ -35,22 +38,28 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
     names = await trial.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
-    everybody = await accounts.everyone(resources.database)
-    claimed = {one.project.name for one in result.results}
-    return [*troubles, *_unclaimed(titles, claimed), *twins(everybody), *unknown_names(resources.settings, names)]
+    active = [one.project for one in result.results]
+    claimed = {written(project.name, titles) for project in active}
+    return [
+        *troubles,
+        *_unclaimed(titles, claimed),
+        *shared_names(active),
+        *unknown_names(resources.settings, names),
+    ]
 
 
-def _unclaimed(titles: Iterable[str], claimed: Collection[str]) -> Iterator[Finding]:
+def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterator[Finding]:
     for title in titles:
         if title not in claimed:
             yield Finding("warning", f"worksheet {title!r} belongs to no active project")
 
 
-def _of_pass(result: PassResult, settings: Settings) -> Iterator[Finding]:
+def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[Finding]:
+    """``projects``: how many there are, the inactive ones too."""
     if not result.results:
         creates = settings.sync.create_missing == "projects"
         yield Finding(
-            "ok" if creates else "warning",
+            "ok" if creates else "warning" if projects else "error",
             "there is no active project yet; "
             + (
                 "they are created from the worksheets"
@@ -74,6 +83,9 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
         there, known = result.sheet - new, result.accounts - new
         yield Finding("ok", f"{name}: {there} of {known} accounts are in the worksheet{coming}")
+    if result.stale:
+        last = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
+        yield Finding("error", f"{name}: stale, {last}")
     for problem in result.problems:
         yield Finding("warning", str(problem))
     for suspect in result.suspects:

@@ -75,6 +75,26 @@ def status(watch: bool, as_json: bool) -> None:
 
 
 @click.command()
+@json_option
+@config_option
+def healthcheck(as_json: bool) -> None:
+    """Say whether the daemon is alive, for restarts.
+
+    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are fresh is another question:
+    status says it, and GET /healthz.
+    """
+    from smart_sync.control.client import Client
+
+    _path, settings = load()
+    _, answer = asyncio.run(Client(settings.control.socket, timeout=10).request("GET", "/livez"))
+    alive = bool(answer.get("success"))
+    if not alive and not as_json:
+        raise SmartSyncError(str(answer.get("error") or "the daemon does not say that it is alive"))
+    show(answer, as_json, lambda _answer: click.echo("alive"))
+    sys.exit(0 if alive else 1)
+
+
+@click.command()
 @click.argument("project", required=False)
 @json_option
 @config_option
@@ -97,4 +117,5 @@ def once(project: str | None, as_json: bool) -> None:
 def _exit_code(answer: dict[str, Any]) -> int:
     if not answer.get("success"):
         return 1 if "error_count" not in answer else SOME_FAILED
-    return SOME_FAILED if answer.get("error_count") else 0
+    troubled = answer.get("error_count") or answer.get("stale_count") or answer.get("stale")
+    return SOME_FAILED if troubled else 0

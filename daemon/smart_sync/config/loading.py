@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
-from smart_sync import secret
+from smart_sync import plain_files, secret
 from smart_sync.config import mistakes, names
 from smart_sync.config.settings import Settings
 from smart_sync.errors import ConfigError
@@ -44,6 +44,8 @@ def load(path: Path) -> Settings:
     except ValidationError as error:
         found = [mistakes.describe(path, values, problem) for problem in error.errors()]
         raise ConfigError((*found, *strange)) from None
+    except RecursionError:
+        raise ConfigError(("the environment: a value of SMART_SYNC_… is nested too deeply", *strange)) from None
     except SettingsError as error:
         raise ConfigError((mistakes.of_environment(str(error)), *strange)) from None
     if strange:
@@ -54,14 +56,12 @@ def load(path: Path) -> Settings:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_FILE_BYTES).decode()
-        return tomllib.loads(text)
+        return tomllib.loads(plain_files.read_file(path, MAX_FILE_BYTES)[0].decode())
     except OSError as error:
         raise ConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
     except UnicodeDecodeError:
         raise ConfigError((f"{path}: not a text file in UTF-8",)) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # beside TOMLDecodeError: a number of thousands of digits
         raise ConfigError((f"{path}: not valid TOML: {error}",)) from None
     except RecursionError:
         raise ConfigError((f"{path}: not valid TOML: nested too deeply",)) from None

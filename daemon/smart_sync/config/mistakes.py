@@ -79,12 +79,21 @@ def _nearest_of(where: Sequence[str], only: str) -> str:
 def _place(values: Any, location: Sequence[Any]) -> list[str]:
     """The keys that lead to a mistake; 0 in what is written without the brackets of a list is none."""
     keys: list[str] = []
-    for part in location:
+    for part in _as_written(values, location):
         if part == _KEY or (part == 0 and keys and not isinstance(values, list | Mapping | None)):
             continue
         keys.append(str(part))
         values = values.get(part) if isinstance(values, Mapping) else values[part] if _has(values, part) else None
     return keys
+
+
+def _as_written(values: Any, location: Sequence[Any]) -> Sequence[Any]:
+    """``location`` without the step of a parser whose only step is written in its table itself."""
+    match tuple(location):
+        case ("parsers", name, "steps", 0, *rest) if "steps" not in values["parsers"][name]:
+            return ("parsers", name, *rest)
+        case _:
+            return location
 
 
 def _has(values: Any, index: Any) -> bool:

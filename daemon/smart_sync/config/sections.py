@@ -4,14 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from smart_sync.config import addresses
 from smart_sync.config.values import Cron, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
 from smart_sync.core.policy import Policy
+
+#: A key, a title or a URL.
+Spreadsheet = Annotated[str, AfterValidator(addresses.spreadsheet)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _text = field_validator("*", mode="before")(addresses.demand_text)
 
 
 class DatabaseSettings(_Section):
@@ -41,9 +47,9 @@ class SheetsSettings(_Section):
 
     source: Literal["csv", "google"] = "csv"
     directory: Path | None = None
-    spreadsheet: str = ""
+    spreadsheet: Spreadsheet = ""
     credentials: Path | None = None
-    api_url: str = ""
+    api_url: Annotated[str, AfterValidator(addresses.web_address)] = ""
     timeout: Seconds = 30.0
     #: Seconds that all tries of a pass for one worksheet may take together.
     deadline: Seconds = 120.0
@@ -54,10 +60,12 @@ class SheetsSettings(_Section):
     locale: str = ""
     #: The share of known links that may vanish at once before it is taken for an accident.
     max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
+    #: Seconds that the reads of a project may fail before it is stale.
+    stale_after: Seconds = 6 * 3600.0
     #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
     columns: dict[Literal[MetricName, "link"], list[str]] = {}
     #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
-    spreadsheets: dict[str, str] = {}
+    spreadsheets: dict[str, Spreadsheet] = {}
 
     @model_validator(mode="after")
     def _what_the_source_needs(self) -> Self:
@@ -138,7 +146,19 @@ class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-WebhookEvent = Literal["sync.finished", "project.failed", "project.degraded", "project.recovered"]
+#: What a webhook is told unless it lists its events.
+_UsualEvent = Literal[
+    "sync.finished",
+    "sync.failed",
+    "project.failed",
+    "project.degraded",
+    "project.recovered",
+    "project.stale",
+    "parser.failed",
+    "parser.recovered",
+]
+#: What managers cause every day is told only where it is listed.
+WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created"]
 
 
 class WebhookSettings(_Section):
@@ -147,7 +167,7 @@ class WebhookSettings(_Section):
     url: Url
     #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
     secret: SigningSecrets
-    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(WebhookEvent)
+    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(_UsualEvent)
     #: Whether the URL may lead to a private address, and then without TLS too.
     allow_private: bool = False
 
@@ -168,6 +188,8 @@ class ParserSettings(BaseModel):
     """``[parsers.<name>]``: what every parser has; a parser's own keys are in its subclass (``Parser.settings``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _text = field_validator("*", mode="before")(addresses.demand_text)
 
     #: Which parser: the name of its entry point; the table's name unless given.
     kind: str = ""

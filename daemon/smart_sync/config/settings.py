@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from smart_sync.config import addresses
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
         """A parser's kind and source are its table's name unless they are given."""
         if not isinstance(tables, dict):
             return tables
+        addresses.demand_text(list(tables))
         return {
             name: {"kind": name, "source": name, **table} if isinstance(table, dict) else table
             for name, table in tables.items()

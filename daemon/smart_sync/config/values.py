@@ -4,13 +4,13 @@ import base64
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from smart_sync import secret
+from smart_sync.config import addresses
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -55,12 +55,9 @@ MetricName = Literal["followers", "likes", "comments", "videos", "views"]
 
 def _url(given: SecretStr) -> SecretStr:
     try:
-        parts = urlsplit(given.get_secret_value())
-        port = parts.port
+        parts = addresses.split(given.get_secret_value())
     except ValueError:
-        port, parts = 0, urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError('expected a URL such as "https://hooks.example.com/smart-sync"')
+        raise ValueError('expected a URL such as "https://hooks.example.com/smart-sync"') from None
     if parts.username is not None or parts.fragment:
         raise ValueError("a URL with a user name, password or #fragment is not supported")
     return given

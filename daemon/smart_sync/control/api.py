@@ -6,7 +6,9 @@ from contextlib import aclosing
 from typing import Any
 
 from smart_sync import __version__
+from smart_sync.control.health import Health
 from smart_sync.control.messages import Answer, Refusal, Request, Route, Routes, Stream
+from smart_sync.core import health
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results import ProjectResult
@@ -14,13 +16,9 @@ from smart_sync.errors import ConfigError
 from smart_sync.project import Resources
 from smart_sync.runner import Runner
 from smart_sync.store import history, projects
-from smart_sync.store.database import Database
 from smart_sync.store.driver import describe, sqlite, version_at_risk
 from smart_sync.store.fresh import Fresh
-
-#: A pass may be this many intervals late before /healthz calls the daemon ill.
-MAX_INTERVALS = 2
-
+from smart_sync.store.standing import Standing, standing
 
 Handler = Callable[[Request], Awaitable[Answer | Stream]]
 
@@ -35,9 +33,9 @@ class Api:
         self._runner = runner
         self._reload = reload
         self._started = started
-        self._kept = Fresh(resources.database, _kept)
-        #: Projects, results, and what `_results_of` made of them.
-        self._shown: tuple[Sequence[Project], Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
+        self._health = Health(resources, runner, Fresh(resources.database, standing), started)
+        #: How things stood, results, and what `_results_of` made of them.
+        self._shown: tuple[Standing, Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -49,6 +47,7 @@ class Api:
             "/api/admin/events": {"GET": Route(answer(self._events))},
             "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
             "/healthz": {"GET": Route(answer(self._healthz))},
+            "/livez": {"GET": Route(answer(self._livez))},
         }
 
     def _or_say_why(self, handler: Handler) -> Handler:
@@ -82,12 +81,17 @@ class Api:
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing, its last pass and its next one."""
-        (total, active), last = await self._kept.get()
-        runner = self._runner
+        stands = await self._health.standing.get()
+        facts, _ = await self._health.facts()
+        runner, last = self._runner, stands.last_pass
+        reasons = health.reasons(facts)
         return {
             "success": True,
-            "total_projects": total,
-            "active_projects": len(active),
+            "total_projects": stands.projects,
+            "active_projects": len(stands.active),
+            "healthy": not reasons,
+            "reasons": reasons,
+            "warnings": health.warnings(facts),
             "cache_enabled": False,
             "timestamp": stamp(self._resources.clock()),
             "state": "syncing" if runner.current else "idle",
@@ -96,8 +100,8 @@ class Api:
             "last_pass": last,
             "last_error": runner.last_error or None,
             "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
-            "projects": self._results_of(active),
-            "parsers": self._resources.parsers(),
+            "projects": self._results_of(stands),
+            "parsers": _with_troubles(self._resources.parsers(), stands),
             "reading": self._reading(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started, 3),
@@ -118,14 +122,24 @@ class Api:
             "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
         }
 
-    def _results_of(self, active: Sequence[Project]) -> list[dict[str, Any]]:
+    def _results_of(self, stands: Standing) -> list[dict[str, Any]]:
         """The active projects, each with its result in the last pass that it took part in, if any.
 
         Made anew only when either was replaced: a pass replaces the results, a commit the projects.
         """
         results = self._runner.results
-        if self._shown is None or self._shown[0] is not active or self._shown[1] is not results:
-            self._shown = active, results, [_with_result(project, results.get(project.id)) for project in active]
+        if self._shown is None or self._shown[0] is not stands or self._shown[1] is not results:
+            stale = {one.project_id: one for one in stands.stale}
+            shown = []
+            for project in stands.active:
+                entry = _with_result(project, results.get(project.id))
+                one = stale.get(project.id)
+                entry |= {"stale": one is not None, "sheet_read_at": stands.read_at.get(project.id)}
+                # After a restart nobody knows but the database.
+                if one is not None and "outcome" not in entry:
+                    entry |= {"warning": one.reason, "remedy": one.remedy}
+                shown.append(entry)
+            self._shown = stands, results, shown
         return self._shown[2]
 
     async def _sync_history(self, request: Request) -> Answer:
@@ -152,29 +166,17 @@ class Api:
 
     async def _healthz(self, request: Request) -> Answer:
         _no_more(request)
-        now = self._resources.clock()
-        good_at = self._runner.last_good_at
-        age = None if good_at is None else (now - good_at).total_seconds()
-        late = self._runner.interval() * MAX_INTERVALS
-        healthy = (time.monotonic() - self._started if age is None else age) <= late
-        body: dict[str, Any] = {
-            "success": healthy,
-            "healthy": healthy,
-            "last_good_pass_age_seconds": age,
-            "allowed_seconds": late,
-        }
-        if not healthy:
-            body["error"] = self._runner.last_error or "no good pass for two intervals; see the log"
-        return Answer(200 if healthy else 503, body)
+        body = await self._health.healthz()
+        return Answer(200 if body["healthy"] else 503, body)
+
+    async def _livez(self, request: Request) -> Answer:
+        _no_more(request)
+        body = self._health.livez()
+        return Answer(200 if body["alive"] else 503, body)
 
     async def _is_active(self, project_id: str) -> bool:
         active = await projects.active_projects(self._resources.database)
         return any(project.id == project_id for project in active)
-
-
-async def _kept(database: Database) -> tuple[tuple[int, list[Project]], dict[str, Any] | None]:
-    """What `status` tells from the database: the projects, and the last pass."""
-    return await projects.overview(database), await history.last_run(database)
 
 
 def _no_project(project_id: str) -> Answer:
@@ -206,6 +208,16 @@ def _no_more(request: Request, *known: str) -> None:
 
 def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
     return {"project_id": project.id, "project_name": project.name} | (_brief(result.answer()) if result else {})
+
+
+def _with_troubles(parsers: Sequence[Mapping[str, Any]], stands: Standing) -> list[dict[str, Any]]:
+    """The parsers' reports, each with the stamp since which it has been failing."""
+    failing = {one.parser: one for one in stands.failing_parsers}
+    shown = []
+    for parser in parsers:
+        one = failing.get(parser["parser"])
+        shown.append(dict(parser) | {"failing_since": one.since if one else None})
+    return shown
 
 
 _LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})

@@ -72,7 +72,9 @@ class Limits:
     patience_seconds: float = 1.0
     #: Held at once: a pass holds all its callers, and `status` must still get in.  More wait in the kernel's queue.
     connections: int = 1200
-    #: Of those, for streams, which stay; more are answered 503.
+    #: Accepted beyond those, until there is a place: then the process that has most of them loses its newest.
+    waiting: int = 1200
+    #: Of the connections, for streams, which stay; more are answered 503.
     streams: int = 64
 
 

@@ -21,6 +21,12 @@ class Peer:
     groups: frozenset[int]
 
 
+def process_of(connected: socket.socket) -> tuple[int, int]:
+    """Which process of which user connected: pid and uid.  Raises OSError if it is gone already."""
+    pid, uid, _ = _CREDENTIALS.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return pid, uid
+
+
 def peer_of(connected: socket.socket) -> Peer:
     """Who connected.
 

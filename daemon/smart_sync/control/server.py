@@ -8,6 +8,7 @@ import asyncio
 import os
 import resource
 import socket
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,11 +27,15 @@ from smart_sync.control.messages import (
     Stream,
     failure,
 )
-from smart_sync.control.peer import Peer
+from smart_sync.control.peer import Peer, process_of
 from smart_sync.logs import emit
 
 __all__ = ["Answer", "Limits", "Peer", "Refusal", "Request", "Route", "Routes", "Stream", "failure", "serve"]
 
+#: A process by pid and uid.
+_Process = tuple[int, int]
+#: One place in so many is kept for processes that hold few.
+_RESERVED = 16
 #: Clients accepted in one go, before those already here get their turn.
 _BURST = 64
 _RETRY_SECONDS = 1.0
@@ -80,7 +85,14 @@ class _Server:
         self._loop = asyncio.get_running_loop()
         #: Half the descriptors are for the rest of the daemon.
         self._places = min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        #: The last places are for processes that hold few: one process alone never takes all.
+        self._reserved = self._places // _RESERVED
+        self._max_waiting = min(limits.waiting, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self._clients: dict[Conversation, asyncio.Task[None]] = {}
+        #: How many places each process holds, and its connections that wait for one.
+        self._held: Counter[_Process] = Counter()
+        self._waiting: dict[_Process, deque[socket.socket]] = {}
+        self._crowded = False
         self._count = 0
         self._denied: set[int] = set()
         self._open = False
@@ -96,9 +108,17 @@ class _Server:
         self._listener.unlink()
         if self._open:
             self._close_door()
-            while len(self._clients) < self._places and self._accept_one():
-                pass
+            for _ in range(self._places):
+                if not self._accept_one():
+                    break
         self._listener.socket.close()
+        for process, line in self._waiting.items():
+            for connected in line:
+                if len(self._clients) < self._places:
+                    self._welcome(connected, process)
+                else:
+                    connected.close()
+        self._waiting.clear()
         for conversation in self._clients:
             conversation.leave()
         if self._clients:
@@ -110,7 +130,7 @@ class _Server:
         self._loop.remove_reader(self._listener.socket.fileno())
 
     def _pause(self, seconds: float) -> None:
-        """Let the kernel's queue wait, until a client leaves or ``seconds`` have passed."""
+        """Let the kernel's queue wait for ``seconds``."""
         self._loop.remove_reader(self._listener.socket.fileno())
         self._knock.cancel()
         self._knock = self._loop.call_later(seconds, self._resume)
@@ -120,11 +140,8 @@ class _Server:
             self._loop.add_reader(self._listener.socket.fileno(), self._accept)
 
     def _accept(self) -> None:
-        """Somebody is at the door: let in as many as there are places for."""
-        places = self._places - len(self._clients)
-        if places <= 0:
-            self._make_room()
-        for _ in range(min(_BURST, places)):
+        """Accept who comes, at once: in the kernel's queue an honest client would stand behind all of a rude one's."""
+        for _ in range(_BURST):
             if not self._accept_one():
                 break
 
@@ -137,28 +154,69 @@ class _Server:
             emit("control.exhausted", reason=error.strerror)
             self._pause(_RETRY_SECONDS)
             return False
-        self._welcome(connected)
+        try:
+            process = process_of(connected)
+        except OSError:  # it is gone already
+            connected.close()
+            return True
+        if self._has_place(process) and process not in self._waiting:
+            self._welcome(connected, process)
+        else:
+            self._queue(connected, process)
         return True
+
+    def _has_place(self, process: _Process) -> bool:
+        free = self._places - len(self._clients)
+        return free > self._reserved or (free > 0 and self._held[process] < self._reserved)
+
+    def _queue(self, connected: socket.socket, process: _Process) -> None:
+        self._waiting.setdefault(process, deque()).append(connected)
+        if sum(map(len, self._waiting.values())) > self._max_waiting:
+            most = max(self._waiting, key=lambda one: len(self._waiting[one]))
+            self._next_of(most, newest=True).close()
+        if not self._crowded:
+            self._make_room()
+
+    def _next_of(self, process: _Process, *, newest: bool = False) -> socket.socket:
+        line = self._waiting[process]
+        connected = line.pop() if newest else line.popleft()
+        if not line:
+            del self._waiting[process]
+        return connected
+
+    def _admit(self) -> None:
+        """Give the free places to those who wait: to the processes that hold the fewest first."""
+        while self._open and self._waiting:
+            process = min(self._waiting, key=lambda one: self._held[one])
+            if not self._has_place(process):
+                return
+            self._welcome(self._next_of(process), process)
 
     def _make_room(self) -> None:
         """While others wait for a place, silence has little time."""
-        self._pause(self._limits.patience_seconds)
-        for conversation in self._clients:
-            conversation.give_way()
+        self._crowded = bool(self._waiting) and self._open
+        if self._crowded:
+            for conversation in self._clients:
+                conversation.give_way()
+            self._loop.call_later(self._limits.patience_seconds, self._make_room)
 
-    def _welcome(self, connected: socket.socket) -> None:
+    def _welcome(self, connected: socket.socket, process: _Process) -> None:
         self._count += 1
+        self._held[process] += 1
         conversation = Conversation(connected, self._handle, self._limits)
         task = self._group.create_task(conversation.run(), name=f"control:client-{self._count}")
         self._clients[conversation] = task
-        task.add_done_callback(lambda ended: self._left(conversation, ended))
+        task.add_done_callback(lambda ended: self._left(conversation, process, ended))
 
-    def _left(self, conversation: Conversation, task: asyncio.Task[None]) -> None:
+    def _left(self, conversation: Conversation, process: _Process, task: asyncio.Task[None]) -> None:
         conversation.drop()  # here: a task that is cancelled before it begins never runs
         del self._clients[conversation]
+        self._held[process] -= 1
+        if not self._held[process]:
+            del self._held[process]
         if self._open and not task.cancelled() and task.exception() is not None:
             self._close_door()  # a bug: the group ends, and takes no new tasks
-        self._resume()
+        self._admit()
 
     async def _handle(self, request: Request) -> Answer | Stream:
         route = self._route(request)

@@ -4,7 +4,7 @@ A project's trouble is told when it starts, when it turns into the other kind an
 pass.  Whoever heard all messages therefore knows how each project is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from smart_sync.core.model import Outcome
@@ -14,6 +14,7 @@ SYNC_FINISHED = "sync.finished"
 PROJECT_FAILED = "project.failed"
 PROJECT_DEGRADED = "project.degraded"
 PROJECT_RECOVERED = "project.recovered"
+PROJECT_STALE = "project.stale"
 
 _STARTS = {Outcome.FAILED: PROJECT_FAILED, Outcome.DEGRADED: PROJECT_DEGRADED}
 
@@ -43,14 +44,23 @@ class Judgement:
     troubles: Mapping[str, Trouble | None]
 
 
-def judge(results: Iterable[ProjectResult], before: Mapping[str, Trouble]) -> Judgement:
-    """Compare ``results`` with the troubles ``before``; projects that took no part stay as they were."""
+def judge(
+    results: Iterable[ProjectResult], before: Mapping[str, Trouble], read_again: Collection[str] = ()
+) -> Judgement:
+    """Compare ``results`` with the troubles ``before``; projects that took no part stay as they were.
+
+    ``read_again``: the ids of projects that were stale and are no longer.  Where one is still in trouble, its end and
+    the trouble that is left are both told.
+    """
     alerts: list[Alert] = []
     troubles: dict[str, Trouble | None] = {}
     for result in results:
         old = before.get(result.project.id)
         new = _trouble(result, old)
-        if new is not None and new != old:
+        ended = old is not None and result.project.id in read_again
+        if new is not None and old is not None and ended:
+            alerts.append(Alert(PROJECT_RECOVERED, result, old.since))
+        if new is not None and (new != old or ended):
             alerts.append(Alert(_STARTS[new.outcome], result, new.since))
         elif new is None and old is not None:
             alerts.append(Alert(PROJECT_RECOVERED, result, old.since))

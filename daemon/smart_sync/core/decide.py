@@ -49,11 +49,13 @@ class Decided(NamedTuple):
     sheet: list[SheetValue]
     seen: list[tuple[str, Metrics]]
     sides: dict[str, Metrics]
+    #: The ids of the accounts of which some metric has a value.
+    with_value: list[str]
 
 
 def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy) -> Decided:
     """Decide about every one of ``states``, in one loop, for there may be a hundred thousand."""
-    decided = Decided([], [], [], {})
+    decided = Decided([], [], [], {}, [])
     by_platform: dict[str, _Chosen] = {}
     for state in states:
         chosen = by_platform.get(state.platform)
@@ -67,6 +69,8 @@ def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, 
         decisions = _decisions(state, side, standing_in, chosen)
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
+        if winners != _NOBODY:
+            decided.with_value.append(state.id)
         if values != state.merged or winners != state.winners:
             conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
             decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts))
@@ -76,6 +80,7 @@ def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, 
 
 
 _ALL, _NONE = frozenset(METRICS), frozenset[str]()
+_NOBODY = (None,) * len(METRICS)
 
 
 def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:

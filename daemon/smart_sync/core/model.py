@@ -134,6 +134,8 @@ class Table:
     letters: Mapping[str, str] = field(default_factory=dict)
     #: The texts of the header's row, whatever they mean.
     headers: tuple[str, ...] = ()
+    #: Rows with values whose link cell cannot be read (``#REF!``, ``Loading...``, blank): they are nobody's.
+    without_link: tuple[SheetRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +148,5 @@ class ParsedMetrics:
     source: str
     parsed_at: datetime
     precision: Precision = Precision.EXACT
+    #: What of the answer could not be read, for a person; the metrics concerned have no value.
+    flaw: str = ""

@@ -38,6 +38,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         updated=plan.accounts - len(failed),
         changed=sum(row.account_id not in failed for row in plan.changed),
         snapshots=written.snapshots,
+        worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
         error=error,
         remedy=plan.trouble.remedy if plan.trouble else "",
         failed_accounts=failed,

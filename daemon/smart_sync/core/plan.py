@@ -4,7 +4,7 @@ The sheet's side (`core.sheet`) and what SQLite holds (`core.state`) go in; out 
 every row to write, every count and every problem.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -29,16 +29,30 @@ class Conflict(NamedTuple):
     place: str
 
 
+class Edit(NamedTuple):
+    """A cell that says something else than at the last read; None: no value."""
+
+    account_id: str
+    metric: str
+    old: int | None
+    new: int | None
+    cell: str
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything one pass will write for a project, and what there is to say about it."""
 
     project: Project
-    #: How many active accounts there are, and the ids of those decided about: each gets its snapshot of the day.
+    #: How many active accounts there are, and the ids of those decided about.
     accounts: int
     account_ids: tuple[str, ...]
+    #: Those of them of which some metric has a value: each gets its snapshot of the day.
+    snapshot_ids: tuple[str, ...] = ()
     trouble: SheetUnavailable | None = None
     sheet: tuple[SheetValue, ...] = ()
+    #: What managers have typed since the last read; nothing of rows that are read for the first time.
+    edits: tuple[Edit, ...] = ()
     #: Accounts whose row has left the worksheet.
     sheet_gone: tuple[str, ...] = ()
     merged: tuple[Merged, ...] = ()
@@ -66,7 +80,9 @@ class Plan:
         return replace(
             self,
             account_ids=tuple(account_id for account_id in self.account_ids if account_id not in deleted),
+            snapshot_ids=tuple(account_id for account_id in self.snapshot_ids if account_id not in deleted),
             sheet=tuple(row for row in self.sheet if row.account_id not in deleted),
+            edits=tuple(edit for edit in self.edits if edit.account_id not in deleted),
             sheet_gone=tuple(account_id for account_id in self.sheet_gone if account_id not in deleted),
             merged=tuple(row for row in self.merged if row.account_id not in deleted),
             seen=tuple(row for row in self.seen if row[0] not in deleted),
@@ -106,8 +122,10 @@ def make_plan(
         project=project,
         accounts=len(active),
         account_ids=tuple(state.id for state in undecided),
+        snapshot_ids=tuple(decided.with_value),
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
+        edits=tuple(_edits(decided.sheet, by_id, sheet)),
         sheet_gone=tuple(s.id for s in active if was_read and s.sheet is not None and s.id not in sheet.rows),
         merged=tuple(decided.merged),
         seen=tuple(decided.seen),
@@ -115,11 +133,23 @@ def make_plan(
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
-        unmatched_accounts=tuple(s.link for s in active if was_read and s.id not in sheet.rows),
+        unmatched_accounts=tuple(
+            s.link for s in active if was_read and s.id not in sheet.rows and s.id not in sheet.twins
+        ),
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
         carried=sheet.trouble is not None or bool(sheet.lost_columns) or any(r.unreadable for r in sheet.rows.values()),
     )
+
+
+def _edits(values: Iterable[SheetValue], states: Mapping[str, AccountState], sheet: Sheet) -> Iterator[Edit]:
+    for value in values:
+        last = states[value.account_id].sheet
+        if last is None or last == value.metrics:
+            continue
+        for metric, old, new in zip(METRICS, last, value.metrics, strict=True):
+            if old != new:
+                yield Edit(value.account_id, metric, old, new, f"{sheet.letters.get(metric, '')}{value.row}")
 
 
 def _conflicts(decided: Decided, states: Mapping[str, AccountState], place: Place) -> Iterable[Conflict]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from smart_sync.core.merge import STRATEGIES, Strategy
 from smart_sync.core.model import METRICS
+from smart_sync.core.names import named
 
 
 class Rule(NamedTuple):
@@ -35,8 +36,9 @@ class Policy:
 
     def rule(self, project: str, platform: str, metric: str) -> Rule:
         """The rule for one metric of an account: project, then platform, then metric, then the default."""
+        own, choices_of_own = named(project, self.projects) or (project, {})
         scopes = (
-            (f'merge.projects."{project}"', self.projects.get(project, {})),
+            (f'merge.projects."{own}"', choices_of_own),
             (f"merge.platforms.{platform}", self.platforms.get(platform, {})),
             ("merge.metrics", self.metrics),
         )

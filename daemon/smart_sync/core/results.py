@@ -38,6 +38,13 @@ class ProjectResult:
     updated: int = 0
     changed: int = 0
     snapshots: int = 0
+    #: Values (account × metric) that stand in for one that cannot be read or was withdrawn.
+    carried: int = 0
+    #: A good read: its worksheet was read in this pass, and what follows was written.
+    worksheet_read: bool = False
+    #: Judged at the end of the pass (`core.freshness`), with the stamp of the last good read.
+    stale: bool = False
+    sheet_read_at: str | None = None
     #: Created for rows that had no account; of a dry run, those that would be.
     new_accounts: int = 0
     #: Why it failed, or why the last known sheet values stood in; and who must do what.
@@ -46,6 +53,8 @@ class ProjectResult:
     #: Account id → why it could not be written.
     failed_accounts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    #: Those of them that no earlier pass has told.
+    new_problems: tuple[Problem, ...] = ()
     unmatched_rows: tuple[SheetRow, ...] = ()
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
@@ -80,6 +89,7 @@ class ProjectResult:
             "updated_count": self.updated,
             "snapshot_count": self.snapshots,
             "changed_count": self.changed,
+            "carried_count": self.carried,
         }
 
     def _more(self) -> dict[str, Any]:
@@ -87,6 +97,8 @@ class ProjectResult:
             "project_name": self.project.name,
             "timestamp": self.timestamp,
             "outcome": self.outcome.value,
+            "stale": self.stale,
+            "sheet_read_at": self.sheet_read_at,
             "problem_count": len(self.problems),
             "problems": [str(problem) for problem in self.problems[:MAX_PROBLEMS]],
             "new_accounts": self.new_accounts,
@@ -128,6 +140,11 @@ class PassResult:
         """How many projects had one of ``outcomes``."""
         return sum(result.outcome in outcomes for result in self.results)
 
+    @property
+    def stale(self) -> int:
+        """How many projects are stale."""
+        return sum(result.stale for result in self.results)
+
     def of(self, project_id: str) -> ProjectResult | None:
         """The result of one project, if it took part."""
         return next((result for result in self.results if result.project.id == project_id), None)
@@ -144,6 +161,7 @@ class PassResult:
             "timestamp": self.timestamp,
             "run_id": self.id,
             "degraded_count": self.count(Outcome.DEGRADED),
+            "stale_count": self.stale,
             "duration_seconds": round(self.seconds, 3),
             "dry_run": self.dry_run,
             "new_projects": list(self.new_projects),

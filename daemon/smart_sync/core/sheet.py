@@ -27,6 +27,8 @@ class Sheet:
     trouble: SheetUnavailable | None = None
     #: Metric → the letters of its column.
     letters: Mapping[str, str] = field(default_factory=dict)
+    #: Active accounts without a row, because it counts for another account of the same identity.
+    twins: frozenset[str] = frozenset()
 
 
 def understand(
@@ -53,7 +55,7 @@ def understand(
         return Sheet(trouble=trouble, problems=table.problems)
     lost, lost_problems = _lost_columns(table, active)
     problems = (*table.problems, *matches.problems, *lost_problems)
-    return Sheet(matches.rows, matches.unmatched, problems, lost, letters=table.letters)
+    return Sheet(matches.rows, matches.unmatched, problems, lost, letters=table.letters, twins=matches.twins)
 
 
 def edited(sheet: Sheet, states: Sequence[AccountState]) -> list[str] | None:
@@ -107,7 +109,7 @@ def _vanished(
     title: str, active: Sequence[AccountState], matches: Matches, max_vanished: float
 ) -> SheetUnavailable | None:
     """So many known links gone at once is an accident, not a correction."""
-    known = [state.id for state in active if state.sheet is not None]
+    known = [state.id for state in active if state.sheet is not None and state.id not in matches.twins]
     gone = sum(account_id not in matches.rows for account_id in known)
     if gone <= len(known) * max_vanished:
         return None

@@ -6,6 +6,24 @@ from typing import Any, NamedTuple
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 
 
+class Absence(NamedTuple):
+    """Where an account's row was, and how it is missing there."""
+
+    #: The project in whose worksheet the row stood.
+    project_id: str = ""
+    #: A stamp; None as long as the row is there.
+    gone_since: str | None = None
+    #: The seconds of good reads that the worksheet had had then (`worksheet_reads.clock`).
+    clock: float = 0.0
+    #: With too many others: an accident without a time limit.
+    at_once: bool = False
+    #: Time or a person has settled that the row is gone: the sheet has no vote.
+    accepted: bool = False
+
+
+THERE = Absence()
+
+
 class AccountState(NamedTuple):
     """An account with everything the last passes left about it.  One per account: a tuple for its size."""
 
@@ -25,6 +43,16 @@ class AccountState(NamedTuple):
     winners: tuple[str | None, ...] = (None,) * len(METRICS)
     #: The parsed values the last pass saw (strategy "latest" only).
     seen: Metrics | None = None
+    #: How the row is missing, and the metrics whose cells an accident of their column has emptied.
+    absence: Absence = THERE
+    held: frozenset[str] = frozenset()
+    #: Per metric a stamp: since when there is a value, and since when it stands in.
+    known_since: tuple[str | None, ...] = (None,) * len(METRICS)
+    carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
+    #: Since when the account has left: no row, no parsed value, no snapshot, in no total.
+    left_since: str | None = None
+    #: When it was added, as a stamp to the second; None if nobody says so.
+    added_at: str | None = None
 
 
 def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
@@ -33,6 +61,13 @@ def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
         if value is not None and not (type(value) is int and 0 <= value <= MAX_COUNT):
             return Metrics._make(v if type(v) is int and 0 <= v <= MAX_COUNT else None for v in values), False
     return Metrics._make(values), True
+
+
+def as_text(value: object) -> str:
+    """A foreign value of a column that should hold text; "" for NULL and what else is empty."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if isinstance(value, str) else str(value or "")
 
 
 def is_rounded(precision: object) -> bool:

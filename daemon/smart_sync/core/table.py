@@ -13,6 +13,8 @@ from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, S
 #: Reported one by one; how many more there are is one further problem.
 MAX_PROBLEMS = 1000
 MAX_SHOWN = 60
+#: No spreadsheet shows an error in more signs.
+MAX_ERROR = 16
 
 _NOTHING: frozenset[str] = frozenset()
 _TOTALS = frozenset({"total", "totals", "sum", "итого", "всего", "сумма"})
@@ -47,7 +49,9 @@ def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {})
     rows = tuple(row for number, cells in below if (row := reader.read(number, cells)) is not None)
     places = {metric: letters(header.columns[metric]) for metric in METRICS if metric in header.columns}
     titles = tuple(shown(cell) for cell in worksheet.rows[header.row] if isinstance(cell, str) and normal(cell))
-    return Table(worksheet.title, rows, problems.listed(), frozenset(places), places, titles)
+    return Table(
+        worksheet.title, rows, problems.listed(), frozenset(places), places, titles, tuple(reader.without_link)
+    )
 
 
 def combine(rows: Sequence[SheetRow]) -> SheetRow:
@@ -67,12 +71,12 @@ def combine(rows: Sequence[SheetRow]) -> SheetRow:
 
 
 def shown(cell: Cell) -> str:
-    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs."""
+    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs, odd spaces as escapes."""
     try:
         text = str(cell)
     except ValueError:  # Python writes no number of more than 4,300 digits
         return "a number of thousands of digits"
-    text = " ".join(text[: 2 * MAX_SHOWN].split())
+    text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
     text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
@@ -108,6 +112,8 @@ class _Reader:
         self._known = known
         self._locale = locale
         self._problems = problems
+        #: Rows whose link cell cannot be read, for `Table`.
+        self.without_link: list[SheetRow] = []
 
     def read(self, number: int, cells: Sequence[Cell]) -> SheetRow | None:
         """The account in row ``number`` (from 1); None if the row holds none."""
@@ -116,10 +122,11 @@ class _Reader:
             if link.casefold() in NO_VALUE:
                 self._without_link(number, cells)
             return None
-        if _UNUSABLE.search(link):
-            self._problems.add("the link has more than one line, or signs that no link has", number, self._link, link)
+        if trouble := _unreadable(link):
+            self._problems.add(f"link: {trouble}", number, self._link, link)
+            self.without_link.append(SheetRow(number, shown(link), *self._read_metrics(number, cells, _Problems(""))))
             return None
-        metrics, unreadable = self._read_metrics(number, cells)
+        metrics, unreadable = self._read_metrics(number, cells, self._problems)
         platform, username = self._read_owner(cells)
         return SheetRow(number, link, metrics, unreadable, platform, username)
 
@@ -132,17 +139,18 @@ class _Reader:
         filled = [column for _, column in self._metrics if _text(cells, column).casefold() not in NO_VALUE]
         if filled and not any(isinstance(cell, str) and normal(cell) in _TOTALS for cell in cells):
             self._problems.add("values without a link", number, filled[0], cells[filled[0]])
+            self.without_link.append(SheetRow(number, "", *self._read_metrics(number, cells, _Problems(""))))
 
-    def _read_metrics(self, number: int, cells: Sequence[Cell]) -> tuple[Metrics, frozenset[str]]:
+    def _read_metrics(self, number: int, cells: Sequence[Cell], problems: _Problems) -> tuple[Metrics, frozenset[str]]:
         values: list[int | None] = list(NO_METRICS)
         unreadable = _NOTHING
         width = len(cells)
         for index, column in self._metrics:
             if column < width:
                 try:
-                    values[index] = read_count(cells[column], self._locale)
+                    values[index] = read_count(cells[column], self._locale, METRICS[index])
                 except Unreadable as problem:
-                    self._problems.add(f"{METRICS[index]}: {problem}", number, column, cells[column])
+                    problems.add(f"{METRICS[index]}: {problem}", number, column, cells[column])
                     unreadable |= {METRICS[index]}
         return Metrics._make(values), unreadable
 
@@ -151,6 +159,16 @@ class _Reader:
         platform = "" if self._platform is None else _line(cells, self._platform).casefold()
         username = "" if self._username is None else _line(cells, self._username).lstrip("@")
         return intern(platform), username
+
+
+def _unreadable(link: str) -> str:
+    """Why a link cell says nothing of any account, "" if it may: an error of the spreadsheet is nobody's link."""
+    if _UNUSABLE.search(link):
+        return "more than one line, or signs that no link has"
+    # "#REF!", "#N/A", "#ИМЯ?": in capitals, whatever the language.
+    if link.startswith("#") and len(link) <= MAX_ERROR and link.isprintable() and link.isupper():
+        return "an error of the spreadsheet"
+    return "not computed yet" if link.casefold().startswith(("loading", "загрузка")) and "/" not in link else ""
 
 
 def _text(cells: Sequence[Cell], column: int) -> str:

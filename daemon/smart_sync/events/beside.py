@@ -37,6 +37,28 @@ EVENTS = (
         "do what the reason says; with an exception, report the bug to the parser's author",
     ),
     Event(
+        "parser.failing",
+        "error",
+        "a parser got nothing of at least five accounts, or has got nothing for longer than [sheets] stale_after;"
+        " logged once, webhooks are told parser.failed",
+        {
+            "parser": "str: as in parser.finished",
+            "since": "str: its first bad pass after the last good one; UTC, ISO 8601",
+            "reason": "str?: what happened and what to do",
+        },
+        "do what the reason says; parser.recovered tells the end",
+    ),
+    Event(
+        "parser.recovered",
+        "info",
+        "a parser that was failing brings values again",
+        {
+            "parser": "str: as in parser.finished",
+            "since": "str: since when it had failed; UTC, ISO 8601",
+            "reason": "str?: why the first of the accounts that failed this time did",
+        },
+    ),
+    Event(
         "parser.account_gone",
         "info",
         "an account is private, deleted or misspelt; it is asked again ever more rarely, up to daily",

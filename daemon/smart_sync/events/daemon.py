@@ -39,6 +39,27 @@ EVENTS = (
         "install the extra: pip install 'smart-sync-daemon[sqlite]', and update the web app's SQLite",
     ),
     Event(
+        "database.locked",
+        "warning",
+        "another process has held the database locked for 5 s; the pass waits, for 120 s at most",
+        {"path": "str: the database", "seconds": "float: how long it has been waited for"},
+        "find the process with fuser, and let it commit",
+    ),
+    Event(
+        "database.created",
+        "warning",
+        "there was no database at the path, so one was made",
+        {"path": "str: the database", "reason": "str: what to look at"},
+        "if the web app has a database, correct [database] path and remove the new file",
+    ),
+    Event(
+        "projects.missing",
+        "error",
+        "the table projects is empty, and nothing fills it: there is nothing to sync; logged at each start",
+        {"reason": "str: what happened and what to do"},
+        "do what the reason says",
+    ),
+    Event(
         "control.listening",
         "info",
         "the control socket is open",

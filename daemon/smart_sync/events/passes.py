@@ -101,6 +101,37 @@ EVENTS = (
         "do what the reason says; the next pass tries again",
     ),
     Event(
+        "project.stale",
+        "error",
+        "worksheets have not been read for longer than [sheets] stale_after; one line for all projects that a pass"
+        " made stale, not repeated",
+        {
+            "projects": "list: their names, each with its last good read",
+            "project_ids": "list: projects.id of each, in the same order",
+            "left_out": "int: more projects than are named",
+            "reason": "str: why the first could not be read, and who must do what",
+            "other_reasons": "list?: those of the others, where they are other ones",
+        },
+        "do what the reasons say; project.recovered tells the end",
+    ),
+    Event(
+        "project.recovered",
+        "info",
+        "projects that were stale have been read again; one line for all of a pass",
+        {
+            "projects": "list: their names",
+            "project_ids": "list: projects.id of each, in the same order",
+            "left_out": "int: more projects than are named",
+        },
+    ),
+    Event(
+        "history.prune_failed",
+        "warning",
+        "the history of old passes could not be removed after a pass; the pass is none the worse",
+        {"reason": "str: what the database said and what to do"},
+        "if it repeats, do what the reason says",
+    ),
+    Event(
         "project.crashed",
         "error",
         "a bug of ours in merging a project; the others go on",
@@ -177,6 +208,13 @@ EVENTS = (
             "place": "str?: the cell, if the sheet won",
         },
         "correct the value, or: smart-sync confirm LINK; what has stood for a day is believed",
+    ),
+    Event(
+        "values.suspected",
+        "warning",
+        "more values of a project have jumped than are logged one by one (200 in a pass)",
+        {"project_id": "str: projects.id", "project": "str: its name", "more": "int: how many more"},
+        "see them with smart-sync check",
     ),
     Event(
         "value.conflicted",

@@ -39,8 +39,8 @@ def _meant(ip: IPAddress) -> IPAddress:
     return ip.ipv4_mapped or ip.sixtofour or ip
 
 
-async def allowed(host: str, port: int, resolver: Resolve, *, allow_private: bool, encrypted: bool) -> str:
-    """The one address to connect to.  Every address of ``host`` is looked at, so that a mixed answer is refused.
+async def allowed(host: str, port: int, resolver: Resolve, *, allow_private: bool, encrypted: bool) -> Sequence[str]:
+    """The addresses to connect to, in their order.  Every one is looked at first, so that a mixed answer is refused.
 
     Without TLS only private addresses are allowed.  Raises `AddressRefused`, or `OSError` if there is no address.
     """
@@ -53,4 +53,4 @@ async def allowed(host: str, port: int, resolver: Resolve, *, allow_private: boo
             raise AddressRefused(f"{host} has the private address {address}; if it is meant, set allow_private = true")
         if public and not encrypted:
             raise AddressRefused(f"{host} has the public address {address}; use https")
-    return addresses[0]
+    return addresses

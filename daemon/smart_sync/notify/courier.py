@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from smart_sync.config import WebhookSettings
 from smart_sync.core.days import stamp
+from smart_sync.core.messages import Message
 from smart_sync.logs import emit
 from smart_sync.notify.deliver import Answer, Sender, endpoint_of, label_of
 from smart_sync.store import outbox
@@ -55,6 +56,12 @@ class Courier:
     async def idle(self) -> None:
         """Wait until nothing is due."""
         await self._idle.wait()
+
+    async def send_now(self, message: Message) -> None:
+        """Send ``message`` past the queue, once; what comes of it is logged."""
+        started = time.perf_counter()
+        answer = await self._sender.send(self.webhook, message, self._clock())
+        self._log(Delivery(0, message, 0), answer, round(time.perf_counter() - started, 3), None)
 
     async def run(self) -> None:
         """Deliver until cancelled.  A message whose delivery is cut off is sent again, with the same id."""

@@ -14,6 +14,8 @@ from smart_sync.notify.address import AddressRefused, Resolve, allowed, resolve
 
 #: Seconds for one attempt, from the name to the status.
 TIMEOUT = 15.0
+#: Of a host with more, the first ones are tried.
+MAX_ADDRESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,24 @@ class Sender:
         url = urlsplit(webhook.url.get_secret_value())
         encrypted = url.scheme == "https"
         host, port = url.hostname or "", url.port or (443 if encrypted else 80)
-        address = await allowed(host, port, self.resolver, allow_private=webhook.allow_private, encrypted=encrypted)
-        place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        # To the address itself, so that the name cannot become another one; TLS still asks for the name.
-        return await wire.ask(
-            "POST",
-            url._replace(netloc=place).geturl(),
-            headers={"Host": url.netloc, **_signed(webhook, message, now)},
-            content=message.body.encode(),
-            extensions={"sni_hostname": host},
-        )
+        addresses = await allowed(host, port, self.resolver, allow_private=webhook.allow_private, encrypted=encrypted)
+        headers = {"Host": url.netloc, **_signed(webhook, message, now)}
+        refused: wire.NotReached | None = None
+        for address in addresses[:MAX_ADDRESSES]:
+            place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            try:
+                # To the address itself, so that the name cannot become another one; TLS still asks for the name.
+                return await wire.ask(
+                    "POST",
+                    url._replace(netloc=place).geturl(),
+                    headers=headers,
+                    content=message.body.encode(),
+                    extensions={"sni_hostname": host},
+                    connect=self.timeout / (len(addresses[:MAX_ADDRESSES]) + 1),
+                )
+            except wire.NotConnected as error:
+                refused = error
+        raise refused or wire.NotReached("no address")
 
 
 def endpoint_of(webhook: WebhookSettings) -> str:

@@ -51,7 +51,10 @@ class Ping:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Callable[[PassResult], None]]:
-        """Inside, a pass runs; give its result to what is yielded.  A failure: it raises, or every project failed."""
+        """Inside, a pass runs; give its result to what is yielded.
+
+        A failure: it raises, every project failed, or one is stale.
+        """
         self._signal("start")
         try:
             yield self._finished
@@ -61,7 +64,7 @@ class Ping:
 
     def _finished(self, result: PassResult) -> None:
         failed = bool(result.results) and result.count(Outcome.FAILED) == len(result.results)
-        self._signal("fail" if failed else "success")
+        self._signal("fail" if failed or result.stale else "success")
 
     async def flush(self, seconds: float) -> None:
         """Wait until every signal is sent or given up, at most ``seconds``; for processes that end after a pass."""

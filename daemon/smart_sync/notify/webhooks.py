@@ -10,14 +10,17 @@ from typing import Self
 from smart_sync.config import WebhookSettings
 from smart_sync.core import alerts
 from smart_sync.core.days import stamp
-from smart_sync.core.messages import messages
+from smart_sync.core.freshness import Freshness
+from smart_sync.core.messages import Message, failure_message, messages
+from smart_sync.core.model import Trigger
 from smart_sync.core.results import PassResult
 from smart_sync.logs import emit
 from smart_sync.notify.background import Background
 from smart_sync.notify.courier import RETRIES, Courier
 from smart_sync.notify.deliver import Sender
-from smart_sync.store import outbox
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store import history, outbox
+from smart_sync.store.database import LONG_WAIT, Database, Transaction
+from smart_sync.store.driver import sqlite
 
 
 class Webhooks:
@@ -37,6 +40,9 @@ class Webhooks:
         retries: Sequence[float] = RETRIES,
     ) -> None:
         self._clock = clock
+        self._database = database
+        #: The ids of the messages that were sent past the queue.
+        self._sent: set[str] = set()
         self._couriers = [Courier(each, database, clock, sender or Sender(), retries) for each in settings]
         self._background = Background({f"webhook:{each.endpoint}": each.run for each in self._couriers})
 
@@ -49,14 +55,20 @@ class Webhooks:
     ) -> None:
         await self._background.__aexit__(kind, error, trace)
 
-    async def enqueue(self, transaction: Transaction, result: PassResult) -> None:
+    async def enqueue(self, transaction: Transaction, result: PassResult, freshness: Freshness) -> None:
         """Queue what ``result`` has to tell, in the transaction that keeps the result; then call `wake`."""
         if not self._couriers:
             return
-        judgement = alerts.judge(result.results, await outbox.troubles(transaction))
+        read_again = {one.project.id for one in freshness.read_again}
+        judgement = alerts.judge(result.results, await outbox.troubles(transaction), read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
+        await self.queue(transaction, messages(result, judgement, freshness.became_stale))
+
+    async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
+        """Queue ``told`` for the webhooks that want it, in the transaction that keeps it; then call `wake`."""
+        if not (self._couriers and told):
+            return
         off = await outbox.disabled(transaction)
-        told = messages(result, judgement)
         for courier in self._couriers:
             if courier.endpoint in off:
                 continue
@@ -64,6 +76,28 @@ class Webhooks:
             dropped = await outbox.add(transaction, courier.endpoint, wanted, stamp(self._clock()))
             if dropped:
                 emit("webhook.overflowed", webhook=courier.label, dropped=dropped)
+
+    async def tell_of_failure(self, trigger: Trigger, reason: str) -> None:
+        """A pass could not be run: told once for each reason, until a pass ends.
+
+        Where not even the queue can be written, it is sent past the queue, once.
+        """
+        if not self._couriers:
+            return
+        now = stamp(self._clock())
+        try:
+            async with asyncio.timeout(LONG_WAIT):
+                last = await history.last_run(self._database)
+                failed = failure_message(last["id"] if last else "", trigger, reason, now)
+                async with self._database.transaction() as transaction:
+                    await self.queue(transaction, [failed])
+                self.wake()
+        except (sqlite.Error, TimeoutError):
+            failed = failure_message("", trigger, reason, now)
+            if failed.id not in self._sent:
+                self._sent = {failed.id}
+                wanted = [each for each in self._couriers if failed.type in each.webhook.events]
+                await asyncio.gather(*(each.send_now(failed) for each in wanted))
 
     def wake(self) -> None:
         """Let the couriers look into the queue; returns at once."""

@@ -1,11 +1,11 @@
 """What an answer means where no platform has words of its own for it."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from smart_sync import logs, web
+from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.failures import AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.wire import Answer
@@ -14,8 +14,8 @@ from smart_sync.parsers.wire import Answer
 def decoded(answer: Answer) -> Any:
     """The answer's JSON; None if it is none."""
     try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
+        return read_json(answer.body)
+    except ValueError:
         return None
 
 
@@ -55,13 +55,14 @@ def quota_left(headers: Mapping[str, str]) -> str | None:
         if headers.get(name, "").strip().isdecimal():
             return headers[name].strip()[:20]
     try:
-        used = json.loads(headers.get("x-app-usage", ""))
+        used = read_json(headers.get("x-app-usage", ""))
         return f"{max(0, 100 - max(int(share) for share in used.values()))}%"
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return None
 
 
 def said(text: object) -> str:
-    """What a platform wrote, on one short line and without secrets."""
-    flat = logs.redact(" ".join(str(text).split()))
+    """What a platform wrote, on one short line and without secrets; empty unless it is a text or a number."""
+    plain = str(text) if isinstance(text, str | int | float) else ""
+    flat = logs.redact(storable(" ".join(plain.split())))
     return flat if len(flat) <= 200 else flat[:199] + "…"

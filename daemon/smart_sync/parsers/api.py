@@ -7,13 +7,12 @@ from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol
-from urllib.parse import urlsplit
 
 import stamina
 from pydantic import AfterValidator, Field
 
 from smart_sync.clock import Clock
-from smart_sync.config import ParserSettings
+from smart_sync.config import ParserSettings, addresses
 from smart_sync.config.values import Seconds
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.answers import quota_left
@@ -34,9 +33,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def is_safe(url: str) -> str:
     """``url`` if a secret may go there.  Raises ValueError unless it is https, or http to this machine."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in {"https", "http"}:
-        raise ValueError("expected an address such as https://api.example.com")
+    parts = addresses.split(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("expected https: a secret would travel in the clear")
     return url.rstrip("/")
@@ -103,15 +100,16 @@ class Session:
 
         Raises `ParserFailed` if no further call makes sense, else `AccountGone` or `AccountFailed`.
         """
-        return await self._ask(Request(path, params, headers))
+        return await self.ask(Request(path, params, headers))
 
     async def post(
         self, path: str, params: Mapping[str, str], headers: Mapping[str, str], body: Mapping[str, Any]
     ) -> Any:
         """As `get`, sending ``body`` as JSON."""
-        return await self._ask(Request(path, params, headers, body))
+        return await self.ask(Request(path, params, headers, body))
 
-    async def _ask(self, request: Request) -> Any:
+    async def ask(self, request: Request) -> Any:
+        """As `get`, any request."""
         whole = request.url if "://" in request.url else f"{self.api.settings.api_url}/{request.url}"
         try:
             found = await self._tried(replace(request, url=whole))
@@ -132,6 +130,8 @@ class Session:
         return found
 
     async def _tried(self, request: Request) -> Any:
+        if not request.repeat:
+            return await self._once(request)
         async for attempt in stamina.retry_context(
             on=self._is_worth_it, attempts=TRIES, timeout=None, wait_initial=0.5, wait_max=10.0
         ):
@@ -142,7 +142,7 @@ class Session:
     async def _once(self, request: Request) -> Any:
         async with self.api.quota.slot():
             self.usage.calls += 1
-            answer = await self._wire.send(request, self.api.settings.timeout)
+            answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
         return self.api.judge(answer, self.api.clock())

@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from smart_sync import logs
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
+from smart_sync.core.parser_health import Attempt
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import wire
 from smart_sync.parsers.parser import Fetched, Paused, Unfetched, Usage
@@ -36,14 +37,22 @@ class ParserReport:
     fetched: int = 0
     #: Accounts the source does not have or show.
     missing: int = 0
+    #: Those of the missing that were known for it: they are asked about ever more rarely.
+    known_missing: int = 0
     failed: int = 0
     calls: int | None = None
     quota_left: str | None = None
     seconds: float = 0.0
-    #: Why it could not go on, or else why the first of the failed accounts failed; empty if all went well.
+    #: Why it could not go on, or else what was wrong with the first account that was not read whole; else empty.
     reason: str = ""
     #: It went through all accounts that were due.
     finished: bool = False
+
+    def attempt(self) -> Attempt:
+        """The same as `core.parser_health` judges it."""
+        return Attempt(
+            self.parser, self.fetched, self.missing, self.known_missing, self.failed, self.finished, self.reason
+        )
 
 
 async def collect(
@@ -141,7 +150,7 @@ class _Pass:
         if isinstance(fetched, ParsedMetrics) and (flaw := _flaw(fetched)):
             fetched = Unfetched(account.id, flaw)
         if isinstance(fetched, ParsedMetrics):
-            self._keep(fetched)
+            self._keep(fetched, account)
         elif fetched.gone:
             self._rest(account, fetched.reason)
         else:
@@ -149,14 +158,18 @@ class _Pass:
             self.report.reason = self.report.reason or f"{account.link}: {fetched.reason}"
             self.source.agenda.failed(account.id, self.now)
 
-    def _keep(self, values: ParsedMetrics) -> None:
+    def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
             self.batch_began = asyncio.get_running_loop().time()
+        if values.flaw:
+            self.report.reason = self.report.reason or f"{account.link}: {values.flaw}"
         self.batch.append(values)
 
     def _rest(self, account: Account, reason: str) -> None:
         self.report.missing += 1
-        if self.source.agenda.gone(account.id, self.now):
+        if not self.source.agenda.gone(account.id, self.now):
+            self.report.known_missing += 1
+        else:
             self.say(
                 "parser.account_gone",
                 parser=self.source.name,

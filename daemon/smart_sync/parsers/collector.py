@@ -2,25 +2,39 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from smart_sync import logs
 from smart_sync.core.days import stamp
+from smart_sync.core.messages import Message, parser_message
 from smart_sync.core.model import Account, ParsedMetrics
+from smart_sync.core.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
-from smart_sync.store import inbox, projects
-from smart_sync.store.database import Database
+from smart_sync.store import inbox, parser_states, projects
+from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
+
+
+class Telling(Protocol):
+    """Takes what webhooks are told: `Webhooks`."""
+
+    async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
+        """Queue ``told`` in the transaction that keeps what it tells."""
+
+    def wake(self) -> None:
+        """It is committed."""
 
 
 class Collector:
     """Fills the inbox from ``sources``; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
-    ``say`` reports what becomes of each parser.
+    ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
+    ``fails_after``: see `core.parser_health.judge`.
     """
 
     def __init__(
@@ -30,7 +44,12 @@ class Collector:
         clock: Callable[[], datetime],
         wait: float | None,
         say: Say = logs.emit,
+        *,
+        webhooks: Telling | None = None,
+        fails_after: float = math.inf,
     ) -> None:
+        self._webhooks = webhooks
+        self._fails_after = fails_after
         self._sources = sources
         self._database = database
         self._clock = clock
@@ -110,7 +129,38 @@ class Collector:
         return [a for key in sorted(only) for a in await projects.active_accounts(self._database, key)]
 
     async def _ask(self, accounts: Sequence[Account], *, everybody: bool) -> None:
-        await collect(self._sources, accounts, self._store, self._clock(), everybody=everybody, say=self._note)
+        reports = await collect(
+            self._sources, accounts, self._store, self._clock(), everybody=everybody, say=self._note
+        )
+        try:
+            verdicts = await self._judge([report.attempt() for report in reports])
+        except sqlite.Error as error:
+            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+            return
+        for verdict, attempt, since in verdicts:
+            event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
+            self._say(event, parser=attempt.parser, since=since, reason=attempt.reason or None)
+
+    async def _judge(self, attempts: Sequence[Attempt]) -> list[tuple[Verdict, Attempt, str]]:
+        """Which parsers have begun to fail or have recovered, and since when they failed: kept, and queued."""
+        now = stamp(self._clock())
+        verdicts, states = [], {}
+        async with self._database.transaction() as transaction:
+            before = await parser_states.known(transaction, [source.name for source in self._sources])
+            for attempt in attempts:
+                old = before.get(attempt.parser, ParserState())
+                new, verdict = judge(attempt, old, now, self._fails_after)
+                if new != old:
+                    states[attempt.parser] = new
+                if verdict is not None:
+                    verdicts.append((verdict, attempt, new.since or old.since or now))
+            await parser_states.remember(transaction, states)
+            if self._webhooks is not None:
+                told = [parser_message(verdict, attempt, since, now) for verdict, attempt, since in verdicts]
+                await self._webhooks.queue(transaction, told)
+        if self._webhooks is not None and verdicts:
+            self._webhooks.wake()
+        return verdicts
 
     def _note(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Remember a parser's report before anyone hears of it and asks."""

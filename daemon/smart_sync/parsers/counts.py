@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from smart_sync.core.foreign_text import storable
 from smart_sync.core.model import MAX_COUNT
 
 _DIGITS = re.compile(r"[0-9]{1,19}")
@@ -24,6 +25,13 @@ def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:
     """The sum of ``key`` over the items that have it; None if none has it, or it is beyond what can be stored."""
     counts = [found for item in items if (found := count(item.get(key))) is not None]
     return count(sum(counts)) if counts else None
+
+
+def text(value: object) -> str:
+    """``value`` if it is a text, or a number as one; else "": nested deeply enough, anything else has no text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return storable(value) if isinstance(value, str) else ""
 
 
 def mapping(value: object) -> Mapping[str, Any]:

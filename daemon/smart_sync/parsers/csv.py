@@ -1,14 +1,14 @@
 """Parsed values from a CSV file that somebody else keeps up to date."""
 
 import asyncio
+import errno
 import io
-import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-from smart_sync import logs
+from smart_sync import logs, plain_files
 from smart_sync.config import ParserSettings
 from smart_sync.core.links import identity
 from smart_sync.core.model import Account
@@ -43,7 +43,7 @@ class CsvParser:
         if state != self._reported:
             self._report([line for line in found if isinstance(line, BadLine)])
             self._reported = state
-        written = datetime.fromtimestamp(state[0], UTC)
+        written = _time(self._settings.path, state[0])
         rows = (line for line in found if isinstance(line, Row))
         for account_id, row in await asyncio.to_thread(match, rows, accounts):
             yield row.of(account_id, self._settings.source, written)
@@ -89,16 +89,20 @@ def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[str, R
     return found
 
 
+def _time(path: Path, seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ParserFailed(f"{path} has a time that no calendar has; correct it with: touch {path}") from None
+
+
 def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
     """The file's lines, and its time and size."""
     try:
-        with path.open("rb") as file:
-            stat = os.fstat(file.fileno())
-            content = file.read(MAX_FILE_BYTES + 1)
+        content, stat = plain_files.read_file(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise ParserFailed(f"{path} cannot be read: {error.strerror}; check [parsers] path") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise ParserFailed(f"{path} is larger than {MAX_FILE_BYTES} bytes; split it")
+        remedy = "split it" if error.errno == errno.EFBIG else "check [parsers] path"
+        raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

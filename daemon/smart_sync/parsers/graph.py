@@ -31,7 +31,8 @@ def judge(answer: Answer, now: datetime, table: str) -> Any:
 
 
 def _refused(error: Mapping[str, Any], answer: Answer, now: datetime, table: str) -> None:
-    code, told = error.get("code"), answers.said(error.get("message", ""))
+    code = found if isinstance(found := error.get("code"), int) else None
+    told = answers.said(error.get("message", ""))
     if code in _THROTTLED:
         raise Throttled(f"too many calls, says Meta ({code})", after=answers.retry_after(answer, now))
     if code in _PASSING:

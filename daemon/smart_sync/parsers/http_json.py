@@ -1,137 +1,212 @@
-"""Any source that answers JSON over HTTP, by configuration alone."""
+"""Any source that answers JSON over HTTP, by configuration alone: one request, or several steps, or a recipe."""
 
-import string
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from typing import Annotated, Any, ClassVar
-from urllib.parse import quote
 
-import jmespath
-import jmespath.exceptions
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.config.values import MetricName
-from smart_sync.core.cells import Unreadable, read_count
-from smart_sync.core.links import platform
-from smart_sync.core.model import METRICS, Account, Metrics, Precision
-from smart_sync.parsers import answers
-from smart_sync.parsers.api import ApiSettings, Session, is_safe
+from smart_sync.config.addresses import header_name
+from smart_sync.core.links import identity, platform
+from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
+from smart_sync.parsers import answers, recipes, steps, templates
+from smart_sync.parsers.api import ApiSettings, Session
+from smart_sync.parsers.expressions import search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, Refused
+from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.platform import PlatformParser, name_of
+from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
+from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
 from smart_sync.secret import Secret
 
+#: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
-
-
-def _template(url: str) -> str:
-    try:
-        names = {name for _text, name, _spec, _conversion in string.Formatter().parse(url) if name is not None}
-    except ValueError:
-        raise ValueError("a brace is not closed; write {{ and }} for braces") from None
-    if unknown := names - PLACEHOLDERS:
-        raise ValueError(f"no such placeholder: {{{min(unknown)}}}; there are {', '.join(sorted(PLACEHOLDERS))}")
-    if not names:
-        raise ValueError("says for no account which one is meant; use {username}, {link} or {channel_id}")
-    if "{" in url.split("//", 1)[-1].split("/", 1)[0]:
-        raise ValueError("the host must not depend on the account")
-    return is_safe(url)
-
-
-def _expression(text: str) -> str:
-    try:
-        jmespath.compile(text)
-    except jmespath.exceptions.JMESPathError as error:
-        raise ValueError(f"not a JMESPath expression: {str(error).splitlines()[0]}") from None
-    return text
-
-
-Expression = Annotated[str, AfterValidator(_expression)]
+_BATCH = frozenset({*templates.LISTS, *(f"{templates.EACH}{name}" for name in PLACEHOLDERS)})
+#: The keys of a table that is one step; with ``steps`` they stand in the steps.
+_OF_A_STEP = ("url", "json", "form", "gone", "failed", "metrics", "next", "next_param", "max_pages", "on_more")
 
 
 class HttpJsonSettings(ApiSettings):
-    """``[parsers.<name>]`` with ``kind = "http_json"``."""
+    """``[parsers.<name>]`` with ``kind = "http_json"``: ``steps``, or the keys of one step in the table itself."""
 
-    #: With {username} (without @), {link}, {channel_id} (as {username}: what the link names), {platform}.
-    url: Annotated[str, AfterValidator(_template)]
-    headers: dict[str, Secret] = Field(default_factory=dict)
-    #: Added to the address; for sources that want their key there.
+    #: Shipped steps for a known source: the user adds ``key`` and ``rate``.
+    recipe: str = ""
+    #: What stands for ``{key}`` in the headers and the query of a recipe.
+    key: Secret | None = None
+    platforms: Annotated[tuple[str, ...], Field(min_length=1)]
+    headers: dict[Annotated[str, AfterValidator(header_name)], Secret] = Field(default_factory=dict)
+    #: Added to the address of every step; for sources that want their key there.
     query: dict[str, Secret] = Field(default_factory=dict)
-    #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
-    metrics: Annotated[dict[MetricName, Expression], Field(min_length=1)]
-    #: True, or any value, where the source says that it has no such account.
-    gone: Expression = "`null`"
+    steps: Annotated[tuple[StepSettings, ...], Field(min_length=1, max_length=10)]
+    #: Accounts in one request: ``{each.link}``, ``{usernames}``; the last step has ``rows`` and ``key``.
+    batch: Annotated[int, Field(ge=1, le=1000)] | None = None
     precision: Precision = Precision.EXACT
-    #: Where a page has the token of the next one, and the parameter that takes it.
-    next: Expression | None = None
-    next_param: str = "page_token"
-    max_pages: Annotated[int, Field(ge=1, le=100)] = 10
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_steps(cls, table: Any) -> Any:
+        """A recipe's keys below the table's own, and the keys of one step as a list of one."""
+        if not isinstance(table, Mapping):
+            return table
+        table = recipes.applied(table) if table.get("recipe") else dict(table)
+        own = {key: table.pop(key) for key in _OF_A_STEP if key in table}
+        if own and "steps" in table:
+            raise ValueError(f"{min(own)} stands beside steps; move it into a step")
+        return {**table, "steps": [own]} if own else table
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "HttpJsonSettings":
+        _check_placeholders(self.steps, is_batch=self.batch is not None)
+        with_rows = [number for number, step in enumerate(self.steps, 1) if step.rows is not None]
+        if with_rows != ([len(self.steps)] if self.batch is not None else []):
+            raise ValueError("batch and the last step's rows and key belong together")
+        if not any(step.metrics for step in self.steps):
+            raise ValueError("no step has metrics; say where the answer has them: metrics = { followers = … }")
+        if not self.api_url and any("://" not in step.url for step in self.steps):
+            raise ValueError('a url without https:// is a path below api_url; add api_url = "https://…"')
+        if any("{key}" in text.get_secret_value() for text in self._texts) and self.key is None:
+            raise ValueError('has no key; add key = "env:NAME" or key = "file:PATH"')
+        return self
+
+    @property
+    def _texts(self) -> list[Secret]:
+        return [*self.headers.values(), *self.query.values()]
+
+    def secrets(self) -> Secrets:
+        """Headers and query, with the key in its place."""
+        key = self.key.get_secret_value() if self.key is not None else ""
+
+        def filled(values: Mapping[str, Secret]) -> dict[str, str]:
+            return {name: value.get_secret_value().replace("{key}", key) for name, value in values.items()}
+
+        return Secrets(filled(self.headers), filled(self.query))
+
+
+def _check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> None:
+    """Raises ValueError for a placeholder that nothing fills, and if no step says whom it is about."""
+    known = set(_BATCH if is_batch else PLACEHOLDERS)
+    about = set(known)
+    for number, step in enumerate(several, 1):
+        if unknown := step.placeholders - known:
+            there = ", ".join(sorted(known))
+            raise ValueError(f"step {number}: no such placeholder: {{{min(unknown)}}}; there are {there}")
+        known |= step.take.keys()
+    if not any(step.placeholders & about for step in several):
+        meant = "{usernames} or {each.link}" if is_batch else "{username}, {link} or {channel_id}"
+        raise ValueError(f"says for no account which one is meant; use {meant}")
 
 
 class HttpJson(PlatformParser):
-    """The metrics that ``[parsers.<name>.metrics]`` points to."""
+    """The metrics that ``[parsers.<name>]`` points to."""
 
     settings: ClassVar[type[ParserSettings]] = HttpJsonSettings
 
     def __init__(self, settings: HttpJsonSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._own = settings
-        self._headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
-        self._query = {name: value.get_secret_value() for name, value in settings.query.items()}
+        self._secrets = settings.secrets()
+        #: Identity of an account → what its steps took for later ones.
+        self._taken: dict[str, dict[str, str]] = {}
 
-    async def ask(self, session: Session, account: Account) -> Metrics | None:
-        """As the base class."""
-        if not name_of(account) and "{link}" not in self._own.url:
-            return None
-        pages = await self._pages(session, self._address(account))
-        if _found(self._own.gone, pages[0]):
-            raise AccountGone("the source does not have it")
-        document = pages if self._own.next is not None else pages[0]
-        return Metrics(*(_metric(self._own.metrics.get(name), document) for name in METRICS))  # type: ignore[call-overload]
+    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+        """As the base class; with ``batch`` so many accounts in one request."""
+        if self._own.batch is None:
+            async with aclosing(super().fetch(accounts)) as results:  # type: ignore[type-var]  # it is a generator
+                async for fetched in results:
+                    yield fetched
+            return
+        async with self._api.session() as session:
+            rest = iter(accounts)
+            groups = iter(lambda: list(islice(rest, self._own.batch)), [])
+            many, name = partial(self._many, session), f"parser:{self._settings.source}:call"
+            async with aclosing(each(groups, many, self._settings.concurrency, name)) as several:
+                async for group in several:
+                    for fetched in group:
+                        yield fetched
 
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `answers.judge`, saying which table's credentials are refused."""
         try:
             return answers.judge(answer, now)
         except Refused as failure:
-            raise Refused(f"{failure} in [parsers.{self._settings.source}] headers or query") from None
+            raise Refused(f"{failure} in [parsers.{self._settings.source}] headers, query or key") from None
 
-    def precision(self, metrics: Metrics) -> Precision:
-        """As configured."""
-        return self._own.precision
+    async def _one(self, session: Session, account: Account) -> Fetched:
+        wants_name = any(step.placeholders & {"username", "channel_id"} for step in self._own.steps)
+        if wants_name and not name_of(account):
+            return self._values(account, None)
+        who = identity(account.link)
+        try:
+            found = await self._run(session, Subject(_placeholders(account)), who)
+        except AccountGone as error:
+            return Unfetched(account.id, str(error), gone=True)
+        except AccountFailed as error:
+            return Unfetched(account.id, str(error))
+        return self._fetched(account, found)
 
-    def _address(self, account: Account) -> str:
-        name = quote(name_of(account), safe="")
-        where = platform(account.link) or account.platform.casefold()
-        return self._own.url.format(
-            username=name, channel_id=name, link=quote(account.link, safe=""), platform=quote(where, safe="")
-        )
+    async def _run(self, session: Session, subject: Subject, who: str) -> Found:
+        """What the steps find; with what was taken before, unless the source does not know that any more."""
+        remembered = self._taken.pop(who, {})
+        try:
+            found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, remembered)
+        except (AccountGone, AccountFailed):
+            if not remembered:
+                raise
+            found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
+        if taken:
+            self._taken[who] = taken
+        return found
 
-    async def _pages(self, session: Session, url: str) -> list[Any]:
-        pages, params = [], dict(self._query)
-        while True:
-            pages.append(await session.get(url, params, self._headers))
-            token = _found(self._own.next, pages[-1]) if self._own.next is not None else None
-            if not isinstance(token, str | int) or isinstance(token, bool) or token == "":
-                return pages
-            if len(pages) == self._own.max_pages:
-                raise AccountFailed(f"there are more than {len(pages)} pages; raise max_pages")
-            params[self._own.next_param] = str(token)
+    async def _many(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
+        """A batch: its request, and the row of each account in the answer."""
+        subject = Subject({}, tuple(_placeholders(account) for account in accounts))
+        try:
+            found, _ = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
+            rows = self._rows(found.pages)
+        except (AccountGone, AccountFailed) as error:
+            return [Unfetched(account.id, str(error)) for account in accounts]
+        return [self._of_row(account, rows) for account in accounts]
+
+    def _rows(self, pages: list[Any]) -> dict[str, Any]:
+        """The rows of the last step by what their key says: an identity, or a user name in small letters."""
+        step = self._own.steps[-1]
+        found = search(step.rows or "", pages if step.next is not None else pages[0])
+        if not isinstance(found, list):
+            raise AccountFailed(f"{step.rows} finds no array of rows")
+        rows: dict[str, Any] = {}
+        for row in found:
+            key = search(step.key or "", row)
+            if isinstance(key, str) and key:
+                rows.setdefault(identity(key) if "/" in key else _folded(key), row)
+        return rows
+
+    def _of_row(self, account: Account, rows: Mapping[str, Any]) -> Fetched:
+        row = rows.get(identity(account.link)) or rows.get(_folded(name_of(account)))
+        if row is None:
+            return Unfetched(account.id, "the answer has no row for it", gone=True)
+        found = Found()
+        found.read(self._own.steps[-1].metrics, row)
+        return self._fetched(account, found)
+
+    def _fetched(self, account: Account, found: Found) -> Fetched:
+        flaw = "; ".join(found.flaws)
+        if found.metrics == Metrics():
+            return Unfetched(account.id, "the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
+        precision = found.precision(self._own.precision)
+        return ParsedMetrics(account.id, found.metrics, self._settings.source, self._clock(), precision, flaw)
 
 
-def _found(expression: str, document: Any) -> Any:
-    try:
-        return jmespath.search(expression, document)
-    except jmespath.exceptions.JMESPathError as error:
-        raise AccountFailed(f"the answer does not fit the expression {expression}: {type(error).__name__}") from None
+def _placeholders(account: Account) -> dict[str, str]:
+    name = name_of(account)
+    where = platform(account.link) or account.platform.casefold()
+    return {"username": name, "channel_id": name, "link": account.link, "platform": where}
 
 
-def _metric(expression: str | None, document: Any) -> int | None:
-    value = _found(expression, document) if expression is not None else None
-    if not isinstance(value, str | int | float):
-        return None
-    try:
-        return read_count(value)
-    except Unreadable:
-        return None
+def _folded(name: str) -> str:
+    return name.strip().removeprefix("@").casefold()

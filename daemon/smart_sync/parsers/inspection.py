@@ -47,6 +47,7 @@ async def inspect_links(parsers: Mapping[str, ParserSettings], links: Sequence[s
 def _as_data(inspection: Inspection) -> dict[str, Any]:
     values = [
         {**item.metrics._asdict(), "source": item.source, "precision": item.precision.value}
+        | ({"flaw": item.flaw} if item.flaw else {})
         for item in inspection.fetched
         if isinstance(item, ParsedMetrics)
     ]
@@ -54,6 +55,7 @@ def _as_data(inspection: Inspection) -> dict[str, Any]:
         "parser": inspection.parser,
         "values": values,
         "unfetched": [item.reason for item in inspection.fetched if isinstance(item, Unfetched)],
+        "calls": len(inspection.exchanges),
         "exchanges": [asdict(exchange) for exchange in inspection.exchanges],
         "failure": inspection.failure,
     }

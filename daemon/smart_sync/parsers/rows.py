@@ -1,7 +1,6 @@
 """Parsed values in files: CSV with a header line, or one JSON object a line."""
 
 import csv
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from smart_sync.core.cells import Unreadable, read_count
+from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, ParsedMetrics, Precision
 from smart_sync.core.wording import nearest
 
@@ -94,8 +94,8 @@ def _json_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]
         if not text.strip():
             continue
         try:
-            record = json.loads(text.lstrip("\ufeff"))
-        except (ValueError, RecursionError):
+            record = read_json(text.lstrip("\ufeff"))
+        except ValueError:
             yield line, BadLine(line, "not JSON")
             continue
         if not isinstance(record, dict):
@@ -136,7 +136,7 @@ def _text(record: Mapping[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError(f"{name} is not text")  # noqa: TRY004  a bad line, not a bug
-    return str(value).strip()
+    return storable(str(value).strip())
 
 
 def _metric(record: Mapping[str, Any], name: str) -> int | None:
@@ -144,7 +144,7 @@ def _metric(record: Mapping[str, Any], name: str) -> int | None:
     if not isinstance(value, str | int | float | None):
         raise ValueError(f"{name} is not a number")  # noqa: TRY004  a bad line, not a bug
     try:
-        return read_count(value)
+        return read_count(value, metric=name)
     except Unreadable as error:
         raise ValueError(f"{name}: {error}") from None
 

@@ -11,7 +11,7 @@ from smart_sync.config import ParserSettings
 from smart_sync.core.model import Metrics
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import ApiUrl, Session
-from smart_sync.parsers.counts import count, mapping, mappings, total
+from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import CallFailed, Refused, Throttled
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 from smart_sync.parsers.wire import Answer
@@ -59,7 +59,7 @@ class TikTok(TokensParser):
         """By ``error.code``, whatever the status: 200 may carry an error, too."""
         body = answers.decoded(answer)
         error = mapping(mapping(body).get("error"))
-        code, told = str(error.get("code", "")), answers.said(error.get("message", ""))
+        code, told = text(error.get("code")), answers.said(error.get("message", ""))
         if code == "rate_limit_exceeded":
             raise Throttled("too many calls, says TikTok", after=answers.retry_after(answer, now))
         if code in _PASSING:

@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from smart_sync import logs
+from smart_sync.errors import ParserFailed
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.web import cause, new_client
+from smart_sync.web import UNREADABLE, NoClient, cause, new_client
 
 if TYPE_CHECKING:
     import httpx2
@@ -27,8 +28,22 @@ class Request:
     url: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
-    #: Sent as a JSON body by POST; None: a GET.
-    body: Mapping[str, Any] | None = None
+    #: Sent as a JSON body by POST; None: a GET, unless there is a form.
+    body: Any = None
+    #: Sent as a form by POST.
+    form: Mapping[str, str] | None = None
+    #: Worth another try after a failure that may pass; a job that is paid for would be started again.
+    repeat: bool = True
+    #: Seconds until the answer is there; None: as long as the session allows.
+    seconds: float | None = None
+    max_bytes: int = MAX_ANSWER_BYTES
+    #: What a person calls it: "step 2, page 3".
+    label: str = ""
+
+    @property
+    def method(self) -> str:
+        """GET or POST."""
+        return "GET" if self.body is None and self.form is None else "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,7 @@ class Exchange:
     url: str
     status: int
     body: str
+    label: str = ""
 
 
 class Wire:
@@ -60,7 +76,10 @@ class Wire:
         self._opening = asyncio.Lock()
 
     async def send(self, request: Request, seconds: float) -> Answer:
-        """The answer, read whole within ``seconds``.  Raises `CallFailed`, worth another try unless too large."""
+        """The answer, read whole within ``seconds``.  Raises `CallFailed` (worth another try unless too large).
+
+        Raises `ParserFailed` where the environment keeps us from speaking HTTP.
+        """
         client = await self._opened()
         import httpx2
 
@@ -69,7 +88,7 @@ class Wire:
                 answer = await _exchange(client, request, seconds)
         except (TimeoutError, httpx2.TimeoutException):
             raise CallFailed(f"no answer within {seconds:g} s") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, *UNREADABLE) as error:
             raise CallFailed(f"cannot be reached: {cause(error)}") from None
         if self._record:
             self.exchanges.append(_shown(request, answer))
@@ -84,7 +103,10 @@ class Wire:
         async with self._opening:
             if self._client is None:
                 # The import and the certificates take a tenth of a second, which the loop has not.
-                self._client = await asyncio.to_thread(partial(new_client, proxied=True))
+                try:
+                    self._client = await asyncio.to_thread(partial(new_client, proxied=True))
+                except NoClient as error:
+                    raise ParserFailed(str(error)) from None
             return self._client
 
 
@@ -118,14 +140,14 @@ async def borrowed() -> AsyncIterator[Wire]:
 
 
 async def _exchange(client: "httpx2.AsyncClient", request: Request, seconds: float) -> Answer:
-    method = "GET" if request.body is None else "POST"
     url = client.base_url.join(request.url).copy_merge_params(request.params)
-    async with client.stream(method, url, headers=request.headers, json=request.body, timeout=seconds) as response:
+    sent: dict[str, Any] = {"data": dict(request.form)} if request.form is not None else {"json": request.body}
+    async with client.stream(request.method, url, headers=request.headers, **sent, timeout=seconds) as response:
         body = bytearray()
         async for part in response.aiter_bytes():
             body += part
-            if len(body) > MAX_ANSWER_BYTES:
-                raise CallFailed(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", retry=False)
+            if len(body) > request.max_bytes:
+                raise CallFailed(f"the answer is larger than {request.max_bytes} bytes", retry=False)
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
 
 
@@ -133,4 +155,4 @@ def _shown(request: Request, answer: Answer) -> Exchange:
     query = "&".join(f"{key}={value}" for key, value in request.params.items())
     url = f"{request.url}?{query}" if query else request.url
     body = answer.body[:MAX_SHOWN].decode(errors="replace")
-    return Exchange("GET" if request.body is None else "POST", logs.redact(url), answer.status, logs.redact(body))
+    return Exchange(request.method, logs.redact(url), answer.status, logs.redact(body), request.label)

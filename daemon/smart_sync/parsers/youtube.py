@@ -18,7 +18,7 @@ from smart_sync.core.quota import pacific_midnight
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
-from smart_sync.parsers.counts import count, mapping, mappings, total
+from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.parser import Fetched, Paused, Unfetched
 from smart_sync.parsers.platform import PlatformParser, name_of
@@ -94,7 +94,7 @@ class YouTube(PlatformParser):
     def judge(self, answer: Answer, now: datetime) -> Any:
         """Quota, key and permission by the reason that YouTube gives."""
         error = mapping(mapping(answers.decoded(answer)).get("error")) if answer.status >= 400 else {}
-        reasons = {str(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
+        reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
         table, told = f"[parsers.{self._settings.source}]", answers.said(error.get("message", answer.status))
         if reasons & _QUOTA:
             raise Paused("the YouTube quota of the day is used up", pacific_midnight(now))
@@ -119,7 +119,7 @@ class YouTube(PlatformParser):
         return await self._channels(session, query, channels)
 
     async def _channels(self, session: Session, query: _Query, channels: list[Mapping[str, Any]]) -> _Result:
-        by_id = {str(channel.get("id")): channel for channel in channels}
+        by_id = {text(channel.get("id")): channel for channel in channels}
         fetched: list[Fetched] = []
         failure: ParserFailed | None = None
         for account in query.accounts:
@@ -153,7 +153,7 @@ class YouTube(PlatformParser):
             params = {"part": "contentDetails", "playlistId": playlist, "maxResults": str(min(left, PER_CALL))}
             body = await session.get("playlistItems", params | ({"pageToken": page} if page else {}), self._headers)
             items = _items(body, "youtube#playlistItemListResponse")
-            page = str(mapping(body).get("nextPageToken") or "")
+            page = text(mapping(body).get("nextPageToken"))
             ids = [found for item in items if (found := _video_id(item))]
             if ids:
                 params = {"part": "statistics", "id": ",".join(ids), "maxResults": str(PER_CALL)}
@@ -190,7 +190,7 @@ def _items(body: Any, kind: str) -> list[Mapping[str, Any]]:
 def _video_id(item: Mapping[str, Any]) -> str:
     """The video of a playlist's item, in whichever part the answer has it."""
     details, snippet = mapping(item.get("contentDetails")), mapping(item.get("snippet"))
-    return str(details.get("videoId") or mapping(snippet.get("resourceId")).get("videoId") or "")
+    return text(details.get("videoId")) or text(mapping(snippet.get("resourceId")).get("videoId"))
 
 
 def _metrics(channel: Mapping[str, Any], likes: int | None, comments: int | None) -> Metrics:

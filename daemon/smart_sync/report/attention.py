@@ -57,6 +57,8 @@ def _stale_project(project: ProjectFacts, now: datetime) -> Iterator[tuple[Html 
     run = project.last_run
     if run and run.outcome in ("degraded", "failed"):
         yield "the project", f"{run.outcome}: {short(run.error, MAX_ERROR)}", stamp(run.finished_at)
+    if project.stale_since is not None:
+        yield "the project", "stale: its worksheet cannot be read", stamp(project.stale_since)
     if project.worksheet_read_at is None:
         yield "the worksheet", "has never been read", "–"
     elif now - project.worksheet_read_at > WORKSHEET_AGE:

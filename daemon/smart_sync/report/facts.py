@@ -96,6 +96,8 @@ class ProjectFacts:
     inactive: int = 0
     last_run: LastRun | None = None
     worksheet_read_at: datetime | None = None
+    #: Since when it has been stale ([sheets] stale_after); None: it is not.
+    stale_since: datetime | None = None
 
     @property
     def as_of(self) -> int | None:

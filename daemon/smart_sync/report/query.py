@@ -15,6 +15,7 @@ from urllib.parse import quote
 from smart_sync.core.days import stamp
 from smart_sync.core.merge import Winner, consistent
 from smart_sync.core.model import METRICS, Metrics
+from smart_sync.core.names import written
 from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
@@ -120,7 +121,8 @@ class _Reading:
         )
         if wanted is None:
             return [ProjectFacts(str(row[0]), str(row[1] or "")) for row in rows if row[2] == 1]
-        chosen = [r for r in rows if r[0] == wanted] or sorted((r for r in rows if r[1] == wanted), key=_inactive)
+        name = written(wanted, [str(row[1] or "") for row in rows])
+        chosen = [r for r in rows if r[0] == wanted] or sorted((r for r in rows if r[1] == name), key=_inactive)
         if not chosen:
             raise SmartSyncError(f"no project has the id or name {printable(wanted, 100)!r}; see smart-sync status")
         return [ProjectFacts(str(chosen[0][0]), str(chosen[0][1] or ""))]
@@ -138,12 +140,15 @@ class _Reading:
         )
         sql = "SELECT read_at FROM worksheet_reads WHERE project_id = ?"
         read_at = next(self._rows("worksheet_reads", sql, (project.id,)), (None,))[0]
+        sql = "SELECT stale_since FROM unread_projects WHERE project_id = ?"
+        stale_since = next(self._rows("unread_projects", sql, (project.id,)), (None,))[0]
         return replace(
             project,
             accounts=tuple(accounts),
             inactive=inactive,
             last_run=LastRun(str(run[0]), str(run[1]), _moment(run[2])) if run else None,
             worksheet_read_at=_moment(read_at),
+            stale_since=_moment(stale_since),
         )
 
     def _accounts(self, only: str | None) -> tuple[dict[str, list[AccountFacts]], dict[str, int]]:

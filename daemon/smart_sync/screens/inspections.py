@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.text import Text
 
+from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
 
@@ -15,13 +16,15 @@ def show_inspections(answer: dict[str, Any]) -> None:
         console.print(Text(printable(link["link"]), style="bold"))
         for parser in link["parsers"]:
             said = parser["failure"] or ("" if parser["values"] or parser["unfetched"] else "nothing")
-            console.print(Text(f"  {parser['parser']}: {printable(said)}" if said else f"  {parser['parser']}"))
+            cost = f"  {parser['parser']} ({counted(parser['calls'], 'call')})"
+            console.print(Text(f"{cost}: {printable(said)}" if said else cost))
             for values in parser["values"]:
                 console.print(Text("    " + "  ".join(f"{name}={shown}" for name, shown in values.items())))
             for reason in parser["unfetched"]:
                 console.print(Text(f"    {printable(reason)}"))
             for exchange in parser["exchanges"]:
-                console.print(Text(f"    {exchange['method']} {printable(exchange['url'])} → {exchange['status']}"))
+                asked = f"{exchange['method']} {printable(exchange['url'])} → {exchange['status']}"
+                console.print(Text(f"    {exchange['label']}: {asked}" if exchange["label"] else f"    {asked}"))
                 console.print(Text(f"      {printable(exchange['body'])}"), soft_wrap=True)
         if not link["parsers"]:
             console.print(Text("  no parser serves it; see [parsers] in the configuration", style="yellow"))

@@ -75,11 +75,21 @@ def show_answer(answer: dict[str, Any]) -> None:
         return
     _print_projects(console, answer["results"])
     told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
+    if answer.get("stale_count"):
+        told += f", {answer['stale_count']} stale"
     dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
     terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
     if new := answer.get("new_projects"):
         terminal.line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
     _print_changes(console, answer["results"])
+
+
+def outcome_cell(result: dict[str, Any]) -> Text:
+    """A project's outcome, and whether it is stale."""
+    outcome = result.get("outcome", "")
+    if result.get("stale"):
+        return Text(f"{outcome or 'not yet'}, stale", style=terminal.STYLES["failed"])
+    return Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim"))
 
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
@@ -105,11 +115,10 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
         table.add_column(name, justify="right")
     notes = []
     for result in results:
-        outcome = result["outcome"]
         name = printable(result.get("project_name", result["project_id"]))
         table.add_row(
             Text(name),
-            Text(outcome, style=terminal.STYLES.get(outcome, "")),
+            outcome_cell(result),
             str(result.get("total_accounts", "")),
             str(result.get("changed_count", "")),
             str(result.get("snapshot_count", "")),
@@ -136,6 +145,9 @@ def troubles(result: dict[str, Any]) -> Iterable[str]:
     trouble = result.get("error") or result.get("warning")
     if trouble:
         yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")
+    if result.get("stale"):
+        read_at = result.get("sheet_read_at")
+        yield "stale: " + (f"last read {read_at[:16].replace('T', ' ')} UTC" if read_at else "never read")
     odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
     if odd:
         yield f"{', '.join(odd)}; see: smart-sync check"

@@ -20,7 +20,7 @@ from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
-from smart_sync.screens.passes import NO_PROJECTS, totals, troubles
+from smart_sync.screens.passes import NO_PROJECTS, outcome_cell, totals, troubles
 from smart_sync.screens.times import ago, duration, moment, until
 
 #: Where somebody must look comes first.
@@ -142,6 +142,10 @@ def _head(answer: Answer, now: datetime) -> Table:
     grid.add_row("worksheets", Text(_reading(answer["reading"])))
     if answer["last_error"]:
         grid.add_row("last error", Text(printable(answer["last_error"]), style="red"))
+    for reason in answer.get("reasons", []):
+        grid.add_row("not healthy", Text(printable(reason), style="red"))
+    for warning in answer.get("warnings", []):
+        grid.add_row("warning", Text(printable(warning), style="yellow"))
     if answer["sqlite_at_risk"]:
         risk = f"{answer['sqlite_version']} can corrupt a file that two processes write"
         grid.add_row("SQLite", Text(risk, style="yellow"))
@@ -197,7 +201,7 @@ def _projects(answer: Answer, now: datetime) -> Table:
         outcome = project.get("outcome", "")
         table.add_row(
             Text(printable(project["project_name"])),
-            Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim")),
+            outcome_cell(project),
             ago(project["timestamp"], now) if outcome else "",
             str(project.get("total_accounts", "")),
             str(project.get("problem_count", "")),
@@ -206,12 +210,20 @@ def _projects(answer: Answer, now: datetime) -> Table:
 
 
 def _by_urgency(answer: Answer) -> list[Answer]:
-    return sorted(answer["projects"], key=lambda project: _ORDER.index(project.get("outcome", "")))
+    return sorted(
+        answer["projects"], key=lambda project: (not project.get("stale"), _ORDER.index(project.get("outcome", "")))
+    )
 
 
 def _troubles(answer: Answer) -> Iterator[Text]:
     for project in _by_urgency(answer):
         yield from (Text(printable(f"{project['project_name']}: {trouble}")) for trouble in troubles(project))
+
+
+def _trouble_of(parser: Answer, now: datetime) -> str:
+    since = parser.get("failing_since")
+    told = printable(parser.get("reason", ""))
+    return f"failing since {ago(since, now)}: {told}" if since else told
 
 
 def _parsers(answer: Answer, now: datetime) -> Table:
@@ -226,6 +238,6 @@ def _parsers(answer: Answer, now: datetime) -> Table:
             ago(parser["reported_at"], now) if asked else Text("not asked yet", style="dim"),
             *(str(parser.get(name, "")) for name in ("fetched", "missing", "failed", "calls")),
             Text(printable(parser.get("quota_left", ""))),
-            Text(printable(parser.get("reason", "")), style="" if parser.get("success", True) else "yellow"),
+            Text(_trouble_of(parser, now), style="" if parser.get("success", True) else "yellow"),
         )
     return table

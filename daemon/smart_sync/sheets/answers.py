@@ -1,24 +1,16 @@
 """The answer to a ``values:batchGet``, taken apart.  Pure; runs in the thread that fetched it."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import requests
 
+from smart_sync.core.foreign_text import storable
+from smart_sync.core.headers import letters
 from smart_sync.core.model import Cell
 from smart_sync.sheets.batches import title_of
 
-_NUMBER = re.compile(r"[\s\"'«“„~≈+]*(\d[\d\s'’.,]*?)\s*([^\W\d_]*)\.?[\s\"'»”]*")
-_SPACES = re.compile(r"[\s'’]+")
-#: ``1.234`` is a thousand here and a fraction there.
-_UNCLEAR = re.compile(r"\d+[.,]\d{3,}|\d{1,3}(?:,\d{3})+\.\d{3,}|\d{1,3}(?:\.\d{3})+,\d{3,}")
-#: 12,34,567 is a number in India only; 20.11.2025 is a date.
-_PAIRS = re.compile(r"\d{1,2}(?:[\s,.'’]\d{2})+[\s,.'’]\d{3}(?!\d)")
-#: What these mean does not depend on the locale; "B", "mil" and "t" do, and "Mio." is a number in some only.
-_CLEAR_WORDS = frozenset({"", "k", "m", "к", "м", "тыс", "млн", "млрд"})
-_MAX_TEXT = 40
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +22,28 @@ class Values:
     rows: list[list[Cell]]
     #: Its share of the answer, in bytes.
     size: int
-    #: Whether some cell means one number in one locale and another elsewhere.
-    needs_locale: bool
+    #: Which cell is neither a text nor a number, if there is one: the worksheet is not what it should be.
+    flaw: str = ""
 
 
-def understand(body: object, asked: int, size: int) -> list[Values]:
-    """The worksheets in ``body``, the JSON of an answer of ``size`` bytes, in the order asked for.
+def understand(body: object, asked: int, size: int, *, escapes: bool = True) -> list[Values]:
+    """The worksheets in ``body``, the JSON of an answer of ``size`` characters, in the order asked for.
 
+    ``escapes``: its texts may hold lone surrogates; each becomes U+FFFD.
     Raises `requests.exceptions.InvalidJSONError` unless it holds exactly ``asked`` of them.
     """
     found = body.get("valueRanges") if isinstance(body, dict) else None
     if not isinstance(found, list) or len(found) != asked:
         raise requests.exceptions.InvalidJSONError(f"expected the values of {asked} worksheets")
     tables = [_rows(item) for item in found]
-    cells = [sum(map(len, rows)) + 1 for _, rows in tables]
+    flaws = [_flaw(rows) for _, rows in tables]
+    good = [[] if flaw else _mended(rows) if escapes else rows for (_, rows), flaw in zip(tables, flaws, strict=True)]
+    cells = [sum(map(len, rows)) + 1 for rows in good]
     per_cell = size / max(1, sum(cells))
     return [
-        Values(title, rows, int(count * per_cell), any(map(needs_locale, chain.from_iterable(rows))))
-        for (title, rows), count in zip(tables, cells, strict=True)
+        Values(storable(title), rows, int(count * per_cell), flaw)
+        for (title, _), rows, count, flaw in zip(tables, good, cells, flaws, strict=True)
     ]
-
-
-def needs_locale(cell: Cell) -> bool:
-    """Whether only the spreadsheet's locale can tell what number ``cell`` is."""
-    if not isinstance(cell, str) or len(cell) > _MAX_TEXT or not (found := _NUMBER.fullmatch(cell)):
-        return False
-    number, word = found.groups()
-    if word.casefold() not in _CLEAR_WORDS or _PAIRS.match(number):
-        return True
-    return _UNCLEAR.fullmatch(_SPACES.sub("", number)) is not None
 
 
 def _rows(item: object) -> tuple[str, list[list[Cell]]]:
@@ -68,3 +53,15 @@ def _rows(item: object) -> tuple[str, list[list[Cell]]]:
     if not isinstance(name, str) or not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise requests.exceptions.InvalidJSONError("expected a range and its rows")
     return title_of(name), rows
+
+
+def _flaw(rows: Sequence[Sequence[object]]) -> str:
+    for number, row in enumerate(rows, 1):
+        if not _SCALARS.issuperset(map(type, row)):
+            column = next(index for index, cell in enumerate(row) if type(cell) not in _SCALARS)
+            return f"{letters(column)}{number} holds {'a list' if isinstance(row[column], list) else 'an object'}"
+    return ""
+
+
+def _mended(rows: list[list[Cell]]) -> list[list[Cell]]:
+    return [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]

@@ -6,7 +6,7 @@ base64 of it, or a path), then in the systemd credential named ``google``.
 
 import base64
 import binascii
-import json
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 from google.auth.exceptions import MalformedError
 from google.oauth2 import service_account
 
-from smart_sync import logs
+from smart_sync import logs, plain_files
+from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 
 VARIABLE = "SMART_SYNC_GOOGLE_CREDENTIALS"
@@ -82,9 +83,10 @@ def _from_variable(given: str) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return plain_files.read_file(path, MAX_BYTES)[0]
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            return b""  # no key is as large
         raise SheetUnavailable(
             f"the Google credentials {path} cannot be read: {error.strerror}",
             "correct [sheets] credentials, or let the daemon's user read the file",
@@ -94,7 +96,7 @@ def _read(path: Path) -> bytes:
 def _parse(content: bytes, place: str) -> Credentials:
     """The credentials in ``content``.  No part of it may get into a message: it holds the private key."""
     try:
-        info = json.loads(content) if len(content) <= MAX_BYTES else None
+        info = read_json(content)
     except ValueError:
         info = None
     if not isinstance(info, dict):

@@ -2,15 +2,18 @@
 
 import asyncio
 import csv
+import errno
 import io
-import os
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from smart_sync import plain_files
 from smart_sync.config import SheetsSettings
+from smart_sync.core.foreign_text import storable
 from smart_sync.core.model import Cell, Project, Worksheet
+from smart_sync.core.names import written
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 
@@ -59,24 +62,28 @@ class CsvSheets:
 
 
 def read_file(directory: Path, title: str) -> bytes:
-    """The content of ``title``'s file; nothing outside of ``directory`` is ever opened."""
+    """The content of ``title``'s file, however its name is written.
+
+    Nothing outside of ``directory`` is ever opened, and nothing waited for.
+    """
     if not title or title in {".", ".."} or "/" in title or "\\" in title or "\0" in title:
         raise SheetUnavailable(f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it")
     path = directory / f"{title}.csv"
     try:
-        # A link could lead out of the directory, and a pipe would never end.
-        with open(path, "rb", opener=_plainly) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+        # A link could lead out of the directory.
+        return plain_files.read_file(path, MAX_FILE_BYTES, links=False)[0]
     except FileNotFoundError:
-        raise _missing(directory, title) from None
+        other = written(title, titles_in(directory))
+        if other is None or other == title:
+            raise _missing(directory, title) from None
+        return read_file(directory, other)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise SheetUnavailable(f"{path} cannot be read: {error.strerror}", "split the worksheet") from None
         raise SheetUnavailable(
             f"{path} cannot be read: {error.strerror}",
             "check that it is a file, not a link or a folder, and its permissions",
         ) from None
-    if len(content) > MAX_FILE_BYTES:
-        raise SheetUnavailable(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB", "split the worksheet")
-    return content
 
 
 def rows_of(content: bytes, title: str) -> list[list[Cell]]:
@@ -105,15 +112,11 @@ def delimiter_of(text: str) -> str:
 def titles_in(directory: Path) -> list[str]:
     """The titles for which `directory` has a file that `read_file` would open, sorted."""
     try:
-        return sorted(path.stem for path in directory.iterdir() if _is_worksheet(path))
+        return sorted(storable(path.stem) for path in directory.iterdir() if _is_worksheet(path))
     except OSError as error:
         raise SheetUnavailable(
             f"the directory of worksheets {directory} cannot be read: {error.strerror}", "correct [sheets] directory"
         ) from None
-
-
-def _plainly(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _is_worksheet(path: Path) -> bool:

@@ -8,6 +8,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError
 
 from smart_sync import logs, web
+from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import SheetUnavailable
 
 _PASSING = frozenset({408, 429, *range(500, 600)})
@@ -133,21 +134,23 @@ def _explain_forbidden(response: requests.Response, email: str, spreadsheet: str
 def _error(response: requests.Response) -> Mapping[str, Any]:
     """Google's error object; empty where the body is somebody else's."""
     try:
-        body = response.json()
-    except requests.JSONDecodeError:
+        body = read_json(response.content)
+    except ValueError:
         return {}
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}
 
 
 def _message(response: requests.Response) -> str:
-    return _short(_error(response).get("message") or response.reason or "no reason given")
+    said = _error(response).get("message")
+    return _short((said if isinstance(said, str) else "") or response.reason or "no reason given")
 
 
 def _reasons(response: requests.Response) -> set[str]:
     error = _error(response)
-    found = [*(error.get("errors") or ()), *(error.get("details") or ())]
-    return {str(item["reason"]) for item in found if isinstance(item, dict) and "reason" in item}
+    lists = [found for key in ("errors", "details") if isinstance(found := error.get(key), list)]
+    reasons = [item.get("reason") for found in lists for item in found if isinstance(item, dict)]
+    return {reason for reason in reasons if isinstance(reason, str)}
 
 
 def _cause(error: Exception) -> str:
@@ -158,5 +161,5 @@ def _cause(error: Exception) -> str:
 
 def _short(text: object) -> str:
     # Who refuses a request may repeat it, token and all.
-    flat = logs.redact(" ".join(str(text).split()))
+    flat = logs.redact(storable(" ".join(str(text).split())))
     return flat if len(flat) <= 200 else flat[:199] + "…"

@@ -1,20 +1,31 @@
 """The requests we make of Google's APIs; each runs in a thread, parsing included, and gives what was asked."""
 
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 import gspread
 import requests
-from gspread.urls import SPREADSHEET_VALUES_BATCH_URL
+from gspread.urls import DRIVE_FILES_API_V3_URL, SPREADSHEET_URL, SPREADSHEET_VALUES_BATCH_URL
 from gspread.utils import absolute_range_name
 
+from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.sheets.answers import Values, understand
 
-#: Numbers as numbers whatever the locale (a date too), blanks cut, no pretty-printing.
-OPTIONS = {"majorDimension": "ROWS", "valueRenderOption": "UNFORMATTED_VALUE", "prettyPrint": "false"}
+#: Numbers as numbers whatever the locale, dates and durations as the text one sees, blanks cut, no pretty-printing.
+OPTIONS = {
+    "majorDimension": "ROWS",
+    "valueRenderOption": "UNFORMATTED_VALUE",
+    "dateTimeRenderOption": "FORMATTED_STRING",
+    "prettyPrint": "false",
+}
 QUERY = urlencode(OPTIONS)
+#: Pages of Drive's list, a thousand files each: more spreadsheets of one title there are not.
+MAX_PAGES = 20
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +40,75 @@ class Metadata:
 def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Values]:
     """All cells of the worksheets ``titles``: one ``values:batchGet``."""
     ranges = [absolute_range_name(title) for title in titles]
-    content = client.http_client.request(
-        "get", SPREADSHEET_VALUES_BATCH_URL % key, params=OPTIONS | {"ranges": ranges}
-    ).content
-    size = len(content)
-    try:
-        text = content.decode()
-        # Before ten megabytes become a hundred, the bytes may go.
-        del content
-        # A Python function, so that the parser lets the event loop run between two numbers: C code keeps the GIL.
-        body = json.loads(text, parse_int=lambda digits: int(digits))
-    except ValueError as error:
-        raise requests.exceptions.InvalidJSONError(error) from error
-    return understand(body, len(titles), size)
+    text = _asked(client, SPREADSHEET_VALUES_BATCH_URL % key, OPTIONS | {"ranges": ranges})
+    return understand(_json(text), len(titles), len(text), escapes="\\ud" in text or "\\uD" in text)
 
 
 def metadata(client: gspread.Client, key: str) -> Metadata:
     """The titles of all worksheets, and the spreadsheet's locale: one ``spreadsheets.get``, without cells."""
-    body = client.http_client.fetch_sheet_metadata(
-        key, {"fields": "properties.locale,sheets.properties(title,sheetId)", "prettyPrint": "false"}
-    )
-    try:
-        titles = tuple(str(sheet["properties"]["title"]) for sheet in body["sheets"])
-        locale = body.get("properties", {}).get("locale", "")
-    except (TypeError, KeyError, AttributeError):
-        raise requests.exceptions.InvalidJSONError("expected the properties of a spreadsheet") from None
-    return Metadata(titles, locale if isinstance(locale, str) else "")
+    query = {"fields": "properties.locale,sheets.properties(title,sheetId)", "prettyPrint": "false"}
+    body = _object(_asked(client, SPREADSHEET_URL % key, query))
+    sheets, properties = body.get("sheets"), body.get("properties")
+    titles = [_text(sheet, "properties", "title") for sheet in sheets] if isinstance(sheets, list) else [None]
+    found = [storable(title) for title in titles if title is not None]
+    if len(found) < len(titles):
+        raise requests.exceptions.InvalidJSONError("expected the properties of a spreadsheet")
+    return Metadata(tuple(found), storable(_text(properties, "locale") or ""))
 
 
 def keys(client: gspread.Client, title: str) -> list[str]:
-    """The keys of the spreadsheets with exactly this title: one Drive ``files`` (a thousand to a page)."""
-    # gspread puts the title between quotes as it is.
+    """The keys of the spreadsheets with exactly this title: Drive ``files``, as a rule one page."""
     escaped = title.replace("\\", "\\\\").replace('"', '\\"')
+    query = {
+        "q": f'mimeType="application/vnd.google-apps.spreadsheet" and name = "{escaped}"',
+        "pageSize": 1000,
+        "supportsAllDrives": True,
+        "includeItemsFromAllDrives": True,
+        "fields": "kind,nextPageToken,files(id,name)",
+    }
+    found: list[str] = []
+    for _ in range(MAX_PAGES):
+        body = _object(_asked(client, DRIVE_FILES_API_V3_URL, query))
+        files, page = body.get("files"), body.get("nextPageToken")
+        if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
+            break
+        ids = [file.get("id") for file in files if file.get("name") == title]
+        if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in ids):
+            break
+        found += ids
+        if page is None:
+            return found
+        if not isinstance(page, str) or not page.isascii():
+            break
+        query["pageToken"] = page
+    raise requests.exceptions.InvalidJSONError("expected a list of files")
+
+
+def _asked(client: gspread.Client, url: str, query: Mapping[str, Any]) -> str:
+    """The text of a good answer; the bytes may go before ten megabytes of it become a hundred."""
+    content = client.http_client.request("get", url, params=dict(query)).content
     try:
-        files = client.list_spreadsheet_files(escaped)
-        return [str(file["id"]) for file in files if file["name"] == title]
-    except (TypeError, KeyError, AttributeError):
-        raise requests.exceptions.InvalidJSONError("expected a list of files") from None
+        return content.decode()
+    except ValueError as error:
+        raise requests.exceptions.InvalidJSONError("the answer is not UTF-8") from error
+
+
+def _json(text: str) -> Any:
+    try:
+        return read_json(text)
+    except ValueError as error:
+        raise requests.exceptions.InvalidJSONError(str(error)) from None
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    body = _json(text)
+    if not isinstance(body, dict):
+        raise requests.exceptions.InvalidJSONError("expected an object")
+    return body
+
+
+def _text(value: object, *path: str) -> str | None:
+    """The text at ``path`` of nested objects; None if there is none."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None

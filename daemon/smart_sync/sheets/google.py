@@ -1,8 +1,7 @@
 """Worksheets from Google: each project awaits its own, each spreadsheet is asked once.
 
-The locale that decides ambiguous text is ``[sheets] locale``, else the spreadsheet's own.  The latter costs a
-metadata call, so it is fetched only when a cell turns up that means different numbers in different locales,
-kept for a day, and brought up to date by whichever metadata call is made anyway.
+The locale that decides ambiguous text is ``[sheets] locale``, else the spreadsheet's own.  The latter is asked for once
+a day and remembered, and brought up to date by whichever metadata call is made anyway.
 
 The libraries for all this are imported by the first read, in a thread: a third of a second, for which a daemon that
 starts need not keep anybody waiting.
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.errors import SheetUnavailable
@@ -38,10 +38,12 @@ class GoogleSheets:
         memory: Memory | None = None,
         backoff: "Backoff | None" = None,
         environment: Mapping[str, str] | None = None,
+        clock: Clock = utc_now,
     ) -> None:
         self._settings = settings
         self._memory = memory or Forgetful()
         self._backoff = backoff
+        self._clock = clock
         self._environment = os.environ if environment is None else environment
         self._opening: asyncio.Task[Calls] | None = None
         #: None before the first read.
@@ -95,7 +97,9 @@ class GoogleSheets:
         if where not in self._spreadsheets:
             from smart_sync.sheets.spreadsheet import Spreadsheet
 
-            self._spreadsheets[where] = Spreadsheet(where, self._settings.locale, calls, self._memory, self._tasks)
+            self._spreadsheets[where] = Spreadsheet(
+                where, self._settings.locale, calls, self._memory, self._tasks, self._clock
+            )
         return self._spreadsheets[where]
 
     async def _opened(self) -> "Calls":

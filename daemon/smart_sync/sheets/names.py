@@ -2,9 +2,7 @@
 
 import re
 
-from gspread.exceptions import NoValidUrlKeyFound
-from gspread.utils import extract_id_from_url
-
+from smart_sync.config.addresses import spreadsheet_key
 from smart_sync.sheets import fetches
 from smart_sync.sheets.calls import Calls, Manager
 from smart_sync.sheets.faults import SpreadsheetMissing, SpreadsheetUnavailable
@@ -40,7 +38,7 @@ class Name:
 
         Raises ``missing`` if that leads nowhere else.
         """
-        if _is_url(self._where):
+        if spreadsheet_key(self._where) is not None:
             raise missing
         wrong, self._key = self._key, None
         try:
@@ -69,19 +67,12 @@ class Name:
         return keys[0]
 
     async def _guess(self) -> str | None:
-        if _is_url(self._where):
-            return self._from_url()
-        remembered = await self._memory.get(self._where)
-        return remembered or (self._where if _KEY.fullmatch(self._where) else None)
-
-    def _from_url(self) -> str:
         try:
-            return str(extract_id_from_url(self._where))
-        except NoValidUrlKeyFound:
-            raise SpreadsheetUnavailable(
-                f"{self} is not the address of a Google spreadsheet", "copy it from the browser's address bar"
-            ) from None
-
-
-def _is_url(where: str) -> bool:
-    return "://" in where or where.startswith("docs.google.com/")
+            if (key := spreadsheet_key(self._where)) is not None:
+                return key
+        except ValueError as error:
+            reason, _, remedy = str(error).partition("; ")
+            raise SpreadsheetUnavailable(f"{self} is {reason}", remedy) from None
+        remembered = await self._memory.get(self._where)
+        known = remembered if isinstance(remembered, str) and _KEY.fullmatch(remembered) else self._where
+        return known if _KEY.fullmatch(known) else None

@@ -24,13 +24,13 @@ class ReadUsage:
 
 
 class Memory(Protocol):
-    """Remembers the keys of spreadsheets known by title, so that Drive is asked once and not every run."""
+    """Remembers what Google need not be asked again in every run: keys of spreadsheets by title, locales by key."""
 
-    async def get(self, title: str) -> str | None:
-        """The key put for ``title``, if any."""
+    async def get(self, name: str) -> str | None:
+        """The fact put for ``name``, if any."""
 
-    async def put(self, title: str, key: str) -> None:
-        """Remember ``key`` for ``title``, in place of an earlier one."""
+    async def put(self, name: str, value: str) -> None:
+        """Remember ``value`` for ``name``, in place of an earlier one."""
 
 
 class Source(Protocol):
@@ -59,12 +59,12 @@ class Forgetful:
     """A `Memory` that lasts as long as the process."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, str] = {}
+        self._facts: dict[str, str] = {}
 
-    async def get(self, title: str) -> str | None:
-        """The key put for ``title``, if any."""
-        return self._keys.get(title)
+    async def get(self, name: str) -> str | None:
+        """The fact put for ``name``, if any."""
+        return self._facts.get(name)
 
-    async def put(self, title: str, key: str) -> None:
-        """Remember ``key`` for ``title``."""
-        self._keys[title] = key
+    async def put(self, name: str, value: str) -> None:
+        """Remember ``value`` for ``name``."""
+        self._facts[name] = value

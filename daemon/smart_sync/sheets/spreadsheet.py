@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
+from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
+from smart_sync.core.names import written
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import fetches
-from smart_sync.sheets.answers import Values
 from smart_sync.sheets.batches import differ_by_case, next_batch, title_of
 from smart_sync.sheets.calls import Calls
 from smart_sync.sheets.faults import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
@@ -17,9 +19,12 @@ from smart_sync.sheets.source import Memory
 #: The projects of a pass start together: whoever asks waits while others still join, looking this often (seconds).
 GATHER_SECONDS = 0.005
 GATHER_ROUNDS = 20
-LOCALE_SECONDS = 86_400.0
+#: How long a spreadsheet's locale is believed, and how long before Google is asked again when it did not answer.
+LOCALE_BELIEVED = timedelta(days=1)
+LOCALE_AGAIN = timedelta(minutes=10)
 DEFAULT_LOCALE = "en_US"
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 #: An expected failure travels as a value, so that each who waits raises one of his own.
 Answer = Worksheet | SheetUnavailable
 
@@ -30,13 +35,19 @@ class Spreadsheet:
     The requests are made one after the other by a task that lives as long as somebody waits.
     """
 
-    def __init__(self, where: str, locale: str, calls: Calls, memory: Memory, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, where: str, locale: str, calls: Calls, memory: Memory, tasks: asyncio.TaskGroup, clock: Clock
+    ) -> None:
         self._calls = calls
         self._manager = calls.manager()
         self._name = Name(where, calls, self._manager, memory)
+        self._memory = memory
+        self._clock = clock
         self._fixed_locale = locale
-        self._locale, self._locale_until = "", 0.0
+        self._locale, self._locale_from, self._locale_until = "", _NEVER, _NEVER
         self._sizes: dict[str, int] = {}
+        #: Titles that are asked for → how the spreadsheet writes them, where that is another writing of one name.
+        self._written: dict[str, str] = {}
         self._tasks = tasks
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
@@ -112,9 +123,10 @@ class Spreadsheet:
         """
         batch: Sequence[str] = wanted
         try:
+            titles = await self._know_locale(titles)
             if titles is not None:
                 batch = wanted = self._without_missing(wanted, titles)
-            batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes)
+            batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes, self._written)
             if batch:
                 await self._read(batch)
         except RangeRefused as refused:
@@ -131,39 +143,50 @@ class Spreadsheet:
 
     async def _read(self, batch: Sequence[str]) -> None:
         key = await self._name.key(self._ends)
-        found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, batch)
-        puzzling: list[tuple[str, Values]] = []
+        ranges = [self._written.get(title, title) for title in batch]
+        found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, ranges)
         for title, values in zip(batch, found, strict=True):
             self._sizes[title] = values.size
-            if differ_by_case(title, values.title):
+            if values.flaw:
+                self._answer([title], _not_a_worksheet(title, values.flaw))
+            elif differ_by_case(self._written.get(title, title), values.title):
                 self._answer([title], _missing(title, [values.title]))
-            elif values.needs_locale and not self._known_locale():
-                puzzling.append((title, values))
             else:
-                self._answer([title], Worksheet(title, values.rows, self._known_locale() or DEFAULT_LOCALE))
-        if puzzling:
-            await self._solve(puzzling)
+                self._answer([title], Worksheet(title, values.rows, self._fixed_locale or self._locale))
 
-    async def _solve(self, puzzling: Sequence[tuple[str, Values]]) -> None:
-        """Answer those that only the spreadsheet's locale makes clear: a guess could be wrong by a factor of 1000."""
+    async def _know_locale(self, titles: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Find out the locale, from what was remembered or from Google; the titles that it told on the way.
+
+        A guess could be wrong by a factor of 1000.  An older locale does while Google does not answer: it hardly ever
+        changes.  Raises `SheetUnavailable` if none is known.
+        """
+        now = self._clock()
+        if self._fixed_locale or self._locale_from <= now < self._locale_until:
+            return titles
+        locale, asked = _remembered_locale(await self._memory.get(_locale_of(await self._name.key(self._ends))))
+        if locale and asked <= now < asked + LOCALE_BELIEVED:
+            self._note_locale(locale, asked, LOCALE_BELIEVED)
+            return titles
         try:
-            await self._titles()
-        except SheetUnavailable as failure:
-            self._answer([title for title, _ in puzzling], failure)
-            return
-        for title, values in puzzling:
-            self._answer([title], Worksheet(title, values.rows, self._known_locale()))
+            return await self._titles()
+        except SpreadsheetMissing:
+            raise
+        except SheetUnavailable:
+            if not locale:
+                raise
+            self._note_locale(locale, now, LOCALE_AGAIN)
+            return titles
 
-    def _known_locale(self) -> str:
-        fresh = asyncio.get_running_loop().time() < self._locale_until
-        return self._fixed_locale or (self._locale if fresh else "")
+    def _note_locale(self, locale: str, since: datetime, believed: timedelta) -> None:
+        self._locale, self._locale_from, self._locale_until = locale, since, since + believed
 
     async def _titles(self) -> tuple[str, ...]:
-        """The titles in the spreadsheet; its locale is noted on the way."""
+        """The titles in the spreadsheet; its locale is noted and remembered on the way."""
         key = await self._name.key(self._ends)
         said = await self._calls.make(str(self._name), self._manager, self._ends, fetches.metadata, key)
-        self._locale = said.locale or DEFAULT_LOCALE
-        self._locale_until = asyncio.get_running_loop().time() + LOCALE_SECONDS
+        now = self._clock()
+        self._note_locale(said.locale or DEFAULT_LOCALE, now, LOCALE_BELIEVED)
+        await self._memory.put(_locale_of(key), f"{now.isoformat()} {self._locale}")
         return said.titles
 
     async def _titles_for(self, batch: Sequence[str]) -> tuple[str, ...] | None:
@@ -180,17 +203,26 @@ class Spreadsheet:
             self._answer_all(failure)
 
     def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
-        """Those of ``wanted`` that are there; who waits for the others is told."""
+        """Those of ``wanted`` that are there, if only in another writing; who waits for the others is told."""
         # The worksheet of another project is none that was renamed.
         free = [title for title in titles if title not in wanted]
-        for title in set(wanted).difference(titles):
-            self._answer([title], _missing(title, free))
-        return [title for title in wanted if title in titles]
+        there = []
+        for title in wanted:
+            self._written.pop(title, None)
+            if title in titles:
+                there.append(title)
+            elif other := written(title, free):
+                free.remove(other)
+                self._written[title] = other
+                there.append(title)
+            else:
+                self._answer([title], _missing(title, free))
+        return there
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
         """Google does not read what it says it has: a chart's sheet, or one renamed just now."""
         culprit = title_of(refused.reason.partition(": ")[2])
-        guilty = [culprit] if culprit in batch else batch
+        guilty = [title for title in batch if self._written.get(title, title) == culprit] or batch
         self._answer(guilty, SheetUnavailable(f'Google cannot read worksheet "{guilty[0]}"', "is it a chart?"))
 
     def _answer(self, titles: Sequence[str], answer: Answer | Exception) -> None:
@@ -205,6 +237,27 @@ class Spreadsheet:
 
     def _answer_all(self, answer: Answer | Exception) -> None:
         self._answer(list(self._waiting), answer)
+
+
+def _locale_of(key: str) -> str:
+    """What a spreadsheet's locale is remembered by; no title has a line end."""
+    return f"locale\n{key}"
+
+
+def _remembered_locale(fact: str | None) -> tuple[str, datetime]:
+    """The locale, and when Google told it; "" if that was not remembered, or cannot be read."""
+    asked, _, locale = (fact or "").partition(" ")
+    try:
+        return locale, datetime.fromisoformat(asked).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return "", _NEVER
+
+
+def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:
+    return SheetUnavailable(
+        f'Google\'s answer for worksheet "{title}" is not what it should be: {flaw}',
+        "if it lasts, look for a proxy between here and Google",
+    )
 
 
 def _missing(title: str, titles: Sequence[str]) -> SheetUnavailable:

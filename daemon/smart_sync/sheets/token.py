@@ -2,17 +2,25 @@
 
 import asyncio
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import google.auth.transport
 import requests
-from google.auth.exceptions import GoogleAuthError, RefreshError
+from google.auth.exceptions import GoogleAuthError
 
+from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.credentials import Credentials
 from smart_sync.sheets.faults import SpreadsheetUnavailable, explain, explain_token, is_passing
 from smart_sync.sheets.retries import Backoff, retried
+
+#: Seconds that a token is kept at the most; Google's live for one hour.
+MAX_LIFE = 86_400.0
+#: What may stand behind ``Bearer`` in a header, and as long as Google's own may be, four times over.
+_TOKEN = re.compile(r"[!-~]{1,8192}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +56,9 @@ class TokenRequest(google.auth.transport.Request):
         except requests.HTTPError as error:
             if is_passing(error):
                 raise
-        if response.ok and "access_token" not in _object(response.content):
-            raise requests.exceptions.InvalidJSONError("expected an access token", response=response)
-        return _Answer(response.status_code, response.headers, response.content)
+        said = _object(response.content)
+        known = _grant(said, response) if response.ok else _refusal(said, response)
+        return _Answer(response.status_code, {}, json.dumps(known).encode())
 
 
 class Token:
@@ -94,7 +102,7 @@ class Token:
         credentials = self._credentials or await self._load()
         try:
             await self._refresh(credentials, ends)
-        except RefreshError:
+        except GoogleAuthError:
             credentials = await self._load()
             try:
                 await self._refresh(credentials, ends)
@@ -115,9 +123,34 @@ class Token:
             raise explain(error, str(credentials.service_account_email), "an access token") from None
 
 
+def _grant(said: Mapping[str, object], response: requests.Response) -> dict[str, object]:
+    """A token that can be used, and the seconds that it lives if that is said: google-auth believes anything.
+
+    What cannot be used must not be kept: its whole hour would be lost.
+    """
+    token, lives = said.get("access_token"), said.get("expires_in")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise requests.exceptions.InvalidJSONError("expected an access token", response=response)
+    if lives is None:
+        return {"access_token": token}
+    try:
+        seconds = float(lives) if isinstance(lives, str | int | float) and not isinstance(lives, bool) else math.nan
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise requests.exceptions.InvalidJSONError("expected the seconds that the token lives", response=response)
+    return {"access_token": token, "expires_in": int(min(max(0.0, seconds), MAX_LIFE))}
+
+
+def _refusal(said: Mapping[str, object], response: requests.Response) -> dict[str, str]:
+    """Why there is no token, as google-auth expects to be told."""
+    texts = {key: text for key in ("error", "error_description") if isinstance(text := said.get(key), str)}
+    return {"error": f"status {response.status_code}"} | texts
+
+
 def _object(content: bytes) -> Mapping[str, object]:
     try:
-        found = json.loads(content)
+        found = read_json(content)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, ReadTimeoutError
+
+from smart_sync.web import UNREADABLE
 
 CONNECT_SECONDS = 3.05
 MAX_ANSWER_BYTES = 64 * 2**20
@@ -42,9 +44,22 @@ class Adapter(HTTPAdapter):
     ) -> requests.Response:
         """As the base class; raises `requests.RequestException` also for an answer that is too slow or too large."""
         ends = time.monotonic() + self._seconds
-        request.url = route(request.url or "", self.api_url)
-        response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         try:
+            request.url = route(request.url or "", self.api_url)
+        except ValueError as error:
+            raise requests.exceptions.InvalidURL("an address that is none", request=request) from error
+        try:
+            response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+        except requests.exceptions.InvalidHeader as error:
+            raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
+        except requests.RequestException:
+            raise
+        except LocationValueError as error:
+            raise requests.exceptions.InvalidProxyURL("HTTPS_PROXY or HTTP_PROXY is no address") from error
+        except UNREADABLE as error:
+            raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
+        try:
+            _check_redirect(response)
             # What `Response.content` returns, without the two copies that it would make on the way.
             response._content = _read(response, ends)
         except BaseException:
@@ -52,6 +67,13 @@ class Adapter(HTTPAdapter):
             raise
         self._received(len(response.content))
         return response
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """As the base class, without cookies: no API needs them, and reading one is guesswork."""
+        message = getattr(resp._original_response, "msg", None)
+        if message is not None:
+            del message["Set-Cookie"]
+        return super().build_response(req, resp)
 
 
 def route(url: str, api_url: str) -> str:
@@ -74,6 +96,18 @@ def equip(session: requests.Session, adapter: Adapter) -> None:
         session.trust_env = False
 
 
+def _check_redirect(response: requests.Response) -> None:
+    """Requests would follow a redirect to anything, and end of an address that is none."""
+    if response.is_redirect:
+        try:
+            location = response.headers["Location"]
+            usable = location.isascii() and location.isprintable() and urlsplit(location).port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise requests.exceptions.InvalidJSONError("a redirect to what is no address", response=response)
+
+
 def _read(response: requests.Response, ends: float) -> bytes:
     body = io.BytesIO()
     try:
@@ -85,7 +119,7 @@ def _read(response: requests.Response, ends: float) -> bytes:
                 raise requests.ReadTimeout("the answer took too long", response=response)
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(error, response=response) from error
-    except DecodeError as error:
+    except (DecodeError, *UNREADABLE) as error:
         raise requests.exceptions.ContentDecodingError(error, response=response) from error
     except HTTPError as error:
         raise requests.exceptions.ChunkedEncodingError(error, response=response) from error

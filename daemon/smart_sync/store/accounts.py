@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from smart_sync.core.links import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
-from smart_sync.core.state import sound
+from smart_sync.core.state import as_text, sound
 from smart_sync.core.timeline import Sight
 from smart_sync.store.database import Database
 from smart_sync.store.days import local_day
@@ -44,8 +44,8 @@ async def everyone(database: Database) -> list[Known]:
     return [
         # Some web apps number their rows: an id is text here, as in our own tables.
         Known(
-            Account(str(row[0]), str(row[1]), *(text or "" for text in row[2:5])),
-            Project(str(row[1]), row[5] or ""),
+            Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])),
+            Project(str(row[1]), as_text(row[5])),
             bool(row[6]),
         )
         for row in rows

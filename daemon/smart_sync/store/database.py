@@ -8,8 +8,11 @@ Another process may hold the file at any time.  Nothing here waits inside SQLite
 import asyncio
 import contextlib
 import functools
+import itertools
+import math
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +22,7 @@ import stamina
 
 from smart_sync.core.snapshots import Own
 from smart_sync.errors import DatabaseReplaced
+from smart_sync.logs import emit
 from smart_sync.store import others
 from smart_sync.store.driver import is_busy, sqlite
 
@@ -26,6 +30,8 @@ from smart_sync.store.driver import is_busy, sqlite
 BUSY_TIMEOUT = 0.1
 #: Seconds that a statement is tried again while another process holds the file.
 PATIENCE = 120.0
+#: Seconds of waiting for another process after which that is told.
+LONG_WAIT = 5.0
 #: The same for small answers, for which somebody waits.
 GLANCE_PATIENCE = 2.0
 #: Of pages, for each connection, taken as needed: with SQLite's own 2 MiB a pass reads and spills the same pages
@@ -53,6 +59,11 @@ class Database:
         self._asking = asyncio.Lock()
         self._asker: aiosqlite.Connection | None = None
         self._stack = contextlib.AsyncExitStack()
+        #: Whether `schema.open_database` made the file, because there was none.
+        self.created = False
+        #: Since when (monotonic) which statement has waited for another process, by its number.
+        self._waits: dict[int, float] = {}
+        self._numbers = itertools.count()
         #: How often `inbox.put` may have changed something.
         self.inbox_writes = 0
 
@@ -163,10 +174,33 @@ class Database:
                 connection.text_factory = _readable
             elif not is_busy(error):
                 raise
-        async for attempt in self._attempts(patience):
-            with attempt:
-                return list(await connection.execute_fetchall(sql, parameters))
+        with self._waiting():
+            async for attempt in self._attempts(patience):
+                with attempt:
+                    return list(await connection.execute_fetchall(sql, parameters))
         raise AssertionError("unreachable")
+
+    def locked_seconds(self) -> float:
+        """Seconds for which another process has held the file locked, once they are worth telling; else 0."""
+        waited = time.monotonic() - min(self._waits.values(), default=math.inf)
+        return waited if waited >= LONG_WAIT else 0.0
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Inside, a statement is tried again while the file is busy; a wait that grows long is logged, once."""
+        began, first = time.monotonic(), not self._waits
+        key = next(self._numbers)
+        self._waits[key] = began
+        timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait) if first else None
+        try:
+            yield
+        finally:
+            del self._waits[key]
+            if timer is not None:
+                timer.cancel()
+
+    def _tell_of_wait(self) -> None:
+        emit("database.locked", path=str(self.path), seconds=LONG_WAIT)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:

@@ -1,5 +1,6 @@
 """SQLite itself: which library it is, and what its errors mean."""
 
+import re
 import sqlite3
 from pathlib import Path
 from types import ModuleType
@@ -54,14 +55,37 @@ def describe(error: Exception, path: Path) -> DatabaseError:
     text = str(error).lower()
     if is_busy(error):
         return DatabaseError(f"{path}: another process has held the database locked for too long; find it with fuser")
-    if "full" in text:
+    if "is full" in text:
         return DatabaseError(f"{path}: the disk is full; free some space, the next pass writes what is missing")
     if "readonly" in text or "read-only" in text:
         return DatabaseError(f"{path}: read-only; give the daemon's user write permission for the file and its folder")
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return DatabaseUnusable(f"{path}: not an intact SQLite database ({error}); restore it from a backup")
     if "disk i/o" in text:
-        return DatabaseError(f"{path}: the disk refused ({error}); see dmesg, the quota and the free space")
+        return _disk_refused(path, str(error))
     if "unable to open" in text:
         return DatabaseUnusable(f"{path}: cannot be opened; check that the folder exists and may be written to")
     return DatabaseError(f"{path}: {error}")
+
+
+def judge(verdict: object, path: Path) -> DatabaseError | None:
+    """What the first line of ``PRAGMA quick_check`` means for the administrator; None if the file is intact.
+
+    A page that could not be read just now says nothing of what it holds: no backup is called for.
+    """
+    told = " ".join(str(verdict).split())
+    if told == "ok":
+        return None
+    code = _UNREAD_PAGE.search(told)
+    if code is not None and int(code[1]) & 0xFF in _PASSING:
+        return _disk_refused(path, told)
+    return DatabaseUnusable(f"{path}: the file is corrupted ({told}); restore it from a backup")
+
+
+#: How SQLite's check says that a page could not be read: with SQLite's own code of why.
+_UNREAD_PAGE = re.compile(r"error code[= ](\d{1,6})")
+_PASSING = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def _disk_refused(path: Path, told: str) -> DatabaseError:
+    return DatabaseError(f"{path}: the disk refused ({told}); see dmesg, the quota and the free space")

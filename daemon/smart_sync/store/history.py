@@ -3,15 +3,15 @@
 import json
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.names import written
 from smart_sync.core.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.timeline import Asked
 from smart_sync.store.database import Database, Transaction
 
-#: What else is kept together with the result of a pass, in its transaction.
-Beside = Callable[[Transaction, PassResult], Awaitable[None]]
+T = TypeVar("T")
 
 _PROJECT_RUN = """
 INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, error, finished_at, accounts, sheet, parsed,
@@ -29,13 +29,15 @@ async def start_run(database: Database, run_id: str, trigger: Trigger, requested
         )
 
 
-async def finish_run(database: Database, result: PassResult, calls: int, beside: Beside) -> None:
+async def finish_run(
+    database: Database, result: PassResult, calls: int, beside: Callable[[Transaction, PassResult], Awaitable[T]]
+) -> T:
     """Note what became of a pass and of each project, and that the worksheets read are still as they were.
 
-    All of it or nothing, with whatever ``beside`` writes.
+    All of it or nothing, with whatever ``beside`` writes; returns what it returns.
     """
     failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
-    confirmed = [r for r in result.results if r.outcome in (Outcome.SYNCED, Outcome.UNCHANGED)]
+    confirmed = [r for r in result.results if r.worksheet_read]
     async with database.transaction() as transaction:
         await transaction.execute_many(_PROJECT_RUN, [_project_row(result.id, project) for project in result.results])
         await transaction.execute_many(
@@ -56,7 +58,7 @@ async def finish_run(database: Database, result: PassResult, calls: int, beside:
                 result.id,
             ),
         )
-        await beside(transaction, result)
+        return await beside(transaction, result)
 
 
 _SUMS = ("accounts", "updated", "changed", "snapshots")
@@ -142,10 +144,11 @@ def _seconds(run: dict[str, Any]) -> float | None:
 
 async def project_id(database: Database, id_or_name: str) -> str | None:
     """The project with that id, else the one that last had that name, in the passes on record."""
+    names = [row[0] for row in await database.glance("SELECT DISTINCT project_name FROM sync_project_runs")]
     rows = await database.glance(
-        "SELECT project_id FROM sync_project_runs WHERE ?1 IN (project_id, project_name)"
+        "SELECT project_id FROM sync_project_runs WHERE project_id = ?1 OR project_name = ?2"
         " ORDER BY project_id = ?1 DESC, finished_at DESC LIMIT 1",
-        (id_or_name,),
+        (id_or_name, written(id_or_name, names)),
     )
     return rows[0][0] if rows else None
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from smart_sync.core.model import METRICS
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store import snapshots, suspects
+from smart_sync.store import edits, snapshots, suspects
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Transaction
 from smart_sync.store.snapshots import Writing
@@ -20,12 +20,19 @@ _UPSERT_SHEET = (
 )
 _UPSERT_MERGED = (
     f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
-    f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12)"
-    " ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, "
+    f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at,"
+    f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)})"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
+    + ", ".join(f"iif(?{n} IS NULL, NULL, ?12), iif(?{n} = 'carried', ?12, NULL)" for n in range(7, 12))
+    + ") ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, "
     + ", ".join(
         f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
-        f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END"
+        f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END,"
+        # Since when it has a value, or stands in, without a break.
+        f" {m}_known_since = iif(excluded.{m}_known_since IS NULL, NULL,"
+        f" coalesce({m}_known_since, excluded.{m}_known_since)),"
+        f" {m}_carried_since = iif(excluded.{m}_carried_since IS NULL, NULL,"
+        f" coalesce({m}_carried_since, excluded.{m}_carried_since))"
         for m in METRICS
     )
 )
@@ -73,14 +80,16 @@ def _parts(plan: Plan) -> Iterable[Plan]:
     sheet = {row.account_id: row for row in plan.sheet}
     merged = {row.account_id: row for row in plan.merged}
     seen = dict(plan.seen)
-    gone = set(plan.sheet_gone)
+    gone, with_snapshot = set(plan.sheet_gone), set(plan.snapshot_ids)
     for account_id in plan.account_ids:
         yield replace(
             plan,
             account_ids=(account_id,),
+            snapshot_ids=(account_id,) if account_id in with_snapshot else (),
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
+            edits=tuple(edit for edit in plan.edits if edit.account_id == account_id),
             sheet_gone=(account_id,) if account_id in gone else (),
             conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
             suspects=plan.suspects.of(account_id),
@@ -93,6 +102,8 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     The rows are generators: they are made in the database's thread, not on the event loop.
     """
     now = writing.now
+    await edits.save(transaction, plan, now)
+    await edits.end_carried(transaction, plan, now)
     await transaction.execute_many(
         _UPSERT_SHEET, ((v.account_id, *v.metrics, now, plan.project.name, v.row) for v in plan.sheet)
     )
@@ -104,4 +115,4 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     )
     await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
     await suspects.save(transaction, plan, now)
-    return await snapshots.write(transaction, plan.account_ids, writing)
+    return await snapshots.write(transaction, plan, writing)

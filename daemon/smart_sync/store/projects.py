@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
-from smart_sync.core.model import Account, Metrics, Problem, Project
-from smart_sync.core.state import AccountState, is_rounded, sound
+from smart_sync.core.model import METRICS, Account, Metrics, Problem, Project
+from smart_sync.core.names import written
+from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.store import parsed_query
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
@@ -15,13 +16,20 @@ from smart_sync.store.database import Database, Transaction
 T = TypeVar("T")
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
-_ACCOUNTS = """
+_OUTLINE = """
 SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
+       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {added_at}"""
+_ACCOUNTS = (
+    _OUTLINE
+    + """,
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision",
        m.followers, m.likes, m.comments, m.videos, m.views,
        m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
-       n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views
+       n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views,
+       m.followers_known_since, m.likes_known_since, m.comments_known_since, m.videos_known_since, m.views_known_since,
+       m.followers_carried_since, m.likes_carried_since, m.comments_carried_since, m.videos_carried_since,
+       m.views_carried_since, m.left_since
 FROM project_social_accounts a
 LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
@@ -30,14 +38,16 @@ LEFT JOIN parsed_seen n ON n.account_id = CAST(a.id AS TEXT)
 WHERE a.project_id = ? AND a.id IS NOT NULL{wanted}
 ORDER BY a.id
 """
+)
 _ONLY = " AND CAST(a.id AS TEXT) IN (SELECT value FROM json_each(?))"
-_OUTLINES = """
-SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
-       s.followers, s.likes, s.comments, s.videos, s.views, s."row"
+_OUTLINES = (
+    _OUTLINE
+    + """
 FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 WHERE a.project_id = ? AND a.id IS NOT NULL
 ORDER BY a.id
 """
+)
 
 
 async def active_projects(database: Database) -> list[Project]:
@@ -58,14 +68,15 @@ async def overview(database: Database) -> tuple[int, list[Project]]:
 
 
 def _project(row: Sequence[Any]) -> Project:
-    return Project(str(row[0]), str(row[1] or ""), str(row[2] or ""))
+    return Project(str(row[0]), as_text(row[1]), as_text(row[2]))
 
 
 async def find(database: Database, id_or_name: str) -> Project | None:
     """The active project with that id, else the one with that name."""
     active = await active_projects(database)
     by_id = [project for project in active if project.id == id_or_name]
-    by_name = [project for project in active if project.name == id_or_name]
+    name = written(id_or_name, [project.name for project in active])
+    by_name = [project for project in active if project.name == name]
     return next(iter(by_id or by_name), None)
 
 
@@ -77,7 +88,8 @@ async def account_states(
     ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted.
     """
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
-    rows = await database.fetch(_ACCOUNTS.format(wanted=wanted), (project.id, *ids))
+    sql = _ACCOUNTS.format(wanted=wanted, added_at=await _added_at(database))
+    rows = await database.fetch(sql, (project.id, *ids))
     states, problems = await asyncio.to_thread(_understood, rows)
     if query:
         told, more = await parsed_query.read(database, query, project.id)
@@ -88,20 +100,55 @@ async def account_states(
 
 async def outlines(database: Database, project: Project) -> list[AccountState]:
     """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
-    rows = await database.fetch(_OUTLINES, (project.id,))
-    return await asyncio.to_thread(lambda: [AccountState(*_outline(row)) for row in rows])
+    rows = await database.fetch(_OUTLINES.format(added_at=await _added_at(database)), (project.id,))
+    return await asyncio.to_thread(lambda: [_outline(row) for row in rows])
 
 
-def _outline(row: Any) -> tuple[str, str, str, str, bool, Metrics | None, int | None]:
-    """The first fields of a state."""
-    sheet = sound(row[5:10])[0] if row[10] is not None else None
-    return str(row[0]), row[1] or "", row[2] or "", row[3] or "", bool(row[4]), sheet, row[10]
+async def _added_at(database: Database) -> str:
+    """When an account was added, in SQL: a web app's table may lack the column."""
+    rows = await database.fetch("SELECT 1 FROM pragma_table_info('project_social_accounts') WHERE name = 'added_at'")
+    return "datetime(a.added_at)" if rows else "NULL"
+
+
+#: How many columns `_OUTLINE` has.
+_WIDTH = 18
+_NOTHING_HELD: frozenset[str] = frozenset()
+_ALL = frozenset(METRICS)
+
+
+def _outline(row: Any) -> AccountState:
+    """A state with what `_OUTLINES` reads of it."""
+    sheet, absence, held = None, THERE, _NOTHING_HELD
+    if row[10] is not None:
+        sheet = sound(row[5:10])[0]
+        absence = _absence(row[11:16])
+        held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
+    return AccountState(
+        str(row[0]),
+        as_text(row[1]),
+        as_text(row[2]),
+        as_text(row[3]),
+        bool(row[4]),
+        sheet,
+        row[10],
+        absence=absence,
+        held=held,
+        added_at=row[17],
+    )
+
+
+def _absence(row: Sequence[Any]) -> Absence:
+    """How a row is missing; what somebody has spoilt counts as never written."""
+    project_id, since, clock, at_once, accepted = row
+    if since is None:
+        return Absence(str(project_id))
+    return Absence(str(project_id), str(since), clock if type(clock) is float else 0.0, bool(at_once), bool(accepted))
 
 
 def _understood(rows: Iterable[Any]) -> tuple[list[AccountState], list[Problem]]:
     states, problems = [], []
     for row in rows:
-        parsed, all_sound = sound(row[12:17]) if row[11] else (None, True)
+        parsed, all_sound = sound(row[_WIDTH + 1 : _WIDTH + 6]) if row[_WIDTH] else (None, True)
         if not all_sound:
             problems.append(_unsound(row))
         states.append(_state(row, parsed))
@@ -109,13 +156,16 @@ def _understood(rows: Iterable[Any]) -> tuple[list[AccountState], list[Problem]]
 
 
 def _state(row: Any, parsed: Metrics | None) -> AccountState:
-    return AccountState(
-        *_outline(row),
-        parsed,
-        is_rounded(row[17]),
-        _merged(row[18:23]),
-        row[23:28],
-        sound(row[29:34])[0] if row[28] else None,
+    rest = row[_WIDTH + 6 :]
+    return _outline(row)._replace(
+        parsed=parsed,
+        rounded=is_rounded(rest[0]),
+        merged=_merged(rest[1:6]),
+        winners=rest[6:11],
+        seen=sound(rest[12:17])[0] if rest[11] else None,
+        known_since=rest[17:22],
+        carried_since=rest[22:27],
+        left_since=rest[27],
     )
 
 
@@ -142,7 +192,7 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
         " AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
         (project_id,),
     )
-    return [Account(str(row[0]), str(row[1]), row[2] or "", row[3] or "", row[4] or "") for row in rows]
+    return [Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])) for row in rows]
 
 
 async def create_projects(
@@ -188,4 +238,4 @@ def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
 
 async def project_names(database: Database) -> set[str]:
     """The names of all projects, the inactive ones too."""
-    return {row[0] for row in await database.fetch("SELECT name FROM projects")}
+    return {str(row[0] or "") for row in await database.fetch("SELECT name FROM projects")}

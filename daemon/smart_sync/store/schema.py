@@ -12,7 +12,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store import days
 from smart_sync.store.database import Database, Transaction
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.driver import describe, judge, sqlite
 
 #: The columns we cannot do without in a table that the web app made.
 REQUIRED = {
@@ -30,7 +30,10 @@ UNION ALL
 SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
    AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = 'account_id'
 """
-MIGRATIONS = ("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql")
+MIGRATIONS = (
+    *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
+    *("005_missing_values.sql", "007_snapshots.sql", "008_red.sql"),
+)
 
 
 @contextlib.asynccontextmanager
@@ -50,6 +53,7 @@ async def open_database(
             database = Database(path) if patience is None else Database(path, patience=patience)
             await stack.enter_async_context(database)
             await _prepare(database, timezone, created=created)
+            database.created = created
         except sqlite.Error as error:
             raise describe(error, path) from None
         yield database
@@ -104,13 +108,14 @@ async def _prepare(database: Database, timezone: str | None, *, created: bool) -
         await _show_inbox(transaction, database.path)
         if timezone is not None:
             await days.set_clocks(transaction, timezone)
+        if created:
+            await transaction.execute("INSERT INTO database_made VALUES (strftime('%Y-%m-%dT%H:%M:%f000', 'now'))")
 
 
 async def _check_intact(database: Database) -> None:
     verdict = (await database.fetch("PRAGMA quick_check(1)"))[0][0]
-    if verdict != "ok":
-        told = " ".join(verdict.split())
-        raise DatabaseUnusable(f"{database.path}: the file is corrupted ({told}); restore it from a backup")
+    if trouble := judge(verdict, database.path):
+        raise trouble
 
 
 async def _adopt(transaction: Transaction, path: Path) -> None:

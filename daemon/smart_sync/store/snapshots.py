@@ -1,7 +1,7 @@
 """The rows of ``account_snapshots`` that are ours: one per account and local day.  Those of others are only read."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -38,25 +38,26 @@ class Writing:
     update_snapshots: bool = False
 
 
-async def write(transaction: Transaction, account_ids: Sequence[str], writing: Writing) -> int:
-    """The day's snapshot of each account that has none, kept up to date where the configuration says so.
+async def write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
+    """The day's snapshot of each account that has a value, kept up to date where the configuration says so.
 
     Returns how many are new.
     """
-    steps = await _steps(transaction, account_ids, writing)
+    steps = await _steps(transaction, plan, writing)
     await _update(transaction, writing, steps)
+    await _withdraw(transaction, plan, writing)
     return await _insert_snapshots(transaction, [a for a, step in steps.items() if step is Step.INSERT], writing)
 
 
 async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
     """How many snapshots writing ``plan`` would make."""
-    steps = await _steps(database, plan.account_ids, writing, {row.account_id: row.values for row in plan.merged})
+    steps = await _steps(database, plan, writing, {row.account_id: row.values for row in plan.merged})
     return sum(step is Step.INSERT for step in steps.values())
 
 
 async def _steps(
     source: Database | Transaction,
-    account_ids: Sequence[str],
+    plan: Plan,
     writing: Writing,
     coming: Mapping[str, Metrics] = _NO_VALUES,
 ) -> dict[str, Step]:
@@ -64,14 +65,14 @@ async def _steps(
     day = writing.day
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    rows = await source.fetch(_TODAYS, (json.dumps(account_ids), earliest, latest, day.start, day.end))
+    rows = await source.fetch(_TODAYS, (json.dumps(plan.snapshot_ids), earliest, latest, day.start, day.end))
     seen: dict[str, list[Seen]] = {}
     merged: dict[str, tuple[Any, ...]] = {}
     for account_id, row_id, utc_date, *values in map(_as_text, rows):
         seen.setdefault(account_id, []).append(Seen(row_id, utc_date, tuple(values[: len(METRICS)])))
         merged[account_id] = coming.get(account_id) or tuple(values[len(METRICS) :])
     utc_date = writing.now[:10]
-    steps = dict.fromkeys(account_ids, Step.INSERT)
+    steps = dict.fromkeys(plan.snapshot_ids, Step.INSERT)
     for account_id, snapshots in seen.items():
         own_id = snapshot_id(account_id, day.start)
         steps[account_id] = (
@@ -120,4 +121,15 @@ async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str
         f"UPDATE account_snapshots AS s SET ({columns}, snapshot_time) = ({values}, coalesce(?, s.snapshot_time))"
         " FROM account_metrics m WHERE s.id = ? AND m.account_id = ?",
         changed,
+    )
+
+
+async def _withdraw(transaction: Transaction, plan: Plan, writing: Writing) -> None:
+    """Delete today's row of ours of each account whose values were all taken back: nobody says anything of it."""
+    if not writing.update_snapshots or not (without := set(plan.account_ids).difference(plan.snapshot_ids)):
+        return
+    await transaction.execute_many(
+        "DELETE FROM account_snapshots WHERE id = ? AND EXISTS (SELECT 1 FROM account_metrics m WHERE m.account_id = ?"
+        f" AND coalesce({', '.join(f'm.{metric}_winner' for metric in METRICS)}) IS NULL)",
+        ((snapshot_id(account_id, writing.day.start), account_id) for account_id in without),
     )

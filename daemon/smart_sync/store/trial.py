@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smart_sync.core.days import clock_changes
-from smart_sync.errors import DatabaseUnusable
 from smart_sync.store import others
 from smart_sync.store.database import Database
 from smart_sync.store.days import local_day
+from smart_sync.store.driver import judge
 from smart_sync.store.schema import REQUIRED
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
-_OURS = ("account_metrics", "sheet_metrics", "parsed_metrics", "parsed_seen", "suspects", "spreadsheet_facts")
+_OURS = (
+    "account_metrics",
+    "sheet_metrics",
+    "parsed_metrics",
+    "parsed_seen",
+    "suspects",
+    "spreadsheet_facts",
+    "worksheet_reads",
+    "unread_projects",
+)
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
@@ -25,9 +34,8 @@ def copy_rows(path: Path, copy: Path) -> str | None:
     """
     with closing(open_for_reading(path)) as source:
         verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            told = " ".join(verdict.split())
-            raise DatabaseUnusable(f"the file is corrupted ({told}); restore it from a backup")
+        if trouble := judge(verdict, path):
+            raise trouble
         there = tables(source)
         with closing(sqlite3.connect(copy)) as target, target:
             for table in (*REQUIRED, *_OURS):

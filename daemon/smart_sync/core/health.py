@@ -1,0 +1,94 @@
+"""Whether the daemon is healthy: what is wrong now, and what a person should look at soon."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smart_sync.core.wording import counted
+
+#: Names that one sentence lists.
+MAX_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the judgement is made from; an empty text: nothing of that kind."""
+
+    #: Seconds that the next tick of the schedule is overdue, and how many it may be.
+    overdue: float = 0.0
+    allowed: float = 0.0
+    #: Why the last pass could not be run, and why the database cannot be read now.
+    last_error: str = ""
+    database_error: str = ""
+    every_project_failed: bool = False
+    stale: Sequence[str] = ()
+    #: Rows of ``projects``, and the active ones among them.
+    projects: int = 0
+    active: int = 0
+    #: The passes create projects for worksheets that have none.
+    creates_projects: bool = False
+    #: The database, if Smart Sync made it because there was none.
+    made_database: str = ""
+    #: The directory of worksheets, if it is missing.
+    missing_directory: str = ""
+    #: Parsers that are failing, each with its reason.
+    failing_parsers: Sequence[str] = ()
+    #: Seconds for which another process has held the database locked.
+    locked: float = 0.0
+
+
+def missed_tick(facts: Facts) -> str:
+    """Which tick of the schedule was missed; empty if none was."""
+    if facts.overdue <= facts.allowed:
+        return ""
+    return f"a pass is overdue by {facts.overdue:.0f} s (allowed: {facts.allowed:.0f} s); see the log"
+
+
+def reasons(facts: Facts) -> list[str]:
+    """Why the daemon is not healthy, a sentence each; none: it is healthy."""
+    found = [missed_tick(facts)]
+    if facts.last_error:
+        found.append(f"the last pass could not be run: {facts.last_error}")
+    if facts.database_error and facts.database_error != facts.last_error:
+        found.append(f"the database cannot be read: {facts.database_error}")
+    if facts.every_project_failed:
+        found.append("every project failed in its last pass; see smart-sync status")
+    if facts.stale:
+        found.append(
+            f"{counted(len(facts.stale), 'project is', 'projects are')} stale: {named(facts.stale)};"
+            " see smart-sync status"
+        )
+    if facts.missing_directory:
+        found.append(
+            f"the directory of worksheets {facts.missing_directory} does not exist; correct [sheets] directory"
+        )
+    if not facts.database_error:
+        found.append(no_projects(facts))
+    return [reason for reason in found if reason]
+
+
+def no_projects(facts: Facts) -> str:
+    """Why there will be nothing to sync; empty if there will be, or if that is as it should be."""
+    if facts.projects or facts.creates_projects:
+        return ""
+    if facts.made_database:
+        return (
+            f"{facts.made_database}: the database was newly made and its table projects is empty; if the web app has a"
+            " database, correct [database] path, else insert projects"
+        )
+    return 'the table projects is empty; insert projects, or set [sync] create_missing = "projects"'
+
+
+def warnings(facts: Facts) -> list[str]:
+    """What a person should look at, a sentence each."""
+    found = [f"parser {parser}" for parser in facts.failing_parsers]
+    if facts.projects and not facts.active:
+        found.append("no project is active; there is nothing to sync")
+    if facts.locked:
+        found.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")
+    return found
+
+
+def named(names: Sequence[str]) -> str:
+    """Some names in one sentence."""
+    rest = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")

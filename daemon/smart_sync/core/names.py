@@ -1,0 +1,41 @@
+"""Names that people tell apart: two that differ only by Unicode normalisation or by signs one cannot see are one."""
+
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Tags are invisible too, but tell the flags of England and Scotland apart.
+_TAGS = range(0xE0000, 0xE0080)
+_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+
+
+def name_key(name: str) -> str:
+    """The same text for every writing of one name: composed, without invisible signs, with plain single spaces."""
+    if name.isascii() and name.isprintable() and "  " not in name:
+        return name.strip()
+    shown = (sign for sign in unicodedata.normalize("NFC", name) if not _is_invisible(sign))
+    return " ".join(unicodedata.normalize("NFC", "".join(shown)).split())
+
+
+def written(name: str, names: Iterable[str]) -> str | None:
+    """How ``name`` is written among ``names``: just so, else as the first that is the same name; None if none is."""
+    known = names if isinstance(names, Collection) else list(names)
+    if name in known:
+        return name
+    key = name_key(name)
+    return next((other for other in known if name_key(other) == key), None)
+
+
+def named(name: str, table: Mapping[str, T]) -> tuple[str, T] | None:
+    """The entry of ``table`` for ``name``, however it is written there, with its key; None if there is none."""
+    if name in table:
+        return name, table[name]
+    key = written(name, table) if table else None
+    return None if key is None else (key, table[key])
+
+
+def _is_invisible(sign: str) -> bool:
+    code = ord(sign)
+    return code in _VARIATION_SELECTORS or (unicodedata.category(sign) == "Cf" and code not in _TAGS)

@@ -1,0 +1,82 @@
+"""Whether a parser is failing, from what its passes came to; told once, at the beginning and at the end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+#: A parser that got nothing of so many accounts is failing, whatever the reason.
+MANY = 5
+
+
+class Verdict(StrEnum):
+    """What is to be told of a parser."""
+
+    FAILED = "parser.failed"
+    RECOVERED = "parser.recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one pass of a parser came to; counts are accounts."""
+
+    parser: str
+    fetched: int
+    #: Those that the source does not have or show, and how many of them were known for that.
+    missing: int
+    known_missing: int
+    failed: int
+    #: It went through all accounts that were due.
+    finished: bool
+    reason: str = ""
+
+    @property
+    def got_nothing_of_many(self) -> bool:
+        """It got no value of at least `MANY` accounts."""
+        return not self.fetched and self.failed + self.missing - self.known_missing >= MANY
+
+    @property
+    def is_bad(self) -> bool:
+        """It got nothing, and something went wrong."""
+        return not self.fetched and (not self.finished or self.failed > 0 or self.got_nothing_of_many)
+
+    @property
+    def says_nothing(self) -> bool:
+        """It asked only about accounts that have long been missing."""
+        return not self.is_bad and not self.fetched and self.missing == self.known_missing
+
+
+@dataclass(frozen=True, slots=True)
+class ParserState:
+    """What is remembered of a parser; times are stamps, None where there is nothing of that kind."""
+
+    #: Its first bad pass after the last good one; None: it is well.
+    since: str | None = None
+    #: When that was told.
+    told_at: str | None = None
+    recovered_at: str | None = None
+    reason: str = ""
+
+
+def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -> tuple[ParserState, Verdict | None]:
+    """How the parser is after ``attempt``, and what is to be told.
+
+    It is failing when it got nothing of `MANY` accounts, or when its passes have been bad for longer than
+    ``fails_after`` seconds.  One that recovered so short a time ago is failing only when it lasts.
+    """
+    if attempt.says_nothing:
+        return before, None
+    if not attempt.is_bad:
+        if before.told_at is not None:
+            return ParserState(recovered_at=now), Verdict.RECOVERED
+        return ParserState(recovered_at=before.recovered_at), None
+    since = min(before.since or now, now)
+    relapse = before.recovered_at is not None and _seconds(before.recovered_at, now) <= fails_after
+    lasts = _seconds(since, now) > fails_after
+    news = before.told_at is None and (lasts or (attempt.got_nothing_of_many and not relapse))
+    told_at = now if news else before.told_at
+    return ParserState(since, told_at, before.recovered_at, attempt.reason), Verdict.FAILED if news else None
+
+
+def _seconds(since: str, now: str) -> float:
+    """From one stamp to another."""
+    return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()

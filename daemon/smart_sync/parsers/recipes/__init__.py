@@ -1,0 +1,37 @@
+"""Recipes: the steps for sources that agencies rent, as dated TOML files beside this one.
+
+A recipe has the keys of a ``[parsers.<name>]`` table, and ``[about]``: where its shape was seen, and when.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+_SUFFIX = ".toml"
+
+
+@lru_cache(maxsize=1)
+def names() -> tuple[str, ...]:
+    """The recipes there are, in order."""
+    found = (file.name for file in resources.files(__package__).iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)))
+
+
+def read(name: str) -> dict[str, Any]:
+    """The recipe called ``name``, with ``about``.  Raises ValueError for one that there is not."""
+    if name not in names():
+        raise ValueError(f"there is no recipe {name!r}; there are {', '.join(names())}")
+    return tomllib.loads(resources.files(__package__).joinpath(name + _SUFFIX).read_text(encoding="utf-8"))
+
+
+def applied(table: Mapping[str, Any]) -> dict[str, Any]:
+    """``table`` with what its ``recipe`` says, where it says nothing itself; headers and query are joined.
+
+    Raises ValueError for an unknown recipe.
+    """
+    recipe = {key: value for key, value in read(str(table["recipe"])).items() if key != "about"}
+    both = recipe.keys() & table.keys() & {"headers", "query"}
+    joined = {key: {**recipe[key], **table[key]} for key in both}
+    return {**recipe, **table, **joined}

@@ -1,0 +1,282 @@
+"""The steps of a configured source: requests that follow each other, each filled in with what those before it found."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from smart_sync.config.addresses import demand_text
+from smart_sync.config.values import MetricName, Seconds
+from smart_sync.core.model import METRICS, Metrics, Precision
+from smart_sync.parsers import templates
+from smart_sync.parsers.answers import said
+from smart_sync.parsers.api import is_safe
+from smart_sync.parsers.expressions import Expression, condition, is_true, metric, search
+from smart_sync.parsers.failures import AccountFailed, AccountGone
+from smart_sync.parsers.wire import MAX_ANSWER_BYTES, Request
+
+#: Where sellers put their own words for a refusal.
+_WORDS = ("message", "msg", "status_msg", "error_message", "error", "detail", "title")
+_MAX_BYTES = 64 * 2**20
+
+
+def _url(text: str) -> str:
+    templates.names_in(text)
+    if "://" not in text:
+        return text.lstrip("/")
+    if "{" in text.split("//", 1)[-1].split("/", 1)[0].split("?", 1)[0]:
+        raise ValueError("the host must not depend on the account")
+    return is_safe(text)
+
+
+def _body(value: Any) -> Any:
+    templates.names_in(value)
+    return value
+
+
+#: A whole address, or a path below ``api_url``.
+Url = Annotated[str, AfterValidator(_url)]
+#: Anything that TOML can say, with placeholders in its texts.
+Body = Annotated[Any, AfterValidator(_body)]
+
+
+class StepSettings(BaseModel):
+    """``[[parsers.<name>.steps]]``: one request, or one for each page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _text = field_validator("*", mode="before")(demand_text)
+
+    url: Url
+    #: Added to the address.
+    query: dict[str, str] = Field(default_factory=dict)
+    #: Sent by POST, as JSON or as a form; a step without either is a GET.
+    json_body: Body = Field(default=None, alias="json")
+    form: dict[str, str] | None = None
+    #: True where the source says that it has no such account, or that it cannot answer; looked at on every page.
+    gone: Expression | None = None
+    failed: Expression | None = None
+    #: Placeholder for the later steps → where the answer has its value.
+    take: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Expression] = Field(default_factory=dict)
+    #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
+    metrics: dict[MetricName, Expression] = Field(default_factory=dict)
+    #: Where a page has the token of the next one, and the parameter or key that takes it.
+    next: Expression | None = None
+    next_param: str = "page_token"
+    max_pages: Annotated[int, Field(ge=1, le=1000)] = 10
+    #: More pages than that: no value, or those of the pages that were read.
+    on_more: Literal["fail", "take"] = "fail"
+    #: The request is repeated, ``wait`` between two, until this holds; ``timeout`` bounds it all.
+    until: Expression | None = None
+    wait: Seconds = 5.0
+    #: Seconds that each answer may take; with ``until``, all of them together.
+    timeout: Seconds | None = None
+    max_bytes: Annotated[int, Field(ge=1024, le=_MAX_BYTES)] = MAX_ANSWER_BYTES
+    #: In the last step of a batch: the array with a row per account, and where a row has its link or user name.
+    rows: Expression | None = None
+    key: Expression | None = None
+
+    @model_validator(mode="after")
+    def _is_one_request(self) -> "StepSettings":
+        if self.json_body is not None and self.form is not None:
+            raise ValueError("has both json and form; a request has one body")
+        if self.until is not None and self.is_post:
+            raise ValueError("until repeats the request, and a POST may be a job that is paid for; poll with a GET")
+        if self.until is not None and self.next is not None:
+            raise ValueError("has both until and next; poll in one step and read the pages in the next")
+        if (self.rows is None) != (self.key is None):
+            raise ValueError("rows and key belong together")
+        return self
+
+    @property
+    def is_post(self) -> bool:
+        """Whether it sends a body."""
+        return self.json_body is not None or self.form is not None
+
+    @property
+    def placeholders(self) -> set[str]:
+        """What it wants to be filled in."""
+        return templates.names_in([self.url, self.query, self.json_body, self.form or {}])
+
+
+class Subject(NamedTuple):
+    """Whom the requests are about: the placeholders of one account, or those of each account of a batch."""
+
+    values: Mapping[str, str]
+    each: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Found:
+    """What the steps have found of one account, or of a batch."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    rounded: bool = False
+    #: What could not be read, in words.
+    flaws: list[str] = field(default_factory=list)
+    #: The pages of the last step.
+    pages: list[Any] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counts, None where there is none."""
+        return Metrics(*(self.counts.get(name) for name in METRICS))
+
+    def precision(self, configured: Precision) -> Precision:
+        """Rounded if the configuration says so, or if a figure was ("1.2M")."""
+        return Precision.ROUNDED if self.rounded else configured
+
+    def read(self, expressions: Mapping[MetricName, Expression], document: Any) -> None:
+        """Add the metrics that ``expressions`` find; one that cannot be read costs itself only."""
+        for name, expression in expressions.items():
+            try:
+                count, precision = metric(expression, document)
+            except AccountFailed as failure:
+                self.flaws.append(f"{name}: {failure}")
+                continue
+            if count is not None:
+                self.counts[name] = count
+                self.rounded = self.rounded or precision is Precision.ROUNDED
+
+
+class Secrets(NamedTuple):
+    """What goes with every request of a table."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+#: Sends a request and returns the JSON of its answer; raises as `Session.ask` does.
+Ask = Callable[[Request], Awaitable[Any]]
+
+
+async def run(
+    steps: Sequence[StepSettings], subject: Subject, secrets: Secrets, ask: Ask, taken: Mapping[str, str]
+) -> tuple[Found, dict[str, str]]:
+    """Go through ``steps``; returns what was found, and what was taken for later steps.
+
+    ``taken`` is what an earlier run took: a step that is there for nothing else is left out.  A step that fails after
+    another has found a metric costs its own metrics only.  Raises `AccountGone`, `AccountFailed` and `ParserFailed`.
+    """
+    found, known = Found(), dict(taken)
+    for number, step in enumerate(steps, 1):
+        if step.take and not step.metrics and known.keys() >= step.take.keys():
+            continue
+        values = {**subject.values, **known}
+        try:
+            found.pages = await _pages(step, f"step {number}", Subject(values, subject.each), secrets, ask)
+            known |= _taken(step, found.pages)
+        except AccountFailed as failure:
+            reason = f"step {number}: {failure}" if len(steps) > 1 else str(failure)
+            if not found.counts:
+                raise type(failure)(reason) from None
+            found.flaws.append(reason)
+            break
+        found.read(step.metrics if step.rows is None else {}, _document(step, found.pages))
+    return found, known
+
+
+def _document(step: StepSettings, pages: list[Any]) -> Any:
+    return pages if step.next is not None else pages[0]
+
+
+def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
+    taken = {}
+    for name, expression in step.take.items():
+        value = search(expression, _document(step, pages))
+        if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+            raise AccountFailed(f"the answer has no {name} ({expression})")
+        taken[name] = str(value)
+    return taken
+
+
+async def _pages(step: StepSettings, label: str, subject: Subject, secrets: Secrets, ask: Ask) -> list[Any]:
+    if step.until is not None:
+        return [await _polled(step, label, subject, secrets, ask)]
+    pages: list[Any] = []
+    token: str | None = None
+    while True:
+        named = f"{label}, page {len(pages) + 1}" if step.next is not None else label
+        page = await ask(_request(step, subject, secrets, token, named))
+        _check(step, page)
+        pages.append(page)
+        following = _next(step, page)
+        if following is None or following == token:
+            return pages
+        if len(pages) == step.max_pages:
+            if step.on_more == "take":
+                return pages
+            raise AccountFailed(f"there are more than {len(pages)} pages; raise max_pages, or set on_more = 'take'")
+        token = following
+
+
+async def _polled(step: StepSettings, label: str, subject: Subject, secrets: Secrets, ask: Ask) -> Any:
+    """The answer for which ``until`` holds."""
+    limit = step.timeout or 300.0
+    try:
+        async with asyncio.timeout(limit) as timeout:
+            while True:
+                page = await ask(_request(step, subject, secrets, None, label))
+                _check(step, page)
+                if is_true(condition(step.until or "", page)):
+                    return page
+                await asyncio.sleep(step.wait)
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        raise AccountFailed(f"not ready within {limit:g} s ({step.until})") from None
+
+
+def _check(step: StepSettings, page: Any) -> None:
+    if step.gone is not None and is_true(condition(step.gone, page)):
+        raise AccountGone(_in_its_words("the source does not have it", page))
+    if step.failed is not None and is_true(condition(step.failed, page)):
+        raise AccountFailed(_in_its_words("the source refuses", page))
+
+
+def _in_its_words(what: str, page: Any) -> str:
+    """``what``, and what the source itself says, if it does where sources do."""
+    words = next((page[name] for name in _WORDS if isinstance(page, dict) and isinstance(page.get(name), str)), "")
+    return f"{what}: {said(words)}" if words else what
+
+
+def _next(step: StepSettings, page: Any) -> str | None:
+    """The token of the next page; None if there is none."""
+    found = condition(step.next, page) if step.next is not None else None
+    if not is_true(found) or not isinstance(found, str | int) or isinstance(found, bool):
+        return None
+    return str(found)
+
+
+def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str | None, label: str) -> Request:
+    values = subject.values
+    query = {name: templates.body(text, values) for name, text in step.query.items()} | dict(secrets.query)
+    sent = templates.body(step.json_body, values, subject.each)
+    form = None if step.form is None else {name: templates.body(text, values) for name, text in step.form.items()}
+    if token is not None:
+        if isinstance(sent, dict):
+            sent = {**sent, step.next_param: token}
+        elif form is not None:
+            form[step.next_param] = _decoded(token)
+        else:
+            query[step.next_param] = _decoded(token)
+    return Request(
+        templates.address(step.url, values),
+        query,
+        secrets.headers,
+        body=sent,
+        form=form,
+        repeat=not step.is_post,
+        seconds=None if step.until is not None else step.timeout,
+        max_bytes=step.max_bytes,
+        label=label,
+    )
+
+
+def _decoded(token: str) -> str:
+    """A token that arrived percent-encoded as it was before: it is encoded again on its way."""
+    plain = unquote(token)
+    return plain if all(sign.isalnum() or sign in "%-._~" for sign in token) else token

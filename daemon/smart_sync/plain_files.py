@@ -1,0 +1,40 @@
+"""Files that somebody else keeps: read as a whole, never waited for, never endless."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def read_file(path: Path, limit: int, *, links: bool = True) -> tuple[bytes, os.stat_result]:
+    """The content of the regular file at ``path``, and what the system says of it; a link is followed if ``links``.
+
+    Raises OSError, whose ``strerror`` says why: there is none, it is something else (a FIFO, a device, a folder),
+    it has more than ``limit`` bytes (EFBIG), the disk cannot be read, or ``path`` can be none.
+    """
+    # Without O_NONBLOCK a FIFO would be waited for until somebody writes into it.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except ValueError:
+        raise OSError(errno.EINVAL, "no file can have this name") from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+            raise OSError(errno.EINVAL, f"it is {kind}, not a file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit + 1) or b""
+    finally:
+        os.close(descriptor)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes".replace(",", " "))
+    return content, found

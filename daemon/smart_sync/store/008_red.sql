@@ -1,0 +1,18 @@
+-- Projects whose worksheet could not be read: since when (the first failed attempt after the last good read), why, and
+-- since when they have been stale.  A good read removes the row.
+CREATE TABLE unread_projects (
+    project_id TEXT PRIMARY KEY, since TEXT NOT NULL, stale_since TEXT,
+    reason TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+
+-- Parsers that are failing (since: their first bad pass after the last good one; told_at: when that was told), and
+-- those that were (since NULL), with the time of their recovery.
+CREATE TABLE parser_states (
+    parser TEXT PRIMARY KEY, since TEXT, told_at TEXT, recovered_at TEXT, reason TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+
+-- One row if Smart Sync made this file because there was none: when.
+CREATE TABLE database_made (at TEXT NOT NULL);
+
+-- Problems of worksheets that were told, by a hash of each.
+CREATE TABLE told_problems (project_id TEXT, problem BLOB, PRIMARY KEY (project_id, problem)) WITHOUT ROWID;

@@ -1,0 +1,64 @@
+"""Which problems of worksheets were told already, kept over restarts and reloads: the table ``told_problems``."""
+
+import hashlib
+from collections.abc import Iterable
+
+from smart_sync.core.model import Problem
+from smart_sync.core.results import ProjectResult
+from smart_sync.store.database import Database, Transaction
+
+#: Problems of one project that are remembered; of more than these only the number is told.
+MAX_KEPT = 1000
+
+
+class ToldProblems:
+    """What was told of each project.  Use: `load`, `new_of` for each result, `keep` in the pass's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        #: Project id → the keys of the problems that were told; None before `load`.
+        self._told: dict[str, frozenset[bytes]] | None = None
+
+    async def load(self) -> None:
+        """Read what was told, once.  Raises the driver's errors."""
+        if self._told is not None:
+            return
+        found: dict[str, set[bytes]] = {}
+        for project_id, key in await self._database.fetch("SELECT project_id, problem FROM told_problems"):
+            found.setdefault(project_id, set()).add(bytes(key))
+        self._told = {project_id: frozenset(keys) for project_id, keys in found.items()}
+
+    def new_of(self, result: ProjectResult) -> tuple[Problem, ...]:
+        """The problems of ``result`` that were not told yet."""
+        told = (self._told or {}).get(result.project.id, frozenset())
+        kept = dict.fromkeys(result.problems[:MAX_KEPT])
+        return tuple(problem for problem in kept if _key(problem) not in told)
+
+    async def keep(self, transaction: Transaction, results: Iterable[ProjectResult]) -> None:
+        """Note what is told with these results.
+
+        Of a worksheet that was not read, what was known before is no news when it is back.
+        """
+        told = self._told if self._told is not None else {}
+        for result in results:
+            project_id = result.project.id
+            before = told.get(project_id, frozenset())
+            now = frozenset(map(_key, result.problems[:MAX_KEPT]))
+            if not result.worksheet_read:
+                now |= before
+            if now == before:
+                continue
+            over, new = before - now, now - before
+            await transaction.execute_many(
+                "DELETE FROM told_problems WHERE project_id = ? AND problem = ?", [(project_id, key) for key in over]
+            )
+            await transaction.execute_many(
+                "INSERT OR IGNORE INTO told_problems VALUES (?, ?)", [(project_id, key) for key in new]
+            )
+            # If the transaction is given up, they are told once more after the next start: better than never.
+            told[project_id] = now
+
+
+def _key(problem: Problem) -> bytes:
+    parts = (problem.worksheet, problem.row, problem.column, problem.reason, problem.value)
+    return hashlib.blake2b(repr(parts).encode(errors="surrogatepass"), digest_size=12).digest()

@@ -1,0 +1,57 @@
+"""A database of an earlier version, with real rows, becomes one of this version."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from old_database import schema_4
+from smart_sync.store.schema import open_database
+
+_METRICS = "followers, likes, comments, videos, views"
+_WINNERS = "followers_winner, likes_winner, comments_winner, videos_winner, views_winner"
+_CHANGED = "followers_changed_at, likes_changed_at, comments_changed_at, videos_changed_at, views_changed_at"
+
+
+def _merged(account_id: str, values: str, winners: str) -> str:
+    at = ", ".join(["'2026-02-02T00:00:00.000000'"] * 6)
+    return (
+        f"INSERT INTO account_metrics (account_id, {_METRICS}, {_WINNERS}, {_CHANGED}, updated_at)"
+        f" VALUES ('{account_id}', {values}, {winners}, {at})"
+    )
+
+
+async def _migrated(path: Path, query: str, *rows: str) -> list[tuple[Any, ...]]:
+    schema_4(path, *rows)
+    async with open_database(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+async def test_a_value_is_known_since_its_oldest_snapshot_above_zero(tmp_path: Path) -> None:
+    """Zeros of days when nobody knew a value stay, and do not count; a typed 0 counts since it changed."""
+    found = await _migrated(
+        tmp_path / "a.db",
+        "SELECT followers_known_since, likes_known_since, views_known_since, followers FROM account_metrics",
+        _merged("a", "700000, 0, 0, 0, 0", "'sheet', 'sheet', NULL, NULL, NULL"),
+        "INSERT INTO account_snapshots VALUES ('1', 'a', 0, 0, 0, 0, 0, '2026-01-01T10:00:00.000000')",
+        "INSERT INTO account_snapshots VALUES ('2', 'a', 700000, 0, 0, 0, 0, '2026-01-02 10:00:00')",
+        "INSERT INTO account_snapshots VALUES ('3', 'a', 700001, 0, 0, 0, 0, '2026-01-03T10:00:00.000000')",
+    )
+    assert found == [("2026-01-02T10:00:00.000000", "2026-02-02T00:00:00.000000", None, 700000)]
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM account_snapshots").fetchone() == (3,)
+
+
+async def test_what_stood_in_still_does(tmp_path: Path) -> None:
+    """A value that was carried is carried since the row was written, and no row is missing yet."""
+    found = await _migrated(
+        tmp_path / "a.db",
+        "SELECT followers_carried_since, likes_carried_since, s.project_id, s.gone_since, s.held"
+        " FROM account_metrics m JOIN sheet_metrics s ON s.account_id = m.account_id",
+        "INSERT INTO project_social_accounts (id, project_id) VALUES ('a', 'p')",
+        "INSERT INTO sheet_metrics VALUES ('a', 5, 5, 5, 5, 5, '2026-02-01T00:00:00.000000', 'P', 2)",
+        _merged("a", "5, 5, 0, 0, 0", "'carried', 'sheet', NULL, NULL, NULL"),
+    )
+    assert found == [("2026-02-02T00:00:00.000000", None, "p", None, "")]

@@ -1,0 +1,299 @@
+"""`http_json` in steps: look-ups, bodies, pages, batches, polling, and what a mistake in any of them costs."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from fake_platforms import Call, FakePlatform, Reply, account, drain, troubles, values
+from smart_sync.core.model import Account, Metrics, Precision
+from smart_sync.parsers import templates
+from smart_sync.parsers.http_json import HttpJson, HttpJsonSettings
+from smart_sync.parsers.parser import Fetched
+
+KEY = "canary-rented-key"
+POSTS = "sum([].data.items[].stats.plays)"
+
+
+def source(url: str, *steps: dict[str, Any], **more: Any) -> HttpJson:
+    table = {"source": "rented", "platforms": ["tiktok"], "headers": {"X-Key": KEY}, "api_url": url, "steps": steps}
+    return HttpJson(HttpJsonSettings.model_validate(table | more))
+
+
+LOOK_UP = {
+    "url": "user/info?uniqueId={username}",
+    "gone": "statusCode == `10221`",
+    "failed": "statusCode && statusCode != `0`",
+    "take": {"secUid": "userInfo.user.secUid"},
+    "metrics": {"followers": "userInfo.stats.followerCount", "likes": "userInfo.stats.heartCount"},
+}
+LIST = {
+    "url": "user/posts",
+    "json": {"secUid": "{secUid}", "count": 35},
+    "next": "data.hasMore && data.cursor",
+    "next_param": "cursor",
+    "max_pages": 3,
+    "metrics": {"views": POSTS},
+}
+USER = {
+    "statusCode": 0,
+    "userInfo": {"user": {"secUid": "MS4w&/?"}, "stats": {"followerCount": 616, "heartCount": 20}},
+}
+
+
+def page(plays: int, cursor: object = None, more: object = False, **also: Any) -> dict[str, Any]:
+    return {"data": {"items": [{"stats": {"plays": plays}}], "hasMore": more, "cursor": cursor}} | also
+
+
+async def asked(
+    answer: Callable[[Call], Reply], *steps: dict[str, Any], **more: Any
+) -> tuple[list[Fetched], list[Call]]:
+    """What the source says of one account, and what it was asked."""
+    accounts = more.pop("accounts", [account("tiktok")])
+    with FakePlatform(answer) as platform:
+        found, stop = await drain(source(platform.url, *steps, **more), accounts)
+    assert stop is None
+    return found, platform.calls
+
+
+def in_turn(*replies: object) -> Callable[[Call], Reply]:
+    """The replies one after the other; the last for ever."""
+    left = list(replies)
+
+    def answer(_call: Call) -> Reply:
+        reply = left.pop(0) if len(left) > 1 else left[0]
+        return reply if isinstance(reply, Reply) else Reply(reply)
+
+    return answer
+
+
+async def test_a_look_up_leads_to_the_list() -> None:
+    """What the first step takes goes into the second's body; the page's token goes where the step says."""
+    found, calls = await asked(in_turn(USER, page(100, "17", more=True), page(23)), LOOK_UP, LIST)
+    assert values(found)[0].metrics == Metrics(followers=616, likes=20, views=123)
+    assert [(call.method, call.path, call.body) for call in calls] == [
+        ("GET", "/user/info", None),
+        ("POST", "/user/posts", {"secUid": "MS4w&/?", "count": 35}),
+        ("POST", "/user/posts", {"secUid": "MS4w&/?", "count": 35, "cursor": "17"}),
+    ]
+    assert {call.headers["x-key"] for call in calls} == {KEY}
+
+
+async def test_a_form_and_a_query_carry_the_token_too() -> None:
+    """A form is sent as one, with the token in it; a GET has it in its address."""
+    step = LIST | {"json": None, "form": {"user": "{username}"}}
+    _, calls = await asked(in_turn(page(1, "p&2", more=True), page(2)), step)
+    assert [call.body for call in calls] == [{"user": "charli"}, {"user": "charli", "cursor": "p&2"}]
+    step = LIST | {"json": None, "query": {"user": "{username}"}}
+    _, calls = await asked(in_turn(page(1, "p&2", more=True), page(2)), step)
+    assert [call.query for call in calls] == [{"user": "charli"}, {"user": "charli", "cursor": "p&2"}]
+
+
+@pytest.mark.parametrize("more", [0, False, None, "", []])
+async def test_no_more_is_what_sources_write_for_it(more: object) -> None:
+    """0 is false where a page says that there is no more, though JMESPath thinks otherwise."""
+    found, calls = await asked(in_turn(page(5, "1699", more=more)), LIST | {"json": {"u": "{username}"}})
+    assert (values(found)[0].metrics.views, len(calls)) == (5, 1)
+
+
+async def test_a_zero_stays_a_zero() -> None:
+    """In a metric 0 is a value: it does not fall through to the next alternative."""
+    step = {"url": "u?n={username}", "metrics": {"followers": "a || b"}}
+    found, _ = await asked(in_turn({"a": 0, "b": 7}), step)
+    assert values(found)[0].metrics == Metrics(followers=0)
+
+
+async def test_a_cursor_that_stands_still_ends_the_list() -> None:
+    """A source that answers the cursor it was sent is not asked for ever, and no page counts twice."""
+    found, calls = await asked(
+        in_turn(page(5, "9", more=True), page(6, "9", more=True)), LIST | {"json": {"u": "{link}"}}
+    )
+    assert (values(found)[0].metrics.views, len(calls)) == (11, 2)
+
+
+async def test_a_cursor_that_arrives_encoded_is_encoded_once() -> None:
+    """``AQHR%2Bab%3D%3D`` is sent as it was meant; a cursor with a bare percent sign as it is."""
+    step = {"url": "reels", "query": {"url": "{link}"}, "next": "cursor", "metrics": {"views": "sum([].n)"}}
+    for sent, meant in (("AQHR%2Bab%3D%3D", "AQHR+ab=="), ("100% more", "100% more"), ("a+b/c=%20", "a+b/c=%20")):
+        _, calls = await asked(in_turn({"n": 1, "cursor": sent}, {"n": 2}), step)
+        assert calls[1].query["cursor" if "next_param" in step else "page_token"] == meant
+
+
+async def test_a_failure_on_a_later_page_is_no_exact_sum() -> None:
+    """A 200 that says on page 2 that it failed leaves page 1's sum nowhere; what came before the step stays."""
+    broken = {"statusCode": 500, "message": "upstream is busy"}
+    step = LIST | {"failed": "statusCode"}
+    found, _ = await asked(in_turn(USER, page(100, "17", more=True), broken), LOOK_UP, step)
+    (value,) = values(found)
+    assert value.metrics == Metrics(followers=616, likes=20)
+    assert value.flaw == "step 2: the source refuses: upstream is busy"
+
+
+async def test_who_is_gone_is_gone_on_any_page() -> None:
+    """``gone`` ends the account, with the seller's own words."""
+    found, _ = await asked(in_turn({"statusCode": 10221, "status_msg": "user doesn't exist"}), LOOK_UP, LIST)
+    (trouble,) = troubles(found)
+    assert (trouble.gone, trouble.reason) == (True, "the source does not have it: user doesn't exist")
+
+
+async def test_too_many_pages_are_said() -> None:
+    """More pages than ``max_pages`` give no value, unless ``on_more`` takes what is there."""
+    pages = [page(1, str(number), more=True) for number in range(9)]
+    step = LIST | {"json": {"u": "{username}"}}
+    found, calls = await asked(in_turn(*pages), step)
+    assert len(calls) == 3
+    assert "more than 3 pages" in troubles(found)[0].reason
+    found, _ = await asked(in_turn(*pages), step | {"on_more": "take"})
+    assert values(found)[0].metrics.views == 3
+
+
+async def test_an_expression_that_fails_costs_its_metric_only() -> None:
+    """One metric that cannot be read is named; the others count."""
+    step = {"url": "u?n={username}", "metrics": {"followers": "a", "views": "sum(b)", "likes": "c", "videos": "d"}}
+    found, _ = await asked(in_turn({"a": 5, "b": "x", "c": -1711236608, "d": [1]}), step)
+    (value,) = values(found)
+    assert value.metrics == Metrics(followers=5)
+    assert [part.split(":")[0] for part in value.flaw.split("; ")] == ["views", "likes", "videos"]
+
+
+@pytest.mark.parametrize(("text", "precision"), [("1.2M", "rounded"), ("1,234", "exact"), ("1234", "exact")])
+async def test_a_short_figure_is_rounded(text: str, precision: str) -> None:
+    """A figure written as text is rounded where it is written short, whatever the table says."""
+    found, _ = await asked(in_turn({"a": text}), {"url": "u?n={username}", "metrics": {"likes": "a"}})
+    assert values(found)[0].precision is Precision(precision)
+
+
+async def test_a_paid_job_is_not_started_twice() -> None:
+    """A POST that fails is not repeated in the same pass; a GET is."""
+    found, calls = await asked(in_turn(Reply({}, 502)), LIST | {"json": {"u": "{username}"}})
+    assert (len(calls), "502" in troubles(found)[0].reason) == (1, True)
+
+
+async def test_what_was_taken_is_remembered() -> None:
+    """A look-up for nothing but an id is made once; if the id is not known any more, once again."""
+    look_up = {"url": "id?n={username}", "take": {"pk": "pk"}}
+    clips = {"url": "clips?id={pk}", "metrics": {"views": "n"}}
+    replies = iter([{"pk": "1"}, {"n": 5}, {"n": 6}, Reply({}, 404), {"pk": "2"}, {"n": 7}])
+
+    def answer(_call: Call) -> Reply:
+        reply = next(replies)
+        return reply if isinstance(reply, Reply) else Reply(reply)
+
+    with FakePlatform(answer) as platform:
+        asking = source(platform.url, look_up, clips)
+        seen = [values((await drain(asking, [account("tiktok")]))[0])[0].metrics.views for _ in range(3)]
+    assert seen == [5, 6, 7]
+    assert [call.path for call in platform.calls] == ["/id", "/clips", "/clips", "/clips", "/id", "/clips"]
+
+
+NAMES = [f"name{number}" for number in range(5)]
+
+
+def accounts(names: list[str] = NAMES) -> list[Account]:
+    return [account("tiktok", number, f"https://www.tiktok.com/@{name}") for number, name in enumerate(names)]
+
+
+async def test_a_batch_is_one_request_for_many() -> None:
+    """Rows find their accounts by link or user name, however written; who has no row is gone."""
+
+    def answer(call: Call) -> Reply:
+        rows = [{"url": item["url"].replace("www.", "m.") + "?lang=en", "fans": 7} for item in call.body]
+        return Reply([row for row in rows if "name1" not in row["url"]])
+
+    step = {
+        "url": "jobs",
+        "json": [{"url": "{each.link}"}],
+        "rows": "[]",
+        "key": "url",
+        "metrics": {"followers": "fans"},
+    }
+    found, calls = await asked(answer, step, batch=3, accounts=accounts())
+    assert sorted(len(call.body) for call in calls) == [2, 3]
+    assert {value.account_id for value in values(found)} == {f"tiktok-{number}" for number in (0, 2, 3, 4)}
+    assert [(trouble.account_id, trouble.gone) for trouble in troubles(found)] == [("tiktok-1", True)]
+
+
+async def test_a_batch_by_names() -> None:
+    """``"{usernames}"`` is the list of names; a row is found by its name in any case."""
+
+    def answer(call: Call) -> Reply:
+        return Reply({"rows": [{"who": "@" + name.upper(), "fans": 1} for name in call.body["names"]]})
+
+    step = {
+        "url": "jobs",
+        "json": {"names": "{usernames}", "deep": 1},
+        "rows": "rows",
+        "key": "who",
+        "metrics": {"likes": "fans"},
+    }
+    found, calls = await asked(answer, step, batch=20, accounts=accounts())
+    assert [call.body for call in calls] == [{"names": NAMES, "deep": 1}]
+    assert len(values(found)) == 5
+
+
+async def test_a_job_is_waited_for() -> None:
+    """A job is started once, asked about until it is ready, then read."""
+    replies = in_turn({"id": "s/1"}, {"status": "collecting"}, {"status": "ready"}, [{"url": NAMES[0], "f": 3}])
+    start = {"url": "jobs", "json": [{"url": "{each.link}"}], "take": {"job": "id"}}
+    wait = {"url": "progress/{job}", "until": "status == 'ready'", "failed": "status == 'failed'", "wait": 0.01}
+    read = {"url": "result/{job}", "rows": "@", "key": "url", "metrics": {"followers": "f"}}
+    found, calls = await asked(replies, start, wait, read, batch=9, accounts=accounts()[:1])
+    assert values(found)[0].metrics.followers == 3
+    assert [call.path for call in calls] == ["/jobs", "/progress/s%2F1", "/progress/s%2F1", "/result/s%2F1"]
+
+
+async def test_a_job_that_never_ends_is_given_up() -> None:
+    """``timeout`` bounds the waiting, and the accounts of the batch fail with the reason."""
+    start = {"url": "jobs", "json": [{"url": "{each.link}"}], "take": {"job": "id"}}
+    wait = {"url": "p/{job}", "until": "status == 'ready'", "wait": 0.01, "timeout": 0.2}
+    read = {"url": "r/{job}", "rows": "@", "key": "url", "metrics": {"followers": "f"}}
+    found, _ = await asked(in_turn({"id": "s"}, {"status": "x"}), start, wait, read, batch=9, accounts=accounts())
+    assert {trouble.reason for trouble in troubles(found)} == {"step 2: not ready within 0.2 s (status == 'ready')"}
+
+
+MISTAKES = {
+    "a placeholder of a later step": ([LIST], "no such placeholder: {secUid}"),
+    "two bodies": ([{**LIST, "json": {"a": "{link}"}, "form": {}}], "both json and form"),
+    "polling by POST": ([{**LIST, "json": {"a": "{link}"}, "next": None, "until": "a"}], "poll with a GET"),
+    "rows without a batch": ([{"url": "u?{link}", "rows": "a", "key": "b", "metrics": {"likes": "c"}}], "batch"),
+    "nobody is meant": ([{"url": "u", "metrics": {"likes": "c"}}], "which one is meant"),
+    "no metric": ([{"url": "u?{link}"}], "no step has metrics"),
+    "an open brace": ([{"url": "u?{link", "metrics": {"likes": "c"}}], "brace"),
+    "a brace in a body": ([{"url": "u?{link}", "json": {"a": ["{"]}, "metrics": {"likes": "c"}}], "brace"),
+    "a host of the account's": ([{"url": "https://{username}.example.com", "metrics": {"likes": "c"}}], "the host"),
+    "in the clear": ([{"url": "http://example.com/{link}", "metrics": {"likes": "c"}}], "https"),
+}
+
+
+@pytest.mark.parametrize(("steps", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_found_at_the_start(steps: list[dict[str, Any]], words: str) -> None:
+    """A table that cannot work is refused when the configuration is read."""
+    with pytest.raises(ValidationError, match=words):
+        source("https://api.example.com", *steps)
+
+
+def test_platforms_are_required() -> None:
+    """Without them a source would be asked for the accounts of other platforms."""
+    with pytest.raises(ValidationError, match="platforms"):
+        HttpJsonSettings.model_validate({"source": "x", "url": "https://a.example/{link}", "metrics": {"likes": "a"}})
+
+
+@given(st.text(), st.text())
+def test_no_value_is_taken_for_a_template(name: str, text: str) -> None:
+    """Whatever an account is called, its name is filled in as it is: braces are not read again."""
+    filled = {"username": name, "link": text}
+    assert templates.body({"a": ["{username}/{link}"]}, filled) == {"a": [f"{name}/{text}"]}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_name_leaves_its_place_in_the_address(name: str) -> None:
+    """A name adds no path, no option and no host."""
+    address = templates.address("https://api.example.com/u/{username}?full=1", {"username": name})
+    assert address.count("/") == 4
+    assert address.count("?") == 1
+    assert "#" not in address
+    assert json.dumps(address).isascii()

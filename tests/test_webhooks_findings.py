@@ -1,0 +1,162 @@
+"""What a pass has found is one message of a kind, where it is listed; what no pass could find out is told too."""
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from io import StringIO
+from typing import Any
+
+import pytest
+import structlog
+
+from receiver import Receiver, receiving
+from smart_sync import logs
+from smart_sync.announcer import MAX_LOGGED_SUSPECTS, Announcer
+from smart_sync.core.model import Trigger
+from smart_sync.errors import DatabaseError
+from smart_sync.notify import webhooks
+from smart_sync.service import opened
+from smart_sync.store import database
+from smart_sync.sync import PassRequest, Sync
+from world import KEY, Values, World
+
+FINDINGS = ["value.suspected", "worksheet.problem_found", "accounts.created"]
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    stream = StringIO()
+    logs.configure("json", "debug", stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+def listen(world: World, receiver: Receiver, *events: str) -> None:
+    hook: dict[str, Any] = {"url": f"http://127.0.0.1:{receiver.port}/", "secret": ["whsec_" + "B" * 44]}
+    world.sections["webhooks"] = [{**hook, "allow_private": True, **({"events": events} if events else {})}]
+
+
+async def a_pass(world: World) -> None:
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        try:
+            await Sync(resources).run(PassRequest(Trigger.CLI))
+        finally:
+            await resources.webhooks.flush(10)
+
+
+def told(receiver: Receiver, *types: str) -> list[dict[str, Any]]:
+    messages = [json.loads(one.body) for one in receiver.told]
+    return [message["data"] | {"type": message["type"]} for message in messages if message["type"] in types]
+
+
+def events(log: StringIO, name: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == name]
+
+
+async def test_findings_are_a_message_of_each_kind_where_they_are_listed(world: World, receiver: Receiver) -> None:
+    """Each kind once per pass for all projects, and a problem once over restarts; unlisted they are not sent."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    for name in "PQ":
+        world.add_project(name, [f"{name}1"])
+        world.sheet(name, **{f"{name}1": [5000] * 5})
+    await world.sync()
+    for name in "PQ":
+        rows: dict[str, Values] = {f"{name}1": [5000, 90_000_000, "many", 5000, 5000], f"{name}2": [1] * 5}
+        world.sheet(name, **rows)
+    listen(world, receiver, *FINDINGS)
+    await a_pass(world)
+    messages = {message["type"]: message for message in told(receiver, *FINDINGS)}
+    assert len(receiver.told) == len(messages) == 3
+    assert [one["place"] for one in messages["value.suspected"]["values"]] == ["P!D2", "Q!D2"]
+    assert [one["row"] for one in messages["worksheet.problem_found"]["problems"]] == [2, 2]
+    assert [one["accounts"] for one in messages["accounts.created"]["projects"]] == [1, 1]
+    await a_pass(world)
+    assert len(receiver.told) == 3
+    listen(world, receiver)
+    for name in "PQ":
+        world.sheet(name, **{f"{name}1": ["none", 5000, "many", 5000, 5000]})
+    await a_pass(world)
+    assert told(receiver, *FINDINGS)[3:] == []
+
+
+async def test_a_problem_is_told_once_over_restarts_and_again_when_it_returns(world: World, log: StringIO) -> None:
+    """Each pass here is a process of its own; a worksheet that could not be read in between makes nothing new."""
+    world.add_project("P", ["a"])
+    bad, good = ["many", 1, 1, 1, 1], [1] * 5
+    counts = []
+    for values in (bad, bad, None, bad, good, bad):
+        if values is None:
+            del world.google.spreadsheets[KEY].worksheets["P"]
+        else:
+            world.sheet("P", a=values)
+        await world.sync()
+        counts.append(len(events(log, "worksheet.problem_found")))
+    assert counts == [1, 1, 1, 1, 1, 2]
+
+
+async def test_each_suspect_has_a_line_up_to_a_limit_and_none_vanishes(world: World, log: StringIO) -> None:
+    """Beyond the limit they are counted."""
+    names = [f"n{number}" for number in range(MAX_LOGGED_SUSPECTS // 5 + 10)]
+    world.add_project("P", names)
+    world.sheet("P", **{name: [5000] * 5 for name in names})
+    await world.sync()
+    world.sheet("P", **{name: [9_000_000] * 5 for name in names})
+    await world.sync()
+    assert len(events(log, "value.suspected")) == MAX_LOGGED_SUSPECTS
+    (more,) = events(log, "values.suspected")
+    assert more["more"] == len(names) * 5 - MAX_LOGGED_SUSPECTS
+
+
+async def test_a_pass_that_cannot_be_run_is_told_once(world: World, receiver: Receiver) -> None:
+    """However many processes try; after a pass that ended it is told again."""
+    listen(world, receiver, "sync.failed")
+    await a_pass(world)
+    for _ in range(2):
+        world.execute("CREATE TRIGGER grudge BEFORE INSERT ON sync_runs BEGIN SELECT RAISE(ABORT, 'no passes'); END")
+        for _ in range(3):
+            with pytest.raises(DatabaseError):
+                await a_pass(world)
+        world.execute("DROP TRIGGER grudge")
+        await a_pass(world)
+    messages = told(receiver, "sync.failed")
+    assert len(messages) == 2
+    assert "no passes" in messages[0]["reason"]
+
+
+async def test_a_locked_database_is_told_past_the_queue(
+    world: World, receiver: Receiver, log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After seconds in the log, and to the webhook although nothing can be queued; once."""
+    listen(world, receiver, "sync.failed")
+    monkeypatch.setattr(database, "LONG_WAIT", 0.1)
+    monkeypatch.setattr(webhooks, "LONG_WAIT", 0.1)
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        monkeypatch.setattr(resources.database, "_patience", 0.5)
+        with closing(sqlite3.connect(world.path)) as web_app:
+            web_app.execute("BEGIN IMMEDIATE")
+            for _ in range(2):
+                with pytest.raises(DatabaseError):
+                    await Sync(resources).run(PassRequest(Trigger.CLI))
+            assert [one["reason"] for one in told(receiver, "sync.failed")] == [
+                f"{world.path}: another process has held the database locked for too long; find it with fuser"
+            ]
+    assert events(log, "database.locked")[0]["level"] == "WARNING"
+
+
+async def test_what_fails_after_the_commit_does_not_fail_the_pass(world: World, log: StringIO) -> None:
+    """Old passes that cannot be removed are a warning; the pass is none the worse."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[7] * 5)
+    world.execute("INSERT INTO sync_runs (id, \"trigger\", started_at) VALUES ('old', 'timer', '2020-01-01T00:00:00')")
+    world.execute("CREATE TRIGGER grudge BEFORE DELETE ON sync_runs BEGIN SELECT RAISE(ABORT, 'no'); END")
+    result = await world.sync_one()
+    assert (result.outcome.value, world.merged("a")) == ("synced", (7,) * 5)
+    assert "no" in events(log, "history.prune_failed")[0]["reason"]
+    assert events(log, "sync.failed") == []
