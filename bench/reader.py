@@ -1,5 +1,6 @@
-"""What reading costs the process that does it: 100,000 rows in 50 worksheets, read and understood, nothing written.
+"""What reading costs the process that does it: worksheets read and understood, nothing written.
 
+100,000 rows in 50 worksheets, and one worksheet of 200,000 rows and 26 columns, most of them nobody's.
 Run as ``python -m bench.reader URL KEYFILE WORKSHEETS`` it is that process; Google is in another one.
 """
 
@@ -7,37 +8,66 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.measure import Row, Sizes, medians, peak_resident, watch
 from smart_sync import interpreter
 from smart_sync.config import SheetsSettings
-from smart_sync.core.model import Project
+from smart_sync.core.model import Cell, Project
 from smart_sync.core.table import read_table
 from smart_sync.sheets import open_sheets
 
 WORKSHEETS = 50
+COLUMNS = 26
 
 
 def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
     """Peak memory, and how long the event loop was held up at the most, in a process of its own for each round."""
     # Not in the process that is measured.
     from bench.worlds import everything, worksheet
-    from fake_google import FakeGoogle
 
     accounts = 2 * sizes.accounts
-    what = f"reading {WORKSHEETS} worksheets of {accounts:,} rows"
-    memory, lags = [], []
+    many = {_title(n): worksheet(_title(n), accounts, 1, everything) for n in range(WORKSHEETS)}
+    yield from _measured(f"reading {WORKSHEETS} worksheets of {accounts:,} rows", many, sizes.rounds, folder, 150_000.0)
+    large = {_title(0): wide(200 * sizes.accounts)}
+    what = f"reading a worksheet of {200 * sizes.accounts:,} rows and {COLUMNS} columns"
+    yield from _measured(what, large, sizes.rounds, folder, 250_000.0)
+
+
+def wide(accounts: int) -> list[list[Cell]]:
+    """A worksheet of many columns besides those that mean something."""
+    from bench.worlds import everything, worksheet
+
+    header, *found = worksheet("P", accounts, 1, everything)
+    others = range(COLUMNS - len(header))
+    numbered = enumerate(found)
+    return [
+        [*header, *(f"Note {n}" for n in others)],
+        *([*row, *(number * n % 99_991 for n in others)] for number, row in numbered),
+    ]
+
+
+def measure(worksheets: Mapping[str, list[list[Cell]]], folder: Path, rounds: int = 1) -> list[dict[str, float]]:
+    """Peak resident memory (kB) and longest lag (s) of processes that read ``worksheets``."""
+    from fake_google import FakeGoogle
+
     with FakeGoogle() as google:
-        google.add("k" * 44, {_title(n): worksheet(_title(n), accounts, 1, everything) for n in range(WORKSHEETS)})
+        google.add("k" * 44, dict(worksheets))
         key = google.credentials(folder / "key.json")
-        command = [sys.executable, "-m", "bench.reader", google.url, str(key), str(WORKSHEETS)]
-        for _ in range(sizes.rounds):
-            told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            memory.append(told["peak"])
-            lags.append(told["lag"])
-    yield Row(f"{what}, peak resident", medians([memory])[0], "", 150_000.0, "kB", "≤", 1.0)
+        command = [sys.executable, "-m", "bench.reader", google.url, str(key), str(len(worksheets))]
+        return [
+            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            for _ in range(rounds)
+        ]
+
+
+def _measured(
+    what: str, worksheets: Mapping[str, list[list[Cell]]], rounds: int, folder: Path, most: float
+) -> Iterator[Row]:
+    told = measure(worksheets, folder, rounds)
+    memory, lags = [one["peak"] for one in told], [one["lag"] for one in told]
+    yield Row(f"{what}, peak resident", medians([memory])[0], "", most, "kB", "≤", 1.0)
     yield Row(f"{what}, event-loop lag, longest", medians([lags])[0], "", 0.05, "s", "≤", 1.0)
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from fake_google import FakeGoogle
+from smart_sync import logs
 from world import World
+
+
+@pytest.fixture(autouse=True)
+def _log_of_nobody() -> Iterator[None]:
+    """What one test has made of the log is not the log of the next."""
+    yield
+    logs.reset()
 
 
 @pytest.fixture

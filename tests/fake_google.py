@@ -108,6 +108,8 @@ class FakeGoogle:
         self.spreadsheets: dict[str, FakeSpreadsheet] = {}
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
+        #: What becomes of the ranges of an answer, as of their order.
+        self.reorder: Callable[[list[object]], list[object]] = list
         #: Seconds before each answer.
         self.latency = 0.0
         #: Seconds that a token lives.
@@ -288,7 +290,8 @@ class FakeGoogle:
         for status, answer in answers:
             if status != 200:
                 return status, answer
-        return 200, {"spreadsheetId": key, "valueRanges": [answer for _, answer in answers]}
+        ranges: list[object] = [answer for _, answer in answers]
+        return 200, {"spreadsheetId": key, "valueRanges": self.reorder(ranges)}
 
 
 class _Server(ThreadingHTTPServer):

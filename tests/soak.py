@@ -12,6 +12,7 @@ PROOFS = {
     "power cuts": "test_power_cut.py::test_wal_with_full_loses_nothing",
     "soak": "test_soak.py::test_nothing_grows",
     "frames": "test_control_fuzz.py::test_frames",
+    "edges": "test_fuzz_edges.py::test_edges",
     "faults": "test_fault_schedules.py::test_no_fault_takes_a_number_from_a_manager",
     "locks": "test_durability_file.py::test_a_lock_is_outwaited_while_there_is_patience",
     "secrets": "test_secrets.py::test_no_secret_comes_out",
@@ -19,6 +20,7 @@ PROOFS = {
 #: Kept failing variants: each must be caught at length too.
 CONTROLS = (
     "test_power_cut.py::test_less_than_full_is_seen_to_lose",
+    "test_fuzz_edges.py::test_an_edge_without_its_guard_is_seen",
     "test_kill.py::test_a_weaker_daemon_is_seen_to_lose",
     "test_soak.py::test_what_leaks_is_seen_to_grow",
     "test_secrets.py::test_without_redaction_the_same_schedule_finds_them",

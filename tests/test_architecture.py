@@ -14,11 +14,11 @@ ROOT = Path(smart_sync.__file__).parent
 #: From the outside in; a module imports from its own layer and from those below it.
 LAYERS = [
     {"__init__", "__main__", "cli", "commands"},
-    {"standalone", "backup", "checks", "screens", "setup", "manual"},
+    {"standalone", "integrations", "adopt", "backup", "checks", "screens", "setup", "manual"},
     {"once"},
     {"service"},
     {"preflight", "runner", "control", "sync", "project", "deciding"},
-    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "past", "ingest"},
+    {"announcer", "sheets", "parsers", "store", "notify", "report", "explain", "confirming", "past", "ingest"},
     {
         "config",
         "secret",

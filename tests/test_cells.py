@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from babel.localedata import locale_identifiers
 from babel.numbers import format_compact_decimal, format_decimal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
@@ -310,6 +310,7 @@ def test_worldwide_words_mean_one_thing() -> None:
             assert before or meant.get(loosened(after), power) == power, (name, after)
 
 
+@settings(deadline=None)
 @given(scalars, st.sampled_from(LOCALES))
 def test_reads_a_count_or_refuses(cell: Cell, locale: str) -> None:
     """Whatever a cell holds, it is a count from 0 to 2^63-1, no value, or `Unreadable`."""
@@ -323,6 +324,7 @@ def test_lives_through_nasty_cells(text: str) -> None:
         _read_or_refuse(text, locale)
 
 
+@settings(deadline=None)
 @given(st.integers(0, MAX_COUNT), st.sampled_from(LOCALES))
 def test_counts_come_back(count: int, locale: str) -> None:
     """A count comes back from an integer, from its digits and from the grouping of its locale."""
@@ -338,6 +340,7 @@ def test_floats_come_back(count: int) -> None:
     assert read_count(float(count)) == count
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_locale_is_taken(name: str) -> None:
     """A locale nobody knows is read as its language or as en_US."""

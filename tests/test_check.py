@@ -8,6 +8,7 @@ import pytest
 
 from daemon_process import run_command, write_config
 from fake_google import FakeGoogle
+from smart_sync import checks
 from smart_sync.checks import check
 from smart_sync.core.model import METRICS
 from world import HEADER, KEY, World, link
@@ -228,3 +229,51 @@ async def test_a_database_of_ours_refuses_nothing(world: World) -> None:
     """The tables that Smart Sync makes take whatever it may write."""
     world.sections["sync"] = {"create_missing": "projects"}
     assert await told(world, "error") == []
+
+
+async def test_a_trouble_of_a_spreadsheet_is_told_once_with_its_projects(world: World) -> None:
+    """Not once for each project, nor again for the list of worksheets."""
+    for name in "PQR":
+        world.add_project(name, [name.lower()])
+    for kind in ("batch", "metadata"):
+        world.google.fail(kind, 10_000, status=403)
+    (message,) = await told(world, "error")
+    assert message.startswith("P, Q, R: ")
+
+
+async def test_without_a_default_spreadsheet_nothing_is_missing(world: World) -> None:
+    """`[sheets.spreadsheets]` alone is enough: no worksheet belongs to nobody, and check does not fail."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    world.execute("UPDATE projects SET google_sheet_name = 'Metrics'")
+    only = {"spreadsheet": "", "spreadsheets": {"Metrics": KEY}}
+    world.sections["sheets"] = world.sections["sheets"].model_copy(update=only)
+    assert await told(world, "error") == []
+
+
+async def test_a_full_disk_is_not_green(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the next pass would fail of is an error before it."""
+    monkeypatch.setattr(checks, "FULL", 2**80)
+    monkeypatch.setattr(checks, "MIN_FREE", 2**81)
+    world.add_project("P", ["a"])
+    (message,) = await told(world, "error")
+    assert "the disk is full" in message
+    assert str(world.folder) in message
+
+
+async def test_a_stale_project_and_a_failing_parser_are_errors(world: World) -> None:
+    """As the last passes left them."""
+    world.add_project("P", ["a"])
+    del world.google.spreadsheets[KEY].worksheets["P"]
+    world.execute(
+        "INSERT INTO unread_projects (project_id, since, stale_since) VALUES ('project-P', '2026-01-01', '2')"
+    )
+    world.execute(
+        "INSERT INTO parser_states (parser, since, told_at, reason) VALUES ('csv', '2026-01-01', '2', 'gone')"
+    )
+    file = world.folder / "parsed.csv"
+    file.write_text("link,views\n")
+    world.sections["parsers"] = {"csv": {"path": file}}
+    found = await told(world, "error")
+    assert "P: stale, never read" in found
+    assert [message for message in found if message.startswith("parser csv has been failing since 2026-01-01")]

@@ -1,5 +1,6 @@
 """The commands: what they print, where, and with which exit code."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from smart_sync import __version__
+from smart_sync.control.client import Client
 from world import KEY, World
 
 ROOT = Path(__file__).parent.parent
@@ -251,3 +253,19 @@ def test_a_folder_that_keeps_its_user_out_is_named_in_one_line(tmp_path: Path, c
     assert ended.returncode == 1
     assert "view_counter.db: permission denied; " in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_healthcheck_says_whether_the_daemon_is_alive(config: Path, world: World) -> None:
+    """0 also while Google refuses everything and a project is stale, which healthz tells; 3 when nobody is there."""
+    assert run_command("healthcheck", "--config", str(config)).returncode == 3
+    for kind in ("batch", "metadata"):
+        world.google.fail(kind, 10_000, status=403)
+    environment = {"SMART_SYNC_SHEETS__STALE_AFTER": "1ms"}
+    with Daemon(config, environment) as daemon:
+        codes = [run_command("sync", "--config", str(config)).returncode for _ in range(2)]
+        ended = run_command("healthcheck", "--config", str(config))
+        health = asyncio.run(Client(daemon.socket, timeout=60).request("GET", "/healthz"))
+        assert daemon.stop() == 0
+    assert codes[-1] == run_command("once", "--config", str(config), environment=environment).returncode == 4
+    assert (ended.returncode, ended.stdout) == (0, "alive\n")
+    assert (health[0], health[1]["stale_projects"][0]["sheet_read_at"]) == (503, None)

@@ -10,6 +10,7 @@ from smart_sync import config
 from smart_sync.config import addresses
 from smart_sync.control.client import Client
 from smart_sync.errors import ConfigError
+from smart_sync.preflight import obstacles
 
 SHEETS = '[sheets]\ndirectory = "sheets"\n'
 WEBHOOK = '[[webhooks]]\nsecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="\n'
@@ -110,6 +111,13 @@ def test_an_address_is_taken(address: str) -> None:
 def test_the_key_of_a_spreadsheet(where: str, key: str | None) -> None:
     """The key stands in both forms of Google's URLs; a title and a key are no URL."""
     assert addresses.spreadsheet_key(where) == key
+
+
+def test_an_obstacle_stands_in_one_line(tmp_path: Path) -> None:
+    """What will keep a daemon from starting is told in one line, whatever the name in question holds."""
+    path = tmp_path / "config.toml"
+    path.write_text(SHEETS + '[control]\ngroup = "a\\nb"\n')
+    assert "\n" not in obstacles(config.load(path))["control.group"]
 
 
 def test_a_reload_survives_every_one_of_them(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import csv, open_sheets
 
 
-async def read(directory: Path, title: str, **settings: str) -> list[list[object]]:
+async def read(directory: Path, title: str, **settings: object) -> list[list[object]]:
     async with open_sheets(SheetsSettings(source="csv", directory=directory, **settings)) as sheets:  # type: ignore[arg-type]
         sheets.begin()
         return [list(row) for row in (await sheets.read(Project(id="1", name=title))).rows]
@@ -129,3 +129,29 @@ def test_titles_are_of_worksheets_that_can_be_read(tmp_path: Path) -> None:
     assert csv.titles_in(tmp_path) == ["A"]
     with pytest.raises(SheetUnavailable, match="not a link"):
         csv.read_file(tmp_path, "B")
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (
+            "Отчёт, май, 2026, всё\nLink;Views\nx/y;5,5\n",
+            [["Отчёт, май, 2026, всё"], ["Link", "Views"], ["x/y", "5,5"]],
+        ),
+        ("sep=;\r\nLink;Views\r\nx/y;5\r\n", [[], ["Link", "Views"], ["x/y", "5"]]),
+        ("sep=\t\nLink\tViews, all\n", [[], ["Link", "Views, all"]]),
+        ('a;b;c\nLink,"Views; all"\n', [["a;b;c"], ["Link", "Views; all"]]),
+        ("Profil;Abos\nx;1\n", [["Profil", "Abos"], ["x", "1"]]),
+    ],
+)
+async def test_the_titles_tell_the_delimiter(tmp_path: Path, content: str, rows: list[list[str]]) -> None:
+    """Whatever stands above the table, the row with the known titles tells what separates the fields."""
+    (tmp_path / "A.csv").write_bytes(b"\xef\xbb\xbf" + content.encode())
+    assert await read(tmp_path, "A") == rows
+
+
+async def test_the_titles_of_the_configuration_tell_too(tmp_path: Path) -> None:
+    """A name of `[sheets.columns]` is a title like the others."""
+    (tmp_path / "A.csv").write_text("a,b,c\nProfil;Abos\nx;1\n")
+    got = await read(tmp_path, "A", columns={"link": ["Profil"], "followers": ["Abos"]})
+    assert got == [["a,b,c"], ["Profil", "Abos"], ["x", "1"]]

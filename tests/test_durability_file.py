@@ -354,7 +354,7 @@ def test_the_instance_lock_is_what_keeps_them_apart(config: Path, world: World) 
     """Negative control: without the lock, `once` does run beside a daemon; even then no day is doubled."""
     unlocked = (
         "import sys, smart_sync.lock as lock\n"
-        "lock.InstanceLock.take = lambda self, database: None\n"
+        "lock.InstanceLock.take = lambda self, database, **_: None\n"
         "from smart_sync.cli import main\n"
         f"sys.argv = ['smart-sync', 'once', '--config', {str(config)!r}]\n"
         "main()\n"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from daemon_process import run_command, write_config
+from smart_sync.confirming import NothingToConfirm, confirm
 from smart_sync.core.model import METRICS
-from smart_sync.explain import UnknownAccount, confirm, explain
+from smart_sync.explain import UnknownAccount, explain
 from world import KEY, NOON, World, link
 
 NOTHING = [None] * 4
@@ -40,6 +41,7 @@ async def test_a_number_is_explained_from_both_sides_to_its_winner(world: World)
         "sheet": 100, "parsed": 90, "strategy": "max", "rule": "merge.strategy", "value": 100, "winner": "sheet",
         "next": None, "source": "mine", "parsed_at": "2026-03-01T00:00:00", "precision": "rounded",
         "changed_at": account["sheet"]["read_at"], "suspect": None, "conflict": None,
+        "known_since": account["sheet"]["read_at"], "carried_since": None,
     }  # fmt: skip
     assert (views["value"], views["winner"], views["rule"]) == (5, "parsed", "merge.platforms.tiktok.views")
     assert account["metrics"]["likes"]["source"] is None
@@ -125,13 +127,14 @@ async def test_a_suspect_is_explained_and_confirmed(suspicious: World) -> None:
     (account,) = await told(world, link("a"))
     suspect = account["metrics"]["followers"]["suspect"]
     assert (suspect["old"], suspect["new"], suspect["place"]) == (5_000, 90_000, "P!C2")
-    assert (await confirm(world.settings, link("a"), "followers"))["confirmed"] == 1
+    assert (await confirm(world.settings, link("a"), "followers", NOON))["confirmed"] == 1
     assert [s.metric for s in (await world.sync_one()).suspects] == ["likes"]
-    assert (await confirm(world.settings, link("a"), None))["confirmed"] == 1
-    assert (await confirm(world.settings, link("a"), None))["confirmed"] == 0
+    assert (await confirm(world.settings, link("a"), None, NOON))["confirmed"] == 1
+    with pytest.raises(NothingToConfirm, match="found nothing about"):
+        await confirm(world.settings, link("a"), None, NOON)
     assert (await world.sync_one()).suspects == ()
-    with pytest.raises(UnknownAccount):
-        await confirm(world.settings, "@nobody", None)
+    with pytest.raises(NothingToConfirm):
+        await confirm(world.settings, "@nobody", None, NOON)
 
 
 async def test_a_conflict_is_explained(world: World) -> None:
@@ -168,7 +171,7 @@ def test_the_commands_speak_to_people_and_programs(suspicious: World) -> None:
     assert "platforms.tiktok.views" in check.stdout
     assert world.path.read_bytes() == before
     confirmed = run_command("confirm", "@a", "--config", str(config))
-    assert (confirmed.returncode, "2 suspect values" in confirmed.stdout) == (0, True)
+    assert (confirmed.returncode, "2 findings confirmed" in confirmed.stdout) == (0, True)
     unknown = run_command("explain", "@nobody", "--config", str(config))
     assert (unknown.returncode, unknown.stdout, len(unknown.stderr.splitlines())) == (1, "", 1)
 

@@ -18,6 +18,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.freshness import Unread, judge
 from smart_sync.core.model import Outcome, Project
 from smart_sync.core.results import ProjectResult
+from smart_sync.store import freshness
 from world import KEY, World
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -126,7 +127,7 @@ async def test_stale_is_kept_over_restarts_and_told_once_for_all_projects(world:
     assert [answer["stale_count"] for answer in answers] == [0, 0, 2, 2, 2]
     (line,) = lines(log, "project.stale")
     assert (line["level"], line["project_ids"], line["left_out"]) == ("ERROR", ["project-P", "project-Q"], 0)
-    assert line["projects"][0] == "P (last read 2026-03-10T12:00 UTC)"
+    assert line["projects"][0] == "P (last read 2026-03-10 12:00 UTC)"
     assert all(entry["sheet_read_at"] == stamp(NOON) for entry in answers[-1]["results"])
     world.google.spreadsheets[KEY].worksheets.update(kept)
     answer = (await world.sync()).answer()
@@ -162,3 +163,17 @@ async def test_a_database_of_schema_4_is_brought_up_to_date(world: World, tmp_pa
     world.now = NOON + timedelta(hours=6.1)
     again = await world.sync_one()
     assert (again.stale, again.sheet_read_at) == (True, stamp(NOON - timedelta(days=9)))
+
+
+async def test_control_who_remembers_nothing_is_never_red(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof above catches a daemon that counts from its own start: by cron nothing would ever be stale."""
+
+    async def forget(_transaction: object, _unread: object) -> None:
+        """Nothing is kept."""
+
+    monkeypatch.setattr(freshness, "_write", forget)
+    world.add_project("P", ["ann"])
+    del world.google.spreadsheets[KEY].worksheets["P"]
+    for hours in (0, 7, 100):
+        world.now = NOON + timedelta(hours=hours)
+        assert not (await world.sync_one()).stale

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import requests
 from fake_google import AUDIENCE, EMAIL, FakeGoogle, Rows, private_key
 from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets import transport
+from smart_sync.sheets import spreadsheet, transport
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
 
@@ -422,3 +423,24 @@ async def test_no_secret_is_said(google: FakeGoogle, tmp_path: Path) -> None:
     key = json.loads((tmp_path / "credentials.json").read_text())["private_key"]
     assert not [line for line in key.splitlines() if line and line in said]
     assert "ya29" not in said
+
+
+async def test_looking_for_alike_names_holds_up_nobody(
+    google: FakeGoogle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of missing worksheets are told with the likely names, and the event loop goes on meanwhile."""
+    google.add("many", {f"Campaign {number}": [["Link"]] for number in range(200)})
+    threads: set[int] = set()
+
+    def alike(*arguments: Any, **more: Any) -> list[str]:
+        threads.add(threading.get_ident())
+        return get_close_matches(*arguments, **more)
+
+    monkeypatch.setattr(spreadsheet, "get_close_matches", alike)
+    async with GoogleSheets(google.settings(tmp_path, "many"), backoff=QUICK) as sheets:
+        sheets.begin()
+        missing = [Project(str(number), f"Kampagne {number}") for number in range(200)]
+        found = await asyncio.gather(*map(sheets.read, missing), return_exceptions=True)
+    assert all(isinstance(one, SheetUnavailable) and "Campaign" in one.remedy for one in found)
+    assert threads
+    assert threading.get_ident() not in threads

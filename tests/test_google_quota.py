@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -146,7 +147,7 @@ def test_only_case_makes_titles_differ_by_case() -> None:
 def test_an_answer_must_hold_what_was_asked(body: object) -> None:
     """JSON of another shape is no answer: it is tried again."""
     with pytest.raises(requests.exceptions.InvalidJSONError):
-        understand(body, 1, 100)
+        understand(json.dumps(body).encode(), 1)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ async def read_all(sheets: Source, titles: list[str], spreadsheet: str = "") -> 
 
 def rows(got: Worksheet | SheetUnavailable) -> Rows:
     assert isinstance(got, Worksheet), got
-    return got.rows
+    return [[*row] for row in got.rows]
 
 
 async def test_a_warm_pass_over_100_worksheets_takes_few_calls(google: FakeGoogle, tmp_path: Path) -> None:
@@ -225,6 +225,20 @@ async def test_titles_that_differ_by_case_are_different(google: FakeGoogle, tmp_
     assert rows(got["Alpha"]) == worksheet(1)
     assert isinstance(got["ALPHA"], SheetUnavailable)
     assert '"Alpha"' in got["ALPHA"].remedy
+
+
+async def test_ranges_in_another_order_than_asked_are_each_their_own(google: FakeGoogle, tmp_path: Path) -> None:
+    """Each worksheet is known by the title in its range; one that is nobody's is a failure, not another's numbers."""
+    google.add("key", {"A": worksheet(1), "B": worksheet(2), "C": worksheet(3)})
+    google.reorder = lambda ranges: ranges[::-1]
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        got = await read_all(sheets, ["A", "B", "C"])
+        assert [rows(got[title]) for title in "ABC"] == [worksheet(1), worksheet(2), worksheet(3)]
+        google.reorder = lambda ranges: [ranges[0], ranges[0], ranges[2]]
+        sheets.begin()
+        got = await read_all(sheets, ["A", "B", "C"])
+    assert [rows(got[title]) for title in "AC"] == [worksheet(1), worksheet(3)]
+    assert "is that of worksheet" in str(got["B"])
 
 
 async def test_what_google_will_not_read_fails_alone(google: FakeGoogle, tmp_path: Path) -> None:

@@ -1,19 +1,28 @@
 """Answers that ended the daemon once, at every restart again: each costs a worksheet at most, in one line."""
 
 import asyncio
+import contextlib
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from daemon_process import PATIENCE, Daemon, write_config
 from fake_google import FakeGoogle, Rows
+from smart_sync.control.client import Client
 from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets import transport
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
 from smart_sync.web import LONGEST_WAIT, retry_after
+from world import KEY, World
 
 QUICK = Backoff(initial=0.0, longest=0.0, jitter=0.0)
 ROWS: Rows = [["Link", "Followers"], ["https://tiktok.com/@a", 5]]
@@ -141,6 +150,51 @@ async def test_drive_pages_have_an_end(google: FakeGoogle, tmp_path: Path) -> No
 def test_retry_after_is_a_wait_or_nothing(said: str, seconds: float | None) -> None:
     """Whatever the header holds becomes seconds, a day at the most, or nothing."""
     assert retry_after(said, datetime(2026, 11, 27, 12, tzinfo=UTC)) == seconds
+
+
+@pytest.mark.parametrize("name", ["access_token 5", "token nested", "403 nested", "a redirect to no address"])
+def test_the_daemon_goes_on(world: World, name: str) -> None:
+    """The process that is given such an answer calls the project degraded, and syncs it when Google is well again."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    fault = {"body": None, "headers": {}} | HOSTILE[name]
+    world.google.fail(fault.pop("kind"), 99, **fault)
+    text = 'deadline = "1s"\n[schedule]\nrun_on_start = false\n'
+    with Daemon(write_config(world.folder, text, google=world.google, spreadsheet=KEY)) as daemon:
+
+        def outcome() -> str:
+            answer = asyncio.run(Client(daemon.socket, timeout=PATIENCE).request("POST", "/api/admin/smart_sync"))[1]
+            return str(answer["results"][0]["outcome"])
+
+        assert outcome() == "degraded"
+        world.google.faults.clear()
+        assert outcome() == "synced"
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.output()
+
+
+def test_a_head_that_trickles_does_not_hold_its_thread() -> None:
+    """A header now and then does not restart the clock either: the thread is free after the timeout."""
+    over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connected, _ = listening.accept()
+        with connected, contextlib.suppress(OSError):
+            connected.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not over.wait(0.05):
+                connected.sendall(b"X-Y: z\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, requests.Session() as session:
+        thread = threading.Thread(target=trickle, args=(listening,))
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        transport.equip(session, transport.Adapter(url, 0.3, lambda _size: None))
+        started = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            session.get(f"{url}/v4/spreadsheets/key", timeout=5)
+        assert time.monotonic() - started < 3
+        over.set()
+        thread.join()
 
 
 async def sheets_of(sheets: GoogleSheets, *names: str) -> list[Any]:

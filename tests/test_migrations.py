@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from old_database import schema_4
+from smart_sync.checks import check
+from smart_sync.config import Settings
+from smart_sync.core.alerts import Trouble
+from smart_sync.core.model import Outcome
+from smart_sync.store import outbox
 from smart_sync.store.schema import open_database
 
 _METRICS = "followers, likes, comments, videos, views"
@@ -55,3 +60,31 @@ async def test_what_stood_in_still_does(tmp_path: Path) -> None:
         _merged("a", "5, 5, 0, 0, 0", "'carried', 'sheet', NULL, NULL, NULL"),
     )
     assert found == [("2026-02-02T00:00:00.000000", None, "p", None, "")]
+
+
+async def test_old_snapshots_of_zero_stay_and_are_named(tmp_path: Path) -> None:
+    """`check` counts those before a value; an account that has always had 0 is none of them."""
+    path = schema_4(
+        tmp_path / "a.db",
+        "INSERT INTO account_snapshots VALUES ('1', 'a', 0, 0, 0, 0, 0, '2026-01-01T10:00:00.000000')",
+        "INSERT INTO account_snapshots VALUES ('2', 'a', 700000, 0, 0, 0, 0, '2026-01-02 10:00:00')",
+        "INSERT INTO account_snapshots VALUES ('3', 'b', 0, 0, 0, 0, 0, '2026-01-03T10:00:00.000000')",
+    )
+    settings = Settings.model_validate({"database": {"path": path}, "sheets": {"source": "csv", "directory": tmp_path}})
+    (named,) = [one for one in (await check(settings)).findings if "nothing but 0" in one.message]
+    assert "account_snapshots: 1 snapshots" in named.message
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM account_snapshots").fetchone() == (3,)
+
+
+async def test_a_trouble_that_was_told_stays_told(tmp_path: Path) -> None:
+    """Nobody is told once more of a project that was failing before the upgrade; it has not flapped."""
+    schema_4(
+        tmp_path / "a.db",
+        "INSERT INTO projects (id, name, is_active) VALUES ('p', 'P', 1)",
+        "INSERT INTO project_troubles VALUES ('p', 'failed', '2026-02-01T00:00:00.000000')",
+    )
+    async with open_database(tmp_path / "a.db") as database, database.transaction() as transaction:
+        known = await outbox.troubles(transaction)
+        assert known == {"p": Trouble(Outcome.FAILED, "2026-02-01T00:00:00.000000")}
+        assert await transaction.fetch("SELECT * FROM database_made") == []

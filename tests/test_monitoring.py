@@ -103,7 +103,7 @@ def test_durations_and_the_error_rate_are_right(log: Path, lines: list[dict[str,
     assert told == {"passes": len(seconds), "median": seconds[len(seconds) // 2], "worst": seconds[-1]}
     outcomes = [line["outcome"] for line in lines if "outcome" in line]
     told = json.loads(run(only("rate:"), log))
-    assert told == {"passes": len(outcomes), "failed": 3, "rate": pytest.approx(3 / len(outcomes))}
+    assert told == {"passes": len(outcomes), "failed": 3, "degraded": 5, "rate": pytest.approx(8 / len(outcomes))}
 
 
 def test_a_project_that_failed_three_times_is_named(log: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_went_wrong_is_listed(log: Path) -> None:
 def test_only_events_and_fields_of_the_catalogue_are_named() -> None:
     """README and vector.toml name no event and no field that the daemon does not log."""
     known = {name for event in EVENTS.values() for name in event.fields} | set(COMMON_FIELDS)
-    made = {"at", "failing", "standing_in", "at_risk", "message"} | {"passes", "rate"}
+    made = {"at", "failing", "standing_in", "at_risk", "message"} | {"passes", "rate", "stale"}
     for one_liner in ONE_LINERS:
         assert set(re.findall(r'"([a-z]+\.[a-z_]+)"', one_liner)) <= set(EVENTS), one_liner
         assert set(re.findall(r"\.([a-z_]+)", re.sub(r'"[^"]*"', "", one_liner))) <= known | made, one_liner
@@ -159,7 +159,7 @@ def test_alerts_look_at_metrics_that_are_made() -> None:
     """Each metric of an alert is one that vector.toml makes, and each alert is in the README's table."""
     made = {f"{metric['namespace']}_{metric['name']}" for metric in _metrics()} | HOST_METRICS
     expressions = re.findall(r"expr: (.*)", ALERTS)
-    assert len(expressions) == 7
+    assert len(expressions) == 9
     for expression in expressions:
         used = set(re.findall(r"\b(?:smart_sync|host)_\w+", expression))
         assert used
@@ -174,8 +174,9 @@ def test_vectors_filters_choose_the_right_lines(lines: list[dict[str, Any]]) -> 
     assert sum(_chosen("projects", line) for line in lines) == 15
     assert {line["event"] for line in lines if _chosen("errors", line)} == {"project.failed"}
     assert sum(_chosen("starts", line) for line in lines) >= 1
-    all_failed = next(line for line in lines if _chosen("good_passes", line)) | {"succeeded": 0}
-    assert not _chosen("good_passes", all_failed)
+    good = next(line for line in lines if _chosen("good_passes", line))
+    assert not _chosen("good_passes", good | {"succeeded": 0, "degraded": 0}), "all failed"
+    assert not _chosen("good_passes", good | {"succeeded": 2, "degraded": 2}), "all degraded: no success"
 
 
 def test_vectors_parts_are_connected() -> None:

@@ -47,6 +47,43 @@ async def test_accounts_are_found_by_id_link_and_identity(tmp_path: Path) -> Non
     ]
 
 
+EXCEL = "\ufefflink;followers;views\r\nhttps://www.tiktok.com/@a;12 480;1,5K\r\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EXCEL,
+        "sep=;\r\n" + EXCEL.removeprefix("\ufeff"),
+        '"sep=;"\r\n' + EXCEL.removeprefix("\ufeff"),
+        "\ufeffsep=;\r\n" + EXCEL.removeprefix("\ufeff"),
+        EXCEL.replace(";", "\t"),
+        EXCEL.replace("followers", "note, and more;followers").replace("@a;", "@a;x,y,z;"),
+    ],
+)
+def test_what_excel_saves_is_read(text: str) -> None:
+    """Semicolons and tabs, a byte order mark and a line ``sep=;`` are what Excel writes; lines keep their numbers."""
+    assert [row.metrics if isinstance(row, Row) else row for row in rows(text)] == [Metrics(12_480, views=1500)]
+    assert [row.line for row in rows(text)] == [text.count("\n")]
+
+
+def test_a_file_with_semicolons_may_have_decimal_commas() -> None:
+    """What is another number where the comma is a decimal sign is a mistake there, and none among commas."""
+    (bad,) = rows("link;views\nx;25,000\n")
+    assert isinstance(bad, BadLine)
+    assert "its separators" in bad.reason
+    (good,) = rows('link,views\nx,"25,000"\n')
+    assert isinstance(good, Row)
+    assert good.metrics.views == 25_000
+
+
+def test_a_leading_decimal_sign_is_one_in_a_file_too() -> None:
+    """A file is read by the same grammar as a cell."""
+    (row,) = rows("link,views,likes\nx,.5M,12 likes\n")
+    assert isinstance(row, Row)
+    assert row.metrics == Metrics(likes=12, views=500_000)
+
+
 async def test_source_time_and_precision(tmp_path: Path) -> None:
     """What the row says of source, time and precision holds; else the parser's name and the file's own time."""
     text = "\ufefflink,Followers,source,parsed_at,precision\n{0},1,shop,2026-03-01T10:00:00+02:00,rounded\n{1},2,,,\n"

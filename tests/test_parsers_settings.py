@@ -11,6 +11,7 @@ import stamina
 from fake_platforms import GOOD, FakePlatform, Reply, account, settings
 from smart_sync import config, logs
 from smart_sync.clock import utc_now
+from smart_sync.core.secrecy import REDACTED
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.inspection import inspect
@@ -109,7 +110,7 @@ def test_where_secrets_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ]
     assert [source.name for source in build(loaded.parsers)] == ["youtube", "second", "yt3"]
     assert "canary" not in f"{loaded!r} {loaded.model_dump()} {loaded}"
-    assert logs.redact("canary-from-file") == logs.REDACTED
+    assert logs.redact("canary-from-file") == REDACTED
 
 
 def test_a_parser_switched_off_needs_no_secret(tmp_path: Path) -> None:

@@ -164,18 +164,6 @@ async def test_a_worksheet_emptied_by_accident_changes_nothing(world: World, row
     assert [world.merged(name) for name in "abc"] == [(1,) * 5, (2,) * 5, (3,) * 5]
 
 
-async def test_a_row_that_is_removed_is_a_correction(world: World) -> None:
-    """One row of several may go: then the parsed value counts."""
-    world.add_project("P", ["a", "b", "c"])
-    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
-    await world.sync()
-    world.sheet("P", a=[1] * 5, b=[2] * 5)
-    world.parsed("c", [1, *NOTHING[1:]])
-    result = await world.sync_one()
-    assert (result.outcome, world.merged("c")) == (Outcome.SYNCED, (1, 0, 0, 0, 0))
-    assert result.unmatched_accounts == (link("c"),)
-
-
 async def test_a_bad_account_is_reported_and_the_others_are_written(world: World) -> None:
     """An account that SQLite refuses to write stays as it was; every other one is written."""
     world.add_project("P", ["a", "b", "c"])

@@ -12,7 +12,6 @@ from typing import Any
 import httpx2
 import pytest
 from celery import Celery
-from fastapi import FastAPI
 
 from daemon_process import COMMAND, Daemon, write_config
 from readme import README, code_blocks
@@ -41,17 +40,18 @@ def run_block(marker: str, **replaced: tuple[str, str]) -> dict[str, Any]:
     return names
 
 
-def test_the_fastapi_route_forces_a_sync(config_file: Path, world: World) -> None:
-    """README's route, in a real FastAPI application, answers what the daemon answers."""
+def test_the_fastapi_router_forces_a_sync(config_file: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's application answers what the daemon answers, to whoever has the token."""
+    monkeypatch.setenv("SMART_SYNC_API_TOKEN", "token-of-the-readme")
     with Daemon(config_file) as daemon:
-        names = run_block("FastAPI", socket=(SOCKET, str(daemon.socket)))
-        app = FastAPI()
-        app.include_router(names["router"])
+        names = run_block("# FastAPI", socket=(SOCKET, str(daemon.socket)))
 
         async def post() -> dict[str, Any]:
-            transport = httpx2.ASGITransport(app=app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-                answer: dict[str, Any] = (await client.post("/admin/sync?project_id=project-1", timeout=60)).json()
+            transport = httpx2.ASGITransport(app=names["app"])
+            headers = {"Authorization": "Bearer token-of-the-readme"}
+            async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+                answered = await client.post("/api/admin/smart_sync?project_id=project-1", timeout=60)
+                answer: dict[str, Any] = answered.json()
                 return answer
 
         assert asyncio.run(post())["updated_count"] == 1
@@ -62,7 +62,7 @@ def test_the_celery_task_forces_a_sync(config_file: Path, world: World) -> None:
     """README's task, run by a real Celery application, answers what the daemon answers."""
     with Daemon(config_file) as daemon:
         app = Celery("test", set_as_current=True)
-        names = run_block("Celery", socket=(SOCKET, str(daemon.socket)))
+        names = run_block("# Celery", socket=(SOCKET, str(daemon.socket)))
         assert names["force_sync"].apply().get()["success_count"] == 1
         app.close()
     assert world.merged("a") == (1,) * 5

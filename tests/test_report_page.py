@@ -7,6 +7,8 @@ import re
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from daemon_process import run_command
 from nasty import NASTY_TEXTS
 from report_data import NOW, ReportDatabase, fill, grown
 from smart_sync import report
+from smart_sync.report.attention import stale_section
+from smart_sync.report.facts import ProjectFacts
 from smart_sync.report.markup import el, escaped
 
 #: Bidirectional overrides and isolates, and control characters but for the line break.
@@ -231,3 +235,12 @@ def test_errors_are_one_line_with_a_remedy(database: ReportDatabase, tmp_path: P
         assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
         assert said in ended.stderr
     assert output.read_text() == "earlier"
+
+
+def test_a_stale_project_is_marked() -> None:
+    """Since when its worksheet could not be read any more, beside its last good read."""
+    since = datetime(2026, 3, 10, 18, tzinfo=UTC)
+    project = ProjectFacts("p", "P", worksheet_read_at=since - timedelta(hours=7), stale_since=since)
+    shown = str(stale_section(project, since + timedelta(hours=1)))
+    assert "stale: its worksheet cannot be read" in shown
+    assert "stale:" not in str(stale_section(replace(project, stale_since=None), since))

@@ -26,7 +26,18 @@ from smart_sync.store import inbox
 from smart_sync.sync import PassRequest, Sync
 from world import NOON, link
 
-TABLES = ("project_social_accounts", "sheet_metrics", "account_metrics", "account_snapshots", "suspects", "conflicts")
+TABLES = (
+    "project_social_accounts",
+    "sheet_metrics",
+    "account_metrics",
+    "account_snapshots",
+    "suspects",
+    "conflicts",
+    "worksheet_reads",
+    "worksheet_troubles",
+    "doubtful_rows",
+    "lost_columns",
+)
 NAMES = [f"a{number}" for number in range(6)]
 CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]
 MEDDLING = [
@@ -99,9 +110,25 @@ def rename(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
     return ()
 
 
+def mistype(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A link gets a letter more, or is an error."""
+    if len(twins.rows) > 1:
+        row = choice.choice(twins.rows[1:])
+        row[0] = choice.choice([row[0] + "x", "#REF!"])
+    return ()
+
+
+def empty_a_column(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """All cells of a column are blank or 0 at once."""
+    column, filler = choice.randrange(1, 6), choice.choice(["", "0"])
+    for row in twins.rows[1:]:
+        row[column] = filler
+    return ()
+
+
 def later(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
     """Hours go by, perhaps midnight."""
-    twins.now += timedelta(hours=choice.choice([1, 20]))
+    twins.now += timedelta(hours=choice.choice([1, 20, 100]))
     return ()
 
 
@@ -130,7 +157,7 @@ def nothing(_twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
     return ()
 
 
-ACTS: Sequence[Act] = [edit, edit, edit, add, remove, rename, later, parse, meddle, nothing]
+ACTS: Sequence[Act] = [edit, edit, edit, add, remove, rename, mistype, empty_a_column, later, parse, meddle, nothing]
 
 
 @given(
@@ -145,6 +172,18 @@ def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
 ) -> None:
     """Whatever happens between passes, both databases hold the same rows after each, and both passes say the same."""
     asyncio.run(_compare(acts, strategy, choice, by_other_process))
+
+
+def days_later(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """Days go by."""
+    twins.now += timedelta(days=4)
+    return ()
+
+
+async def test_accounts_that_have_left_are_counted_as_a_fresh_daemon_counts_them() -> None:
+    """The pass after one in which accounts left, and nothing else happened, says the same of them as a fresh one."""
+    acts = [remove, remove, days_later, days_later, nothing]
+    await _compare(acts, "max", random.Random(1), by_other_process=False)
 
 
 async def _compare(acts: Sequence[Act], strategy: str, choice: random.Random, by_other_process: bool) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from smart_sync.announcer import Announcer
 from smart_sync.core.days import day_of, stamp
-from smart_sync.core.model import METRICS, Outcome, Trigger
-from smart_sync.core.snapshots import NAMESPACE, Own, Seen, Step, snapshot_id, step
+from smart_sync.core.model import METRICS, NAMESPACE, Outcome, Trigger
+from smart_sync.core.snapshots import Own, Seen, Step, snapshot_id, step
 from smart_sync.explain import explain
 from smart_sync.service import opened
 from smart_sync.sync import PassRequest, Sync

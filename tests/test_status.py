@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from smart_sync.control.client import Client
@@ -227,8 +227,13 @@ def drawn(**changes: Any) -> str:
         "sqlite_at_risk": False, "sqlite_version": "3.51.3", "projects": [], "parsers": [],
         "reading": {"source": "csv", "calls": 0, "files": 0},
     }  # fmt: skip
+    return drawn_of(screen({**answer, **changes}, NOW))
+
+
+def drawn_of(shown: RenderableType) -> str:
+    """What is shown, as text."""
     stream = io.StringIO()
-    Console(file=stream, width=160, highlight=False).print(screen({**answer, **changes}, NOW))
+    Console(file=stream, width=160, highlight=False).print(shown)
     return stream.getvalue()
 
 
@@ -326,3 +331,39 @@ def _counted(path: Path) -> Iterator[list[str]]:
     listening.close()
     path.unlink()
     behind.rename(path)
+
+
+def test_watch_ends_when_nobody_reads_it(config: Path) -> None:
+    """``status --watch | head -1`` ends without waiting for something to happen."""
+    with Daemon(config):
+        command = [*COMMAND, "status", "--watch", "--json", "--config", str(config)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
+            assert watching.stdout is not None
+            assert watching.stderr is not None
+            assert watching.stdout.readline()
+            watching.stdout.close()
+            assert watching.wait(PATIENCE) == 0
+            assert b"Traceback" not in watching.stderr.read()
+
+
+@pytest.mark.parametrize("mistake", ['[sheets]\nlocal = "de"\n', "[merge]\nstrategy = ???\n", "[log]\nlevel = 7\n"])
+def test_commands_that_only_look_go_on_with_a_mistake_in_the_configuration(config: Path, mistake: str) -> None:
+    """status, history and explain say the mistake, and show what can be read; sync does not."""
+    with Daemon(config):
+        run_command("sync", "--config", str(config))
+        text = config.read_text()
+        wrong = text.replace("[sheets]\n", mistake) if mistake.startswith("[sheets]") else text + mistake
+        config.write_text(wrong)
+        for command in ("status", "history", "explain @a"):
+            ended = run_command(*command.split(), "--config", str(config))
+            assert (ended.returncode, "the configuration has mistakes" in ended.stderr) == (0, True), ended.stderr
+            assert str(config) in ended.stderr
+            assert ended.stdout
+        assert run_command("sync", "--config", str(config)).returncode == 2
+
+
+def test_a_mistake_about_the_database_is_none_to_go_on_with(config: Path) -> None:
+    """Another database than the one that is meant would be shown."""
+    config.write_text(config.read_text().replace('path = "view_counter.db"', "path = view_counter"))
+    ended = run_command("history", "--config", str(config))
+    assert (ended.returncode, ended.stdout) == (2, "")

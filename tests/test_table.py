@@ -1,7 +1,7 @@
 """A worksheet becomes a table: `smart_sync.core.table`."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
@@ -25,7 +25,7 @@ def account(number: int) -> list[Cell]:
 def test_reads_a_plain_worksheet() -> None:
     """A row below the header becomes an account with its row number, link and metrics."""
     found = table(HEADER, [LINK, 1, 2, 3, 4, 5])
-    places = dict(zip(METRICS, "BCDEF", strict=True))
+    places = dict(zip(("link", *METRICS), "ABCDEF", strict=True))
     rows, headers = (SheetRow(2, LINK, Metrics(1, 2, 3, 4, 5)),), tuple(map(str, HEADER))
     assert found == Table("Project", rows, letters=places, headers=headers)
 
@@ -34,7 +34,7 @@ def test_reads_the_columns_managers_have() -> None:
     """Columns are found by header in any order, case and spaces aside; unknown columns are left alone."""
     header: list[Cell] = ["@Username", " LINK ", "Platform", "views", "Following", "Followers", "Status", "Тематика"]
     found = table(header, ["@Maria", LINK, "TikTok", 5, 77, 1, "ok", "x"])
-    assert found.rows == (SheetRow(2, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "Maria"),)
+    assert found.rows == (SheetRow(2, LINK, Metrics(followers=1, views=5), frozenset(), "tiktok", "Maria", "x"),)
     assert found.columns == {"followers", "views"}
     assert not found.problems
 
@@ -188,7 +188,7 @@ def test_owner_comes_from_columns_then_from_the_link() -> None:
     header: list[Cell] = ["Link", "Platform", "Username"]
     found = table(header, [LINK, "Threads", "@Maria"], [LINK, "", "-"], [LINK, None, "x\ud800"], [LINK])
     assert [(row.platform, row.username) for row in found.rows] == [("threads", "Maria"), *[("", "")] * 3]
-    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row], str)]
+    new = [account for row in found.rows for account in missing_accounts(Project("p", "P"), [row])]
     assert [(one.platform, one.username) for one in new] == [("threads", "Maria"), *[("tiktok", "user")] * 3]
 
 
@@ -232,6 +232,7 @@ def test_combining_loses_no_value(rows: list[SheetRow]) -> None:
 cells = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([*HEADER, LINK])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(cells, max_size=8), max_size=8))
 def test_any_worksheet_is_read_or_refused(rows: list[list[Cell]]) -> None:
     """Whatever the cells, there is a table of storable values or `NoHeader`."""

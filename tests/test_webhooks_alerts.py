@@ -1,15 +1,19 @@
 """Who is told what: decided from results alone."""
 
+import itertools
 import json
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.alerts import Trouble, judge
+from smart_sync.core.alerts import FLAPPING, Trouble, judge
+from smart_sync.core.days import stamp
 from smart_sync.core.messages import messages
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 STAMP = "2026-03-10T12:00:00.000000"
 CONDITION = {
     "project.failed": Outcome.FAILED,
@@ -31,11 +35,12 @@ def ill(outcome: Outcome | None) -> Outcome | None:
 
 @given(PASSES)
 def test_whoever_heard_all_alerts_knows_how_every_project_is(passes: list[dict[str, Outcome]]) -> None:
-    """Alerts tell each change of a project's condition, and nothing but changes."""
+    """Alerts tell each change of a project's condition and nothing else; the passes are too rare for flapping."""
     remembered: dict[str, Trouble] = {}
     heard: dict[str, Outcome | None] = {}
     for number, outcomes in enumerate(passes):
-        judgement = judge([result(p, outcome, str(number)) for p, outcome in outcomes.items()], remembered)
+        at = stamp(NOON + number * FLAPPING * 1.1)
+        judgement = judge([result(p, outcome, at) for p, outcome in outcomes.items()], remembered)
         for alert in judgement.alerts:
             now = CONDITION[alert.type]
             assert heard.get(alert.result.project.id) != now
@@ -47,6 +52,28 @@ def test_whoever_heard_all_alerts_knows_how_every_project_is(passes: list[dict[s
         assert all(heard.get(p) == ill(outcome) for p, outcome in outcomes.items())
 
 
+@given(st.lists(st.tuples(st.integers(1, 300), OUTCOMES), max_size=60))
+def test_a_project_that_flaps_is_told_of_less_and_never_wrongly(passes: list[tuple[int, Outcome]]) -> None:
+    """What was heard last is true, or the trouble is one pass old; and few ends are told in a time."""
+    remembered: dict[str, Trouble] = {}
+    heard, ends, now, before = None, list[datetime](), NOON, None
+    for minutes, outcome in passes:
+        now += timedelta(minutes=minutes)
+        judgement = judge([result("a", outcome, stamp(now))], remembered)
+        for alert in judgement.alerts:
+            heard = CONDITION[alert.type]
+            ends += [now] if heard is None else []
+        for project_id, trouble in judgement.troubles.items():
+            remembered.pop(project_id, None)
+            if trouble is not None:
+                remembered[project_id] = trouble
+        assert heard == ill(outcome) or (heard is None and before is None)
+        before = ill(outcome)
+    lasting = sum(1 for one, other in itertools.pairwise(passes) if ill(one[1]) and ill(other[1]))
+    in_a_time = max((sum(end - FLAPPING <= other <= end for other in ends) for end in ends), default=0)
+    assert in_a_time <= 2 + lasting
+
+
 def test_since_is_the_beginning_of_the_trouble_until_its_end() -> None:
     """A failure that turns into degradation and then ends is one trouble with one beginning."""
     first = judge([result("a", Outcome.FAILED, "1")], {})
@@ -55,7 +82,7 @@ def test_since_is_the_beginning_of_the_trouble_until_its_end() -> None:
     third = judge([result("a", Outcome.SYNCED, "3")], {"a": Trouble(Outcome.DEGRADED, "1")})
     told = [(alert.type, alert.since) for judgement in (first, second, third) for alert in judgement.alerts]
     assert told == [("project.failed", "1"), ("project.degraded", "1"), ("project.recovered", "1")]
-    assert third.troubles == {"a": None}
+    assert third.troubles == {"a": Trouble(None, "", ends=("3",))}
 
 
 @given(st.lists(st.tuples(st.text(max_size=500), TEXT, OUTCOMES), max_size=4), st.integers(1, 60))

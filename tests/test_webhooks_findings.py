@@ -1,5 +1,6 @@
 """What a pass has found is one message of a kind, where it is listed; what no pass could find out is told too."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -138,12 +139,15 @@ async def test_a_locked_database_is_told_past_the_queue(
     monkeypatch.setattr(database, "LONG_WAIT", 0.1)
     monkeypatch.setattr(webhooks, "LONG_WAIT", 0.1)
     async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        monkeypatch.setattr(resources.database, "_patience", 0.5)
+        monkeypatch.setattr(resources.database, "_patience", 2.0)
         with closing(sqlite3.connect(world.path)) as web_app:
             web_app.execute("BEGIN IMMEDIATE")
             for _ in range(2):
+                waiting = asyncio.create_task(Sync(resources).run(PassRequest(Trigger.CLI)))
+                await asyncio.wait({waiting}, timeout=0.5)
+                assert resources.database.locked_seconds() >= 0.1, "that it waits is known before it gives up"
                 with pytest.raises(DatabaseError):
-                    await Sync(resources).run(PassRequest(Trigger.CLI))
+                    await waiting
             assert [one["reason"] for one in told(receiver, "sync.failed")] == [
                 f"{world.path}: another process has held the database locked for too long; find it with fuser"
             ]

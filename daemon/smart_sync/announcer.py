@@ -9,6 +9,7 @@ from typing import Any
 from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.core.wording import by_text
 from smart_sync.logs import emit
 from smart_sync.sheets.source import ReadUsage
 
@@ -129,8 +130,8 @@ class Announcer:
         if len(new) > MAX_LOGGED_PROBLEMS:
             yield "", f"{len(new) - MAX_LOGGED_PROBLEMS} more were refused; the first: {new[0][1]}"
 
-    def pass_done(self, result: PassResult, usage: ReadUsage) -> None:
-        """The canonical line of a pass; ``usage`` is what reading the sheets has cost."""
+    def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
+        """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
         self.progress = None
         totals = {
             name: sum(getattr(project, name) for project in result.results)
@@ -145,6 +146,7 @@ class Announcer:
             failed=result.count(Outcome.FAILED),
             degraded=result.count(Outcome.DEGRADED),
             unchanged=result.count(Outcome.UNCHANGED),
+            stale=stale,
             **totals,
             problems=sum(len(project.problems) for project in result.results),
             calls=usage.calls,
@@ -156,7 +158,11 @@ class Announcer:
         )
 
     def freshness_judged(self, judged: Freshness) -> None:
-        """One line for all projects that became stale in a pass, one for those that were read again."""
+        """A line for each new trouble that projects share, one for those that became stale, one for their end."""
+        shared = by_text((result.project.name, _told(result)) for result in judged.newly_unread)
+        for told, names in shared.items():
+            if len(names) > 1:
+                self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
         stale = judged.became_stale
         if stale:
             reasons = Counter(_told(result) for result in stale)
@@ -198,6 +204,9 @@ class Announcer:
 
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
+        for event, links in (("account.left", result.left), ("account.returned", result.returned)):
+            for link in links:
+                self(event, project_id=project_id, project=result.project.name, link=link)
         for suspect in result.new_suspects[:MAX_LOGGED_SUSPECTS]:
             self(
                 "value.suspected",
@@ -222,7 +231,7 @@ def _told(result: ProjectResult) -> str:
 
 
 def _last_read(result: ProjectResult) -> str:
-    read_at = f"last read {result.sheet_read_at[:16]} UTC" if result.sheet_read_at else "never read"
+    read_at = f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
     return f"{result.project.name} ({read_at})"
 
 

@@ -12,6 +12,7 @@ from smart_sync.commands import first_day, numbers, passes, trials
 from smart_sync.commands.common import config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
 from smart_sync.logs import printable
+from smart_sync.store import library
 
 COMMANDS = (
     *(passes.run, passes.sync, passes.status, passes.healthcheck, passes.once),
@@ -25,7 +26,7 @@ COMMANDS = (
         numbers.ingest,
         numbers.backup,
     ),
-    *(first_day.init, first_day.completion, first_day.man),
+    *(first_day.init, first_day.adopt, first_day.completion, first_day.man),
 )
 
 _FORBIDDEN = "permission denied; ask as root or as the daemon's user"
@@ -33,6 +34,7 @@ _FORBIDDEN = "permission denied; ask as root or as the daemon's user"
 
 def main() -> None:
     """The entry point: failures that have a remedy become one line and an exit code."""
+    library.prefer_newer()
     try:
         cli.main(prog_name="smart-sync", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,18 +1,20 @@
 """Deciding about one project: read what SQLite holds, understand the worksheet, make the plan."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from smart_sync.config import Settings
+from smart_sync.core.doubtful import Doubt, doubtful
+from smart_sync.core.gone import Terms
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.plan import Plan, make_plan
 from smart_sync.core.sheet import Reading, Sheet, edited, understand
 from smart_sync.core.state import AccountState
 from smart_sync.core.suspects import Doubts
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import projects
+from smart_sync.store import missing, projects
 from smart_sync.store.database import Database
 
 T = TypeVar("T")
@@ -40,42 +42,67 @@ class Decider:
         self._query = query
         self._policy = settings.merge.policy()
         self._synonyms = {str(name): headers for name, headers in settings.sheets.columns.items()}
-        self._max_vanished = settings.sheets.max_vanished
+        self._sheets = settings.sheets
+        self._creates = settings.sync.create_missing != "none"
         self._turn = turn
 
-    async def decide(self, project: Project, reading: Reading, doubts: Doubts, new: Sequence[Account] = ()) -> Draft:
+    async def decide(
+        self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str], new: Sequence[Account] = ()
+    ) -> Draft:
         """Decide about all accounts of ``project``, and about ``new`` ones as if they were there.
 
+        ``done`` projects are up to date: an account of theirs that misses its row is known to do so.
         Raises the driver's error, and `MergeCrashed`.
         """
         async with self._turn:
+            terms = await self._terms(project, doubts)
             states, problems = await projects.account_states(self._database, project, self._query)
             states += [AccountState(a.id, a.platform, a.username, a.link) for a in new]
+            sheet = await _fenced(lambda: understand(reading, states, terms, synonyms=self._synonyms))
+            doubtful = await self._doubtful(sheet, terms, done)
+            plan = await _fenced(lambda: make_plan(project, sheet, states, self._policy, doubts, doubtful=doubtful))
+            return Draft(plan, states, tuple(problems))
 
-            def decide() -> Plan:
-                sheet = self._understand(reading, states)
-                return make_plan(project, sheet, states, self._policy, doubts)
-
-            return Draft(await _fenced(decide), states, tuple(problems))
-
-    async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts) -> Draft:
+    async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str]) -> Draft:
         """Decide about a project of which nothing but the worksheet has changed since it was decided last.
 
         Only accounts are looked at of which the worksheet says something else, so that the plan and the problems
         do not count the parsed values.  Raises as `decide` does.
         """
         async with self._turn:
+            terms = await self._terms(project, doubts)
             outlines = await projects.outlines(self._database, project)
-            sheet = await _fenced(lambda: self._understand(reading, outlines))
+            sheet = await _fenced(lambda: understand(reading, outlines, terms, synonyms=self._synonyms))
+            doubtful = await self._doubtful(sheet, terms, done)
             states, _ = await projects.account_states(self._database, project, only=edited(sheet, outlines))
             found = {state.id: state for state in states}
             everybody = [found.get(outline.id, outline) for outline in outlines]
             rest = frozenset(outline.id for outline in outlines if outline.id not in found)
-            plan = await _fenced(lambda: make_plan(project, sheet, everybody, self._policy, doubts, settled=rest))
+            plan = await _fenced(
+                lambda: make_plan(project, sheet, everybody, self._policy, doubts, settled=rest, doubtful=doubtful)
+            )
         return Draft(plan, everybody)
 
-    def _understand(self, reading: Reading, states: Sequence[AccountState]) -> Sheet:
-        return understand(reading, states, synonyms=self._synonyms, max_vanished=self._max_vanished)
+    async def _terms(self, project: Project, doubts: Doubts) -> Terms:
+        """By what missing rows and values are judged now."""
+        last = await missing.last_read(self._database, project.id, doubts.now)
+        return Terms(
+            doubts.now,
+            project.id,
+            project.name,
+            last.clock,
+            self._sheets.gone_after,
+            self._sheets.max_vanished,
+            last.accepted,
+        )
+
+    async def _doubtful(self, sheet: Sheet, terms: Terms, done: Collection[str]) -> Sequence[Doubt]:
+        """The rows that could become accounts, and must not: they may be those of accounts that miss theirs."""
+        if not self._creates or not sheet.unmatched:
+            return ()
+        elsewhere = await missing.elsewhere(self._database, terms.project_id, done)
+        past = await missing.past_doubts(self._database, terms.project_id)
+        return await _fenced(lambda: doubtful(sheet, elsewhere, past))
 
 
 async def _fenced(decide: Callable[[], T]) -> T:

@@ -66,13 +66,15 @@ class Busy(SmartSyncError):
 class SheetUnavailable(SmartSyncError):
     """A worksheet could not be read; the last known sheet values stand in.
 
-    ``reason`` says what happened and ``remedy`` who must do what; neither holds a secret.
+    ``reason`` says what happened and ``remedy`` who must do what; neither holds a secret.  ``code`` is for the
+    troubles that a person may mean: "missing" (no such worksheet), "empty", "no_header".
     """
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    def __init__(self, reason: str, remedy: str = "", code: str = "") -> None:
         super().__init__(f"{reason}; {remedy}" if remedy else reason)
         self.reason = reason
         self.remedy = remedy
+        self.code = code
 
 
 class ParserFailed(SmartSyncError):

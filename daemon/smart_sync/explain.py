@@ -17,7 +17,7 @@ from smart_sync.core.policy import Policy, Rule
 from smart_sync.core.state import AccountState
 from smart_sync.core.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import accounts, history, parsed_query, projects, suspects
+from smart_sync.store import accounts, history, parsed_query, projects
 from smart_sync.store.accounts import Facts, Known
 from smart_sync.store.database import Database
 from smart_sync.store.days import day_at
@@ -38,20 +38,6 @@ async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: 
     if not found:
         raise UnknownAccount(sought)
     return {"success": True, "accounts": found}
-
-
-async def confirm(settings: Settings, sought: str, metric: str | None) -> dict[str, Any]:
-    """Say that suspect values are meant.  A daemon may be at work: this is one short transaction beside its own.
-
-    Raises `UnknownAccount` and `DatabaseError`.
-    """
-    async with open_existing(settings.database.path, read_only=False) as database:
-        found = await accounts.find(database, sought)
-        async with database.transaction() as transaction:
-            count = sum([await suspects.confirm(transaction, known.account.id, metric) for known in found])
-    if not found:
-        raise UnknownAccount(sought)
-    return {"success": True, "accounts": [known.account.link for known in found], "confirmed": count}
 
 
 class UnknownAccount(SmartSyncError):
@@ -96,6 +82,7 @@ class Explainer:
             "project_id": project.id,
             "project_name": project.name,
             "active": known.active,
+            "left_since": state.left_since,
             "sheet": _sheet(state, facts),
             "updated_at": facts.updated_at,
             "problems": _of_row(passes, facts, state),
@@ -112,7 +99,8 @@ class Explainer:
         events: list[Event] = []
         for metric, told in values.items():
             at = told["changed_at"]
-            last = Last(told["value"], at, at and await day_at(self.database, at))
+            # A snapshot has 0 where nobody has a value.
+            last = Last(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
             events += changes(metric, sights, last, asked.get(at, Asked()))
             if suspect := told["suspect"]:
                 events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})
@@ -146,6 +134,8 @@ def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:
         "row": state.sheet_row,
         "read_at": facts.read_at,
         "confirmed_at": facts.confirmed_at,
+        "gone_since": state.absence.gone_since,
+        "has_vote": not state.absence.accepted,
     }
 
 
@@ -161,7 +151,7 @@ def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str,
     coming = foresee(state, rules)
     values = {}
     for index, (metric, rule) in enumerate(zip(METRICS, rules, strict=True)):
-        merged = state.merged[index] if state.merged else None
+        merged = state.merged[index] if state.merged and state.winners[index] else None
         values[metric] = {
             "sheet": state.sheet[index] if state.sheet else None,
             "parsed": state.parsed[index] if state.parsed else None,
@@ -169,6 +159,8 @@ def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str,
             "rule": rule.key,
             "value": merged,
             "winner": state.winners[index],
+            "known_since": state.known_since[index],
+            "carried_since": state.carried_since[index],
             "next": None if coming[index] == merged else coming[index],
         }
     return values

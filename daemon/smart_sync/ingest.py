@@ -1,9 +1,9 @@
 """``smart-sync ingest``: parsed values from a file into the inbox, beside a daemon that may be at work.
 
-A file is CSV with a header line, or one JSON object a line.  Each line names an account by ``account_id`` or ``link``
-and gives any of the metrics; ``source``, ``parsed_at`` (ISO 8601, now if it is missing) and ``precision`` (exact or
-rounded) are optional; what is nearly one of these names is a mistake.  A metric without a value leaves the one in the
-inbox, and so does a line that is older.
+A file is CSV (comma, semicolon or tab) with a header line, or one JSON object a line.  Each line names an account by
+``account_id`` or ``link`` and gives any of the metrics; ``source``, ``parsed_at`` (ISO 8601, now if it is missing) and
+``precision`` (exact or rounded) are optional; what is nearly one of these names is a mistake.  A metric without a
+value leaves the one in the inbox, and so does a line that is older.
 """
 
 import io

@@ -1,19 +1,32 @@
 """One instance per database: an advisory lock beside the file, gone with the process however it ends."""
 
+import contextlib
 import fcntl
 import os
+import time
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from smart_sync.errors import Busy, DatabaseUnusable
 
+#: Seconds between two tries of somebody who waits.
+_PAUSE_SECONDS = 0.1
+#: What a daemon adds to its process id in the file: it keeps the lock, so nobody need wait for it.
+_DAEMON = "daemon"
+
 
 class InstanceLock:
-    """Holds ``<database>.smart-sync.lock`` for one database at a time, until the ``with`` block ends."""
+    """Holds ``<database>.smart-sync.lock`` for one database at a time, until the ``with`` block ends.
 
-    def __init__(self) -> None:
+    It belongs to the process that took it: a child that is forked meanwhile has no part in it.
+    """
+
+    def __init__(self, *, daemon: bool = False) -> None:
+        self._mark = f" {_DAEMON}" if daemon else ""
         self._held: tuple[Path, int] | None = None
+        _alive.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -23,27 +36,57 @@ class InstanceLock:
     ) -> None:
         self._release()
 
-    def take(self, database: Path) -> None:
-        """Hold the lock of ``database`` in place of the one held now.
+    def take(self, database: Path, *, patience: float = 0.0) -> None:
+        """Hold the lock of ``database`` in place of the one held now; blocks for up to ``patience`` seconds.
 
-        Raises `Busy` if another instance holds it, and then goes on holding the old one.  A symbolic link is as
-        good as the file it leads to.
+        Raises `Busy` if another instance holds it until then, or a daemon does, which will not let it go; goes on
+        holding the old one then.  A symbolic link is as good as the file it leads to.
         """
         database = database.resolve()
         if self._held is not None and self._held[0] == database:
             return
-        fd = _locked(database.with_name(f"{database.name}.smart-sync.lock"))
+        path = database.with_name(f"{database.name}.smart-sync.lock")
+        ends = time.monotonic() + patience
+        of_daemon = False
+        while True:
+            fd = _locked(path, self._mark)
+            if fd is not None:
+                break
+            # Twice: between locking and writing, the file still says who held it before.
+            was_of_daemon, of_daemon = of_daemon, _holder(path).endswith(_DAEMON)
+            if time.monotonic() >= ends or (was_of_daemon and of_daemon):
+                raise _busy(path)
+            time.sleep(_PAUSE_SECONDS)
         self._release()
         self._held = (database, fd)
 
-    def _release(self) -> None:
-        # The file stays: removing it would let two instances lock two different files of one name.
+    def forget(self) -> None:
+        """In a forked child: what the parent holds is the parent's."""
         if self._held is not None:
             os.close(self._held[1])
             self._held = None
 
+    def _release(self) -> None:
+        # The file stays: removing it would let two instances lock two different files of one name.
+        if self._held is not None:
+            # Not by closing alone: a child that knows nothing of us may have inherited the descriptor.
+            fcntl.flock(self._held[1], fcntl.LOCK_UN)
+            self.forget()
 
-def _locked(path: Path) -> int:
+
+_alive: weakref.WeakSet[InstanceLock] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for lock in list(_alive):
+        lock.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def _locked(path: Path, mark: str) -> int | None:
+    """The descriptor of the file at ``path``, locked; None if somebody else holds the lock."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
@@ -52,11 +95,24 @@ def _locked(path: Path) -> int:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.read(fd, 20).decode(errors="replace").strip() or "unknown"
         os.close(fd)
-        raise Busy(
-            f"{path}: another instance (pid {holder}) holds the database; ask it with: smart-sync sync"
-        ) from None
-    os.ftruncate(fd, 0)
-    os.write(fd, f"{os.getpid()}\n".encode())
+        return None
+    with contextlib.suppress(OSError):  # a full disk: the lock counts, not who is said to hold it
+        os.ftruncate(fd, 0)
+        os.write(fd, f"{os.getpid()}{mark}\n".encode())
     return fd
+
+
+def _holder(path: Path) -> str:
+    """What whoever holds the lock wrote: its process id, and whether it is a daemon."""
+    try:
+        with path.open("rb") as file:
+            return file.read(64).decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _busy(path: Path) -> Busy:
+    pid, _, kind = _holder(path).partition(" ")
+    then = "ask it with: smart-sync sync" if kind == _DAEMON else "try again when its pass is over"
+    return Busy(f"{path}: another instance (pid {pid or 'unknown'}) holds the database; {then}")

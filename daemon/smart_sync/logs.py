@@ -3,9 +3,13 @@
 JSON lines begin with ``level``, ``logger``, ``event``; console lines read ``LEVEL [SmartSync] event key=value``,
 without what is empty or false, and without the counts of `QUIET` that are 0.  Nothing that was handed to `protect` is
 ever written.
+
+A process of our own calls `configure`.  In anybody else's, who did not, events go to the standard library's logger
+``SmartSync`` and what becomes of them is theirs to say; neither logging nor structlog is set up there.
 """
 
 import contextlib
+import functools
 import logging
 import re
 import sys
@@ -16,52 +20,47 @@ import stamina
 import structlog
 
 from smart_sync import systemd
+from smart_sync.core.secrecy import Known
 from smart_sync.events import EVENTS
 
 NAME = "SmartSync"
-REDACTED = "[redacted]"
 MAX_TEXT = 2000
 
-#: What looks like a secret wherever it stands: PEM keys, bearer and access tokens, keys in a URL's query.
-_SECRET_SHAPES = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
-    r"|\bya29\.[\w.-]+"
-    r"|\bwhsec_[\w+/=-]+"
-    r"|(?<=Bearer )[\w.~+/=-]+"
-    r"|(?<=[?&]key=)[^&\s\"']+"
-    r"|(?<=[?&]access_token=)[^&\s\"']+",
-    re.DOTALL,
-)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 #: Counts that a console leaves out where they are 0: they say something only above it.  Any other 0 is shown.
 QUIET = frozenset(
     {
         *("problems", "suspects", "conflicts", "unmatched_rows", "unmatched_accounts", "changed", "left_out"),
-        *("failed", "degraded", "unchanged", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
+        *("failed", "degraded", "unchanged", "stale", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
     }
 )
 #: As syslog counts them; the journal takes ``<N>`` before a line for its priority.
 _PRIORITIES = {"ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
-_protected: set[str] = set()
+_BEGIN: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
 
-# Retries are counted in our own events.
-stamina.instrumentation.set_on_retry_hooks([])
+_protected = Known()
+
+#: Where events go once `configure` has been called.
+_own: Any = None
 
 
-def protect(secret: str) -> None:
-    """Never write ``secret`` to the log, in whatever field it turns up.  Shorter than 6 characters is ignored."""
-    if len(secret) >= 6:
-        _protected.add(secret)
+def protect(secret: str, *, pieces: str | None = None) -> None:
+    """Never write ``secret``, in whatever field it turns up, nor a longer run of ``pieces`` (unless told, of itself).
+
+    Shorter than 6 characters is ignored.
+    """
+    _protected.add(secret, pieces=pieces)
 
 
 def redact(text: str) -> str:
     """``text`` without anything that is, or looks like, a secret."""
-    # The longest first: one secret may be the beginning of another.
-    for secret in sorted(_protected, key=len, reverse=True):
-        text = text.replace(secret, REDACTED)
-    return _SECRET_SHAPES.sub(REDACTED, text)
+    return _protected.removed_from(text)
 
 
 def printable(text: object, limit: int = MAX_TEXT) -> str:
@@ -77,27 +76,54 @@ def emit(event: str, *, exc_info: BaseException | None = None, **fields: Any) ->
     present = {key: value for key, value in fields.items() if value is not None}
     if exc_info is not None:
         present["exc_info"] = exc_info
-    getattr(structlog.get_logger(NAME), EVENTS[event].level)(event, **present)
+    getattr(_guest() if _own is None else _own, EVENTS[event].level)(event, **present)
 
 
 def configure(form: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
-    """Send the log to ``stream`` (standard error unless told), as ``json`` or ``console``."""
+    """Send the log to ``stream`` (standard error unless told), as ``json`` or ``console``: for a process of our own."""
+    global _own
     stream = stream or sys.stderr
     console = form == "console" or (form == "auto" and stream.isatty())
     to_json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     render: structlog.typing.Processor = _render_console if console else to_json
-    structlog.configure(
+    _own = structlog.wrap_logger(
+        structlog.WriteLogger(cast("TextIO", _Lossy(stream))),
         processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_BEGIN,
             structlog.processors.format_exc_info if console else _exception_as_data(),
             _clean,
             _in_order,
             _for_journal(render) if systemd.is_journal(stream) else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lossy(stream))),
+        context_class=dict,
+        cache_logger_on_first_use=False,
+    )
+    # Retries are counted in our own events.
+    stamina.instrumentation.set_on_retry_hooks([])
+
+
+def reset() -> None:
+    """As before `configure`."""
+    global _own
+    _own = None
+
+
+@functools.cache
+def _guest() -> Any:
+    """To the standard library's logger, as its owner has set it up."""
+    return structlog.wrap_logger(
+        logging.getLogger(NAME),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_BEGIN,
+            structlog.processors.format_exc_info,
+            _clean,
+            _in_order,
+            _render_for_guest,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        context_class=dict,
         cache_logger_on_first_use=False,
     )
 
@@ -123,6 +149,8 @@ def adopt_libraries() -> None:
     """Make what libraries log through the standard library events of ours; for our own process, not for a guest."""
     logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+    # It tells of each odd header with a traceback; what comes of an answer is told by our own events.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def _exception_as_data() -> structlog.typing.Processor:
@@ -173,6 +201,12 @@ def _for_journal(render: structlog.typing.Processor) -> structlog.typing.Process
         return f"<{priority}>" + str(render(logger, method, line)).replace("\n", "\\n")
 
     return prefixed
+
+
+def _render_for_guest(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+    """As on a console; level and time are added by whoever has set up the logging."""
+    line.pop("timestamp")
+    return _render_console(_logger, _method, line).partition(" ")[2]
 
 
 def _render_console(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """One pass without a daemon: for cron, and for Python callers."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from smart_sync import lock
@@ -12,6 +11,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.preflight import tell_of_projects
 from smart_sync.service import opened
 from smart_sync.store import projects
+from smart_sync.store.driver import describe, sqlite
 from smart_sync.sync import PassRequest, Sync
 
 #: Seconds that a process which ends after its pass waits for those who are told of it.
@@ -19,28 +19,35 @@ TELLING = 10.0
 
 
 def once(
-    settings: Settings, project: str | None = None, *, environment: Mapping[str, str] | None = None
+    settings: Settings,
+    project: str | None = None,
+    *,
+    patience: float = 0.0,
 ) -> dict[str, Any]:
     """One pass without a daemon, over one project (id or name) or all; answers as the control channel does.
 
-    Raises `Busy` while another instance holds the database, and other `SmartSyncError`.
+    Raises `Busy` if another pass holds the database for longer than ``patience`` seconds, or a daemon holds it, and
+    other `SmartSyncError`.
     """
-    return asyncio.run(_once(settings, project, environment))
-
-
-async def _once(settings: Settings, project: str | None, environment: Mapping[str, str] | None) -> dict[str, Any]:
     with lock.InstanceLock() as instance:
-        instance.take(settings.database.path)
-        async with opened(settings, Announcer(), environment) as resources:
-            await tell_of_projects(resources)
-            chosen = None if project is None else await projects.find(resources.database, project)
-            if project is not None and chosen is None:
-                return {"success": False, "error": "Project not found", "project_id": project}
-            ids = frozenset([chosen.id]) if chosen else None
-            try:
-                result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
-            except SmartSyncError:
-                await resources.ping.flush(TELLING)
-                raise
-            await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
-            return result.results[0].answer() if chosen else result.answer()
+        instance.take(settings.database.path, patience=patience)
+        try:
+            return asyncio.run(_once(settings, project))
+        except sqlite.Error as error:
+            raise describe(error, settings.database.path) from None
+
+
+async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
+    async with opened(settings, Announcer()) as resources:
+        await tell_of_projects(resources)
+        chosen = None if project is None else await projects.find(resources.database, project)
+        if project is not None and chosen is None:
+            return {"success": False, "error": "Project not found", "project_id": project}
+        ids = frozenset([chosen.id]) if chosen else None
+        try:
+            result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
+        except SmartSyncError:
+            await resources.ping.flush(TELLING)
+            raise
+        await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
+        return result.results[0].answer() if chosen else result.answer()

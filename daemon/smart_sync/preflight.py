@@ -14,6 +14,7 @@ from smart_sync.config import Settings
 from smart_sync.control import socket_file
 from smart_sync.core.health import Facts, no_projects
 from smart_sync.errors import ConfigError, SocketUnusable
+from smart_sync.logs import printable
 from smart_sync.project import Resources
 from smart_sync.store.standing import standing
 
@@ -40,7 +41,8 @@ def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
         "control.group": _of_group(control.group),
         "database.path": next(_of_database(path, held), ""),
     }
-    return {key: problem for key, problem in found.items() if problem}
+    # A name or a path may be any text.
+    return {key: printable(problem) for key, problem in found.items() if problem}
 
 
 def _of_socket(path: Path) -> Iterator[str]:

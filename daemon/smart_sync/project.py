@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from smart_sync.announcer import Announcer
@@ -18,7 +17,6 @@ from smart_sync.core.outcomes import Written, failure, foreseen, result_of, unch
 from smart_sync.core.plan import Plan
 from smart_sync.core.results import ProjectResult
 from smart_sync.core.sheet import Reading, missing_accounts
-from smart_sync.core.snapshots import NAMESPACE
 from smart_sync.core.suspects import Doubts
 from smart_sync.deciding import Decider, Draft, MergeCrashed
 from smart_sync.errors import SheetUnavailable
@@ -55,6 +53,8 @@ class Pass:
     version: int | None
     #: Set when the inbox is as fresh as this pass waits for.
     parsed: asyncio.Event
+    #: The ids of the projects that this pass has brought up to date.
+    done: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,30 +132,37 @@ class ProjectSync:
         mark = await self._mark(reading, this)
         doubtful = await suspects.open_suspects(self._database, project.id, this.now)
         settled = self._settled.pop(project.id, None)
-        if settled is not None and settled.mark == mark:
+        if settled is not None and settled.mark == mark and not settled.is_due(this.now):
             self._settled[project.id] = settled
+            this.done.add(project.id)
             watch.lap("decide")
             return unchanged(settled.result, tuple(doubtful.values()))
         doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
-        draft = await self._decide(project, reading, doubts, mark, settled)
+        draft = await self._decide(project, reading, doubts, this, mark, settled)
         created = 0
         if new := self._missing_accounts(draft.plan):
             if this.dry_run:
                 created = len(new)
-                draft = await self._decider.decide(project, reading, doubts, new)
+                draft = await self._decider.decide(project, reading, doubts, this.done, new)
             elif created := await self._create_accounts(project, new, this):
                 mark = mark and mark._replace(inbox_writes=self._database.inbox_writes)
-                draft = await self._decider.decide(project, reading, doubts)
+                draft = await self._decider.decide(project, reading, doubts, this.done)
         watch.lap("decide")
         plan, problems = draft.plan, draft.problems
         if this.dry_run:
             coming = await snapshots.to_come(self._database, plan, self._writing(this))
             return replace(foreseen(plan, coming, problems, draft.states), new_accounts=created)
         written = await self._write(plan, reading, this)
+        if plan.trouble is None:
+            this.done.add(project.id)
         watch.lap("write")
         result = replace(result_of(plan, written, problems), new_accounts=created)
-        if mark is not None and plan.trouble is None and not written.failed:
-            self._settled[project.id] = _Settled(mark, result, problems, carried=plan.carried)
+        # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
+        moves = plan.doubtful or plan.left or plan.returned
+        if mark is not None and plan.trouble is None and not written.failed and not moves:
+            due = None if plan.due_in is None else this.now + timedelta(seconds=plan.due_in)
+            stands_in = bool(plan.carried or plan.accidents or plan.missing)
+            self._settled[project.id] = _Settled(mark, result, problems, stands_in, due)
         return result
 
     async def _mark(self, reading: Reading, this: Pass) -> "_Mark | None":
@@ -168,12 +175,18 @@ class ProjectSync:
         return _Mark(cells, this.day.label, stamp(this.now)[:10], this.version, inbox_writes)
 
     async def _decide(
-        self, project: Project, reading: Reading, doubts: Doubts, mark: "_Mark | None", settled: "_Settled | None"
+        self,
+        project: Project,
+        reading: Reading,
+        doubts: Doubts,
+        this: Pass,
+        mark: "_Mark | None",
+        settled: "_Settled | None",
     ) -> Draft:
         """Decide about all accounts, or about those that were edited if nothing else can have changed."""
-        if mark is None or settled is None or settled.carried or mark != settled.mark._replace(cells=mark.cells):
-            return await self._decider.decide(project, reading, doubts)
-        draft = await self._decider.decide_edited(project, reading, doubts)
+        if mark is None or settled is None or settled.stands_in or mark != settled.mark._replace(cells=mark.cells):
+            return await self._decider.decide(project, reading, doubts, this.done)
+        draft = await self._decider.decide_edited(project, reading, doubts, this.done)
         plan = replace(draft.plan, parsed_count=settled.result.parsed)
         return replace(draft, plan=plan, problems=settled.problems)
 
@@ -181,10 +194,7 @@ class ProjectSync:
         """Accounts for the rows that have none, if they are wanted."""
         if self._settings.sync.create_missing == "none" or not plan.unmatched_rows:
             return []
-        prefix = f"{plan.project.id}:"
-        return missing_accounts(
-            plan.project, plan.unmatched_rows, lambda name: str(uuid.uuid5(NAMESPACE, prefix + name))
-        )
+        return missing_accounts(plan.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
 
     async def _create_accounts(self, project: Project, new: Sequence[Account], this: Pass) -> int:
         """Create accounts, and wait for what the parsers say of them; how many could be created."""
@@ -228,13 +238,19 @@ class _Mark(NamedTuple):
 class _Settled:
     """What a project was decided from when a pass had written all of it, and what came of that.
 
-    ``problems`` are those of the parsed values; ``carried``: earlier sheet values stood in for some.
+    ``problems`` are those of the parsed values; ``stands_in``: earlier values stood in for some; ``due``: when time
+    alone changes the decision.
     """
 
     mark: _Mark
     result: ProjectResult
     problems: tuple[Problem, ...]
-    carried: bool
+    stands_in: bool
+    due: datetime | None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether time alone has changed the decision."""
+        return self.due is not None and now >= self.due
 
 
 class _Stopwatch:

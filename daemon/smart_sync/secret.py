@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, quote_plus
@@ -11,6 +12,7 @@ from urllib.parse import quote, quote_plus
 from pydantic import AfterValidator, SecretStr
 
 from smart_sync import logs, plain_files
+from smart_sync.core.secrecy import is_plausible_path, names_secret
 
 MAX_BYTES = 65536
 
@@ -76,19 +78,70 @@ _PLACES: Mapping[str, Callable[[str], str]] = {
 
 
 def _found(given: SecretStr) -> SecretStr:
-    text = given.get_secret_value()
+    value, _ = _looked_up(given.get_secret_value())
+    protect(value)
+    return _usable(value)
+
+
+def _looked_up(text: str) -> tuple[str, bool]:
+    """What ``text`` stands for, and whether it was kept somewhere else."""
     place, colon, name = text.partition(":")
-    value = (_PLACES[place](name) if colon and place in _PLACES else text).strip()
+    elsewhere = bool(colon) and place in _PLACES
+    return (_PLACES[place](name) if elsewhere else text).strip(), elsewhere
+
+
+def _usable(value: str) -> SecretStr:
     if not value:
         raise ValueError("the secret is empty")
     if not (value.isascii() and value.isprintable()):
         raise ValueError("the secret is not one line of plain ASCII, as an HTTP header needs it")
-    logs.protect(value)
-    logs.protect(quote(value, safe=""))
-    logs.protect(quote_plus(value))
     return SecretStr(value)
+
+
+def protect(value: str) -> None:
+    """Keep ``value`` out of everything that is shown: as it is, and as it stands in a URL.
+
+    Of an address the host may be shown.
+    """
+    rest = value.partition("://")[2].partition("/")[2] if "://" in value else value
+    for form in (str, partial(quote, safe=""), quote_plus):
+        logs.protect(form(value), pieces=form(rest))
+
+
+def _perhaps(given: SecretStr) -> SecretStr:
+    value, elsewhere = _looked_up(given.get_secret_value())
+    if elsewhere:
+        protect(value)
+    return _usable(value)
+
+
+def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """``given``, with what stands under the name of a secret kept like one."""
+    for name, value in given.items():
+        if names_secret(name):
+            protect(value.get_secret_value())
+    return given
+
+
+def path_or_secret(text: str) -> Path | SecretStr:
+    """``text`` as a path if it plausibly is one, or leads to a file; else it may be the secret itself."""
+    bare = text.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"":
+        bare = bare[1:-1].strip()
+    if is_plausible_path(bare) or os.path.isfile(_base.get() / bare):  # noqa: PTH113  never raises
+        return Path(bare)
+    return SecretStr(text)
 
 
 #: ``env:NAME``, ``file:PATH`` or ``credential:NAME`` (or the secret itself), looked up when the configuration is
 #: loaded; shown by no ``repr`` and written to no log.
 Secret = Annotated[SecretStr, AfterValidator(_found)]
+#: A value of a table, looked up in the same way, which is a secret only if it was kept elsewhere.
+Value = Annotated[SecretStr, AfterValidator(_perhaps)]
+#: Such a table (headers, a query): what stands under the name of a secret is one, too; the others may be shown.
+Values = Annotated[dict[str, Value], AfterValidator(protect_named)]
+
+
+def shown(text: str) -> str:
+    """``text`` for a message if it plausibly is a path; else only that it is none."""
+    return text if is_plausible_path(text) else "(not shown, as it is no path)"

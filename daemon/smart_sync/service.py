@@ -183,7 +183,7 @@ class Service:
 
     async def _laps(self) -> None:
         """Lap after lap.  If one cannot start with new settings, the settings of the last one are taken again."""
-        with lock.InstanceLock() as instance:
+        with lock.InstanceLock(daemon=True) as instance:
             while not self._stop.is_set():
                 self._lap_over.clear()
                 try:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from smart_sync import checks
+from smart_sync import checks, secret
 from smart_sync.config import Settings
+from smart_sync.core.gone import Terms
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.sheet import Sheet, understand
 from smart_sync.core.wording import counted
@@ -37,6 +38,7 @@ spreadsheet = {spreadsheet}
 {credentials}
 reads_per_minute = 60             # Google's quota per user
 stale_after = "6h"                # failing for so long, a project is stale: /healthz, the ping and exit codes say so
+gone_after = "7d"                 # of good reads: for so long the values of a row that is gone stand in
 # [sheets.spreadsheets]           # projects that live in other spreadsheets
 # "<projects.google_sheet_name>" = "<key or URL>"
 
@@ -139,12 +141,14 @@ def rendered(answers: Answers, folder: Path) -> str:
         spreadsheet=_quoted(answers.spreadsheet),
         credentials=key,
         # In a database of the web app's nothing appears unasked.
-        create_missing='"none"' if (folder / database).exists() else '"projects"',
+        create_missing='"none"' if os.path.exists(folder / database) else '"projects"',  # noqa: PTH110  never raises
     )
 
 
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+def _absolute(given: str) -> str:
+    """The file as it is seen from everywhere; if it is the key itself, the key."""
+    found = secret.path_or_secret(given)
+    return str(found.expanduser().absolute()) if isinstance(found, Path) else found.get_secret_value()
 
 
 def _quoted(text: str) -> str:
@@ -199,7 +203,7 @@ async def _worksheet(sheets: Source, title: str, settings: Settings) -> Step:
     except SheetUnavailable as trouble:
         return _failed(name, trouble)
     synonyms = {str(name): others for name, others in settings.sheets.columns.items()}
-    sheet = understand(worksheet, (), synonyms=synonyms, max_vanished=1.0)
+    sheet = understand(worksheet, (), Terms("", "", title), synonyms=synonyms)
     if sheet.trouble is not None:
         return _failed(name, sheet.trouble)
     return Step(name, True, _content(sheet))

@@ -1,40 +1,56 @@
 """The Python way in: a pass without a daemon, from any thread, blocking.
 
 For the callers that already exist (a web app's route, a task queue): they get the dictionary that the
-control channel answers, and no exception for anything that an operator can mend.
+control channel answers, and no exception for anything that an operator can mend.  The process is theirs: its logging,
+its SQLite library and its signal handlers stay as they are.
 """
 
 import json
+import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
-from pydantic import ValidationError
+import stamina
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
-from smart_sync import logs
+from smart_sync import logs, secret
 from smart_sync.blocking import outside_of_loops
-from smart_sync.config import Settings
+from smart_sync.config import Settings, mistakes
 from smart_sync.core.days import stamp
-from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.errors import ConfigError, DatabaseError, SmartSyncError
 from smart_sync.once import once
+from smart_sync.sheets import credentials
 from smart_sync.store.days import zone_of
+
+#: Seconds that a call waits while another pass holds the database.
+PATIENCE = 600.0
+
+#: Set while a call is under way: its retries are not the host's.
+_calling: ContextVar[bool] = ContextVar("_calling", default=False)
 
 
 def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> dict[str, Any]:
     """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
 
     ``db``: the path of the SQLite file, or an object with ``db_path``.  ``sheets_credentials``: a service
-    account's JSON key as the path of its file, as text, or as a dict.  ``sheets_name``: the spreadsheet's key,
-    URL or title.  Works also where an event loop is running, and blocks it.
+    account's JSON key as the path of its file, as text, as base64 of it, or as a dict; None or "": as the daemon
+    finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
+
+    Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
+    What an operator can mend is ``{"success": False, "error": …}``: no database or key where they should be, a daemon
+    that has the database, a pass of somebody else's that does not end.
     """
     try:
         return _run(db, sheets_credentials, sheets_name, None)
     except SmartSyncError as error:
         return {
             "success": False,
-            "error": str(error),
+            "error": logs.redact(str(error)),
             "total_projects": 0,
             "success_count": 0,
             "error_count": 0,
@@ -48,25 +64,39 @@ def sync_single_project_standalone(
 ) -> dict[str, Any]:
     """As `sync_all_projects_standalone`, for one project."""
     try:
-        return _run(db, sheets_credentials, sheets_name, project_id)
+        return _run(db, sheets_credentials, sheets_name, str(project_id))
     except SmartSyncError as error:
-        return {"success": False, "error": str(error), "project_id": project_id}
+        return {"success": False, "error": logs.redact(str(error)), "project_id": project_id}
 
 
 def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> dict[str, Any]:
-    if not structlog.is_configured():
-        logs.configure()
-    path, environment = _credentials(sheets_credentials)
+    settings = _settings(_database(getattr(db, "db_path", db)), _key(sheets_credentials), sheets_name)
+    # A key that is of no use is told at once, not by each project.
+    credentials.find(settings.sheets.credentials)
+    return outside_of_loops(partial(_once, _by_its_days(settings), project_id))
+
+
+def _once(settings: Settings, project_id: str | None) -> dict[str, Any]:
+    token = _calling.set(True)
     try:
-        # As dictionaries: the environment (SMART_SYNC_SHEETS__API_URL, say) still adds to them.
-        sections: dict[str, Any] = {
-            "database": {"path": str(getattr(db, "db_path", db))},
-            "sheets": {"source": "google", "spreadsheet": sheets_name, "credentials": path},
-        }
-        settings = Settings(**sections)
+        _leave_retries_alone()
+        return once(settings, project_id, patience=PATIENCE)
+    finally:
+        _calling.reset(token)
+
+
+def _settings(path: Path, key: Path | SecretStr | None, sheets_name: str) -> Settings:
+    """The environment (SMART_SYNC_SHEETS__API_URL, say) adds to what is handed in, and does not replace it."""
+    given = {"source": "google", "spreadsheet": sheets_name} | ({} if key is None else {"credentials": key})
+    try:
+        settings = Settings(database={"path": path}, sheets=given)  # type: ignore[arg-type]
+        sheets = type(settings.sheets).model_validate(settings.sheets.model_dump() | given)
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
-    return outside_of_loops(lambda: once(_by_its_days(settings), project_id, environment=environment))
+    except SettingsError as error:
+        raise ConfigError((mistakes.of_environment(str(error)),)) from None
+    database = settings.database.model_copy(update={"path": path})
+    return settings.model_copy(update={"database": database, "sheets": sheets})
 
 
 def _by_its_days(settings: Settings) -> Settings:
@@ -78,11 +108,33 @@ def _by_its_days(settings: Settings) -> Settings:
     return settings.model_copy(update={"schedule": schedule.model_copy(update={"timezone": zone})})
 
 
-def _credentials(given: object) -> tuple[Path | None, Mapping[str, str] | None]:
-    """The key's file, or an environment that holds the key (None: the process's own)."""
+def _database(given: object) -> Path:
+    """The database's file.  Raises `DatabaseError` if there is none: a new one would be an empty success."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise DatabaseError(
+            f"db: expected the path of the SQLite file, or an object with db_path, not {type(given).__name__}"
+        )
+    text = os.fsdecode(os.fspath(given))
+    if not os.path.isfile(text):  # noqa: PTH113  never raises
+        raise DatabaseError(f"{secret.shown(text)}: there is no database; is this the web app's file?")
+    return Path(text)
+
+
+def _key(given: object) -> Path | SecretStr | None:
     if isinstance(given, Mapping):
-        return None, {"SMART_SYNC_GOOGLE_CREDENTIALS": json.dumps(dict(given))}
-    text = str(given or "")
-    if text.lstrip().startswith("{"):
-        return None, {"SMART_SYNC_GOOGLE_CREDENTIALS": text}
-    return (Path(text), None) if text else (None, None)
+        return SecretStr(json.dumps(dict(given), default=str))
+    if isinstance(given, os.PathLike):
+        return Path(os.fsdecode(os.fspath(given)))
+    text = given.decode(errors="replace") if isinstance(given, bytes) else str(given or "")
+    return secret.path_or_secret(text) if text.strip() else None
+
+
+def _leave_retries_alone() -> None:
+    """stamina, which the host may use too, tells its hooks of every retry; ours are in our own events."""
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    if not all(isinstance(hook, partial) and hook.func is _of_the_host for hook in hooks):
+        stamina.instrumentation.set_on_retry_hooks([partial(_of_the_host, hook) for hook in hooks])
+
+
+def _of_the_host(hook: Any, details: Any) -> Any:
+    return None if _calling.get() else hook(details)

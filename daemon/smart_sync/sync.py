@@ -11,10 +11,9 @@ import structlog
 
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.freshness import Freshness
-from smart_sync.core.model import Project, Trigger
+from smart_sync.core.model import NAMESPACE, Project, Trigger
 from smart_sync.core.names import name_key
 from smart_sync.core.results import PassResult, ProjectResult
-from smart_sync.core.snapshots import NAMESPACE
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.project import Pass, ProjectSync, Resources
 from smart_sync.store import edits, freshness, history, projects, suspects
@@ -100,14 +99,16 @@ class Sync:
         result = replace(result, results=judged.results)
         if not this.dry_run:
             self._announce.freshness_judged(judged)
-        self._announce.pass_done(result, self._sheets.usage())
+        self._announce.pass_done(result, self._sheets.usage(), judged.stale)
         return result
 
     async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:
         """The projects of the pass, and the names of those that it has created, or would create."""
         new: list[Project] = []
         created: list[str] = []
-        if request.project_ids is None and self._settings.sync.create_missing == "projects":
+        sheets = self._settings.sheets
+        has_default = sheets.source != "google" or bool(sheets.spreadsheet)
+        if request.project_ids is None and has_default and self._settings.sync.create_missing == "projects":
             new = await self._missing_projects()
         unclear = [project for project in new if "\ufffd" in project.name]
         new = [project for project in new if project not in unclear]
@@ -125,7 +126,9 @@ class Sync:
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
-            self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
+            # Projects that could not be read for that reason have told it.
+            if not await freshness.is_known(self._database, trouble.reason):
+                self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
             return []
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}

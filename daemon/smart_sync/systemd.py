@@ -46,6 +46,6 @@ def is_journal(stream: TextIO) -> bool:
     """
     try:
         found = os.fstat(stream.fileno())
-    except (OSError, ValueError):  # no file behind it, or a closed one
+    except (OSError, ValueError, AttributeError):  # no file behind it, or a closed one
         return False
     return os.environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"

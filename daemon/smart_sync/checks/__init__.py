@@ -5,7 +5,9 @@ there: the same code reads the same worksheets, and the real file is only ever o
 """
 
 import asyncio
+import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,20 +17,26 @@ from smart_sync import secret
 from smart_sync.checks.database import check_database, copy_query
 from smart_sync.checks.findings import Finding, Report
 from smart_sync.checks.worksheets import check_worksheets
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.csv import CsvSettings
 from smart_sync.preflight import obstacles
 from smart_sync.store.schema import open_database
 
+#: Bytes of free space: with fewer a pass will soon fail, and with fewer than `FULL` the next one may.
+MIN_FREE = 64 * 2**20
+FULL = 2**20
 
-async def check(settings: Settings) -> Report:
+
+async def check(settings: Settings, clock: Clock = utc_now) -> Report:
     """Look at everything that the configuration names; the file itself has been read already."""
     wrong = await asyncio.to_thread(obstacles, settings)
     findings = [Finding("error", f"{key}: {problem}") for key, problem in wrong.items()]
     if not findings:
         findings.append(Finding("ok", "the configuration is valid"))
     findings += _missing_files(settings)
+    findings += await asyncio.to_thread(lambda: list(_full_disk(settings.database.path)))
     with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
         copy = Path(folder) / "copy.db"
         was_read, of_database = False, list[Finding]()
@@ -40,7 +48,7 @@ async def check(settings: Settings) -> Report:
         on_copy = settings.model_copy(
             update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
         )
-        of_worksheets = await check_worksheets(on_copy)
+        of_worksheets = await check_worksheets(on_copy, clock)
         if not was_read:  # then nothing can be said of projects, but still of Google
             of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
         findings += [*of_database, *of_query, *of_worksheets]
@@ -55,10 +63,22 @@ def _missing_files(settings: Settings) -> Iterator[Finding]:
             yield Finding("warning", f"parsers.{name}.path: there is no file {table.path}; nothing is parsed before")
 
 
+def _full_disk(database: Path) -> Iterator[Finding]:
+    """A pass writes a few pages even where nothing changed."""
+    with contextlib.suppress(OSError):
+        folder = next(parent for parent in database.absolute().parents if parent.exists())
+        free = shutil.disk_usage(folder).free
+        if free < MIN_FREE:
+            told = (
+                f"the disk is full ({free / 2**20:.1f} MB free)" if free < FULL else f"{free / 2**20:.0f} MB are free"
+            )
+            yield Finding("error" if free < FULL else "warning", f"{folder}: {told}; free some space")
+
+
 def _open_secrets(settings: Settings) -> Iterator[Finding]:
     """A secret that everybody on the machine may read is none."""
     google = settings.sheets.credentials if settings.sheets.source == "google" else None
-    for path in secret.readable_by_all(*([google] if google is not None else [])):
+    for path in secret.readable_by_all(*([google] if isinstance(google, Path) else [])):
         yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
 
 

@@ -75,3 +75,9 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
             yield Finding(
                 "warning", f"account_snapshots: {days} days of an account have several snapshots; the last counts"
             )
+        if zeros := trial.zero_snapshots(source):
+            yield Finding(
+                "warning",
+                f"account_snapshots: {zeros} snapshots hold nothing but 0 though the account had values later: nobody "
+                "knew them that day, or its row was missing; Smart Sync leaves them as they are",
+            )

@@ -51,6 +51,23 @@ def load() -> tuple[Path, "Settings"]:
     return path, config.load(path)
 
 
+def load_readable() -> "Settings":
+    """What `load` gives, for commands that only look: mistakes are said, and what they are about is left out.
+
+    Raises `ConfigError` where they leave open which database or socket is meant.
+    """
+    from smart_sync import config
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    path = config.find(click.get_current_context().ensure_object(dict).get("config"))
+    settings, mistakes = config.load_readable(path)
+    for mistake in mistakes:
+        click.echo(f"smart-sync: {printable(mistake)}", err=True)
+    if mistakes:
+        click.echo("smart-sync: the configuration has mistakes; this goes on with what could be read", err=True)
+    return settings
+
+
 def report_failure(error: SmartSyncError) -> int:
     """A line on standard error for each mistake; returns the exit code."""
     for problem in error.problems if isinstance(error, ConfigError) else (str(error),):

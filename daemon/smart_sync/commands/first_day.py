@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
+from smart_sync.commands.common import json_option, show
+
 if TYPE_CHECKING:
     from smart_sync.config import Settings
 
@@ -43,6 +45,8 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
         credentials = "" if unneeded else _asked("The service account's JSON key, a file", "google.json")
     if database is None:
         database = _asked("The database, a file", setup.DATABASE) if ask else setup.DATABASE
+    if Path(database).expanduser().is_file():
+        click.echo(f"{database} is there already; what is in it and what clashes tells: smart-sync adopt {database}")
     setup.write(output, setup.Answers(spreadsheet, credentials, database))
     click.echo(f"{output} is written; now it is tried")
     logs.configure("auto", "error", sys.stderr)
@@ -55,6 +59,41 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
         else f"mend that in its place or in {output}, then: smart-sync check{named}"
     )
     sys.exit(0 if good else 1)
+
+
+@click.command()
+@click.argument("database", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
+)
+@click.option("--spreadsheet", metavar="WHERE", default="", help="The spreadsheet: its address, key or title.")
+@click.option("--credentials", metavar="FILE", default="", help="The service account's JSON key.")
+@json_option
+def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_json: bool) -> None:
+    """Look at a web app's database and write a configuration.
+
+    Says what is there, what Smart Sync will write where, and what clashes; then nothing is written.
+    """
+    from smart_sync import adopt, config, screens, setup
+    from smart_sync.clock import utc_now
+
+    setup.refuse_existing(output)
+    report, found = asyncio.run(adopt.adopt(database, utc_now()))
+    answer = report.answer() | {"written": None}
+    if report.exit_code == 0:
+        spreadsheet = spreadsheet or next(iter(found.spreadsheets), "")
+        if not spreadsheet and sys.stdin.isatty() and not as_json:
+            spreadsheet = _asked("The spreadsheet: its address in the browser, its key or title")
+        if spreadsheet:
+            adopt.write_configuration(output, database, spreadsheet, credentials)
+            answer["written"] = str(output)
+    show(answer, as_json, screens.show_check)
+    if report.exit_code == 0 and not answer["written"]:
+        raise click.UsageError("no project names a spreadsheet; name it: --spreadsheet ADDRESS")
+    if not as_json and answer["written"]:
+        named = "" if output == config.DEFAULT_PATHS[0] else f" --config {output}"
+        click.echo(f"{output} is written; next: smart-sync check{named}")
+    sys.exit(report.exit_code)
 
 
 def _asked(question: str, default: str | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import IO, BinaryIO
 
 import click
 
-from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, show
+from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, load_readable, show
 from smart_sync.core.model import METRICS
 from smart_sync.logs import printable
 
@@ -25,25 +25,26 @@ def explain(account: str, metric: str | None, as_json: bool) -> None:
     """
     from smart_sync import explain, screens
 
-    _path, settings = load()
+    settings = load_readable()
     chosen = METRICS if metric is None else (metric,)
     show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, screens.show_explanations)
 
 
 @click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
+@click.argument("what", metavar="LINK|@USERNAME|PROJECT")
 @click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
 @json_option
 @config_option
-def confirm(account: str, metric: str | None, as_json: bool) -> None:
-    """Say that an account's suspect values are meant.
+def confirm(what: str, metric: str | None, as_json: bool) -> None:
+    """Say that what the last pass reported is meant.
 
-    They are reported no more.
+    Of an account or of a whole project: rows that are gone, cells and columns that were emptied, suspect values,
+    rows for which no account was created, a worksheet that is not there.  The next pass goes by it.
     """
-    from smart_sync import explain, screens
+    from smart_sync import confirming, screens
 
     _path, settings = load()
-    show(asyncio.run(explain.confirm(settings, account, metric)), as_json, screens.show_confirmed)
+    show(asyncio.run(confirming.confirm(settings, what, metric, _now())), as_json, screens.show_confirmed)
 
 
 @click.command()
@@ -56,7 +57,7 @@ def history(project: str | None, failed: bool, limit: int, as_json: bool) -> Non
     """List the last passes: who asked, outcome, how long it took."""
     from smart_sync import past, screens
 
-    _path, settings = load()
+    settings = load_readable()
     answer = asyncio.run(past.history(settings.database.path, limit, project, failed=failed))
     show(answer, as_json, screens.show_history)
 

@@ -9,7 +9,15 @@ from typing import Any
 import click
 
 from smart_sync import interpreter
-from smart_sync.commands.common import SOME_FAILED, config_option, json_option, load, report_failure, show
+from smart_sync.commands.common import (
+    SOME_FAILED,
+    config_option,
+    json_option,
+    load,
+    load_readable,
+    report_failure,
+    show,
+)
 from smart_sync.errors import SmartSyncError
 
 
@@ -65,7 +73,7 @@ def status(watch: bool, as_json: bool) -> None:
     from smart_sync import screens
     from smart_sync.control.client import Client
 
-    _path, settings = load()
+    settings = load_readable()
     client = Client(settings.control.socket, timeout=10)
     if watch:
         with contextlib.suppress(KeyboardInterrupt):

@@ -4,6 +4,7 @@ Every mistake in the file and in the environment is reported together, each with
 Relative paths are relative to the file they stand in.
 """
 
+from smart_sync.config.lenient import load_readable
 from smart_sync.config.loading import DEFAULT_PATHS, MAX_FILE_BYTES, find, load
 from smart_sync.config.sections import (
     ControlSettings,
@@ -41,4 +42,5 @@ __all__ = [
     "WebhookSettings",
     "find",
     "load",
+    "load_readable",
 ]

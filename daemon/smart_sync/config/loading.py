@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
-from smart_sync import plain_files, secret
+from smart_sync import logs, plain_files, secret
 from smart_sync.config import mistakes, names
 from smart_sync.config.settings import Settings
 from smart_sync.errors import ConfigError
@@ -16,6 +16,7 @@ from smart_sync.errors import ConfigError
 DEFAULT_PATHS = (Path("config.toml"), Path("/etc/smart-sync/config.toml"))
 
 MAX_FILE_BYTES = 1_000_000
+_MAX_TEXT = 1000
 
 
 def find(given: Path | None = None) -> Path:
@@ -42,7 +43,8 @@ def load(path: Path) -> Settings:
         with secret.relative_to(path.absolute().parent):
             settings = Settings(**values)
     except ValidationError as error:
-        found = [mistakes.describe(path, values, problem) for problem in error.errors()]
+        # A key may be any text, of any length.
+        found = [logs.printable(mistakes.describe(path, values, problem), _MAX_TEXT) for problem in error.errors()]
         raise ConfigError((*found, *strange)) from None
     except RecursionError:
         raise ConfigError(("the environment: a value of SMART_SYNC_… is nested too deeply", *strange)) from None
@@ -50,8 +52,8 @@ def load(path: Path) -> Settings:
         raise ConfigError((mistakes.of_environment(str(error)), *strange)) from None
     if strange:
         raise ConfigError(tuple(strange))
-    anchored: Settings = _anchored(settings, path.absolute().parent)
-    return anchored
+    complete: Settings = anchored(settings, path.absolute().parent)
+    return complete
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -74,14 +76,14 @@ def _at_home(path: Path) -> Path:
         raise ConfigError((f"{path}: there is no such user; write the path in full",)) from None
 
 
-def _anchored(model: Any, base: Path) -> Any:
+def anchored(model: Any, base: Path) -> Any:
     """The same settings with every relative path made absolute, from ``base``."""
     changes: dict[str, Any] = {}
     for name, value in model:
         if isinstance(value, Path):
             changes[name] = base / _at_home(value)
         elif isinstance(value, BaseModel):
-            changes[name] = _anchored(value, base)
+            changes[name] = anchored(value, base)
         elif isinstance(value, dict):
-            changes[name] = {key: _anchored(v, base) if isinstance(v, BaseModel) else v for key, v in value.items()}
+            changes[name] = {key: anchored(v, base) if isinstance(v, BaseModel) else v for key, v in value.items()}
     return model.model_copy(update=changes)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from smart_sync.config import addresses
-from smart_sync.config.values import Cron, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
+from smart_sync.config.values import Cron, GoogleKey, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
 from smart_sync.core.policy import Policy
 
 #: A key, a title or a URL.
@@ -48,7 +48,7 @@ class SheetsSettings(_Section):
     source: Literal["csv", "google"] = "csv"
     directory: Path | None = None
     spreadsheet: Spreadsheet = ""
-    credentials: Path | None = None
+    credentials: GoogleKey | None = None
     api_url: Annotated[str, AfterValidator(addresses.web_address)] = ""
     timeout: Seconds = 30.0
     #: Seconds that all tries of a pass for one worksheet may take together.
@@ -60,6 +60,8 @@ class SheetsSettings(_Section):
     locale: str = ""
     #: The share of known links that may vanish at once before it is taken for an accident.
     max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
+    #: Seconds of good reads for which a row may be gone before its sheet values lose their vote.
+    gone_after: Seconds = 7 * 86400.0
     #: Seconds that the reads of a project may fail before it is stale.
     stale_after: Seconds = 6 * 3600.0
     #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.

@@ -3,6 +3,7 @@
 import base64
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -80,11 +81,21 @@ def _several(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _google_key(value: object) -> object:
+    if not isinstance(value, str):
+        if value is None or isinstance(value, Path | SecretStr):
+            return value
+        raise ValueError("expected a path, the JSON key or base64 of it, in quotes")
+    return secret.path_or_secret(value) if value.strip() else None
+
+
 Mode = Annotated[int, BeforeValidator(_mode)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 #: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
 Url = Annotated[secret.Secret, AfterValidator(_url)]
 SigningSecret = Annotated[secret.Secret, AfterValidator(_signing_secret)]
+#: The file of Google's key, or the key itself.
+GoogleKey = Annotated[Path | SecretStr, BeforeValidator(_google_key)]
 #: One, or a list of up to five.
 SigningSecrets = Annotated[tuple[SigningSecret, ...], BeforeValidator(_several), Field(min_length=1, max_length=5)]

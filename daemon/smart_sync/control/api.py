@@ -70,7 +70,8 @@ class Api:
             return _no_project(project_id)
         result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
         if project_id is None:
-            return Answer(200, result.answer())
+            facts, _ = await self._health.facts()
+            return Answer(200, result.answer() | {"warnings": health.warnings(facts)})
         own = result.of(project_id)
         # It may have been switched off between the question and the pass.
         return Answer(200, own.answer()) if own else _no_project(project_id)

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import json
 import socket as sockets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,12 +14,14 @@ from urllib.parse import urlencode
 import h11
 
 from smart_sync.blocking import outside_of_loops
+from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 #: Bridges the moment in which a daemon that reloads has no socket.
 _RELOAD_SECONDS = 0.5
 #: How long a full queue of other clients is waited for.
 _BUSY_SECONDS = 30.0
+_MAX_SAID = 1500
 _PAUSE_SECONDS = 0.02
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -76,16 +77,27 @@ class Client:
 
     async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """The events of the passes as they happen, until the daemon stops; close it (`aclosing`) to leave earlier."""
+        async with self.following() as events:
+            async for event in events:
+                yield event
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """`events`, entered once the daemon has agreed to send them."""
         async with self._asked("GET", "/api/admin/events") as answer:
-            status = await answer.status()
-            rest = b""
-            async for data in answer.data():
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    if status == 200:
-                        yield self._decoded(line)
-                    else:
-                        raise self._refused(status, self._decoded(line))
+            status, lines = await answer.status(), self._lines(answer)
+            if status != 200:
+                raise self._refused(status, await anext(lines, {}))
+            yield lines
+
+    async def _lines(self, answer: "_Answering") -> AsyncIterator[dict[str, Any]]:
+        rest = b""
+        async for data in answer.data():
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                yield self._decoded(line)
+        if rest:  # an answer that is no stream has no line end
+            yield self._decoded(rest)
 
     @asynccontextmanager
     async def _asked(self, method: str, target: str) -> AsyncIterator["_Answering"]:
@@ -135,7 +147,7 @@ class Client:
 
     def _decoded(self, body: bytes) -> dict[str, Any]:
         try:
-            decoded = json.loads(body)
+            decoded = read_json(body)
         except ValueError:
             raise self._foreign() from None
         if not isinstance(decoded, dict):
@@ -143,7 +155,8 @@ class Client:
         return decoded
 
     def _refused(self, code: int, answer: dict[str, Any]) -> SmartSyncError:
-        return SmartSyncError(f"{self._path}: {answer.get('error', code)}")
+        said = answer.get("error")
+        return SmartSyncError(f"{self._path}: {_short(said) if isinstance(said, str) else code}")
 
     def _foreign(self) -> SmartSyncError:
         return SmartSyncError(f"{self._path}: what answers there is not Smart Sync; check [control] socket")
@@ -155,6 +168,11 @@ def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: 
     May be called where an event loop is running already, and blocks it.
     """
     return outside_of_loops(lambda: asyncio.run(Client(socket, timeout=timeout).sync(project_id)))
+
+
+def _short(said: str) -> str:
+    """What the other side says, in one line: it may be anybody."""
+    return " ".join(storable(said[:_MAX_SAID]).split())
 
 
 def _patience(error: OSError) -> float:

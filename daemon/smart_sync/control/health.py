@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from smart_sync.config import Settings
 from smart_sync.core import health
 from smart_sync.core.model import Outcome
 from smart_sync.project import Resources
@@ -50,7 +49,7 @@ class Health:
             active=len(standing.active) if standing else 0,
             creates_projects=settings.sync.create_missing == "projects",
             made_database=str(settings.database.path) if standing and standing.made_at else "",
-            missing_directory=await asyncio.to_thread(_missing_directory, settings),
+            missing_directory=await self._missing_directory(),
             failing_parsers=self._failing_parsers(standing),
             locked=self.resources.database.locked_seconds(),
         ), standing
@@ -87,23 +86,21 @@ class Health:
             "allowed_seconds": round(waited + facts.allowed - facts.overdue, 3),
         }
 
+    async def _missing_directory(self) -> str:
+        sheets = self.resources.settings.sheets
+        if sheets.source != "csv" or sheets.directory is None:
+            return ""
+        there = await asyncio.to_thread(os.path.isdir, sheets.directory)
+        return "" if there else str(sheets.directory)
+
     def _failing_parsers(self, standing: Standing | None) -> list[str]:
         """Those of the configuration of which it was told that they fail, each with since when and why."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
         return [
-            f"{one.parser} has been failing since {one.since[:16].replace('T', ' ')} UTC: {one.reason}"
-            for one in (standing.failing_parsers if standing else ())
-            if one.told_at and one.parser in names
+            str(one) for one in (standing.failing_parsers if standing else ()) if one.told_at and one.parser in names
         ]
 
     def _allowed(self) -> float:
         """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
         longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
         return max(min(self.runner.interval(), LONGEST), longest_pass)
-
-
-def _missing_directory(settings: Settings) -> str:
-    directory = settings.sheets.directory
-    if settings.sheets.source != "csv" or directory is None or os.path.isdir(directory):  # noqa: PTH112  never raises
-        return ""
-    return str(directory)

@@ -29,8 +29,19 @@ _UNSEEN = r"\s\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\uf
 _UNSAFE = re.compile(rf"[{_UNSEEN}]")
 _UNSAFE_IN_QUERY = re.compile(rf"[{_UNSEEN}\"'<>“”«»]")
 _UNSAFE_IN_PATH = re.compile(rf"[{_UNSEEN}\"'<>“”«»%/?#\\]")
-#: Around a pasted link: spaces, quotes, brackets, marks one cannot see.
-_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "".join(map(chr, INVISIBLE)) + "\"'<>“”«»"
+#: Around a pasted link: spaces, quotes, brackets.
+_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\"'<>“”«»"
+#: Marks one cannot see: no link has them, and a paste may leave them anywhere in it.
+_INVISIBLE = INVISIBLE | dict.fromkeys(
+    (
+        *map(ord, "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u2800\u3164\ufeff\uffa0"),
+        *range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
+        *range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFFC), *range(0xE0000, 0xE1000),
+    )
+)  # fmt: skip
+_BRACKETS = {")": "(", "]": "[", "}": "{", "）": "（", "】": "【"}
+#: What a link may end with, beside letters and figures.
+_ENDS = frozenset("/\\_-=&%#+$@")
 
 
 class Address(NamedTuple):
@@ -39,25 +50,51 @@ class Address(NamedTuple):
     host: str
     path: list[str]
     query: str
+    #: Only where it says which page is meant (``#!/name``), not where on the page.
+    fragment: str = ""
 
     def __str__(self) -> str:
-        """The address without scheme, fragment and tracking parameters, the others in order."""
+        """The address without scheme and tracking parameters, the others in order."""
         parts = (_escaped(part, _UNSAFE_IN_QUERY) for part in self.query.split("&") if part)
         query = "&".join(sorted(part for part in parts if not _TRACKING.match(part)))
-        return "/".join((self.host, *self.path)) + (f"?{query}" if query else "")
+        fragment = f"#{_escaped(self.fragment, _UNSAFE_IN_QUERY)}" if self.fragment else ""
+        return "/".join((self.host, *self.path)) + (f"?{query}" if query else "") + fragment
 
     def parameter(self, name: str) -> str:
         """The value of the query's first ``name``, still escaped; "" if there is none."""
+        return _escaped(self.raw_parameter(name), _UNSAFE_IN_QUERY)
+
+    def raw_parameter(self, name: str) -> str:
+        """As `parameter`, as it was written."""
         for part in self.query.split("&"):
             key, _, value = part.partition("=")
-            if key == name:
-                return _escaped(value, _UNSAFE_IN_QUERY)
+            if key.removeprefix("amp;") == name:
+                return value
         return ""
 
 
+def visible(text: str) -> str:
+    """``text`` without the marks that one cannot see."""
+    return text if text.isascii() else text.translate(_INVISIBLE)
+
+
 def trimmed(text: str) -> str:
-    """``text`` without the spaces, quotes, brackets and invisible marks around it."""
+    """``text`` without the spaces, quotes and angle brackets around it."""
     return text.strip(_AROUND)
+
+
+def tidied(link: str) -> str:
+    """``link`` without what ends the sentence, list or brackets around it: dots, commas, brackets, arrows, emoji."""
+    end = len(link)
+    while end:
+        last = link[end - 1]
+        if opening := _BRACKETS.get(last):
+            if link.count(last, 0, end) <= link.count(opening, 0, end):
+                break
+        elif last in _ENDS or unicodedata.category(last)[0] in "LNM":
+            break
+        end -= 1
+    return link[:end]
 
 
 def printable(text: str) -> str:
@@ -71,14 +108,15 @@ def parse(text: str) -> Address | None:
     if scheme is None and _OTHER_SCHEME.match(text):
         return None
     rest = text[scheme.end() :] if scheme else text
-    rest, _, query = rest.partition("#")[0].partition("?")
+    rest, _, fragment = rest.partition("#")
+    rest, _, query = rest.partition("?")
     authority, _, path = rest.replace("\\", "/").partition("/")
     if scheme is None and "@" in authority:
         return None  # an e-mail address
     host = _host(authority.rpartition("@")[2])
     if host is None:
         return None
-    return Address(host, _segments(path), query)
+    return Address(host, _segments(path), query, fragment if fragment.startswith(("!", "/", "@")) else "")
 
 
 @lru_cache(maxsize=1024)
@@ -128,7 +166,7 @@ def _segments(path: str) -> list[str]:
 
 def _segment(part: str) -> str:
     try:
-        return _escaped(unquote(part, errors="strict"), _UNSAFE_IN_PATH)
+        return _escaped(visible(unquote(part, errors="strict")), _UNSAFE_IN_PATH)
     except UnicodeDecodeError:
         return _escaped(part, _UNSAFE_IN_QUERY)
 

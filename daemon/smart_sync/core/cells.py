@@ -49,6 +49,7 @@ from typing import NamedTuple
 from smart_sync.core.locales import FALLBACK, INVISIBLE, SPACES, Rules, rules
 from smart_sync.core.model import MAX_COUNT, Cell
 from smart_sync.core.nouns import metric_of
+from smart_sync.core.pictures import undecorated
 
 #: Longer texts are not numbers, whatever they hold.
 MAX_TEXT = 64
@@ -71,17 +72,6 @@ _ROUNDING = 10**6
 _ABOUT = str.maketrans(dict.fromkeys("~≈", ""))
 #: Before a number they can mean that it is a change.
 _CHANGES = frozenset("↑↓⇧⇩⇑⇓↗↘⬆⬇⬈⬊▲▼△▽🔺🔻🔼🔽⏫⏬⏶⏷📈📉")
-_MARKS = frozenset("*•·†‡")
-#: Blocks of pictures; of what is in them, these mean something: signs of arithmetic, 10, 100, dislike, no entry.
-_PICTURES = (
-    (0x2190, 0x21FF),
-    (0x2300, 0x23FF),
-    (0x25A0, 0x27BF),
-    (0x2B00, 0x2BFF),
-    (0x1F1E6, 0x1F1FF),
-    (0x1F300, 0x1FAFF),
-)
-_MEANINGFUL = frozenset("✕✖✗✘➕➖➗🔟💯👎🚫⛔❓❔❌")
 
 
 class Unreadable(ValueError):
@@ -198,8 +188,8 @@ def _power(before: str, after: str, speaking: Rules, metric: str, *, foreign: bo
         return 0, True
     if not _CHANGES.isdisjoint(before):
         raise Unreadable("an arrow before a number can mean a change")
-    label = _undecorated(before).translate(_ABOUT).replace("+", "", 1).lstrip(SPACES)
-    after = _undecorated(after).replace("+", "", 1).rstrip(SPACES)
+    label = undecorated(before).translate(_ABOUT).replace("+", "", 1).lstrip(SPACES)
+    after = undecorated(after).replace("+", "", 1).rstrip(SPACES)
     if _is_noun(label.rstrip(": "), metric):
         label = ""
     elif "." in label:
@@ -219,21 +209,6 @@ def _is_noun(text: str, metric: str) -> bool:
     if named and metric and named != metric:
         raise Unreadable(f"says {named}, in the column for {metric}")
     return named is not None
-
-
-def _undecorated(text: str) -> str:
-    return "".join(" " if _is_decoration(sign) else sign for sign in text)
-
-
-def _is_decoration(sign: str) -> bool:
-    if sign in _MARKS:
-        return True
-    code = ord(sign)
-    return (
-        any(first <= code <= last for first, last in _PICTURES)
-        and sign not in _MEANINGFUL
-        and unicodedata.category(sign) in ("So", "Sm", "Sk")
-    )
 
 
 def _digits(number: str, speaking: Rules) -> _Digits:

@@ -1,21 +1,30 @@
 """Deciding about accounts, one after the other: which side counts, what is merged, and what of it is new to SQLite."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smart_sync.core.merge import Before, Decision, Strategy, decide
+from smart_sync.core.merge import NOBODY, Before, Decision, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.policy import Policy, Rule
 from smart_sync.core.sheet import Sheet
-from smart_sync.core.state import AccountState
+from smart_sync.core.state import THERE, Absence, AccountState
 
 
 class SheetValue(NamedTuple):
-    """A row of ``sheet_metrics`` to write."""
+    """A row of ``sheet_metrics`` to write: its row is in the worksheet."""
 
     account_id: str
     metrics: Metrics
     row: int
+    held: frozenset[str] = frozenset()
+
+
+class Missing(NamedTuple):
+    """A row of ``sheet_metrics`` to change: its row is in the worksheet no more."""
+
+    account_id: str
+    absence: Absence
 
 
 class Merged(NamedTuple):
@@ -42,20 +51,28 @@ def _chosen(rules: tuple[Rule, ...]) -> _Chosen:
     return _Chosen(rules, strategies, any(rule.strategy == "latest" for rule in rules))
 
 
-class Decided(NamedTuple):
+@dataclass(slots=True)
+class Decided:
     """What has been decided about a project's accounts: the rows to write, and each one's side of the sheet."""
 
-    merged: list[Merged]
-    sheet: list[SheetValue]
-    seen: list[tuple[str, Metrics]]
-    sides: dict[str, Metrics]
-    #: The ids of the accounts of which some metric has a value.
-    with_value: list[str]
+    merged: list[Merged] = field(default_factory=list)
+    sheet: list[SheetValue] = field(default_factory=list)
+    absent: list[Missing] = field(default_factory=list)
+    seen: list[tuple[str, Metrics]] = field(default_factory=list)
+    sides: dict[str, Metrics] = field(default_factory=dict)
+    #: The ids of the accounts of which some metric has a value, unless they have left.
+    with_value: list[str] = field(default_factory=list)
+    #: Accounts that have left with this pass, and those that are back.
+    left: list[AccountState] = field(default_factory=list)
+    returned: list[AccountState] = field(default_factory=list)
+    #: How many values stand in, and those of them for which nobody has a vote any more: an account and a metric.
+    carried: int = 0
+    alone: list[tuple[AccountState, str]] = field(default_factory=list)
 
 
 def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy) -> Decided:
     """Decide about every one of ``states``, in one loop, for there may be a hundred thousand."""
-    decided = Decided([], [], [], {}, [])
+    decided = Decided()
     by_platform: dict[str, _Chosen] = {}
     for state in states:
         chosen = by_platform.get(state.platform)
@@ -64,19 +81,57 @@ def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, 
         row = sheet.rows.get(state.id)
         side, standing_in = _side(state, row, sheet)
         decided.sides[state.id] = side
-        if row is not None and (side != state.sheet or row.row != state.sheet_row):
-            decided.sheet.append(SheetValue(state.id, side, row.row))
+        _keep_sheet(decided, project, state, row, side, sheet)
         decisions = _decisions(state, side, standing_in, chosen)
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
-        if winners != _NOBODY:
-            decided.with_value.append(state.id)
         if values != state.merged or winners != state.winners:
             conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
             decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts))
         if chosen.compare and _last_seen(state) != state.seen:
             decided.seen.append((state.id, _last_seen(state)))
+        _keep_life(decided, state, side, winners, sheet)
     return decided
+
+
+def _keep_sheet(
+    decided: Decided, project: Project, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet
+) -> None:
+    """What ``sheet_metrics`` must say of an account from now on, if that is news."""
+    if row is None:
+        absence = sheet.absences.get(state.id, state.absence)
+        if absence != state.absence:
+            decided.absent.append(Missing(state.id, absence))
+        return
+    held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
+    known = Absence(project.id)
+    if side != state.sheet or row.row != state.sheet_row or state.absence != known or held != state.held:
+        decided.sheet.append(SheetValue(state.id, side, row.row, held))
+
+
+def _keep_life(
+    decided: Decided, state: AccountState, side: Metrics, winners: tuple[str | None, ...], sheet: Sheet
+) -> None:
+    """Whether an account has left or is back, has a value, and which of its values stand in."""
+    if is_left(state, sheet):
+        if state.left_since is None:
+            decided.left.append(state)
+        return
+    if state.left_since is not None:
+        decided.returned.append(state)
+    if winners == _NOBODY:
+        return
+    decided.with_value.append(state.id)
+    if Winner.CARRIED in winners:
+        decided.carried += winners.count(Winner.CARRIED)
+        alone = [m for m, mine, w in zip(METRICS, side, winners, strict=True) if w == Winner.CARRIED and mine is None]
+        decided.alone += [(state, metric) for metric in alone]
+
+
+def is_left(state: AccountState, sheet: Sheet) -> bool:
+    """Whether an account has left: its row is gone for good, and no parser has a value."""
+    absence = sheet.absences.get(state.id, state.absence) if state.id not in sheet.rows else THERE
+    return absence.accepted and (state.parsed is None or state.parsed == NO_METRICS)
 
 
 _ALL, _NONE = frozenset(METRICS), frozenset[str]()
@@ -85,13 +140,14 @@ _NOBODY = (None,) * len(METRICS)
 
 def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:
     """The sheet values that count for an account, and the metrics for which an earlier value stands in."""
-    if sheet.trouble is not None:
-        return state.sheet or NO_METRICS, _ALL
     if row is None:
-        return NO_METRICS, _NONE
-    if not (row.unreadable or sheet.lost_columns):  # the usual case
+        absence = state.absence if sheet.trouble is not None else sheet.absences.get(state.id)
+        if absence is None or absence.accepted or state.sheet is None:
+            return NO_METRICS, _NONE
+        return state.sheet, _ALL
+    if not (row.unreadable or sheet.lost_columns or sheet.held):  # the usual case
         return row.metrics, _NONE
-    standing_in = row.unreadable | sheet.lost_columns
+    standing_in = row.unreadable | sheet.lost_columns | sheet.held.get(state.id, _NONE)
     sides = zip(METRICS, row.metrics, state.sheet or NO_METRICS, strict=True)
     return Metrics._make(known if metric in standing_in else new for metric, new, known in sides), standing_in
 
@@ -100,29 +156,45 @@ def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], 
     parsed = state.parsed or NO_METRICS
     if not (state.rounded or standing_in or chosen.compare):  # the usual case: `decide` would add nothing but time
         trios = zip(chosen.strategies, side, parsed, strict=True)
-        return [strategy(ours, theirs, None) for strategy, ours, theirs in trios]
-    return [
-        decide(
-            rule.function,
-            side[index],
-            parsed[index],
-            _before(state, index) if rule.strategy == "latest" else None,
-            rounded=state.rounded,
-            carried=METRICS[index] in standing_in,
-        )
-        for index, rule in enumerate(chosen.rules)
-    ]
+        decisions = [strategy(ours, theirs, None) for strategy, ours, theirs in trios]
+    else:
+        decisions = [
+            decide(
+                rule.function,
+                side[index],
+                parsed[index],
+                _before(state, index) if rule.strategy == "latest" else None,
+                rounded=state.rounded,
+                carried=METRICS[index] in standing_in,
+            )
+            for index, rule in enumerate(chosen.rules)
+        ]
+    if NOBODY in decisions and state.winners != _NOBODY:
+        return [_carried(state, index) if one == NOBODY else one for index, one in enumerate(decisions)]
+    return decisions
+
+
+def _carried(state: AccountState, index: int) -> Decision:
+    """A metric for which nobody has a vote: its last merged value stands in, if it had one that was not taken back."""
+    merged, winner, taken_back = state.merged, state.winners[index], state.taken_back[index]
+    if merged is None or winner is None:
+        return NOBODY
+    if taken_back is not None and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] == taken_back):
+        return NOBODY
+    return Decision(merged[index], Winner.CARRIED)
 
 
 def foresee(state: AccountState, rules: tuple[Rule, ...]) -> Metrics:
-    """The merged values of a pass that finds the sheet as it was."""
-    decisions = _decisions(state, state.sheet or NO_METRICS, _NONE, _chosen(rules))
-    return Metrics._make(decision.value or 0 for decision in decisions)
+    """The merged values of a pass that finds the sheet as it was; None where there would be none."""
+    gone = Sheet(absences={state.id: state.absence} if state.absence.gone_since else {})
+    side, standing_in = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.held)
+    decisions = _decisions(state, side, standing_in, _chosen(rules))
+    return Metrics._make(decision.value for decision in decisions)
 
 
 def _before(state: AccountState, index: int) -> Before | None:
-    """How one metric was.  Parsed values nobody has looked at yet count as unchanged, not as news."""
-    if state.merged is None:
+    """How one metric was; None if a value was taken back.  Parsed values nobody has looked at yet are no news."""
+    if state.merged is None or state.taken_back[index] is not None:
         return None
     seen = state.seen if state.seen is not None else state.parsed or NO_METRICS
     sheet = state.sheet or NO_METRICS

@@ -3,12 +3,19 @@
 import hashlib
 import marshal
 
+from smart_sync.core.grid import Grid
 from smart_sync.core.model import Worksheet
 
 
 def fingerprint(worksheet: Worksheet) -> bytes:
     """The digest of all that a worksheet says."""
+    digest = hashlib.blake2b(digest_size=16)
+    if isinstance(worksheet.rows, Grid):
+        digest.update(marshal.dumps((worksheet.title, worksheet.locale), 2))
+        for text in worksheet.rows.texts():
+            digest.update(text)
+        return digest.digest()
     # marshal is the fastest serialisation of plain lists; version 2, because later ones write
     # back-references that depend on which objects happen to be shared.
-    cells = marshal.dumps((worksheet.title, worksheet.locale, worksheet.rows), 2)
-    return hashlib.blake2b(cells, digest_size=16).digest()
+    digest.update(marshal.dumps((worksheet.title, worksheet.locale, [[*row] for row in worksheet.rows]), 2))
+    return digest.digest()

@@ -7,14 +7,14 @@ from typing import Any
 _MAX_DIGITS = 40
 
 
-def read_json(text: str | bytes) -> Any:
-    """The value of a JSON text.
+def read_json(text: str | bytes, *, strict: bool = True) -> Any:
+    """The value of a JSON text; unless ``strict``, there may be line breaks in its strings.
 
     Raises ValueError for whatever is none, also for one that is nested too deeply.  A whole number beyond all counts
     becomes a float, infinity included.
     """
     try:
-        return json.loads(text, parse_int=_whole)
+        return json.loads(text, parse_int=_whole, strict=strict)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -34,6 +34,10 @@ class Freshness:
     #: Those that this pass made stale, and those that it found read again.
     became_stale: tuple[ProjectResult, ...] = ()
     read_again: tuple[ProjectResult, ...] = ()
+    #: Those that could not be read for another reason than before, or were read before.
+    newly_unread: tuple[ProjectResult, ...] = ()
+    #: All projects that are stale now, those that took no part in the pass included.
+    stale: int = 0
 
 
 def judge(
@@ -46,7 +50,7 @@ def judge(
     """
     judged: list[ProjectResult] = []
     unread: dict[str, Unread | None] = {}
-    became, again = [], []
+    became, again, newly = [], [], []
     for result in results:
         key = result.project.id
         old = before.get(key)
@@ -60,9 +64,13 @@ def judge(
             became.append(marked)
         if was_stale and not stale:
             again.append(marked)
+        if new is not None and (old is None or (old.reason, old.remedy) != (new.reason, new.remedy)):
+            newly.append(marked)
         if new != old:
             unread[key] = new
-    return Freshness(tuple(judged), unread, tuple(became), tuple(again))
+    after = {**before, **unread}
+    stale_now = sum(one is not None and one.stale_since is not None for one in after.values())
+    return Freshness(tuple(judged), unread, tuple(became), tuple(again), tuple(newly), stale_now)
 
 
 def _unread(result: ProjectResult, old: Unread | None, stale_after: float) -> Unread:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import counted, listed
 
 #: Names that one sentence lists.
 MAX_NAMED = 10
@@ -54,7 +54,7 @@ def reasons(facts: Facts) -> list[str]:
         found.append("every project failed in its last pass; see smart-sync status")
     if facts.stale:
         found.append(
-            f"{counted(len(facts.stale), 'project is', 'projects are')} stale: {named(facts.stale)};"
+            f"{counted(len(facts.stale), 'project is', 'projects are')} stale: {listed(facts.stale, MAX_NAMED)};"
             " see smart-sync status"
         )
     if facts.missing_directory:
@@ -86,9 +86,3 @@ def warnings(facts: Facts) -> list[str]:
     if facts.locked:
         found.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")
     return found
-
-
-def named(names: Sequence[str]) -> str:
-    """Some names in one sentence."""
-    rest = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")

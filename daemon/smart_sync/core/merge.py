@@ -84,6 +84,8 @@ def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Deci
         return Decision(parsed, Winner.PARSED)
     if sheet is None and parsed is None:
         return NOBODY
+    if sheet is None and before.winner != Winner.PARSED:  # the side that had won has no vote any more
+        return Decision(parsed, Winner.PARSED)
     return Decision(before.merged, Winner.SHEET if before.winner == Winner.CARRIED else before.winner)
 
 

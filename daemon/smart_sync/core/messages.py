@@ -8,7 +8,7 @@ from typing import Any
 
 from smart_sync.core.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, Judgement
 from smart_sync.core.model import Outcome, Problem, Trigger
-from smart_sync.core.parser_health import Attempt, Verdict
+from smart_sync.core.parser_health import Attempt, ParserState, Verdict
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.core.suspects import Suspect
 
@@ -48,11 +48,13 @@ def message(name: str, type_: str, timestamp: str, data: Mapping[str, Any]) -> M
     return Message(f"msg_{uuid.uuid5(_NAMESPACE, name).hex}", type_, body)
 
 
-def parser_message(verdict: Verdict, attempt: Attempt, since: str, now: str) -> Message:
-    """That a parser is failing since the stamp ``since``, or that this has ended."""
+def parser_message(verdict: Verdict, attempt: Attempt, state: ParserState, now: str) -> Message:
+    """That a parser is failing as ``state`` says, or that this has ended."""
+    since = state.since or now
     data = {
         "parser": attempt.parser[:MAX_NAME],
         "since": _utc(since),
+        "projects": state.projects[:MAX_TEXT],
         "reason": attempt.reason[:MAX_TEXT],
         "fetched": attempt.fetched,
         "missing": attempt.missing,

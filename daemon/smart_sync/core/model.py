@@ -4,13 +4,17 @@ Counts are whole numbers from 0 to 2^63-1 (what SQLite stores); ``None`` is "no 
 never the same as 0.  Times are aware `datetime` in UTC unless a name says otherwise.
 """
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 MAX_COUNT = 2**63 - 1
+
+#: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
+NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
 
 #: A cell as a worksheet gives it.  Google sends JSON scalars; a CSV file sends text.
 Cell = str | int | float | bool | None
@@ -77,6 +81,9 @@ class Account:
     platform: str
     username: str
     link: str
+    #: As typed in the worksheet that the account was made from; not read back.
+    topic: str = ""
+    telegram: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,8 @@ class Worksheet:
     """The cells of one worksheet as they were read, before anyone looked at what they mean."""
 
     title: str
-    rows: list[list[Cell]]
+    #: Not to be changed; a large worksheet makes each row anew when it is looked at (`core.grid`).
+    rows: Sequence[Sequence[Cell]]
     #: Decides ambiguous text such as ``1.234``: a CLDR name, e.g. ``en_US``.
     locale: str = "en_US"
 
@@ -119,6 +127,8 @@ class SheetRow(NamedTuple):
     #: As typed; "" where the worksheet has no such column, and the link alone says it.
     platform: str = ""
     username: str = ""
+    topic: str = ""
+    telegram: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +140,14 @@ class Table:
     problems: tuple[Problem, ...] = ()
     #: Metrics that have a column at all.
     columns: frozenset[str] = field(default=frozenset(METRICS))
-    #: Their letters, as the sheet shows them.
+    #: Their letters, as the sheet shows them, and those of "link".
     letters: Mapping[str, str] = field(default_factory=dict)
     #: The texts of the header's row, whatever they mean.
     headers: tuple[str, ...] = ()
     #: Rows with values whose link cell cannot be read (``#REF!``, ``Loading...``, blank): they are nobody's.
     without_link: tuple[SheetRow, ...] = ()
+    #: The titles of columns that hold counts, and that nobody understood.
+    not_understood: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,31 +8,38 @@ _RUSSIAN = " а у ом е ы и ов ам ами ах"
 _SOFT = "й я ю ем и ев ям ями ях"
 _FEMININE = "а ы и е у ой ам ами ах"
 
-#: Per metric: whole words, and stems with their endings.
+#: Per metric: whole words, and stems with their endings.  Good as a column's title too.
 _WORDS: Mapping[str, str] = {
-    "followers": "follower followers subscriber subscribers sub subs fan fans people чел человек человека подп"
+    "followers": "follower followers subscriber subscribers sub subs fans"
     " abonnent abonnenten seguidor seguidores suscriptor suscriptores inscritos iscritti abonné abonnés abonnes"
     " takipçi abone підписники підписників підписника підписник",
-    "likes": "like likes heart hearts нравится beğeni curtidas вподобань вподобання лайків",
-    "comments": "comment comments reply replies kommentar kommentare comentario comentarios comentários"
-    " commentaire commentaires commenti yorum коментар коментарі коментарів коментаря коменты комменты",
-    "videos": "video videos vid vids clip clips reel reels shorts видео відео видосы видосов",
-    "views": "view views play plays aufrufe visualizaciones visualizações visualizzazioni vista vistas vue vues"
+    "likes": "like likes beğeni curtidas вподобань вподобання лайків",
+    "comments": "comments kommentar kommentare comentario comentarios comentários"
+    " commentaire commentaires commenti yorum коментар коментарі коментарів коментаря",
+    "videos": "videos видео відео",
+    "views": "view views plays aufrufe visualizaciones visualizações visualizzazioni vista vistas vue vues"
     " görüntüleme görüntülenme перегляд перегляди переглядів перегляду перегляда",
 }  # fmt: skip
 _STEMS: Mapping[str, Mapping[str, str]] = {
     "followers": {"подписчик": _RUSSIAN, "подписчиц": _FEMININE, "фолловер": _RUSSIAN, "фоловер": _RUSSIAN},
     "likes": {"лайк": _RUSSIAN},
     "comments": {"комментари": _SOFT, "коммент": _RUSSIAN},
-    "videos": {"ролик": _RUSSIAN, "видеоролик": _RUSSIAN, "клип": _RUSSIAN, "рилс": _RUSSIAN, "шортс": _RUSSIAN},
+    "videos": {"видеоролик": _RUSSIAN},
     "views": {"просмотр": _RUSSIAN},
 }
-#: Say nothing about the metric.
-_ANY = "pcs шт штук"
+#: Good behind a number only: as titles they can be something else (``Comment`` is a remark, ``Reels`` are links).
+_BEHIND_A_NUMBER: Mapping[str, str] = {
+    "followers": "fan fans people чел человек человека подп",
+    "likes": "heart hearts нравится",
+    "comments": "comment reply replies",
+    "videos": "video vid vids clip clips reel reels shorts ролик ролика ролики роликов клип клипа клипов видос видосов",
+    "views": "play",
+    "": "pcs шт штук",
+}
+_REMARKS = frozenset({"комментарий", "коммент", "kommentar", "comentario", "commentaire", "коментар"})
 
 
-def _all_nouns() -> Iterator[tuple[str, str]]:
-    yield from ((word, "") for word in _ANY.split())
+def _title_nouns() -> Iterator[tuple[str, str]]:
     for metric, words in _WORDS.items():
         yield from ((word, metric) for word in words.split())
     for metric, stems in _STEMS.items():
@@ -40,10 +47,15 @@ def _all_nouns() -> Iterator[tuple[str, str]]:
             yield from ((stem + ending, metric) for ending in ("", *endings.split()))
 
 
-#: Word, in small letters → the metric it is for; "" for any.
-NOUNS: Mapping[str, str] = {loosened(word): metric for word, metric in _all_nouns()}
+_TITLE_NOUNS = {loosened(word): metric for word, metric in _title_nouns()}
+#: Word, in small letters → the metric that it names as a column's title.
+TITLES: Mapping[str, str] = {word: metric for word, metric in _TITLE_NOUNS.items() if word not in _REMARKS}
+#: Word → the metric that it names behind a number; "" for any.
+NOUNS: Mapping[str, str] = _TITLE_NOUNS | {
+    loosened(word): metric for metric, words in _BEHIND_A_NUMBER.items() for word in words.split()
+}
 
 
 def metric_of(word: str) -> str | None:
-    """The metric that ``word`` names, in any case or number; "" if it fits any, None if it is no such word."""
+    """The metric that ``word``, behind a number, names; "" if it fits any, None if it is no such word."""
     return NOUNS.get(loosened(word))

@@ -21,12 +21,13 @@ class Written:
 def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> ProjectResult:
     """The result of a plan that has been written.  ``problems`` are those of the parsed values."""
     failed = written.failed
-    outcome, error = Outcome.SYNCED, plan.trouble.reason if plan.trouble else ""
+    troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
+    outcome, error = Outcome.SYNCED, "; ".join(trouble.reason for trouble in troubles)
     if failed and len(failed) == plan.accounts:
         outcome, error = Outcome.FAILED, f"SQLite refused every account: {next(iter(failed.values()))}"
-    elif plan.trouble is not None:
+    elif troubles:
         outcome = Outcome.DEGRADED
-    elif not (failed or plan.merged or plan.sheet or plan.sheet_gone or written.snapshots):
+    elif not (failed or _writes(plan) or written.snapshots):
         outcome = Outcome.UNCHANGED
     return ProjectResult(
         plan.project,
@@ -38,9 +39,12 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         updated=plan.accounts - len(failed),
         changed=sum(row.account_id not in failed for row in plan.changed),
         snapshots=written.snapshots,
+        carried=plan.carried,
+        left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
+        returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
         error=error,
-        remedy=plan.trouble.remedy if plan.trouble else "",
+        remedy="; ".join(trouble.remedy for trouble in troubles),
         failed_accounts=failed,
         problems=(*plan.problems, *problems),
         unmatched_rows=plan.unmatched_rows,
@@ -49,6 +53,11 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         new_suspects=tuple(s for s in plan.suspects.new if s.account_id not in failed),
         conflicts=tuple(c for c in plan.conflicts if c.account_id not in failed),
     )
+
+
+def _writes(plan: Plan) -> bool:
+    """Whether writing ``plan`` changes anything about the accounts."""
+    return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
 
 
 def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]) -> ProjectResult:
@@ -63,16 +72,18 @@ def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Se
 
 
 def unchanged(last: ProjectResult, suspects: Sequence[Suspect]) -> ProjectResult:
-    """The same result once more, without what happened only once."""
+    """The same result once more, without what happened only once; what degraded it does still."""
     return replace(
         last,
-        outcome=Outcome.UNCHANGED,
+        outcome=Outcome.DEGRADED if last.outcome is Outcome.DEGRADED else Outcome.UNCHANGED,
         changed=0,
         new_accounts=0,
         snapshots=0,
         suspects=tuple(suspects),
         new_suspects=(),
         conflicts=(),
+        left=(),
+        returned=(),
     )
 
 

@@ -55,6 +55,8 @@ class ParserState:
     told_at: str | None = None
     recovered_at: str | None = None
     reason: str = ""
+    #: The names of the projects that it concerns, once it was told that it fails.
+    projects: str = ""
 
 
 def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -> tuple[ParserState, Verdict | None]:
@@ -74,7 +76,9 @@ def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -
     lasts = _seconds(since, now) > fails_after
     news = before.told_at is None and (lasts or (attempt.got_nothing_of_many and not relapse))
     told_at = now if news else before.told_at
-    return ParserState(since, told_at, before.recovered_at, attempt.reason), Verdict.FAILED if news else None
+    return ParserState(
+        since, told_at, before.recovered_at, attempt.reason, before.projects
+    ), Verdict.FAILED if news else None
 
 
 def _seconds(since: str, now: str) -> float:

@@ -8,13 +8,16 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from smart_sync.core.decide import Decided, Merged, SheetValue, decide_each
+from smart_sync.core.decide import Decided, Merged, Missing, SheetValue, decide_each, is_left
+from smart_sync.core.doubtful import Doubt
 from smart_sync.core.merge import Winner
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.policy import Policy
-from smart_sync.core.sheet import Sheet
+from smart_sync.core.sheet import Sheet, account_id
 from smart_sync.core.state import AccountState
 from smart_sync.core.suspects import Change, Doubts, Judgement, Place, judge
+from smart_sync.core.table import limited
+from smart_sync.core.wording import confirm, when
 from smart_sync.errors import SheetUnavailable
 
 
@@ -53,8 +56,14 @@ class Plan:
     sheet: tuple[SheetValue, ...] = ()
     #: What managers have typed since the last read; nothing of rows that are read for the first time.
     edits: tuple[Edit, ...] = ()
-    #: Accounts whose row has left the worksheet.
-    sheet_gone: tuple[str, ...] = ()
+    #: Accounts of which a row of the worksheet is missing, in another way than before.
+    absent: tuple[Missing, ...] = ()
+    #: Accounts that have left with this pass, and those that are back: account id → link.
+    left: Mapping[str, str] = field(default_factory=dict)
+    returned: Mapping[str, str] = field(default_factory=dict)
+    #: Those of ``left`` that Smart Sync had created: they become inactive; those of ``returned`` that were.
+    deactivated: frozenset[str] = frozenset()
+    reactivated: frozenset[str] = frozenset()
     merged: tuple[Merged, ...] = ()
     #: What strategy "latest" will compare with next time.
     seen: tuple[tuple[str, Metrics], ...] = ()
@@ -67,27 +76,43 @@ class Plan:
     unmatched_accounts: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     suspects: Judgement = field(default_factory=Judgement)
-    #: An earlier sheet value stands in for one that cannot be read now.
-    carried: bool = False
+    #: How many values stand in for others that cannot be read or have been withdrawn.
+    carried: int = 0
+    #: Why the project is degraded although its worksheet was read.
+    accidents: tuple[SheetUnavailable, ...] = ()
+    #: Whether the worksheet counts as read only because a person has accepted that there is none to read.
+    accepted: bool = False
+    #: Rows for which no account is created, because they may be those of missing accounts.
+    doubtful: tuple[Doubt, ...] = ()
+    #: Metrics that have last values and no column.
+    lost_columns: frozenset[str] = frozenset()
+    #: How many accounts miss the row they had.
+    missing: int = 0
+    #: Seconds of good reads until another decision is due by time alone; None: never.
+    due_in: float | None = None
 
     @property
     def changed(self) -> tuple[Merged, ...]:
         """The accounts whose merged values differ from what SQLite has."""
         return tuple(row for row in self.merged if row.values != row.before)
 
-    def without(self, deleted: Container[str]) -> "Plan":
-        """The plan without what it would write for some accounts."""
+    def only(self, account_ids: Container[str]) -> "Plan":
+        """The part that is about ``account_ids``, and what is about the project as a whole."""
         return replace(
             self,
-            account_ids=tuple(account_id for account_id in self.account_ids if account_id not in deleted),
-            snapshot_ids=tuple(account_id for account_id in self.snapshot_ids if account_id not in deleted),
-            sheet=tuple(row for row in self.sheet if row.account_id not in deleted),
-            edits=tuple(edit for edit in self.edits if edit.account_id not in deleted),
-            sheet_gone=tuple(account_id for account_id in self.sheet_gone if account_id not in deleted),
-            merged=tuple(row for row in self.merged if row.account_id not in deleted),
-            seen=tuple(row for row in self.seen if row[0] not in deleted),
-            conflicts=tuple(conflict for conflict in self.conflicts if conflict.account_id not in deleted),
-            suspects=self.suspects.without(deleted),
+            account_ids=tuple(account_id for account_id in self.account_ids if account_id in account_ids),
+            snapshot_ids=tuple(account_id for account_id in self.snapshot_ids if account_id in account_ids),
+            sheet=tuple(row for row in self.sheet if row.account_id in account_ids),
+            edits=tuple(edit for edit in self.edits if edit.account_id in account_ids),
+            absent=tuple(row for row in self.absent if row.account_id in account_ids),
+            merged=tuple(row for row in self.merged if row.account_id in account_ids),
+            seen=tuple(row for row in self.seen if row[0] in account_ids),
+            left={account_id: link for account_id, link in self.left.items() if account_id in account_ids},
+            returned={account_id: link for account_id, link in self.returned.items() if account_id in account_ids},
+            deactivated=frozenset(account_id for account_id in self.deactivated if account_id in account_ids),
+            reactivated=frozenset(account_id for account_id in self.reactivated if account_id in account_ids),
+            conflicts=tuple(conflict for conflict in self.conflicts if conflict.account_id in account_ids),
+            suspects=self.suspects.only(account_ids),
         )
 
 
@@ -99,12 +124,15 @@ def make_plan(
     doubts: Doubts,
     *,
     settled: Container[str] = frozenset(),
+    doubtful: Sequence[Doubt] = (),
 ) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds.
 
-    ``settled`` accounts are as they were decided last, and need not be decided about.
+    For ``doubtful`` rows no account is created.  ``settled`` accounts are as they were decided last, and need not be
+    decided about.
     """
-    active = [state for state in states if state.active]
+    revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
+    active = [state for state in states if state.active or state.id in revived]
     was_read = sheet.trouble is None
     undecided = [state for state in active if state.id not in settled]
     decided = decide_each(project, undecided, sheet, policy)
@@ -118,6 +146,8 @@ def make_plan(
         by_hand = winners[account_id][METRICS.index(metric)] not in (None, Winner.PARSED)
         return place(account_id, metric) if by_hand else ""
 
+    alone = [_alone(project, sheet, state, metric, doubts.now) for state, metric in decided.alone]
+    unsure = [doubt.problem(project.name, sheet.letters.get("link")) for doubt in doubtful]
     return Plan(
         project=project,
         accounts=len(active),
@@ -126,19 +156,57 @@ def make_plan(
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
         edits=tuple(_edits(decided.sheet, by_id, sheet)),
-        sheet_gone=tuple(s.id for s in active if was_read and s.sheet is not None and s.id not in sheet.rows),
+        absent=tuple(decided.absent),
+        left={state.id: state.link for state in decided.left},
+        returned={state.id: state.link for state in decided.returned},
+        deactivated=frozenset(state.id for state in decided.left if is_ours(state, project)),
+        reactivated=revived,
         merged=tuple(decided.merged),
         seen=tuple(decided.seen),
-        problems=sheet.problems,
+        problems=limited((*sheet.problems, *unsure, *alone), project.name),
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
-        unmatched_accounts=tuple(
-            s.link for s in active if was_read and s.id not in sheet.rows and s.id not in sheet.twins
-        ),
+        unmatched_accounts=tuple(s.link for s in active if was_read and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
-        carried=sheet.trouble is not None or bool(sheet.lost_columns) or any(r.unreadable for r in sheet.rows.values()),
+        carried=decided.carried,
+        accidents=sheet.accidents,
+        accepted=sheet.accepted,
+        doubtful=tuple(doubtful),
+        lost_columns=sheet.lost_columns,
+        missing=len(sheet.absences),
+        due_in=sheet.due_in,
+    )
+
+
+def _is_revived(state: AccountState, project: Project, sheet: Sheet) -> bool:
+    """Whether an account that had left, and was made inactive for it, has its row again."""
+    return not state.active and state.left_since is not None and state.id in sheet.rows and is_ours(state, project)
+
+
+def is_ours(state: AccountState, project: Project) -> bool:
+    """Whether Smart Sync has created an account for a row of this project."""
+    return state.id == account_id(project.id, state.link)
+
+
+def _is_unmatched(state: AccountState, sheet: Sheet) -> bool:
+    return state.id not in sheet.rows and state.id not in sheet.twins and not is_left(state, sheet)
+
+
+def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now: str) -> Problem:
+    """A value for which nobody has a vote any more."""
+    index = METRICS.index(metric)
+    value = state.merged[index] if state.merged else None
+    since = when(state.carried_since[index] or now)
+    row = sheet.rows[state.id].row if state.id in sheet.rows else state.sheet_row
+    return Problem(
+        f"{metric}: neither the worksheet nor a parser has a value any more; the last one, {value:,}, stands in since"
+        f" {since}; type it again, or if it is meant: {confirm(state.link, metric)}",
+        project.name,
+        row,
+        sheet.letters.get(metric) if row is not None else None,
+        state.link,
     )
 
 

@@ -59,6 +59,9 @@ class ProjectResult:
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    #: Links of the accounts that have left with this pass, and of those that are back.
+    left: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
     #: Values that jumped: all that are open, and those that this pass found.
     suspects: tuple[Suspect, ...] = ()
     new_suspects: tuple[Suspect, ...] = ()
@@ -104,6 +107,8 @@ class ProjectResult:
             "new_accounts": self.new_accounts,
             "unmatched_rows": len(self.unmatched_rows),
             "unmatched_accounts": len(self.unmatched_accounts),
+            "left": list(self.left),
+            "returned": list(self.returned),
             "failed_accounts": dict(self.failed_accounts),
             "suspect_count": len(self.suspects),
             "suspects": [suspect._asdict() for suspect in self.suspects[:MAX_PROBLEMS]],

@@ -1,17 +1,24 @@
 """The sheet's side of a project: what its worksheet says about its accounts, or why it says nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from smart_sync.core.columns import Columns, watch
+from smart_sync.core.gone import Likeness, Terms, absences, due_in, likenesses
+from smart_sync.core.gone import problems as gone_problems
 from smart_sync.core.links import identity, owner
-from smart_sync.core.match import Matches, match
-from smart_sync.core.model import METRICS, Account, Problem, Project, SheetRow, Table, Worksheet
-from smart_sync.core.state import AccountState
+from smart_sync.core.match import match
+from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
+from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.table import NoHeader, read_table
+from smart_sync.core.wording import confirm, counted
 from smart_sync.errors import SheetUnavailable
 
 #: What came of reading a worksheet.
 Reading = Worksheet | SheetUnavailable
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +36,95 @@ class Sheet:
     letters: Mapping[str, str] = field(default_factory=dict)
     #: Active accounts without a row, because it counts for another account of the same identity.
     twins: frozenset[str] = frozenset()
+    #: How the active accounts are missing whose row is gone.
+    absences: Mapping[str, Absence] = field(default_factory=dict)
+    #: Per account the metrics whose cells an accident of their column has emptied.
+    held: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: What has happened to the worksheet as a whole: the project is degraded, the rest of it was read.
+    accidents: tuple[SheetUnavailable, ...] = ()
+    #: Rows of nobody that may be those of missing accounts.
+    alike: tuple[Likeness, ...] = ()
+    #: Whether a person has accepted that there is no worksheet to read.
+    accepted: bool = False
+    #: Seconds of good reads until the sheet loses the vote for the first missing row; None if for none.
+    due_in: float | None = None
 
 
 def understand(
-    reading: Reading,
-    states: Sequence[AccountState],
-    *,
-    synonyms: Mapping[str, Sequence[str]],
-    max_vanished: float,
+    reading: Reading, states: Sequence[AccountState], terms: Terms, *, synonyms: Mapping[str, Sequence[str]]
 ) -> Sheet:
     """What a worksheet says about the accounts of its project.
 
     ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.
-    A worksheet that is empty, lacks its header or has lost too many links at once is trouble, not a correction.
+    A worksheet that is not there, is empty or lacks its header is trouble, unless a person has accepted just that.
     """
+    active = [state for state in states if state.active]
     if isinstance(reading, SheetUnavailable):
-        return Sheet(trouble=reading)
+        return _nothing(reading, active, terms)
     try:
         table = read_table(reading, synonyms)
     except NoHeader as error:
-        return Sheet(trouble=_no_header(reading.title, error))
-    active = [state for state in states if state.active]
+        return _nothing(_no_header(reading.title, error), active, terms)
+    if table.not_understood and not table.columns:
+        return _nothing(_no_metric(table), active, terms, table.problems)
     matches = match(table, states)
-    if trouble := _vanished(reading.title, active, matches, max_vanished):
-        return Sheet(trouble=trouble, problems=table.problems)
-    lost, lost_problems = _lost_columns(table, active)
-    problems = (*table.problems, *matches.problems, *lost_problems)
-    return Sheet(matches.rows, matches.unmatched, problems, lost, letters=table.letters, twins=matches.twins)
+    missing = absences(active, {*matches.rows, *matches.twins}, terms)
+    twins = [state for state in active if state.id in matches.twins and state.id not in matches.rows]
+    missing |= absences(twins, (), terms, settled=True)
+    waited_for = [account_id for account_id, absence in missing.items() if not absence.accepted]
+    alike = likenesses(table, matches.unmatched, matches.rows, states, waited_for)
+    columns = watch(table, matches.rows, active, terms)
+    by_id = {state.id: state for state in active}
+    problems = (
+        *table.problems,
+        *matches.problems,
+        *columns.problems,
+        *_not_understood(table, columns.lost),
+        *gone_problems(terms, table, missing, by_id, alike),
+    )
+    return Sheet(
+        matches.rows,
+        matches.unmatched,
+        problems,
+        columns.lost,
+        letters=table.letters,
+        twins=matches.twins,
+        absences=missing,
+        held=columns.held,
+        accidents=tuple(_accidents(terms, missing, columns)),
+        alike=tuple(alike),
+        due_in=due_in(missing.values(), terms),
+    )
+
+
+def _nothing(
+    trouble: SheetUnavailable, active: Sequence[AccountState], terms: Terms, problems: tuple[Problem, ...] = ()
+) -> Sheet:
+    """A worksheet of which nothing can be said: all of it stands in, unless a person has accepted just that."""
+    if trouble.code and trouble.code == terms.accepted:
+        return Sheet(absences=absences(active, (), terms, settled=True), accepted=True)
+    if trouble.code and terms.project_id:
+        remedy = f"{trouble.remedy}; if it is meant: {confirm(terms.name)}"
+        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code)
+    return Sheet(trouble=trouble, problems=problems)
+
+
+def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -> Iterator[SheetUnavailable]:
+    gone = sum(absence.at_once and not absence.accepted for absence in missing.values())
+    if gone:
+        yield SheetUnavailable(
+            f"{counted(gone, 'row')} of worksheet {terms.name!r} {'is' if gone == 1 else 'are'} gone at once; "
+            "the last values stand in",
+            f"restore the rows from the version history; if it is meant: {confirm(terms.name)}",
+            "rows",
+        )
+    for metric, values in columns.accidents.items():
+        yield SheetUnavailable(
+            f"the column for {metric} of worksheet {terms.name!r} has lost its values at once; "
+            f"{counted(values, 'last value')} {'stands' if values == 1 else 'stand'} in",
+            f"restore it from the version history; if it is meant: {confirm(terms.name, metric)}",
+            metric,
+        )
 
 
 def edited(sheet: Sheet, states: Sequence[AccountState]) -> list[str] | None:
@@ -65,73 +134,84 @@ def edited(sheet: Sheet, states: Sequence[AccountState]) -> list[str] | None:
     """
     if sheet.trouble is not None:
         return None
-    return [state.id for state in states if state.active and _is_edited(state, sheet.rows.get(state.id))]
+    return [state.id for state in states if _is_edited(state, sheet)]
 
 
-def _is_edited(state: AccountState, row: SheetRow | None) -> bool:
+def _is_edited(state: AccountState, sheet: Sheet) -> bool:
+    row = sheet.rows.get(state.id)
+    if not state.active:  # one that has left may be back
+        return row is not None and state.absence.accepted
     if row is None:
-        return state.sheet is not None
-    return row.metrics != state.sheet or row.row != state.sheet_row
+        return state.sheet is not None and state.absence != sheet.absences.get(state.id, state.absence)
+    return (
+        row.metrics != state.sheet
+        or row.row != state.sheet_row
+        or state.absence.gone_since is not None
+        or state.held != sheet.held.get(state.id, _NOTHING)
+    )
 
 
-def missing_accounts(project: Project, unmatched: Sequence[SheetRow], new_id: Callable[[str], str]) -> list[Account]:
-    """An account for each identity among the rows that match none; ``new_id`` makes its id from the identity.
+def missing_accounts(
+    project: Project, unmatched: Sequence[SheetRow], doubtful: Sequence[SheetRow] = ()
+) -> list[Account]:
+    """An account for each identity among the rows that match none and are not ``doubtful``.
 
-    Platform and user name are those typed, where they are missing those that the link shows.
+    Platform, user name, topic and Telegram user are those typed; the first two, where they are missing, those that
+    the link shows.
     """
+    unsure = {identity(row.link) for row in doubtful}
     rows: dict[str, SheetRow] = {}
     for row in unmatched:
-        rows.setdefault(identity(row.link), row)
-    return [_account(project, row, new_id(name)) for name, row in rows.items()]
+        if (name := identity(row.link)) not in unsure:
+            rows.setdefault(name, row)
+    return [_account(project, row) for row in rows.values()]
 
 
-def _account(project: Project, row: SheetRow, account_id: str) -> Account:
+def account_id(project_id: str, link: str) -> str:
+    """The id of an account that Smart Sync creates for ``link``: the same on every machine."""
+    return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}"))
+
+
+def _account(project: Project, row: SheetRow) -> Account:
     shown = owner(row.link)
-    return Account(account_id, project.id, row.platform or shown.platform, row.username or shown.username, row.link)
+    new_id, platform = account_id(project.id, row.link), row.platform or shown.platform
+    username = row.username or shown.username
+    return Account(new_id, project.id, platform, username, row.link, row.topic, row.telegram)
 
 
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
     if not error.seen:
         return SheetUnavailable(
-            f"worksheet {title!r} is empty", "restore it from the spreadsheet's version history, or fill it"
+            f"worksheet {title!r} is empty", "restore it from the spreadsheet's version history, or fill it", "empty"
         )
     return SheetUnavailable(
         f"worksheet {title!r} has no column for the link",
         f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
+        "no_header",
     )
+
+
+def _no_metric(table: Table) -> SheetUnavailable:
+    return SheetUnavailable(
+        f"worksheet {table.worksheet!r} has no column for any metric",
+        f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
+        f"headers seen: {_listed(table.headers)}",
+        "no_header",
+    )
+
+
+def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
+    """Metrics without a column, where one that holds counts has a title that nobody understood."""
+    lacking = [metric for metric in METRICS if metric not in table.columns | lost] if table.not_understood else []
+    return [
+        Problem(
+            f"no column for {metric}; headers seen: {_listed(table.headers)}; "
+            f"not understood: {_listed(table.not_understood)}",
+            table.worksheet,
+        )
+        for metric in lacking
+    ]
 
 
 def _listed(headers: Sequence[str]) -> str:
     return ", ".join(repr(header) for header in headers[:20])
-
-
-def _vanished(
-    title: str, active: Sequence[AccountState], matches: Matches, max_vanished: float
-) -> SheetUnavailable | None:
-    """So many known links gone at once is an accident, not a correction."""
-    known = [state.id for state in active if state.sheet is not None and state.id not in matches.twins]
-    gone = sum(account_id not in matches.rows for account_id in known)
-    if gone <= len(known) * max_vanished:
-        return None
-    return SheetUnavailable(
-        f"{gone} of the {len(known)} known links have vanished from worksheet {title!r} at once",
-        "restore them from the spreadsheet's version history; if it was meant, set [sheets] max_vanished = 1",
-    )
-
-
-def _lost_columns(table: Table, active: Sequence[AccountState]) -> tuple[frozenset[str], list[Problem]]:
-    """Metrics whose column is gone although it had values: a renamed header must not wipe what was typed."""
-    lost = {
-        metric
-        for index, metric in enumerate(METRICS)
-        if metric not in table.columns and any(state.sheet and state.sheet[index] is not None for state in active)
-    }
-    problems = [
-        Problem(
-            f"the column for {metric} is gone; its last known values stand in; headers seen: {_listed(table.headers)}",
-            table.worksheet,
-        )
-        for metric in METRICS
-        if metric in lost
-    ]
-    return frozenset(lost), problems

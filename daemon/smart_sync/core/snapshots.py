@@ -7,14 +7,13 @@ needs.
 """
 
 import hashlib
-import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-#: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
-NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a10")
+from smart_sync.core.model import NAMESPACE
+
 _SHA1 = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 #: Clocks are ahead of UTC by multiples of this, and no local day is longer than that.
 _QUARTER, _LONGEST_DAY = timedelta(minutes=15), timedelta(hours=26)

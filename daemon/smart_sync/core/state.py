@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+from smart_sync.core.model import MAX_COUNT, METRICS, NO_METRICS, Metrics, Precision
 
 
 class Absence(NamedTuple):
@@ -49,6 +49,8 @@ class AccountState(NamedTuple):
     #: Per metric a stamp: since when there is a value, and since when it stands in.
     known_since: tuple[str | None, ...] = (None,) * len(METRICS)
     carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
+    #: Parsed values that were taken back: they are not in ``parsed``, and leave no trace in the merge.
+    taken_back: Metrics = NO_METRICS
     #: Since when the account has left: no row, no parsed value, no snapshot, in no total.
     left_since: str | None = None
     #: When it was added, as a stamp to the second; None if nobody says so.

@@ -67,20 +67,12 @@ class Judgement:
     over: tuple[tuple[str, str], ...] = ()
     open: tuple[Suspect, ...] = ()
 
-    def of(self, account_id: str) -> "Judgement":
-        """The part that is about one account."""
+    def only(self, account_ids: Container[str]) -> "Judgement":
+        """The part that is about ``account_ids``."""
         return Judgement(
-            tuple(suspect for suspect in self.new if suspect.account_id == account_id),
-            tuple(key for key in self.over if key[0] == account_id),
-            tuple(suspect for suspect in self.open if suspect.account_id == account_id),
-        )
-
-    def without(self, deleted: Container[str]) -> "Judgement":
-        """The part that is about none of the accounts that are deleted."""
-        return Judgement(
-            tuple(suspect for suspect in self.new if suspect.account_id not in deleted),
-            tuple(key for key in self.over if key[0] not in deleted),
-            tuple(suspect for suspect in self.open if suspect.account_id not in deleted),
+            tuple(suspect for suspect in self.new if suspect.account_id in account_ids),
+            tuple(key for key in self.over if key[0] in account_ids),
+            tuple(suspect for suspect in self.open if suspect.account_id in account_ids),
         )
 
 

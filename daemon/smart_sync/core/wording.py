@@ -1,6 +1,7 @@
 """Numbers with their nouns, as people say them; and what they meant by a name that is none."""
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 #: From how alike on (1 is the same) a name is taken for a misspelt one.
@@ -12,6 +13,30 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def listed(names: Sequence[str], most: int = 50) -> str:
+    """``P, Q and 3 more``: at most so many names."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def by_text(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """What is told of several by name, each text once: text → the names, both in the order they came."""
+    names: dict[str, list[str]] = {}
+    for name, text in told:
+        names.setdefault(text, []).append(name)
+    return names
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The one of ``known`` that was probably meant by ``name``; empty if none is like it."""
     return next(iter(get_close_matches(name, list(known), 1, ALIKE)), "")
+
+
+def confirm(what: str, metric: str = "") -> str:
+    """The command for a person who means what is reported of an account (its link) or a project (its name)."""
+    return f"smart-sync confirm {shlex.quote(what)}" + (f" --metric {metric}" if metric else "")
+
+
+def when(stamp: str) -> str:
+    """A stamp for a person: ``2026-03-10 12:00 UTC``."""
+    return f"{stamp[:16].replace('T', ' ')} UTC"

@@ -44,6 +44,7 @@ EVENTS = (
         {
             "parser": "str: as in parser.finished",
             "since": "str: its first bad pass after the last good one; UTC, ISO 8601",
+            "projects": "str?: the names of the projects that it concerns",
             "reason": "str?: what happened and what to do",
         },
         "do what the reason says; parser.recovered tells the end",
@@ -55,6 +56,7 @@ EVENTS = (
         {
             "parser": "str: as in parser.finished",
             "since": "str: since when it had failed; UTC, ISO 8601",
+            "projects": "str?: the names of the projects that it concerned",
             "reason": "str?: why the first of the accounts that failed this time did",
         },
     ),

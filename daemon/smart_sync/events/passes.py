@@ -64,6 +64,7 @@ EVENTS = (
             "failed": "int: projects",
             "degraded": "int: projects",
             "unchanged": "int: projects",
+            "stale": "int: all projects that are stale now, whichever took part",
             "accounts": "int: active accounts found",
             "updated": "int: accounts whose merged values are in SQLite",
             "changed": "int: accounts whose merged values changed",
@@ -99,6 +100,17 @@ EVENTS = (
         "a project could not be synced; SQLite is as it was",
         {**_PROJECT, **_FAILURE},
         "do what the reason says; the next pass tries again",
+    ),
+    Event(
+        "projects.troubled",
+        "warning",
+        "several projects have one trouble (of a spreadsheet, of the database); logged once for all of them",
+        {
+            "projects": "list: their names",
+            "left_out": "int: more projects than are named",
+            "reason": "str: what happened, and who must do what",
+        },
+        "do what the reason says",
     ),
     Event(
         "project.stale",
@@ -156,6 +168,19 @@ EVENTS = (
         {"project_id": "str: projects.id", "project": "str: its name", "accounts": "int: accounts created"},
     ),
     Event(
+        "account.left",
+        "warning",
+        "an account's row is gone for good and no parser has a value: no further snapshots, in no total",
+        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
+        "nothing if it is meant; a row with its link brings it back",
+    ),
+    Event(
+        "account.returned",
+        "info",
+        "an account that had left has a row or a parsed value again",
+        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
+    ),
+    Event(
         "projects.created",
         "info",
         "the spreadsheet had worksheets without a project ([sync] create_missing)",
@@ -207,7 +232,7 @@ EVENTS = (
             "after": "int: its value now",
             "place": "str?: the cell, if the sheet won",
         },
-        "correct the value, or: smart-sync confirm LINK; what has stood for a day is believed",
+        "correct the value, or: smart-sync confirm LINK --metric METRIC; what has stood for a day is believed",
     ),
     Event(
         "values.suspected",

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -13,6 +14,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.messages import Message, parser_message
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.core.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.wording import listed
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
 from smart_sync.store import inbox, parser_states, projects
@@ -133,16 +135,19 @@ class Collector:
             self._sources, accounts, self._store, self._clock(), everybody=everybody, say=self._note
         )
         try:
-            verdicts = await self._judge([report.attempt() for report in reports])
+            verdicts = await self._judge([report.attempt() for report in reports], accounts)
         except sqlite.Error as error:
             self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
             return
-        for verdict, attempt, since in verdicts:
+        for verdict, attempt, state in verdicts:
             event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
-            self._say(event, parser=attempt.parser, since=since, reason=attempt.reason or None)
+            reason, concerned = attempt.reason or None, state.projects or None
+            self._say(event, parser=attempt.parser, since=state.since, projects=concerned, reason=reason)
 
-    async def _judge(self, attempts: Sequence[Attempt]) -> list[tuple[Verdict, Attempt, str]]:
-        """Which parsers have begun to fail or have recovered, and since when they failed: kept, and queued."""
+    async def _judge(
+        self, attempts: Sequence[Attempt], accounts: Sequence[Account]
+    ) -> list[tuple[Verdict, Attempt, ParserState]]:
+        """Which parsers have begun to fail or have recovered, and how they failed: kept, and queued."""
         now = stamp(self._clock())
         verdicts, states = [], {}
         async with self._database.transaction() as transaction:
@@ -150,17 +155,26 @@ class Collector:
             for attempt in attempts:
                 old = before.get(attempt.parser, ParserState())
                 new, verdict = judge(attempt, old, now, self._fails_after)
+                if verdict is Verdict.FAILED:
+                    new = replace(new, projects=await self._concerned(attempt.parser, accounts))
                 if new != old:
                     states[attempt.parser] = new
                 if verdict is not None:
-                    verdicts.append((verdict, attempt, new.since or old.since or now))
+                    verdicts.append((verdict, attempt, new if verdict is Verdict.FAILED else old))
             await parser_states.remember(transaction, states)
             if self._webhooks is not None:
-                told = [parser_message(verdict, attempt, since, now) for verdict, attempt, since in verdicts]
+                told = [parser_message(verdict, attempt, state, now) for verdict, attempt, state in verdicts]
                 await self._webhooks.queue(transaction, told)
         if self._webhooks is not None and verdicts:
             self._webhooks.wake()
         return verdicts
+
+    async def _concerned(self, parser: str, accounts: Sequence[Account]) -> str:
+        """The names of the projects of those ``accounts`` that a parser is asked about."""
+        source = next(source for source in self._sources if source.name == parser)
+        ids = {account.project_id for account in accounts if source.serves(account)}
+        active = await projects.active_projects(self._database)
+        return listed([project.name for project in active if project.id in ids])
 
     def _note(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Remember a parser's report before anyone hears of it and asks."""

@@ -1,24 +1,20 @@
 """Counts as the answers of platforms write them."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.foreign_text import storable
-from smart_sync.core.model import MAX_COUNT
-
-_DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 def count(value: object) -> int | None:
-    """``value`` as a count: a whole number from 0 to 2^63-1, or a text of its digits; None if it is none."""
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
-        return value
-    return None
+    """``value`` as a count, by the grammar of `core.cells`; None if it is none, or rounded (``1.2M``)."""
+    if not isinstance(value, str | int | float) or (isinstance(value, str) and any(map(str.isalpha, value))):
+        return None
+    try:
+        return read_count(value)
+    except Unreadable:
+        return None
 
 
 def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:

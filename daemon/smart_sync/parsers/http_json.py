@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
@@ -23,7 +23,7 @@ from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
-from smart_sync.secret import Secret
+from smart_sync.secret import Secret, Value, Values, protect_named
 
 #: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
@@ -40,9 +40,11 @@ class HttpJsonSettings(ApiSettings):
     #: What stands for ``{key}`` in the headers and the query of a recipe.
     key: Secret | None = None
     platforms: Annotated[tuple[str, ...], Field(min_length=1)]
-    headers: dict[Annotated[str, AfterValidator(header_name)], Secret] = Field(default_factory=dict)
+    headers: Annotated[dict[Annotated[str, AfterValidator(header_name)], Value], AfterValidator(protect_named)] = Field(
+        default_factory=dict
+    )
     #: Added to the address of every step; for sources that want their key there.
-    query: dict[str, Secret] = Field(default_factory=dict)
+    query: Values = Field(default_factory=dict)
     steps: Annotated[tuple[StepSettings, ...], Field(min_length=1, max_length=10)]
     #: Accounts in one request: ``{each.link}``, ``{usernames}``; the last step has ``rows`` and ``key``.
     batch: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -75,14 +77,14 @@ class HttpJsonSettings(ApiSettings):
         return self
 
     @property
-    def _texts(self) -> list[Secret]:
+    def _texts(self) -> list[SecretStr]:
         return [*self.headers.values(), *self.query.values()]
 
     def secrets(self) -> Secrets:
         """Headers and query, with the key in its place."""
         key = self.key.get_secret_value() if self.key is not None else ""
 
-        def filled(values: Mapping[str, Secret]) -> dict[str, str]:
+        def filled(values: Mapping[str, SecretStr]) -> dict[str, str]:
             return {name: value.get_secret_value().replace("{key}", key) for name, value in values.items()}
 
         return Secrets(filled(self.headers), filled(self.query))

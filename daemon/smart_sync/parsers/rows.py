@@ -5,10 +5,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any, Literal
 
 from smart_sync.core.cells import Unreadable, read_count
+from smart_sync.core.delimited import LINES, delimiter_of, said
 from smart_sync.core.foreign_text import read_json, storable
+from smart_sync.core.locales import FALLBACK
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, ParsedMetrics, Precision
 from smart_sync.core.wording import nearest
 
@@ -52,20 +55,40 @@ def read_rows(lines: Iterable[str], form: Format) -> Iterator[Row | BadLine]:
 
     Columns: ``account_id`` or ``link``, the metrics, ``source``, ``parsed_at`` (ISO 8601; UTC unless it says
     otherwise), ``precision``; others are ignored, unless they are nearly one of these that is missing: a bad header,
-    which costs no line, or a bad JSON object.  An empty metric is no value.
+    which costs no line, or a bad JSON object.  An empty metric is no value.  CSV is separated by comma, semicolon or
+    tab, as its header shows, or as a line ``sep=;`` above it says.
     """
-    for number, record in _csv_records(lines) if form == "csv" else _json_records(lines):
+    locales: tuple[str, ...] = (FALLBACK,)
+    if form == "csv":
+        delimiter, lines = _delimiter(lines)
+        # A semicolon stands where the comma is a decimal sign: what is another number there is a problem.
+        locales += ("ru_RU",) if delimiter == ";" else ()
+        records = _csv_records(lines, delimiter)
+    else:
+        records = _json_records(lines)
+    for number, record in records:
         if isinstance(record, BadLine):
             yield record
             continue
         try:
-            yield _row(number, record)
+            yield _row(number, record, locales)
         except ValueError as error:
             yield BadLine(number, str(error))
 
 
-def _csv_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
-    reader = csv.reader(lines, strict=True)
+def _delimiter(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
+    """What separates the fields of a file, and its lines, with which nothing has happened."""
+    rest = iter(lines)
+    head = list(islice(rest, LINES))
+    return delimiter_of(head, lambda cell: _name(cell) in COLUMNS), chain(head, rest)
+
+
+def _name(cell: str) -> str:
+    return cell.strip().lstrip("\ufeff").casefold()
+
+
+def _csv_records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
         line = reader.line_num + 1
@@ -76,8 +99,10 @@ def _csv_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] 
         except csv.Error as error:
             yield line, BadLine(line, f"not CSV: {error}")
             continue
+        if header is None and line == 1 and said(delimiter.join(cells)):
+            continue
         if header is None:
-            header = [cell.strip().lstrip("\ufeff").casefold() for cell in cells]
+            header = [_name(cell) for cell in cells]
             if not {"account_id", "link"} & set(header):
                 yield line, BadLine(line, "the header names neither account_id nor link; nothing can be read")
                 return
@@ -117,11 +142,11 @@ def _meant(name: str) -> str:
     return nearest(name.strip().casefold(), COLUMNS)
 
 
-def _row(line: int, record: Mapping[str, Any]) -> Row:
+def _row(line: int, record: Mapping[str, Any], locales: Collection[str]) -> Row:
     account_id, link = _text(record, "account_id"), _text(record, "link")
     if not (account_id or link):
         raise ValueError("neither account_id nor link")
-    metrics = Metrics(*(_metric(record, name) for name in METRICS))
+    metrics = Metrics(*(_metric(record, name, locales) for name in METRICS))
     if metrics == NO_METRICS:
         raise ValueError("no metric has a value")
     precision = _text(record, "precision").casefold() or Precision.EXACT
@@ -139,14 +164,17 @@ def _text(record: Mapping[str, Any], name: str) -> str:
     return storable(str(value).strip())
 
 
-def _metric(record: Mapping[str, Any], name: str) -> int | None:
+def _metric(record: Mapping[str, Any], name: str, locales: Collection[str]) -> int | None:
     value = record.get(name)
     if not isinstance(value, str | int | float | None):
         raise ValueError(f"{name} is not a number")  # noqa: TRY004  a bad line, not a bug
     try:
-        return read_count(value, metric=name)
+        found = {read_count(value, locale, name) for locale in locales}
     except Unreadable as error:
         raise ValueError(f"{name}: {error}") from None
+    if len(found) > 1:
+        raise ValueError(f"{name}: its separators can be read in more than one way")
+    return found.pop()
 
 
 def _time(record: Mapping[str, Any]) -> datetime | None:

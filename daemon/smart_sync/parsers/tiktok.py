@@ -18,6 +18,8 @@ from smart_sync.parsers.wire import Answer
 
 PER_CALL = 20
 
+_STRANGE = "the answer is not what it should be"
+
 _PASSING = frozenset({"internal_error", "server_error"})
 _CREDENTIALS = frozenset(
     {"access_token_invalid", "access_token_expired", "scope_not_authorized", "scope_permission_missed"}
@@ -69,7 +71,7 @@ class TikTok(TokensParser):
             raise Refused(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
         found = answers.judge(answer, now)
         if code != "ok":
-            raise CallFailed(f"TikTok refuses: {told or code or 'the answer is not what it should be'}", retry=False)
+            raise CallFailed(f"TikTok refuses: {told or answers.said(code) or _STRANGE}", retry=False)
         return found
 
     async def _latest(self, session: Session, headers: Mapping[str, str]) -> AsyncIterator[Mapping[str, Any]]:

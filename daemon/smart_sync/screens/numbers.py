@@ -9,7 +9,7 @@ from rich.text import Text
 
 from smart_sync.core.growth import condensed, sparkline
 from smart_sync.core.model import METRICS
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import confirm, counted
 from smart_sync.logs import printable
 from smart_sync.screens.terminal import STYLES, console, line
 
@@ -28,6 +28,7 @@ def show_explanations(answer: dict[str, Any]) -> None:
 
 def _show_account(screen: Console, account: dict[str, Any]) -> None:
     state = "" if account["active"] else ", inactive"
+    state += f", has left {_when(account['left_since'])}" if account["left_since"] else ""
     line(screen, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
     line(screen, f"sheet   {_sheet(account['sheet'])}")
     line(screen, f"merged  {_when(account['updated_at']) if account['updated_at'] else 'no pass has seen it yet'}")
@@ -40,7 +41,7 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
         table.add_row(
             metric,
             *(_count(told[name]) for name in ("sheet", "parsed", "value")),
-            told["winner"] or "nobody",
+            _winner(told),
             _when(told["changed_at"]),
         )
     screen.print(table)
@@ -49,6 +50,12 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
     for note in _notes(account):
         line(screen, note, "yellow")
     _show_past(screen, account)
+
+
+def _winner(told: Mapping[str, Any]) -> str:
+    """Which side gave the value, and since when it stands in."""
+    since = f" since {_when(told['carried_since'])}" if told["carried_since"] else ""
+    return f"{told['winner'] or 'nobody'}{since}"
 
 
 def _show_together(screen: Console, title: str, texts: Mapping[str, str]) -> None:
@@ -61,6 +68,9 @@ def _sheet(place: dict[str, Any] | None) -> str:
     if place is None:
         return "no row of the worksheet is this account's"
     read, confirmed = _when(place["read_at"]), _when(place["confirmed_at"])
+    if place["gone_since"]:
+        vote = "its last values stand in" if place["has_vote"] else "it has no vote any more"
+        return f"worksheet {place['worksheet']}, row {place['row']}: gone since {_when(place['gone_since'])}, {vote}"
     return f"worksheet {place['worksheet']}, row {place['row']}, read {read}, last confirmed {confirmed}"
 
 
@@ -78,7 +88,7 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
             yield (
                 f"{metric}: suspect since {_when(suspect['since'])}: {_count(suspect['old'])} → "
-                f"{_count(suspect['new'])}{place}; correct it, or: smart-sync confirm {account['link']}"
+                f"{_count(suspect['new'])}{place}; correct it, or: {confirm(account['link'], metric)}"
             )
         if conflict := told["conflict"]:
             yield (
@@ -237,12 +247,29 @@ def show_ingested(answer: dict[str, Any]) -> None:
     line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'mistake')}")
 
 
+#: How many of the things confirmed are shown one by one.
+_SHOWN = 50
+_CONFIRMED = {
+    "gone": "its row is gone",
+    "emptied": "{metric}: {value} stands in no more",
+    "column": "{metric}: {value} stands in no more",
+    "suspect": "{metric}: {value} is meant",
+    "doubtful": "the account is created",
+    "worksheet": "project {project_id} has no worksheet",
+}
+
+
 def show_confirmed(answer: dict[str, Any]) -> None:
-    """What is no longer suspect."""
+    """What the next passes go by."""
     screen = console()
-    for link in answer["accounts"]:
-        line(screen, link)
-    line(screen, f"{counted(answer['confirmed'], 'suspect value')} confirmed")
+    findings = answer["findings"]
+    for finding in findings[:_SHOWN]:
+        value = _count(finding.get("value"))
+        told = _CONFIRMED[finding["kind"]].format(**{"metric": "", **finding, "value": value})
+        line(screen, f"{finding['link']}: {told}" if "link" in finding else told)
+    if len(findings) > _SHOWN:
+        line(screen, f"and {counted(len(findings) - _SHOWN, 'more', 'more')}")
+    line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
 
 
 def _when(stamp: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smart_sync.control.client import Client
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import by_text, counted, listed
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
@@ -79,6 +79,8 @@ def show_answer(answer: dict[str, Any]) -> None:
         told += f", {answer['stale_count']} stale"
     dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
     terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
+    for warning in answer.get("warnings", []):
+        terminal.line(console, f"warning: {warning}")
     if new := answer.get("new_projects"):
         terminal.line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
     _print_changes(console, answer["results"])
@@ -124,11 +126,18 @@ def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None
             str(result.get("snapshot_count", "")),
             str(result["problem_count"]),
         )
-        # A problem of the worksheet begins with its title, mostly as part of a cell.
-        notes += [note if note.startswith((f"{name}!", f"{name}: ")) else f"{name}: {note}" for note in _notes(result)]
+        notes += [(name, note) for note in _notes(result)]
     console.print(table)
-    for note in notes:
-        terminal.line(console, note)
+    for line in told_once(notes):
+        terminal.line(console, line)
+
+
+def told_once(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A line for each note of projects, with the names of all that have it."""
+    for note, names in by_text(notes).items():
+        # A problem of the worksheet begins with its title, mostly as part of a cell.
+        named = len(names) == 1 and note.startswith((f"{names[0]}!", f"{names[0]}: "))
+        yield note if named else f"{listed(names)}: {note}"
 
 
 def _notes(result: dict[str, Any]) -> Iterable[str]:

@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import json
+import os
+import stat
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -20,7 +23,7 @@ from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.screens import terminal
-from smart_sync.screens.passes import NO_PROJECTS, outcome_cell, totals, troubles
+from smart_sync.screens.passes import NO_PROJECTS, outcome_cell, told_once, totals, troubles
 from smart_sync.screens.times import ago, duration, moment, until
 
 #: Where somebody must look comes first.
@@ -37,15 +40,45 @@ def show_status(answer: Answer) -> None:
     terminal.console().print(screen(answer, moment(answer["timestamp"])))
 
 
-async def watch(client: Client, *, as_json: bool = False) -> NoReturn:
+async def watch(client: Client, *, as_json: bool = False) -> None:
     """Show the status, and again whenever something has happened, until cancelled.
 
     On a terminal in place; elsewhere one after the other, with ``as_json`` one a line.  Raises `DaemonNotRunning`
-    once the daemon has stopped.
+    once the daemon has stopped.  Returns when nobody reads the output any more.
     """
     with _shown(as_json) as show:
-        while True:
-            await _follow_lap(client, show)
+        following = asyncio.create_task(_follow_laps(client, show), name="cli:status")
+        unread = asyncio.create_task(_until_nobody_reads(sys.stdout), name="cli:output")
+        try:
+            await asyncio.wait({following, unread}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended = following.done()
+            for task in (following, unread):
+                task.cancel()
+            await asyncio.wait({following, unread})
+        if ended:
+            following.result()
+
+
+async def _follow_laps(client: Client, show: Callable[[Answer], None]) -> NoReturn:
+    while True:
+        await _follow_lap(client, show)
+
+
+async def _until_nobody_reads(stream: TextIO) -> None:
+    """Wait until the reader of ``stream`` has left, if it is a pipe; else for ever.
+
+    Nothing is written while nothing happens, and only who writes would notice.
+    """
+    left, loop = asyncio.Event(), asyncio.get_running_loop()
+    if not stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode):
+        await left.wait()
+    # A pipe that is written to is never readable: what comes is its end.
+    loop.add_reader(stream.fileno(), left.set)
+    try:
+        await left.wait()
+    finally:
+        loop.remove_reader(stream.fileno())
 
 
 @contextlib.contextmanager
@@ -216,8 +249,8 @@ def _by_urgency(answer: Answer) -> list[Answer]:
 
 
 def _troubles(answer: Answer) -> Iterator[Text]:
-    for project in _by_urgency(answer):
-        yield from (Text(printable(f"{project['project_name']}: {trouble}")) for trouble in troubles(project))
+    notes = [(p["project_name"], trouble) for p in _by_urgency(answer) for trouble in troubles(p)]
+    yield from (Text(printable(line)) for line in told_once(notes))
 
 
 def _trouble_of(parser: Answer, now: datetime) -> str:

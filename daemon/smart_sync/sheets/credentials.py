@@ -1,21 +1,23 @@
 """The service account: where its key is found, and the access token that all requests share.
 
-The key is looked for in ``[sheets] credentials``, then in ``$SMART_SYNC_GOOGLE_CREDENTIALS`` (JSON,
-base64 of it, or a path), then in the systemd credential named ``google``.
+The key is looked for in ``[sheets] credentials``, then in ``$SMART_SYNC_GOOGLE_CREDENTIALS``, then in the systemd
+credential named ``google``.  The first two hold the path of a file or the key itself; a key, in a file or not, is
+JSON or base64 of it.  Nothing of what may be a key gets into a message.
 """
 
 import base64
 import binascii
 import errno
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from google.auth.exceptions import MalformedError
 from google.oauth2 import service_account
+from pydantic import SecretStr
 
-from smart_sync import logs, plain_files
+from smart_sync import logs, plain_files, secret
 from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 
@@ -27,6 +29,12 @@ SCOPES = (
 )
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 MAX_BYTES = 65_536
+
+#: What a key must have; the address is shown to people, so that the key itself must not stand there.
+_FORMS = {
+    "client_email": re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}", re.ASCII),
+    "private_key": re.compile(r".+", re.DOTALL),
+}
 
 _HOW = "create a service account with a JSON key in Google Cloud, and name the file in [sheets] credentials"
 
@@ -43,19 +51,23 @@ class Credentials(service_account.Credentials):
         self.apply(headers)  # type: ignore[no-untyped-call]
 
 
-def find(path: Path | None, environment: Mapping[str, str] = os.environ) -> Credentials:
+def find(given: Path | SecretStr | None, environment: Mapping[str, str] = os.environ) -> Credentials:
     """The service account's credentials, from the first place that has them; reads a file.
 
-    Raises `SheetUnavailable` if there are none, or if they are of no use.
+    ``given``: the file, or the key itself.  Raises `SheetUnavailable` if there are none, or if they are of no use.
     """
-    if path is not None:
-        return _parse(_read(path), str(path))
-    if given := environment.get(VARIABLE, "").strip():
-        return _parse(_from_variable(given), f"${VARIABLE}")
+    place = "[sheets] credentials"
+    if given is None and (text := environment.get(VARIABLE, "").strip()):
+        given, place = secret.path_or_secret(text), f"${VARIABLE}"
+    if isinstance(given, SecretStr):
+        return _parsed(given.get_secret_value(), place, "neither JSON, nor base64 of it, nor a file")
+    if given is not None:
+        return _parsed(_read(given), str(given), "not a JSON key of a service account")
     if directory := environment.get("CREDENTIALS_DIRECTORY"):
         systemd = Path(directory) / SYSTEMD_NAME
         if _is_there(systemd):
-            return _parse(_read(systemd), f"the systemd credential {SYSTEMD_NAME}")
+            place = f"the systemd credential {SYSTEMD_NAME}"
+            return _parsed(_read(systemd), place, "not a JSON key of a service account")
     raise SheetUnavailable("there are no credentials for Google", _HOW)
 
 
@@ -67,53 +79,83 @@ def _is_there(path: Path) -> bool:
         return True
 
 
-def _from_variable(given: str) -> bytes:
-    if given.startswith("{"):
-        return given.encode()
+def _read(path: Path) -> str:
     try:
-        return base64.b64decode("".join(given.split()), validate=True)
-    except binascii.Error:
-        pass
-    if "\n" not in given and len(given) < 4096 and Path(given).exists():
-        return _read(Path(given))
-    raise SheetUnavailable(
-        f"${VARIABLE} is neither JSON, nor base64 of it, nor a file", "set it to the service account's JSON key"
-    )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return plain_files.read_file(path, MAX_BYTES)[0]
+        return plain_files.read_file(path, MAX_BYTES)[0].decode(errors="replace")
     except OSError as error:
         if error.errno == errno.EFBIG:
-            return b""  # no key is as large
+            return ""  # no key is as large
         raise SheetUnavailable(
             f"the Google credentials {path} cannot be read: {error.strerror}",
             "correct [sheets] credentials, or let the daemon's user read the file",
         ) from None
 
 
-def _parse(content: bytes, place: str) -> Credentials:
-    """The credentials in ``content``.  No part of it may get into a message: it holds the private key."""
-    try:
-        info = read_json(content)
-    except ValueError:
-        info = None
-    if not isinstance(info, dict):
-        raise SheetUnavailable(f"{place} is not a JSON key of a service account", _HOW)
-    if missing := [key for key in ("client_email", "private_key") if not isinstance(info.get(key), str)]:
+def _parsed(content: str, place: str, otherwise: str) -> Credentials:
+    """The credentials in ``content``, which is JSON or base64 of it; else ``otherwise`` says what it is not."""
+    info = _object(content) if len(content) <= MAX_BYTES else None
+    key = info.get("private_key") if info is not None else None
+    if not isinstance(key, str) or not content.lstrip().startswith("{"):
+        # Nobody knows which part of it is the key.
+        for run in re.findall(r"[A-Za-z0-9+/=]{28,}", content):
+            logs.protect(run)
+    if info is None:
+        raise SheetUnavailable(f"{place} is {otherwise}", _HOW)
+    if missing := [name for name, form in _FORMS.items() if not _is_text(info.get(name), form)]:
         raise SheetUnavailable(
             f'{place} is not the key of a service account (it lacks "{missing[0]}")',
             "an OAuth client or an API key will not do: " + _HOW,
         )
-    logs.protect(info["private_key"])
-    return _build(info | {"token_uri": info.get("token_uri") or TOKEN_URI}, place)
+    private_key = info["private_key"].replace("\\n", "\n")
+    logs.protect(private_key)
+    token_uri = info.get("token_uri")
+    whole = {
+        "private_key": private_key,
+        "token_uri": token_uri if isinstance(token_uri, str) and token_uri else TOKEN_URI,
+    }
+    return _built(info | whole, place)
 
 
-def _build(info: dict[str, Any], place: str) -> Credentials:
+def _is_text(value: object, form: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
+
+
+def _object(content: str) -> dict[str, Any] | None:
+    for text in _readings(_bare(content)):
+        try:
+            # Not strict: real line breaks in the private key mean what they look like.
+            info = read_json(text, strict=False)
+        except ValueError:
+            continue
+        if isinstance(info, dict):
+            return info
+    return None
+
+
+def _readings(text: str) -> Iterator[str]:
+    """What ``text`` may be: JSON, JSON whose line ends are written as ``\\n``, or base64 of such."""
+    yield text
+    yield text.replace("\\n", "\n")
+    try:
+        decoded = base64.b64decode("".join(text.split()), validate=True).decode("utf-8-sig")
+    except (binascii.Error, ValueError):
+        return
+    yield decoded
+    yield decoded.replace("\\n", "\n")
+
+
+def _bare(text: str) -> str:
+    """``text`` without a byte order mark, and without the quotes of a file of variables."""
+    text = text.strip().removeprefix("\ufeff").strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1].strip()
+    return text
+
+
+def _built(info: dict[str, Any], place: str) -> Credentials:
     try:
         found: Credentials = Credentials.from_service_account_info(info, scopes=SCOPES)  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, MalformedError):
+    except Exception:  # whatever google-auth and cryptography make of foreign text
         raise SheetUnavailable(
             f"the private key of {info['client_email']} in {place} is damaged",
             "download a new JSON key for the service account",

@@ -4,21 +4,25 @@ import asyncio
 import csv
 import errno
 import io
+from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from smart_sync import plain_files
 from smart_sync.config import SheetsSettings
+from smart_sync.core.delimited import LINES, delimiter_of, said
 from smart_sync.core.foreign_text import storable
-from smart_sync.core.model import Cell, Project, Worksheet
+from smart_sync.core.grid import Grid
+from smart_sync.core.model import Project, Worksheet
 from smart_sync.core.names import written
+from smart_sync.core.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 
 MAX_FILE_BYTES = 32 * 2**20
-DELIMITERS = ",;\t"
 
 
 class CsvSheets:
@@ -29,6 +33,7 @@ class CsvSheets:
             raise ValueError("a CSV source needs a directory")
         self._directory = settings.directory
         self._locale = settings.locale or "en_US"
+        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
         self._room = asyncio.Semaphore(settings.concurrency)
         self._usage = ReadUsage()
 
@@ -52,7 +57,7 @@ class CsvSheets:
         """The worksheet of ``project``.  Raises `SheetUnavailable`."""
         async with self._room:
             content = await asyncio.to_thread(read_file, self._directory, project.name)
-            rows = await asyncio.to_thread(rows_of, content, project.name)
+            rows = await asyncio.to_thread(rows_of, content, project.name, self._titles)
         self._usage = ReadUsage(files=self._usage.files + 1)
         return Worksheet(project.name, rows, self._locale)
 
@@ -86,27 +91,30 @@ def read_file(directory: Path, title: str) -> bytes:
         ) from None
 
 
-def rows_of(content: bytes, title: str) -> list[list[Cell]]:
-    """The cells of a CSV file, all of them text."""
+def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
+    """The cells of a CSV file, all of them text; a line ``sep=;`` at the top is a blank row.
+
+    ``titles`` are those of columns that tell the delimiter.
+    """
+    known = titles or Titles()
     try:
-        text = content.decode("utf-8-sig")
+        content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise SheetUnavailable(f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8") from None
+    head = list(islice(_lines(content), LINES))
+    delimiter = delimiter_of(head, lambda cell: known.meaning(cell) is not None)
+    rows = csv.reader(_lines(content), delimiter=delimiter, strict=True)
     try:
-        return [[*row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)]
+        return Grid.of(() if number == 0 and head and said(head[0]) else row for number, row in enumerate(rows))
     except csv.Error as error:
         raise SheetUnavailable(f"{title}.csv is not valid CSV: {error}", "look for an unclosed quote") from None
 
 
-def delimiter_of(text: str) -> str:
-    """The one most frequent, outside of quotes, in the first line that has any; a comma if none has."""
-    for line in io.StringIO(text):
-        outside = "".join(line.split('"')[::2])
-        counts = {delimiter: outside.count(delimiter) for delimiter in DELIMITERS}
-        if any(counts.values()):
-            return max(counts, key=lambda delimiter: counts[delimiter])
-    return ","
+def _lines(content: bytes) -> Iterator[str]:
+    # Line by line, because the whole as text is up to four times as large as the file.
+    with io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") as lines:
+        yield from lines
 
 
 def titles_in(directory: Path) -> list[str]:
@@ -127,4 +135,5 @@ def _missing(directory: Path, title: str) -> SheetUnavailable:
     titles = titles_in(directory)
     alike = get_close_matches(title, titles, n=5, cutoff=0.5) or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike) or "none"
-    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', f"add {title}.csv; there is {there}")
+    remedy = f"add {title}.csv; there is {there}"
+    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing")

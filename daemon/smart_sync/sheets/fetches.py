@@ -40,8 +40,7 @@ class Metadata:
 def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Values]:
     """All cells of the worksheets ``titles``: one ``values:batchGet``."""
     ranges = [absolute_range_name(title) for title in titles]
-    text = _asked(client, SPREADSHEET_VALUES_BATCH_URL % key, OPTIONS | {"ranges": ranges})
-    return understand(_json(text), len(titles), len(text), escapes="\\ud" in text or "\\uD" in text)
+    return understand(_content(client, SPREADSHEET_VALUES_BATCH_URL % key, OPTIONS | {"ranges": ranges}), len(titles))
 
 
 def metadata(client: gspread.Client, key: str) -> Metadata:
@@ -85,12 +84,15 @@ def keys(client: gspread.Client, title: str) -> list[str]:
 
 
 def _asked(client: gspread.Client, url: str, query: Mapping[str, Any]) -> str:
-    """The text of a good answer; the bytes may go before ten megabytes of it become a hundred."""
-    content = client.http_client.request("get", url, params=dict(query)).content
+    """The text of a good answer."""
     try:
-        return content.decode()
+        return _content(client, url, query).decode()
     except ValueError as error:
         raise requests.exceptions.InvalidJSONError("the answer is not UTF-8") from error
+
+
+def _content(client: gspread.Client, url: str, query: Mapping[str, Any]) -> bytes:
+    return client.http_client.request("get", url, params=dict(query)).content
 
 
 def _json(text: str) -> Any:

@@ -65,7 +65,7 @@ class Spreadsheet:
         finally:
             self._forget(title, answer)
         if isinstance(got, SheetUnavailable):
-            raise SheetUnavailable(got.reason, got.remedy)
+            raise SheetUnavailable(got.reason, got.remedy, got.code)
         return got
 
     async def titles(self, ends: float) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ class Spreadsheet:
         try:
             titles = await self._know_locale(titles)
             if titles is not None:
-                batch = wanted = self._without_missing(wanted, titles)
+                batch = wanted = await self._without_missing(wanted, titles)
             batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes, self._written)
             if batch:
                 await self._read(batch)
@@ -145,12 +145,17 @@ class Spreadsheet:
         key = await self._name.key(self._ends)
         ranges = [self._written.get(title, title) for title in batch]
         found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, ranges)
-        for title, values in zip(batch, found, strict=True):
+        # By the title in each range: what came in another order than asked is nobody else's numbers.
+        named = {values.title: values for values in found}
+        for title, asked, at_its_place in zip(batch, ranges, found, strict=True):
+            values = named.get(asked, at_its_place)
             self._sizes[title] = values.size
             if values.flaw:
                 self._answer([title], _not_a_worksheet(title, values.flaw))
-            elif differ_by_case(self._written.get(title, title), values.title):
+            elif differ_by_case(asked, values.title):
                 self._answer([title], _missing(title, [values.title]))
+            elif values.title != asked:
+                self._answer([title], _not_a_worksheet(title, f'it is that of worksheet "{values.title}"'))
             else:
                 self._answer([title], Worksheet(title, values.rows, self._fixed_locale or self._locale))
 
@@ -202,22 +207,18 @@ class Spreadsheet:
         except SheetUnavailable as failure:
             self._answer_all(failure)
 
-    def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
+    async def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
         """Those of ``wanted`` that are there, if only in another writing; who waits for the others is told."""
-        # The worksheet of another project is none that was renamed.
-        free = [title for title in titles if title not in wanted]
-        there = []
-        for title in wanted:
+        # Looking for alike names takes milliseconds each: in a thread, so that nobody waits for hundreds of them.
+        there, missing = await asyncio.to_thread(_found, wanted, titles)
+        for title, other in there.items():
             self._written.pop(title, None)
-            if title in titles:
-                there.append(title)
-            elif other := written(title, free):
-                free.remove(other)
+            if other != title:
                 self._written[title] = other
-                there.append(title)
-            else:
-                self._answer([title], _missing(title, free))
-        return there
+        for title, trouble in missing.items():
+            self._written.pop(title, None)
+            self._answer([title], trouble)
+        return list(there)
 
     def _answer_refused(self, batch: Sequence[str], refused: RangeRefused) -> None:
         """Google does not read what it says it has: a chart's sheet, or one renamed just now."""
@@ -260,10 +261,29 @@ def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:
     )
 
 
+def _found(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], dict[str, SheetUnavailable]]:
+    """Those of ``wanted`` that are among ``titles``, each as it is written there; and what to say of the others."""
+    # The worksheet of another project is none that was renamed.
+    free = [title for title in titles if title not in wanted]
+    there: dict[str, str] = {}
+    missing: dict[str, SheetUnavailable] = {}
+    for title in wanted:
+        if title in titles:
+            there[title] = title
+        elif other := written(title, free):
+            free.remove(other)
+            there[title] = other
+        else:
+            missing[title] = _missing(title, free)
+    return there, missing
+
+
 def _missing(title: str, titles: Sequence[str]) -> SheetUnavailable:
     close = get_close_matches(title.casefold(), {other.casefold(): other for other in titles}, cutoff=0.5)
     alike = [other for other in titles if other.casefold() in close] or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike[:5]) or "none"
     return SheetUnavailable(
-        f'worksheet "{title}" is not in the spreadsheet', f"rename the worksheet or the project; there is {there}"
+        f'worksheet "{title}" is not in the spreadsheet',
+        f"rename the worksheet or the project; there is {there}",
+        "missing",
     )

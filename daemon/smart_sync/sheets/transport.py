@@ -4,14 +4,20 @@ Everything that leaves for Google passes through an `Adapter`.  With ``api_url``
 around it: whatever host a library names, the request goes to ``api_url``.
 """
 
+import contextlib
 import io
+import socket
+import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, ReadTimeoutError
 
 from smart_sync.web import UNREADABLE
@@ -28,10 +34,15 @@ class Adapter(HTTPAdapter):
     """
 
     def __init__(self, api_url: str, seconds: float, received: Callable[[int], None]) -> None:
+        self._seconds = seconds
         super().__init__()
         self.api_url = api_url
-        self._seconds = seconds
         self._received = received
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """As the base class, with connections that wait for the head of an answer no longer than for all of it."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._seconds)
 
     def send(
         self,
@@ -51,12 +62,14 @@ class Adapter(HTTPAdapter):
         try:
             response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         except requests.exceptions.InvalidHeader as error:
+            _let_go(error)
             raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
         except requests.RequestException:
             raise
         except LocationValueError as error:
             raise requests.exceptions.InvalidProxyURL("HTTPS_PROXY or HTTP_PROXY is no address") from error
         except UNREADABLE as error:
+            _let_go(error)
             raise requests.exceptions.InvalidJSONError("its head cannot be read", request=request) from error
         try:
             _check_redirect(response)
@@ -94,6 +107,52 @@ def equip(session: requests.Session, adapter: Adapter) -> None:
     if adapter.api_url:
         # Proxies of the environment and .netrc are meant for the real Google.
         session.trust_env = False
+
+
+class _Impatient:
+    """A connection that is cut off when the head of an answer takes too long: every line of it restarts the clock."""
+
+    seconds: float
+    sock: socket.socket | None
+    _is_late = False
+
+    def getresponse(self) -> Any:
+        """As the base class."""
+        # Later than the timeout of a single wait, which tells more.
+        timer = threading.Timer(self.seconds + 1.0, self._cut_off)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()  # type: ignore[misc]  # of the connection that this is mixed into
+        finally:
+            timer.cancel()
+        if self._is_late:  # what was cut off looks like a short head
+            response.close()
+            raise TimeoutError("the head of the answer took too long")
+        return response
+
+    def _cut_off(self) -> None:
+        self._is_late = True
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    plain = type("_Plain", (_Impatient, HTTPConnection), {"seconds": seconds})
+    encrypted = type("_Encrypted", (_Impatient, HTTPSConnection), {"seconds": seconds})
+    return {
+        "http": type("_Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("_EncryptedPool", (HTTPSConnectionPool,), {"ConnectionCls": encrypted}),
+    }
+
+
+def _let_go(error: BaseException) -> None:
+    """Close the connection of an answer whose head was refused: only the frames of the failure still hold it."""
+    failure: BaseException | None = error
+    while failure is not None:
+        traceback.clear_frames(failure.__traceback__)
+        failure = failure.__context__
 
 
 def _check_redirect(response: requests.Response) -> None:

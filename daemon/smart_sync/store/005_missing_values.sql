@@ -32,10 +32,15 @@ CREATE TABLE worksheet_troubles (
     project_id TEXT PRIMARY KEY, code TEXT NOT NULL, since TEXT NOT NULL, accepted INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
+-- Columns that had values and were not in the worksheet in the last pass.
+CREATE TABLE lost_columns (
+    project_id TEXT NOT NULL, metric TEXT NOT NULL, PRIMARY KEY (project_id, metric)
+) WITHOUT ROWID;
+
 -- Rows for which no account was created, because they may be those of an account whose row is missing (account_id).
 CREATE TABLE doubtful_rows (
     project_id TEXT NOT NULL, link TEXT NOT NULL, "row" INTEGER NOT NULL,
-    platform TEXT NOT NULL, username TEXT NOT NULL,
+    platform TEXT NOT NULL, username TEXT NOT NULL, topic TEXT NOT NULL, telegram TEXT NOT NULL,
     account_id TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
     PRIMARY KEY (project_id, link)
 ) WITHOUT ROWID;

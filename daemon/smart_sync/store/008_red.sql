@@ -8,7 +8,8 @@ CREATE TABLE unread_projects (
 -- Parsers that are failing (since: their first bad pass after the last good one; told_at: when that was told), and
 -- those that were (since NULL), with the time of their recovery.
 CREATE TABLE parser_states (
-    parser TEXT PRIMARY KEY, since TEXT, told_at TEXT, recovered_at TEXT, reason TEXT NOT NULL DEFAULT ''
+    parser TEXT PRIMARY KEY, since TEXT, told_at TEXT, recovered_at TEXT, reason TEXT NOT NULL DEFAULT '',
+    projects TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 -- One row if Smart Sync made this file because there was none: when.
@@ -16,3 +17,8 @@ CREATE TABLE database_made (at TEXT NOT NULL);
 
 -- Problems of worksheets that were told, by a hash of each.
 CREATE TABLE told_problems (project_id TEXT, problem BLOB, PRIMARY KEY (project_id, problem)) WITHOUT ROWID;
+
+-- outcome '': the project is well again.  told 0: its trouble must last for another pass before it is told.  ends: when the
+-- last two troubles ended that were told, the newest first.
+ALTER TABLE project_troubles ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE project_troubles ADD COLUMN ends TEXT NOT NULL DEFAULT '';

@@ -64,6 +64,7 @@ class Database:
         #: Since when (monotonic) which statement has waited for another process, by its number.
         self._waits: dict[int, float] = {}
         self._numbers = itertools.count()
+        self._told_of_wait = False
         #: How often `inbox.put` may have changed something.
         self.inbox_writes = 0
 
@@ -188,19 +189,20 @@ class Database:
     @contextlib.contextmanager
     def _waiting(self) -> Iterator[None]:
         """Inside, a statement is tried again while the file is busy; a wait that grows long is logged, once."""
-        began, first = time.monotonic(), not self._waits
         key = next(self._numbers)
-        self._waits[key] = began
-        timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait) if first else None
+        self._waits[key] = time.monotonic()
+        timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait)
         try:
             yield
         finally:
+            timer.cancel()
             del self._waits[key]
-            if timer is not None:
-                timer.cancel()
+            self._told_of_wait = self._told_of_wait and bool(self._waits)
 
     def _tell_of_wait(self) -> None:
-        emit("database.locked", path=str(self.path), seconds=LONG_WAIT)
+        if not self._told_of_wait:
+            self._told_of_wait = True
+            emit("database.locked", path=str(self.path), seconds=LONG_WAIT)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:

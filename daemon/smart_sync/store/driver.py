@@ -7,18 +7,8 @@ from types import ModuleType
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 
-
-def _driver() -> ModuleType:
-    """The ``pysqlite3`` wheel (extra ``sqlite``) where it is installed, else Python's own sqlite3."""
-    try:
-        import pysqlite3
-    except ImportError:
-        return sqlite3
-    module: ModuleType = pysqlite3
-    return module
-
-
-sqlite = _driver()
+#: The one of this process: see `library`.
+sqlite: ModuleType = sqlite3
 
 #: Before this version two processes that write a WAL file can corrupt it.
 WAL_SAFE_SINCE = (3, 51, 3)

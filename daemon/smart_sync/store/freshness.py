@@ -68,6 +68,11 @@ async def stale_projects(database: Database) -> list[Stale]:
     return [Stale(str(row[0]), str(row[1] or ""), *row[2:]) for row in rows]
 
 
+async def is_known(database: Database, reason: str) -> bool:
+    """Whether a project could not be read for this reason already."""
+    return bool(await database.glance("SELECT 1 FROM unread_projects WHERE reason = ? LIMIT 1", (reason,)))
+
+
 async def read_times(database: Database) -> dict[str, str]:
     """Project id → the stamp of its last good read."""
     rows = await database.glance("SELECT project_id, read_at FROM worksheet_reads")

@@ -19,6 +19,12 @@ INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, error,
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+#: The seconds between good reads: none if the last attempt failed, or the clock was set back.
+TICK = (
+    "clock = clock + iif(interrupted, 0,"
+    " max(0, round(coalesce((julianday({now}) - julianday(read_at)) * 86400, 0), 3))), interrupted = 0"
+)
+
 
 async def start_run(database: Database, run_id: str, trigger: Trigger, requested_by: str, started_at: str) -> None:
     """Note that a pass has begun; one that never finishes stays without ``finished_at``."""
@@ -41,7 +47,7 @@ async def finish_run(
     async with database.transaction() as transaction:
         await transaction.execute_many(_PROJECT_RUN, [_project_row(result.id, project) for project in result.results])
         await transaction.execute_many(
-            "UPDATE worksheet_reads SET read_at = ? WHERE project_id = ?",
+            f"UPDATE worksheet_reads SET {TICK.format(now='?1')}, read_at = ?1 WHERE project_id = ?2",
             [(r.timestamp, r.project.id) for r in confirmed],
         )
         await transaction.execute(

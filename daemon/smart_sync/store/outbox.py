@@ -32,16 +32,26 @@ async def troubles(transaction: Transaction) -> dict[str, Trouble]:
         "DELETE FROM project_troubles WHERE project_id NOT IN (SELECT id FROM projects WHERE is_active = 1"
         " AND id IS NOT NULL)"
     )
-    rows = await transaction.fetch("SELECT project_id, outcome, since FROM project_troubles")
-    return {row[0]: Trouble(Outcome(row[1]), row[2]) for row in rows}
+    rows = await transaction.fetch("SELECT project_id, outcome, since, told, ends FROM project_troubles")
+    return {row[0]: _trouble(*row[1:]) for row in rows}
+
+
+def _trouble(outcome: str, since: str, told: int, ends: str) -> Trouble:
+    return Trouble(Outcome(outcome) if outcome else None, since, bool(told), tuple(ends.split()))
 
 
 async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trouble | None]) -> None:
     """Note how projects are that are another way than before."""
     well = [(project_id,) for project_id, trouble in changed.items() if trouble is None]
-    ill = [(project_id, trouble.outcome.value, trouble.since) for project_id, trouble in changed.items() if trouble]
+    ill = [
+        (project_id, one.outcome.value if one.outcome else "", one.since, one.told, " ".join(one.ends))
+        for project_id, one in changed.items()
+        if one is not None
+    ]
     await transaction.execute_many("DELETE FROM project_troubles WHERE project_id = ?", well)
-    await transaction.execute_many("INSERT OR REPLACE INTO project_troubles VALUES (?, ?, ?)", ill)
+    await transaction.execute_many(
+        "INSERT OR REPLACE INTO project_troubles (project_id, outcome, since, told, ends) VALUES (?, ?, ?, ?, ?)", ill
+    )
 
 
 async def add(transaction: Transaction, endpoint: str, messages: Collection[Message], now: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from smart_sync.core.parser_health import ParserState
 from smart_sync.store.database import Database, Transaction
 
-_COLUMNS = "parser, since, told_at, recovered_at, reason"
+_COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,12 @@ class FailingParser:
     since: str
     told_at: str | None
     reason: str
+    #: The names of the projects whose accounts it is asked about.
+    projects: str = ""
+
+    def __str__(self) -> str:
+        concerned = f" (of {self.projects})" if self.projects else ""
+        return f"{self.parser}{concerned} has been failing since {self.since[:16].replace('T', ' ')} UTC: {self.reason}"
 
 
 async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
@@ -33,14 +39,14 @@ async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, P
 async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
-        f"INSERT OR REPLACE INTO parser_states ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
-        [(name, s.since, s.told_at, s.recovered_at, s.reason) for name, s in states.items()],
+        f"INSERT OR REPLACE INTO parser_states ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        [(name, s.since, s.told_at, s.recovered_at, s.reason, s.projects) for name, s in states.items()],
     )
 
 
 async def failing(database: Database) -> list[FailingParser]:
     """The parsers whose last passes were bad, by name."""
     rows = await database.glance(
-        "SELECT parser, since, told_at, reason FROM parser_states WHERE since IS NOT NULL ORDER BY parser"
+        "SELECT parser, since, told_at, reason, projects FROM parser_states WHERE since IS NOT NULL ORDER BY parser"
     )
     return [FailingParser(*row) for row in rows]

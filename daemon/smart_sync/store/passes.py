@@ -7,16 +7,19 @@ from dataclasses import replace
 from smart_sync.core.model import METRICS
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store import edits, snapshots, suspects
+from smart_sync.store import edits, missing, projects, snapshots, suspects
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Transaction
 from smart_sync.store.snapshots import Writing
 
 _NAMES = ", ".join(METRICS)
 _UPSERT_SHEET = (
-    f'INSERT INTO sheet_metrics (account_id, {_NAMES}, read_at, worksheet, "row") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'
-    " ON CONFLICT (account_id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*METRICS, "read_at", "worksheet", '"row"'))
+    f'INSERT INTO sheet_metrics (account_id, {_NAMES}, read_at, worksheet, "row", project_id, held)'
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account_id) DO UPDATE SET gone_since = NULL, gone_clock = 0, gone_at_once = 0, gone_accepted = 0, "
+    + ", ".join(
+        f"{name} = excluded.{name}" for name in (*METRICS, "read_at", "worksheet", '"row"', "project_id", "held")
+    )
 )
 _UPSERT_MERGED = (
     f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
@@ -40,13 +43,20 @@ _UPSERT_SEEN = (
     f"INSERT INTO parsed_seen (account_id, {_NAMES}) VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (account_id) DO UPDATE SET " + ", ".join(f"{m} = excluded.{m}" for m in METRICS)
 )
-# A join by the index of either type of id; the second query is for a column without a type, where that finds nothing.
-_GONE = """
-SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM project_social_accounts WHERE id = value)
-"""
-_THERE = """
-SELECT CAST(id AS TEXT) FROM project_social_accounts WHERE CAST(id AS TEXT) IN (SELECT value FROM json_each(?))
-"""
+
+# An account that the web app had before us: what it has shown above 0 was known then.
+_KNOWN_BEFORE = (
+    "UPDATE account_metrics SET "
+    + ", ".join(
+        f"{m}_known_since = iif({m}_known_since IS NULL, NULL, min({m}_known_since, coalesce(s.{m}, {m}_known_since)))"
+        for m in METRICS
+    )
+    + " FROM (SELECT CAST(account_id AS TEXT) AS account_id, "
+    + ", ".join(f"min(CASE WHEN {m} > 0 THEN at END) AS {m}" for m in METRICS)
+    + " FROM (SELECT *, strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' AS at FROM account_snapshots"
+    " WHERE account_id IN (SELECT value FROM json_each(?))) GROUP BY 1) s"
+    " WHERE account_metrics.account_id = s.account_id"
+)
 
 
 async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, worksheet_rows: int = 0) -> Written:
@@ -55,24 +65,18 @@ async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, 
     If the whole cannot be written, each account is tried by itself and those that cannot be are left
     as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
     """
+    there = await projects.account_ids(transaction, plan.project)
+    if not there.issuperset(plan.account_ids):  # deleted, or moved to another project, while the pass decided
+        plan = plan.only(there)
+    written = await write_accounts(transaction, plan, writing)
+    await missing.save_project(transaction, plan, writing.now, worksheet_rows)
+    return written
+
+
+async def write_accounts(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
+    """The part of `write_plan` that is about the accounts, whether they are there or not."""
     made, refused = await together_or_apart(transaction, plan, _parts, lambda part: _write(transaction, part, writing))
-    if plan.trouble is None:
-        await transaction.execute(
-            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (project_id) DO UPDATE SET"
-            " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
-            (plan.project.id, plan.project.name, writing.now, worksheet_rows),
-        )
     return Written(sum(made), {part.account_ids[0]: reason for part, reason in refused})
-
-
-async def without_deleted(transaction: Transaction, plan: Plan) -> Plan:
-    """The plan without accounts that the web app has deleted since they were read: nobody would own their rows."""
-    missing = [str(row[0]) for row in await transaction.fetch(_GONE, (json.dumps(plan.account_ids),))]
-    if not missing:
-        return plan
-    there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps(missing),))}
-    return plan.without(set(missing) - there)
 
 
 def _parts(plan: Plan) -> Iterable[Plan]:
@@ -80,7 +84,8 @@ def _parts(plan: Plan) -> Iterable[Plan]:
     sheet = {row.account_id: row for row in plan.sheet}
     merged = {row.account_id: row for row in plan.merged}
     seen = dict(plan.seen)
-    gone, with_snapshot = set(plan.sheet_gone), set(plan.snapshot_ids)
+    absent = {row.account_id: row for row in plan.absent}
+    with_snapshot = set(plan.snapshot_ids)
     for account_id in plan.account_ids:
         yield replace(
             plan,
@@ -90,9 +95,13 @@ def _parts(plan: Plan) -> Iterable[Plan]:
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
             edits=tuple(edit for edit in plan.edits if edit.account_id == account_id),
-            sheet_gone=(account_id,) if account_id in gone else (),
+            absent=(absent[account_id],) if account_id in absent else (),
+            left={account_id: plan.left[account_id]} if account_id in plan.left else {},
+            returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},
+            deactivated=plan.deactivated & {account_id},
+            reactivated=plan.reactivated & {account_id},
             conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
-            suspects=plan.suspects.of(account_id),
+            suspects=plan.suspects.only((account_id,)),
         )
 
 
@@ -105,14 +114,18 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     await edits.save(transaction, plan, now)
     await edits.end_carried(transaction, plan, now)
     await transaction.execute_many(
-        _UPSERT_SHEET, ((v.account_id, *v.metrics, now, plan.project.name, v.row) for v in plan.sheet)
-    )
-    await transaction.execute_many(
-        "DELETE FROM sheet_metrics WHERE account_id = ?", ((account_id,) for account_id in plan.sheet_gone)
+        _UPSERT_SHEET,
+        (
+            (v.account_id, *v.metrics, now, plan.project.name, v.row, plan.project.id, ",".join(sorted(v.held)))
+            for v in plan.sheet
+        ),
     )
     await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now) for row in plan.merged)
     )
+    if new := [row.account_id for row in plan.merged if row.before is None]:
+        await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
     await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
+    await missing.save_accounts(transaction, plan, now)
     await suspects.save(transaction, plan, now)
     return await snapshots.write(transaction, plan, writing)

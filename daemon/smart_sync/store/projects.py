@@ -98,6 +98,12 @@ async def account_states(
     return states, problems
 
 
+async def account_ids(source: Transaction, project: Project) -> set[str]:
+    """The ids of all accounts of a project."""
+    sql = "SELECT CAST(id AS TEXT) FROM project_social_accounts WHERE project_id = ? AND id IS NOT NULL"
+    return {row[0] for row in await source.fetch(sql, (project.id,))}
+
+
 async def outlines(database: Database, project: Project) -> list[AccountState]:
     """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
     rows = await database.fetch(_OUTLINES.format(added_at=await _added_at(database)), (project.id,))
@@ -221,12 +227,22 @@ async def create_accounts(
     `together_or_apart` does.
     """
 
+    there = await transaction.fetch("SELECT name FROM pragma_table_info('project_social_accounts')")
+    # A table of the web app's may lack them.
+    more = [name for name in ("topic", "telegram_user") if name in {row[0] for row in there}]
+    sql = (
+        f"INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at,"
+        f" is_active{''.join(f', {name}' for name in more)}) VALUES (?, ?, ?, ?, ?, ?, 1{', ?' * len(more)})"
+        f" ON CONFLICT DO NOTHING"
+    )
+
+    def of(account: Account) -> tuple[object, ...]:
+        told = {"topic": account.topic or None, "telegram_user": account.telegram or None}
+        plain = (account.id, account.project_id, account.platform, account.username, account.link, added_at)
+        return (*plain, *(told[name] for name in more))
+
     async def insert(several: Sequence[Account]) -> int:
-        return await transaction.execute_many(
-            "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at,"
-            " is_active) VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING",
-            [(a.id, a.project_id, a.platform, a.username, a.link, added_at) for a in several],
-        )
+        return await transaction.execute_many(sql, [of(account) for account in several])
 
     created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
     return sum(created), {account.link: reason for (account,), reason in refused}

@@ -18,6 +18,8 @@ class ToldProblems:
         self._database = database
         #: Project id → the keys of the problems that were told; None before `load`.
         self._told: dict[str, frozenset[bytes]] | None = None
+        #: Project id → the problems of its last result, and their keys: they are mostly the same as before.
+        self._keys: dict[str, tuple[tuple[Problem, ...], dict[bytes, Problem]]] = {}
 
     async def load(self) -> None:
         """Read what was told, once.  Raises the driver's errors."""
@@ -31,8 +33,14 @@ class ToldProblems:
     def new_of(self, result: ProjectResult) -> tuple[Problem, ...]:
         """The problems of ``result`` that were not told yet."""
         told = (self._told or {}).get(result.project.id, frozenset())
-        kept = dict.fromkeys(result.problems[:MAX_KEPT])
-        return tuple(problem for problem in kept if _key(problem) not in told)
+        return tuple(problem for key, problem in self._keyed(result).items() if key not in told)
+
+    def _keyed(self, result: ProjectResult) -> dict[bytes, Problem]:
+        problems, keys = self._keys.get(result.project.id, ((), {}))
+        if problems is not result.problems:
+            keys = {_key(problem): problem for problem in result.problems[:MAX_KEPT]}
+            self._keys[result.project.id] = result.problems, keys
+        return keys
 
     async def keep(self, transaction: Transaction, results: Iterable[ProjectResult]) -> None:
         """Note what is told with these results.
@@ -43,7 +51,7 @@ class ToldProblems:
         for result in results:
             project_id = result.project.id
             before = told.get(project_id, frozenset())
-            now = frozenset(map(_key, result.problems[:MAX_KEPT]))
+            now = frozenset(self._keyed(result))
             if not result.worksheet_read:
                 now |= before
             if now == before:

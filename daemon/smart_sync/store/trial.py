@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smart_sync.core.days import clock_changes
+from smart_sync.core.model import METRICS
 from smart_sync.store import others
 from smart_sync.store.database import Database
 from smart_sync.store.days import local_day
@@ -22,7 +23,11 @@ _OURS = (
     "suspects",
     "spreadsheet_facts",
     "worksheet_reads",
+    "worksheet_troubles",
+    "doubtful_rows",
+    "lost_columns",
     "unread_projects",
+    "parser_states",
 )
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
@@ -82,6 +87,19 @@ def doubled_days(source: sqlite3.Connection, timezone: str) -> int:
     source.executemany("INSERT INTO temp.clock_changes VALUES (?, ?)", clock_changes(timezone))
     doubled = f"SELECT 1 FROM account_snapshots GROUP BY account_id, {local_day('snapshot_time')} HAVING count(*) > 1"
     return int(source.execute(f"SELECT count(*) FROM ({doubled})").fetchone()[0])
+
+
+def zero_snapshots(source: sqlite3.Connection) -> int:
+    """How many snapshots hold nothing but 0 although a later one of the account does not."""
+    if "account_snapshots" not in tables(source):
+        return 0
+    above = " OR ".join(f"{metric} > 0" for metric in METRICS)
+    sql = (
+        "SELECT count(*) FROM account_snapshots s JOIN (SELECT account_id, max(datetime(snapshot_time)) AS last"
+        f" FROM account_snapshots WHERE {above} GROUP BY account_id) k ON k.account_id = s.account_id"
+        f" WHERE NOT coalesce({above}, 0) AND datetime(s.snapshot_time) < k.last"
+    )
+    return int(source.execute(sql).fetchone()[0])
 
 
 class Names(NamedTuple):

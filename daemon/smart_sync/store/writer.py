@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite
-from smart_sync.store.passes import without_deleted, write_plan
+from smart_sync.store.passes import write_plan
 from smart_sync.store.snapshots import Writing
 
 #: Accounts that may share a transaction (one project alone may have more): other writers wait for its end.
@@ -81,9 +81,4 @@ class Writer:
 
     async def _transact(self, group: Sequence[_Job]) -> list[Written]:
         async with self._database.transaction() as transaction:
-            return [await _write(transaction, job) for job in group]
-
-
-async def _write(transaction: Transaction, job: _Job) -> Written:
-    plan = await without_deleted(transaction, job.plan)
-    return await write_plan(transaction, plan, job.writing, worksheet_rows=job.rows)
+            return [await write_plan(transaction, job.plan, job.writing, worksheet_rows=job.rows) for job in group]

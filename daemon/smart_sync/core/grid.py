@@ -1,0 +1,141 @@
+"""The cells of a worksheet as the text they came in, compressed: rows are taken apart when they are looked at.
+
+Five million cells as Python values are half a gigabyte; as JSON they are forty megabytes, and ten when compressed.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+from smart_sync.core.foreign_text import read_json, storable
+from smart_sync.core.model import Cell
+
+#: Rows that are compressed, and taken apart, together: a millisecond's work.
+BLOCK = 128
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_DECODER = json.JSONDecoder()
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Grid(Sequence[Sequence[Cell]]):
+    """The rows of a worksheet, from 0, read-only; a look at one makes it anew.  `Builder` makes a grid."""
+
+    __slots__ = ("_blocks", "_count", "_open")
+
+    def __init__(self, blocks: Sequence[bytes], count: int) -> None:
+        self._blocks, self._count = blocks, count
+        #: The block looked at last, taken apart.
+        self._open: tuple[int, list[list[Cell]]] = (-1, [])
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Sequence[Cell]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sequence[Cell]]: ...
+    def __getitem__(self, index: int | slice) -> Sequence[Cell] | Sequence[Sequence[Cell]]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(self._count))]
+        block, row = divmod(range(self._count)[index], BLOCK)
+        number, rows = self._open
+        if number != block:
+            rows = _rows_of(zlib.decompress(self._blocks[block]))
+            self._open = (block, rows)
+        return rows[row]
+
+    def __iter__(self) -> Iterator[list[Cell]]:
+        for block in self._blocks:
+            yield from _rows_of(zlib.decompress(block))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == yours for mine, yours in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Grid of {self._count} rows>"
+
+    def texts(self) -> Iterator[bytes]:
+        """What the rows are kept as: the same texts, the same cells."""
+        yield self._count.to_bytes(8, "big")
+        for block in self._blocks:
+            yield len(block).to_bytes(8, "big")
+            yield block
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[Cell]]) -> "Grid":
+        """The grid of ``rows``, which are looked at once."""
+        builder = Builder()
+        for row in rows:
+            builder.add(_encode(row).encode())
+        return builder.grid()
+
+
+class Builder:
+    """Makes a grid of rows, one after the other."""
+
+    def __init__(self) -> None:
+        self._blocks: list[bytes] = []
+        self._waiting: list[bytes] = []
+        self.count = 0
+
+    def add(self, text: bytes) -> None:
+        """One more row: a JSON array that `row_of` has accepted."""
+        self._waiting.append(text)
+        self.count += 1
+        if len(self._waiting) == BLOCK:
+            self._compress()
+
+    def grid(self) -> Grid:
+        """The grid of all rows so far."""
+        if self._waiting:
+            self._compress()
+        return Grid(tuple(self._blocks), self.count)
+
+    def _compress(self) -> None:
+        self._blocks.append(zlib.compress(b"[" + b",".join(self._waiting) + b"]", 1))
+        self._waiting.clear()
+
+
+def row_of(text: bytes) -> list[Cell]:
+    """The cells of the JSON array ``text``, lone surrogates as U+FFFD.
+
+    Raises ValueError for what is no array, and `Flaw` for one with an array or an object in it.
+    """
+    (row,) = _decoded(b"[" + text + b"]")
+    if not isinstance(row, list):
+        raise ValueError("not an array")  # noqa: TRY004  a foreign text, not a bug
+    if not _SCALARS.issuperset(map(type, row)):
+        column = next(index for index, cell in enumerate(row) if type(cell) not in _SCALARS)
+        raise Flaw(column, "a list" if isinstance(row[column], list) else "an object")
+    return row
+
+
+def _rows_of(block: bytes) -> list[list[Cell]]:
+    rows: list[list[Cell]] = _decoded(block)
+    if b"\\u" in block:
+        rows = [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    return rows
+
+
+def _decoded(text: bytes) -> Any:
+    plain = text.decode()
+    try:
+        return _DECODER.decode(plain)
+    except (ValueError, RecursionError):
+        # It has a number of too many digits, if it is JSON at all.
+        return read_json(plain)
+
+
+class Flaw(ValueError):
+    """A cell (its column, from 0) that holds what no cell can."""
+
+    def __init__(self, column: int, what: str) -> None:
+        super().__init__(what)
+        self.column = column
+        self.what = what

@@ -1,0 +1,1 @@
+"""Smart Sync inside another program: an HTTP router for FastAPI, tasks for Celery."""

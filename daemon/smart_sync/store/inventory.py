@@ -1,0 +1,143 @@
+"""What is in a web app's database before Smart Sync has anything to do with it; only ever opened for reading."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from smart_sync.core.model import METRICS
+from smart_sync.store import trial
+from smart_sync.store.schema import REQUIRED
+
+_NAMES = ", ".join(METRICS)
+#: The newest snapshot of each account; of several at one moment the one that was written last.
+_NEWEST = f"""
+SELECT account_id, {_NAMES}, max(datetime(snapshot_time) || '~' || snapshot_time || '~' || printf('%020d', rowid))
+FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL GROUP BY account_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What matters of a database to whoever shares it."""
+
+    journal_mode: str
+    #: Shared tables that are there → their number of rows.
+    rows: Mapping[str, int]
+    #: The same → how their ids are stored ("text", "integer", …).
+    id_types: Mapping[str, tuple[str, ...]]
+    #: Our own tables are there already.
+    adopted: bool = False
+    #: Accounts of a project cannot have one link twice.
+    unique_links: bool = True
+    #: Trigger → the shared table it is on.
+    triggers: Mapping[str, str] = field(default_factory=dict)
+    #: Tables whose rows refer to shared tables, as ``table.column``.
+    references: tuple[str, ...] = ()
+    #: What projects have as ``google_sheet_name``, the most frequent first.
+    spreadsheets: tuple[str, ...] = ()
+    #: The newest ``snapshot_time`` as it is written, and as a moment if its zone is UTC.
+    newest_stamp: str = ""
+    newest_at: datetime | None = None
+    #: When the file was last written.
+    written_at: datetime | None = None
+    #: Accounts whose newest snapshot says something else than our merged values, and one of them: id, theirs, ours.
+    differing: int = 0
+    example: tuple[str, str, int, int] | None = None
+
+
+def take(path: Path) -> Inventory:
+    """Look at the database at ``path``.  Raises sqlite3.Error for what is no database, or a damaged one."""
+    with closing(trial.open_for_reading(path)) as source:
+        there = trial.tables(source)
+        shared = [table for table in REQUIRED if table in there]
+        known = _columns(source, shared)
+        stamp = _newest_stamp(source) if "snapshot_time" in known.get("account_snapshots", ()) else ""
+        adopted = "account_metrics" in there and "smart_sync_schema" in there
+        differing = _differing(source) if adopted and "account_snapshots" in there else []
+        return Inventory(
+            journal_mode=str(source.execute("PRAGMA journal_mode").fetchone()[0]).lower(),
+            rows={table: source.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in shared},
+            id_types={table: _types(source, table) for table in shared if "id" in known[table]},
+            adopted=adopted,
+            unique_links=_has_unique_links(source) if "project_social_accounts" in there else True,
+            triggers=_triggers(source, shared),
+            references=tuple(_references(source, there)),
+            spreadsheets=_spreadsheets(source) if "google_sheet_name" in known.get("projects", ()) else (),
+            newest_stamp=stamp,
+            newest_at=_moment(stamp),
+            written_at=_written_at(path),
+            differing=len(differing),
+            example=differing[0] if differing else None,
+        )
+
+
+def _columns(source: sqlite3.Connection, tables: list[str]) -> dict[str, set[str]]:
+    return {table: {row[1] for row in source.execute(f"PRAGMA table_info({table})")} for table in tables}
+
+
+def _types(source: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    return tuple(row[0] for row in source.execute(f"SELECT DISTINCT typeof(id) FROM {table} ORDER BY 1"))
+
+
+def _has_unique_links(source: sqlite3.Connection) -> bool:
+    indexes = source.execute(
+        "SELECT name FROM pragma_index_list('project_social_accounts') WHERE \"unique\""
+    ).fetchall()
+    named = ({row[0] for row in source.execute("SELECT name FROM pragma_index_info(?)", index)} for index in indexes)
+    return {"project_id", "profile_link"} in list(named)
+
+
+def _triggers(source: sqlite3.Connection, shared: list[str]) -> dict[str, str]:
+    rows = source.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+    return {name: table for name, table in rows if table in shared}
+
+
+def _references(source: sqlite3.Connection, there: set[str]) -> list[str]:
+    found = []
+    for table in sorted(there):
+        rows = source.execute('SELECT "table", "from" FROM pragma_foreign_key_list(?)', (table,))
+        found += [f"{table}.{column}" for target, column in rows if target in REQUIRED]
+    return found
+
+
+def _spreadsheets(source: sqlite3.Connection) -> tuple[str, ...]:
+    rows = source.execute(
+        "SELECT google_sheet_name FROM projects WHERE google_sheet_name > '' GROUP BY 1 ORDER BY count(*) DESC, 1"
+    )
+    return tuple(str(row[0]) for row in rows)
+
+
+def _newest_stamp(source: sqlite3.Connection) -> str:
+    row = source.execute(
+        "SELECT snapshot_time FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL"
+        " ORDER BY datetime(snapshot_time) DESC, snapshot_time DESC LIMIT 1"
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _differing(source: sqlite3.Connection) -> list[tuple[str, str, int, int]]:
+    """Account, metric, what its newest snapshot says and what we have merged, of each account in which they differ."""
+    ours = {str(row[0]): row[1:] for row in source.execute(f"SELECT account_id, {_NAMES} FROM account_metrics")}
+    found = []
+    for account_id, *values, _ in source.execute(_NEWEST):
+        pairs = zip(METRICS, values, ours.get(str(account_id), values), strict=True)
+        unequal = [(metric, theirs, own) for metric, theirs, own in pairs if theirs != own]
+        found += [(str(account_id), *first) for first in unequal[:1]]
+    return found
+
+
+def _moment(stamp: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _written_at(path: Path) -> datetime | None:
+    """When the file or its log was last written."""
+    times = [file.stat().st_mtime for file in (path, path.with_name(path.name + "-wal")) if file.is_file()]
+    return datetime.fromtimestamp(max(times), UTC) if times else None

@@ -1,0 +1,208 @@
+"""``smart-sync adopt``: a web app's file is looked at, and gets a configuration or the reasons why not."""
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon_process import run_command
+from fake_google import FakeGoogle
+from smart_sync import config
+from world import KEY, World
+
+#: As the guide's web app makes its tables.
+GUIDE = """
+CREATE TABLE projects (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, google_sheet_name TEXT NOT NULL, start_date TEXT, end_date TEXT,
+    target_views INTEGER, geo TEXT, kpi_views INTEGER, created_at TEXT, is_active INTEGER DEFAULT 1,
+    is_finished INTEGER DEFAULT 0, allowed_platforms TEXT, last_admin_update TEXT);
+CREATE TABLE project_social_accounts (
+    id TEXT PRIMARY KEY, project_id TEXT REFERENCES projects (id), platform TEXT, username TEXT, profile_link TEXT,
+    status TEXT, topic TEXT, telegram_user TEXT, added_at TEXT, is_active INTEGER DEFAULT 1,
+    UNIQUE (project_id, profile_link));
+CREATE TABLE account_snapshots (
+    id TEXT PRIMARY KEY, account_id TEXT REFERENCES project_social_accounts (id), followers INTEGER, likes INTEGER,
+    comments INTEGER, videos INTEGER, views INTEGER, total_videos_fetched INTEGER, snapshot_time TEXT);
+INSERT INTO projects (id, name, google_sheet_name) VALUES ('p', 'Spring', 'Metrics 2026');
+INSERT INTO project_social_accounts (id, project_id, platform, profile_link)
+    VALUES ('a', 'p', 'tiktok', 'https://www.tiktok.com/@a');
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """The database of the guide's web app."""
+    path = tmp_path / "app" / "view_counter.db"
+    path.parent.mkdir()
+    execute(path, GUIDE)
+    return path
+
+
+def execute(path: Path, script: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def snapshot(path: Path, moment: datetime, followers: int = 9500) -> None:
+    execute(
+        path,
+        "INSERT INTO account_snapshots (id, account_id, followers, snapshot_time)"
+        f" VALUES ('{moment}', 'a', {followers}, '{moment:%Y-%m-%d %H:%M:%S}')",
+    )
+
+
+def adopt(path: Path, *more: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the JSON it prints, and what stands on standard error."""
+    ended = run_command("adopt", str(path), "-o", str(path.parent / "config.toml"), "--json", *more)
+    return ended.returncode, json.loads(ended.stdout) if ended.stdout else {}, ended.stderr
+
+
+def said(answer: dict[str, Any], level: str) -> str:
+    return "\n".join(found["message"] for found in answer["findings"] if found["level"] == level)
+
+
+def test_the_guides_file_is_adopted(app: Path) -> None:
+    """What is there is told, the configuration is written and valid, and no byte of the file has changed."""
+    before = hashlib.sha256(app.read_bytes()).digest()
+    code, answer, _ = adopt(app)
+    assert (code, answer["success"]) == (0, True)
+    settings = config.load(Path(answer["written"]))
+    assert (settings.database.path, settings.sheets.spreadsheet) == (app, "Metrics 2026")
+    assert settings.sync.create_missing == "none"
+    assert "table projects: 1 row, ids are text" in said(answer, "ok")
+    assert "journal mode delete" in said(answer, "warning")
+    assert said(answer, "error") == ""
+    assert hashlib.sha256(app.read_bytes()).digest() == before
+    assert {entry.name for entry in app.parent.iterdir()} == {"view_counter.db", "config.toml"}
+
+
+def test_for_people_it_is_a_list_and_the_next_command(app: Path) -> None:
+    """Without --json each finding is a line, and the last names what to do next."""
+    output = app.parent / "own.toml"
+    ended = run_command("adopt", str(app), "-o", str(output))
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[-1] == f"{output} is written; next: smart-sync check --config {output}"
+
+
+NUMBERED = (
+    "DROP TABLE account_snapshots; CREATE TABLE account_snapshots (id INTEGER PRIMARY KEY, account_id TEXT,"
+    " followers INTEGER, likes INTEGER, comments INTEGER, videos INTEGER, views INTEGER, snapshot_time TEXT)"
+)
+CLASHES = {
+    "a view of our name": ("CREATE VIEW account_growth AS SELECT 1", "account_growth"),
+    "numbers for ids of snapshots": (NUMBERED, "ids are numbers"),
+    "a missing column": ("ALTER TABLE projects DROP COLUMN is_active", "no column is_active"),
+}
+
+
+@pytest.mark.parametrize("clash", CLASHES)
+def test_what_clashes_is_told_and_nothing_is_written(app: Path, clash: str) -> None:
+    """What Smart Sync could not work with ends with exit code 1, its reason, and no configuration."""
+    script, words = CLASHES[clash]
+    execute(app, script)
+    code, answer, _ = adopt(app)
+    assert (code, answer["success"], answer["written"]) == (1, False, None)
+    assert words in said(answer, "error")
+    assert not (app.parent / "config.toml").exists()
+
+
+DOUBLE_LINKS = (
+    "DROP TABLE project_social_accounts; CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id,"
+    " platform, username, profile_link, status, topic, telegram_user, added_at, is_active)"
+)
+WARNINGS = {
+    "a trigger": (
+        "CREATE TRIGGER seen AFTER INSERT ON account_snapshots BEGIN UPDATE projects SET geo = geo; END",
+        "trigger seen on account_snapshots",
+    ),
+    "links that need not be unique": (DOUBLE_LINKS, "no UNIQUE (project_id, profile_link)"),
+}
+
+
+@pytest.mark.parametrize("case", WARNINGS)
+def test_what_matters_is_a_warning(app: Path, case: str) -> None:
+    """What works, but has consequences, is told and does not keep the configuration from being written."""
+    script, words = WARNINGS[case]
+    execute(app, script)
+    code, answer, _ = adopt(app)
+    assert code == 0
+    assert words in said(answer, "warning")
+
+
+def test_a_module_of_the_apps_with_our_name(app: Path) -> None:
+    """``webapp/backend/smart_sync.py`` would be imported in place of ours: it is named."""
+    module = app.parent / "backend" / "smart_sync.py"
+    module.parent.mkdir()
+    module.write_text("")
+    _, answer, _ = adopt(app)
+    assert str(module) in said(answer, "warning")
+
+
+def test_another_program_that_still_writes(app: Path) -> None:
+    """Snapshots of yesterday tell that another sync is running; those of last year do not."""
+    snapshot(app, datetime.now(UTC) - timedelta(days=400))
+    assert "another program" not in said(adopt(app)[1], "warning")
+    (app.parent / "config.toml").unlink()
+    snapshot(app, datetime.now(UTC) - timedelta(hours=20))
+    assert "another program has written snapshots lately" in said(adopt(app)[1], "warning")
+
+
+def test_stamps_of_another_zone(app: Path) -> None:
+    """A snapshot later than the file's last change was dated by another clock than UTC, so many hours ahead."""
+    snapshot(app, datetime.now(UTC) + timedelta(hours=3))
+    assert "is 3 h ahead of the file's last change" in said(adopt(app)[1], "warning")
+
+
+async def test_two_masters_are_a_clash(tmp_path: Path, google: FakeGoogle) -> None:
+    """Where the newest snapshot is another program's and differs from the merged value, both numbers are named."""
+    world = await World(tmp_path, google).create()
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[900] * 5)
+    world.now = datetime.now(UTC) - timedelta(minutes=5)
+    await world.sync()
+    world.execute(
+        "INSERT INTO account_snapshots (id, account_id, followers, likes, comments, videos, views, snapshot_time)"
+        " VALUES ('theirs', 'account-a', 9500, 900, 900, 900, 900, datetime('now'))"
+    )
+    code, answer, _ = adopt(world.path, "--spreadsheet", KEY)
+    assert code == 1
+    assert "followers of account account-a: 9500 there, 900 merged" in said(answer, "error")
+
+
+def test_without_a_spreadsheet_it_asks_for_one(app: Path) -> None:
+    """If no project names a spreadsheet and none is given nothing is written, and the option is named."""
+    execute(app, "UPDATE projects SET google_sheet_name = ''")
+    code, answer, errors = adopt(app)
+    assert (code, answer["written"]) == (2, None)
+    assert "--spreadsheet" in errors
+    assert adopt(app, "--spreadsheet", KEY)[0] == 0
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database at all, but long enough to be one" * 100])
+def test_what_is_no_database(tmp_path: Path, content: bytes | None) -> None:
+    """A missing or foreign file is one line on standard error; an empty one will get its tables."""
+    path = tmp_path / "view_counter.db"
+    if content is not None:
+        path.write_bytes(content)
+    code, answer, errors = adopt(path, "--spreadsheet", KEY)
+    assert "Traceback" not in errors
+    if content == b"":
+        assert code == 0
+        assert "missing; it will be created" in said(answer, "ok")
+    else:
+        assert code != 0
+        assert str(path) in errors
+
+
+def test_a_configuration_that_is_there_is_left_alone(app: Path) -> None:
+    """An existing file at the place of the configuration is never overwritten."""
+    (app.parent / "config.toml").write_text("mine")
+    code, _, errors = adopt(app)
+    assert code == 2
+    assert "exists already" in errors
+    assert (app.parent / "config.toml").read_text() == "mine"

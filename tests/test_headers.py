@@ -1,0 +1,341 @@
+"""What the titles of columns say: `smart_sync.core.titles`, `headers` and `table` together."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smart_sync.core.headers import letters
+from smart_sync.core.model import METRICS, Cell, Metrics, Outcome, Table, Worksheet
+from smart_sync.core.table import read_table
+from smart_sync.core.titles import Titles
+from typed import Case, cases
+from world import KEY, World
+
+LINK = "https://www.tiktok.com/@user"
+TITLES = Titles()
+
+#: Title → field and power of ten.
+UNDERSTOOD = {
+    "👥 Followers": ("followers", 0),
+    "Followers (total)": ("followers", 0),
+    "Подписчики [всего]": ("followers", 0),
+    "Subs": ("followers", 0),
+    "Subscriber count": ("followers", 0),
+    "Кол-во подписчиков": ("followers", 0),
+    "Количество подписчиков:": ("followers", 0),
+    "Фолловеры": ("followers", 0),
+    "Follower": ("followers", 0),
+    "♥ Likes": ("likes", 0),
+    "Лайков": ("likes", 0),
+    "Number of likes": ("likes", 0),
+    "Комментарии*": ("comments", 0),
+    "Comments ⬇": ("comments", 0),
+    "3. Videos": ("videos", 0),
+    "Video count": ("videos", 0),
+    "Количество видео": ("videos", 0),
+    "Views ↓": ("views", 0),
+    "▼ Views": ("views", 0),
+    "View count": ("views", 0),
+    "Total views": ("views", 0),
+    "Просмотры — всего": ("views", 0),
+    "Просмотры\n(не трогать)": ("views", 0),
+    "# of views": ("views", 0),
+    "VIEWS!": ("views", 0),
+    "Views / Просмотры": ("views", 0),
+    "Ｖｉｅｗｓ": ("views", 0),
+    "Views\u200b": ("views", 0),
+    "Просмотры, тыс.": ("views", 3),
+    "Просмотры (тыс.)": ("views", 3),
+    "Views (K)": ("views", 3),
+    "Views, in thousands": ("views", 3),
+    "Followers in millions": ("followers", 6),
+    "Подписчики (млн)": ("followers", 6),
+    "Тыс. просмотров": ("views", 3),
+    "Views (в тысячах)": ("views", 3),
+    "1) Link": ("link", 0),
+    "🔗 Ссылка": ("link", 0),
+    "Ссылка\nна  аккаунт": ("link", 0),
+    "Link (profile)": ("link", 0),
+    "Ссылка на канал": ("link", 0),
+    "Соцсеть": ("platform", 0),
+    "Username": ("username", 0),
+    "Ник": ("username", 0),
+    "Тематика": ("topic", 0),
+    "Topic": ("topic", 0),
+    "Telegram": ("telegram", 0),
+    "Телеграм": ("telegram", 0),
+    "Username (Telegram)": ("telegram", 0),
+    "Telegram менеджера": ("telegram", 0),
+    "Fans": ("followers", 0),
+}
+NOT_UNDERSTOOD = [
+    "Link (video)", "Platform (topic)",
+    "Reach", "Posts", "Following", "Подписки", "Views (30 days)", "Views (May)", "Views, %", "Просмотры за неделю",
+    "Просмотры (новые)", "Views 2", "Δ Views", "Followers +", "Views/day", "Views K", "Views (000)", "Просмотры (т)",
+    "Views (тыс. в день)", "Videos (views)", "Комментарий", "Comment", "Video", "Target views", "Views, K (тыс.)",
+    "Average views", "Likes / Views", "", "👍", "x" * 100,
+]  # fmt: skip
+
+
+def table(*rows: list[Cell], locale: str = "en_US") -> Table:
+    return read_table(Worksheet("P", list(rows), locale))
+
+
+def reasons(found: Table) -> str:
+    return "\n".join(map(str, found.problems))
+
+
+@pytest.mark.parametrize("title", UNDERSTOOD)
+def test_titles_as_people_write_them(title: str) -> None:
+    """Names in any case and number, with pictures, notes, numbering and punctuation around them, are understood."""
+    meaning = TITLES.meaning(title)
+    assert meaning is not None
+    assert (meaning.field, meaning.scale, meaning.spelling) == (*UNDERSTOOD[title], "")
+
+
+@pytest.mark.parametrize("title", NOT_UNDERSTOOD)
+def test_titles_of_something_else(title: str) -> None:
+    """A period, a change, a share, a plan or a unit that cannot be told makes another column of it."""
+    assert TITLES.meaning(title) is None
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("Подпиcчики", "Latin c, read as 'подписчики'"),
+        ("Прoсмoтры", "Latin o, read as 'просмотры'"),
+        ("Просмотры (тыc.)", "Latin c, read as 'просмотры (тыс.)'"),
+        ("Viеws", "Cyrillic е, read as 'views'"),
+        ("Lіnk", "Cyrillic і, read as 'link'"),
+    ],
+)
+def test_letters_of_another_alphabet_are_told(title: str, said: str) -> None:
+    """A name with letters that only look right is read as what it looks like, and told with both spellings."""
+    found = table(["Link", title, "Likes"], [LINK, 5, 1]) if title != "Lіnk" else table([title, "Likes"], [LINK, 1])
+    assert said in reasons(found)
+    assert title in reasons(found)
+
+
+@pytest.mark.parametrize("case", cases("metric-header-not-understood-silently"), ids=lambda case: case.id)
+def test_the_cases_of_titles(case: Case) -> None:
+    """The cases of titles are understood."""
+    titles = [title.removesuffix(" (with a Latin c)") for title in case.input.split(" | ")]
+    found = table([*titles], [LINK, 7, 9])
+    assert found.rows[0].metrics == Metrics(followers=7, views=9)
+    assert ("Latin c" in reasons(found)) == ("Latin" in case.input)
+
+
+def test_a_unit_multiplies() -> None:
+    """A unit in the title multiplies its cells; one in the cell besides is a problem."""
+    found = table(["Link", "Просмотры, тыс.", "Followers (K)"], [LINK, 12.5, "3"], [LINK, "12K", "1,234"])
+    assert found.rows[0].metrics == Metrics(followers=3000, views=12_500)
+    assert found.rows[1].unreadable == {"views", "followers"}
+
+
+def test_the_plainest_name_counts() -> None:
+    """Of two columns for one metric the plainest name counts, and the other is told."""
+    found = table(["Link", "Total views", "Views"], [LINK, 1, 2])
+    assert found.rows[0].metrics == Metrics(views=2)
+    assert [(p.column, p.value) for p in found.problems] == [("B", "Total views")]
+
+
+def test_a_second_header_counts_from_there_on() -> None:
+    """Below a further header its own columns count; the letters of columns that moved are not told."""
+    found = table(
+        ["Link", "Views", "Followers", "Likes"],
+        [LINK + "1", 500_000, 7000, 3],
+        [],
+        ["Followers", "Ссылка", "Views", "Likes"],
+        [8000, LINK + "2", 200_000, 4],
+    )
+    assert [row.metrics for row in found.rows] == [Metrics(7000, 3, views=500_000), Metrics(8000, 4, views=200_000)]
+    assert not found.problems
+    assert found.letters == {"likes": "D"}
+
+
+def test_a_second_header_that_is_not_understood() -> None:
+    """A metric whose column cannot be told any more is no value, its last one stands in, and it is told once."""
+    found = table(["Link", "Views", "Followers"], [LINK, 5, 7], ["Link", "Posts", "Reach"], [LINK, 15, 300_000])
+    assert found.rows[1].metrics == Metrics()
+    assert found.rows[1].unreadable == {"followers", "views"}
+    assert [problem.row for problem in found.problems] == [3]
+    assert "no column for followers, views; headers seen: Link, Posts, Reach" in reasons(found)
+
+
+def test_a_second_header_without_a_link() -> None:
+    """A header without a known name for the link makes its metrics unreadable, unless it repeats the first."""
+    first: list[Cell] = ["Link", "Views", "Followers"]
+    row: list[Cell] = [LINK, 5, 7]
+    found = table([*first], [*row], ["Profil", "Followers", "Views"], [LINK, 8, 9], [*first], [*row])
+    assert [row.metrics for row in found.rows] == [Metrics(7, views=5), Metrics(), Metrics(7, views=5)]
+    assert found.rows[1].unreadable == {"followers", "views"}
+    assert [problem.row for problem in found.problems] == [3]
+    assert not table([*first], [*row], ["", "Views", "Followers"], [*row]).problems
+
+
+def test_a_label_is_no_header() -> None:
+    """The link's title alone, or a cell that happens to be one, changes no column."""
+    row: list[Cell] = [LINK, 5, 7, "x"]
+    for label in (["Link"], ["@maria", 1, 2, "URL"], ["Ссылка", "", ""]):
+        found = table(["Link", "Views", "Followers", "Note"], [*row], [*label], [*row])
+        assert found.rows[-1].metrics == Metrics(7, views=5)
+        assert not found.problems
+
+
+def test_a_second_header_with_a_blank_title() -> None:
+    """Where the title above a metric's column is blank in a further header the metric is not read, and told."""
+    found = table(["Link", "Views", "Followers"], [LINK, 5, 7], ["Link", "Views", ""], [LINK, 8, 9])
+    assert found.rows[1].metrics == Metrics(views=8)
+    assert found.rows[1].unreadable == {"followers"}
+    assert "no column for followers" in reasons(found)
+    other = table(["Link", "Views", "Followers"], [LINK, 5, 7], ["Link", "Likes", "Views"], [LINK, 8, 9])
+    assert other.rows[1].metrics == Metrics(likes=8, views=9)
+    assert not other.problems
+
+
+@pytest.mark.parametrize("case", cases("second-header-ignored"), ids=lambda case: case.id)
+def test_the_cases_of_second_headers(case: Case) -> None:
+    """The cases of two tables in one worksheet: right values, or none and a problem."""
+    second: list[list[Cell]] = (
+        [["Link", "Followers", "Views"], [LINK + "B", 8000, 200_000]]
+        if "200000" in str(case.expected)
+        else [["Link", "Posts", "Reach"], [LINK + "B", 15, 300_000]]
+    )
+    found = table(["Link", "Views", "Followers"], [LINK, 500_000, 7000], [], *second)
+    assert found.rows[1].metrics == (Metrics(8000, views=200_000) if second[0][1] == "Followers" else Metrics())
+    assert found.problems or found.rows[1].metrics != Metrics()
+
+
+def test_two_username_columns_are_harmless() -> None:
+    """Beside ``Username``, ``@Username`` is whoever looks after the account; alone it is the account's name."""
+    found = table(["@Username", "Username", "Link", "Views", "Тематика"], ["@boss", "maria", LINK, 5, "Food"])
+    assert not found.problems
+    assert found.rows[0][4:] == ("", "maria", "Food", "@boss")
+    found = table(["@Username", "Telegram", "Username", "Link"], ["@x", "@boss", "@maria", LINK])
+    assert found.rows[0][4:] == ("", "maria", "", "@boss")
+    assert table(["@Username", "Link"], ["@maria", LINK]).rows[0].username == "maria"
+
+
+@pytest.mark.parametrize(
+    "label", ["Итого:", "TOTAL:", "Grand total", "Всего по проекту", "Subtotal", "Total (all)", "Σ Итого", "Среднее"]
+)
+def test_totals_are_nothing(label: str) -> None:
+    """A row of totals is neither an account nor a problem, whatever its label."""
+    rows: list[list[Cell]] = [[label, 5, 6], ["", 5, 6, label]]
+    for row in rows:
+        found = table(["Link", "Views", "Likes"], [LINK, 1, 2], row)
+        assert len(found.rows) == 1
+        assert not found.problems
+
+
+def test_formulas_below_the_table_are_nothing() -> None:
+    """Rows without a link in which every value is 0 were filled down; one with a value is a problem."""
+    zeros: list[list[Cell]] = [["", 0, "0"]] * 20
+    assert not table(["Link", "Views", "Likes"], [LINK, 1, 2], *zeros).problems
+    assert [p.row for p in table(["Link", "Views", "Likes"], *zeros, ["", 0, 3]).problems] == [22]
+
+
+async def test_a_metric_without_a_column_is_told(world: World) -> None:
+    """Where a column of numbers has a title that nobody understands, the metrics without a column are named."""
+    world.add_project("P", ["a"])
+    sheet = world.google.spreadsheets[KEY].worksheets
+    sheet["P"] = [["Link", "Followers", "Likes", "Comments", "Videos", "Reach"], ["https://x.y/a", 1, 2, 3, 4, 5]]
+    result = await world.sync_one()
+    assert result.outcome == Outcome.SYNCED
+    (said,) = [str(problem) for problem in result.problems]
+    assert "no column for views; headers seen: 'Link', 'Followers'" in said
+    sheet["P"][0][5] = "Manager"
+    sheet["P"][1][5] = "Maria"
+    assert not (await world.sync_one()).problems
+
+
+async def test_no_metric_understood_degrades_the_project(world: World) -> None:
+    """If the titles above the numbers are all unknown the project is degraded; a list of links alone is none."""
+    world.add_project("P", ["a"])
+    sheet = world.google.spreadsheets[KEY].worksheets
+    sheet["P"] = [["Link", "Posts", "Reach"], ["https://www.tiktok.com/@a", 15, 300_000]]
+    result = await world.sync_one()
+    assert result.outcome == Outcome.DEGRADED
+    assert "no column for any metric" in (result.error or "")
+    assert "'Posts', 'Reach'" in (result.remedy or "")
+    sheet["P"] = [["Link", "Manager"], ["https://www.tiktok.com/@a", "Maria"]]
+    assert (await world.sync_one()).outcome == Outcome.SYNCED
+
+
+async def test_a_new_account_has_what_its_columns_say(world: World) -> None:
+    """User name, topic and Telegram user of a new account come from their columns, never one from another's."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    header = ["@Username", "Username", "Link", "Тематика", "Views"]
+    rows: list[list[Cell]] = [
+        ["@boss", "maria", "https://www.tiktok.com/@maria", "Food", 5],
+        ["@boss", "", "https://www.tiktok.com/@b"],
+    ]
+    world.google.spreadsheets[KEY].worksheets["P"] = [[*header], *rows]
+    result = await world.sync_one()
+    assert not result.problems
+    told = "SELECT username, topic, telegram_user FROM project_social_accounts ORDER BY profile_link DESC"
+    assert world.execute(told) == [("maria", "Food", "@boss"), ("b", None, "@boss")]
+
+
+MUTATIONS: list[Callable[[str, random.Random], str]] = [
+    lambda text, _: text.upper(),
+    lambda text, choose: f"{choose.choice('👁★→•')} {text}",
+    lambda text, choose: (
+        f"{text}{choose.choice([':', '*', ' ↓', '!', '.', ' (total)', ' [x]', ' (30 d)', ' +', ' %'])}"
+    ),
+    lambda text, choose: f"{choose.choice(['new ', 'total ', 'Δ ', 'avg ', '1. ', '@', 'target '])}{text}",
+    lambda text, choose: f"{text}{choose.choice([' (K)', ', тыс.', ' K', ' млн', ' in thousands', ' 2', ' / day'])}",
+    lambda text, _: text[:1] + "\u200b" + text[1:],
+    lambda text, _: text.replace("o", "о").replace("e", "е"),
+    lambda text, choose: text.replace(choose.choice(text), "", 1),
+    lambda text, _: "",
+]
+
+
+@settings(deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 3))
+def test_no_mutated_header_gives_a_wrong_value(choose: random.Random, times: int) -> None:
+    """Whatever happens to the titles, a value is the one of its own column, times its unit, or there is a problem."""
+    names: list[str] = ["Link", *(metric.capitalize() for metric in METRICS)]
+    for _ in range(times):
+        which = choose.randrange(1, 6)
+        names[which] = choose.choice(MUTATIONS)(names[which] or "x", choose)
+    order = choose.sample(range(6), 6)
+    values: list[Cell] = [LINK, *range(11, 16)]
+    found = table([names[index] for index in order], [values[index] for index in order])
+    told = found.problems or found.not_understood
+    for index, metric in enumerate(METRICS, 1):
+        typed = 10 + index
+        value = found.rows[0].metrics[index - 1]
+        column = letters(order.index(index))
+        if value is None:
+            assert told or metric not in found.columns
+            assert told or not names[index] or TITLES.is_harmless(names[index]), names
+        else:
+            assert value == typed * 10 ** _scale(names[index]), names
+            assert found.letters[metric] == column, names
+
+
+def _scale(title: str) -> int:
+    meaning = TITLES.meaning(title)
+    return meaning.scale if meaning else 0
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["1.234", "1,5K", "12", "x", "#REF!", 5, 2.5, "3 mln", "25,000", None]), max_size=6),
+    st.sampled_from(["1.234", "1,234", "25,000", "3,4 млн", "12t", 7, "5 просмотров"]),
+    st.sampled_from(["en_US", "de_DE", "ru_RU"]),
+)
+def test_a_cell_never_depends_on_another(others: list[Cell], cell: Cell, locale: str) -> None:
+    """One cell's value, or problem, is the same whatever stands beside, above and below it."""
+    alone = table(["Link", "Views"], [LINK, cell], locale=locale).rows[0]
+    rows: list[list[Cell]] = [[LINK + str(number), other, other] for number, other in enumerate(others)]
+    found = table(["Link", "Views", "Likes"], *rows, [LINK, cell, others[0] if others else None], *rows, locale=locale)
+    here = found.rows[len(rows)]
+    assert here.metrics.views == alone.metrics.views
+    assert ("views" in here.unreadable) == ("views" in alone.unreadable)

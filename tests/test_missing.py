@@ -1,0 +1,419 @@
+"""Unknown is never zero: rows that vanish, cells that empty, columns that break, accounts that leave."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from smart_sync.announcer import Announcer
+from smart_sync.core.days import stamp
+from smart_sync.core.gone import nearly
+from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.results import ProjectResult
+from smart_sync.service import opened
+from smart_sync.sync import PassRequest, Sync
+from world import HEADER, KEY, World, link
+
+DAY = timedelta(days=1)
+NAMES = ["abel", "bruno", "clara", "doris", "emil"]
+
+
+def reasons(result: ProjectResult) -> list[str]:
+    return [str(problem) for problem in result.problems]
+
+
+def rows(world: World, project: str) -> list[list[Any]]:
+    """The worksheet itself, to be edited in place."""
+    found = world.google.spreadsheets[KEY].worksheets[project]
+    assert isinstance(found, list)
+    return found
+
+
+@contextlib.contextmanager
+def broken(world: World) -> Iterator[None]:
+    """Google knows no such spreadsheet meanwhile."""
+    for kind in ("batch", "values", "metadata"):
+        world.google.fail(kind, times=1000, status=404)
+    yield
+    world.google.faults.clear()
+
+
+async def begun(world: World, names: Sequence[str] = NAMES) -> None:
+    """Project P with a row of 100s for each of ``names``, and a first pass."""
+    world.add_project("P", names)
+    world.sheet("P", **{name: [100, 200, 300, 400, 500] for name in names})
+    await world.sync()
+
+
+# A row is gone.
+
+
+@pytest.mark.parametrize("strategy", ["max", "sheet", "parsed", "latest"])
+async def test_the_values_of_a_row_that_is_gone_stand_in(world: World, strategy: str) -> None:
+    """They are carried since the pass that missed the row, and the problem says what to do."""
+    world.sections["merge"] = {"strategy": strategy}
+    await begun(world)
+    del rows(world, "P")[3]
+    world.now += timedelta(hours=1)
+    result = await world.sync_one()
+    assert (result.outcome, result.carried) == (Outcome.SYNCED, 5)
+    assert (world.merged("clara"), world.winners("clara")) == ((100, 200, 300, 400, 500), ("carried",) * 5)
+    (problem,) = reasons(result)
+    assert problem.startswith("P!4: the row is gone; its last values stand in since 2026-03-10 13:00 UTC")
+    assert f"smart-sync confirm {link('clara')}" in problem
+    assert world.execute("SELECT followers_carried_since FROM account_metrics WHERE account_id = 'account-clara'") == [
+        (stamp(world.now),)
+    ]
+    assert [row[1] for row in world.snapshots("clara")] == [100]
+
+
+async def test_a_larger_parsed_value_still_wins_over_one_that_stands_in(world: World) -> None:
+    """A value that stands in has a vote like any other."""
+    await begun(world)
+    world.parsed("clara", [150, 1, None, None, None])
+    del rows(world, "P")[3]
+    await world.sync()
+    assert (world.merged("clara"), world.winners("clara")[:2]) == ((150, 200, 300, 400, 500), ("parsed", "carried"))
+
+
+async def test_the_problem_names_the_row_that_looks_like_it(world: World) -> None:
+    """One letter wrong in a link: the row is named, and nothing is lost."""
+    await begun(world)
+    rows(world, "P")[3][1] = link("c1ara")
+    result = await world.sync_one()
+    assert world.merged("clara") == (100, 200, 300, 400, 500)
+    assert [f"row 4: {link('c1ara')} may be it" in reason for reason in reasons(result)] == [True]
+
+
+@pytest.mark.parametrize("cell", ["#REF!", "Loading...", "", "two\nlines.com/@c"])
+async def test_an_unreadable_link_is_an_accident_and_its_cell_is_named(world: World, cell: str) -> None:
+    """The account whose row stood there keeps its values."""
+    await begun(world)
+    rows(world, "P")[3][1] = cell
+    result = await world.sync_one()
+    assert world.merged("clara") == (100, 200, 300, 400, 500)
+    (problem,) = [reason for reason in reasons(result) if "smart-sync confirm" in reason]
+    assert problem.startswith(f"P!B4: its link cell cannot be read, and the row of {link('clara')} stood here")
+
+
+async def test_after_a_week_of_good_reads_the_sheet_has_no_vote(world: World) -> None:
+    """Until then the values stand in; then the parsed value decides, and it is no problem any more."""
+    await begun(world)
+    world.parsed("clara", [1, None, None, None, None])
+    del rows(world, "P")[3]
+    await world.sync()
+    world.now += 7 * DAY - timedelta(minutes=1)
+    assert (await world.sync_one()).carried == 5
+    world.now += timedelta(minutes=1)
+    result = await world.sync_one()
+    assert (world.merged("clara"), world.winners("clara")[:2]) == ((1, 200, 300, 400, 500), ("parsed", "carried"))
+    assert not [reason for reason in reasons(result) if "the row is gone" in reason]
+    assert result.left == ()
+
+
+async def test_the_time_of_outages_does_not_count(world: World) -> None:
+    """Time runs only in good reads."""
+    await begun(world)
+    del rows(world, "P")[3]
+    await world.sync()
+    world.now += 3 * DAY
+    await world.sync()
+    with broken(world):
+        world.now += 20 * DAY
+        assert (await world.sync_one()).outcome is Outcome.DEGRADED
+    world.now += DAY
+    assert (await world.sync_one()).left == ()
+    world.now += 4 * DAY - timedelta(minutes=1)
+    assert (await world.sync_one()).left == ()
+    world.now += timedelta(minutes=1)
+    assert (await world.sync_one()).left == (link("clara"),)
+
+
+async def test_how_long_is_configured(world: World) -> None:
+    """[sheets] gone_after."""
+    world.sections["sheets"] = world.sections["sheets"].model_copy(update={"gone_after": 3600.0})
+    await begun(world)
+    del rows(world, "P")[3]
+    await world.sync()
+    world.now += timedelta(hours=1)
+    assert (await world.sync_one()).left == (link("clara"),)
+
+
+# An account has left.
+
+
+async def test_an_account_that_has_left_is_told_once_and_has_no_further_snapshots(world: World) -> None:
+    """Its values stay as they were; a row that returns makes it one like any other, told."""
+    await begun(world)
+    del rows(world, "P")[3]
+    await world.sync()
+    world.now += 7 * DAY
+    result = await world.sync_one()
+    assert (result.left, reasons(result), result.unmatched_accounts) == ((link("clara"),), [], ())
+    world.now += DAY
+    result = await world.sync_one()
+    assert (result.left, reasons(result), result.outcome) == ((), [], Outcome.SYNCED)
+    assert (world.merged("clara"), len(world.snapshots("clara"))) == ((100, 200, 300, 400, 500), 1)
+    assert world.execute("SELECT is_active, left_since IS NULL FROM account_metrics JOIN project_social_accounts"
+                         " ON id = account_id WHERE id = 'account-clara'") == [(1, 0)]  # fmt: skip
+    rows(world, "P").append(["", link("clara"), 101, 201, 301, 401, 501])
+    result = await world.sync_one()
+    assert (result.returned, world.winners("clara")) == ((link("clara"),), ("sheet",) * 5)
+    assert world.execute("SELECT count(*) FROM account_metrics WHERE left_since IS NOT NULL") == [(0,)]
+
+
+async def test_one_that_smart_sync_created_becomes_inactive_until_its_row_returns(world: World) -> None:
+    """The others' active accounts are not ours to deactivate."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P", ["abel"])
+    world.sheet("P", abel=[1] * 5, bruno=[2] * 5, clara=[3] * 5)
+    await world.sync()
+    world.sheet("P", clara=[3] * 5)
+    world.sections["sheets"] = world.sections["sheets"].model_copy(update={"max_vanished": 1.0})
+    await world.sync()
+    world.now += 7 * DAY
+    assert set((await world.sync_one()).left) == {link("abel"), link("bruno")}
+    active = "SELECT profile_link FROM project_social_accounts WHERE is_active = 1 ORDER BY 1"
+    assert world.execute(active) == [(link("abel"),), (link("clara"),)]
+    world.sheet("P", bruno=[5] * 5, clara=[3] * 5)
+    result = await world.sync_one()
+    assert (result.returned, result.new_accounts) == ((link("bruno"),), 0)
+    assert world.execute(active) == [(link("abel"),), (link("bruno"),), (link("clara"),)]
+    assert world.execute("SELECT count(*) FROM account_metrics WHERE followers = 5") == [(1,)]
+
+
+# Cells.
+
+
+async def test_an_unreadable_cell_is_stood_in_for(world: World) -> None:
+    """#REF! is no value and no 0; one that had been emptied has none to stand in."""
+    await begun(world)
+    rows(world, "P")[3][2] = ""
+    world.parsed("clara", [7, None, None, None, None])
+    await world.sync()
+    rows(world, "P")[3][2:4] = ["#REF!", "#REF!"]
+    await world.sync()
+    assert (world.merged("clara"), world.winners("clara")[:2]) == ((7, 200, 300, 400, 500), ("parsed", "carried"))
+
+
+@pytest.mark.parametrize("cell", ["", "-", "n/a", None])
+async def test_an_emptied_cell_leaves_it_to_the_parser(world: World, cell: Any) -> None:
+    """The manager withdraws the value, the parsed one decides; where there is none, the last merged is carried."""
+    await begun(world)
+    world.parsed("clara", [7, None, None, None, None])
+    rows(world, "P")[3][2:4] = [cell, cell]
+    result = await world.sync_one()
+    assert result.outcome is Outcome.SYNCED
+    assert (world.merged("clara"), world.winners("clara")[:2]) == ((7, 200, 300, 400, 500), ("parsed", "carried"))
+    (problem,) = reasons(result)
+    assert problem.startswith("P!D4: likes: neither the worksheet nor a parser has a value any more; the last one, 200")
+    assert f"smart-sync confirm {link('clara')} --metric likes" in problem
+    assert reasons(await world.sync_one()) == [problem]
+
+
+async def test_a_typed_zero_is_a_value(world: World) -> None:
+    """0 is what it says, and has a vote."""
+    await begun(world)
+    rows(world, "P")[3][2] = 0
+    result = await world.sync_one()
+    assert (world.merged("clara"), world.winners("clara")[0], reasons(result)) == ((0, 200, 300, 400, 500), "sheet", [])
+
+
+# Accidents of a worksheet.
+
+
+async def test_too_many_rows_gone_at_once_stand_in_without_a_time_limit(world: World) -> None:
+    """The project is degraded until they are back; the rest of the worksheet is read."""
+    await begun(world)
+    kept = [list(row) for row in rows(world, "P")]
+    del rows(world, "P")[1:4]
+    rows(world, "P")[1][2] = 999
+    world.now += DAY
+    result = await world.sync_one()
+    assert (result.outcome, result.worksheet_read) == (Outcome.DEGRADED, True)
+    assert "3 rows of worksheet 'P' are gone at once" in result.error
+    assert "smart-sync confirm P" in result.remedy
+    assert (world.merged("doris"), world.merged("abel")) == ((999, 200, 300, 400, 500), (100, 200, 300, 400, 500))
+    world.now += 30 * DAY
+    assert (await world.sync_one()).outcome is Outcome.DEGRADED
+    rows(world, "P")[1:1] = kept[1:3]
+    assert (await world.sync_one()).outcome is Outcome.DEGRADED
+    rows(world, "P")[3:3] = kept[3:4]
+    assert (await world.sync_one()).outcome is Outcome.SYNCED
+    assert world.execute("SELECT count(*) FROM sheet_metrics WHERE gone_since IS NOT NULL") == [(0,)]
+
+
+async def test_fewer_than_three_rows_are_no_accident_of_the_worksheet(world: World) -> None:
+    """Both of two rows may go: they stand in for a week, and nothing is degraded."""
+    await begun(world, ["abel", "bruno"])
+    world.sheet("P")
+    result = await world.sync_one()
+    assert (result.outcome, len(reasons(result)), result.carried) == (Outcome.SYNCED, 2, 10)
+
+
+@pytest.mark.parametrize("cell", ["", 0, "#REF!", None])
+async def test_a_column_that_breaks_at_once_stands_in_cell_by_cell(world: World, cell: Any) -> None:
+    """IFERROR(…; 0) over a whole column is an accident: each cell stands in until it holds a value above 0 again."""
+    await begun(world)
+    for row in rows(world, "P")[1:]:
+        row[3] = cell
+    result = await world.sync_one()
+    assert (result.outcome, result.worksheet_read) == (Outcome.DEGRADED, True)
+    assert "smart-sync confirm P --metric likes" in result.remedy
+    assert [world.merged(name) for name in NAMES] == [(100, 200, 300, 400, 500)] * 5
+    rows(world, "P")[1][3] = 201
+    world.now += 10 * DAY
+    result = await world.sync_one()
+    assert result.outcome is Outcome.DEGRADED
+    assert [(world.merged(name) or ())[1] for name in NAMES] == [201, 200, 200, 200, 200]
+    for row in rows(world, "P")[2:]:
+        row[3] = 202
+    assert (await world.sync_one()).outcome is Outcome.SYNCED
+    assert [(world.merged(name) or ())[1] for name in NAMES] == [201, 202, 202, 202, 202]
+
+
+async def test_an_emptied_cell_of_the_only_account_is_no_accident(world: World) -> None:
+    """Two accounts are no column."""
+    await begun(world, ["abel", "bruno"])
+    for row in rows(world, "P")[1:]:
+        row[3] = 0
+    result = await world.sync_one()
+    assert (result.outcome, (world.merged("abel") or ())[1]) == (Outcome.SYNCED, 0)
+
+
+async def test_a_column_without_its_header_is_an_accident(world: World) -> None:
+    """A renamed header degrades the project as an emptied column does."""
+    await begun(world)
+    rows(world, "P")[0][3] = "Remarks"
+    result = await world.sync_one()
+    assert (result.outcome, result.carried) == (Outcome.DEGRADED, 5)
+    assert "smart-sync confirm P --metric likes" in result.remedy
+    rows(world, "P")[0][3] = HEADER[3]
+    assert (await world.sync_one()).outcome is Outcome.SYNCED
+
+
+async def test_an_account_moved_to_another_project_does_not_degrade_it(world: World) -> None:
+    """Its values come along; nobody is created for the row it left behind."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    await begun(world)
+    world.add_project("Q")
+    await world.sync()
+    for name in NAMES[:3]:
+        world.execute(f"UPDATE project_social_accounts SET project_id = 'project-Q' WHERE id = 'account-{name}'")
+    result = await world.sync()
+    assert Outcome.DEGRADED not in [one.outcome for one in result.results]
+    assert [one.new_accounts for one in result.results] == [0, 0]
+    assert [world.merged(name) for name in NAMES] == [(100, 200, 300, 400, 500)] * 5
+    told = [reason for one in result.results for reason in reasons(one)]
+    for name in NAMES[:3]:
+        assert len([reason for reason in told if link(name) in reason]) == 2, told
+
+
+# No account is created for what may be a missing one's row.
+
+
+async def test_a_mistyped_link_creates_nobody(world: World) -> None:
+    """plaza → p1aza → plaza: reported, and afterwards all is as before."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.sheet("P", abel=[1] * 5, plaza=[2] * 5)
+    await world.sync()
+    rows(world, "P")[2][1] = link("p1aza")
+    for _ in range(3):
+        result = await world.sync_one()
+        assert result.new_accounts == 0
+        (told,) = [reason for reason in reasons(result) if "no account is created" in reason]
+        assert told.startswith("P!B3: ")
+        assert f"smart-sync confirm {link('p1aza')}" in told
+        world.now += DAY
+    rows(world, "P")[2][1] = link("plaza")
+    result = await world.sync_one()
+    assert (reasons(result), world.execute("SELECT count(*) FROM project_social_accounts")) == ([], [(2,)])
+    assert world.execute("SELECT count(*) FROM doubtful_rows") == [(0,)]
+
+
+async def test_a_renamed_handle_creates_nobody_wherever_its_row_is_moved_to(world: World) -> None:
+    """It stands where the missing account's row stood, though rows were added above in the same pass and later."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.sheet("P", **{name: [1] * 5 for name in NAMES})
+    await world.sync()
+    rows(world, "P")[3][1] = link("something_else_entirely")
+    rows(world, "P").insert(1, ["", link("completely_new"), *[9] * 5])
+    assert (await world.sync_one()).new_accounts == 1
+    rows(world, "P").insert(1, ["", link("another_new_one"), *[9] * 5])
+    assert (await world.sync_one()).new_accounts == 1
+    assert world.execute(
+        "SELECT count(*) FROM project_social_accounts WHERE profile_link LIKE '%entirely'"
+    ) == [(0,)]  # fmt: skip
+
+
+async def test_a_row_cut_and_pasted_into_another_worksheet_creates_nobody(world: World) -> None:
+    """Whichever worksheet is looked at first."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    for project, names in (("A", ["abel"]), ("P", ["plaza", "other"]), ("Z", ["zoe"])):
+        world.add_project(project)
+        world.sheet(project, **{name: [7] * 5 for name in names})
+    await world.sync()
+    for project in ("A", "Z"):
+        pasted = rows(world, "P").pop(1)
+        rows(world, project).append(pasted)
+        for _ in range(3):
+            result = await world.sync()
+            assert sum(one.new_accounts for one in result.results) == 0
+            world.now += timedelta(minutes=30)
+        rows(world, "P").insert(1, rows(world, project).pop())
+        await world.sync()
+        assert world.execute("SELECT count(*) FROM project_social_accounts") == [(4,)]
+
+
+async def test_an_account_in_two_worksheets_is_created_for_both(world: World) -> None:
+    """One link in two projects is allowed: once the other worksheet was read again, the second account is made."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    for project in ("P", "Q"):
+        world.add_project(project)
+        world.sheet(project, both=[7] * 5)
+    assert sum(one.new_accounts for one in (await world.sync()).results) == 2
+    rows(world, "Q").append(["", link("third"), *[7] * 5])
+    await world.sync()
+    rows(world, "P").append(["", link("third"), *[7] * 5])
+    for _ in range(3):
+        world.now += timedelta(minutes=30)
+        await world.sync()
+    assert world.execute("SELECT count(*) FROM project_social_accounts WHERE profile_link LIKE '%third'") == [(2,)]
+
+
+def test_nearly_is_a_slip_of_the_hand() -> None:
+    """A sign in three, on the same platform."""
+    assert nearly("tiktok:@plaza", "tiktok:@p1aza")
+    assert nearly("tiktok:@plaza", "tiktok:@plazaa")
+    assert not nearly("tiktok:@plaza", "youtube:@p1aza")
+    assert not nearly("tiktok:@a", "tiktok:@b")
+    assert not nearly("tiktok:@plaza", "tiktok:@market")
+    assert not nearly("https://example.com/a", "ftp://example.com/a")
+
+
+async def test_an_account_that_is_deleted_in_the_middle_of_a_pass_leaves_nothing(world: World) -> None:
+    """It gets no snapshot and no values, and the others get theirs."""
+    world.add_project("P", NAMES)
+    world.sheet("P", **{name: [1] * 5 for name in NAMES})
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        sync, loop = Sync(resources), asyncio.get_running_loop()
+
+        def delete(sql: str) -> None:
+            if "SELECT a.id, a.platform" in sql:
+                loop.call_soon_threadsafe(deleted.set)
+
+        deleted = asyncio.Event()
+        await resources.database._reader.set_trace_callback(delete)
+        syncing = asyncio.create_task(sync.run(PassRequest(Trigger.CLI)))
+        await deleted.wait()
+        world.execute("DELETE FROM project_social_accounts WHERE id = 'account-clara'")
+        await syncing
+    for table in ("account_metrics", "account_snapshots", "sheet_metrics"):
+        ids = {row[0] for row in world.execute(f"SELECT account_id FROM {table}")}
+        assert ids in ({f"account-{name}" for name in NAMES if name != "clara"}, set()), table
+    assert (await world.sync_one()).accounts == 4
