@@ -4,7 +4,7 @@
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock; make lock renews it)
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types browser docs bench soak audit lock clean
+.PHONY: help install run test lint types packages docs bench soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,13 +31,16 @@ run: $(VENV)/.run
 # One more than there are cores: a third of the time tests wait for a process or a clock.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 
-test: $(VENV)/.dev lint types browser
+test: $(VENV)/.dev lint types packages
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-# The report is tried in a real browser.  Without one, and without the right to install it, those tests are skipped.
-browser:
-	@command -v chromium-headless-shell chromium google-chrome > /dev/null || test "$$(id -u)" != 0 || \
-	  { apt-get update -qq && apt-get install -qq --no-install-recommends chromium-headless-shell > /dev/null; } || true
+# Programs of the system that tests use: a browser for the report, Redis for Celery.  Without one, and without the right to
+# install it, those tests are skipped.
+SYSTEM_PACKAGES := chromium-headless-shell redis-server
+packages:
+	@test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || dpkg -s $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
+	  { apt-get update -qq && for name in $(SYSTEM_PACKAGES); do \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$name > /dev/null; done; } || true
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -111,3 +111,12 @@ def test_a_mistake_is_named_where_it_was_made(tmp_path: Path, monkeypatch: pytes
     ]
     assert told[1].endswith("did you mean log.format?")
     assert "hunter22" not in "".join(told)
+
+
+def test_a_url_in_place_of_the_database_is_refused_without_its_password(tmp_path: Path) -> None:
+    """Its password is in no message."""
+    path = tmp_path / "config.toml"
+    path.write_text('[database]\npath = "postgresql://user:hunter2@host/db"\n[sheets]\ndirectory = "."\n')
+    with pytest.raises(ConfigError, match=r"database.path: expected the path of an SQLite file, not a URL") as failure:
+        config.load(path)
+    assert "hunter2" not in str(failure.value)

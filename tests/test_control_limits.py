@@ -309,7 +309,7 @@ async def test_head_of_a_stream(tmp_path: Path) -> None:
     assert not drawn
 
 
-async def test_no_descriptors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_descriptors(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Out of descriptors, the server says so, waits and goes on."""
     async with served(tmp_path) as path:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -325,7 +325,7 @@ async def test_no_descriptors(tmp_path: Path, capsys: pytest.CaptureFixture[str]
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
         writer.transport.abort()
-    assert capsys.readouterr().out.count("control.exhausted") == 1
+    assert caplog.text.count("control.exhausted") == 1
 
 
 async def test_nothing_is_left(tmp_path: Path) -> None:

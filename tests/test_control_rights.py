@@ -68,10 +68,11 @@ async def test_mode_keeps_out(path: Path) -> None:
         assert await _status(path, "GET", "/read", user=_USER, group=_OTHER_GROUP, groups=[_GROUP]) == "200"
 
 
-async def test_denied_is_logged_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_denied_is_logged_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Who was denied is in the log, once per user, and who was allowed each time."""
+    caplog.set_level("INFO", "SmartSync")
     async with serve(path, _ROUTES, mode=0o666, group=str(_GROUP), limits=PATIENT):
         for group in (_OTHER_GROUP, _OTHER_GROUP, _GROUP, _GROUP):
             await _status(path, "POST", "/change", user=_USER, group=group, groups=[])
-    log = capsys.readouterr().out
+    log = caplog.text
     assert (log.count("control.denied"), log.count("control.requested"), log.count("uid=65534")) == (1, 2, 3)

@@ -242,7 +242,10 @@ async def test_a_metric_without_a_column_is_told(world: World) -> None:
     """Where a column of numbers has a title that nobody understands, the metrics without a column are named."""
     world.add_project("P", ["a"])
     sheet = world.google.spreadsheets[KEY].worksheets
-    sheet["P"] = [["Link", "Followers", "Likes", "Comments", "Videos", "Reach"], ["https://x.y/a", 1, 2, 3, 4, 5]]
+    sheet["P"] = [
+        ["Link", "Followers", "Likes", "Comments", "Videos", "Reach"],
+        ["https://www.tiktok.com/@a", 1, 2, 3, 4, 5],
+    ]
     result = await world.sync_one()
     assert result.outcome == Outcome.SYNCED
     (said,) = [str(problem) for problem in result.problems]

@@ -1,25 +1,27 @@
 """The Python way in: blocking, from any thread, the contract's dictionary, no exception for what can be mended."""
 
 import asyncio
+import base64
 import json
-from collections.abc import Iterator
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import stamina
 import structlog
+from stamina.instrumentation import RetryDetails
 
 from daemon_process import Daemon, write_config
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
+from smart_sync.errors import Busy
+from smart_sync.lock import InstanceLock
 from smart_sync.store.schema import open_database
 from world import KEY, World
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """A call sets up the log where nobody has; it must not be the log of later tests."""
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -48,10 +50,11 @@ def test_one_project_is_synced_and_an_unknown_one_refused(world: World, key: Pat
     assert unknown == {"success": False, "error": "Project not found", "project_id": "nobody"}
 
 
-@pytest.mark.parametrize("form", ["text", "dict", "path"])
+@pytest.mark.parametrize("form", ["text", "base64", "dict", "path"])
 def test_credentials_are_taken_in_every_form(world: World, key: Path, form: str) -> None:
     """A path, the JSON as text, or a dict; the database as a path or as an object with db_path."""
-    given = {"text": key.read_text(), "dict": json.loads(key.read_text()), "path": key}[form]
+    encoded = base64.b64encode(key.read_bytes()).decode()
+    given = {"text": key.read_text(), "base64": encoded, "dict": json.loads(key.read_text()), "path": key}[form]
     answer = sync_all_projects_standalone(SimpleNamespace(db_path=str(world.path)), given, KEY)
     assert answer["degraded_count"] == 0
 
@@ -88,3 +91,123 @@ def test_what_an_operator_can_mend_is_answered_not_raised(world: World, key: Pat
         held = sync_single_project_standalone(world.path, key, KEY, "1")
     assert (held["success"], held["project_id"]) == (False, "1")
     assert "holds the database" in held["error"]
+
+
+def test_nothing_of_the_host_is_set_up(world: World, key: Path) -> None:
+    """Neither logging nor structlog nor stamina's hooks of the host are other ones after a call."""
+    told: list[object] = []
+
+    def hook(details: RetryDetails) -> None:
+        told.append(details)
+
+    stamina.instrumentation.set_on_retry_hooks([hook])
+    try:
+        before = (list(logging.getLogger().handlers), logging.getLogger("SmartSync").handlers[:])
+        assert sync_all_projects_standalone(world.path, key, KEY)["success"] is True
+        assert (list(logging.getLogger().handlers), logging.getLogger("SmartSync").handlers[:]) == before
+        assert structlog.is_configured() is False
+        for attempt in stamina.retry_context(on=KeyError, attempts=2, wait_initial=0, wait_jitter=0):
+            with attempt:
+                if attempt.num == 1:
+                    raise KeyError
+        assert len(told) == 1  # the host's own retry
+    finally:
+        stamina.instrumentation.set_on_retry_hooks([])
+
+
+def test_events_go_to_the_hosts_logging(world: World, key: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """They are records of the logger SmartSync, which the host filters and formats as it likes."""
+    caplog.set_level(logging.INFO, "SmartSync")
+    sync_all_projects_standalone(world.path, key, KEY)
+    messages = [record.getMessage() for record in caplog.records if record.name == "SmartSync"]
+    assert any(message.startswith("[SmartSync] sync.finished ") for message in messages)
+
+
+def test_four_calls_at_once_each_run_their_own_pass(world: World, key: Path) -> None:
+    """From four threads: nobody is refused, and there are four passes."""
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: sync_all_projects_standalone(world.path, key, KEY), range(4)))
+    assert [answer["success"] for answer in answers] == [True] * 4
+    assert world.execute("SELECT count(*) FROM sync_runs") == [(4,)]
+
+
+@pytest.mark.parametrize("given", [None, "", 5, "no/such.db", "\0", "x" * 5000, SimpleNamespace(db_path=None)])
+def test_a_database_that_is_not_there_is_an_error(key: Path, given: object) -> None:
+    """Whatever is given in its place: an error, and no new file, of which a success could be told."""
+    answer = sync_all_projects_standalone(given, key, KEY)
+    assert (answer["success"], answer["results"]) == (False, [])
+    assert not Path("no/such.db").exists()
+
+
+@pytest.mark.parametrize("given", ["no/such.json", "QUJD" * 700 + "Q", "{", b"\xff", 5, {"a": 1}, "\0"])
+def test_a_key_that_is_of_no_use_is_an_error(world: World, key: Path, given: object) -> None:
+    """A missing file, a cut key, rubbish: an error that quotes nothing of it, and no pass."""
+    answer = sync_single_project_standalone(world.path, given, KEY, "1")
+    assert (answer["success"], answer["project_id"]) == (False, "1")
+    assert "QUJDQUJDQUJD" not in str(answer)
+    assert world.execute("SELECT count(*) FROM sync_runs") == [(0,)]
+
+
+def test_what_is_handed_in_goes_before_the_environment(
+    world: World, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables that are meant for a daemon do not replace a caller's own arguments."""
+    monkeypatch.setenv("SMART_SYNC_DATABASE__PATH", str(world.folder / "other.db"))
+    monkeypatch.setenv("SMART_SYNC_SHEETS__SPREADSHEET", "x" * 44)
+    monkeypatch.setenv("SMART_SYNC_SHEETS__CREDENTIALS", "/nowhere")
+    assert sync_all_projects_standalone(world.path, key, KEY)["degraded_count"] == 0
+    monkeypatch.setenv("SMART_SYNC_SHEETS", "no table")
+    assert sync_all_projects_standalone(world.path, key, KEY)["success"] is False
+
+
+def forked(child: Callable[[], bool]) -> int:
+    """A process of which ``child`` is all; its exit code is 0 if that returns True."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        with suppress(BaseException):
+            code = 0 if child() else 1
+        os._exit(code)
+    return pid
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_has_no_part_in_the_lock(tmp_path: Path) -> None:
+    """It neither keeps the lock of a parent that is done, nor gives away the lock of one that is not."""
+    path, (reading, writing) = tmp_path / "x.db", os.pipe()
+    with InstanceLock() as lock:
+        lock.take(path)
+
+        def child() -> bool:
+            os.close(writing)
+            with lock:  # leaves the block, as a forked worker would
+                pass
+            return os.read(reading, 1) == b""
+
+        pid = forked(child)
+        with pytest.raises(Busy), InstanceLock() as other:
+            other.take(path)
+    with InstanceLock() as other:
+        other.take(path)
+    os.close(writing)
+    os.close(reading)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_call_after_fork_runs_its_own_pass(world: World, key: Path) -> None:
+    """Where the parent has made calls before, a child's call works, and so does the parent's next."""
+    assert sync_all_projects_standalone(world.path, key, KEY)["success"] is True
+    pid = forked(lambda: bool(sync_all_projects_standalone(world.path, key, KEY)["success"]))
+    assert os.waitpid(pid, 0)[1] == 0
+    assert sync_all_projects_standalone(world.path, key, KEY)["success"] is True
+    assert world.execute("SELECT count(*) FROM sync_runs") == [(3,)]
+
+
+def test_a_daemon_is_not_waited_for_and_a_pass_is(tmp_path: Path) -> None:
+    """Who waits is told of a daemon at once, and of another pass only when the time is over."""
+    for daemon in (True, False):
+        with InstanceLock(daemon=daemon) as holder, InstanceLock() as other:
+            holder.take(tmp_path / "x.db")
+            with pytest.raises(Busy, match="smart-sync sync" if daemon else "when its pass is over"):
+                other.take(tmp_path / "x.db", patience=60 if daemon else 0.3)

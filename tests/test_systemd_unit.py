@@ -47,8 +47,8 @@ def test_verify_control(root: Path) -> None:
 
 
 def test_exposure(root: Path) -> None:
-    """What systemd counts as exposure is at most 1.5 of 10, with the drop-in too."""
-    judged = analyze("security", "--offline=yes", "--threshold=15", f"--root={root}", "smart-sync.service")
+    """What systemd counts as exposure is at most 1.3 of 10, with the drop-in too."""
+    judged = analyze("security", "--offline=yes", "--threshold=13", f"--root={root}", "smart-sync.service")
     assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
@@ -56,7 +56,7 @@ def test_exposure_control(root: Path) -> None:
     """A unit without its filter of system calls would be over the limit."""
     unit = root / "etc/systemd/system/smart-sync.service"
     unit.write_text("\n".join(line for line in unit.read_text().split("\n") if "SystemCallFilter" not in line))
-    judged = analyze("security", "--offline=yes", "--threshold=15", f"--root={root}", "smart-sync.service")
+    judged = analyze("security", "--offline=yes", "--threshold=13", f"--root={root}", "smart-sync.service")
     assert judged.returncode != 0
 
 

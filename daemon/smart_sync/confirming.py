@@ -7,7 +7,7 @@ from typing import Any
 from smart_sync.config import Settings
 from smart_sync.core.confirm import Finding, of_account, sheet_after
 from smart_sync.core.days import stamp
-from smart_sync.core.links import identity, owner
+from smart_sync.core.links import identity, owner, profile_link
 from smart_sync.core.model import Account, Project
 from smart_sync.core.sheet import account_id
 from smart_sync.core.state import AccountState
@@ -127,7 +127,8 @@ def _keys(findings: list[Finding]) -> set[tuple[str, str, str]]:
 
 
 def _account(row: DoubtfulRow) -> Account:
-    shown = owner(row.link)
-    platform, username = row.platform or shown.platform, row.username or shown.username
-    new_id = account_id(row.project_id, row.link)
-    return Account(new_id, row.project_id, platform, username, row.link, row.topic, row.telegram)
+    link = profile_link(row.link, row.platform) or row.link
+    seen = owner(link)
+    platform, username = seen.platform or row.platform, row.username or seen.username
+    new_id = account_id(row.project_id, link)
+    return Account(new_id, row.project_id, platform, username, link, row.topic, row.telegram)

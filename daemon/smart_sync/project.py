@@ -20,6 +20,7 @@ from smart_sync.core.sheet import Reading, missing_accounts
 from smart_sync.core.suspects import Doubts
 from smart_sync.deciding import Decider, Draft, MergeCrashed
 from smart_sync.errors import SheetUnavailable
+from smart_sync.logs import redact
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
 from smart_sync.sheets.source import Source
@@ -126,6 +127,8 @@ class ProjectSync:
         try:
             return await self._sheets.read(project)
         except SheetUnavailable as trouble:
+            # It goes into the database, and from there to every screen.
+            trouble.reason, trouble.remedy = redact(trouble.reason), redact(trouble.remedy)
             return trouble
 
     async def _sync(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:

@@ -7,6 +7,7 @@ from smart_sync.checks.findings import Finding
 from smart_sync.checks.names import shared_names, unknown_names
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.core.links import profile_link
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.names import written
 from smart_sync.core.results import PassResult, ProjectResult
@@ -119,6 +120,8 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
             f"correct it, or: {confirm(suspect.link, suspect.metric)}",
         )
     for row in result.unmatched_rows:
+        if not profile_link(row.link, row.platform):
+            continue  # a problem already
         yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")
     for link in result.unmatched_accounts:
         yield Finding("warning", f"{name}: no row has the link of account {link}")

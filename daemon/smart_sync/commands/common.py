@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smart_sync.errors import ConfigError, SmartSyncError
-from smart_sync.logs import printable
+from smart_sync.logs import printable, redact
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
@@ -71,7 +71,7 @@ def load_readable() -> "Settings":
 def report_failure(error: SmartSyncError) -> int:
     """A line on standard error for each mistake; returns the exit code."""
     for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
-        click.echo(f"smart-sync: {printable(problem)}", err=True)
+        click.echo(f"smart-sync: {printable(redact(problem))}", err=True)
     return error.exit_code
 
 

@@ -1,5 +1,6 @@
 """The sections of the configuration, and what their keys may say."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -24,6 +25,14 @@ class DatabaseSettings(_Section):
     """Where the SQLite file is."""
 
     path: Path = Path("var/view_counter.db")
+
+    @field_validator("path", mode="after")
+    @classmethod
+    def _no_url(cls, path: Path) -> Path:
+        # Never shown: it may hold a password.
+        if re.search(r"[a-z]:/+[^/]*@", str(path)):
+            raise ValueError("expected the path of an SQLite file, not a URL")
+        return path
 
 
 class ScheduleSettings(_Section):

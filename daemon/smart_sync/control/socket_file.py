@@ -138,7 +138,8 @@ def _bind(path: Path, mode: int, gid: int) -> Listener:
         os.fchmod(listening.fileno(), mode)  # never wider than asked, not even for a moment
         listening.bind(str(temporary))
         try:
-            os.chown(temporary, -1, gid)
+            if gid not in (-1, temporary.lstat().st_gid):  # a sandbox may refuse to change owners
+                os.chown(temporary, -1, gid)
             temporary.chmod(mode)  # the umask narrowed it
             listening.listen(_BACKLOG)
             listening.setblocking(False)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from smart_sync.core.gone import nearly
-from smart_sync.core.links import identity
+from smart_sync.core.links import identity, profile_link
 from smart_sync.core.model import Problem, SheetRow
 from smart_sync.core.sheet import Sheet
 from smart_sync.core.wording import confirm
@@ -61,7 +61,7 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Pa
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     found |= {doubt.row.row: doubt for doubt in _still(sheet, past, waited_for) if doubt.row.row not in found}
     found |= {doubt.row.row: doubt for doubt in _moved(sheet, elsewhere, past) if doubt.row.row not in found}
-    return tuple(found[number] for number in sorted(found))
+    return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
 
 
 def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) -> Iterator[Doubt]:

@@ -122,7 +122,8 @@ def profile_link(link: str, platform: str = "") -> str:
     if found is None:
         text = trimmed(visible(link))
         where = known_platform(platform) if _HANDLE.fullmatch(text) else ""
-        return f"https://www.{MAIN_HOST[where]}/{text}" if where else ""
+        name = text if where in ("tiktok", "youtube", "threads") else text[1:]
+        return f"https://www.{MAIN_HOST[where]}/{name}" if where else ""
     return found.text if _page(found.address).is_profile else ""
 
 

@@ -32,7 +32,8 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     Several rows for one account are combined (per metric the larger value) and reported.
     """
     by_identity = _by_identity(accounts)
-    by_link = {account.link: account.id for account in accounts}
+    # A name alone is somebody on each platform.
+    by_link = {account.link: account.id for account in accounts if not account.link.startswith("@")}
     twins = {key: group for key, group in by_identity.items() if len(group) > 1}
     for group in twins.values():
         for account in group:
@@ -42,7 +43,7 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     for row in table.rows:
         account_id = by_link.get(row.link)  # the usual case, without the price of an identity
         if account_id is None:
-            same = by_identity.get(identity(row.link))
+            same = by_identity.get(identity(row.link, row.platform))
             account_id = _claimant(same, row.link).id if same else None
         if account_id is None:
             unmatched.append(row)
@@ -58,7 +59,7 @@ def _by_identity(accounts: Iterable[AccountState]) -> dict[str, list[AccountStat
     """The accounts by identity; those without a link have none."""
     groups: dict[str, list[AccountState]] = {}
     for account in accounts:
-        if name := identity(account.link):
+        if name := identity(account.link, account.platform):
             groups.setdefault(name, []).append(account)
     return groups
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from smart_sync.core.columns import Columns, watch
 from smart_sync.core.gone import Likeness, Terms, absences, due_in, likenesses
 from smart_sync.core.gone import problems as gone_problems
-from smart_sync.core.links import identity, owner
+from smart_sync.core.links import identity, is_link, owner, profile_link, why_no_profile
 from smart_sync.core.match import match
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
+from smart_sync.core.platforms import known_platform
 from smart_sync.core.state import Absence, AccountState
-from smart_sync.core.table import NoHeader, read_table
+from smart_sync.core.table import MAX_PROBLEMS, NoHeader, read_table, shown
 from smart_sync.core.wording import confirm, counted
 from smart_sync.errors import SheetUnavailable
 
@@ -80,6 +81,7 @@ def understand(
         *matches.problems,
         *columns.problems,
         *_not_understood(table, columns.lost),
+        *_no_profiles(table, matches.unmatched),
         *gone_problems(terms, table, missing, by_id, alike),
     )
     return Sheet(
@@ -154,15 +156,15 @@ def _is_edited(state: AccountState, sheet: Sheet) -> bool:
 def missing_accounts(
     project: Project, unmatched: Sequence[SheetRow], doubtful: Sequence[SheetRow] = ()
 ) -> list[Account]:
-    """An account for each identity among the rows that match none and are not ``doubtful``.
+    """An account for each identity among the rows that match none, are not ``doubtful`` and certainly profiles' links.
 
-    Platform, user name, topic and Telegram user are those typed; the first two, where they are missing, those that
-    the link shows.
+    Its link is that profile's.  Platform, user name, topic and Telegram user are those typed; the first two, where they
+    are missing, those that the link shows.
     """
-    unsure = {identity(row.link) for row in doubtful}
+    unsure = {identity(row.link, row.platform) for row in doubtful}
     rows: dict[str, SheetRow] = {}
     for row in unmatched:
-        if (name := identity(row.link)) not in unsure:
+        if (name := identity(row.link, row.platform)) not in unsure and profile_link(row.link, row.platform):
             rows.setdefault(name, row)
     return [_account(project, row) for row in rows.values()]
 
@@ -173,10 +175,11 @@ def account_id(project_id: str, link: str) -> str:
 
 
 def _account(project: Project, row: SheetRow) -> Account:
-    shown = owner(row.link)
-    new_id, platform = account_id(project.id, row.link), row.platform or shown.platform
-    username = row.username or shown.username
-    return Account(new_id, project.id, platform, username, row.link, row.topic, row.telegram)
+    link = profile_link(row.link, row.platform)
+    seen = owner(link)
+    platform = known_platform(row.platform) or row.platform or seen.platform
+    username = row.username or seen.username
+    return Account(account_id(project.id, link), project.id, platform, username, link, row.topic, row.telegram)
 
 
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
@@ -211,6 +214,23 @@ def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
         )
         for metric in lacking
     ]
+
+
+def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
+    """Rows of nobody from whose link cell no account could be made; a label with nothing beside it is none."""
+    found = [
+        row
+        for row in unmatched
+        if not profile_link(row.link, row.platform)
+        and (any(value is not None for value in row.metrics) or row.unreadable or row.username or is_link(row.link))
+    ]
+    column = table.letters.get("link")
+    told = [
+        Problem(f"link: {why_no_profile(row.link, row.platform)}", table.worksheet, row.row, column, shown(row.link))
+        for row in found[:MAX_PROBLEMS]
+    ]
+    more = len(found) - len(told)
+    return [*told, Problem(f"{more} more link cells show no profile", table.worksheet)] if more else told
 
 
 def _listed(headers: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from sys import intern
 from smart_sync.core import headers
 from smart_sync.core.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.headers import Header, letters
+from smart_sync.core.links import profile_link, several
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
 from smart_sync.core.titles import Titles, is_total, normal
 
@@ -23,6 +24,9 @@ _NOTHING: frozenset[str] = frozenset()
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
 #: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
+_LINES = re.compile(r"\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\s*")
+#: A link of the usual kind, in which no other one can be.
+_PLAIN_LINK = re.compile(r"https?://[\w.-]+(?:/[\w@.-]*)*")
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -142,6 +146,8 @@ class _Reader:
         if number <= self._header.end:
             return None
         link = _text(cells, self._link)
+        if _LINES.search(link) and profile_link(link):
+            link = _LINES.sub(" ", link)  # a link and a note below it
         if not ("/" in link and "." in link) and self._is_header(number, cells):
             return None
         if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
@@ -256,6 +262,8 @@ def _listed(names: Iterable[str]) -> str:
 
 def _unreadable(link: str) -> str:
     """Why a link cell says nothing of any account, "" if it may: an error of the spreadsheet is nobody's link."""
+    if both := () if _PLAIN_LINK.fullmatch(link) else several(link):
+        return f"the cell holds several links ({', '.join(map(shown, both[:3]))}); leave one"
     if _UNUSABLE.search(link):
         return "more than one line, or signs that no link has"
     # "#REF!", "#N/A", "#ИМЯ?": in capitals, whatever the language.

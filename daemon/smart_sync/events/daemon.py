@@ -36,7 +36,7 @@ EVENTS = (
         "warning",
         "this SQLite can corrupt a WAL file that two processes write (before 3.51.3)",
         {"sqlite_version": "str: of the library in use"},
-        "install the extra: pip install 'smart-sync-daemon[sqlite]', and update the web app's SQLite",
+        "install the extra for the daemon alone: pip install 'smart-sync-daemon[sqlite]'; update the web app's SQLite",
     ),
     Event(
         "database.locked",

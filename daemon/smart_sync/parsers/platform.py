@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.core.links import identity, username
+from smart_sync.core.links import identity, is_link, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import Api, ApiSettings, Session
@@ -79,8 +79,13 @@ class PlatformParser:
 
 
 def name_of(account: Account) -> str:
-    """The account's name (without ``@``) or id on its platform: the link says it, else the username does."""
-    if name := username(account.link):
+    """The account's name (without ``@``) or id on its platform; "" if the link shows nobody.
+
+    The username says it only where there is no link: what a link names, or that it names nobody, is never overruled.
+    """
+    if name := username(profile_link(account.link, account.platform) or account.link):
         return name
-    numbered = _NUMBERED.search(identity(account.link))
-    return numbered[1] if numbered else account.username.strip().removeprefix("@")
+    if is_link(account.link):
+        numbered = _NUMBERED.search(identity(account.link))
+        return numbered[1] if numbered else ""
+    return account.username.strip().removeprefix("@")
