@@ -4,7 +4,7 @@ The answer is what passes have left in SQLite; ``next`` stands where the two sid
 pass will make another value of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.decide import foresee
+from smart_sync.core.links import identity
 from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.policy import Policy, Rule
 from smart_sync.core.state import AccountState
+from smart_sync.core.table import shown
 from smart_sync.core.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts, edits, history, parsed_query, projects, repairs
@@ -36,16 +38,24 @@ async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: 
     async with open_existing(settings.database.path, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
         found = await Explainer(database, settings.merge.policy(), now, query).explain(sought, metrics)
+        rows = [] if found else rows_of_nobody(await history.newest_problems(database), sought)
     if not found:
-        raise UnknownAccount(sought)
+        raise UnknownAccount(sought, rows)
     return {"success": True, "accounts": found}
+
+
+def rows_of_nobody(problems: Iterable[str], sought: str) -> list[str]:
+    """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
+    text, meant = f" ({shown(sought)})", identity(sought)
+    return [p for p in problems if p.endswith(text) or (meant and identity(p.rpartition(" (")[2][:-1]) == meant)]
 
 
 class UnknownAccount(SmartSyncError):
     """No account is meant by what was given."""
 
-    def __init__(self, sought: str) -> None:
-        super().__init__(f"no account matches {sought!r}; give its link, its id, or its name as @NAME")
+    def __init__(self, sought: str, rows: Sequence[str] = ()) -> None:
+        told = f"a row has it: {rows[0]}" if rows else "give its link, its id, or its name as @NAME"
+        super().__init__(f"no account matches {sought!r}; {told}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +123,10 @@ class Explainer:
         return timeline(events, since)
 
     async def _state(self, known: Known) -> AccountState:
-        (state,), _ = await projects.account_states(self.database, known.project, only=[known.account.id])
-        return state
+        states, _ = await projects.account_states(self.database, known.project, only=[known.account.id])
+        one = known.account
+        # An account that belongs to no project has no state in one.
+        return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)
 
     async def _told(self, known: Known) -> QueryRow | None:
         if not self.query:

@@ -104,9 +104,13 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
 
 
 def reset() -> None:
-    """As before `configure`."""
+    """As before `configure` and `adopt_libraries`."""
     global _own
     _own = None
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _FromLibraries)]:
+        # Without a log of our own, what it hands on would come back to it.
+        root.removeHandler(handler)
 
 
 @functools.cache

@@ -164,6 +164,14 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
     return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
 
 
+async def newest_problems(database: Database) -> list[str]:
+    """What the newest pass of each project found wrong with its worksheet, as on record."""
+    rows = await database.glance(
+        "SELECT problems, max(finished_at) FROM sync_project_runs GROUP BY project_id ORDER BY project_id"
+    )
+    return [problem for row in rows for problem in json.loads(row[0])]
+
+
 async def outcomes(database: Database, project_id: str, since: str) -> list[tuple[str, str, str]]:
     """Outcome, error and time of all passes of a project since a stamp, oldest first."""
     rows = await database.glance(
