@@ -101,10 +101,9 @@ WEAKNESSES = {
         ],
     ),
     "snapshots know no day": Weakness(
-        "import uuid, smart_sync.store.passes as passes\n"
-        "async def none_yet(*_): return {}\n"
-        "passes.snapshot_id = lambda *_: str(uuid.uuid4())\n"
-        "passes._todays_snapshots = none_yet\n",
+        "import uuid, smart_sync.store.snapshots as snapshots\n"
+        "snapshots.snapshot_id = lambda *_: str(uuid.uuid4())\n"
+        "snapshots._TODAYS += ' LIMIT 0'\n",
         [
             "durability_rows::test_a_clock_that_jumps_a_day_ahead_and_back_makes_one_snapshot_per_day",
         ],

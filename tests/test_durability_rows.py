@@ -165,7 +165,7 @@ async def test_a_clock_that_jumps_a_day_ahead_and_back_makes_one_snapshot_per_da
 
 @pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
 async def test_days_of_23_and_25_hours_have_one_snapshot_each(world: World, day: datetime) -> None:
-    """Where clocks are put forward or back, each day of the configured zone has one snapshot, of its first pass."""
+    """Where clocks are put forward or back, each day of the configured zone has one snapshot, of its last pass."""
     berlin = ZoneInfo("Europe/Berlin")
     world.add_project("P", ["a"])
     world.sections["schedule"] = {"timezone": "Europe/Berlin"}
@@ -176,8 +176,8 @@ async def test_days_of_23_and_25_hours_have_one_snapshot_each(world: World, day:
             world.sheet("P", a=[number] * 5)
             await Sync(resources).run(PassRequest(Trigger.TIMER))
     made = [datetime.fromisoformat(row[0]).replace(tzinfo=UTC) for row in world.snapshots()]
-    first = {moment.astimezone(berlin).date(): moment for moment in reversed(moments)}
-    assert made == sorted(first.values())
+    last = {moment.astimezone(berlin).date(): moment for moment in moments}
+    assert made == sorted(last.values())
 
 
 async def test_midnight_inside_a_pass_does_not_split_it(world: World) -> None:

@@ -233,7 +233,7 @@ async def test_what_was_before_is_told_only_as_far_as_it_is_known(world: World) 
     assert [event for event in account["timeline"] if event["event"] != "degraded"] == [
         {
             "at": "2026-03-11T14:00:00.000000", "event": "changed", "metric": "followers", "value": 8_310,
-            "snapshot": {"at": "2026-03-11T12:00:00", "value": 8_350}, "trigger": "cli", "requested_by": "",
+            "snapshot": {"at": "2026-03-10T12:00:00", "value": 8_350}, "trigger": "cli", "requested_by": "",
         }
     ]  # fmt: skip
 

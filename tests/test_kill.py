@@ -183,11 +183,9 @@ WEAKER = {
     ),
     "no transactions": NO_TRANSACTIONS,
     "a new snapshot every time": (
-        "import uuid, smart_sync.store.passes as passes\n"
-        "async def none_yet(*_):\n"
-        "    return {}\n"
-        "passes.snapshot_id = lambda *_: str(uuid.uuid4())\n"
-        "passes._todays_snapshots = none_yet\n"
+        "import uuid, smart_sync.store.snapshots as snapshots\n"
+        "snapshots.snapshot_id = lambda *_: str(uuid.uuid4())\n"
+        "snapshots._TODAYS += ' LIMIT 0'\n"
     ),
 }
 

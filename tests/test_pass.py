@@ -207,7 +207,7 @@ async def test_there_is_no_snapshot_while_nobody_has_a_value(world: World) -> No
 
 
 async def test_one_snapshot_per_account_and_day(world: World) -> None:
-    """Each UTC day gets one snapshot, however often it is synced; growth reads from them."""
+    """Each UTC day has one snapshot, of its last pass, however often it is synced; growth reads from them."""
     world.add_project("P", ["a"])
     for day, followers in enumerate([100, 110, 130]):
         world.sheet("P", a=[followers, *NOTHING[1:]])
@@ -216,19 +216,17 @@ async def test_one_snapshot_per_account_and_day(world: World) -> None:
         await world.sync()
         world.now += timedelta(days=1)
         assert len(world.snapshots("a")) == day + 1
-    assert [row[1] for row in world.snapshots("a")] == [100, 110, 130]
+    assert [row[1] for row in world.snapshots("a")] == [101, 111, 131]
     growth = world.execute("SELECT day, followers, followers_delta FROM account_growth ORDER BY day")
-    assert growth == [("2026-03-10", 100, None), ("2026-03-11", 110, 10), ("2026-03-12", 130, 20)]
+    assert growth == [("2026-03-10", 101, None), ("2026-03-11", 111, 10), ("2026-03-12", 131, 20)]
 
 
 @pytest.mark.parametrize("written", ["2026-03-10 08:00:00", "2026-03-10T08:00:00", "2026-03-10T08:00:00.5Z"])
 async def test_a_snapshot_by_the_web_app_is_the_days_snapshot(world: World, written: str) -> None:
-    """A day that has a snapshot of another writer, in whatever notation, gets no second one."""
+    """A day whose snapshot of another writer, in whatever notation, shows the merged values gets no second one."""
     world.add_project("P", ["a"])
-    world.sheet("P", a=[1] * 5)
-    world.execute(
-        "INSERT INTO account_snapshots (id, account_id, snapshot_time) VALUES ('x', 'account-a', ?)", (written,)
-    )
+    world.sheet("P", a=[1, 2, 3, 4, 5])
+    world.execute("INSERT INTO account_snapshots VALUES ('x', 'account-a', 1, 2, 3, 4, 5, ?)", (written,))
     assert (await world.sync_one()).snapshots == 0
     world.now += timedelta(days=1)
     assert (await world.sync_one()).snapshots == 1
@@ -266,7 +264,8 @@ async def test_the_days_snapshot_can_be_refreshed(world: World) -> None:
     world.now += timedelta(hours=2)
     world.sheet("P", a=[2] * 5)
     await world.sync()
-    assert world.snapshots("a") == [(made, 2, 2, 2, 2, 2)]
+    assert made != stamp(world.now)
+    assert world.snapshots("a") == [(stamp(world.now), 2, 2, 2, 2, 2)]
 
 
 async def test_columns_of_other_installations_are_left_alone(world: World) -> None:

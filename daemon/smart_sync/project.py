@@ -24,7 +24,7 @@ from smart_sync.logs import redact
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.webhooks import Webhooks
 from smart_sync.sheets.source import Source
-from smart_sync.store import passes, projects, suspects
+from smart_sync.store import projects, snapshots, suspects
 from smart_sync.store.database import Database
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 from smart_sync.store.told_problems import ToldProblems
@@ -153,7 +153,7 @@ class ProjectSync:
         watch.lap("decide")
         plan, problems = draft.plan, draft.problems
         if this.dry_run:
-            coming = await passes.snapshots_to_come(self._database, plan, this.day)
+            coming = await snapshots.to_come(self._database, plan, self._writing(this))
             return replace(foreseen(plan, coming, problems, draft.states), new_accounts=created)
         written = await self._write(plan, reading, this)
         if plan.trouble is None:
@@ -175,7 +175,7 @@ class ProjectSync:
         inbox_writes = self._database.inbox_writes
         async with self._turn:
             cells = await asyncio.to_thread(fingerprint, reading)
-        return _Mark(cells, this.day.label, this.version, inbox_writes)
+        return _Mark(cells, this.day.label, stamp(this.now)[:10], this.version, inbox_writes)
 
     async def _decide(
         self,
@@ -215,11 +215,12 @@ class ProjectSync:
         return created
 
     async def _write(self, plan: Plan, reading: Reading, this: Pass) -> Written:
-        writing = passes.Writing(
-            stamp(this.now), this.day, update_snapshots=self._settings.snapshots.on_existing == "update"
-        )
         rows = 0 if isinstance(reading, SheetUnavailable) else len(reading.rows)
-        return await self._writer.write(plan, writing, worksheet_rows=rows)
+        return await self._writer.write(plan, self._writing(this), worksheet_rows=rows)
+
+    def _writing(self, this: Pass) -> snapshots.Writing:
+        update = self._settings.snapshots.on_existing == "update"
+        return snapshots.Writing(stamp(this.now), this.day, update_snapshots=update)
 
 
 class _Mark(NamedTuple):
@@ -230,6 +231,8 @@ class _Mark(NamedTuple):
 
     cells: bytes
     day: str
+    #: The UTC date: each has its snapshot, whatever the days of the configuration are.
+    utc_date: str
     version: int
     inbox_writes: int
 

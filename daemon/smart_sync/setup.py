@@ -49,7 +49,7 @@ create_missing = {create_missing}       # what the sheets have and the database 
 strategy = "max"                  # or sheet, parsed, latest; also by metric, platform, project
 
 [snapshots]
-on_existing = "skip"              # or "update": refresh the day's snapshot
+on_existing = "update"            # follow the values through the day; or "skip": keep the day's first
 
 [control]
 socket = {socket}

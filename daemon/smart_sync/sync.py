@@ -173,8 +173,9 @@ class Sync:
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
         try:
-            await history.prune(self._database, stamp(self._clock() - keep))
-            await edits.prune(self._database, stamp(self._clock() - keep))
+            before = stamp(self._clock() - keep)
+            await history.prune(self._database, before)
+            await edits.prune(self._database, before)
         except sqlite.Error as error:
             # The pass is committed: what is too old is removed after the next one.
             self._announce("history.prune_failed", reason=str(describe(error, self._database.path)))

@@ -132,7 +132,8 @@ class ParsedSettings(_Section):
 class SnapshotsSettings(_Section):
     """What happens when the day already has a snapshot."""
 
-    on_existing: Literal["skip", "update"] = "skip"
+    #: "update": it follows the merged values until the day is over; "skip": it stays as the first pass left it.
+    on_existing: Literal["update", "skip"] = "update"
 
 
 class HistorySettings(_Section):

@@ -20,8 +20,10 @@ from typing import Any, Self
 import aiosqlite
 import stamina
 
+from smart_sync.core.snapshots import Own
 from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
+from smart_sync.store import others
 from smart_sync.store.driver import is_busy, sqlite
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
@@ -54,6 +56,8 @@ class Database:
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._glancing = asyncio.Lock()
+        self._asking = asyncio.Lock()
+        self._asker: aiosqlite.Connection | None = None
         self._stack = contextlib.AsyncExitStack()
         #: Whether `schema.open_database` made the file, because there was none.
         self.created = False
@@ -84,6 +88,7 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+        self._asker = None
 
     def _open(self, mode: str, timeout: float) -> sqlite3.Connection:
         connection: sqlite3.Connection = sqlite.connect(
@@ -131,10 +136,33 @@ class Database:
         async with self._glancing:
             return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
+    async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """`fetch` for somebody else's query: it sees no snapshots of ours (see `others`)."""
+        if not others.concerns(sql):
+            return await self.fetch(sql, parameters)
+        async with self._asking:
+            return await self._fetched(await self._without_ours(), sql, parameters)
+
     async def columns(self, sql: str) -> list[str]:
-        """The names of the columns that a query gives; it is prepared, so what it cannot be is known."""
-        async with self._reading, self._reader.execute(sql) as cursor:
-            return [column[0] for column in cursor.description or ()]
+        """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
+        async with self._asking:
+            connection = await self._without_ours() if others.concerns(sql) else self._reader
+            async with connection.execute(sql) as cursor:
+                return [column[0] for column in cursor.description or ()]
+
+    async def _without_ours(self) -> aiosqlite.Connection:
+        """A connection that can look and nothing else, with our snapshots hidden, the newest ones too."""
+        if self._asker is None:
+            asker = await self._connect(self._stack)
+            await asker.create_function(others.FUNCTION, others.ARGUMENTS, Own())
+            for statement in others.HIDE:
+                await self._fetched(asker, statement)
+            self._asker = asker
+        await self._fetched(self._asker, "PRAGMA query_only = OFF")
+        for statement in others.notes(await self._fetched(self._asker, others.UNNUMBERED)):
+            await self._fetched(self._asker, statement)
+        await self._fetched(self._asker, "PRAGMA query_only = ON")
+        return self._asker
 
     async def _fetched(
         self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any] = (), patience: float | None = None

@@ -16,6 +16,11 @@ def local_day(moment: str) -> str:
     )
 
 
+def in_order(moment: str) -> str:
+    """The SQL terms that order by ``moment``, whatever its notation: `datetime` cuts fractions of a second off."""
+    return f"datetime({moment}), strftime('%f', {moment}), replace({moment}, 'T', ' ')"
+
+
 async def set_clocks(transaction: Transaction, timezone: str) -> None:
     """Let the days of all snapshots, old ones too, be those of ``timezone``."""
     wanted = clock_changes(timezone)

@@ -86,7 +86,7 @@ async def read(database: Database, prepared: str, project_id: str) -> tuple[dict
 
 
 async def _rows(database: Database, prepared: str, project_id: str) -> list[Any]:
-    return await database.fetch(
+    return await database.ask(
         f"SELECT q.*, coalesce(datetime(q.parsed_at) >= datetime(p.parsed_at), 1) FROM ({prepared}) q"
         " LEFT JOIN parsed_inbox p ON p.account_id = CAST(q.account_id AS TEXT)"
         " WHERE CAST(q.account_id AS TEXT) IN (SELECT CAST(id AS TEXT) FROM project_social_accounts"

@@ -8,7 +8,7 @@ from smart_sync.core.days import day_of, stamp
 from smart_sync.core.decide import Merged
 from smart_sync.core.model import METRICS, Account, Metrics, Project
 from smart_sync.core.plan import Plan
-from smart_sync.store import passes, projects
+from smart_sync.store import passes, projects, snapshots
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import sqlite
 
@@ -72,7 +72,7 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
     """As a pass writes one.  Raises the driver's error."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, 1, (account_id,), (account_id,), merged=(merged,))
-    written = await passes.write_accounts(transaction, plan, passes.Writing(stamp(now), day_of(now, "UTC")))
+    written = await passes.write_accounts(transaction, plan, snapshots.Writing(stamp(now), day_of(now, "UTC")))
     _demand_none(written.failed)
 
 

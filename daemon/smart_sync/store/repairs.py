@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from smart_sync.core.days import Day
+from smart_sync.core.snapshots import snapshot_id
 from smart_sync.store.database import Database, Transaction
-from smart_sync.store.passes import snapshot_id
 
 _COLUMNS = ("day", "metric", "old", "new", "at")
 
@@ -17,7 +17,7 @@ async def mend(
 
     Returns metric → (old, new) of those that differed; None if we have no snapshot of that day.
     """
-    row_id = snapshot_id(account_id, day)
+    row_id = snapshot_id(account_id, day.start)
     rows = await transaction.fetch(
         f"SELECT {', '.join(values)} FROM account_snapshots WHERE id = ? AND CAST(account_id AS TEXT) = ?",
         (row_id, account_id),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from smart_sync.core.days import clock_changes
 from smart_sync.core.model import METRICS
+from smart_sync.store import others
 from smart_sync.store.database import Database
 from smart_sync.store.days import local_day
 from smart_sync.store.driver import judge
@@ -67,6 +68,8 @@ def copy_query(path: Path, query: str, copy: Path) -> str:
     Raises the driver's error, or ValueError, for what is no SELECT of this database.
     """
     with closing(open_for_reading(path)) as source, closing(sqlite3.connect(copy)) as target, target:
+        if others.concerns(query):
+            others.hide(source)
         rows = source.execute(f"SELECT * FROM (\n{query}\n)")
         names = ", ".join('"{}"'.format(column[0].replace('"', "")) for column in rows.description)
         marks = ", ".join("?" * len(rows.description))

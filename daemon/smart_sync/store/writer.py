@@ -12,7 +12,8 @@ from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
 from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite
-from smart_sync.store.passes import Writing, write_plan
+from smart_sync.store.passes import write_plan
+from smart_sync.store.snapshots import Writing
 
 #: Accounts that may share a transaction (one project alone may have more): other writers wait for its end.
 MAX_ACCOUNTS = 20_000

@@ -1,0 +1,112 @@
+"""What a pass does to an account's snapshot of the day under ``[snapshots] on_existing = "update"``.
+
+There is one row of ours per account and local day; other writers may have rows of the same day, which are left alone.
+The row's time moves to now where a reader of the newest snapshot, or of the last one of a UTC date, would otherwise
+see something else than the merged values; but never into a UTC date after the day's label, which the next day's row
+needs.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from smart_sync.core.model import NAMESPACE
+
+_SHA1 = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
+#: Clocks are ahead of UTC by multiples of this, and no local day is longer than that.
+_QUARTER, _LONGEST_DAY = timedelta(minutes=15), timedelta(hours=26)
+
+
+class Seen(NamedTuple):
+    """A snapshot of the day, whoever wrote it: its id, the UTC date of its time, its values in the order of `METRICS`.
+
+    The values are as SQLite has them: those of another writer need not be counts.
+    """
+
+    id: str
+    utc_date: str
+    values: tuple[Any, ...]
+
+
+class Step(Enum):
+    """What to do with an account's snapshot of the day."""
+
+    NOTHING = auto()
+    INSERT = auto()
+    #: Give our row the merged values, and leave its time.
+    REFRESH = auto()
+    #: Give our row the merged values, and the time of the pass.
+    MOVE = auto()
+
+
+def step(seen: Sequence[Seen], own_id: str, merged: tuple[Any, ...], utc_date: str, label: str) -> Step:
+    """What a pass on ``utc_date`` does to the snapshot of the day called ``label`` of an account.
+
+    ``seen`` are the day's snapshots, the newest last; ``own_id`` is the id that ours has, or would have.
+    """
+    if not seen:
+        return Step.INSERT
+    newest = seen[-1]
+    # The UTC date that bears the label has just begun, and has no row yet.
+    first_of_date = utc_date == label and newest.utc_date < label
+    if newest.values == merged and not first_of_date:
+        return Step.NOTHING
+    own = next((one for one in seen if one.id == own_id), None)
+    if own is None:
+        return Step.INSERT
+    if utc_date <= label:
+        return Step.MOVE
+    return Step.NOTHING if own.values == merged else Step.REFRESH
+
+
+def snapshot_id(account_id: str, start: str) -> str:
+    """The id of an account's snapshot of the day with that `Day.start`: the same wherever and however often it is made.
+
+    It is ``uuid.uuid5(NAMESPACE, "<account id>:<start>")``, in a third of the time.  By the start: where the time zone
+    is changed, another day may bear the same label.
+    """
+    digest = _SHA1.copy()
+    digest.update(f"{account_id}:{start}".encode())
+    octets = bytearray(digest.digest()[:16])
+    octets[6] = octets[6] & 0x0F | 0x50
+    octets[8] = octets[8] & 0x3F | 0x80
+    text = octets.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+class Own:
+    """Recognises our snapshots by their ids, whatever the time zone was when they were made.
+
+    It remembers at what time of the day (UTC) the last one's day began, for that of the next is likely the same.
+    """
+
+    def __init__(self) -> None:
+        self._likely = timedelta()
+
+    def __call__(self, row_id: object, account_id: object, snapshot_time: object) -> bool:
+        """Whether a row of ``account_snapshots`` is ours; total."""
+        text = str(row_id)
+        if len(text) != 36 or text[14] != "5":
+            return False
+        try:
+            moment = datetime.fromisoformat(str(snapshot_time))
+            moment = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+            return any(self._is_id(text, str(account_id), start) for start in self._starts(moment))
+        except (ValueError, OverflowError):
+            return False
+
+    def _starts(self, moment: datetime) -> Iterator[datetime]:
+        """When the local day of ``moment`` may have begun, the likeliest first."""
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        yield midnight + self._likely
+        yield midnight + self._likely - timedelta(days=1)
+        last = midnight + (moment - midnight) // _QUARTER * _QUARTER
+        yield from (last - back * _QUARTER for back in range(_LONGEST_DAY // _QUARTER + 1))
+
+    def _is_id(self, text: str, account_id: str, start: datetime) -> bool:
+        if snapshot_id(account_id, start.isoformat(timespec="microseconds")) != text:
+            return False
+        self._likely = timedelta(hours=start.hour, minutes=start.minute)
+        return True

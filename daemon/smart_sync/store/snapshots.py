@@ -1,0 +1,135 @@
+"""The rows of ``account_snapshots`` that are ours: one per account and local day.  Those of others are only read."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from smart_sync.core.days import Day
+from smart_sync.core.model import METRICS, Metrics
+from smart_sync.core.plan import Plan
+from smart_sync.core.snapshots import Seen, Step, snapshot_id, step
+from smart_sync.store import days
+from smart_sync.store.database import Database, Transaction
+
+_NAMES = ", ".join(METRICS)
+_NO_VALUES: Mapping[str, Metrics] = MappingProxyType({})
+# A day may hold rows of other writers, in other notations ("2026-11-24 08:00:00"): the plain
+# comparison narrows the search for an index, datetime() decides.
+_TODAYS = f"""
+SELECT s.account_id, s.id, date(datetime(s.snapshot_time)), {", ".join(f"s.{name}" for name in METRICS)},
+       {", ".join(f"m.{name}" for name in METRICS)}
+FROM account_snapshots s LEFT JOIN account_metrics m ON m.account_id = CAST(s.account_id AS TEXT)
+WHERE s.account_id IN (SELECT value FROM json_each(?))
+  AND s.snapshot_time >= ? AND s.snapshot_time < ?
+  AND datetime(s.snapshot_time) >= datetime(?) AND datetime(s.snapshot_time) < datetime(?)
+ORDER BY {days.in_order("s.snapshot_time")}, s.id DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How to write: the pass's one time and day, and what to do with a day that has its snapshot."""
+
+    now: str
+    day: Day
+    update_snapshots: bool = False
+
+
+async def write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
+    """The day's snapshot of each account that has a value, kept up to date where the configuration says so.
+
+    Returns how many are new.
+    """
+    steps = await _steps(transaction, plan, writing)
+    await _update(transaction, writing, steps)
+    await _withdraw(transaction, plan, writing)
+    return await _insert_snapshots(transaction, [a for a, step in steps.items() if step is Step.INSERT], writing)
+
+
+async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
+    """How many snapshots writing ``plan`` would make."""
+    steps = await _steps(database, plan, writing, {row.account_id: row.values for row in plan.merged})
+    return sum(step is Step.INSERT for step in steps.values())
+
+
+async def _steps(
+    source: Database | Transaction,
+    plan: Plan,
+    writing: Writing,
+    coming: Mapping[str, Metrics] = _NO_VALUES,
+) -> dict[str, Step]:
+    """Account id → what to do with its snapshot; ``coming`` are merged values that SQLite does not have yet."""
+    day = writing.day
+    earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
+    latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
+    rows = await source.fetch(_TODAYS, (json.dumps(plan.snapshot_ids), earliest, latest, day.start, day.end))
+    seen: dict[str, list[Seen]] = {}
+    merged: dict[str, tuple[Any, ...]] = {}
+    for account_id, row_id, utc_date, *values in map(_as_text, rows):
+        seen.setdefault(account_id, []).append(Seen(row_id, utc_date, tuple(values[: len(METRICS)])))
+        merged[account_id] = coming.get(account_id) or tuple(values[len(METRICS) :])
+    utc_date = writing.now[:10]
+    steps = dict.fromkeys(plan.snapshot_ids, Step.INSERT)
+    for account_id, snapshots in seen.items():
+        own_id = snapshot_id(account_id, day.start)
+        steps[account_id] = (
+            step(snapshots, own_id, merged[account_id], utc_date, day.label)
+            if writing.update_snapshots
+            else Step.NOTHING
+        )
+    return steps
+
+
+def _as_text(row: Any) -> tuple[Any, ...]:
+    """A row whose ids are text, as they are here."""
+    return str(row[0]), str(row[1]), *row[2:]
+
+
+async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> int:
+    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
+    if account_ids and await _has_fetched_column(transaction):
+        columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
+    return await transaction.execute_many(
+        f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
+        f" SELECT ?, m.account_id, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
+        " ON CONFLICT DO NOTHING",
+        ((snapshot_id(a, writing.day.start), writing.now, a) for a in account_ids),
+    )
+
+
+async def _has_fetched_column(transaction: Transaction) -> bool:
+    sql = "SELECT 1 FROM pragma_table_info('account_snapshots') WHERE name = 'total_videos_fetched'"
+    return bool(await transaction.fetch(sql))
+
+
+async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str, Step]) -> None:
+    """Give our rows the merged values, and those that move the time of the pass."""
+    changed = [
+        (writing.now if step is Step.MOVE else None, snapshot_id(account_id, writing.day.start), account_id)
+        for account_id, step in steps.items()
+        if step in (Step.MOVE, Step.REFRESH)
+    ]
+    if not changed:
+        return
+    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
+    if await _has_fetched_column(transaction):
+        columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
+    await transaction.execute_many(
+        f"UPDATE account_snapshots AS s SET ({columns}, snapshot_time) = ({values}, coalesce(?, s.snapshot_time))"
+        " FROM account_metrics m WHERE s.id = ? AND m.account_id = ?",
+        changed,
+    )
+
+
+async def _withdraw(transaction: Transaction, plan: Plan, writing: Writing) -> None:
+    """Delete today's row of ours of each account whose values were all taken back: nobody says anything of it."""
+    if not writing.update_snapshots or not (without := set(plan.account_ids).difference(plan.snapshot_ids)):
+        return
+    await transaction.execute_many(
+        "DELETE FROM account_snapshots WHERE id = ? AND EXISTS (SELECT 1 FROM account_metrics m WHERE m.account_id = ?"
+        f" AND coalesce({', '.join(f'm.{metric}_winner' for metric in METRICS)}) IS NULL)",
+        ((snapshot_id(account_id, writing.day.start), account_id) for account_id in without),
+    )
