@@ -158,9 +158,19 @@ def test_stamps_of_another_zone(app: Path) -> None:
     assert "is 3 h ahead of the file's last change" in said(adopt(app)[1], "warning")
 
 
-async def test_two_masters_are_a_clash(tmp_path: Path, google: FakeGoogle) -> None:
+UNNUMBERED = (
+    "CREATE TABLE account_snapshots (id TEXT PRIMARY KEY, account_id TEXT, followers INTEGER, likes INTEGER,"
+    " comments INTEGER, videos INTEGER, views INTEGER, snapshot_time TEXT) WITHOUT ROWID"
+)
+
+
+@pytest.mark.parametrize("table", ["", UNNUMBERED])
+async def test_two_masters_are_a_clash(tmp_path: Path, google: FakeGoogle, table: str) -> None:
     """Where the newest snapshot is another program's and differs from the merged value, both numbers are named."""
-    world = await World(tmp_path, google).create()
+    world = World(tmp_path, google)
+    if table:
+        world.execute(table)
+    await world.create()
     world.add_project("P", ["a"])
     world.sheet("P", a=[900] * 5)
     world.now = datetime.now(UTC) - timedelta(minutes=5)

@@ -190,6 +190,18 @@ async def test_what_was_taken_is_remembered() -> None:
     assert [call.path for call in platform.calls] == ["/id", "/clips", "/clips", "/clips", "/id", "/clips"]
 
 
+async def test_a_call_that_failed_is_not_paid_for_twice() -> None:
+    """After a failed call the steps are not gone through again in the same pass, and what was taken is kept."""
+    look_up = {"url": "id?n={username}", "take": {"pk": "pk"}}
+    clips = {"url": "clips", "json": {"pk": "{pk}"}, "metrics": {"views": "n"}}
+    answer = in_turn({"pk": "1"}, {"n": 5}, Reply({}, 502), {"n": 6})
+    with FakePlatform(answer) as platform:
+        asking = source(platform.url, look_up, clips)
+        found = [(await drain(asking, [account("tiktok")]))[0] for _ in range(3)]
+    assert [value.metrics.views for one in found for value in values(one)] == [5, 6]
+    assert [call.path for call in platform.calls] == ["/id", "/clips", "/clips", "/clips"]
+
+
 NAMES = [f"name{number}" for number in range(5)]
 
 
@@ -233,6 +245,17 @@ async def test_a_batch_by_names() -> None:
     found, calls = await asked(answer, step, batch=20, accounts=accounts())
     assert [call.body for call in calls] == [{"names": NAMES, "deep": 1}]
     assert len(values(found)) == 5
+
+
+async def test_an_account_without_a_name_is_not_asked_for_by_name() -> None:
+    """In a batch by names an account whose link holds none is neither sent as nothing nor taken for gone."""
+    nameless = account("tiktok", 9, "https://vm.tiktok.com/ZMabc/")
+    step = {"url": "jobs", "json": {"names": "{usernames}"}, "rows": "@", "key": "who", "metrics": {"likes": "fans"}}
+    found, calls = await asked(in_turn([]), step, batch=20, accounts=[*accounts(["a"]), nameless])
+    assert [call.body for call in calls] == [{"names": ["a"]}]
+    assert {trouble.account_id: trouble.gone for trouble in troubles(found)} == {"tiktok-0": True, "tiktok-9": False}
+    found, calls = await asked(in_turn([]), step, batch=20, accounts=[nameless])
+    assert (calls, [trouble.gone for trouble in troubles(found)]) == ([], [False])
 
 
 async def test_a_job_is_waited_for() -> None:

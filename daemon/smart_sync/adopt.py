@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from smart_sync import setup
 from smart_sync.checks.database import check_database
@@ -119,7 +120,9 @@ def _taken(path: Path) -> Inventory:
 
 async def _refusals(path: Path) -> list[Finding]:
     """What opening the file and writing into it would come to, tried on a copy of its tables."""
-    settings = Settings(database={"path": path}, sheets={"source": "csv", "directory": path.parent})  # type: ignore[arg-type]
+    # No worksheet is read: any folder will do.
+    sections: dict[str, Any] = {"database": {"path": path}, "sheets": {"source": "csv", "directory": path.parent}}
+    settings = Settings(**sections)
     with tempfile.TemporaryDirectory(prefix="smart-sync-adopt-") as folder:
         copy = Path(folder) / "copy.db"
         async with open_database(copy):

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from smart_sync.core.locales import INVISIBLE, WORLDWIDE, loosened
 from smart_sync.core.model import METRICS
@@ -148,7 +149,7 @@ class Titles:
         if (title := self._decorated(text)) is not None or (title := self._in_two_languages(text)) is not None:
             return title
         for letters in (_TO_CYRILLIC, _TO_LATIN):
-            alike = _MIXED.sub(lambda word, letters=letters: word[0].translate(letters), text)  # type: ignore[misc]
+            alike = _MIXED.sub(partial(_in_letters, letters), text)
             title = self._names.get(alike) or self._decorated(alike)
             if title is not None and alike != text:
                 return Title(title.field, 2, title.scale, _difference(text, alike))
@@ -202,6 +203,10 @@ def normal(name: str) -> str:
     """A title as it is compared: small letters, single spaces, without ``@`` before and ``:`` or ``*`` after."""
     plain = unicodedata.normalize("NFKC", name.translate(INVISIBLE)) if not name.isascii() else name
     return " ".join(plain.replace("_", " ").casefold().split()).lstrip("@ ").rstrip(":* ")
+
+
+def _in_letters(letters: dict[int, int], word: re.Match[str]) -> str:
+    return word[0].translate(letters)
 
 
 def _difference(text: str, alike: str) -> str:

@@ -17,7 +17,7 @@ from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import answers, recipes, steps, templates
 from smart_sync.parsers.api import ApiSettings, Session
 from smart_sync.parsers.expressions import search
-from smart_sync.parsers.failures import AccountFailed, AccountGone, Refused
+from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
@@ -27,6 +27,8 @@ from smart_sync.secret import Secret, Value, Values, protect_named
 
 #: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
+#: Those that an account whose link holds no name cannot fill.
+_NAMES = frozenset({"username", "channel_id", "usernames", "channel_ids", "each.username", "each.channel_id"})
 _BATCH = frozenset({*templates.LISTS, *(f"{templates.EACH}{name}" for name in PLACEHOLDERS)})
 #: The keys of a table that is one step; with ``steps`` they stand in the steps.
 _OF_A_STEP = ("url", "json", "form", "gone", "failed", "metrics", "next", "next_param", "max_pages", "on_more")
@@ -113,6 +115,7 @@ class HttpJson(PlatformParser):
         super().__init__(settings, clock)
         self._own = settings
         self._secrets = settings.secrets()
+        self._wants_name = any(step.placeholders & _NAMES for step in settings.steps)
         #: Identity of an account → what its steps took for later ones.
         self._taken: dict[str, dict[str, str]] = {}
 
@@ -140,8 +143,7 @@ class HttpJson(PlatformParser):
             raise Refused(f"{failure} in [parsers.{self._settings.source}] headers, query or key") from None
 
     async def _one(self, session: Session, account: Account) -> Fetched:
-        wants_name = any(step.placeholders & {"username", "channel_id"} for step in self._own.steps)
-        if wants_name and not name_of(account):
+        if self._wants_name and not name_of(account):
             return self._values(account, None)
         who = identity(account.link)
         try:
@@ -153,11 +155,17 @@ class HttpJson(PlatformParser):
         return self._fetched(account, found)
 
     async def _run(self, session: Session, subject: Subject, who: str) -> Found:
-        """What the steps find; with what was taken before, unless the source does not know that any more."""
+        """What the steps find; with what was taken before, unless the source does not know that any more.
+
+        Only then are they gone through again: each request may be paid for.
+        """
         remembered = self._taken.pop(who, {})
         try:
             found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, remembered)
-        except (AccountGone, AccountFailed):
+        except CallFailed:
+            self._taken[who] = remembered  # no answer says nothing of what was taken
+            raise
+        except AccountGone:
             if not remembered:
                 raise
             found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
@@ -166,14 +174,22 @@ class HttpJson(PlatformParser):
         return found
 
     async def _many(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
-        """A batch: its request, and the row of each account in the answer."""
-        subject = Subject({}, tuple(_placeholders(account) for account in accounts))
+        """A batch: its request, and the row of each account in the answer.
+
+        An account without a name that the request needs is not asked for.
+        """
+        nameless = [account for account in accounts if self._wants_name and not name_of(account)]
+        named = [account for account in accounts if account not in nameless]
+        nobody = [self._values(account, None) for account in nameless]
+        if not named:
+            return nobody
+        subject = Subject({}, tuple(_placeholders(account) for account in named))
         try:
             found, _ = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
             rows = self._rows(found.pages)
         except (AccountGone, AccountFailed) as error:
-            return [Unfetched(account.id, str(error)) for account in accounts]
-        return [self._of_row(account, rows) for account in accounts]
+            return [*nobody, *(Unfetched(account.id, str(error)) for account in named)]
+        return [*nobody, *(self._of_row(account, rows) for account in named)]
 
     def _rows(self, pages: list[Any]) -> dict[str, Any]:
         """The rows of the last step by what their key says: an identity, or a user name in small letters."""

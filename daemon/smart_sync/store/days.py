@@ -18,7 +18,16 @@ def local_day(moment: str) -> str:
 
 def in_order(moment: str) -> str:
     """The SQL terms that order by ``moment``, whatever its notation: `datetime` cuts fractions of a second off."""
-    return f"datetime({moment}), strftime('%f', {moment}), replace({moment}, 'T', ' ')"
+    return ", ".join(_terms(moment))
+
+
+def newest_first(moment: str) -> str:
+    """`in_order` the other way round."""
+    return ", ".join(f"{term} DESC" for term in _terms(moment))
+
+
+def _terms(moment: str) -> tuple[str, ...]:
+    return f"datetime({moment})", f"strftime('%f', {moment})", f"replace({moment}, 'T', ' ')"
 
 
 async def set_clocks(transaction: Transaction, timezone: str) -> None:

@@ -1,11 +1,8 @@
-"""What the sheet said before (``sheet_edits``), and when values stopped standing in (``carried_ends``)."""
+"""What the sheet said before: the table ``sheet_edits``."""
 
-import json
 from collections.abc import Collection
 from typing import Any
 
-from smart_sync.core.merge import Winner
-from smart_sync.core.model import METRICS
 from smart_sync.core.plan import Plan
 from smart_sync.store.database import Database, Transaction
 
@@ -24,10 +21,6 @@ _INSERT = (
     f" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE {_IN_HOUR} < {PER_HOUR}"
 )
 _COLUMNS = ("metric", "old", "new", "read_at", "worksheet", "cell")
-_CARRIED = f"""
-SELECT account_id, {", ".join(f"{metric}_carried_since" for metric in METRICS)} FROM account_metrics
-WHERE account_id IN (SELECT value FROM json_each(?)) AND ({" OR ".join(f"{m}_carried_since > ''" for m in METRICS)})
-"""
 
 
 async def save(transaction: Transaction, plan: Plan, now: str) -> None:
@@ -36,20 +29,6 @@ async def save(transaction: Transaction, plan: Plan, now: str) -> None:
     if rows:
         await transaction.execute_many(_UPDATE, rows)
         await transaction.execute_many(_INSERT, rows)
-
-
-async def end_carried(transaction: Transaction, plan: Plan, now: str) -> None:
-    """Note the values that stood in until this plan; before its values are written."""
-    winners = {row.account_id: row.winners for row in plan.merged}
-    if not winners:
-        return
-    ended = [
-        (account_id, metric, now)
-        for account_id, *carried in await transaction.fetch(_CARRIED, (json.dumps(list(winners)),))
-        for metric, since, winner in zip(METRICS, carried, winners[account_id], strict=True)
-        if since is not None and winner not in (None, Winner.CARRIED)
-    ]
-    await transaction.execute_many("INSERT OR IGNORE INTO carried_ends VALUES (?, ?, ?)", ended)
 
 
 async def of_account(database: Database, account_id: str, metrics: Collection[str], limit: int) -> list[dict[str, Any]]:

@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from smart_sync.core.model import METRICS
-from smart_sync.store import trial
+from smart_sync.store import days, trial
 from smart_sync.store.schema import REQUIRED
 
 _NAMES = ", ".join(METRICS)
-#: The newest snapshot of each account; of several at one moment the one that was written last.
+#: The newest snapshot of each account.
 _NEWEST = f"""
-SELECT account_id, {_NAMES}, max(datetime(snapshot_time) || '~' || snapshot_time || '~' || printf('%020d', rowid))
-FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL GROUP BY account_id
+SELECT account_id, {_NAMES} FROM (
+    SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY {days.newest_first("snapshot_time")}, id) AS nth
+    FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL
+) WHERE nth = 1
 """
 
 
@@ -113,7 +115,7 @@ def _spreadsheets(source: sqlite3.Connection) -> tuple[str, ...]:
 def _newest_stamp(source: sqlite3.Connection) -> str:
     row = source.execute(
         "SELECT snapshot_time FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL"
-        " ORDER BY datetime(snapshot_time) DESC, snapshot_time DESC LIMIT 1"
+        f" ORDER BY {days.newest_first('snapshot_time')} LIMIT 1"
     ).fetchone()
     return str(row[0]) if row else ""
 
@@ -122,7 +124,7 @@ def _differing(source: sqlite3.Connection) -> list[tuple[str, str, int, int]]:
     """Account, metric, what its newest snapshot says and what we have merged, of each account in which they differ."""
     ours = {str(row[0]): row[1:] for row in source.execute(f"SELECT account_id, {_NAMES} FROM account_metrics")}
     found = []
-    for account_id, *values, _ in source.execute(_NEWEST):
+    for account_id, *values in source.execute(_NEWEST):
         pairs = zip(METRICS, values, ours.get(str(account_id), values), strict=True)
         unequal = [(metric, theirs, own) for metric, theirs, own in pairs if theirs != own]
         found += [(str(account_id), *first) for first in unequal[:1]]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
+from smart_sync.core.decide import Edit
 from smart_sync.core.model import METRICS
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
@@ -86,6 +87,9 @@ def _parts(plan: Plan) -> Iterable[Plan]:
     seen = dict(plan.seen)
     absent = {row.account_id: row for row in plan.absent}
     with_snapshot = set(plan.snapshot_ids)
+    edited: dict[str, list[Edit]] = {}
+    for edit in plan.edits:
+        edited.setdefault(edit.account_id, []).append(edit)
     for account_id in plan.account_ids:
         yield replace(
             plan,
@@ -94,7 +98,7 @@ def _parts(plan: Plan) -> Iterable[Plan]:
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
-            edits=tuple(edit for edit in plan.edits if edit.account_id == account_id),
+            edits=tuple(edited.get(account_id, ())),
             absent=(absent[account_id],) if account_id in absent else (),
             left={account_id: plan.left[account_id]} if account_id in plan.left else {},
             returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},
@@ -112,7 +116,6 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     """
     now = writing.now
     await edits.save(transaction, plan, now)
-    await edits.end_carried(transaction, plan, now)
     await transaction.execute_many(
         _UPSERT_SHEET,
         (

@@ -6,6 +6,7 @@ from typing import Any
 from smart_sync.core.days import Day
 from smart_sync.core.snapshots import snapshot_id
 from smart_sync.store.database import Database, Transaction
+from smart_sync.store.snapshots import has_fetched_column
 
 _COLUMNS = ("day", "metric", "old", "new", "at")
 
@@ -31,9 +32,7 @@ async def mend(
             "INSERT INTO snapshot_repairs (account_id, day, metric, old, new, at) VALUES (?, ?, ?, ?, ?, ?)",
             (account_id, day.label, metric, old, new, now),
         )
-    if "videos" in changes and await transaction.fetch(
-        "SELECT 1 FROM pragma_table_info('account_snapshots') WHERE name = 'total_videos_fetched'"
-    ):
+    if "videos" in changes and await has_fetched_column(transaction):
         await transaction.execute("UPDATE account_snapshots SET total_videos_fetched = videos WHERE id = ?", (row_id,))
     return changes
 

@@ -90,7 +90,7 @@ def _as_text(row: Any) -> tuple[Any, ...]:
 
 async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> int:
     columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
-    if account_ids and await _has_fetched_column(transaction):
+    if account_ids and await has_fetched_column(transaction):
         columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
     return await transaction.execute_many(
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
@@ -100,7 +100,8 @@ async def _insert_snapshots(transaction: Transaction, account_ids: Collection[st
     )
 
 
-async def _has_fetched_column(transaction: Transaction) -> bool:
+async def has_fetched_column(transaction: Transaction) -> bool:
+    """Whether the web app's table has ``total_videos_fetched`` too, which says what ``videos`` says."""
     sql = "SELECT 1 FROM pragma_table_info('account_snapshots') WHERE name = 'total_videos_fetched'"
     return bool(await transaction.fetch(sql))
 
@@ -115,7 +116,7 @@ async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str
     if not changed:
         return
     columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
-    if await _has_fetched_column(transaction):
+    if await has_fetched_column(transaction):
         columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
     await transaction.execute_many(
         f"UPDATE account_snapshots AS s SET ({columns}, snapshot_time) = ({values}, coalesce(?, s.snapshot_time))"
