@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ def _log_of_nobody() -> Iterator[None]:
     """What one test has made of the log is not the log of the next."""
     yield
     logs.reset()
+
+
+@pytest.fixture
+def log() -> StringIO:
+    """What was logged so far, a JSON object a line."""
+    stream = StringIO()
+    logs.configure("json", "debug", stream)
+    return stream
 
 
 @pytest.fixture

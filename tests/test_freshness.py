@@ -1,19 +1,16 @@
 """Which projects are stale, who is told and how often: judged from results alone, then over restarts."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from old_database import schema_4
-from smart_sync import logs
 from smart_sync.core.days import stamp
 from smart_sync.core.freshness import Unread, judge
 from smart_sync.core.model import Outcome, Project
@@ -99,14 +96,6 @@ def test_the_last_good_read_is_in_the_result() -> None:
     assert memory.attempt(0, read=False).sheet_read_at is None
     read = memory.attempt(1, read=True)
     assert memory.attempt(2, read=False).sheet_read_at == read.sheet_read_at == read.timestamp
-
-
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    stream = StringIO()
-    logs.configure("json", "debug", stream)
-    yield stream
-    structlog.reset_defaults()
 
 
 def lines(log: StringIO, event: str) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from smart_sync.quota import Quota
 from smart_sync.sheets import fetches
 from smart_sync.sheets.answers import understand
-from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, differ_by_case, next_batch, title_of
+from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, next_batch
 from smart_sync.sheets.faults import retry_after
+from smart_sync.sheets.titles import differ_by_case, title_of
 
 # The clock of a busy machine says nothing about these properties.
 PATIENT = settings(deadline=None)

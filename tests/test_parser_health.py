@@ -1,19 +1,17 @@
 """Which parsers are failing, who is told and how often: judged from reports alone, then with a real parser."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver import receiving
-from smart_sync import logs
 from smart_sync.announcer import Announcer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
@@ -83,14 +81,6 @@ def test_beginnings_and_ends_alternate(attempts: list[tuple[float, Attempt]]) ->
         heard += [verdict] if verdict else []
         assert not (one.fetched and state.since)
     assert heard == [Verdict.FAILED, Verdict.RECOVERED] * (len(heard) // 2) + [Verdict.FAILED] * (len(heard) % 2)
-
-
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    stream = StringIO()
-    logs.configure("json", "debug", stream)
-    yield stream
-    structlog.reset_defaults()
 
 
 @asynccontextmanager

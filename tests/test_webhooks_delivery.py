@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from standardwebhooks import Webhook
 
 from receiver import Receiver, Told, receiving
-from smart_sync import logs
 from smart_sync.config import Settings, WebhookSettings
 from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Outcome, Project, Trigger
@@ -46,15 +44,6 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
         async with database.transaction() as transaction:
             await transaction.execute("INSERT INTO projects (id, name, is_active) VALUES ('p', 'Project', 1)")
         yield database
-
-
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    """What was logged so far."""
-    stream = StringIO()
-    logs.configure("json", "debug", stream)
-    yield stream
-    structlog.reset_defaults()
 
 
 def hook(receiver: Receiver, **more: Any) -> WebhookSettings:

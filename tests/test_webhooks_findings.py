@@ -3,16 +3,14 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from io import StringIO
 from typing import Any
 
 import pytest
-import structlog
 
 from receiver import Receiver, receiving
-from smart_sync import logs
 from smart_sync.announcer import MAX_LOGGED_SUSPECTS, Announcer
 from smart_sync.core.model import Trigger
 from smart_sync.errors import DatabaseError
@@ -29,14 +27,6 @@ FINDINGS = ["value.suspected", "worksheet.problem_found", "accounts.created"]
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as receiver:
         yield receiver
-
-
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    stream = StringIO()
-    logs.configure("json", "debug", stream)
-    yield stream
-    structlog.reset_defaults()
 
 
 def listen(world: World, receiver: Receiver, *events: str) -> None:

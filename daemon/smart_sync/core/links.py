@@ -18,21 +18,12 @@ Links are untrusted text.  Nothing here raises, and an identity has no control c
 """
 
 import re
-import unicodedata
 from typing import NamedTuple
 
 from smart_sync.core.addresses import SIGN, Address, parse, printable, tidied, trimmed, visible
 from smart_sync.core.linktext import links_in
-from smart_sync.core.platforms import (
-    HOSTS,
-    MAIN_HOST,
-    MORE_TABS,
-    RESERVED,
-    TABS,
-    is_language,
-    is_locale,
-    known_platform,
-)
+from smart_sync.core.pages import folded, page_of
+from smart_sync.core.platforms import HOSTS, MAIN_HOST, known_platform
 from smart_sync.core.wrappers import unwrapped
 
 _SUBDOMAINS = re.compile(
@@ -43,14 +34,7 @@ _OUR_OWN = re.compile(
     rf"({'|'.join(MAIN_HOST)}):"
     r"(@?[\w.·-]+|(?:channel|c|user)/[^\s/?#]+|watch\?v=[\w-]+|profile\.php\?id=[0-9]+)"
 )
-_NAME = re.compile(rf"@?(?:{SIGN}|\.)+")
 _HANDLE = re.compile(rf"@{SIGN}(?:{SIGN}|\.)*")
-_NUMBER = re.compile(r"[0-9]+")
-#: /p/Jane-Doe-61550001112223; only Facebook's own links to pages without a name have hyphens.
-_NUMBERED = re.compile(r".*-([0-9]+)")
-_NUMBERED_NAME = re.compile(r"[^.]+-([0-9]{8,})")
-#: What no name has: it begins a note that somebody wrote right behind it.
-_NOTE = re.compile(r"[()\[\]{}|*–—…•].*", re.DOTALL)
 _WORD = re.compile(r"\s*[\w@]")
 
 
@@ -59,15 +43,6 @@ class Owner(NamedTuple):
 
     platform: str
     username: str
-
-
-class _Page(NamedTuple):
-    """A page of a known platform: the identity within it ("" if the address must do), whose it is, and whether
-    it is the owner's profile, not something that the owner has published."""
-
-    rest: str = ""
-    name: str = ""
-    is_profile: bool = False
 
 
 def identity(link: str, platform: str = "") -> str:
@@ -79,14 +54,14 @@ def identity(link: str, platform: str = "") -> str:
     if address is None:
         text = trimmed(visible(link))
         where = known_platform(platform) if _HANDLE.fullmatch(text) else ""
-        return f"{where}:@{_folded(text[1:])}" if where else printable(text)
-    rest = _page(address).rest
+        return f"{where}:@{folded(text[1:])}" if where else printable(text)
+    rest = page_of(address).rest
     if rest:
         return f"{HOSTS[address.host]}:{rest}"
     name = str(address)
     again = _address(name)
     # What would be read as something else is nothing but text.
-    return name if again is not None and str(again) == name and not _page(again).rest else printable(trimmed(link))
+    return name if again is not None and str(again) == name and not page_of(again).rest else printable(trimmed(link))
 
 
 def platform(link: str) -> str:
@@ -105,7 +80,7 @@ def owner(link: str) -> Owner:
     if address is None:
         return Owner("", "")
     platform = HOSTS.get(address.host) or HOSTS.get(".".join(address.host.split(".")[-2:]), "")
-    return Owner(platform, _page(address).name)
+    return Owner(platform, page_of(address).name)
 
 
 def is_link(text: str) -> bool:
@@ -124,7 +99,7 @@ def profile_link(link: str, platform: str = "") -> str:
         where = known_platform(platform) if _HANDLE.fullmatch(text) else ""
         name = text if where in ("tiktok", "youtube", "threads") else text[1:]
         return f"https://www.{MAIN_HOST[where]}/{name}" if where else ""
-    return found.text if _page(found.address).is_profile else ""
+    return found.text if page_of(found.address).is_profile else ""
 
 
 def several(link: str) -> tuple[str, ...]:
@@ -183,7 +158,7 @@ def _candidates(text: str) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
     for _, link in links_in(text):
         if one := _read(link):
-            found.setdefault(f"{one.address.host}:{_page(one.address).rest or one.address}", one)
+            found.setdefault(f"{one.address.host}:{page_of(one.address).rest or one.address}", one)
     return found
 
 
@@ -203,7 +178,7 @@ def _text_of(address: Address) -> str:
 
 def _is_whole(address: Address, text: str) -> bool:
     """Whether nothing in ``text`` can belong to its only link: ``https://www.tiktok.com/ @user`` was torn apart."""
-    if _page(address).rest:
+    if page_of(address).rest:
         return True
     at, link = links_in(text)[0]
     if _WORD.match(text, at + len(link)) is None:
@@ -231,103 +206,3 @@ def _main(address: Address) -> Address:
     if platform == "tiktok" and len(path) == 2 and path[0] == "t":
         return Address("vm.tiktok.com", path[1:], query)
     return Address(host, path, query)
-
-
-def _page(address: Address) -> _Page:
-    """What ``address`` shows, if it is on a known platform's main host."""
-    platform = HOSTS.get(address.host)
-    if platform is None or not address.path:
-        return _Page()
-    named = _named(platform, address.path)
-    if named.name:
-        return named
-    if platform == "youtube":
-        return _youtube(address)
-    if platform == "facebook":
-        return _facebook(address)
-    return _Page()
-
-
-def _named(platform: str, path: list[str]) -> _Page:
-    """The page of the user name that the path begins with, if it begins with one."""
-    path = _without_language(platform, path)
-    is_story = platform == "instagram" and len(path) > 1 and path[0] == "stories" and path[1] != "highlights"
-    if is_story or (len(path) > 1 and (platform, path[0]) in (("instagram", "_u"), ("facebook", "pg"))):
-        path = path[1:]
-    first, *following = [*path[:-1], *filter(None, [_NOTE.sub("", path[-1])])] or [""]
-    if not _NAME.fullmatch(first):
-        return _Page()
-    tab = following[0].lower() if following else ""
-    is_profile = not is_story and (not following or (len(following) == 1 and _is_tab(platform, tab)))
-    if first.startswith("@"):
-        return _Page(f"@{_folded(first[1:])}", first[1:], is_profile)
-    if not _is_bare_name(platform, first):
-        return _Page()
-    # Under a page that we take for a name there may be others: only what we know to be its owner's is.
-    if following and not is_story and not (_is_tab(platform, tab) and (platform in MORE_TABS or len(following) == 1)):
-        return _Page()
-    return _Page(("" if platform == "youtube" else "@") + _folded(first), first, is_profile)
-
-
-def _without_language(platform: str, path: list[str]) -> list[str]:
-    """``path`` without a language before the name; ``/ru`` alone and ``/ru/reels`` are somebody's called so."""
-    if len(path) < 2 or not is_language(path[0]):
-        return path
-    second = path[1]
-    if second.startswith("@"):
-        return path[1:] if platform != "facebook" or is_locale(path[0]) else path
-    if platform == "instagram" or (platform == "facebook" and is_locale(path[0])):
-        is_name = _NAME.fullmatch(second) and _is_bare_name(platform, second) and not _is_tab(platform, second.lower())
-        return path[1:] if is_name else path
-    return path
-
-
-def _is_bare_name(platform: str, part: str) -> bool:
-    """Whether ``part``, without ``@``, can be a name and not one of the platform's own pages."""
-    if platform == "facebook" and (_NUMBER.fullmatch(part) or part.endswith(".php") or _NUMBERED_NAME.fullmatch(part)):
-        return False
-    return part.lower() not in RESERVED[platform]
-
-
-def _is_tab(platform: str, part: str) -> bool:
-    more = MORE_TABS.get(platform)
-    return part in TABS or (more is not None and more.fullmatch(part) is not None)
-
-
-def _youtube(address: Address) -> _Page:
-    kind, *following = address.path
-    is_profile = len(following) == 1 or (len(following) == 2 and following[1].lower() in TABS)
-    if kind == "channel" and following:
-        return _Page(f"channel/{_NOTE.sub('', following[0])}", "", is_profile)
-    if kind in ("c", "user") and following:
-        name = _NOTE.sub("", following[0])
-        return _Page(f"{kind}/{_folded(name)}", name, is_profile)
-    if kind == "watch" and (video := address.parameter("v")):
-        return _Page(f"watch?v={video}")
-    return _Page()
-
-
-def _facebook(address: Address) -> _Page:
-    path = _without_language("facebook", address.path)
-    following: list[str] = []
-    match path:
-        case ["profile.php"]:
-            number = _NOTE.sub("", address.parameter("id"))
-        case ["pages", *_, number]:
-            pass
-        case ["p", number, *following] | ["people", _, number, *following] | [number, *following]:
-            pass
-        case _:
-            return _Page()
-    hyphenated = _NUMBERED if path[0] in ("p", "pages") else _NUMBERED_NAME
-    if found := hyphenated.fullmatch(number):
-        number = found[1]
-    if not _NUMBER.fullmatch(number) or not (not following or _is_tab("facebook", following[0].lower())):
-        return _Page()
-    return _Page(f"profile.php?id={number}", "", len(following) < 2)
-
-
-def _folded(name: str) -> str:
-    if name.isascii():
-        return name.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())

@@ -13,7 +13,7 @@ import requests
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.core.grid import Builder, Flaw, Grid, row_of
 from smart_sync.core.headers import letters
-from smart_sync.sheets.batches import title_of
+from smart_sync.sheets.titles import title_of
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)

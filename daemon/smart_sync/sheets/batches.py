@@ -1,6 +1,5 @@
-"""Which worksheets go into one ``values:batchGet``, and which are meant by a range.  Pure."""
+"""Which worksheets go into one ``values:batchGet``.  Pure."""
 
-import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote_plus
 
@@ -12,7 +11,6 @@ MAX_URL_BYTES = 2048
 MAX_ANSWER_BYTES = 2_000_000
 
 _URL = "https://sheets.googleapis.com/v4/spreadsheets/{}/values:batchGet?"
-_QUOTED = re.compile(r"'((?:[^']|'')*)'(?:![^!]*)?", re.DOTALL)
 
 
 def next_batch(
@@ -33,15 +31,3 @@ def next_batch(
             break
         batch.append(title)
     return batch
-
-
-def title_of(range_name: str) -> str:
-    """The worksheet's title in a range as Google writes it: ``'it''s'!A1:C9`` or ``Sheet1!A1:C9``."""
-    if quoted := _QUOTED.fullmatch(range_name):
-        return quoted[1].replace("''", "'")
-    return range_name.rpartition("!")[0] or range_name
-
-
-def differ_by_case(one: str, other: str) -> bool:
-    """Whether two different titles are the same to Google, whose ranges ignore case."""
-    return one != other and one.casefold() == other.casefold()

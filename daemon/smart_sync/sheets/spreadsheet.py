@@ -3,20 +3,19 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import partial
 
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
-from smart_sync.core.names import written
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import fetches
-from smart_sync.sheets.batches import differ_by_case, next_batch, title_of
+from smart_sync.sheets.batches import next_batch
 from smart_sync.sheets.behind import LinksBehind
 from smart_sync.sheets.calls import Calls
 from smart_sync.sheets.faults import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
 from smart_sync.sheets.names import Name
 from smart_sync.sheets.source import Memory
+from smart_sync.sheets.titles import differ_by_case, find, missing_worksheet, title_of
 
 #: The projects of a pass start together: whoever asks waits while others still join, looking this often (seconds).
 GATHER_SECONDS = 0.005
@@ -164,7 +163,7 @@ class Spreadsheet:
             if values.flaw:
                 self._answer([title], _not_a_worksheet(title, values.flaw))
             elif differ_by_case(asked, values.title):
-                self._answer([title], _missing(title, [values.title]))
+                self._answer([title], missing_worksheet(title, [values.title]))
             elif values.title != asked:
                 self._answer([title], _not_a_worksheet(title, f'it is that of worksheet "{values.title}"'))
             else:
@@ -224,7 +223,7 @@ class Spreadsheet:
     async def _without_missing(self, wanted: Sequence[str], titles: Sequence[str]) -> list[str]:
         """Those of ``wanted`` that are there, if only in another writing; who waits for the others is told."""
         # Looking for alike names takes milliseconds each: in a thread, so that nobody waits for hundreds of them.
-        there, missing = await asyncio.to_thread(_found, wanted, titles)
+        there, missing = await asyncio.to_thread(find, wanted, titles)
         for title, other in there.items():
             self._written.pop(title, None)
             if other != title:
@@ -272,32 +271,4 @@ def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:
     return SheetUnavailable(
         f'Google\'s answer for worksheet "{title}" is not what it should be: {flaw}',
         "if it lasts, look for a proxy between here and Google",
-    )
-
-
-def _found(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], dict[str, SheetUnavailable]]:
-    """Those of ``wanted`` that are among ``titles``, each as it is written there; and what to say of the others."""
-    # The worksheet of another project is none that was renamed.
-    free = [title for title in titles if title not in wanted]
-    there: dict[str, str] = {}
-    missing: dict[str, SheetUnavailable] = {}
-    for title in wanted:
-        if title in titles:
-            there[title] = title
-        elif other := written(title, free):
-            free.remove(other)
-            there[title] = other
-        else:
-            missing[title] = _missing(title, free)
-    return there, missing
-
-
-def _missing(title: str, titles: Sequence[str]) -> SheetUnavailable:
-    close = get_close_matches(title.casefold(), {other.casefold(): other for other in titles}, cutoff=0.5)
-    alike = [other for other in titles if other.casefold() in close] or titles[:5]
-    there = ", ".join(f'"{other}"' for other in alike[:5]) or "none"
-    return SheetUnavailable(
-        f'worksheet "{title}" is not in the spreadsheet',
-        f"rename the worksheet or the project; there is {there}",
-        "missing",
     )
