@@ -22,7 +22,7 @@ from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Precision, Tr
 from smart_sync.core.results import PassResult
 from smart_sync.project import Resources
 from smart_sync.service import opened
-from smart_sync.store import inbox
+from smart_sync.store import parsed_values
 from smart_sync.sync import PassRequest, Sync
 from world import NOON, link
 
@@ -37,6 +37,11 @@ TABLES = (
     "worksheet_troubles",
     "doubtful_rows",
     "lost_columns",
+    "parsed_values",
+    "forgotten_values",
+    "values_ahead",
+    "values_taken_back",
+    "account_links",
 )
 NAMES = [f"a{number}" for number in range(6)]
 CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]
@@ -195,21 +200,21 @@ async def _compare(acts: Sequence[Act], strategy: str, choice: random.Random, by
             for act in (nothing, *acts):
                 parsed = act(twins, choice)
                 twins.type()
-                await _put(resources, parsed, by_other_process=by_other_process)
+                await _put(resources, parsed, twins.now, by_other_process=by_other_process)
                 lived = await sync.run(PassRequest(Trigger.TIMER))
                 async with opened(twins.settings("fresh", strategy), Announcer(), clock=clock) as others:
-                    await inbox.put(others.database, parsed)
+                    await parsed_values.put(others.database, parsed, twins.now)
                     fresh = await Sync(others).run(PassRequest(Trigger.TIMER))
                 assert _rows(twins, "living") == _rows(twins, "fresh"), act.__doc__
                 assert _told(lived) == _told(fresh), act.__doc__
 
 
-async def _put(resources: Resources, parsed: Sequence[ParsedMetrics], *, by_other_process: bool) -> None:
+async def _put(resources: Resources, parsed: Sequence[ParsedMetrics], now: datetime, *, by_other_process: bool) -> None:
     if not by_other_process:
-        await inbox.put(resources.database, parsed)
+        await parsed_values.put(resources.database, parsed, now)
         return
     async with opened(resources.settings, Announcer()) as others:
-        await inbox.put(others.database, parsed)
+        await parsed_values.put(others.database, parsed, now)
 
 
 def _rows(twins: Twins, name: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -251,12 +256,12 @@ async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are
             lambda sql: loop.call_soon_threadsafe(committing.set) if sql == "COMMIT" else None
         )
         values = [ParsedMetrics(account, Metrics(9, 9, 9, 9, 9), "ours", twins.now)]
-        putting = asyncio.create_task(inbox.put(database, values))
+        putting = asyncio.create_task(parsed_values.put(database, values, twins.now))
         await committing.wait()
         putting.cancel()
         await asyncio.wait([putting])
         assert putting.cancelled()
-        assert await database.fetch("SELECT 1 FROM parsed_metrics")
+        assert await database.fetch("SELECT 1 FROM parsed_values")
         await sync.run(PassRequest(Trigger.TIMER))
         merged = await database.fetch("SELECT followers FROM account_metrics WHERE account_id = ?", (account,))
         assert merged == [(9,)]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, cast
 
@@ -163,7 +163,7 @@ class _Pass:
             self.batch_began = asyncio.get_running_loop().time()
         if values.flaw:
             self.report.reason = self.report.reason or f"{account.link}: {values.flaw}"
-        self.batch.append(values)
+        self.batch.append(values if values.link is not None else replace(values, link=account.link))
 
     def _rest(self, account: Account, reason: str) -> None:
         self.report.missing += 1
