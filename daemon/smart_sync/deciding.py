@@ -11,12 +11,12 @@ from smart_sync.core.doubtful import Doubt, doubtful
 from smart_sync.core.gone import Terms
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.plan import Plan, make_plan
+from smart_sync.core.said import terms as vote_terms
 from smart_sync.core.sheet import Reading, Sheet, edited, understand
 from smart_sync.core.state import AccountState
 from smart_sync.core.suspects import Doubts
-from smart_sync.core.votes import terms as vote_terms
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import missing, projects
+from smart_sync.store import account_states, missing
 from smart_sync.store.database import Database
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Decider:
         """
         async with self._turn:
             terms = await self._terms(project, doubts)
-            states, problems = await projects.account_states(
+            states, problems = await account_states.read(
                 self._database, project, vote_terms(doubts.now, self._max_age), self._query
             )
             states += [AccountState(a.id, a.platform, a.username, a.link) for a in new]
@@ -78,10 +78,10 @@ class Decider:
         """
         async with self._turn:
             terms = await self._terms(project, doubts)
-            outlines = await projects.outlines(self._database, project)
+            outlines = await account_states.outlines(self._database, project)
             sheet = await _fenced(lambda: understand(reading, outlines, terms, synonyms=self._synonyms))
             doubtful = await self._doubtful(sheet, terms, done)
-            states, _ = await projects.account_states(
+            states, _ = await account_states.read(
                 self._database, project, vote_terms(doubts.now, self._max_age), only=edited(sheet, outlines)
             )
             found = {state.id: state for state in states}

@@ -15,12 +15,12 @@ from smart_sync.core.decide import foresee
 from smart_sync.core.links import identity
 from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.policy import Policy, Rule
+from smart_sync.core.said import INBOX, Votes, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.table import shown
 from smart_sync.core.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
-from smart_sync.core.votes import INBOX, Votes, terms
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import accounts, edits, history, parsed_query, projects, repairs
+from smart_sync.store import account_states, accounts, edits, history, parsed_query, repairs
 from smart_sync.store.accounts import Facts, Known
 from smart_sync.store.database import Database
 from smart_sync.store.days import day_at
@@ -126,7 +126,7 @@ class Explainer:
     async def _state(self, known: Known) -> AccountState:
         judged_by = terms(stamp(self.now), self.max_age)
         only = [known.account.id]
-        states, _ = await projects.account_states(self.database, known.project, judged_by, self.query, only)
+        states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
         one = known.account
         # An account that belongs to no project has no state in one.
         return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)

@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
-from smart_sync.core.votes import Mark, is_ahead, take_back, terms
+from smart_sync.core.said import Mark, is_ahead, terms
+from smart_sync.core.votes import take_back
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers.csv import match
 from smart_sync.parsers.rows import BadLine, Format, Row, read_rows
-from smart_sync.store import accounts, parsed_query, parsed_values, projects, votes
+from smart_sync.store import account_states, accounts, parsed_query, parsed_values, votes
 from smart_sync.store.schema import open_existing
 
 MAX_BYTES = 64 * 2**20
@@ -121,7 +122,7 @@ async def forget(
         found: list[tuple[str, list[Mark]]] = []
         for project in {known.project.id: known.project for known in meant}.values():
             only = None if account is None else list(links)
-            for one in await projects.voiced(database, project, query, only):
+            for one in await account_states.voiced(database, project, query, only):
                 wanted = [s for s in one.said if source in (None, s.source) and metric in (None, s.metric)]
                 found.append(
                     (one.account_id, take_back(wanted, one.past, one.whose, judged_by, whoever=source is None))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from smart_sync.core.merge import NOBODY, Before, Decision, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.policy import Policy, Rule
+from smart_sync.core.said import News
 from smart_sync.core.sheet import Sheet
 from smart_sync.core.state import THERE, Absence, AccountState
-from smart_sync.core.votes import News
 
 
 class SheetValue(NamedTuple):

@@ -13,11 +13,11 @@ from smart_sync.core.doubtful import Doubt
 from smart_sync.core.merge import Winner
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.policy import Policy
+from smart_sync.core.said import News
 from smart_sync.core.sheet import Sheet, account_id
 from smart_sync.core.state import AccountState
 from smart_sync.core.suspects import Change, Doubts, Judgement, Place, judge
 from smart_sync.core.table import limited
-from smart_sync.core.votes import News
 from smart_sync.core.wording import confirm, when
 from smart_sync.errors import SheetUnavailable
 

@@ -16,8 +16,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.merge import Winner, consistent
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.core.names import written
+from smart_sync.core.said import INBOX, NO_PAST, Terms, Votes, Whose, of_row, terms
 from smart_sync.core.state import as_text, is_rounded, sound
-from smart_sync.core.votes import INBOX, NO_PAST, Terms, Votes, Whose, count, of_row, terms
+from smart_sync.core.votes import count
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.report.facts import AccountFacts, Correction, Facts, History, LastRun, PassFacts, ProjectFacts

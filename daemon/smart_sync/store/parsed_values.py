@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from smart_sync.core import votes
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
-from smart_sync.core.votes import NO_PAST, OWN, Said
+from smart_sync.core.said import NO_PAST, OWN, Past, Said, Terms, terms
+from smart_sync.core.votes import comes_late
 from smart_sync.store.database import Database
 from smart_sync.store.votes import gather
 
@@ -31,7 +31,7 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     older value replace a newer one of its source.
     """
     given = list(values)
-    judged_by = votes.terms(stamp(now), None)
+    judged_by = terms(stamp(now), None)
     taken: dict[tuple[str, str, str], Said] = {}
     lines = 0
     try:
@@ -66,11 +66,9 @@ def _said(value: ParsedMetrics) -> Iterable[Said]:
             yield Said(metric, number, at, value.source, rounded, value.link or "", OWN)
 
 
-def _is_late(
-    one: Said, account_id: str, there: dict[tuple[str, str, str], Said], past: votes.Past, judged_by: votes.Terms
-) -> bool:
+def _is_late(one: Said, account_id: str, there: dict[tuple[str, str, str], Said], past: Past, judged_by: Terms) -> bool:
     before = there.get((account_id, one.metric, one.source))
-    return before is not None and votes.comes_late(one, before, past, judged_by)
+    return before is not None and comes_late(one, before, past, judged_by)
 
 
 def _row(account_id: str, one: Said) -> tuple[object, ...]:

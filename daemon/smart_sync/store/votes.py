@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from smart_sync.core.model import MAX_COUNT, METRICS, Precision
+from smart_sync.core.said import OWN, Ahead, Key, Mark, News, Past, Said
 from smart_sync.core.state import as_text
-from smart_sync.core.votes import OWN, Ahead, Key, Mark, News, Past, Said
 from smart_sync.store.database import Transaction
 
 T = TypeVar("T")
