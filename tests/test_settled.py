@@ -1,11 +1,13 @@
 """What a daemon remembers from pass to pass saves it work and changes nothing."""
 
 import asyncio
+import contextlib
 import csv
 import random
 import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,8 +20,10 @@ from hypothesis import strategies as st
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Precision, Trigger
 from smart_sync.core.results import PassResult
+from smart_sync.ingest import NothingToForget, forget
 from smart_sync.project import Resources
 from smart_sync.service import opened
 from smart_sync.store import parsed_values
@@ -75,6 +79,7 @@ class Twins:
                 "sheets": {"source": "csv", "directory": self.folder, "max_vanished": 0.5},
                 "sync": {"create_missing": "projects"},
                 "merge": {"strategy": strategy},
+                "parsed": {"max_age": "2d"},
             }
         )
 
@@ -137,13 +142,50 @@ def later(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
     return ()
 
 
+def ids_of(twins: Twins) -> list[str]:
+    with closing(sqlite3.connect(twins.folder / "fresh.db")) as connection:
+        return [row[0] for row in connection.execute("SELECT id FROM project_social_accounts ORDER BY id")]
+
+
 def parse(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
-    """A parser has news."""
+    """A parser has news, perhaps by a clock that is ahead."""
     values = Metrics._make(choice.choice([None, 0, 8, 2000, 50000]) for _ in METRICS)
-    account = sqlite3.connect(twins.folder / "fresh.db").execute("SELECT id FROM project_social_accounts ORDER BY id")
-    ids = [row[0] for row in account]
-    account.connection.close()
-    return [ParsedMetrics(choice.choice(ids), values, "ours", twins.now, choice.choice(list(Precision)))] if ids else ()
+    at = twins.now + timedelta(minutes=choice.choice([0, 0, 4, 20, 99999]))
+    ids = ids_of(twins)
+    return [ParsedMetrics(choice.choice(ids), values, "ours", at, choice.choice(list(Precision)))] if ids else ()
+
+
+def upsert(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A script puts values into the inbox, perhaps by a clock that is ahead or without a time."""
+    ids = ids_of(twins)
+    values = choice.choices([None, 0, 8, 2000, 50000], k=5)
+    at = choice.choice([stamp(twins.now + timedelta(minutes=m)) for m in (-9999, 0, 20, 99999)] + ["soon"])
+    for name in ("living", "fresh"):
+        with closing(sqlite3.connect(twins.folder / f"{name}.db", timeout=30)) as connection, connection:
+            sql = "INSERT OR REPLACE INTO parsed_metrics VALUES (?, ?, ?, ?, ?, ?, 'script', ?, 'exact')"
+            connection.executemany(sql, [(one, *values, at) for one in ids[:1]])
+    return ()
+
+
+def relink(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """The web app gives an account another link, perhaps only another spelling."""
+    ids = ids_of(twins)
+    to = choice.choice(["https://www.tiktok.com/@other", "tiktok.com/@OTHER"])
+    for name in ("living", "fresh"):
+        with closing(sqlite3.connect(twins.folder / f"{name}.db", timeout=30)) as connection, connection:
+            sql = "UPDATE OR IGNORE project_social_accounts SET profile_link = ? WHERE id = ?"
+            connection.executemany(sql, [(to, one) for one in ids[:1]])
+    return ()
+
+
+def take_back(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A person takes back what a source has said."""
+    source, metric = choice.choice(["ours", "script"]), choice.choice([None, "views"])
+    for name in ("living", "fresh"):
+        forgetting = forget(twins.settings(name, "max"), None, source, metric, twins.now)
+        with contextlib.suppress(NothingToForget), ThreadPoolExecutor() as thread:
+            thread.submit(asyncio.run, forgetting).result()
+    return ()
 
 
 def meddle(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
@@ -162,7 +204,10 @@ def nothing(_twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
     return ()
 
 
-ACTS: Sequence[Act] = [edit, edit, edit, add, remove, rename, mistype, empty_a_column, later, parse, meddle, nothing]
+ACTS: Sequence[Act] = [
+    *[edit, edit, edit, add, remove, rename, mistype, empty_a_column, later, later, parse, parse, meddle, nothing],
+    *[upsert, relink, take_back],
+]
 
 
 @given(
