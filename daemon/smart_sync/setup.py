@@ -44,6 +44,8 @@ gone_after = "7d"                 # of good reads: for so long the values of a r
 
 [sync]
 create_missing = {create_missing}       # what the sheets have and the database lacks: none, accounts, projects
+# [sync.defaults.projects]        # what a web app's table demands of a new row: column = value
+# start_date = 2026-01-01         # and [sync.defaults.accounts]
 
 [merge]
 strategy = "max"                  # or sheet, parsed, latest; also by metric, platform, project

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from smart_sync.core.model import METRICS, Account, Metrics, Problem, Project
@@ -14,6 +15,7 @@ from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
 
 T = TypeVar("T")
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _OUTLINE = """
@@ -202,50 +204,59 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
 
 
 async def create_projects(
-    transaction: Transaction, projects: Sequence[Project], created_at: str
+    transaction: Transaction, projects: Sequence[Project], created_at: str, more: Mapping[str, object] = NOTHING
 ) -> tuple[list[str], dict[str, str]]:
-    """Insert projects that are not there yet, by id (one may have been renamed).
+    """Insert projects that are not there yet, by id (one may have been renamed); ``more``: column → value of each.
 
     Returns the names of the new ones, and of those that SQLite refused, with the reason.  Raises as
     `together_or_apart` does.
     """
 
     async def insert(several: Sequence[Project]) -> list[str]:
-        sql = "INSERT INTO projects (id, name, created_at, is_active) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING"
-        return [p.name for p in several if await transaction.execute(sql, (p.id, p.name, created_at)) > 0]
+        sql = _insert("projects", ("id", "name", "created_at", "is_active", *more))
+        row = (created_at, 1, *more.values())
+        return [p.name for p in several if await transaction.execute(sql, (p.id, p.name, *row)) > 0]
 
     created, refused = await together_or_apart(transaction, projects, _one_by_one, insert)
     return list(chain.from_iterable(created)), {project.name: reason for (project,), reason in refused}
 
 
 async def create_accounts(
-    transaction: Transaction, accounts: Sequence[Account], added_at: str
+    transaction: Transaction, accounts: Sequence[Account], added_at: str, more: Mapping[str, object] = NOTHING
 ) -> tuple[int, dict[str, str]]:
-    """Insert accounts that are not there yet, by id or link.
+    """Insert accounts that are not there yet, by id or link; ``more``: column → value of each, where no row tells it.
 
     Returns how many were new, and the links of those that SQLite refused, with the reason.  Raises as
     `together_or_apart` does.
     """
 
     there = await transaction.fetch("SELECT name FROM pragma_table_info('project_social_accounts')")
-    # A table of the web app's may lack them.
-    more = [name for name in ("topic", "telegram_user") if name in {row[0] for row in there}]
-    sql = (
-        f"INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at,"
-        f" is_active{''.join(f', {name}' for name in more)}) VALUES (?, ?, ?, ?, ?, ?, 1{', ?' * len(more)})"
-        f" ON CONFLICT DO NOTHING"
-    )
+    columns = {row[0] for row in there}
 
-    def of(account: Account) -> tuple[object, ...]:
-        told = {"topic": account.topic or None, "telegram_user": account.telegram or None}
-        plain = (account.id, account.project_id, account.platform, account.username, account.link, added_at)
-        return (*plain, *(told[name] for name in more))
+    def of(account: Account) -> dict[str, object]:
+        # What is not told is left to the column's own default; a table of the web app's may lack the column.
+        told = {"topic": account.topic, "telegram_user": account.telegram}
+        plain: dict[str, object] = {"id": account.id, "project_id": account.project_id, "platform": account.platform}
+        plain |= {"username": account.username, "profile_link": account.link, "added_at": added_at, "is_active": 1}
+        return {**more, **plain, **{name: text for name, text in told.items() if text and name in columns}}
 
     async def insert(several: Sequence[Account]) -> int:
-        return await transaction.execute_many(sql, [of(account) for account in several])
+        alike: dict[tuple[str, ...], list[tuple[object, ...]]] = {}
+        for row in map(of, several):
+            alike.setdefault(tuple(row), []).append(tuple(row.values()))
+        made = [
+            await transaction.execute_many(_insert("project_social_accounts", names), rows)
+            for names, rows in alike.items()
+        ]
+        return sum(made)
 
     created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
     return sum(created), {account.link: reason for (account,), reason in refused}
+
+
+def _insert(table: str, columns: Iterable[str]) -> str:
+    names = ['"{}"'.format(column.replace('"', '""')) for column in columns]
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) ON CONFLICT DO NOTHING"
 
 
 def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
