@@ -67,6 +67,13 @@ level = "info"
 # url = "https://hooks.example.com/smart-sync"
 # secret = "env:SMART_SYNC_WEBHOOK_SECRET"
 
+# [[webhooks]]                    # a call of the web app's own, such as the one that drops its cache
+# url = "https://app.example.com/api/admin/cache"
+# format = "plain"                # no signature
+# method = "DELETE"
+# headers = {{ Authorization = "env:APP_TOKEN" }}
+# only_changed = true             # after passes that changed something, and no others
+
 # [ping]                          # a dead man's switch, such as healthchecks.io
 # url = "https://hc-ping.com/<uuid>"
 """

@@ -5,10 +5,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from smart_sync.config import addresses
-from smart_sync.config.values import Cron, GoogleKey, MetricName, Mode, Seconds, SigningSecrets, Strategy, TimeZone, Url
+from smart_sync.config.values import (
+    Cron,
+    GoogleKey,
+    Headers,
+    MetricName,
+    Mode,
+    Seconds,
+    SigningSecrets,
+    Strategy,
+    TimeZone,
+    Url,
+)
 from smart_sync.core.policy import Policy
 
 #: A key, a title or a URL.
@@ -172,15 +193,63 @@ _UsualEvent = Literal[
 WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created"]
 
 
+#: What the delivery itself sets; a configured header would spoil the request or its signature.
+_OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection"}
+_SIGNATURE_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
 class WebhookSettings(_Section):
     """One of ``[[webhooks]]``: who is told, and of what."""
 
     url: Url
+    #: "standard": signed, as Standard Webhooks says; "plain": whatever endpoint there is, such as one of a web app that
+    #: drops its cache.
+    format: Literal["standard", "plain"] = "standard"
+    #: The message is the body, but of a GET and a DELETE, which have none.
+    method: Literal["POST", "PUT", "PATCH", "GET", "DELETE"] = "POST"
+    headers: Headers = {}
     #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
-    secret: SigningSecrets
+    secret: SigningSecrets = Field(default=(), validate_default=True)
+    #: Whether a pass that changed nothing which the readers of the database see is left out.
+    only_changed: bool = False
     events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(_UsualEvent)
     #: Whether the URL may lead to a private address, and then without TLS too.
     allow_private: bool = False
+
+    @field_validator("secret", mode="wrap")
+    @classmethod
+    def _as_the_format_needs(
+        cls, given: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[SecretStr, ...]:
+        if info.data.get("format") == "plain":
+            if given != ():
+                raise ValueError('format = "plain" is not signed; leave secret out, or put one into headers')
+            return ()
+        if given == ():
+            raise ValueError('missing; or, for an endpoint that checks no signature: format = "plain"')
+        secrets: tuple[SecretStr, ...] = check(given)
+        return secrets
+
+    @field_validator("headers", mode="after")
+    @classmethod
+    def _no_header_of_ours(cls, given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if taken := sorted({name.lower() for name in given} & (_OWN_HEADERS | _SIGNATURE_HEADERS)):
+            raise ValueError(f"{', '.join(taken)}: set by each delivery itself")
+        return given
+
+    @model_validator(mode="after")
+    def _method_of_the_format(self) -> Self:
+        if self.format == "standard" and self.method != "POST":
+            raise ValueError('method is for format = "plain"; Standard Webhooks are sent by POST')
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _changes_alone(cls, given: object) -> object:
+        """Who wants only the changes is told of finished passes, unless it lists its events."""
+        if isinstance(given, dict) and given.get("only_changed") is True and "events" not in given:
+            return {**given, "events": ("sync.finished",)}
+        return given
 
     @model_validator(mode="after")
     def _encrypted(self) -> Self:

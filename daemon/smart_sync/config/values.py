@@ -95,6 +95,10 @@ Cron = Annotated[str, AfterValidator(_cron)]
 #: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
 Url = Annotated[secret.Secret, AfterValidator(_url)]
 SigningSecret = Annotated[secret.Secret, AfterValidator(_signing_secret)]
+#: Headers of a request; a value may be looked up like a secret.
+Headers = Annotated[
+    dict[Annotated[str, AfterValidator(addresses.header_name)], secret.Value], AfterValidator(secret.protect_named)
+]
 #: The file of Google's key, or the key itself.
 GoogleKey = Annotated[Path | SecretStr, BeforeValidator(_google_key)]
 #: One, or a list of up to five.

@@ -7,11 +7,11 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.config.addresses import header_name
+from smart_sync.config.values import Headers
 from smart_sync.core.links import identity, link_in, platform, profile_link
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
 from smart_sync.core.platforms import known_platform
@@ -24,7 +24,7 @@ from smart_sync.parsers.platform import PlatformParser, name_of, split
 from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
-from smart_sync.secret import Secret, Value, Values, protect_named
+from smart_sync.secret import Secret, Values
 
 #: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
@@ -45,9 +45,7 @@ class HttpJsonSettings(ApiSettings):
     #: What stands for ``{key}`` in the headers and the query of a recipe.
     key: Secret | None = None
     platforms: Annotated[tuple[str, ...], Field(min_length=1)]
-    headers: Annotated[dict[Annotated[str, AfterValidator(header_name)], Value], AfterValidator(protect_named)] = Field(
-        default_factory=dict
-    )
+    headers: Headers = Field(default_factory=dict)
     #: Added to the address of every step; for sources that want their key there.
     query: Values = Field(default_factory=dict)
     steps: Annotated[tuple[StepSettings, ...], Field(min_length=1, max_length=10)]
