@@ -8,6 +8,7 @@ from smart_sync.core.model import Project
 from smart_sync.core.names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
+from smart_sync.store.active import active_project
 from smart_sync.store.database import Database
 
 _FINISHED = "the project is marked as finished; it is synced as long as it is active"
@@ -45,7 +46,7 @@ async def _rows(database: Database) -> list[_Row]:
     there = await database.fetch("SELECT 1 FROM pragma_table_info('projects') WHERE name = 'is_finished'")
     finished = "CAST(is_finished AS INTEGER) = 1" if there else "0"
     rows = await database.glance(
-        f"SELECT id, name, google_sheet_name, is_active = 1, {finished} FROM projects WHERE id IS NOT NULL"
+        f"SELECT id, name, google_sheet_name, {active_project()}, {finished} FROM projects WHERE id IS NOT NULL"
         " ORDER BY name, id"
     )
     return [_Row(Project(str(row[0]), as_text(row[1]), as_text(row[2])), bool(row[3]), bool(row[4])) for row in rows]

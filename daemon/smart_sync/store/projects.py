@@ -11,6 +11,7 @@ from smart_sync.core.model import METRICS, Account, Metrics, Problem, Project
 from smart_sync.core.names import written
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.store import parsed_query
+from smart_sync.store.active import active_account, active_project
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
 
@@ -18,10 +19,10 @@ T = TypeVar("T")
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
-_OUTLINE = """
-SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
+_OUTLINE = f"""
+SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
-       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {added_at}"""
+       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}}"""
 _ACCOUNTS = (
     _OUTLINE
     + """,
@@ -55,7 +56,8 @@ ORDER BY a.id
 async def active_projects(database: Database) -> list[Project]:
     """The active projects, by name."""
     rows = await database.glance(
-        "SELECT id, name, google_sheet_name FROM projects WHERE is_active = 1 AND id IS NOT NULL ORDER BY name, id"
+        "SELECT id, name, google_sheet_name FROM projects"
+        f" WHERE {active_project()} AND id IS NOT NULL ORDER BY name, id"
     )
     return [_project(row) for row in rows]
 
@@ -64,7 +66,7 @@ async def overview(database: Database) -> tuple[int, list[Project]]:
     """How many projects there are, and the active ones, by name: in one query, for `sync_status`."""
     rows = await database.glance(
         "SELECT (SELECT count(*) FROM projects), id, name, google_sheet_name FROM (SELECT 1)"
-        " LEFT JOIN projects ON is_active = 1 AND id IS NOT NULL ORDER BY name, id"
+        f" LEFT JOIN projects ON {active_project()} AND id IS NOT NULL ORDER BY name, id"
     )
     return rows[0][0], [_project(row[1:]) for row in rows if row[1] is not None]
 
@@ -195,8 +197,8 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
     """The active accounts of the active projects (of one, if named): what the parsers are asked for."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link FROM project_social_accounts a"
-        " JOIN projects p ON p.id = a.project_id AND p.is_active = 1"
-        " WHERE CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND a.id IS NOT NULL"
+        f" JOIN projects p ON p.id = a.project_id AND {active_project('p')}"
+        f" WHERE {active_account('a')} AND a.id IS NOT NULL"
         " AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
         (project_id,),
     )
