@@ -54,6 +54,48 @@ def test_once_takes_a_project_by_id_or_name(config: Path) -> None:
     assert "Project not found: nobody; " in unknown.stderr
 
 
+ASKED = {
+    "project 1": ("Project not found", 'did you mean "Project 1"?'),
+    "PROJEKT 1": ("Project not found", 'did you mean "Project 1"?'),
+    "off": ("Project is not active", "set its is_active to 1"),
+    "Switched off": ("Project is not active", "set its is_active to 1"),
+    "done": ("Project is finished", "set its is_active to 1"),
+}
+
+
+def test_a_project_that_is_not_synced_says_why(world: World) -> None:
+    """Asked for by id or name, one that is switched off or finished says so; a misspelt name says what was meant."""
+    world.add_project("Project 1", ["a"], project_id="1")
+    for identifier, name, finished in (("off", "Switched off", 0), ("done", "Finished", 1)):
+        world.execute(
+            "INSERT INTO projects (id, name, is_active, is_finished) VALUES (?, ?, 0, ?)", (identifier, name, finished)
+        )
+    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+
+    def answers(command: str) -> None:
+        for asked, (error, remedy) in ASKED.items():
+            ended = run_command(command, asked, "--config", str(config))
+            assert ended.returncode == 1
+            assert ended.stderr.splitlines()[-1].startswith(f"smart-sync: {error}: {asked}; {remedy}")
+            answer = json.loads(run_command(command, asked, "--json", "--config", str(config)).stdout)
+            assert (answer["success"], answer["error"], answer["project_id"]) == (False, error, asked)
+
+    answers("once")
+    with Daemon(config):
+        answers("sync")
+
+
+def test_a_finished_project_that_is_active_is_synced_and_says_so(world: World) -> None:
+    """What counts is is_active; the answer notes that the project is marked as finished."""
+    world.add_project("P", ["a"], project_id="1")
+    world.sheet("P", a=[1] * 5)
+    world.execute("UPDATE projects SET is_finished = 1")
+    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    ended = run_command("once", "1", "--config", str(config))
+    assert (ended.returncode, "marked as finished" in ended.stdout) == (0, True)
+    assert world.merged("a") == (1,) * 5
+
+
 def test_sync_and_status_ask_the_daemon(config: Path) -> None:
     """`sync` waits for the pass and shows its outcome, `status` the daemon's state; for people and for programs."""
     with Daemon(config):

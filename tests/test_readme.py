@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from celery import Celery
 
 from daemon_process import COMMAND, Daemon, write_config
 from readme import README, code_blocks
@@ -58,14 +57,15 @@ def test_the_fastapi_router_forces_a_sync(config_file: Path, world: World, monke
     assert world.merged("a") == (1,) * 5
 
 
-def test_the_celery_task_forces_a_sync(config_file: Path, world: World) -> None:
-    """README's task, run by a real Celery application, answers what the daemon answers."""
-    with Daemon(config_file) as daemon:
-        app = Celery("test", set_as_current=True)
-        names = run_block("# Celery", socket=(SOCKET, str(daemon.socket)))
-        assert names["force_sync"].apply().get()["success_count"] == 1
+def test_the_celery_task_forces_a_sync(config_file: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's application has the tasks, which answer what the daemon answers."""
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(config_file))
+    with Daemon(config_file):
+        app = run_block("# Celery")["app"]
+        assert app.tasks["smart_sync_all_projects"].apply().get()["success_count"] == 1
+        assert "smart-sync-every-30-minutes" in app.conf.beat_schedule
         app.close()
-    assert world.merged("a") == (1,) * 5
+    assert world.execute('SELECT "trigger" FROM sync_runs') == [("socket",)]
 
 
 def test_the_standalone_functions_run_as_shown(

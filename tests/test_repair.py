@@ -58,6 +58,17 @@ async def test_only_our_own_snapshot_of_a_past_day_is_mended(mistyped: World) ->
     assert mistyped.execute("SELECT * FROM snapshot_repairs") == []
 
 
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu"])
+async def test_a_snapshot_from_before_another_time_zone_is_still_ours(mistyped: World, zone: str) -> None:
+    """The row is found by the day that the screens show it on, whatever the zone was when it was written."""
+    mistyped.sections["schedule"] = {"timezone": zone}
+    mistyped.now += timedelta(days=1)
+    await mistyped.sync()
+    ((day,),) = mistyped.execute("SELECT day FROM account_growth WHERE views = 1100")
+    answer = await repair(mistyped.settings, "account-a", date.fromisoformat(day), {"views": 110}, mistyped.now)
+    assert (answer["changes"], answer["counts"]) == ({"views": {"old": 1100, "new": 110}}, True)
+
+
 async def test_a_name_of_several_accounts_is_not_guessed(mistyped: World) -> None:
     """The ids are named; one of them is taken."""
     mistyped.add_project("Q")

@@ -236,6 +236,23 @@ async def test_accounts_that_have_left_are_counted_as_a_fresh_daemon_counts_them
     await _compare(acts, "max", random.Random(1), by_other_process=False)
 
 
+def junk_the_second_link(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """The link of the second row is an error."""
+    twins.rows[2][0] = "#REF!"
+    return ()
+
+
+def cut_the_first_row(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """The first row is gone, and all others move up."""
+    twins.rows.pop(1)
+    return ()
+
+
+async def test_a_row_that_cannot_be_read_is_found_again_after_it_has_moved() -> None:
+    """The row of a missing account moves up with the others, and each later pass says where it stands."""
+    await _compare([junk_the_second_link, cut_the_first_row, nothing], "max", random.Random(1), by_other_process=False)
+
+
 async def _compare(acts: Sequence[Act], strategy: str, choice: random.Random, by_other_process: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         twins = Twins(Path(folder))

@@ -284,7 +284,7 @@ async def test_an_account_whose_parsed_values_are_too_old_can_leave(world: World
     await put(world, Metrics(4), world.now)
     await world.sync()
     world.sheet("P", b=[6, *NOTHING])
-    left = []
+    left: list[str] = []
     for _ in range(10):
         await world.sync()
         world.now += DAY

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from smart_sync import config
+from smart_sync import config, logs
 from smart_sync.config import Settings
 from smart_sync.errors import ConfigError
 
@@ -51,6 +51,20 @@ def test_a_webhook_needs_url_and_secret_only(tmp_path: Path, monkeypatch: pytest
             "webhooks.0.events.0: expected ",
         ),
         ('url = "https://h.example/"', "webhooks.0.secret: missing"),
+        ('url = "https://h.example/"\nformat = "plane"', "webhooks.0.format: expected 'standard' or 'plain'"),
+        (f'url = "https://h.example/"\nsecret = "{KEY}"\nformat = "plain"', "webhooks.0.secret: format = "),
+        (f'url = "https://h.example/"\nsecret = "{KEY}"\nmethod = "PUT"', 'webhooks.0: method is for format = "plain"'),
+        ('url = "https://h.example/"\nformat = "plain"\nmethod = "FETCH"', "webhooks.0.method: expected "),
+        (
+            'url = "https://h.example/"\nformat = "plain"\nheaders = { Host = "other" }',
+            "webhooks.0.headers: host: set by each delivery itself",
+        ),
+        ('url = "https://h.example/"\nformat = "plain"\nheaders = { "a b" = "c" }', "not the name of an HTTP header"),
+        (
+            'url = "https://h.example/"\nformat = "plain"\nheaders = { A = "env:NO_SUCH" }',
+            "environment has no NO_SUCH",
+        ),
+        ('url = "https://h.example/"\nformat = "plain"\nonly_change = true', "did you mean webhooks.0.only_changed?"),
     ],
 )
 def test_mistakes_are_named_without_the_secret(tmp_path: Path, lines: str, complaint: str) -> None:
@@ -60,6 +74,24 @@ def test_mistakes_are_named_without_the_secret(tmp_path: Path, lines: str, compl
     assert complaint in str(caught.value)
     for hidden in (KEY, "short", "user:pass"):
         assert hidden not in str(caught.value)
+
+
+def test_a_plain_webhook_needs_the_url_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a signature; its headers may be secrets, and who wants the changes alone is told of finished passes."""
+    monkeypatch.setenv("APP_TOKEN", "Bearer s3cr3t-of-the-app")
+    text = '[[webhooks]]\nurl = "https://app.example/api/cache"\nformat = "plain"\n'
+    (plain,) = load(tmp_path, text).webhooks
+    assert (plain.method, plain.secret, plain.headers, plain.only_changed) == ("POST", (), {}, False)
+    assert "project.failed" in plain.events
+    text += 'only_changed = true\nmethod = "DELETE"\nheaders = { Authorization = "env:APP_TOKEN" }\n'
+    settings = load(tmp_path, text)
+    (plain,) = settings.webhooks
+    assert plain.events == ("sync.finished",)
+    assert plain.headers["Authorization"].get_secret_value() == "Bearer s3cr3t-of-the-app"
+    assert "s3cr3t" not in repr(settings)
+    assert logs.redact("sent Bearer s3cr3t-of-the-app") == "sent [redacted]"
+    (listed,) = load(tmp_path, text + 'events = ["sync.finished", "project.failed"]\n').webhooks
+    assert listed.events == ("sync.finished", "project.failed")
 
 
 def test_two_webhooks_with_one_url_are_a_mistake(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from receiver import Receiver, Told, receiving
+from smart_sync.announcer import Announcer
 from smart_sync.config import Settings, WebhookSettings
 from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Outcome, Project, Trigger
@@ -21,10 +22,12 @@ from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.notify import desk
 from smart_sync.notify.deliver import Sender
 from smart_sync.notify.webhooks import Webhooks
+from smart_sync.service import opened
 from smart_sync.store import outbox
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
-from world import World
+from smart_sync.sync import PassRequest, Sync
+from world import KEY, World
 
 NEW, OLD = "whsec_" + "A" * 44, "whsec_" + "B" * 44
 STAMP = "2026-03-10T12:00:00.000000"
@@ -129,6 +132,65 @@ async def test_a_message_is_signed_with_every_secret(receiver: Receiver, databas
         "problem_count": 0,
         "run_id": "run-1",
     }
+
+
+PLAIN = {"format": "plain", "secret": ()}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "GET", "DELETE"])
+async def test_a_plain_message_has_the_headers_and_no_signature(
+    receiver: Receiver, database: Database, method: str
+) -> None:
+    """The method and the headers of the configuration arrive, the message as body where the method has one."""
+    headers = {"Authorization": "Bearer token-of-the-app", "content-type": "application/x.smart-sync+json"}
+    async with webhooks(database, hook(receiver, **PLAIN, method=method, headers=headers)) as opened:
+        await queue(opened, database, a_pass())
+        (told,) = await receiver.got(1)
+    assert (told.method, told.target) == (method, "/s3cr3t-path")
+    assert told.headers["authorization"] == "Bearer token-of-the-app"
+    assert told.headers["content-type"] == "application/x.smart-sync+json"
+    assert not [name for name in told.headers if name.startswith("webhook-")]
+    if method in ("GET", "DELETE"):
+        assert told.body == ""
+    else:
+        assert json.loads(told.body)["type"] == "sync.finished"
+
+
+async def test_only_a_pass_that_changed_something_is_told(world: World, receiver: Receiver) -> None:
+    """A changed value and a new snapshot are told; a pass without either, a snapshot that moves, a dry run are not."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    address = {"url": f"http://127.0.0.1:{receiver.port}/", "allow_private": True}
+    world.sections["webhooks"] = [{**address, "format": "plain", "only_changed": True}]
+
+    async def told(after: Callable[[], object] = lambda: None) -> int:
+        before = len(receiver.told)
+        after()
+        async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+            await Sync(resources).run(PassRequest(Trigger.CLI))
+            await resources.webhooks.flush(10)
+        return len(receiver.told) - before
+
+    assert await told() == 1
+    assert await told() == 0
+    assert await told(lambda: world.sheet("P", a=[2] * 5)) == 1
+    # Another writer's newer row makes ours move behind it: a refresh, and no change of a value.
+    world.now += timedelta(minutes=30)
+    newer = f"{world.now - timedelta(minutes=5):%Y-%m-%d %H:%M:%S}"
+    theirs = (
+        "INSERT INTO account_snapshots (id, account_id, followers, likes, comments, videos, views, snapshot_time)"
+        f" VALUES ('theirs', 'account-a', 9, 9, 9, 9, 9, '{newer}')"
+    )
+    before = world.snapshots("a")
+    assert await told(lambda: world.execute(theirs)) == 0
+    assert world.snapshots("a") != before
+    assert await told() == 0
+    world.now += timedelta(days=1)
+    assert await told() == 1
+    world.google.spreadsheets[KEY].worksheets.pop("P")
+    assert await told() == 0
+    world.sections["webhooks"] = [{**address, "format": "plain"}]
+    assert await told() == 1
 
 
 async def test_a_retry_has_the_same_id_and_its_own_time(receiver: Receiver, database: Database) -> None:

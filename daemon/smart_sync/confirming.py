@@ -1,5 +1,6 @@
 """``smart-sync confirm``: a person says that what the last pass reported of an account or a project is meant."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -44,7 +45,7 @@ async def confirm(settings: Settings, sought: str, metric: str | None, now: date
         findings = await _findings(database, scope, metric)
         if not findings:
             raise NothingToConfirm(_nothing(scope, sought, metric))
-        await _accept(database, scope, findings, stamp(now))
+        await _accept(database, scope, findings, stamp(now), settings.sync.defaults.accounts)
     links = list(dict.fromkeys(finding.link for finding in findings if finding.link))
     return {
         "success": True,
@@ -100,7 +101,9 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
     return found
 
 
-async def _accept(database: Database, scope: _Scope, findings: list[Finding], now: str) -> None:
+async def _accept(
+    database: Database, scope: _Scope, findings: list[Finding], now: str, defaults: Mapping[str, object]
+) -> None:
     new = [_account(row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
     by_account: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -118,7 +121,7 @@ async def _accept(database: Database, scope: _Scope, findings: list[Finding], no
         for finding in findings:
             if finding.kind == "suspect":
                 await suspects.confirm(transaction, finding.account_id, finding.metric)
-        _, refused = await projects.create_accounts(transaction, new, now)
+        _, refused = await projects.create_accounts(transaction, new, now, defaults)
         await confirming.forget_doubts(transaction, [account for account in new if account.link not in refused])
     for link, reason in refused.items():
         raise NothingToConfirm(f"SQLite refuses the account {link}: {reason}; see: smart-sync check")

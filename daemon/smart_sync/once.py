@@ -10,7 +10,7 @@ from smart_sync.core.model import Trigger
 from smart_sync.errors import SmartSyncError
 from smart_sync.preflight import tell_of_projects
 from smart_sync.service import opened
-from smart_sync.store import projects
+from smart_sync.store.chosen import choose
 from smart_sync.store.driver import describe, sqlite
 from smart_sync.sync import PassRequest, Sync
 
@@ -40,9 +40,10 @@ def once(
 async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
     async with opened(settings, Announcer()) as resources:
         await tell_of_projects(resources)
-        chosen = None if project is None else await projects.find(resources.database, project)
-        if project is not None and chosen is None:
-            return {"success": False, "error": "Project not found", "project_id": project}
+        choice = None if project is None else await choose(resources.database, project, by_name=True)
+        if choice is not None and choice.project is None:
+            return dict(choice.answer)
+        chosen = choice.project if choice else None
         ids = frozenset([chosen.id]) if chosen else None
         try:
             result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
@@ -50,4 +51,8 @@ async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
             await resources.ping.flush(TELLING)
             raise
         await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
-        return result.results[0].answer() if chosen else result.answer()
+        if chosen is None or choice is None:
+            return result.answer()
+        own = result.of(chosen.id)
+        # It may have been switched off since it was chosen.
+        return {**own.answer(), **choice.answer} if own else dict((await choose(resources.database, chosen.id)).answer)

@@ -211,7 +211,8 @@ class ProjectSync:
         """Create accounts, and wait for what the parsers say of them; how many could be created."""
         try:
             async with self._database.transaction() as transaction:
-                created, refused = await projects.create_accounts(transaction, new, stamp(this.now))
+                defaults = self._settings.sync.defaults.accounts
+                created, refused = await projects.create_accounts(transaction, new, stamp(this.now), defaults)
         except sqlite.Error as error:
             if is_of_the_file(error):
                 raise

@@ -1,15 +1,15 @@
 """``smart-sync snapshots repair``: a person says what an account's snapshot of a past day should have been."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from smart_sync.config import Settings
-from smart_sync.core.days import day_of, stamp
+from smart_sync.core.days import stamp
 from smart_sync.errors import SmartSyncError
 from smart_sync.explain import UnknownAccount
 from smart_sync.store import accounts, repairs
+from smart_sync.store.days import day_at
 from smart_sync.store.schema import open_existing
 
 
@@ -22,16 +22,17 @@ async def repair(
 ) -> dict[str, Any]:
     """Give our snapshot of a past ``day`` the ``values``, which are counts by metric.
 
+    Days are those of the time zone that the database was last opened with, as on every screen.
+
     A daemon may be at work: this is one short transaction beside its own.  Raises `NothingToRepair`, `UnknownAccount`
     and `DatabaseError`.
     """
-    timezone = settings.schedule.timezone
-    wanted = day_of(datetime.combine(day, time(12), ZoneInfo(timezone)), timezone)
-    if wanted.label >= day_of(now, timezone).label:
-        raise NothingToRepair(
-            f"{wanted.label} is not over: its snapshot follows the passes; correct the cell, or what the parser reads"
-        )
+    wanted = day.isoformat()
     async with open_existing(settings.database.path, read_only=False) as database:
+        if wanted >= await day_at(database, stamp(now)):
+            raise NothingToRepair(
+                f"{wanted} is not over: its snapshot follows the passes; correct the cell, or what the parser reads"
+            )
         found = await accounts.find(database, sought)
         if not found:
             raise UnknownAccount(sought)
@@ -42,16 +43,16 @@ async def repair(
         async with database.transaction() as transaction:
             changes = await repairs.mend(transaction, account.id, wanted, values, stamp(now))
         if changes is None:
-            raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted.label}")
+            raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
         if not changes:
-            raise NothingToRepair(f"{account.link}: the snapshot of {wanted.label} has these values already")
+            raise NothingToRepair(f"{account.link}: the snapshot of {wanted} has these values already")
         shown = {row["day"]: row for row in await accounts.days(database, account.id, -1)}
-    counts = all(shown.get(wanted.label, {}).get(metric) == new for metric, (_, new) in changes.items())
+    counts = all(shown.get(wanted, {}).get(metric) == new for metric, (_, new) in changes.items())
     return {
         "success": True,
         "account_id": account.id,
         "link": account.link,
-        "day": wanted.label,
+        "day": wanted,
         "changes": {metric: {"old": old, "new": new} for metric, (old, new) in changes.items()},
         "counts": counts,
     }

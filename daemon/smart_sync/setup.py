@@ -44,6 +44,8 @@ gone_after = "7d"                 # of good reads: for so long the values of a r
 
 [sync]
 create_missing = {create_missing}       # what the sheets have and the database lacks: none, accounts, projects
+# [sync.defaults.projects]        # what a web app's table demands of a new row: column = value
+# start_date = 2026-01-01         # and [sync.defaults.accounts]
 
 [merge]
 strategy = "max"                  # or sheet, parsed, latest; also by metric, platform, project
@@ -69,6 +71,13 @@ level = "info"
 # [[webhooks]]                    # who is told, and of what
 # url = "https://hooks.example.com/smart-sync"
 # secret = "env:SMART_SYNC_WEBHOOK_SECRET"
+
+# [[webhooks]]                    # a call of the web app's own, such as the one that drops its cache
+# url = "https://app.example.com/api/admin/cache"
+# format = "plain"                # no signature
+# method = "DELETE"
+# headers = {{ Authorization = "env:APP_TOKEN" }}
+# only_changed = true             # after passes that changed something, and no others
 
 # [ping]                          # a dead man's switch, such as healthchecks.io
 # url = "https://hc-ping.com/<uuid>"

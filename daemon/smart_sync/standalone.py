@@ -48,15 +48,7 @@ def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_
     try:
         return _run(db, sheets_credentials, sheets_name, None)
     except SmartSyncError as error:
-        return {
-            "success": False,
-            "error": logs.redact(str(error)),
-            "total_projects": 0,
-            "success_count": 0,
-            "error_count": 0,
-            "results": [],
-            "timestamp": stamp(datetime.now(UTC)),
-        }
+        return failed_pass(error)
 
 
 def sync_single_project_standalone(
@@ -66,14 +58,40 @@ def sync_single_project_standalone(
     try:
         return _run(db, sheets_credentials, sheets_name, str(project_id))
     except SmartSyncError as error:
-        return {"success": False, "error": logs.redact(str(error)), "project_id": project_id}
+        return failed_project(error, project_id)
+
+
+def failed_pass(error: SmartSyncError) -> dict[str, Any]:
+    """The answer of a pass over all projects that could not be run."""
+    return {
+        "success": False,
+        "error": logs.redact(str(error)),
+        "total_projects": 0,
+        "success_count": 0,
+        "error_count": 0,
+        "results": [],
+        "timestamp": stamp(datetime.now(UTC)),
+    }
+
+
+def failed_project(error: SmartSyncError, project_id: object) -> dict[str, Any]:
+    """The answer of a pass over one project that could not be run."""
+    return {"success": False, "error": logs.redact(str(error)), "project_id": project_id}
+
+
+def run_pass(settings: Settings, project_id: str | None) -> dict[str, Any]:
+    """One pass by ``settings`` in this process, over one project or all; waits as `sync_all_projects_standalone` does.
+
+    Raises `SmartSyncError`.
+    """
+    return outside_of_loops(partial(_once, settings, project_id))
 
 
 def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> dict[str, Any]:
     settings = _settings(_database(getattr(db, "db_path", db)), _key(sheets_credentials), sheets_name)
     # A key that is of no use is told at once, not by each project.
     credentials.find(settings.sheets.credentials)
-    return outside_of_loops(partial(_once, _by_its_days(settings), project_id))
+    return run_pass(_by_its_days(settings), project_id)
 
 
 def _once(settings: Settings, project_id: str | None) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from smart_sync.core.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.project import Resources
 from smart_sync.runner import Runner
-from smart_sync.store import history, projects
+from smart_sync.store import history
+from smart_sync.store.chosen import choose
 from smart_sync.store.driver import describe, sqlite, version_at_risk
 from smart_sync.store.fresh import Fresh
 from smart_sync.store.standing import Standing, standing
@@ -66,15 +67,16 @@ class Api:
         dry_run = _flag(request, "dry_run")
         _no_more(request, "project_id", "dry_run")
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
-        if project_id is not None and not await self._is_active(project_id):
-            return _no_project(project_id)
+        choice = None if project_id is None else await choose(self._resources.database, project_id)
+        if choice is not None and choice.project is None:
+            return Answer(404, choice.answer)
         result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
-        if project_id is None:
+        if project_id is None or choice is None:
             facts, _ = await self._health.facts()
             return Answer(200, result.answer() | {"warnings": health.warnings(facts)})
         own = result.of(project_id)
         # It may have been switched off between the question and the pass.
-        return Answer(200, own.answer()) if own else _no_project(project_id)
+        return Answer(200, {**own.answer(), **choice.answer}) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Answer:
         _no_more(request)
@@ -175,13 +177,9 @@ class Api:
         body = self._health.livez()
         return Answer(200 if body["alive"] else 503, body)
 
-    async def _is_active(self, project_id: str) -> bool:
-        active = await projects.active_projects(self._resources.database)
-        return any(project.id == project_id for project in active)
-
-
-def _no_project(project_id: str) -> Answer:
-    return Answer(404, {"success": False, "error": "Project not found", "project_id": project_id})
+    async def _refused(self, project_id: str) -> Answer:
+        choice = await choose(self._resources.database, project_id)
+        return Answer(404, choice.answer or {"success": False, "error": "Project not found", "project_id": project_id})
 
 
 def _option(request: Request, name: str) -> str | None:

@@ -32,10 +32,11 @@ class Edit(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A row of ``sheet_metrics`` to change: its row is in the worksheet no more."""
+    """A row of ``sheet_metrics`` to change: its row is in the worksheet no more, or would stand elsewhere now."""
 
     account_id: str
     absence: Absence
+    row: int | None
 
 
 class Merged(NamedTuple):
@@ -118,8 +119,9 @@ def _keep_sheet(
     """What ``sheet_metrics`` must say of an account from now on, if that is news."""
     if row is None:
         absence = sheet.absences.get(state.id, state.absence)
-        if absence != state.absence:
-            decided.absent.append(Missing(state.id, absence))
+        place = sheet.row_number(state)
+        if absence != state.absence or place != state.sheet_row:
+            decided.absent.append(Missing(state.id, absence, place))
         return
     held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
     known = Absence(project.id)

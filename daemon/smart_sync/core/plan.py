@@ -194,7 +194,7 @@ def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now
     index = METRICS.index(metric)
     value = state.merged[index] if state.merged else None
     since = when(state.carried_since[index] or now)
-    row = sheet.rows[state.id].row if state.id in sheet.rows else state.sheet_row
+    row = sheet.row_number(state)
     return Problem(
         f"{metric}: neither the worksheet nor a parser has a value any more; the last one, {value:,}, stands in since"
         f" {since}; type it again, or if it is meant: {confirm(state.link, metric)}",
@@ -221,7 +221,7 @@ def _conflicts(decided: Decided, states: Mapping[str, AccountState], place: Plac
 
 def _cell(project: Project, sheet: Sheet, state: AccountState, metric: str) -> str:
     """The cell of a metric; its row alone where the column is not known, "" where there is no row."""
-    row = sheet.rows[state.id].row if state.id in sheet.rows else state.sheet_row
+    row = sheet.row_number(state)
     return "" if row is None else f"{project.name}!{sheet.letters.get(metric, '')}{row}"
 
 

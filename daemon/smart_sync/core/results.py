@@ -146,6 +146,13 @@ class PassResult:
         return sum(result.outcome in outcomes for result in self.results)
 
     @property
+    def changed(self) -> bool:
+        """Whether readers of the database see something else than before; a snapshot that was refreshed is the same."""
+        return bool(self.new_projects) or any(
+            one.changed or one.snapshots or one.new_accounts or one.left or one.returned for one in self.results
+        )
+
+    @property
     def stale(self) -> int:
         """How many projects are stale."""
         return sum(result.stale for result in self.results)

@@ -1,4 +1,4 @@
-"""One attempt to deliver a message: signed as Standard Webhooks says, to an address that was looked at."""
+"""One attempt to deliver a message: signed as Standard Webhooks says, or plain, to an address that was looked at."""
 
 import asyncio
 import hashlib
@@ -16,6 +16,7 @@ from smart_sync.notify.address import AddressRefused, Resolve, allowed, resolve
 TIMEOUT = 15.0
 #: Of a host with more, the first ones are tried.
 MAX_ADDRESSES = 4
+_WITHOUT_BODY = ("GET", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Sender:
     timeout: float = TIMEOUT
 
     async def send(self, webhook: WebhookSettings, message: Message, now: datetime) -> Answer:
-        """Deliver ``message``, signed with the time ``now``; every failure is an answer."""
+        """Deliver ``message``, signed with the time ``now`` unless it is plain; every failure is an answer."""
         try:
             async with asyncio.timeout(self.timeout):
                 status = await self._post(webhook, message, now)
@@ -61,17 +62,17 @@ class Sender:
         encrypted = url.scheme == "https"
         host, port = url.hostname or "", url.port or (443 if encrypted else 80)
         addresses = await allowed(host, port, self.resolver, allow_private=webhook.allow_private, encrypted=encrypted)
-        headers = {"Host": url.netloc, **_signed(webhook, message, now)}
+        headers = {"Host": url.netloc, **_headers(webhook, message, now)}
         refused: wire.NotReached | None = None
         for address in addresses[:MAX_ADDRESSES]:
             place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             try:
                 # To the address itself, so that the name cannot become another one; TLS still asks for the name.
                 return await wire.ask(
-                    "POST",
+                    webhook.method,
                     url._replace(netloc=place).geturl(),
                     headers=headers,
-                    content=message.body.encode(),
+                    content=b"" if webhook.method in _WITHOUT_BODY else message.body.encode(),
                     extensions={"sni_hostname": host},
                     connect=self.timeout / (len(addresses[:MAX_ADDRESSES]) + 1),
                 )
@@ -90,6 +91,15 @@ def label_of(webhook: WebhookSettings) -> str:
     return urlsplit(webhook.url.get_secret_value()).netloc
 
 
+def _headers(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
+    """The type and the signatures, as the format has them, and the headers of the configuration, which go before."""
+    configured = {name: value.get_secret_value() for name, value in webhook.headers.items()}
+    typed = {} if webhook.method in _WITHOUT_BODY else {"Content-Type": "application/json"}
+    own = typed if webhook.format == "plain" else typed | _signed(webhook, message, now)
+    taken = {name.lower() for name in configured}
+    return {name: value for name, value in own.items() if name.lower() not in taken} | configured
+
+
 def _signed(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
     from standardwebhooks import Webhook
 
@@ -98,7 +108,6 @@ def _signed(webhook: WebhookSettings, message: Message, now: datetime) -> dict[s
         for secret in webhook.secret
     )
     return {
-        "Content-Type": "application/json",
         "webhook-id": message.id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),

@@ -62,17 +62,27 @@ class Webhooks:
         read_again = {one.project.id for one in freshness.read_again}
         judgement = alerts.judge(result.results, await outbox.troubles(transaction), read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
-        await self.queue(transaction, messages(result, judgement, freshness.became_stale))
+        told = messages(result, judgement, freshness.became_stale)
+        await self.queue(transaction, told, changed=result.changed)
 
-    async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
-        """Queue ``told`` for the webhooks that want it, in the transaction that keeps it; then call `wake`."""
+    async def queue(self, transaction: Transaction, told: Sequence[Message], *, changed: bool = True) -> None:
+        """Queue ``told`` for the webhooks that want it, in the transaction that keeps it; then call `wake`.
+
+        ``changed``: whether a pass that finished has changed what readers see.
+        """
         if not (self._couriers and told):
             return
         off = await outbox.disabled(transaction)
         for courier in self._couriers:
             if courier.endpoint in off:
                 continue
-            wanted = [message for message in told if message.type in courier.webhook.events]
+            webhook = courier.webhook
+            wanted = [
+                message
+                for message in told
+                if message.type in webhook.events
+                and (changed or not webhook.only_changed or message.type != alerts.SYNC_FINISHED)
+            ]
             dropped = await outbox.add(transaction, courier.endpoint, wanted, stamp(self._clock()))
             if dropped:
                 emit("webhook.overflowed", webhook=courier.label, dropped=dropped)

@@ -104,10 +104,13 @@ def _show_single(console: Console, answer: dict[str, Any]) -> None:
     if "outcome" not in answer:
         told = f"smart-sync: {answer.get('error', 'failed')}"
         if "project_id" in answer:
-            told += f": {answer['project_id']}; name an active project, by its id or its name"
+            remedy = answer.get("remedy") or "name an active project, by its id or its name"
+            told += f": {answer['project_id']}; {remedy}"
         terminal.line(terminal.console(stderr=True), told)
         return
     _print_projects(console, [answer])
+    if note := answer.get("note"):
+        terminal.line(console, note)
     _print_changes(console, [answer])
 
 

@@ -10,14 +10,15 @@ from smart_sync.core.said import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Vo
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.core.votes import count
 from smart_sync.store import parsed_query, votes
+from smart_sync.store.active import active_account
 from smart_sync.store.database import Database
 from smart_sync.store.votes import Known
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
-_OUTLINE = """
-SELECT a.id, a.platform, a.username, a.profile_link, CAST(coalesce(a.is_active, 1) AS INTEGER) = 1,
+_OUTLINE = f"""
+SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
-       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {added_at}"""
+       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}}"""
 _ACCOUNTS = (
     _OUTLINE
     + """,

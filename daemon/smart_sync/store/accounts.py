@@ -6,6 +6,7 @@ from smart_sync.core.links import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.core.timeline import Sight
+from smart_sync.store.active import active_account, active_project
 from smart_sync.store.database import Database
 from smart_sync.store.days import local_day
 
@@ -36,7 +37,7 @@ async def everyone(database: Database) -> list[Known]:
     """All accounts, the inactive ones too."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
-        " CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND CAST(coalesce(p.is_active, 0) AS INTEGER) = 1"
+        f" {active_account('a')} AND coalesce({active_project('p')}, 0)"
         " FROM project_social_accounts a LEFT JOIN projects p ON p.id = a.project_id"
         " WHERE a.id IS NOT NULL ORDER BY p.name, a.platform, a.id"
     )

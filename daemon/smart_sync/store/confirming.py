@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from smart_sync.core.confirm import Finding
 from smart_sync.core.model import METRICS, Account, Metrics, Project
+from smart_sync.store.active import active_project
 from smart_sync.store.database import Database, Transaction
 
 _NAMES = ", ".join(f"{metric} = NULL" for metric in METRICS)
@@ -25,7 +26,7 @@ async def doubtful_rows(database: Database) -> list[DoubtfulRow]:
     """Those of all active projects."""
     rows = await database.fetch(
         "SELECT d.project_id, d.link, d.platform, d.username, d.topic, d.telegram FROM doubtful_rows d"
-        " JOIN projects p ON CAST(p.id AS TEXT) = d.project_id AND p.is_active = 1 ORDER BY d.project_id, d.link"
+        f" JOIN projects p ON CAST(p.id AS TEXT) = d.project_id AND {active_project('p')} ORDER BY d.project_id, d.link"
     )
     return [DoubtfulRow(*row) for row in rows]
 

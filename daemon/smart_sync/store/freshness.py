@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from smart_sync.core.freshness import Freshness, Unread, judge
 from smart_sync.core.results import PassResult
+from smart_sync.store.active import ACTIVE_PROJECT_IDS, active_project
 from smart_sync.store.database import Database, Transaction
-
-_ACTIVE = "SELECT CAST(id AS TEXT) FROM projects WHERE is_active = 1 AND id IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ async def foreseen(source: Database | Transaction, result: PassResult, stale_aft
 
 async def remember(transaction: Transaction, result: PassResult, stale_after: float) -> Freshness:
     """Judge ``result`` and keep what follows; projects that are no longer active are forgotten."""
-    await transaction.execute(f"DELETE FROM unread_projects WHERE project_id NOT IN ({_ACTIVE})")
+    await transaction.execute(f"DELETE FROM unread_projects WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")
     freshness = await foreseen(transaction, result, stale_after)
     await _write(transaction, freshness.unread)
     return freshness
@@ -61,7 +60,7 @@ async def stale_projects(database: Database) -> list[Stale]:
     """The active projects that are stale, by name."""
     rows = await database.glance(
         "SELECT CAST(p.id AS TEXT), p.name, r.read_at, u.since, u.reason, u.remedy"
-        " FROM unread_projects u JOIN projects p ON CAST(p.id AS TEXT) = u.project_id AND p.is_active = 1"
+        f" FROM unread_projects u JOIN projects p ON CAST(p.id AS TEXT) = u.project_id AND {active_project('p')}"
         " LEFT JOIN worksheet_reads r ON r.project_id = u.project_id"
         " WHERE u.stale_since IS NOT NULL ORDER BY p.name, p.id"
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from smart_sync.core.doubtful import Elsewhere, Past
 from smart_sync.core.model import METRICS, Project, SheetRow
 from smart_sync.core.plan import Plan
+from smart_sync.store.active import active_account, active_project
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.history import TICK
 
@@ -17,13 +18,13 @@ FROM (SELECT ? AS id) p LEFT JOIN worksheet_reads r ON r.project_id = p.id
 LEFT JOIN worksheet_troubles t ON t.project_id = p.id
 """
 # Those whose row is gone, stood in this project's worksheet, or has yet to be looked for in this pass.
-_ELSEWHERE = """
+_ELSEWHERE = f"""
 SELECT CAST(a.id AS TEXT), coalesce(a.profile_link, ''), coalesce(p.name, ''),
        s.gone_since IS NOT NULL OR s.project_id = ?1, coalesce(r.read_at, ''), iif(s.project_id = ?1, s."row", NULL)
 FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
-JOIN projects p ON p.id = a.project_id AND p.is_active = 1
+JOIN projects p ON p.id = a.project_id AND {active_project("p")}
 LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
-WHERE CAST(a.project_id AS TEXT) != ?1 AND CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND NOT s.gone_accepted
+WHERE CAST(a.project_id AS TEXT) != ?1 AND {active_account("a")} AND NOT s.gone_accepted
   AND (s.gone_since IS NOT NULL OR s.project_id = ?1
        OR CAST(a.project_id AS TEXT) NOT IN (SELECT value FROM json_each(?2)))
 """
@@ -72,10 +73,10 @@ async def save_accounts(transaction: Transaction, plan: Plan, now: str) -> None:
     names = ", ".join(f"{metric} = iif(?5, NULL, {metric})" for metric in METRICS)
     await transaction.execute_many(
         "UPDATE sheet_metrics SET gone_since = ?1, gone_clock = ?2, project_id = ?3, gone_at_once = ?4,"
-        f" gone_accepted = ?5, held = iif(?5, '', held), {names} WHERE account_id = ?6",
+        f' gone_accepted = ?5, held = iif(?5, \'\', held), "row" = ?6, {names} WHERE account_id = ?7',
         [
             (one.absence.gone_since, one.absence.clock, one.absence.project_id, one.absence.at_once,
-             one.absence.accepted, one.account_id)
+             one.absence.accepted, one.row, one.account_id)
             for one in plan.absent
         ],
     )  # fmt: skip

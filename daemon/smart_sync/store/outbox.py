@@ -7,6 +7,7 @@ from typing import Any
 from smart_sync.core.alerts import Trouble
 from smart_sync.core.messages import Message
 from smart_sync.core.model import Outcome
+from smart_sync.store.active import ACTIVE_PROJECT_IDS
 from smart_sync.store.database import Database, Transaction
 
 #: Messages that wait for one endpoint; of more than these the oldest are dropped.
@@ -28,10 +29,7 @@ class Delivery:
 
 async def troubles(transaction: Transaction) -> dict[str, Trouble]:
     """What was told of the projects in trouble, by project id; those that are no longer active are forgotten."""
-    await transaction.execute(
-        "DELETE FROM project_troubles WHERE project_id NOT IN (SELECT id FROM projects WHERE is_active = 1"
-        " AND id IS NOT NULL)"
-    )
+    await transaction.execute(f"DELETE FROM project_troubles WHERE project_id NOT IN ({ACTIVE_PROJECT_IDS})")
     rows = await transaction.fetch("SELECT project_id, outcome, since, told, ends FROM project_troubles")
     return {row[0]: _trouble(*row[1:]) for row in rows}
 

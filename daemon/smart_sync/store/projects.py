@@ -1,22 +1,26 @@
 """Projects and accounts: read as they are, created where the sheets have more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from smart_sync.core.model import Account, Project
 from smart_sync.core.names import written
 from smart_sync.core.state import as_text
+from smart_sync.store.active import active_account, active_project
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
 
 T = TypeVar("T")
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 async def active_projects(database: Database) -> list[Project]:
     """The active projects, by name."""
     rows = await database.glance(
-        "SELECT id, name, google_sheet_name FROM projects WHERE is_active = 1 AND id IS NOT NULL ORDER BY name, id"
+        "SELECT id, name, google_sheet_name FROM projects"
+        f" WHERE {active_project()} AND id IS NOT NULL ORDER BY name, id"
     )
     return [_project(row) for row in rows]
 
@@ -25,7 +29,7 @@ async def overview(database: Database) -> tuple[int, list[Project]]:
     """How many projects there are, and the active ones, by name: in one query, for `sync_status`."""
     rows = await database.glance(
         "SELECT (SELECT count(*) FROM projects), id, name, google_sheet_name FROM (SELECT 1)"
-        " LEFT JOIN projects ON is_active = 1 AND id IS NOT NULL ORDER BY name, id"
+        f" LEFT JOIN projects ON {active_project()} AND id IS NOT NULL ORDER BY name, id"
     )
     return rows[0][0], [_project(row[1:]) for row in rows if row[1] is not None]
 
@@ -53,8 +57,8 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
     """The active accounts of the active projects (of one, if named): what the parsers are asked for."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link FROM project_social_accounts a"
-        " JOIN projects p ON p.id = a.project_id AND p.is_active = 1"
-        " WHERE CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND a.id IS NOT NULL"
+        f" JOIN projects p ON p.id = a.project_id AND {active_project('p')}"
+        f" WHERE {active_account('a')} AND a.id IS NOT NULL"
         " AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
         (project_id,),
     )
@@ -62,50 +66,59 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
 
 
 async def create_projects(
-    transaction: Transaction, projects: Sequence[Project], created_at: str
+    transaction: Transaction, projects: Sequence[Project], created_at: str, more: Mapping[str, object] = NOTHING
 ) -> tuple[list[str], dict[str, str]]:
-    """Insert projects that are not there yet, by id (one may have been renamed).
+    """Insert projects that are not there yet, by id (one may have been renamed); ``more``: column → value of each.
 
     Returns the names of the new ones, and of those that SQLite refused, with the reason.  Raises as
     `together_or_apart` does.
     """
 
     async def insert(several: Sequence[Project]) -> list[str]:
-        sql = "INSERT INTO projects (id, name, created_at, is_active) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING"
-        return [p.name for p in several if await transaction.execute(sql, (p.id, p.name, created_at)) > 0]
+        sql = _insert("projects", ("id", "name", "created_at", "is_active", *more))
+        row = (created_at, 1, *more.values())
+        return [p.name for p in several if await transaction.execute(sql, (p.id, p.name, *row)) > 0]
 
     created, refused = await together_or_apart(transaction, projects, _one_by_one, insert)
     return list(chain.from_iterable(created)), {project.name: reason for (project,), reason in refused}
 
 
 async def create_accounts(
-    transaction: Transaction, accounts: Sequence[Account], added_at: str
+    transaction: Transaction, accounts: Sequence[Account], added_at: str, more: Mapping[str, object] = NOTHING
 ) -> tuple[int, dict[str, str]]:
-    """Insert accounts that are not there yet, by id or link.
+    """Insert accounts that are not there yet, by id or link; ``more``: column → value of each, where no row tells it.
 
     Returns how many were new, and the links of those that SQLite refused, with the reason.  Raises as
     `together_or_apart` does.
     """
 
     there = await transaction.fetch("SELECT name FROM pragma_table_info('project_social_accounts')")
-    # A table of the web app's may lack them.
-    more = [name for name in ("topic", "telegram_user") if name in {row[0] for row in there}]
-    sql = (
-        f"INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link, added_at,"
-        f" is_active{''.join(f', {name}' for name in more)}) VALUES (?, ?, ?, ?, ?, ?, 1{', ?' * len(more)})"
-        f" ON CONFLICT DO NOTHING"
-    )
+    columns = {row[0] for row in there}
 
-    def of(account: Account) -> tuple[object, ...]:
-        told = {"topic": account.topic or None, "telegram_user": account.telegram or None}
-        plain = (account.id, account.project_id, account.platform, account.username, account.link, added_at)
-        return (*plain, *(told[name] for name in more))
+    def of(account: Account) -> dict[str, object]:
+        # What is not told is left to the column's own default; a table of the web app's may lack the column.
+        told = {"topic": account.topic, "telegram_user": account.telegram}
+        plain: dict[str, object] = {"id": account.id, "project_id": account.project_id, "platform": account.platform}
+        plain |= {"username": account.username, "profile_link": account.link, "added_at": added_at, "is_active": 1}
+        return {**more, **plain, **{name: text for name, text in told.items() if text and name in columns}}
 
     async def insert(several: Sequence[Account]) -> int:
-        return await transaction.execute_many(sql, [of(account) for account in several])
+        alike: dict[tuple[str, ...], list[tuple[object, ...]]] = {}
+        for row in map(of, several):
+            alike.setdefault(tuple(row), []).append(tuple(row.values()))
+        made = [
+            await transaction.execute_many(_insert("project_social_accounts", names), rows)
+            for names, rows in alike.items()
+        ]
+        return sum(made)
 
     created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
     return sum(created), {account.link: reason for (account,), reason in refused}
+
+
+def _insert(table: str, columns: Iterable[str]) -> str:
+    names = ['"{}"'.format(column.replace('"', '""')) for column in columns]
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) ON CONFLICT DO NOTHING"
 
 
 def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:

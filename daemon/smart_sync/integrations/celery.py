@@ -1,0 +1,94 @@
+"""The passes as tasks of Celery, every 30 minutes: serve ``app``, or `register` them in an application of your own.
+
+Needs the extra ``celery``.  Each task asks the daemon if one is running, and runs the pass in the worker if none is.
+
+    export CELERY_BROKER_URL=redis://localhost:6379/0 SMART_SYNC_CONFIG=/etc/smart-sync/config.toml
+    celery -A smart_sync.integrations.celery worker --loglevel=info
+    celery -A smart_sync.integrations.celery beat --loglevel=info
+"""
+
+import os
+from functools import cache
+from typing import Any
+
+from celery import Celery
+
+from smart_sync import config, standalone
+from smart_sync.control.client import request_sync
+from smart_sync.errors import DaemonNotRunning, SmartSyncError
+
+ALL_PROJECTS = "smart_sync_all_projects"
+SINGLE_PROJECT = "smart_sync_single_project"
+#: The name of the entry in the schedule of beat.
+ENTRY = "smart-sync-every-30-minutes"
+#: Seconds between two passes of that entry.
+EVERY = 30 * 60.0
+BROKER_VARIABLE = "CELERY_BROKER_URL"
+_BROKER = "redis://localhost:6379/0"
+
+
+def smart_sync_all_projects() -> dict[str, Any]:
+    """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
+
+    The configuration is the file that ``SMART_SYNC_CONFIG`` names, else the one that the commands would use.  What an
+    operator can mend is ``{"success": False, "error": …}``, never an exception.
+    """
+    try:
+        return _run(None)
+    except SmartSyncError as error:
+        return standalone.failed_pass(error)
+
+
+def smart_sync_single_project(project_id: str) -> dict[str, Any]:
+    """As `smart_sync_all_projects`, for one project."""
+    try:
+        return _run(str(project_id))
+    except SmartSyncError as error:
+        return standalone.failed_project(error, project_id)
+
+
+def register(app: Celery, *, every: float | None = EVERY) -> None:
+    """Add both tasks to ``app``, and to its schedule a pass over all projects ``every`` so many seconds (None: none).
+
+    An entry of that name in the schedule of ``app`` is left as it is.  A tick that no worker has taken before the next
+    one comes is dropped, so that passes do not pile up.
+    """
+    app.task(smart_sync_all_projects, name=ALL_PROJECTS, shared=False)
+    app.task(smart_sync_single_project, name=SINGLE_PROJECT, shared=False)
+    if every is None:
+        return
+    entry = {"task": ALL_PROJECTS, "schedule": every, "options": {"expires": every}}
+
+    def schedule(**_: Any) -> None:
+        app.conf.beat_schedule.setdefault(ENTRY, entry)
+
+    if app.configured:
+        schedule()
+    app.on_after_configure.connect(schedule, weak=False)
+    # Once more, because a schedule that the application sets after this call replaces the whole table.
+    app.on_after_finalize.connect(schedule, weak=False)
+
+
+def _run(project_id: str | None) -> dict[str, Any]:
+    settings = config.load(config.find())
+    try:
+        return request_sync(settings.control.socket, project_id)
+    except DaemonNotRunning:
+        return standalone.run_pass(settings, project_id)
+
+
+@cache
+def _application() -> Celery:
+    """`register` in an application of its own, by the environment."""
+    broker = os.environ.get(BROKER_VARIABLE) or _BROKER
+    application = Celery("smart_sync", broker=broker, set_as_current=False)
+    application.conf.update(broker_connection_retry_on_startup=True)
+    register(application)
+    return application
+
+
+def __getattr__(name: str) -> Celery:
+    """``app``, made when it is asked for: a program that only registers the tasks keeps its own application."""
+    if name == "app":
+        return _application()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

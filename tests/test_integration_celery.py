@@ -1,0 +1,127 @@
+"""The guide's option 2: `smart_sync.integrations.celery` with a real Redis, real workers and a real beat."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from celery_processes import celery, wait_until
+from daemon_process import PATIENCE, Daemon, write_config
+from world import KEY, World
+
+OURS = "smart_sync.integrations.celery"
+ALL, ONE = "smart_sync_all_projects", "smart_sync_single_project"
+RESULT = {"success", "project_id", "project_name", "total_accounts", "updated_count", "snapshot_count", "timestamp"}
+
+
+@pytest.fixture
+def config_file(world: World) -> Path:
+    world.add_project("P", ["a"], project_id="project-1")
+    world.sheet("P", a=[1] * 5)
+    return write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
+
+
+def environment(broker: str, config: Path) -> dict[str, str]:
+    return {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "SMART_SYNC_CONFIG": str(config)}
+
+
+def run(app: Celery, task: str, *arguments: object) -> Any:
+    return app.send_task(task, args=arguments).get(timeout=PATIENCE)
+
+
+def triggers(world: World) -> list[str]:
+    return [row[0] for row in world.execute('SELECT "trigger" FROM sync_runs ORDER BY started_at')]
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_the_tasks_ask_the_daemon_and_do_without_one(world: World, config_file: Path, broker: str, pool: str) -> None:
+    """While a daemon runs it does the passes; without one the worker does; both return what the daemon would answer."""
+    log = world.folder / "worker.log"
+    with ExitStack() as stack:
+        app = stack.enter_context(Celery("client", broker=broker, backend=broker))
+        command = ["worker", "--pool", pool, "--concurrency", "2", "--loglevel", "INFO"]
+        stack.enter_context(celery(OURS, *command, log=log, environment=environment(broker, config_file)))
+        with Daemon(config_file) as daemon:
+            by_daemon = run(app, ALL)
+            assert triggers(world) == ["socket"]
+            assert daemon.events("sync.finished")[-1]["projects"] == 1
+            assert run(app, ONE, "nobody")["error"] == "Project not found"
+        world.sheet("P", a=[2] * 5)
+        by_worker = run(app, ALL)
+        assert triggers(world) == ["socket", "cli"]
+        one = run(app, ONE, "project-1")
+        missing = run(app, ONE, "nobody")
+    for answer in (by_daemon, by_worker):
+        assert (answer["success"], answer["total_projects"], answer["success_count"]) == (True, 1, 1)
+        assert set(answer["results"][0]) >= RESULT
+    assert set(one) >= RESULT
+    assert missing == {"success": False, "error": "Project not found", "project_id": "nobody"}
+    assert world.merged("a") == (2,) * 5
+    text = log.read_text()
+    assert "[SmartSync] sync.finished" in text
+    assert "Traceback" not in text
+
+
+def test_beat_runs_the_passes(world: World, config_file: Path, broker: str) -> None:
+    """Worker and beat of a user's own application run pass after pass, beside what it has scheduled itself."""
+    log, own = world.folder / "beat.log", environment(broker, config_file)
+    beat = ["beat", "--schedule", str(world.folder / "schedule")]
+    with (
+        celery("celery_own", "worker", "--pool", "solo", log=world.folder / "worker.log", environment=own),
+        celery("celery_own", *beat, "--loglevel", "INFO", log=log, environment=own) as process,
+    ):
+        wait_until(lambda: len(triggers(world)) >= 2, process, log)
+        with Celery("client", broker=broker, backend=broker) as app:
+            assert run(app, "own") == "own"
+    assert world.merged("a") == (1,) * 5
+    assert "smart-sync-every-30-minutes" in log.read_text()
+
+
+def test_what_an_operator_can_mend_is_no_exception(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A configuration that is missing or wrong is an answer with the reason, as of the functions for Python callers."""
+    from smart_sync.integrations.celery import smart_sync_all_projects, smart_sync_single_project
+
+    config = tmp_path / "wrong.toml"
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(config))
+    assert str(config) in smart_sync_all_projects()["error"]
+    config.write_text('[sheets]\nsource = "csv"\ndirectory = "sheets"\n[control]\nsocket = "no.sock"\nmod = "0660"\n')
+    answer = smart_sync_single_project("project-1")
+    assert (answer["success"], answer["project_id"]) == (False, "project-1")
+    assert "did you mean control.mode?" in answer["error"]
+
+
+def test_the_application_is_as_the_guide_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tasks have the guide's names, beat runs the first every 30 minutes, and the broker is the environment's."""
+    code = (
+        "from celery import Celery, current_app; own = Celery('own')\n"
+        f"from {OURS} import app\n"
+        "entry = app.conf.beat_schedule['smart-sync-every-30-minutes']\n"
+        "print(*sorted(name for name in app.tasks if 'smart' in name), app.conf.broker_url,"
+        " entry['task'], entry['schedule'], current_app.main, 'smart_sync_all_projects' in own.tasks)"
+    )
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://broker.example/3")
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert said == [ALL, ONE, "redis://broker.example/3", ALL, "1800.0", "own", "False"]
+
+
+@pytest.mark.parametrize("every", [None, 60.0])
+def test_the_schedule_of_an_own_application(every: float | None) -> None:
+    """`register` adds its entry to the schedule, or none, and an entry of that name which is there wins."""
+    from smart_sync.integrations.celery import register
+
+    app = Celery("own", set_as_current=False)
+    register(app, every=every)
+    assert {ALL, ONE} <= set(app.tasks)
+    entry = app.conf.beat_schedule.get("smart-sync-every-30-minutes")
+    assert (entry and entry["schedule"]) == every
+    app = Celery("own", set_as_current=False)
+    register(app)
+    app.conf.beat_schedule = {"smart-sync-every-30-minutes": {"task": ALL, "schedule": 5.0}}
+    app.finalize()
+    assert app.conf.beat_schedule["smart-sync-every-30-minutes"]["schedule"] == 5.0
