@@ -363,7 +363,7 @@ async def test_an_answer_that_comes_after_the_link_has_changed_is_of_the_earlier
 
 
 async def test_a_row_that_names_a_link_is_of_that_link(world: World) -> None:
-    """Whatever its time is: what was ingested under the old link has no vote, what is of the new one has, though older."""
+    """Whatever its time is: what was ingested under the old link has no vote, what is of the new one has one."""
     await begun(world)
     text = f"link,followers,parsed_at\n{link('a')},999,{stamp(world.now + timedelta(minutes=4))}\n"
     await ingest(world.path, text, "csv", world.now)

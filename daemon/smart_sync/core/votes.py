@@ -184,14 +184,16 @@ def take_back(said: Iterable[Said], past: Past, whose: Whose, judged_by: Terms, 
     return found
 
 
-def comes_late(given: Said, there: Said, past: Past, judged_by: Terms) -> bool:
-    """Whether a source has said something newer than ``given`` in its place: what is ``there`` stays then.
+def comes_late(given: Said, there: Said, past: Past, whose: Whose, judged_by: Terms) -> bool:
+    """Whether what is ``there`` in the place of ``given`` stays: a source has said it later, or of the right profile.
 
-    What was taken back keeps nothing out, nor does what is of another link than ``given``, or of an unknown time ahead.
+    What was taken back keeps nothing out, nor does what is of an unknown time ahead.
     """
-    scrutiny = _Scrutiny(past, Whose(given.link), judged_by)
+    scrutiny = _Scrutiny(past, whose, judged_by)
     known = scrutiny.effective(there)
     if scrutiny.is_new_ahead(there) or scrutiny.why_lost(there, known):
         return False
     at = scrutiny.effective(given)
+    if given.link and scrutiny.why_lost(given, at) == EARLIER_LINK:
+        return True
     return at is not None and known is not None and at < known
