@@ -142,7 +142,7 @@ async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world
     source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)))
     async with (
         open_database(world.path) as database,
-        Collector([source], database, lambda: world.now, wait=0.05) as collector,
+        Collector([source], database, lambda: world.now, wait=0.5) as collector,
     ):
         await collector.collect(only=frozenset({"project-P"}))
         await collector.collect(only=frozenset({"project-Q"}))

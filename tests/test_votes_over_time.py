@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
+from smart_sync.core import said, votes
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Metrics, ParsedMetrics, Trigger
 from smart_sync.ingest import NothingToForget, forget
@@ -147,6 +148,7 @@ class Installation:
         ((number, winner),) = self.execute("SELECT views, views_winner FROM account_metrics")
         typed = int(self.sheet) if self.sheet else None
         if winner in ("parsed", "both"):
+            assert voting, "a value without a vote decides"
             newest = max(value.counts for value in voting)
             assert number in [value.number for value in voting if value.counts == newest], "another value decides"
         elif winner is None:
@@ -214,11 +216,23 @@ async def live(happened: Sequence[tuple[Any, ...]], sheet: str, strategy: str) -
             one.check()
 
 
-@pytest.mark.parametrize("broken", ["_is_marked", "moved"])
-def test_the_property_notices(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
-    """The control: marks that mark nothing, or an age that never ends, do not pass."""
-    monkeypatch.setattr(f"smart_sync.core.votes.{broken}", lambda *_: None)
-    monkeypatch.setattr("smart_sync.core.said.moved", lambda *_: None)
-    happened = [("say", "ours", "x", 0, " "), ("forget", "x"), ("say", "inbox", "y", 0, " "), ("wait", 5000)]
+SAID = ("say", "ours", "x", 0, "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "weak", "then"),
+    [
+        ("_is_marked", lambda *_: False, ("forget", "x")),
+        ("TOO_OLD", "", ("wait", 5000)),
+        ("EARLIER_LINK", "", ("relink", "b")),
+        ("AHEAD", timedelta(days=999), ("say", "inbox", "y", 99999, " ")),
+    ],
+)
+def test_the_property_notices(monkeypatch: pytest.MonkeyPatch, name: str, weak: object, then: tuple[Any, ...]) -> None:
+    """The control: votes that nothing takes away, and clocks that may be years ahead, do not pass."""
+    happened = [SAID, then, ("wait", 60), SAID] if name == "AHEAD" else [SAID, then]
+    asyncio.run(live(happened, "", "max"))
+    for module in (votes, said):
+        monkeypatch.setattr(module, name, weak, raising=False)
     with pytest.raises(AssertionError):
         asyncio.run(live(happened, "", "max"))
