@@ -62,6 +62,9 @@ group = ""                        # who may ask for a pass without being root
 format = "auto"                   # console on a terminal, JSON otherwise
 level = "info"
 
+# [parsed]
+# max_age = "14d"                 # a parsed value that is older has no vote; default: none is too old
+
 # [parsers.youtube]               # fresh numbers from the platforms
 # key = "env:YOUTUBE_KEY"
 

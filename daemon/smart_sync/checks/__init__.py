@@ -18,7 +18,7 @@ from smart_sync.checks.database import check_database, copy_query
 from smart_sync.checks.findings import Finding, Report
 from smart_sync.checks.worksheets import check_worksheets
 from smart_sync.clock import Clock, utc_now
-from smart_sync.config import DatabaseSettings, DefaultsSettings, ParsedSettings, Settings
+from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.csv import CsvSettings
 from smart_sync.preflight import obstacles
@@ -48,7 +48,7 @@ async def check(settings: Settings, clock: Clock = utc_now) -> Report:
         on_copy = settings.model_copy(
             update={
                 "database": DatabaseSettings(path=copy),
-                "parsed": ParsedSettings(query=query),
+                "parsed": settings.parsed.model_copy(update={"query": query}),
                 # The copy has not all columns of the real tables, and a dry pass makes no rows.
                 "sync": settings.sync.model_copy(update={"defaults": DefaultsSettings()}),
             }

@@ -165,10 +165,12 @@ def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
 
 
 class ParsedSettings(Section):
-    """Parsed values that tables of the web app's hold."""
+    """Parsed values: those that tables of the web app's hold, and how long any of them counts."""
 
     #: One SELECT: account_id, any of the metrics, and if wanted source, parsed_at, precision.  Empty: none.
     query: str = ""
+    #: Seconds after which a parsed value has no vote any more; None: it has one however old it is.
+    max_age: Seconds | None = None
 
 
 class SnapshotsSettings(Section):
