@@ -1,4 +1,4 @@
-"""A web app, the daemon, the router, Celery and cron on one database: what its screens show after each way to a pass."""
+"""A web app, the daemon, the router, Celery and cron on one database: what its screens show after each pass."""
 
 import asyncio
 import sqlite3
