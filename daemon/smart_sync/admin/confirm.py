@@ -10,8 +10,8 @@ from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity, owner, profile_link
 from smart_sync.core.matching.sheet_side import account_id
 from smart_sync.core.merge.confirmable import Finding, of_account, sheet_after
-from smart_sync.core.merge.parsed import Terms, terms
 from smart_sync.core.model import Account, Project
+from smart_sync.core.parsed import Terms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import account_states, accounts, confirmations, open_suspects, parsed_query, projects

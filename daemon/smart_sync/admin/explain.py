@@ -14,9 +14,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.history.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
-from smart_sync.core.merge.parsed import INBOX, Votes, terms
 from smart_sync.core.merge.policy import Policy, Rule
 from smart_sync.core.model import METRICS, Precision
+from smart_sync.core.parsed import INBOX, Votes, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
 from smart_sync.errors import SmartSyncError

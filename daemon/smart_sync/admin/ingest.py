@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.parsed import Mark, is_ahead, terms
 from smart_sync.core.merge.votes import take_back
+from smart_sync.core.parsed import Mark, is_ahead, terms
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers.csv_files import match
 from smart_sync.parsers.file_rows import BadLine, Format, Row, read_rows

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.merge.parsed import NO_VOTES, Votes
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+from smart_sync.core.parsed import NO_VOTES, Votes
 
 
 class Absence(NamedTuple):

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.parsed import INBOX, NO_PAST, Terms, Votes, Whose, of_row, terms
 from smart_sync.core.merge.strategies import Winner, consistent
 from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, Metrics
+from smart_sync.core.parsed import INBOX, NO_PAST, Terms, Votes, Whose, of_row, terms
 from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text, is_rounded, sound
 from smart_sync.errors import DatabaseError, SmartSyncError

@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.merge.parsed import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Votes, Whose, of_row
 from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
+from smart_sync.core.parsed import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Votes, Whose, of_row
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.store import parsed_query, vote_records
 from smart_sync.store.active import active_account

@@ -5,8 +5,8 @@ A row of the query counts as a row of the inbox would; one without ``parsed_at``
 
 from typing import Any
 
-from smart_sync.core.merge.parsed import QUERY, Said, of_row
 from smart_sync.core.model import METRICS, Problem
+from smart_sync.core.parsed import QUERY, Said, of_row
 from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import ConfigError
 from smart_sync.store.database import Database

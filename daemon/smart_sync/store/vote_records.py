@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from smart_sync.core.merge.parsed import OWN, Ahead, Key, Mark, News, Past, Said
 from smart_sync.core.model import MAX_COUNT, METRICS, Precision
+from smart_sync.core.parsed import OWN, Ahead, Key, Mark, News, Past, Said
 from smart_sync.core.state import as_text
 from smart_sync.store.database import Transaction
 

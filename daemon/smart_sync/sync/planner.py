@@ -10,10 +10,10 @@ from smart_sync.config import Settings
 from smart_sync.core.matching.doubtful_rows import Doubt, doubtful
 from smart_sync.core.matching.missing_rows import Terms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, edited, understand
-from smart_sync.core.merge.parsed import terms as vote_terms
 from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import Doubts
 from smart_sync.core.model import Account, Problem, Project
+from smart_sync.core.parsed import terms as vote_terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
-from smart_sync.core.merge.parsed import News
 from smart_sync.core.merge.policy import Policy
 from smart_sync.core.merge.strategies import Winner
 from smart_sync.core.merge.suspects import Change, Doubts, Judgement, Place, judge
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
+from smart_sync.core.parsed import News
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import confirm, when
 from smart_sync.core.worksheet.table import limited

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from smart_sync.core.links.identity import identity
-from smart_sync.core.merge.parsed import (
+from smart_sync.core.parsed import (
     AHEAD,
     EARLIER_LINK,
     FORGOTTEN,
