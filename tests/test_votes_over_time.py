@@ -15,15 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sync.announcer import Announcer
+from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.config import Settings
-from smart_sync.core import said, votes
+from smart_sync.core import parsed
 from smart_sync.core.days import stamp
+from smart_sync.core.merge import votes
 from smart_sync.core.model import Metrics, ParsedMetrics, Trigger
-from smart_sync.ingest import NothingToForget, forget
-from smart_sync.service import opened
 from smart_sync.store import parsed_values
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import NOON, link
 
 ACCOUNT = "account"
@@ -232,7 +233,7 @@ def test_the_property_notices(monkeypatch: pytest.MonkeyPatch, name: str, weak: 
     """The control: votes that nothing takes away, and clocks that may be years ahead, do not pass."""
     happened = [SAID, then, ("wait", 60), SAID] if name == "AHEAD" else [SAID, then]
     asyncio.run(live(happened, "", "max"))
-    for module in (votes, said):
+    for module in (votes, parsed):
         monkeypatch.setattr(module, name, weak, raising=False)
     with pytest.raises(AssertionError):
         asyncio.run(live(happened, "", "max"))

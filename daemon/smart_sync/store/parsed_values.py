@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from smart_sync.core.days import stamp
+from smart_sync.core.merge.votes import comes_late
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
-from smart_sync.core.said import NO_PAST, OWN, Said, Whose, terms
+from smart_sync.core.parsed import NO_PAST, OWN, Said, Whose, terms
 from smart_sync.core.state import as_text
-from smart_sync.core.votes import comes_late
 from smart_sync.store.database import Database, Transaction
-from smart_sync.store.votes import gather
+from smart_sync.store.vote_records import gather
 
 _NOBODY = Whose("")
 _PUT = """

@@ -1,0 +1,35 @@
+"""Signs of a text that say nothing: the invisible ones, and decorations (emoji, arrows, bullets, asterisks)."""
+
+import unicodedata
+
+#: Signs that change nothing one sees: zero-width marks, directional marks (but not U+202E, which turns digits round),
+#: soft hyphens, variation selectors, the byte order mark.
+INVISIBLE = dict.fromkeys(
+    map(
+        ord,
+        "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u2060\u2061\u2062\u2063\u2064"
+        "\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff",
+    )
+)
+_MARKS = frozenset("*•·†‡")
+#: Blocks of pictures; of what is in them, these mean something: signs of arithmetic, 10, 100, dislike, no entry.
+_BLOCKS = (
+    (0x2190, 0x21FF), (0x2300, 0x23FF), (0x25A0, 0x27BF), (0x2B00, 0x2BFF), (0x1F1E6, 0x1F1FF), (0x1F300, 0x1FAFF),
+)  # fmt: skip
+_MEANINGFUL = frozenset("✕✖✗✘➕➖➗🔟💯👎🚫⛔❓❔❌")
+
+
+def undecorated(text: str) -> str:
+    """``text`` with a space in place of each decoration."""
+    return text if text.isalnum() else "".join(" " if _is_decoration(sign) else sign for sign in text)
+
+
+def _is_decoration(sign: str) -> bool:
+    if sign in _MARKS:
+        return True
+    code = ord(sign)
+    return (
+        any(first <= code <= last for first, last in _BLOCKS)
+        and sign not in _MEANINGFUL
+        and unicodedata.category(sign) in ("So", "Sm", "Sk")
+    )

@@ -1,0 +1,87 @@
+"""Looking before the leap: what will keep a daemon from starting, as far as that can be told by looking.
+
+Nothing is made, opened for writing or connected to; what only opening can tell, it still may.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from smart_sync.config import Settings
+from smart_sync.control import socket_file
+from smart_sync.errors import ConfigError, SocketUnusable
+from smart_sync.logs import printable
+from smart_sync.store import new_rows
+from smart_sync.store.database_files import may_be_sqlite
+
+
+def demand_none(settings: Settings, held: Path | None = None) -> None:
+    """Raise `ConfigError` with all `obstacles`, if there are any."""
+    if found := obstacles(settings, held):
+        raise ConfigError(tuple(f"{key}: {problem}" for key, problem in found.items()))
+
+
+def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
+    """Key → what will keep a daemon with these settings from starting, and what to do.
+
+    ``held`` is the database that this process has open: it must not be opened beside SQLite, since closing a file
+    gives up all locks that the process has on it.
+    """
+    control, path = settings.control, Path(os.path.realpath(settings.database.path))
+    found = {
+        "control.socket": next(_of_socket(control.socket), ""),
+        "control.group": _of_group(control.group),
+        "database.path": next(_of_database(path, held), ""),
+    }
+    if not found["database.path"]:
+        found |= new_rows.unknown_at(path, dict(settings.sync.defaults))
+    # A name or a path may be any text.
+    return {key: printable(problem) for key, problem in found.items() if problem}
+
+
+def _of_socket(path: Path) -> Iterator[str]:
+    size = len(os.fsencode(path))
+    if size > socket_file.MAX_BYTES:
+        yield f"{path}: too long for a socket ({size} bytes of {socket_file.MAX_BYTES}); give a shorter path"
+    if problem := _of_folder(path):
+        yield f"{path}: {problem}"
+    if problem := socket_file.in_the_way(path):
+        yield problem
+
+
+def _of_group(group: str) -> str:
+    try:
+        socket_file.gid(group)
+    except SocketUnusable as error:
+        return str(error)
+    return ""
+
+
+def _of_database(path: Path, held: Path | None) -> Iterator[str]:
+    if problem := _of_folder(path):
+        yield f"{path}: {problem}"
+    if not os.path.exists(path):  # noqa: PTH110  never raises
+        return
+    if not os.path.isfile(path):  # noqa: PTH113  never raises
+        yield f"{path}: not a file; name the SQLite file, or one that is to be made"
+    if not os.access(path, os.R_OK | os.W_OK):
+        yield f"{path}: permission denied; it must be read and written by the daemon's user"
+    try:
+        if held is not None and held.exists() and path.samefile(held):
+            return
+        readable = may_be_sqlite(path)
+    except OSError as error:
+        yield f"{path}: cannot be read: {error.strerror}"
+        return
+    if not readable:
+        yield f"{path}: not a SQLite database; name another file, or restore it from a backup"
+
+
+def _of_folder(path: Path) -> str:
+    """Why nothing can be made beside ``path``, whose folder is made where it is missing; "" if it can."""
+    folder = next(parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110  never raises
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"permission denied; {folder} must be writable for the daemon's user"
+    return ""

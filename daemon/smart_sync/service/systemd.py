@@ -1,0 +1,38 @@
+"""Telling systemd how we are: ``sd_notify`` in a few lines.  Does nothing where systemd does not listen."""
+
+import contextlib
+import os
+import socket
+import time
+
+#: Seconds that a full queue of systemd's may hold us up: a lost line is better than an event loop that hangs.
+_PATIENCE = 1.0
+
+
+def notify(*lines: str) -> None:
+    """Send ``READY=1``, ``STATUS=…`` and the like to ``$NOTIFY_SOCKET``; an absent listener is no error."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    # A line break within a line would begin another assignment.
+    message = "\n".join(" ".join(line.splitlines()) for line in lines).encode(errors="replace")
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.settimeout(_PATIENCE)
+        sock.connect(address)
+        sock.sendall(message)
+
+
+def reloading() -> None:
+    """Say that a reload has begun; ``READY=1`` ends it."""
+    notify("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+
+def watchdog_interval() -> float | None:
+    """Seconds between two signs of life, half of what systemd allows; None if it does not watch us."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    watched = os.environ.get("WATCHDOG_PID", str(os.getpid()))
+    if not microseconds.isdigit() or int(microseconds) == 0 or watched != str(os.getpid()):
+        return None
+    return int(microseconds) / 2_000_000
