@@ -19,7 +19,7 @@ from smart_sync.core.state import AccountState
 from smart_sync.core.table import shown
 from smart_sync.core.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import accounts, edits, history, parsed_query, projects, repairs
+from smart_sync.store import accounts, edits, growth, history, parsed_query, projects, repairs
 from smart_sync.store.accounts import Facts, Known
 from smart_sync.store.database import Database
 from smart_sync.store.days import day_at
@@ -101,7 +101,7 @@ class Explainer:
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
             "repairs": await repairs.of_account(self.database, account.id, metrics, EDITS),
             "edits": await edits.of_account(self.database, account.id, metrics, EDITS),
-            "days": await self._days(account.id, metrics),
+            "days": await growth.newest_days(self.database, account.id, metrics, DAYS),
             "passes": passes,
         }
 
@@ -133,11 +133,6 @@ class Explainer:
             return None
         rows, _ = await parsed_query.read(self.database, self.query, known.project.id)
         return rows.get(known.account.id)
-
-    async def _days(self, account_id: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
-        wanted = {"day", *metrics, *(f"{metric}_delta" for metric in metrics)}
-        found = await accounts.days(self.database, account_id, DAYS)
-        return [{name: value for name, value in day.items() if name in wanted} for day in found]
 
 
 def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
+from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
 from smart_sync.explain import UnknownAccount
-from smart_sync.store import accounts, repairs
+from smart_sync.store import accounts, growth, repairs
 from smart_sync.store.days import day_at
 from smart_sync.store.schema import open_existing
 
@@ -46,7 +47,7 @@ async def repair(
             raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
         if not changes:
             raise NothingToRepair(f"{account.link}: the snapshot of {wanted} has these values already")
-        shown = {row["day"]: row for row in await accounts.days(database, account.id, -1)}
+        shown = {row["day"]: row for row in await growth.newest_days(database, account.id, METRICS, -1)}
     counts = all(shown.get(wanted, {}).get(metric) == new for metric, (_, new) in changes.items())
     return {
         "success": True,

@@ -194,19 +194,25 @@ def show_growth(answer: dict[str, Any]) -> None:
     screen = console()
     line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
     for project in answer["projects"]:
-        own = [entry for entry in answer["accounts"] if entry["project_name"] == project["name"]]
+        own = [entry for entry in answer["accounts"] if entry["project_id"] == project["project_id"]]
         screen.print()
         line(screen, f"project {_total(project)}", "bold")
         screen.print(_growths(own))
     for entry in answer["platforms"]:
         line(screen, f"platform {_total(entry)}")
     for entry in answer["movers"]:
-        line(screen, f"mover {_name(entry)}, {entry['platform']}:{_delta(entry['growth'])}")
+        line(screen, f"mover {_name(entry)}, {entry['platform']}: {_delta(entry['moved'])}{_left_out(entry)}")
+    for entry in answer["left"]:
+        since = f"since {_when(entry['left_since'])}"
+        line(screen, f"left {_name(entry)}, {entry['platform']}: {_count(entry['last'])}, {since}, in no total")
 
 
 def _total(entry: dict[str, Any]) -> str:
-    name = entry["name"] or "unnamed"
-    return f"{name}: {_count(entry['last'])}{_delta(entry['growth'])}, {counted(entry['accounts'], 'account')}"
+    accounts = counted(entry["accounts"], "account")
+    compared = f", {entry['compared']} of them compared" if 0 < entry["compared"] < entry["accounts"] else ""
+    average = "" if entry["average"] is None else f", {entry['average']:+,.1f} a day"
+    grown = f"({_delta(entry['growth'])}{average})"
+    return f"{entry['name'] or 'unnamed'}: {_count(entry['last'])} {grown}, {accounts}{compared}"
 
 
 def _growths(entries: Iterable[dict[str, Any]]) -> Table:
@@ -216,7 +222,7 @@ def _growths(entries: Iterable[dict[str, Any]]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     for entry in entries:
-        growth = (_count(entry["last"]), _delta(entry["growth"]).strip(" ()"), _percent(entry))
+        growth = (_count(entry["last"]), _delta(entry["growth"]), _percent(entry))
         table.add_row(
             Text(_name(entry)),
             Text(printable(entry["platform"], 20)),
@@ -228,7 +234,21 @@ def _growths(entries: Iterable[dict[str, Any]]) -> Table:
 
 
 def _since(entry: dict[str, Any]) -> str:
-    return "" if entry["exact"] or entry["since"] is None else f"since {entry['since']}"
+    """What the growth is a growth of, where that is not what was asked for."""
+    since = "" if entry["exact"] or entry["since"] is None else f"since {entry['since']}"
+    return ", ".join(filter(None, (since, _ends(entry))))
+
+
+def _ends(entry: dict[str, Any]) -> str:
+    """Which days hold the growth of several, because the value was carried until then."""
+    days = entry["ends_carried"]
+    if len(days) > 1:
+        return f"{len(days)} days end carried stretches"
+    return f"{days[0]} ends a carried stretch" if days else ""
+
+
+def _left_out(entry: dict[str, Any]) -> str:
+    return f" (left out: {_ends(entry)})" if entry["ends_carried"] else ""
 
 
 def show_rules(rows: Iterable[dict[str, Any]]) -> None:
@@ -284,11 +304,11 @@ def _when(stamp: str | None) -> str:
 
 
 def _count(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
+    return "–" if value is None else f"{value:,}"
 
 
 def _delta(value: int | None) -> str:
-    return "" if value is None else f" ({value:+,})"
+    return "–" if value is None else f"{value:+,}"
 
 
 def _percent(entry: dict[str, Any]) -> str:

@@ -65,6 +65,7 @@ class Database:
         self._waits: dict[int, float] = {}
         self._numbers = itertools.count()
         self._told_of_wait = False
+        self._steady = False
         #: How often `inbox.put` may have changed something.
         self.inbox_writes = 0
 
@@ -131,8 +132,21 @@ class Database:
         async with self._reading:
             return await self._fetched(self._reader, sql, parameters)
 
+    @contextlib.asynccontextmanager
+    async def steady(self) -> AsyncIterator[None]:
+        """Inside, every query sees one and the same committed state.  For programs that only read and end."""
+        await self.fetch("BEGIN")
+        self._steady = True
+        try:
+            yield
+        finally:
+            self._steady = False
+            await self.fetch("COMMIT")
+
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for small answers: never queued behind the large reads of a pass."""
+        if self._steady:
+            return await self.fetch(sql, parameters)
         async with self._glancing:
             return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 

@@ -21,6 +21,7 @@ class Stale:
     unread_since: str
     reason: str
     remedy: str
+    stale_since: str
 
 
 async def foreseen(source: Database | Transaction, result: PassResult, stale_after: float) -> Freshness:
@@ -59,7 +60,7 @@ async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) 
 async def stale_projects(database: Database) -> list[Stale]:
     """The active projects that are stale, by name."""
     rows = await database.glance(
-        "SELECT CAST(p.id AS TEXT), p.name, r.read_at, u.since, u.reason, u.remedy"
+        "SELECT CAST(p.id AS TEXT), p.name, r.read_at, u.since, u.reason, u.remedy, u.stale_since"
         f" FROM unread_projects u JOIN projects p ON CAST(p.id AS TEXT) = u.project_id AND {active_project('p')}"
         " LEFT JOIN worksheet_reads r ON r.project_id = u.project_id"
         " WHERE u.stale_since IS NOT NULL ORDER BY p.name, p.id"

@@ -8,7 +8,7 @@ from smart_sync.core.decide import Edit
 from smart_sync.core.model import METRICS
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store import edits, missing, projects, snapshots, suspects
+from smart_sync.store import carried, edits, missing, projects, snapshots, suspects
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Transaction
 from smart_sync.store.snapshots import Writing
@@ -123,6 +123,7 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
             for v in plan.sheet
         ),
     )
+    await carried.save(transaction, plan, writing)
     await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now) for row in plan.merged)
     )
