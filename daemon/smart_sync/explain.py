@@ -101,7 +101,7 @@ class Explainer:
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
             "repairs": await repairs.of_account(self.database, account.id, metrics, EDITS),
             "edits": await edits.of_account(self.database, account.id, metrics, EDITS),
-            "days": await growth.newest_days(self.database, account.id, metrics, DAYS),
+            "days": await growth.newest_days(self.database, known.row_id, metrics, DAYS),
             "passes": passes,
         }
 

@@ -47,7 +47,8 @@ async def repair(
             raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
         if not changes:
             raise NothingToRepair(f"{account.link}: the snapshot of {wanted} has these values already")
-        shown = {row["day"]: row for row in await growth.newest_days(database, account.id, METRICS, -1)}
+        days = await growth.newest_days(database, found[0].row_id, METRICS)
+        shown = {row["day"]: row for row in days}
     counts = all(shown.get(wanted, {}).get(metric) == new for metric, (_, new) in changes.items())
     return {
         "success": True,

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -38,6 +38,29 @@ class History:
     deltas: Sequence[Series] = ()
     #: Days that end a carried stretch → the places of the metrics that were carried.
     ends: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        days: Sequence[int],
+        values: Sequence[Series],
+        first: Sequence[int] | None,
+        ends: Mapping[int, frozenset[int]],
+    ) -> Self:
+        """Of the snapshots' ``values``, of which each metric is known from its ``first`` day on.
+
+        ``first`` is None for an account that no pass has seen yet: then 0 is no value.
+        """
+        latest = 0 if first is None else max(first)
+        known = [
+            row if day >= latest and first is not None else _masked(row, day, first)
+            for day, row in zip(days, values, strict=True)
+        ]
+        deltas, nothing = [], (None,) * (len(values[0]) if values else 0)
+        for place, (day, row) in enumerate(zip(days, known, strict=True)):
+            follows = place > 0 and days[place - 1] == day - 1
+            deltas.append(tuple(map(_less, row, known[place - 1])) if follows else nothing)
+        return cls(days, known, deltas, ends)
 
     @property
     def last_day(self) -> int | None:
@@ -77,6 +100,16 @@ class History:
     def ends_within(self, metric: int, after: int, until: int) -> tuple[int, ...]:
         """The days after ``after``, up to ``until``, that end a carried stretch of a metric."""
         return tuple(sorted(day for day, places in self.ends.items() if after < day <= until and metric in places))
+
+
+def _masked(row: Series, day: int, first: Sequence[int] | None) -> Series:
+    if first is None:
+        return tuple(value or None for value in row)
+    return tuple(value if day >= since else None for value, since in zip(row, first, strict=True))
+
+
+def _less(value: int | None, before: int | None) -> int | None:
+    return None if value is None or before is None else value - before
 
 
 @dataclass(frozen=True, slots=True)
