@@ -1,10 +1,11 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
 # make bench    how fast it is (ARGS=--json, --quick)
+# make hunt     the properties with new random examples; the suite runs the same ones each time
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock; make lock renews it)
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types packages docs bench soak audit lock clean
+.PHONY: help install run test lint types packages docs bench hunt soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,6 +56,9 @@ docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/e
 bench: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
 
+hunt: $(VENV)/.dev
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis
+
 KILLS ?= 2000
 CUTS ?= 18000
 PASSES ?= 1440
@@ -65,7 +69,7 @@ LOCKED ?= 60
 SEED ?= 1
 
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
-	SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) SOAK_EDGES=$(EDGES) \
+	HYPOTHESIS_PROFILE=hunt SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) SOAK_EDGES=$(EDGES) \
 	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) \
 	$(BIN)/python tests/soak.py
 

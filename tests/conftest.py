@@ -1,16 +1,23 @@
 """Fixtures that several test modules share."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from celery_processes import redis
 from fake_google import FakeGoogle
 from smart_sync import logs
 from world import World
+
+# The same examples in each run, so that red means that a change has broken something; `make hunt` draws new ones.
+hypothesis.settings.register_profile("suite", derandomize=True)
+hypothesis.settings.register_profile("hunt", print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture(autouse=True)

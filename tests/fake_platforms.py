@@ -172,8 +172,9 @@ def account(kind: str, number: int = 0, link: str = "") -> Account:
     return Account(f"{kind}-{number}", "project", "", "", link or LINKS[kind])
 
 
-def settings(kind: str, url: str, **changes: Any) -> ParserSettings:
-    table = {"kind": kind, "source": kind, **OWN_KEYS[kind], **changes}
+def settings(kind: str, url: str, /, **changes: Any) -> ParserSettings:
+    own = {"platforms": ["tiktok"]} if "steps" in changes else OWN_KEYS[kind]
+    table = {"kind": kind, "source": kind, **own, **changes}
     if kind == "http_json" and "url" in table:
         table["url"] = table["url"].replace("URL", url)
     else:
@@ -182,7 +183,7 @@ def settings(kind: str, url: str, **changes: Any) -> ParserSettings:
     return cast("ParserSettings", adapter.validate_python(table))
 
 
-def parser(kind: str, url: str, **changes: Any) -> Parser:
+def parser(kind: str, url: str, /, **changes: Any) -> Parser:
     return cast("Parser", parser_class(kind)(settings(kind, url, **changes)))
 
 

@@ -41,6 +41,13 @@ STORIES: dict[str, tuple[list[tuple[float, Attempt]], list[tuple[float, Verdict]
     ),
     "five accounts that the source has not": ([(0, attempt(missing=5))], [(0, Verdict.FAILED)]),
     "five that have long been missing say nothing": ([(0, attempt(missing=5, known=5))], []),
+    "only those that fail every time, of a parser that is well": (
+        [(0, WELL), *((n, Attempt("p", 0, 0, 0, 9, True, "private", 9)) for n in range(1, 9))], [],
+    ),
+    "the same, of a parser that has never been well": (
+        [(0, OF_THREE), *((n, Attempt("p", 0, 0, 0, 3, True, "private", 3)) for n in range(1, 9))],
+        [(7, Verdict.FAILED)],
+    ),
     "of three accounts nothing, for seven hours": (
         [(0, OF_THREE), (3, OF_THREE), (7, OF_THREE), (8, OF_THREE)], [(7, Verdict.FAILED)],
     ),

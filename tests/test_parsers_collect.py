@@ -59,6 +59,8 @@ class Scripted:
                 if isinstance(step, asyncio.Event):
                     self.waits.set()
                     await step.wait()
+                elif isinstance(step, Unfetched):
+                    yield step
                 elif step == "gone":
                     yield Unfetched(one.id, "deleted", gone=True)
                 elif step == "failed":
@@ -122,6 +124,38 @@ async def test_gone_accounts_rest(log: StringIO) -> None:
         asked_at += [hour] * (len(parser.asked) - before)
     assert asked_at == [0, 1, 3, 7, 15, 31, 55, 79, 103, 127]
     assert len(events(log, "parser.account_gone")) == 1
+
+
+async def test_nobody_is_gone_where_everybody_is(log: StringIO) -> None:
+    """404 for all accounts at once is a trouble of the table, told once: none of them is taken for gone."""
+    parser = Scripted(*["gone"] * 9)
+    one = source(parser)
+    (report,) = await collect([one], accounts(9), Inbox(), NOW)
+    assert (report.missing, report.failed) == (0, 9)
+    assert report.reason == ("the source has none of 9 accounts: deleted; correct what [parsers.scripted] asks for")
+    assert events(log, "parser.account_gone") == []
+    await collect([one], accounts(9), Inbox(), NOW + timedelta(minutes=30))
+    assert len(parser.asked[1]) == 9
+
+
+async def test_few_who_are_gone_are_gone() -> None:
+    """One that has a value shows that the source works; so does one account too few to judge by."""
+    (report,) = await collect([source(Scripted(*["gone"] * 9, 1))], accounts(10), Inbox(), NOW)
+    assert (report.fetched, report.missing, report.failed) == (1, 9, 0)
+    (report,) = await collect([source(Scripted(*["gone"] * 4))], accounts(4), Inbox(), NOW)
+    assert (report.missing, report.failed) == (4, 0)
+
+
+async def test_each_reason_is_told_once() -> None:
+    """What is wrong with many accounts is said once, with the first of them and how many more there are."""
+    reasons = ["private"] * 3 + ["(#10) permission"] * 2 + ["third", "fourth", "fifth"]
+    script = [Unfetched(f"tiktok-{n}", reason) for n, reason in enumerate(reasons)]
+    (report,) = await collect([source(Scripted(*script))], accounts(8), Inbox(), NOW)
+    link = accounts(1)[0].link
+    assert report.reason == (
+        f"{link}: private (and 2 more accounts); {link}: (#10) permission (and 1 more account); {link}: third;"
+        " 2 accounts for other reasons"
+    )
 
 
 async def test_a_schedule_of_its_own() -> None:

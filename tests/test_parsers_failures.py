@@ -1,8 +1,9 @@
 """Each parser against each way a platform can fail: one table."""
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pytest
 import stamina
@@ -54,7 +55,8 @@ def one_account(kind: str, words: str) -> str:
 #: "stopped": the parser goes no further; "paused": nor does it come back soon; "value": as if nothing were wrong.
 FAILURES: dict[str, Callable[[str], tuple[Reply, str]]] = {
     "401": lambda kind: (Reply({"error": {}}, 401), "failed:401" if kind == "tiktok" else one_account(kind, "401")),
-    "403 without a reason": lambda kind: (Reply({}, 403), stopped("403") if kind == "youtube" else "failed:403"),
+    "402": lambda _kind: (Reply({"message": "out of credits"}, 402), stopped("out of credits")),
+    "403 without a reason": lambda _kind: (Reply({}, 403), "failed:403"),
     "404": lambda kind: (Reply({}, 404), "gone:404"),
     "429": lambda kind: (Reply({}, 429), "paused:429"),
     "429 with Retry-After beyond the deadline": lambda kind: (Reply({}, 429, {"Retry-After": "7200"}), "paused:429"),
@@ -98,8 +100,8 @@ async def test_each_failure(kind: str, failure: str) -> None:
     assert len(platform.calls) <= 3
 
 
-def graph(code: int, subcode: int = 0, status: int = 400) -> Reply:
-    return Reply({"error": {"message": f"(#{code}) said", "code": code, "error_subcode": subcode}}, status)
+def graph(code: int, subcode: int = 0, status: int = 400, words: str = "said") -> Reply:
+    return Reply({"error": {"message": f"(#{code}) {words}", "code": code, "error_subcode": subcode}}, status)
 
 
 def google(status: int, reason: str) -> Reply:
@@ -116,11 +118,15 @@ REASONS: list[tuple[str, str, Reply, str]] = [
     ("youtube", "accessNotConfigured", google(403, "accessNotConfigured"), "stopped:enable the YouTube Data API"),
     ("youtube", "recorded keyInvalid", Reply(recorded("youtube/error_response.json"), 400), "stopped:youtube] key"),
     ("instagram", "token", graph(190, status=401), "stopped:renew the token of [parsers.instagram]"),
-    ("instagram", "permission", graph(10, status=403), "stopped:permissions"),
+    ("instagram", "permission", graph(10, status=403), "failed:(#10) said (10)"),
+    ("instagram", "blocked app", graph(200, words="API access blocked."), "stopped:refuses the app"),
+    ("instagram", "blocked user", graph(368), "stopped:refuses the app"),
     ("instagram", "no such user", graph(110), "gone:does not show it"),
     ("instagram", "throttled", graph(4, status=403), "paused:too many calls"),
     ("instagram", "passing", graph(2, status=500), "failed:Meta answers"),
-    ("facebook", "recorded permission", Reply(recorded("facebook/error.json"), 400), "stopped:Public Content Access"),
+    ("facebook", "recorded permission", Reply(recorded("facebook/error.json"), 400), "failed:Public Content Access"),
+    ("facebook", "a page that moved", graph(21), "gone:does not show it"),
+    ("youtube", "channelForbidden", google(403, "channelForbidden"), "failed:403"),
     ("facebook", "cannot be loaded", graph(100, 33), "gone:does not show it"),
     ("facebook", "no such alias", graph(803, status=404), "gone:does not show it"),
     ("facebook", "business quota", graph(80001, status=400), "paused:too many calls"),
@@ -161,7 +167,7 @@ async def test_retry_after_is_honoured(kind: str) -> None:
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_platform_that_is_away_is_not_asked_a_thousand_times() -> None:
-    """After five accounts in a row without an answer the parser stops."""
+    """After a dozen calls in a row without an answer the parser stops."""
     accounts = [account("instagram", n, f"https://www.instagram.com/user{n}") for n in range(1000)]
     with FakePlatform(lambda _call: Reply({}, 500)) as platform:
         _found, stop = await drain(parser("instagram", platform.url), accounts)
@@ -195,3 +201,168 @@ async def test_nobody_answers() -> None:
         found, _stop = await drain(parser("facebook", url), [account("facebook")])
     assert [trouble.reason for trouble in troubles(found)] == ["cannot be reached: Connection refused"]
     assert time.monotonic() - started < 5
+
+
+class Crowd(NamedTuple):
+    """A hundred accounts of one parser, and ten ways to refuse one of them."""
+
+    kind: str
+    link: str
+    #: The number of the account that a call is about, or of each.
+    asked: Callable[[Call], list[int]]
+    good: Callable[[list[int]], Any]
+    ways: list[Reply]
+    table: Mapping[str, Any] = MappingProxyType({})
+
+
+def number(text: str) -> int:
+    return int(text.rpartition("name")[2].partition(")")[0])
+
+
+def channels(numbers: list[int]) -> dict[str, Any]:
+    items = [{"id": f"UC{n:022d}", "statistics": {"viewCount": "7"}} for n in numbers]
+    return {"kind": "youtube#channelListResponse", "items": items}
+
+
+META = [
+    *(graph(10, status=403), graph(21), graph(100), graph(100, 33), graph(200, status=403), graph(803, status=404)),
+    *(graph(110), Reply({}, 403), Reply({}, 404), Reply(b"<html>", 503)),
+]
+YOUTUBE = [
+    *(google(403, "channelForbidden"), google(403, "forbidden"), google(400, "invalidParameter"), google(404, "gone")),
+    *(Reply({}, 403), Reply({}, 404), Reply({}, 410), Reply(b"<html>", 503), Reply([]), Reply({}, 451)),
+]
+SELLER = [
+    *(Reply({"message": "private"}, status) for status in (400, 403, 404, 410, 422, 451, 500)),
+    *(Reply(b"<html>"), Reply({"data": {}}), Reply({"error": "private"})),
+]
+TOKENS = {"tokens": {f"name{n}": f"canary-token-name{n}" for n in range(100)}}
+BATCH = {
+    "batch": 50,
+    "steps": [
+        {
+            "url": "users",
+            "json": {"names": "{usernames}"},
+            "rows": "data",
+            "key": "name",
+            "failed": "error",
+            "metrics": {"followers": "n"},
+        }
+    ],
+}
+
+
+def by_token(call: Call) -> list[int]:
+    return [number(call.headers["authorization"])]
+
+
+CROWDS = {
+    "youtube by handle": Crowd(
+        "youtube", "https://youtube.com/@name{}", lambda c: [number(c.query["forHandle"])], channels, YOUTUBE
+    ),
+    "youtube by id": Crowd(
+        "youtube",
+        "https://youtube.com/channel/UC{:022d}",
+        lambda c: [int(one[2:]) for one in c.query["id"].split(",")],
+        channels,
+        YOUTUBE,
+    ),
+    "instagram": Crowd(
+        "instagram",
+        "https://instagram.com/name{}",
+        lambda c: [number(c.query["fields"].partition("{")[0])],
+        lambda _numbers: GOOD["instagram"][0],
+        META,
+    ),
+    "facebook": Crowd(
+        "facebook",
+        "https://facebook.com/name{}",
+        lambda c: [number(c.path)],
+        lambda _numbers: GOOD["facebook"][0],
+        META,
+    ),
+    "threads": Crowd(
+        "threads",
+        "https://threads.net/@name{}",
+        by_token,
+        lambda _numbers: GOOD["threads"][0],
+        [graph(190, status=401), graph(102, status=401), *META[2:]],
+        TOKENS,
+    ),
+    "tiktok": Crowd(
+        "tiktok",
+        "https://tiktok.com/@name{}",
+        by_token,
+        lambda _numbers: GOOD["tiktok"][0],
+        [
+            *(tiktok("access_token_invalid"), tiktok("access_token_invalid", 401), tiktok("scope_not_authorized")),
+            *(tiktok("invalid_params"), tiktok("internal_error"), tiktok("", 400), Reply({}, 403), Reply({}, 404)),
+            *(Reply(b"<html>", 503), Reply([])),
+        ],
+        TOKENS,
+    ),
+    "http_json": Crowd(
+        "http_json",
+        "https://tiktok.com/@name{}",
+        lambda c: [number(c.path)],
+        lambda _numbers: GOOD["http_json"][0],
+        SELLER,
+        {"failed": "error"},
+    ),
+    "http_json by batches": Crowd(
+        "http_json",
+        "https://tiktok.com/@name{}",
+        lambda c: [number(name) for name in c.body["names"]],
+        lambda numbers: {"data": [{"name": f"name{n}", "n": 5} for n in numbers]},
+        [
+            *(Reply({"message": "private"}, status) for status in (400, 403, 404, 406, 409, 410, 418, 422, 451)),
+            SELLER[9],
+        ],
+        BATCH,
+    ),
+}
+
+
+@pytest.mark.parametrize("start", [0, 45])
+@pytest.mark.parametrize("crowd", CROWDS.values(), ids=CROWDS)
+@pytest.mark.usefixtures("at_once")
+async def test_what_concerns_one_account_costs_no_other(crowd: Crowd, start: int) -> None:
+    """A hundred accounts, ten of which, one after the other, are refused in ten ways: the other ninety have values."""
+    refused = dict(zip(range(start, start + 10), crowd.ways, strict=True))
+
+    def answer(call: Call) -> Reply:
+        numbers = crowd.asked(call)
+        return next((refused[n] for n in numbers if n in refused), Reply(crowd.good(numbers)))
+
+    accounts = [account(crowd.kind, n, crowd.link.format(n)) for n in range(100)]
+    with FakePlatform(answer) as platform:
+        found, stop = await drain(parser(crowd.kind, platform.url, **crowd.table), accounts)
+    assert stop is None
+    assert {value.account_id for value in values(found)} == {
+        f"{crowd.kind}-{n}" for n in range(100) if n not in refused
+    }
+    assert {trouble.account_id for trouble in troubles(found)} == {f"{crowd.kind}-{n}" for n in refused}
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_many_refusals_in_a_row_are_one_trouble() -> None:
+    """A permission that the token lacks for every account is not asked for a thousand times, and told once."""
+    accounts = [account("facebook", n, f"https://facebook.com/name{n}") for n in range(1000)]
+    with FakePlatform(lambda _call: graph(10, status=403, words="get the permission")) as platform:
+        found, stop = await drain(parser("facebook", platform.url, concurrency=1), accounts)
+    assert len(platform.calls) < 40
+    assert len(troubles(found)) < 40
+    assert str(stop) == (
+        "Meta refuses: (#10) get the permission (10), 25 times in a row; if that holds for every account, correct"
+        " [parsers.facebook] or what its credentials may do"
+    )
+
+
+async def test_a_job_that_may_have_been_started_is_not_started_again() -> None:
+    """A batch whose POST has no answer is not made for its halves; a refused one is."""
+    accounts = [account("http_json", n, f"https://tiktok.com/@name{n}") for n in range(8)]
+    for status, calls in ((502, 1), (400, 15)):
+        reply = Reply({"message": "no"}, status)
+        with FakePlatform(lambda _call, reply=reply: reply) as platform:  # type: ignore[misc]
+            await drain(parser("http_json", platform.url, **BATCH), accounts)
+        assert len(platform.calls) == calls

@@ -113,6 +113,18 @@ def likenesses(
     return found
 
 
+def places(alike: Iterable[Likeness]) -> dict[str, int]:
+    """Where the rows of missing accounts stand now, by account.
+
+    The next pass compares with this pass's row numbers: without their new places it would not find those rows again.
+    """
+    found: dict[str, int] = {}
+    for one in alike:
+        if one.in_place:
+            found.setdefault(one.account.id, one.row.row)
+    return found
+
+
 class _Places:
     """Where the row of a missing account would stand now."""
 
@@ -181,5 +193,5 @@ def _problem(
     elsewhere = absence.project_id != terms.project_id
     what = f"no row has the link of {state.link}, which came from another project" if elsewhere else "the row is gone"
     place = "" if like is None else f"; row {like.row.row}: {like.row.link} may be it"
-    number = None if elsewhere else state.sheet_row
+    number = None if elsewhere else like.row.row if like is not None and like.in_place else state.sheet_row
     return Problem(f"{what}; {since}{place}; restore it, or {meant}", table.worksheet, number, None, state.link)

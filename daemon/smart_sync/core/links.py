@@ -102,6 +102,12 @@ def profile_link(link: str, platform: str = "") -> str:
     return found.text if page_of(found.address).is_profile else ""
 
 
+def link_in(text: str) -> str:
+    """The one web address in ``text``, without what stands around it; "" if there is none, or several."""
+    found = _found(text)
+    return found.text if found else ""
+
+
 def several(link: str) -> tuple[str, ...]:
     """The links in ``link``, where there are two or more that do not show one and the same; else ()."""
     found = _candidates(trimmed(visible(link)))

@@ -28,6 +28,8 @@ class Attempt:
     #: It went through all accounts that were due.
     finished: bool
     reason: str = ""
+    #: Those of the failed that had failed the last time, too.
+    known_failed: int = 0
 
     @property
     def got_nothing_of_many(self) -> bool:
@@ -39,10 +41,11 @@ class Attempt:
         """It got nothing, and something went wrong."""
         return not self.fetched and (not self.finished or self.failed > 0 or self.got_nothing_of_many)
 
-    @property
-    def says_nothing(self) -> bool:
-        """It asked only about accounts that have long been missing."""
-        return not self.is_bad and not self.fetched and self.missing == self.known_missing
+    def says_nothing(self, *, well: bool) -> bool:
+        """It asked only about accounts that have long been missing, or, if it was ``well``, have failed before."""
+        if self.fetched or self.missing > self.known_missing:
+            return False
+        return not self.is_bad or (well and 0 < self.failed == self.known_failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -
     It is failing when it got nothing of `MANY` accounts, or when its passes have been bad for longer than
     ``fails_after`` seconds.  One that recovered so short a time ago is failing only when it lasts.
     """
-    if attempt.says_nothing:
+    if attempt.says_nothing(well=before.since is None):
         return before, None
     if not attempt.is_bad:
         if before.told_at is not None:

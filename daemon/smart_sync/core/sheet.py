@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smart_sync.core.columns import Columns, watch
-from smart_sync.core.gone import Likeness, Terms, absences, due_in, likenesses
+from smart_sync.core.gone import Likeness, Terms, absences, due_in, likenesses, places
 from smart_sync.core.gone import problems as gone_problems
 from smart_sync.core.links import identity, is_link, owner, profile_link, why_no_profile
 from smart_sync.core.match import match
@@ -45,10 +45,17 @@ class Sheet:
     accidents: tuple[SheetUnavailable, ...] = ()
     #: Rows of nobody that may be those of missing accounts.
     alike: tuple[Likeness, ...] = ()
+    #: Missing account → the number of the row of nobody that stands where its own would stand now.
+    places: Mapping[str, int] = field(default_factory=dict)
     #: Whether a person has accepted that there is no worksheet to read.
     accepted: bool = False
     #: Seconds of good reads until the sheet loses the vote for the first missing row; None if for none.
     due_in: float | None = None
+
+    def row_number(self, state: AccountState) -> int | None:
+        """The number of an account's row: where it is, would stand now, or stood last; None if there was none."""
+        row = self.rows.get(state.id)
+        return row.row if row is not None else self.places.get(state.id, state.sheet_row)
 
 
 def understand(
@@ -95,6 +102,7 @@ def understand(
         held=columns.held,
         accidents=tuple(_accidents(terms, missing, columns)),
         alike=tuple(alike),
+        places=places(alike),
         due_in=due_in(missing.values(), terms),
     )
 

@@ -27,7 +27,7 @@ EVENTS = (
         "parser.finished",
         "info",
         "a parser has been asked about all accounts that were due",
-        _PARSER_COUNTS | {"reason": "str?: why the first of the failed accounts failed"},
+        _PARSER_COUNTS | {"reason": "str?: what was wrong with accounts, each reason once, with the link of the first"},
     ),
     Event(
         "parser.failed",
@@ -57,7 +57,7 @@ EVENTS = (
             "parser": "str: as in parser.finished",
             "since": "str: since when it had failed; UTC, ISO 8601",
             "projects": "str?: the names of the projects that it concerned",
-            "reason": "str?: why the first of the accounts that failed this time did",
+            "reason": "str?: what was wrong with the accounts that failed this time",
         },
     ),
     Event(

@@ -45,10 +45,16 @@ class Agenda:
         self._asked[account_id] = self._answered[account_id] = now
         self._gone.pop(account_id, None)
 
-    def failed(self, account_id: str, now: datetime) -> None:
-        """The account could not be fetched: the next pass asks again, after those that wait longer."""
+    def failed(self, account_id: str, now: datetime) -> bool:
+        """The account could not be fetched; whether that is news."""
+        news = account_id not in self._asked or account_id in self._answered
         self._asked[account_id] = now
         self._answered.pop(account_id, None)
+        return news
+
+    def is_gone(self, account_id: str) -> bool:
+        """Whether the account was private or deleted when it was last asked about."""
+        return account_id in self._gone
 
     def gone(self, account_id: str, now: datetime) -> bool:
         """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""

@@ -16,15 +16,19 @@ from smart_sync.config import ParserSettings, addresses
 from smart_sync.config.values import Seconds
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.answers import quota_left
-from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled
+from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled, TokenRefused
 from smart_sync.parsers.parser import Paused, Usage
 from smart_sync.parsers.rate import ApiRate, Rate
 from smart_sync.parsers.wire import Answer, Request, Wire, borrowed
 from smart_sync.quota import Quota
 
 TRIES = 3
-#: So many calls in a row without a usable answer, each after its tries, and the platform counts as away.
-MAX_IN_A_ROW = 5
+#: So many calls in a row without a usable answer, and the platform counts as away; after the first of them, calls are
+#: tried only once.
+MAX_AWAY = 12
+TRIED_ONCE_AFTER = 3
+#: So many accounts in a row refused, and it is no account's trouble any more.
+MAX_REFUSED = 25
 #: How long a platform is left alone that wants fewer calls and does not say for how long.
 REST = timedelta(minutes=5)
 
@@ -93,7 +97,9 @@ class Session:
         self.usage = Usage()
         self._wire = wire
         self._ends = ends
-        self._in_a_row = 0
+        #: Calls in a row that had no answer, and accounts in a row that were refused.
+        self._away = 0
+        self._refused = 0
 
     async def get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Any:
         """The JSON at ``path`` of the API (or at a whole address).
@@ -117,20 +123,33 @@ class Session:
             rest = timedelta(seconds=error.after) if error.after is not None else REST
             raise Paused(str(error), self.api.clock() + rest) from None
         except CallFailed as error:
-            self._in_a_row += 1
-            if self._in_a_row >= MAX_IN_A_ROW:
-                raise ParserFailed(f"{error}, {self._in_a_row} times in a row; nothing to do unless it lasts") from None
-            raise
-        except AccountFailed:
+            self._away = self._away + 1 if error.retry else 0
+            if self._away >= MAX_AWAY:
+                raise ParserFailed(f"{error}, {self._away} times in a row; nothing to do unless it lasts") from None
             raise
         except AccountGone:
-            self._in_a_row = 0
+            self._away = 0
             raise
-        self._in_a_row = 0
+        self._away = 0
         return found
 
+    def answered(self) -> None:
+        """An account has values, or the platform does not have it: not everybody is refused."""
+        self._refused = 0
+
+    def refused(self, failure: AccountFailed) -> None:
+        """An account came to nothing.  Raises `ParserFailed` where so many in a row are one trouble."""
+        if isinstance(failure, TokenRefused) or (isinstance(failure, CallFailed) and failure.retry):
+            return
+        self._refused += 1
+        if self._refused >= MAX_REFUSED:
+            raise ParserFailed(
+                f"{failure}, {self._refused} times in a row; if that holds for every account, correct"
+                f" [parsers.{self.api.settings.source}] or what its credentials may do"
+            ) from None
+
     async def _tried(self, request: Request) -> Any:
-        if not request.repeat:
+        if not request.repeat or self._away >= TRIED_ONCE_AFTER:
             return await self._once(request)
         async for attempt in stamina.retry_context(
             on=self._is_worth_it, attempts=TRIES, timeout=None, wait_initial=0.5, wait_max=10.0

@@ -1,15 +1,17 @@
 """One pass of all parsers: each is asked for what is due, what it gives is stored as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol, cast
 
 from smart_sync import logs
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
-from smart_sync.core.parser_health import Attempt
+from smart_sync.core.parser_health import MANY, Attempt
+from smart_sync.core.wording import counted
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import wire
 from smart_sync.parsers.parser import Fetched, Paused, Unfetched, Usage
@@ -18,6 +20,8 @@ from smart_sync.parsers.registry import Source
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
 BATCH = 100
 BATCH_SECONDS = 1.0
+#: So many reasons are told, each with an account; accounts with others are counted.
+MAX_REASONS = 3
 
 Sink = Callable[[Sequence[ParsedMetrics]], Awaitable[object]]
 
@@ -40,10 +44,12 @@ class ParserReport:
     #: Those of the missing that were known for it: they are asked about ever more rarely.
     known_missing: int = 0
     failed: int = 0
+    #: Those of the failed that had failed the last time, too.
+    known_failed: int = 0
     calls: int | None = None
     quota_left: str | None = None
     seconds: float = 0.0
-    #: Why it could not go on, or else what was wrong with the first account that was not read whole; else empty.
+    #: Why it could not go on, or else what was wrong with the accounts that were not read whole; else empty.
     reason: str = ""
     #: It went through all accounts that were due.
     finished: bool = False
@@ -51,7 +57,14 @@ class ParserReport:
     def attempt(self) -> Attempt:
         """The same as `core.parser_health` judges it."""
         return Attempt(
-            self.parser, self.fetched, self.missing, self.known_missing, self.failed, self.finished, self.reason
+            self.parser,
+            self.fetched,
+            self.missing,
+            self.known_missing,
+            self.failed,
+            self.finished,
+            self.reason,
+            self.known_failed,
         )
 
 
@@ -94,6 +107,10 @@ class _Pass:
     batch_began: float = 0.0
     #: The accounts nothing was said of yet.
     open: dict[str, Account] = field(init=False)
+    #: Those that the source does not have, until it is known that it has others; each with the reason.
+    gone: list[tuple[Account, str]] = field(default_factory=list)
+    #: What was wrong → the links of the accounts with which it was.
+    troubles: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.report = ParserReport(self.source.name)
@@ -152,18 +169,21 @@ class _Pass:
         if isinstance(fetched, ParsedMetrics):
             self._keep(fetched, account)
         elif fetched.gone:
-            self._rest(account, fetched.reason)
+            self.gone.append((account, fetched.reason))
         else:
-            self.report.failed += 1
-            self.report.reason = self.report.reason or f"{account.link}: {fetched.reason}"
-            self.source.agenda.failed(account.id, self.now)
+            self.troubles.setdefault(fetched.reason, []).append(account.link)
+            self._failed(account)
+
+    def _failed(self, account: Account) -> None:
+        self.report.failed += 1
+        self.report.known_failed += not self.source.agenda.failed(account.id, self.now)
 
     def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
             self.batch_began = asyncio.get_running_loop().time()
         if values.flaw:
-            self.report.reason = self.report.reason or f"{account.link}: {values.flaw}"
-        self.batch.append(values)
+            self.troubles.setdefault(values.flaw, []).append(account.link)
+        self.batch.append(values if values.link is not None else replace(values, link=account.link))
 
     def _rest(self, account: Account, reason: str) -> None:
         self.report.missing += 1
@@ -206,6 +226,17 @@ class _Pass:
     def _close(self) -> None:
         """Count the accounts that nothing was said of: missing if the parser went through, else failed."""
         report = self.report
+        if self._nobody_is_there():
+            report.reason = report.reason or (
+                f"the source has none of {len(self.gone)} accounts: {self.gone[0][1]};"
+                f" correct what [parsers.{self.source.name}] asks for"
+            )
+            for account, _ in self.gone:
+                self._failed(account)
+        else:
+            for account, reason in self.gone:
+                self._rest(account, reason)
+        report.reason = report.reason or _told(self.troubles)
         if report.finished:
             report.missing += len(self.open)
             for account_id in self.open:
@@ -216,6 +247,11 @@ class _Pass:
         if isinstance(usage, Usage):
             report.calls, report.quota_left = usage.calls, usage.quota_left
         report.reason = logs.redact(report.reason)
+
+    def _nobody_is_there(self) -> bool:
+        """Whether all accounts are gone at once, which is no trouble of theirs."""
+        news = sum(not self.source.agenda.is_gone(account.id) for account, _ in self.gone)
+        return news >= MANY and not (self.report.fetched or self.report.failed)
 
     def _log(self, bug: Exception | None) -> None:
         report = self.report
@@ -231,6 +267,16 @@ class _Pass:
             seconds=report.seconds,
             reason=report.reason or None,
         )
+
+
+def _told(troubles: Mapping[str, Sequence[str]]) -> str:
+    """What was wrong, each reason once, with the first account's link and how many more there are."""
+    shown = []
+    for reason, links in islice(troubles.items(), MAX_REASONS):
+        more = f" (and {counted(len(links) - 1, 'more account')})" if len(links) > 1 else ""
+        shown.append(f"{links[0]}: {reason}{more}")
+    rest = sum(map(len, troubles.values())) - sum(map(len, islice(troubles.values(), MAX_REASONS)))
+    return "; ".join([*shown, f"{counted(rest, 'account')} for other reasons"] if rest else shown)
 
 
 class _SinkBroken(Exception):

@@ -14,6 +14,13 @@ class AccountGone(Exception):
 class AccountFailed(Exception):
     """This account cannot be fetched now; the others may be."""
 
+    #: Which of several steps failed, from 1; 0 where there are none.
+    step: int = 0
+
+
+class TokenRefused(AccountFailed):
+    """The account's own token is not accepted, which says nothing of any other account."""
+
 
 class CallFailed(AccountFailed):
     """A call came to nothing; ``retry``: the same call may succeed in a moment, after ``after`` seconds if told."""
@@ -22,6 +29,13 @@ class CallFailed(AccountFailed):
         super().__init__(reason)
         self.retry = retry
         self.after = after
+
+
+class AccountRefused(CallFailed):
+    """The platform answers, and refuses what was asked for: an object, not the credentials."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retry=False)
 
 
 class Throttled(CallFailed):

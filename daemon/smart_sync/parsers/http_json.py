@@ -12,14 +12,15 @@ from pydantic import Field, SecretStr, model_validator
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.values import Headers
-from smart_sync.core.links import identity, platform
+from smart_sync.core.links import identity, link_in, platform, profile_link
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
+from smart_sync.core.platforms import known_platform
 from smart_sync.parsers import answers, recipes, steps, templates
 from smart_sync.parsers.api import ApiSettings, Session
 from smart_sync.parsers.expressions import search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
 from smart_sync.parsers.parser import Fetched, Unfetched
-from smart_sync.parsers.platform import PlatformParser, name_of
+from smart_sync.parsers.platform import PlatformParser, name_of, split
 from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
@@ -30,6 +31,8 @@ PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
 #: Those that an account whose link holds no name cannot fill.
 _NAMES = frozenset({"username", "channel_id", "usernames", "channel_ids", "each.username", "each.channel_id"})
 _BATCH = frozenset({*templates.LISTS, *(f"{templates.EACH}{name}" for name in PLACEHOLDERS)})
+#: Those that say on which platform an account is.
+_PLATFORM = frozenset({"link", "platform", "links", "each.link", "each.platform"})
 #: The keys of a table that is one step; with ``steps`` they stand in the steps.
 _OF_A_STEP = ("url", "json", "form", "gone", "failed", "metrics", "next", "next_param", "max_pages", "on_more")
 
@@ -68,6 +71,8 @@ class HttpJsonSettings(ApiSettings):
         with_rows = [number for number, step in enumerate(self.steps, 1) if step.rows is not None]
         if with_rows != ([len(self.steps)] if self.batch is not None else []):
             raise ValueError("batch and the last step's rows and key belong together")
+        if len(self.platforms) > 1 and not any(step.placeholders & _PLATFORM for step in self.steps):
+            raise ValueError("one name may be on each of its platforms; say which is meant with {link} or {platform}")
         if not any(step.metrics for step in self.steps):
             raise ValueError("no step has metrics; say where the answer has them: metrics = { followers = … }")
         if not self.api_url and any("://" not in step.url for step in self.steps):
@@ -114,8 +119,6 @@ class HttpJson(PlatformParser):
         self._own = settings
         self._secrets = settings.secrets()
         self._wants_name = any(step.placeholders & _NAMES for step in settings.steps)
-        #: Identity of an account → what its steps took for later ones.
-        self._taken: dict[str, dict[str, str]] = {}
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """As the base class; with ``batch`` so many accounts in one request."""
@@ -140,35 +143,33 @@ class HttpJson(PlatformParser):
         except Refused as failure:
             raise Refused(f"{failure} in [parsers.{self._settings.source}] headers, query or key") from None
 
-    async def _one(self, session: Session, account: Account) -> Fetched:
-        if self._wants_name and not name_of(account):
+    async def fetch_one(self, session: Session, account: Account) -> Fetched:
+        """As the base class."""
+        if not self._is_named(account):
             return self._values(account, None)
-        who = identity(account.link)
-        try:
-            found = await self._run(session, Subject(_placeholders(account)), who)
-        except AccountGone as error:
-            return Unfetched(account.id, str(error), gone=True)
-        except AccountFailed as error:
-            return Unfetched(account.id, str(error))
-        return self._fetched(account, found)
+        return self._fetched(account, await self._run(session, Subject(_placeholders(account)), identity(account.link)))
+
+    def _is_named(self, account: Account) -> bool:
+        """Whether the link says all that the requests want to know."""
+        return bool(name_of(account) if self._wants_name else _link_of(account))
 
     async def _run(self, session: Session, subject: Subject, who: str) -> Found:
         """What the steps find; with what was taken before, unless the source does not know that any more.
 
         Only then are they gone through again: each request may be paid for.
         """
-        remembered = self._taken.pop(who, {})
+        remembered = self.remembered.pop(who, {})
         try:
             found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, remembered)
         except CallFailed:
-            self._taken[who] = remembered  # no answer says nothing of what was taken
+            self.remembered[who] = remembered  # no answer says nothing of what was taken
             raise
         except AccountGone:
             if not remembered:
                 raise
             found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
         if taken:
-            self._taken[who] = taken
+            self.remembered[who] = taken
         return found
 
     async def _many(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
@@ -176,18 +177,23 @@ class HttpJson(PlatformParser):
 
         An account without a name that the request needs is not asked for.
         """
-        nameless = [account for account in accounts if self._wants_name and not name_of(account)]
-        named = [account for account in accounts if account not in nameless]
-        nobody = [self._values(account, None) for account in nameless]
+        named = [account for account in accounts if self._is_named(account)]
+        nobody = [self._values(account, None) for account in accounts if account not in named]
         if not named:
             return nobody
-        subject = Subject({}, tuple(_placeholders(account) for account in named))
-        try:
-            found, _ = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
-            rows = self._rows(found.pages)
-        except (AccountGone, AccountFailed) as error:
-            return [*nobody, *(Unfetched(account.id, str(error)) for account in named)]
-        return [*nobody, *(self._of_row(account, rows) for account in named)]
+        return nobody + await split(named, partial(self._batch, session), session, may=self._may_split)
+
+    async def _batch(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
+        subject = Subject({}, tuple(_placeholders(account) for account in accounts))
+        found, _ = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
+        rows = self._rows(found.pages)
+        return [self._of_row(account, rows) for account in accounts]
+
+    def _may_split(self, failure: AccountGone | AccountFailed) -> bool:
+        """Not where a job may have been started: it is paid for."""
+        started = isinstance(failure, AccountFailed) and failure.step > 1
+        unknown = isinstance(failure, CallFailed) and failure.retry
+        return not started and not (unknown and self._own.steps[0].is_post)
 
     def _rows(self, pages: list[Any]) -> dict[str, Any]:
         """The rows of the last step by what their key says: an identity, or a user name in small letters."""
@@ -208,20 +214,29 @@ class HttpJson(PlatformParser):
             return Unfetched(account.id, "the answer has no row for it", gone=True)
         found = Found()
         found.read(self._own.steps[-1].metrics, row)
-        return self._fetched(account, found)
+        try:
+            return self._fetched(account, found)
+        except AccountFailed as failure:
+            return Unfetched(account.id, str(failure))
 
     def _fetched(self, account: Account, found: Found) -> Fetched:
         flaw = "; ".join(found.flaws)
         if found.metrics == Metrics():
-            return Unfetched(account.id, "the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
+            raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
         precision = found.precision(self._own.precision)
         return ParsedMetrics(account.id, found.metrics, self._settings.source, self._clock(), precision, flaw)
 
 
 def _placeholders(account: Account) -> dict[str, str]:
-    name = name_of(account)
-    where = platform(account.link) or account.platform.casefold()
-    return {"username": name, "channel_id": name, "link": account.link, "platform": where}
+    name, link = name_of(account), _link_of(account)
+    where = platform(link) or known_platform(account.platform) or account.platform.casefold()
+    return {"username": name, "channel_id": name, "link": link, "platform": where}
+
+
+def _link_of(account: Account) -> str:
+    """The link as it is sent; "" if it is none, or leads to another site than that of the account's platform."""
+    link = profile_link(account.link, account.platform) or link_in(account.link)
+    return link if platform(link) or not known_platform(account.platform) else ""
 
 
 def _folded(name: str) -> str:

@@ -1,7 +1,7 @@
 """A parser that asks a platform's API about one account at a time."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.core.links import identity, is_link, profile_link, username
+from smart_sync.core.links import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import Api, ApiSettings, Session
@@ -18,6 +18,7 @@ from smart_sync.parsers.parser import Fetched, Unfetched, Usage
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
 
+NAMELESS = "its link does not say which account it is"
 #: Identities that hold an id instead of a name.
 _NUMBERED = re.compile(r"^(?:youtube:channel/|facebook:profile\.php\?id=)(.+)$")
 
@@ -31,6 +32,8 @@ class PlatformParser:
         self._api = Api(settings, self.judge, clock)
         self._settings = settings
         self._clock = clock
+        #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
+        self.remembered: dict[str, dict[str, str]] = {}
 
     @property
     def usage(self) -> Usage:
@@ -63,29 +66,64 @@ class PlatformParser:
 
     async def _one(self, session: Session, account: Account) -> Fetched:
         try:
-            metrics = await self.ask(session, account)
+            fetched = await self.fetch_one(session, account)
         except AccountGone as error:
+            session.answered()
             return Unfetched(account.id, str(error), gone=True)
         except AccountFailed as error:
+            session.refused(error)
             return Unfetched(account.id, str(error))
-        return self._values(account, metrics)
+        session.answered()
+        return fetched
 
-    def _values(self, account: Account, metrics: Metrics | None) -> Fetched:
+    async def fetch_one(self, session: Session, account: Account) -> Fetched:
+        """What comes of one account.  Raises as `ask`."""
+        return self._values(account, await self.ask(session, account))
+
+    def _values(self, account: Account, metrics: Metrics | None, flaw: str = "") -> Fetched:
+        """Raises `AccountFailed` if none of the metrics is there."""
         if metrics is None:
-            return Unfetched(account.id, "its link does not say which account it is")
+            return Unfetched(account.id, NAMELESS)
         if metrics == NO_METRICS:
-            return Unfetched(account.id, "the answer holds none of the metrics")
-        return ParsedMetrics(account.id, metrics, self._settings.source, self._clock(), self.precision(metrics))
+            raise AccountFailed("the answer holds none of the metrics")
+        precision = self.precision(metrics)
+        return ParsedMetrics(account.id, metrics, self._settings.source, self._clock(), precision, flaw)
 
 
 def name_of(account: Account) -> str:
     """The account's name (without ``@``) or id on its platform; "" if the link shows nobody.
 
-    The username says it only where there is no link: what a link names, or that it names nobody, is never overruled.
+    Only the link says it, by the grammar of `core.links`: the user name in the database may be another account's.
     """
     if name := username(profile_link(account.link, account.platform) or account.link):
         return name
-    if is_link(account.link):
-        numbered = _NUMBERED.search(identity(account.link))
-        return numbered[1] if numbered else ""
-    return account.username.strip().removeprefix("@")
+    numbered = _NUMBERED.search(identity(account.link))
+    return numbered[1] if numbered else ""
+
+
+async def split(
+    accounts: Sequence[Account],
+    ask: Callable[[Sequence[Account]], Awaitable[list[Fetched]]],
+    session: Session,
+    *,
+    may: Callable[[AccountGone | AccountFailed], bool] = lambda _failure: True,
+) -> list[Fetched]:
+    """What ``ask`` says of many accounts in one request; a request that fails is made for each half of them.
+
+    So one account that a platform refuses costs the others nothing.  ``may`` tells after which failures that is done.
+    """
+    try:
+        found = await ask(accounts)
+    except (AccountGone, AccountFailed) as error:
+        if len(accounts) > 1 and may(error):
+            middle = len(accounts) // 2
+            first = await split(accounts[:middle], ask, session, may=may)
+            return first + await split(accounts[middle:], ask, session, may=may)
+        if isinstance(error, AccountGone):
+            session.answered()
+        else:
+            session.refused(error)
+        gone = isinstance(error, AccountGone) and len(accounts) == 1
+        return [Unfetched(account.id, str(error), gone=gone) for account in accounts]
+    session.answered()
+    return found

@@ -7,6 +7,7 @@ from datetime import timedelta
 from smart_sync.config import ParserSettings
 from smart_sync.core.links import platform
 from smart_sync.core.model import Account
+from smart_sync.core.platforms import known_platform
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.agenda import Agenda
 from smart_sync.parsers.parser import Parser
@@ -25,7 +26,8 @@ class Source:
     def serves(self, account: Account) -> bool:
         """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
         served = self.settings.platforms
-        if served and (platform(account.link) or account.platform.casefold()) not in served:
+        where = platform(account.link) or known_platform(account.platform) or account.platform.casefold()
+        if served and where not in served:
             return False
         choosy = getattr(self.parser, "serves", None)
         return choosy is None or bool(choosy(account))

@@ -12,14 +12,12 @@ from smart_sync.config.addresses import demand_text
 from smart_sync.config.values import MetricName, Seconds
 from smart_sync.core.model import METRICS, Metrics, Precision
 from smart_sync.parsers import templates
-from smart_sync.parsers.answers import said
+from smart_sync.parsers.answers import words
 from smart_sync.parsers.api import is_safe
 from smart_sync.parsers.expressions import Expression, condition, is_true, metric, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone
 from smart_sync.parsers.wire import MAX_ANSWER_BYTES, Request
 
-#: Where sellers put their own words for a refusal.
-_WORDS = ("message", "msg", "status_msg", "error_message", "error", "detail", "title")
 _MAX_BYTES = 64 * 2**20
 
 
@@ -172,11 +170,17 @@ async def run(
         except AccountFailed as failure:
             reason = f"step {number}: {failure}" if len(steps) > 1 else str(failure)
             if not found.counts:
-                raise type(failure)(reason) from None
+                raise _at(failure, number, reason) from None
             found.flaws.append(reason)
             break
         found.read(step.metrics if step.rows is None else {}, _document(step, found.pages))
     return found, known
+
+
+def _at(failure: AccountFailed, step: int, reason: str) -> AccountFailed:
+    """``failure`` with the ``step`` it came from, said in ``reason``."""
+    failure.args, failure.step = (reason,), step
+    return failure
 
 
 def _document(step: StepSettings, pages: list[Any]) -> Any:
@@ -239,8 +243,8 @@ def _check(step: StepSettings, page: Any) -> None:
 
 def _in_its_words(what: str, page: Any) -> str:
     """``what``, and what the source itself says, if it does where sources do."""
-    words = next((page[name] for name in _WORDS if isinstance(page, dict) and isinstance(page.get(name), str)), "")
-    return f"{what}: {said(words)}" if words else what
+    told = words(page)
+    return f"{what}: {told}" if told else what
 
 
 def _next(step: StepSettings, page: Any) -> str | None:

@@ -12,7 +12,7 @@ from smart_sync.core.model import Metrics
 from smart_sync.parsers import answers
 from smart_sync.parsers.api import ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
-from smart_sync.parsers.failures import CallFailed, Refused, Throttled
+from smart_sync.parsers.failures import AccountRefused, CallFailed, Refused, Throttled
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 from smart_sync.parsers.wire import Answer
 
@@ -71,7 +71,7 @@ class TikTok(TokensParser):
             raise Refused(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
         found = answers.judge(answer, now)
         if code != "ok":
-            raise CallFailed(f"TikTok refuses: {told or answers.said(code) or _STRANGE}", retry=False)
+            raise AccountRefused(f"TikTok refuses: {told or answers.said(code) or _STRANGE}")
         return found
 
     async def _latest(self, session: Session, headers: Mapping[str, str]) -> AsyncIterator[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from smart_sync.clock import Clock, utc_now
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers.api import ApiSettings, Session
-from smart_sync.parsers.failures import AccountFailed, Refused
+from smart_sync.parsers.failures import Refused, TokenRefused
 from smart_sync.parsers.platform import PlatformParser, name_of
 from smart_sync.secret import Secret
 
@@ -36,7 +36,7 @@ class TokensParser(PlatformParser):
         try:
             return await self.ask_own(session, {"Authorization": f"Bearer {token.get_secret_value()}"})
         except Refused as failure:
-            raise AccountFailed(str(failure)) from None
+            raise TokenRefused(str(failure)) from None
 
     async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics:
         """The metrics of the account whose token is in ``headers``.  Raises as `ask`, and `Refused` for the token."""

@@ -21,7 +21,7 @@ from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.parser import Fetched, Paused, Unfetched
-from smart_sync.parsers.platform import PlatformParser, name_of
+from smart_sync.parsers.platform import PlatformParser, name_of, split
 from smart_sync.parsers.tasks import each
 from smart_sync.parsers.wire import Answer
 from smart_sync.secret import Secret
@@ -32,6 +32,13 @@ _CHANNEL_ID = re.compile(r"UC[\w-]{22}")
 _QUOTA = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 _RATE = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
 _KEY = frozenset({"keyInvalid", "keyExpired", "API_KEY_INVALID"})
+#: The key's project may not ask, whatever is asked for; any other refusal is one of the object.
+_PROJECT = frozenset(
+    {
+        *("accessNotConfigured", "SERVICE_DISABLED", "CONSUMER_INVALID", "CONSUMER_SUSPENDED", "ipRefererBlocked"),
+        *(f"API_KEY_{what}_BLOCKED" for what in ("SERVICE", "HTTP_REFERRER", "IP_ADDRESS", "ANDROID_APP", "IOS_APP")),
+    }
+)
 
 
 class YouTubeSettings(ApiSettings):
@@ -44,19 +51,15 @@ class YouTubeSettings(ApiSettings):
     videos: Annotated[int, Field(ge=0, le=500)] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """One call for channels: ``{"id": …}`` or ``{"forHandle": …}``, and who is meant."""
-
-    params: Mapping[str, str]
-    accounts: tuple[Account, ...]
+_NO_CHANNEL = "YouTube has no such channel"
+_NO_NAME = "its link is none that YouTube's API can be asked about; put the one with @handle or /channel/ there"
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What a query gave, and why no other can succeed, if none can."""
+@dataclass(slots=True)
+class _Round:
+    """One pass: its calls, and why no other can succeed, if none can."""
 
-    fetched: list[Fetched]
+    session: Session
     failure: ParserFailed | None = None
 
 
@@ -73,14 +76,14 @@ class YouTube(PlatformParser):
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """As the base class."""
         async with self._api.session() as session:
-            name = f"parser:{self._settings.source}:call"
-            work = partial(self._query, session)
-            async with aclosing(each(_queries(accounts), work, self._settings.concurrency, name)) as results:
-                async for result in results:
-                    for fetched in result.fetched:
-                        yield fetched
-                    if result.failure is not None:
-                        raise result.failure
+            current, name = _Round(session), f"parser:{self._settings.source}:call"
+            work = partial(self._group, current)
+            async with aclosing(each(self._groups(accounts), work, self._settings.concurrency, name)) as results:
+                async for fetched in results:
+                    for one in fetched:
+                        yield one
+                    if current.failure is not None:
+                        raise current.failure
 
     def precision(self, metrics: Metrics) -> Precision:
         """Rounded, if the subscribers have no more than the three digits YouTube leaves.
@@ -102,49 +105,91 @@ class YouTube(PlatformParser):
             raise Throttled("too many calls, says YouTube", after=answers.retry_after(answer, now))
         if reasons & _KEY or (answer.status == 400 and "API key" in told):
             raise Refused(f"YouTube refuses the key: {told}; put a valid one into {table} key")
-        if answer.status == 403:
+        if reasons & _PROJECT:
             raise Refused(f"YouTube refuses: {told}; enable the YouTube Data API v3 for the key of {table}")
         return answers.judge(answer, now)
 
-    async def _query(self, session: Session, query: _Query) -> _Result:
-        parts = "statistics,contentDetails" if self._videos else "statistics"
-        params = {"part": parts, "maxResults": str(PER_CALL), **query.params}
-        try:
-            body = await session.get("channels", params, self._headers)
-            channels = _items(body, "youtube#channelListResponse")
-        except AccountGone as error:
-            return _Result([Unfetched(account.id, str(error), gone=True) for account in query.accounts])
-        except AccountFailed as error:
-            return _Result([Unfetched(account.id, str(error)) for account in query.accounts])
-        return await self._channels(session, query, channels)
+    def _groups(self, accounts: Sequence[Account]) -> Iterator[tuple[str, list[Account]]]:
+        """Who is asked for together: fifty by ids, all accounts of one name; "" for those who cannot be asked for."""
+        by: dict[str, list[Account]] = {}
+        for account in accounts:
+            by.setdefault("id" if self._channel_id(account) else _query(account), []).append(account)
+        by_id = by.pop("id", [])
+        yield from (("id", by_id[start : start + PER_CALL]) for start in range(0, len(by_id), PER_CALL))
+        yield from by.items()
 
-    async def _channels(self, session: Session, query: _Query, channels: list[Mapping[str, Any]]) -> _Result:
+    async def _group(self, current: _Round, group: tuple[str, list[Account]]) -> list[Fetched]:
+        query, accounts = group
+        if not query:
+            return [Unfetched(account.id, _NO_NAME) for account in accounts]
+        if query == "id":
+            return await split(accounts, partial(self._by_id, current), current.session)
+        return await self._by_name(current, query, accounts)
+
+    async def _by_id(self, current: _Round, accounts: Sequence[Account]) -> list[Fetched]:
+        ids = {account.id: self._channel_id(account) for account in accounts}
+        channels = await self._channels(current, {"id": ",".join(dict.fromkeys(ids.values()))})
         by_id = {text(channel.get("id")): channel for channel in channels}
         fetched: list[Fetched] = []
-        failure: ParserFailed | None = None
-        for account in query.accounts:
-            channel = by_id.get(name_of(account)) if "id" in query.params else next(iter(channels), None)
+        moved: dict[str, list[Account]] = {}
+        for account in accounts:
+            if (channel := by_id.get(ids[account.id])) is not None:
+                fetched.append(await self._of(current, account, channel))
+            elif self.remembered.pop(identity(account.link), None):
+                moved.setdefault(_query(account), []).append(account)
+            else:
+                fetched.append(Unfetched(account.id, _NO_CHANNEL, gone=True))
+        for query, some in moved.items():
+            fetched += await self._by_name(current, query, some)
+        return fetched
+
+    async def _by_name(self, current: _Round, query: str, accounts: Sequence[Account]) -> list[Fetched]:
+        """All accounts of one name, whose channel's id is remembered: it does not change."""
+
+        async def ask(some: Sequence[Account]) -> list[Fetched]:
+            key, _, name = query.partition("=")
+            channel = next(iter(await self._channels(current, {key: name})), None)
             if channel is None:
-                fetched.append(Unfetched(account.id, "YouTube has no such channel", gone=True))
-                continue
-            likes = comments = None
-            if self._videos and failure is None:
-                try:
-                    likes, comments = await self._uploads(session, channel)
-                except ParserFailed as error:
-                    failure = error
-            fetched.append(self._values(account, _metrics(channel, likes, comments)))
-        return _Result(fetched, failure)
+                return [Unfetched(account.id, _NO_CHANNEL, gone=True) for account in some]
+            if _CHANNEL_ID.fullmatch(found := text(channel.get("id"))):
+                self.remembered |= {identity(account.link): {"id": found} for account in some}
+            return [await self._of(current, account, channel) for account in some]
+
+        return await split(accounts, ask, current.session, may=lambda _failure: False)
+
+    def _channel_id(self, account: Account) -> str:
+        """As the link says it, or as a look-up has found it; "" if there was none."""
+        who = identity(account.link)
+        found = who.removeprefix("youtube:channel/")
+        found = found if found != who else self.remembered.get(who, {}).get("id", "")
+        return found if _CHANNEL_ID.fullmatch(found) else ""
+
+    async def _channels(self, current: _Round, wanted: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        parts = "statistics,contentDetails" if self._videos else "statistics"
+        params = {"part": parts, "maxResults": str(PER_CALL), **wanted}
+        return _items(await current.session.get("channels", params, self._headers), "youtube#channelListResponse")
+
+    async def _of(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> Fetched:
+        likes = comments = None
+        flaw = ""
+        if self._videos and current.failure is None:
+            try:
+                likes, comments = await self._uploads(current.session, channel)
+            except (AccountGone, AccountFailed) as failure:
+                flaw = f"likes, comments: {failure}"
+            except ParserFailed as failure:
+                current.failure = failure
+        try:
+            return self._values(account, _metrics(channel, likes, comments), flaw)
+        except AccountFailed as failure:
+            return Unfetched(account.id, str(failure))
 
     async def _uploads(self, session: Session, channel: Mapping[str, Any]) -> tuple[int | None, int | None]:
-        """Likes and comments of the latest uploads; None where they cannot be had."""
+        """Likes and comments of the latest uploads.  Raises as `Session.get`."""
         playlist = mapping(mapping(channel.get("contentDetails")).get("relatedPlaylists")).get("uploads")
         if not isinstance(playlist, str) or not playlist:
             return None, None
-        try:
-            statistics = [s async for s in self._video_statistics(session, playlist)]
-        except (AccountGone, AccountFailed):
-            return None, None
+        statistics = [s async for s in self._video_statistics(session, playlist)]
         return total(statistics, "likeCount"), total(statistics, "commentCount")
 
     async def _video_statistics(self, session: Session, playlist: str) -> AsyncIterator[Mapping[str, Any]]:
@@ -165,18 +210,15 @@ class YouTube(PlatformParser):
                 return
 
 
-def _queries(accounts: Sequence[Account]) -> Iterator[_Query]:
-    by_id = [account for account in accounts if _CHANNEL_ID.fullmatch(name_of(account))]
-    for start in range(0, len(by_id), PER_CALL):
-        some = tuple(by_id[start : start + PER_CALL])
-        yield _Query({"id": ",".join(dict.fromkeys(name_of(account) for account in some))}, some)
-    by_name: dict[tuple[str, str], list[Account]] = {}
-    for account in accounts:
-        if (name := name_of(account)) and not _CHANNEL_ID.fullmatch(name):
-            key = "forUsername" if identity(account.link).startswith("youtube:user/") else "forHandle"
-            by_name.setdefault((key, name), []).append(account)
-    for (key, name), some_accounts in by_name.items():
-        yield _Query({key: name if key == "forUsername" else f"@{name}"}, tuple(some_accounts))
+def _query(account: Account) -> str:
+    """How a channel whose id is not known is asked for, ``forHandle=@name``; "" if its link is of no such kind.
+
+    Which channel a ``/c/name`` is only YouTube's pages know: another may have the name for its handle.
+    """
+    who = identity(account.link, account.platform)
+    if who.startswith("youtube:@"):
+        return f"forHandle=@{name_of(account)}"
+    return f"forUsername={name_of(account)}" if who.startswith("youtube:user/") else ""
 
 
 def _items(body: Any, kind: str) -> list[Mapping[str, Any]]:

@@ -9,11 +9,12 @@ from smart_sync.report.facts import Facts
 from smart_sync.report.query import read
 
 
-def make(path: Path, project: str | None, days: int, now: datetime) -> bytes:
+def make(path: Path, project: str | None, days: int, now: datetime, max_age: float | None = None) -> bytes:
     """The report on the database at ``path``, which is only read: over all active projects, or one (id or name).
 
-    Charts show the last ``days`` days.  Raises `SmartSyncError` where the database or the project is missing.
+    Charts show the last ``days`` days; ``max_age`` is ``[parsed] max_age``.  Raises `SmartSyncError` where the database
+    or the project is missing.
     """
     if path.is_file() and not path.stat().st_size:  # nobody has made a table yet
         return page(Facts(), days, now).encode()
-    return page(asyncio.run(read(path, project, days, now)), days, now).encode()
+    return page(asyncio.run(read(path, project, days, now, max_age)), days, now).encode()

@@ -1,7 +1,7 @@
 """Reading the database for the report: read-only, in one transaction, beside a daemon that goes on writing."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,99 +9,93 @@ from typing import Any
 from smart_sync.core.days import stamp
 from smart_sync.core.growth import History
 from smart_sync.core.merge import Winner, consistent
-from smart_sync.core.model import METRICS
+from smart_sync.core.model import METRICS, NO_METRICS, Project
+from smart_sync.core.said import Terms, terms
+from smart_sync.core.state import AccountState
 from smart_sync.report.facts import AccountFacts, Correction, Facts, LastRun, PassFacts, ProjectFacts
 from smart_sync.report.growth import HORIZONS
-from smart_sync.store import accounts, freshness, growth, history, provenance
-from smart_sync.store.accounts import Known
+from smart_sync.store import account_states, accounts, freshness, growth, history
+from smart_sync.store.accounts import Known, Place
 from smart_sync.store.chosen import shown
 from smart_sync.store.database import Database
 from smart_sync.store.days import day_at
-from smart_sync.store.provenance import Parsed
 from smart_sync.store.schema import open_existing
 
 LAST_PASSES = 10
 
 
-async def read(path: Path, project: str | None, days: int, now: datetime) -> Facts:
+async def read(path: Path, project: str | None, days: int, now: datetime, max_age: float | None = None) -> Facts:
     """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
 
-    ``days`` is how far back charts go.  Raises `DatabaseError` where there is no readable database, and
-    `UnknownProject`.
+    ``days`` is how far back charts go, ``max_age`` is ``[parsed] max_age``.  Raises `DatabaseError` where there is no
+    readable database, and `UnknownProject`.
     """
     async with open_existing(path, read_only=True) as database, database.steady():
-        return await _facts(database, project, max(days, *HORIZONS), now)
+        today = date.fromisoformat(await day_at(database, stamp(now)))
+        projects = await shown(database, project)
+        known = await accounts.of_projects(database, projects)
+        wanted = [one for one in known if one.counts or one.left_since]
+        ids = [one.row_id for one in wanted]
+        histories = await growth.histories(database, ids, METRICS, max(days, *HORIZONS), today)
+        own: dict[str, list[Known]] = defaultdict(list)
+        for one in sorted(known, key=lambda one: one.account.id):
+            own[one.project.id].append(one)
+        judged_by = terms(stamp(now), max_age)
+        found = [await _project(database, one, own[one.id], histories, judged_by) for one in projects]
+        passes = await history.recent_runs(database, LAST_PASSES)
+        return Facts(tuple(found), tuple(map(_pass, passes)), await growth.left_out(database, ids, today))
 
 
-async def _facts(database: Database, wanted: str | None, days: int, now: datetime) -> Facts:
-    today = date.fromisoformat(await day_at(database, stamp(now)))
-    projects = await shown(database, wanted)
-    found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
-    ids = [known.row_id for known in found]
-    histories = await growth.histories(database, ids, METRICS, days, today)
-    parsed = await provenance.parsed(database)
-    of_project: dict[str, list[AccountFacts]] = defaultdict(list)
-    left: dict[str, list[AccountFacts]] = defaultdict(list)
-    for known in sorted(found, key=lambda one: one.account.id):
-        facts = _account(known, histories, parsed)
-        (of_project if known.counts else left)[known.project.id].append(facts)
-    inactive = await accounts.count_inactive(database)
-    read_at = await freshness.read_times(database)
-    stale = {one.project_id: one.stale_since for one in await freshness.stale_projects(database)}
-    return Facts(
-        tuple(
-            [
-                ProjectFacts(
-                    one.id,
-                    one.name,
-                    tuple(of_project[one.id]),
-                    tuple(left[one.id]),
-                    inactive.get(one.id, 0),
-                    await _last_run(database, one.id),
-                    _moment(read_at.get(one.id)),
-                    _moment(stale.get(one.id)),
-                )
-                for one in projects
-            ]
-        ),
-        tuple(_pass(run) for run in await history.recent_runs(database, LAST_PASSES)),
-        await growth.left_out(database, ids, today),
+async def _project(
+    database: Database, project: Project, own: list[Known], histories: Mapping[str, History], judged_by: Terms
+) -> ProjectFacts:
+    ids = [one.account.id for one in own]
+    states, _ = await account_states.read(database, project, judged_by, only=ids)
+    by_id = {state.id: state for state in states}
+    places = await accounts.places(database, project)
+
+    def facts(one: Known) -> AccountFacts:
+        key = one.account.id
+        return _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
+
+    return ProjectFacts(
+        project.id,
+        project.name,
+        tuple(facts(one) for one in own if one.counts),
+        tuple(facts(one) for one in own if one.left_since),
+        sum(not one.account_active and not one.left_since for one in own),
+        await _last_run(database, project.id),
+        _moment(await freshness.read_time(database, project.id)),
+        _moment(await freshness.stale_since(database, project.id)),
     )
 
 
-def _account(known: Known, histories: Mapping[str, History], parsed: Mapping[str, Parsed]) -> AccountFacts:
-    account = known.account
-    inbox = parsed.get(account.id)
+def _account(known: Known, history: History, state: AccountState | None, place: Place) -> AccountFacts:
+    account, chosen = known.account, state.votes.chosen if state else {}
     return AccountFacts(
         account.id,
         account.platform,
         account.username,
         account.link,
-        histories.get(account.id, History()),
-        _corrections(inbox) if inbox else (),
-        inbox is not None,
-        _moment(inbox.parsed_at) if inbox else None,
+        history,
+        tuple(_corrections(state, place)) if state else (),
+        bool(chosen),
+        _moment(max((one.at or "" for one in chosen.values()), default=None)),
         _moment(known.left_since),
     )
 
 
-def _corrections(found: Parsed) -> tuple[Correction, ...]:
+def _corrections(state: AccountState, place: Place) -> Iterator[Correction]:
     """Where the sheet won over a parsed value that is another number, and not the same one rounded."""
-    rows = zip(METRICS, found.merged, found.winners, found.changed_on, found.parsed, strict=True)
-    return tuple(
-        Correction(
-            metric,
-            value,
-            other,
-            found.worksheet,
-            found.row,
-            date.fromisoformat(since).toordinal() if since else None,
-            winner == Winner.CARRIED,
-        )
-        for metric, value, winner, since, other in rows
-        if winner in (Winner.SHEET, Winner.CARRIED) and value is not None and other is not None and other != value
-        if not (found.rounded and consistent(other, value))
-    )
+    merged, parsed = state.merged or NO_METRICS, state.parsed or NO_METRICS
+    rows = zip(METRICS, merged, state.winners, place.changed_on, parsed, strict=True)
+    for metric, value, winner, since, other in rows:
+        if value is None or other is None or other == value or winner not in (Winner.SHEET, Winner.CARRIED):
+            continue
+        if not (metric in state.rounded and consistent(other, value)):
+            day = date.fromisoformat(since).toordinal() if since else None
+            carried = winner == Winner.CARRIED
+            yield Correction(metric, value, other, place.worksheet, state.sheet_row, day, carried)
 
 
 async def _last_run(database: Database, project_id: str) -> LastRun | None:

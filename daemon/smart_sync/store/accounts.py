@@ -40,9 +40,8 @@ class Facts(NamedTuple):
     worksheet: str | None
     read_at: str | None
     confirmed_at: str | None
-    source: str | None
+    #: As the inbox has it.
     parsed_at: str | None
-    precision: str | None
     updated_at: str | None
     changed_at: tuple[str | None, ...]
 
@@ -76,16 +75,6 @@ async def of_projects(database: Database, projects: Iterable[Project]) -> list[K
     return [known for known in await everyone(database) if known.project.id in ids]
 
 
-async def count_inactive(database: Database) -> dict[str, int]:
-    """Project id → how many of its accounts are inactive and have not left."""
-    rows = await database.fetch(
-        "SELECT CAST(a.project_id AS TEXT), count(*) FROM project_social_accounts a"
-        " LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)"
-        f" WHERE a.id IS NOT NULL AND NOT {active_account('a')} AND m.left_since IS NULL GROUP BY 1"
-    )
-    return {str(row[0]): row[1] for row in rows}
-
-
 async def find(database: Database, sought: str) -> list[Known]:
     """The accounts that a person means by a link, an ``@username`` or an id; as a rule one, or one per project."""
     everybody = await everyone(database)
@@ -104,15 +93,33 @@ def _names(account: Account) -> set[str]:
 async def facts(database: Database, known: Known) -> Facts:
     """Where the values of an account come from."""
     rows = await database.fetch(
-        'SELECT s.worksheet, s.read_at, w.read_at, p.source, p.parsed_at, p."precision", m.updated_at, '
+        "SELECT s.worksheet, s.read_at, w.read_at, p.parsed_at, m.updated_at, "
         + ", ".join(f"m.{metric}_changed_at" for metric in METRICS)
         + " FROM (SELECT ?1 AS id) a LEFT JOIN sheet_metrics s ON s.account_id = a.id"
         " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_inbox p ON p.account_id = a.id"
         " LEFT JOIN account_metrics m ON m.account_id = a.id",
         (known.account.id, known.project.id),
     )
-    worksheet, read_at, confirmed_at, source, parsed_at, precision, updated_at, *changed_at = rows[0]
-    return Facts(worksheet, read_at, confirmed_at, source, parsed_at, precision, updated_at, tuple(changed_at))
+    worksheet, read_at, confirmed_at, parsed_at, updated_at, *changed_at = rows[0]
+    return Facts(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at))
+
+
+class Place(NamedTuple):
+    """The worksheet that an account's sheet values are from, and the local day since which each merged value is so."""
+
+    worksheet: str = ""
+    changed_on: tuple[str | None, ...] = (None,) * len(METRICS)
+
+
+async def places(database: Database, project: Project) -> dict[str, Place]:
+    """Of the accounts of a project, by id."""
+    rows = await database.fetch(
+        f"SELECT CAST(a.id AS TEXT), s.worksheet, {', '.join(local_day(f'm.{m}_changed_at') for m in METRICS)}"
+        " FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)"
+        " LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT) WHERE a.project_id = ?",
+        (project.id,),
+    )
+    return {row[0]: Place(as_text(row[1]), tuple(row[2:])) for row in rows}
 
 
 async def sights(database: Database, account_id: str) -> list[Sight]:

@@ -21,7 +21,6 @@ class Stale:
     unread_since: str
     reason: str
     remedy: str
-    stale_since: str
 
 
 async def foreseen(source: Database | Transaction, result: PassResult, stale_after: float) -> Freshness:
@@ -60,7 +59,7 @@ async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) 
 async def stale_projects(database: Database) -> list[Stale]:
     """The active projects that are stale, by name."""
     rows = await database.glance(
-        "SELECT CAST(p.id AS TEXT), p.name, r.read_at, u.since, u.reason, u.remedy, u.stale_since"
+        "SELECT CAST(p.id AS TEXT), p.name, r.read_at, u.since, u.reason, u.remedy"
         f" FROM unread_projects u JOIN projects p ON CAST(p.id AS TEXT) = u.project_id AND {active_project('p')}"
         " LEFT JOIN worksheet_reads r ON r.project_id = u.project_id"
         " WHERE u.stale_since IS NOT NULL ORDER BY p.name, p.id"
@@ -77,3 +76,15 @@ async def read_times(database: Database) -> dict[str, str]:
     """Project id → the stamp of its last good read."""
     rows = await database.glance("SELECT project_id, read_at FROM worksheet_reads")
     return {str(row[0]): str(row[1]) for row in rows}
+
+
+async def stale_since(database: Database, project_id: str) -> str | None:
+    """Since when a project has been stale; None: it is not."""
+    rows = await database.glance("SELECT stale_since FROM unread_projects WHERE project_id = ?", (project_id,))
+    return rows[0][0] if rows else None
+
+
+async def read_time(database: Database, project_id: str) -> str | None:
+    """The stamp of a project's last good read; None: there was none."""
+    rows = await database.glance("SELECT read_at FROM worksheet_reads WHERE project_id = ?", (project_id,))
+    return rows[0][0] if rows else None

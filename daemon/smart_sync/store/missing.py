@@ -73,10 +73,10 @@ async def save_accounts(transaction: Transaction, plan: Plan, now: str) -> None:
     names = ", ".join(f"{metric} = iif(?5, NULL, {metric})" for metric in METRICS)
     await transaction.execute_many(
         "UPDATE sheet_metrics SET gone_since = ?1, gone_clock = ?2, project_id = ?3, gone_at_once = ?4,"
-        f" gone_accepted = ?5, held = iif(?5, '', held), {names} WHERE account_id = ?6",
+        f' gone_accepted = ?5, held = iif(?5, \'\', held), "row" = ?6, {names} WHERE account_id = ?7',
         [
             (one.absence.gone_since, one.absence.clock, one.absence.project_id, one.absence.at_once,
-             one.absence.accepted, one.account_id)
+             one.absence.accepted, one.row, one.account_id)
             for one in plan.absent
         ],
     )  # fmt: skip
