@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import run_command, write_config
-from smart_sync.core.growth import (
+from smart_sync.admin.history import growth
+from smart_sync.core.history.growth import (
     BARS,
     Change,
     History,
@@ -24,8 +25,7 @@ from smart_sync.core.growth import (
     sparkline,
 )
 from smart_sync.core.model import MAX_COUNT
-from smart_sync.past import growth
-from smart_sync.store.chosen import UnknownProject
+from smart_sync.store.requested_project import UnknownProject
 from world import KEY, NOON, World
 
 values = st.lists(st.none() | st.integers(0, MAX_COUNT), max_size=40)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from smart_sync.report.build import page
-from smart_sync.report.facts import Facts
+from smart_sync.report.inputs import Facts
 from smart_sync.report.query import read
 
 

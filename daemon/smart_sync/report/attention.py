@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from smart_sync.core.model import METRICS
-from smart_sync.report.facts import AccountFacts, PassFacts, ProjectFacts
-from smart_sync.report.growth import newest
+from smart_sync.report.inputs import AccountFacts, PassFacts, ProjectFacts
 from smart_sync.report.markup import Html, count, day, el, join, named, short, signed, stamp, table
+from smart_sync.report.trend import newest
 
 #: Older than this is stale.
 WORKSHEET_AGE = timedelta(days=1)

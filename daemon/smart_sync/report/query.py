@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.core.days import stamp
-from smart_sync.core.growth import History
-from smart_sync.core.merge import Winner, consistent
+from smart_sync.core.history.growth import History
+from smart_sync.core.merge.strategies import Winner, consistent
 from smart_sync.core.model import METRICS, NO_METRICS, Project
-from smart_sync.core.said import Terms, terms
+from smart_sync.core.parsed import Terms, terms
 from smart_sync.core.state import AccountState
-from smart_sync.report.facts import AccountFacts, Correction, Facts, LastRun, PassFacts, ProjectFacts
-from smart_sync.report.growth import HORIZONS
-from smart_sync.store import account_states, accounts, freshness, growth, history
+from smart_sync.report.inputs import AccountFacts, Correction, Facts, LastRun, PassFacts, ProjectFacts
+from smart_sync.report.trend import HORIZONS
+from smart_sync.store import account_states, accounts, growth_rows, pass_history, unread_projects
 from smart_sync.store.accounts import Known, Place
-from smart_sync.store.chosen import shown
+from smart_sync.store.clock_changes import day_at
 from smart_sync.store.database import Database
-from smart_sync.store.days import day_at
+from smart_sync.store.requested_project import shown
 from smart_sync.store.schema import open_existing
 
 LAST_PASSES = 10
@@ -36,14 +36,14 @@ async def read(path: Path, project: str | None, days: int, now: datetime, max_ag
         known = await accounts.of_projects(database, projects)
         wanted = [one for one in known if one.counts or one.left_since]
         ids = [one.row_id for one in wanted]
-        histories = await growth.histories(database, ids, METRICS, max(days, *HORIZONS), today)
+        histories = await growth_rows.histories(database, ids, METRICS, max(days, *HORIZONS), today)
         own: dict[str, list[Known]] = defaultdict(list)
         for one in sorted(known, key=lambda one: one.account.id):
             own[one.project.id].append(one)
         judged_by = terms(stamp(now), max_age)
         found = [await _project(database, one, own[one.id], histories, judged_by) for one in projects]
-        passes = await history.recent_runs(database, LAST_PASSES)
-        return Facts(tuple(found), tuple(map(_pass, passes)), await growth.left_out(database, ids, today))
+        passes = await pass_history.recent_runs(database, LAST_PASSES)
+        return Facts(tuple(found), tuple(map(_pass, passes)), await growth_rows.left_out(database, ids, today))
 
 
 async def _project(
@@ -65,8 +65,8 @@ async def _project(
         tuple(facts(one) for one in own if one.left_since),
         sum(not one.account_active and not one.left_since for one in own),
         await _last_run(database, project.id),
-        _moment(await freshness.read_time(database, project.id)),
-        _moment(await freshness.stale_since(database, project.id)),
+        _moment(await unread_projects.read_time(database, project.id)),
+        _moment(await unread_projects.stale_since(database, project.id)),
     )
 
 
@@ -77,7 +77,7 @@ def _account(known: Known, history: History, state: AccountState | None, place: 
         account.platform,
         account.username,
         account.link,
-        history,
+        pass_history,
         tuple(_corrections(state, place)) if state else (),
         bool(chosen),
         _moment(max((one.at or "" for one in chosen.values()), default=None)),
@@ -99,7 +99,7 @@ def _corrections(state: AccountState, place: Place) -> Iterator[Correction]:
 
 
 async def _last_run(database: Database, project_id: str) -> LastRun | None:
-    for run in await history.project_runs(database, project_id, 1):
+    for run in await pass_history.project_runs(database, project_id, 1):
         return LastRun(run["outcome"], run["error"], _moment(run["finished_at"]))
     return None
 

@@ -6,10 +6,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from smart_sync.core.growth import condensed, sparkline
+from smart_sync.cli.output.terminal import console, count, line, when
+from smart_sync.core.history.growth import condensed, sparkline
 from smart_sync.core.wording import counted
 from smart_sync.logs import printable
-from smart_sync.screens.terminal import console, count, line, when
 
 #: Bars of a sparkline, so that a line of growth fits into 80 columns.
 BARS = 31

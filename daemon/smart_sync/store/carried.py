@@ -1,6 +1,6 @@
 """The table ``carried_stretches``: the days that end one hold the growth of several days."""
 
-from smart_sync.core.plan import Plan
+from smart_sync.core.merge.plan import Plan
 from smart_sync.store.database import Transaction
 from smart_sync.store.snapshots import Writing
 

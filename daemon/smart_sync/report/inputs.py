@@ -1,0 +1,99 @@
+"""What the report is made from: projects, accounts and passes as the database holds them.  Days are ordinals."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from smart_sync.core.history.growth import History, newest_day
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A metric whose merged value a manager typed, and the parser says otherwise."""
+
+    metric: str
+    value: int
+    parsed: int
+    worksheet: str
+    row: int | None
+    #: The day since which the merged value is what it is.
+    since: int | None
+    #: The worksheet could not be read; an earlier value of it stands in.
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """An account."""
+
+    id: str
+    platform: str
+    username: str
+    link: str
+    history: History
+    corrections: tuple[Correction, ...] = ()
+    #: Whether there are parsed values that count, and when they were collected (None: never, or unreadable).
+    parsed: bool = False
+    parsed_at: datetime | None = None
+    #: Since when it has left.
+    left_since: datetime | None = None
+
+    @property
+    def last_day(self) -> int | None:
+        """The day of its newest values."""
+        return self.history.last_day
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """What became of a project in the newest pass that it was part of."""
+
+    outcome: str
+    error: str
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """A project, its active accounts, those that have left, and how many inactive ones are left out."""
+
+    id: str
+    name: str
+    accounts: tuple[AccountFacts, ...] = ()
+    #: They are in no total.
+    left: tuple[AccountFacts, ...] = ()
+    inactive: int = 0
+    last_run: LastRun | None = None
+    worksheet_read_at: datetime | None = None
+    #: Since when it has been stale ([sheets] stale_after); None: it is not.
+    stale_since: datetime | None = None
+
+    @property
+    def as_of(self) -> int | None:
+        """The day of its newest values; changes are counted back from it."""
+        return newest_day(account.history for account in self.accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class PassFacts:
+    """One of the last passes; without ``finished_at`` it is running, or was cut off."""
+
+    trigger: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    projects: int
+    degraded: int
+    failed: int
+    accounts: int
+    changed: int
+    snapshots: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it, as one read transaction saw it."""
+
+    projects: tuple[ProjectFacts, ...] = ()
+    passes: tuple[PassFacts, ...] = ()
+    #: Snapshots whose time cannot be read, or lies in the future.
+    left_out: int = 0

@@ -1,0 +1,102 @@
+"""How much has grown: always like with like, and never across days that nobody recorded without saying so."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from smart_sync.core.history import growth
+from smart_sync.core.history.growth import Change, History, change
+from smart_sync.core.model import METRICS
+from smart_sync.report.inputs import AccountFacts, ProjectFacts
+
+__all__ = ["change"]
+
+#: Days over which the change is shown.
+HORIZONS = (1, 7, 30)
+#: The horizon that movers and the overview use.
+WEEK = 7
+VIEWS, FOLLOWERS = METRICS.index("views"), METRICS.index("followers")
+
+Series = list[int | None]
+
+
+def total_change(accounts: Iterable[AccountFacts], metric: int, as_of: int, days: int) -> Change | None:
+    """The change of accounts together; an account with one value alone adds nothing."""
+    return growth.added((change(account.history, metric, as_of, days) for account in accounts), as_of - days)
+
+
+def newest(account: AccountFacts, metric: int) -> int | None:
+    """The newest value of an account."""
+    return None if account.last_day is None else total((account,), metric, account.last_day)
+
+
+def total(accounts: Iterable[AccountFacts], metric: int, as_of: int) -> int | None:
+    """The newest values of accounts together; None if none has one."""
+    known = (account.history.at(metric, as_of) for account in accounts)
+    return growth.total(one.value for one in known if one)
+
+
+class Mover(NamedTuple):
+    """An account that moved."""
+
+    account: AccountFacts
+    change: Change
+
+
+def movers(project: ProjectFacts, metric: int, count: int) -> list[Mover]:
+    """The accounts that changed most over a week, in either direction, the largest first."""
+    if project.as_of is None:
+        return []
+    changes = {account.id: change(account.history, metric, project.as_of, WEEK) for account in project.accounts}
+    by_id = {account.id: account for account in project.accounts}
+    moved = growth.movers(changes, count)
+    return [Mover(by_id[name], found) for name in moved if (found := changes[name])]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days that charts show: the first one's ordinal, and how many."""
+
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """The last day."""
+        return self.start + self.length - 1
+
+
+def window(projects: Sequence[ProjectFacts], days: int) -> Window | None:
+    """The last ``days`` days up to the newest values, from the first of them that has any; None without values."""
+    end = max((project.as_of for project in projects if project.as_of is not None), default=None)
+    if end is None:
+        return None
+    first = min(
+        day for project in projects for account in project.accounts for day in account.history.days if day > end - days
+    )
+    return Window(first, end - first + 1)
+
+
+def summed(histories: Sequence[History], rows: Sequence[Series], metric: int, start: int) -> Series:
+    """The accounts together, day by day: each with its last known value, from the day of its first one.
+
+    ``rows`` are the histories' values of ``metric`` from ``start``.  A day on which no account has a value is a gap.
+    """
+    sums: Series = [None] * (len(rows[0]) if rows else 0)
+    carried = [known.value if (known := h.at(metric, start - 1)) else 0 for h in histories]
+    for day, values in enumerate(zip(*rows, strict=True)):
+        if any(value is not None for value in values):
+            carried = [last if value is None else value for value, last in zip(values, carried, strict=True)]
+            sums[day] = sum(carried)
+    return sums
+
+
+def daily(histories: Sequence[History], metric: int, window: Window) -> Series:
+    """The growth of each day, of the accounts that have a value on it and on the day before."""
+    grown: Series = [None] * window.length
+    for history in histories:
+        for day, delta in enumerate(history.daily(metric, window.start, window.length)):
+            if delta is not None:
+                grown[day] = (grown[day] or 0) + delta
+    # The first day's growth is that of a day before the chart.
+    return [None, *grown[1:]]
