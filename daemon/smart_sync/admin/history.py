@@ -1,7 +1,7 @@
 """``smart-sync history`` and ``smart-sync growth``: what passes have done, and how numbers have grown.  Reads only.
 
-Numbers and days are those of `store.growth_rows`, as in the view ``account_growth``; totals are of the active accounts that
-have not left.
+Numbers and days are those of `store.growth_rows`, as in the view ``account_growth``; totals are of the active accounts
+that have not left.
 """
 
 from collections.abc import Callable, Iterable, Sequence

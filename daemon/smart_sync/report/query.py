@@ -77,7 +77,7 @@ def _account(known: Known, history: History, state: AccountState | None, place: 
         account.platform,
         account.username,
         account.link,
-        pass_history,
+        history,
         tuple(_corrections(state, place)) if state else (),
         bool(chosen),
         _moment(max((one.at or "" for one in chosen.values()), default=None)),

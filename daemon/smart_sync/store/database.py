@@ -65,7 +65,6 @@ class Database:
         self._waits: dict[int, float] = {}
         self._numbers = itertools.count()
         self._told_of_wait = False
-        self._steady = False
         #: How often `parsed_values.put` may have changed something.
         self.parsed_writes = 0
 
@@ -135,18 +134,17 @@ class Database:
     @contextlib.asynccontextmanager
     async def steady(self) -> AsyncIterator[None]:
         """Inside, every query sees one and the same committed state.  For programs that only read and end."""
+        glancing = self._glancer, self._glancing
+        self._glancer, self._glancing = self._reader, self._reading
         await self.fetch("BEGIN")
-        self._steady = True
         try:
             yield
         finally:
-            self._steady = False
+            self._glancer, self._glancing = glancing
             await self.fetch("COMMIT")
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for small answers: never queued behind the large reads of a pass."""
-        if self._steady:
-            return await self.fetch(sql, parameters)
         async with self._glancing:
             return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 

@@ -2,8 +2,8 @@
 
 Of several snapshots of a local day the last counts.  A metric is known from the day of its ``known_since`` on; of an
 account that no pass has seen yet, 0 is no value.  A day has a delta if the day before has a snapshot and the metric was
-known then: a gap has none, nor has the day on which a value becomes known.  `core.history.growth.History` says the same in
-Python.
+known then: a gap has none, nor has the day on which a value becomes known.  `core.history.growth` has the same in
+Python, for what is shown.
 """
 
 import json
