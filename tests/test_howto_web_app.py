@@ -150,7 +150,7 @@ def test_caddy_in_front_of_the_socket(beside: Beside) -> None:
     folder, own = beside.world.folder, beside.world.folder / "caddy.sock"
     text = block("caddyfile", "reverse_proxy").replace(SOCKET, str(folder / "control.sock"))
     text = text.replace("app.example.com {", f"http://app.example.com {{\n\tbind unix/{own}")
-    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\n{text}")
+    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tgrace_period 1s\n}}\n{text}")
     environment = {"SMART_SYNC_API_TOKEN": TOKEN, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command = ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     with beside.daemon(), proxy(command, own, environment) as client:
