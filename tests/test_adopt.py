@@ -14,7 +14,7 @@ import smart_sync
 from daemon_process import run_command
 from fake_google import FakeGoogle
 from smart_sync import config
-from smart_sync.checks import check
+from smart_sync.admin.checks import check
 from world import KEY, World
 
 #: As the guide's web app makes its tables.

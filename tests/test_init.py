@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command
 from fake_google import EMAIL, FakeGoogle
-from smart_sync import config, setup
+from smart_sync import config
+from smart_sync.admin import init as setup
+from smart_sync.admin.init import CLICKS, Answers
 from smart_sync.errors import ConfigError
-from smart_sync.setup import CLICKS, Answers
 from web_app import SCHEMA
 from world import HEADER, KEY, link
 

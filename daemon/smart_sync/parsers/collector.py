@@ -11,9 +11,9 @@ from typing import Any, Protocol, Self
 
 from smart_sync import logs
 from smart_sync.core.days import stamp
-from smart_sync.core.messages import Message, parser_message
 from smart_sync.core.model import Account, ParsedMetrics
-from smart_sync.core.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.webhook_messages import Message, parser_message
 from smart_sync.core.wording import listed
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
@@ -36,7 +36,7 @@ class Collector:
     """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
-    ``fails_after``: see `core.parser_health.judge`.
+    ``fails_after``: see `core.results.results.parser_health.judge`.
     """
 
     def __init__(

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from smart_sync.parsers import answers
+from smart_sync.parsers import error_responses
 from smart_sync.parsers.counts import mapping
 from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled
-from smart_sync.parsers.wire import Answer
+from smart_sync.parsers.http import Answer
 
 _THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
 _PASSING = frozenset({1, 2})
@@ -27,18 +27,18 @@ def judge(answer: Answer, now: datetime, table: str) -> Any:
     Only what concerns the token or the app is everybody's trouble; any other refusal is one of the object that was
     asked for.  ``table`` is where the credentials stand.  Raises as `answers.judge`.
     """
-    body = answers.decoded(answer)
+    body = error_responses.decoded(answer)
     error = mapping(mapping(body).get("error"))
     if error:
         _refused(error, answer, now, table)
-    return answers.judge(answer, now)
+    return error_responses.judge(answer, now)
 
 
 def _refused(error: Mapping[str, Any], answer: Answer, now: datetime, table: str) -> None:
     code = found if isinstance(found := error.get("code"), int) else None
-    told = answers.said(error.get("message", ""))
+    told = error_responses.said(error.get("message", ""))
     if code in _THROTTLED:
-        raise Throttled(f"too many calls, says Meta ({code})", after=answers.retry_after(answer, now))
+        raise Throttled(f"too many calls, says Meta ({code})", after=error_responses.retry_after(answer, now))
     if code in _PASSING:
         raise CallFailed(f"Meta answers: {told} ({code})")
     if code in _TOKEN:

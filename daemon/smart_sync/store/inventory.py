@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from smart_sync.core.days import stamp
+from smart_sync.core.merge.day_snapshot import Own
 from smart_sync.core.model import METRICS
-from smart_sync.core.snapshots import Own
-from smart_sync.store import days, trial
+from smart_sync.store import clock_changes, scratch_copy
 from smart_sync.store.schema import REQUIRED
 
 _NAMES = ", ".join(METRICS)
@@ -18,7 +18,7 @@ _NAMES = ", ".join(METRICS)
 RECENT = timedelta(days=2)
 _LATELY = f"""
 SELECT account_id, id, snapshot_time, {_NAMES} FROM account_snapshots WHERE datetime(snapshot_time) >= datetime(?)
-ORDER BY {days.newest_first("snapshot_time")}, id
+ORDER BY {clock_changes.newest_first("snapshot_time")}, id
 """
 
 
@@ -67,8 +67,8 @@ class Inventory:
 
 def take(path: Path, now: datetime) -> Inventory:
     """Look at the database at ``path``.  Raises sqlite3.Error for what is no database, or a damaged one."""
-    with closing(trial.open_for_reading(path)) as source:
-        there = trial.tables(source)
+    with closing(scratch_copy.open_for_reading(path)) as source:
+        there = scratch_copy.tables(source)
         shared = [table for table in REQUIRED if table in there]
         known = _columns(source, shared)
         newest = _newest_stamp(source) if "snapshot_time" in known.get("account_snapshots", ()) else ""
@@ -128,7 +128,7 @@ def _spreadsheets(source: sqlite3.Connection) -> tuple[str, ...]:
 def _newest_stamp(source: sqlite3.Connection) -> str:
     row = source.execute(
         "SELECT snapshot_time FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL"
-        f" ORDER BY {days.newest_first('snapshot_time')} LIMIT 1"
+        f" ORDER BY {clock_changes.newest_first('snapshot_time')} LIMIT 1"
     ).fetchone()
     return str(row[0]) if row else ""
 
@@ -138,7 +138,7 @@ def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | Non
 
     One whose rows are shown goes before one whose rows are not.
     """
-    if not {"account_snapshots", "account_metrics", "sync_runs"} <= trial.tables(source):
+    if not {"account_snapshots", "account_metrics", "sync_runs"} <= scratch_copy.tables(source):
         return None
     first = source.execute("SELECT min(started_at) FROM sync_runs").fetchone()[0]
     if first is None:

@@ -1,0 +1,129 @@
+"""A parser that asks a platform's API about one account at a time."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from smart_sync.aio.bounded_tasks import each
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import ParserSettings
+from smart_sync.core.links.identity import identity, profile_link, username
+from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
+from smart_sync.parsers import error_responses
+from smart_sync.parsers.api_client import Api, ApiSettings, Session
+from smart_sync.parsers.failures import AccountFailed, AccountGone
+from smart_sync.parsers.http import Answer
+from smart_sync.parsers.parser import Fetched, Unfetched, Usage
+
+NAMELESS = "its link does not say which account it is"
+#: Identities that hold an id instead of a name.
+_NUMBERED = re.compile(r"^(?:youtube:channel/|facebook:profile\.php\?id=)(.+)$")
+
+
+class PlatformParser:
+    """Subclasses say what to ask (`ask`) and what the platform's refusals mean (`judge`)."""
+
+    settings: ClassVar[type[ParserSettings]] = ApiSettings
+
+    def __init__(self, settings: ApiSettings, clock: Clock = utc_now) -> None:
+        self._api = Api(settings, self.judge, clock)
+        self._settings = settings
+        self._clock = clock
+        #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
+        self.remembered: dict[str, dict[str, str]] = {}
+
+    @property
+    def usage(self) -> Usage:
+        """What the last pass has cost so far."""
+        return self._api.usage
+
+    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+        """What the platform says of ``accounts``, as it comes.  Raises `ParserFailed` when it cannot go on."""
+        async with self._api.session() as session:
+            name = f"parser:{self._settings.source}:call"
+            one = partial(self._one, session)
+            async with aclosing(each(accounts, one, self._settings.concurrency, name)) as results:
+                async for fetched in results:
+                    yield fetched
+
+    async def ask(self, session: Session, account: Account) -> Metrics | None:
+        """The account's metrics; None if the account is not one this parser can ask about.
+
+        Raises `AccountGone` or `AccountFailed` for this account, `ParserFailed` for all.
+        """
+        raise NotImplementedError
+
+    def judge(self, answer: Answer, now: datetime) -> Any:
+        """What an answer means: its JSON, or one of `failures`, or `ParserFailed`."""
+        return error_responses.judge(answer, now)
+
+    def precision(self, metrics: Metrics) -> Precision:
+        """How exact the platform's figures are."""
+        return Precision.EXACT
+
+    async def _one(self, session: Session, account: Account) -> Fetched:
+        try:
+            fetched = await self.fetch_one(session, account)
+        except AccountGone as error:
+            session.answered()
+            return Unfetched(account.id, str(error), gone=True)
+        except AccountFailed as error:
+            session.refused(error)
+            return Unfetched(account.id, str(error))
+        session.answered()
+        return fetched
+
+    async def fetch_one(self, session: Session, account: Account) -> Fetched:
+        """What comes of one account.  Raises as `ask`."""
+        return self._values(account, await self.ask(session, account))
+
+    def _values(self, account: Account, metrics: Metrics | None, flaw: str = "") -> Fetched:
+        """Raises `AccountFailed` if none of the metrics is there."""
+        if metrics is None:
+            return Unfetched(account.id, NAMELESS)
+        if metrics == NO_METRICS:
+            raise AccountFailed("the answer holds none of the metrics")
+        precision = self.precision(metrics)
+        return ParsedMetrics(account.id, metrics, self._settings.source, self._clock(), precision, flaw)
+
+
+def name_of(account: Account) -> str:
+    """The account's name (without ``@``) or id on its platform; "" if the link shows nobody.
+
+    Only the link says it, by the grammar of `core.links.identity`: the user name in the database may be another account's.
+    """
+    if name := username(profile_link(account.link, account.platform) or account.link):
+        return name
+    numbered = _NUMBERED.search(identity(account.link))
+    return numbered[1] if numbered else ""
+
+
+async def split(
+    accounts: Sequence[Account],
+    ask: Callable[[Sequence[Account]], Awaitable[list[Fetched]]],
+    session: Session,
+    *,
+    may: Callable[[AccountGone | AccountFailed], bool] = lambda _failure: True,
+) -> list[Fetched]:
+    """What ``ask`` says of many accounts in one request; a request that fails is made for each half of them.
+
+    So one account that a platform refuses costs the others nothing.  ``may`` tells after which failures that is done.
+    """
+    try:
+        found = await ask(accounts)
+    except (AccountGone, AccountFailed) as error:
+        if len(accounts) > 1 and may(error):
+            middle = len(accounts) // 2
+            first = await split(accounts[:middle], ask, session, may=may)
+            return first + await split(accounts[middle:], ask, session, may=may)
+        if isinstance(error, AccountGone):
+            session.answered()
+        else:
+            session.refused(error)
+        gone = isinstance(error, AccountGone) and len(accounts) == 1
+        return [Unfetched(account.id, str(error), gone=gone) for account in accounts]
+    session.answered()
+    return found
