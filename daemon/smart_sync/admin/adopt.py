@@ -91,7 +91,7 @@ def _other_clock(found: Inventory) -> Iterator[Finding]:
     if found.zoned_stamp:
         yield Finding(
             "warning",
-            f"snapshots bear a zone (the newest: {found.zoned_stamp}), those of Smart Sync are in UTC without one: where"
+            f"snapshots bear a zone (the newest: {found.zoned_stamp}), those of Smart Sync are UTC without one: where"
             " the web app orders them as text the newest is not always the last one; let it write UTC too",
         )
     if found.newest_at is None or found.written_at is None:
