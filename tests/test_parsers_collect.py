@@ -72,7 +72,7 @@ class Scripted:
 
 
 def source(parser: Any, name: str = "scripted", every: timedelta | None = None, **table: Any) -> Source:
-    return Source(name, parser, ParserSettings(source=name, **table), Agenda(every))
+    return Source(name, parser, ParserSettings(source=name, **table), Agenda(every), name)
 
 
 def accounts(count: int) -> list[Account]:
@@ -229,7 +229,7 @@ async def test_quota_holds_until_it_begins_anew() -> None:
         from smart_sync.parsers.youtube import YouTube, YouTubeSettings
 
         assert isinstance(table, YouTubeSettings)
-        youtube = Source("youtube", YouTube(table, lambda: clock[0]), table, Agenda())
+        youtube = Source("youtube", YouTube(table, lambda: clock[0]), table, Agenda(), "youtube")
         (facebook,) = build({"facebook": settings("facebook", well.url)})
         for clock[0] in (NOW, NOW + timedelta(hours=19), NOW + timedelta(hours=20, minutes=1)):
             await collect([youtube, facebook], [account("youtube"), account("facebook")], Inbox(), clock[0])

@@ -15,9 +15,11 @@ from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings, addresses
 from smart_sync.config.values import Seconds
 from smart_sync.errors import ParserFailed
+from smart_sync.parsers import budget
 from smart_sync.parsers.answers import quota_left
+from smart_sync.parsers.budget import Budget
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled, TokenRefused
-from smart_sync.parsers.parser import Paused, Usage
+from smart_sync.parsers.parser import Paused, RoundOver, Usage
 from smart_sync.parsers.rate import ApiRate, Rate
 from smart_sync.parsers.wire import Answer, Request, Wire, borrowed
 from smart_sync.quota import Quota
@@ -29,6 +31,8 @@ MAX_AWAY = 12
 TRIED_ONCE_AFTER = 3
 #: So many accounts in a row refused, and it is no account's trouble any more.
 MAX_REFUSED = 25
+#: Seconds before the deadline at which a pass whose rate lets nothing more through ends.
+MARGIN = 5.0
 #: How long a platform is left alone that wants fewer calls and does not say for how long.
 REST = timedelta(minutes=5)
 
@@ -52,6 +56,8 @@ class ApiSettings(ParserSettings):
     api_url: ApiUrl = ""
     #: At most so many calls in any window of so long.
     rate: ApiRate = Rate(600, 60.0)
+    #: Requests in any 24 hours, over restarts and in all processes; None: as many as the rate lets through.
+    budget: Budget | None = None
     #: Calls under way at the same time.
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     #: Seconds that one call may take.
@@ -84,7 +90,9 @@ class Api:
     async def session(self) -> AsyncIterator["Session"]:
         """For one pass, with a count of its own."""
         async with borrowed() as wire:
-            session = Session(self, wire, asyncio.get_running_loop().time() + self.settings.deadline)
+            # A little before the pass is cut off: to end by itself is better.
+            patience = self.settings.deadline - min(MARGIN, self.settings.deadline / 20)
+            session = Session(self, wire, asyncio.get_running_loop().time() + patience)
             _session.set(session)
             yield session
 
@@ -97,6 +105,7 @@ class Session:
         self.usage = Usage()
         self._wire = wire
         self._ends = ends
+        self._allowance = budget.borrowed()
         #: Calls in a row that had no answer, and accounts in a row that were refused.
         self._away = 0
         self._refused = 0
@@ -159,9 +168,16 @@ class Session:
         raise AssertionError("stamina raises what the last try raised")
 
     async def _once(self, request: Request) -> Any:
-        async with self.api.quota.slot():
-            self.usage.calls += 1
-            answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
+        if self._allowance is not None:
+            await self._allowance.take()
+        try:
+            async with self.api.quota.slot(self._ends):
+                self.usage.calls += 1
+                has_asked.set(True)
+                answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
+        except TimeoutError:
+            rate = self.api.settings.rate
+            raise RoundOver(f"the rate of {rate} lets no more through before the deadline") from None
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
         return self.api.judge(answer, self.api.clock())
@@ -174,5 +190,7 @@ class Session:
         return error.after if asyncio.get_running_loop().time() + error.after < self._ends else False
 
 
+#: Whether this task has made a request.
+has_asked: ContextVar[bool] = ContextVar("has_asked", default=False)
 #: Passes of one parser may overlap, each in a task of its own.
 _session: ContextVar[Session | None] = ContextVar("_session", default=None)

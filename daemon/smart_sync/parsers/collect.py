@@ -13,8 +13,9 @@ from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMe
 from smart_sync.core.parser_health import MANY, Attempt
 from smart_sync.core.wording import counted
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers import wire
-from smart_sync.parsers.parser import Fetched, Paused, Unfetched, Usage
+from smart_sync.parsers import budget, wire
+from smart_sync.parsers.budget import Allowance
+from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
 from smart_sync.parsers.registry import Source
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
@@ -44,6 +45,8 @@ class ParserReport:
     #: Those of the missing that were known for it: they are asked about ever more rarely.
     known_missing: int = 0
     failed: int = 0
+    #: Accounts that it did not come to, as its rate or budget let no more through.
+    left: int = 0
     #: Those of the failed that had failed the last time, too.
     known_failed: int = 0
     calls: int | None = None
@@ -74,21 +77,20 @@ async def collect(
     sink: Sink,
     now: datetime,
     *,
-    everybody: bool = True,
+    allow: Callable[[Source], Allowance | None] = lambda _source: None,
     say: Say = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
 
-    ``everybody``: there are no other accounts, so what is remembered of others is forgotten.  A parser with nothing
-    due is not asked and has no report.  One that fails, or takes longer than its deadline, keeps what it fetched and
-    stops no other.  A `SmartSyncError` of ``sink`` counts as the parser's failure.  Cancelled, it stores what is in
-    hand first.
+    ``allow`` gives what a parser may ask of its budget.  A parser with nothing due is not asked and has no report.  One
+    that fails, or takes longer than its deadline, keeps what it fetched and stops no other.  A `SmartSyncError` of
+    ``sink`` counts as the parser's failure.  Cancelled, it stores what is in hand first.
     """
     async with wire.lent(), asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_Pass(source, due, sink, now, say).run(), name=f"parser:{source.name}")
+            group.create_task(_Pass(source, due, sink, now, say).run(allow(source)), name=f"parser:{source.name}")
             for source in sources
-            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now, everybody=everybody))
+            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now))
         ]
     return [task.result() for task in tasks]
 
@@ -116,11 +118,15 @@ class _Pass:
         self.report = ParserReport(self.source.name)
         self.open = {account.id: account for account in self.due}
 
-    async def run(self) -> ParserReport:
+    async def run(self, allowance: Allowance | None) -> ParserReport:
         """Ask, store, log one line."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        bug = await self._ask()
+        try:
+            async with budget.lent(allowance):
+                bug = await self._ask()
+        finally:
+            self._note_the_tried()
         self.report.seconds = round(loop.time() - began, 3)
         self._close()
         self._log(bug)
@@ -134,9 +140,11 @@ class _Pass:
             async with limit:
                 await self._fetch()
             report.finished = True
+        except RoundOver as over:
+            report.finished, report.left, report.reason = True, len(self.open), str(over)
         except Paused as pause:
-            self.source.agenda.paused(pause.until)
             report.reason = str(pause)
+            self.source.agenda.paused(pause.until, report.reason)
         except SmartSyncError as failure:
             report.reason = str(failure)
         except _SinkBroken as failure:
@@ -172,11 +180,11 @@ class _Pass:
             self.gone.append((account, fetched.reason))
         else:
             self.troubles.setdefault(fetched.reason, []).append(account.link)
-            self._failed(account)
+            self._failed(account, fetched.until)
 
-    def _failed(self, account: Account) -> None:
+    def _failed(self, account: Account, until: datetime | None = None) -> None:
         self.report.failed += 1
-        self.report.known_failed += not self.source.agenda.failed(account.id, self.now)
+        self.report.known_failed += not self.source.agenda.failed(account.id, self.now, until)
 
     def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
@@ -237,7 +245,9 @@ class _Pass:
             for account, reason in self.gone:
                 self._rest(account, reason)
         report.reason = report.reason or _told(self.troubles)
-        if report.finished:
+        if report.left:
+            pass
+        elif report.finished:
             report.missing += len(self.open)
             for account_id in self.open:
                 self.source.agenda.answered(account_id, self.now)
@@ -247,6 +257,14 @@ class _Pass:
         if isinstance(usage, Usage):
             report.calls, report.quota_left = usage.calls, usage.quota_left
         report.reason = logs.redact(report.reason)
+
+    def _note_the_tried(self) -> None:
+        """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
+        tried = getattr(self.source.parser, "tried", None)
+        if isinstance(tried, set):
+            for account_id in tried & self.open.keys():
+                self.source.agenda.failed(account_id, self.now)
+            tried -= self.open.keys()
 
     def _nobody_is_there(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""
@@ -262,6 +280,7 @@ class _Pass:
             fetched=report.fetched,
             missing=report.missing,
             failed=report.failed,
+            left=report.left or None,
             calls=report.calls,
             quota_left=report.quota_left,
             seconds=report.seconds,

@@ -181,7 +181,8 @@ class HttpJson(PlatformParser):
         nobody = [self._values(account, None) for account in accounts if account not in named]
         if not named:
             return nobody
-        return nobody + await split(named, partial(self._batch, session), session, may=self._may_split)
+        with self.trying(named):
+            return nobody + await split(named, partial(self._batch, session), session, may=self._may_split)
 
     async def _batch(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
         subject = Subject({}, tuple(_placeholders(account) for account in accounts))

@@ -1,8 +1,9 @@
 """A parser that asks a platform's API about one account at a time."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -11,8 +12,9 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.links import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
+from smart_sync.errors import ParserFailed
 from smart_sync.parsers import answers
-from smart_sync.parsers.api import Api, ApiSettings, Session
+from smart_sync.parsers.api import Api, ApiSettings, Session, has_asked
 from smart_sync.parsers.failures import AccountFailed, AccountGone
 from smart_sync.parsers.parser import Fetched, Unfetched, Usage
 from smart_sync.parsers.tasks import each
@@ -34,6 +36,8 @@ class PlatformParser:
         self._clock = clock
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
         self.remembered: dict[str, dict[str, str]] = {}
+        #: The ids of accounts whose requests were cut off (see `Parser`).
+        self.tried: set[str] = set()
 
     @property
     def usage(self) -> Usage:
@@ -66,7 +70,8 @@ class PlatformParser:
 
     async def _one(self, session: Session, account: Account) -> Fetched:
         try:
-            fetched = await self.fetch_one(session, account)
+            with self.trying([account]):
+                fetched = await self.fetch_one(session, account)
         except AccountGone as error:
             session.answered()
             return Unfetched(account.id, str(error), gone=True)
@@ -75,6 +80,19 @@ class PlatformParser:
             return Unfetched(account.id, str(error))
         session.answered()
         return fetched
+
+    @contextmanager
+    def trying(self, accounts: Sequence[Account]) -> Iterator[None]:
+        """Inside, requests are made for ``accounts``; if they are cut off, that is noted."""
+        token = has_asked.set(False)
+        try:
+            yield
+        except (ParserFailed, asyncio.CancelledError):
+            if has_asked.get():
+                self.tried |= {account.id for account in accounts}
+            raise
+        finally:
+            has_asked.reset(token)
 
     async def fetch_one(self, session: Session, account: Account) -> Fetched:
         """What comes of one account.  Raises as `ask`."""

@@ -122,9 +122,10 @@ class YouTube(PlatformParser):
         query, accounts = group
         if not query:
             return [Unfetched(account.id, _NO_NAME) for account in accounts]
-        if query == "id":
-            return await split(accounts, partial(self._by_id, current), current.session)
-        return await self._by_name(current, query, accounts)
+        with self.trying(accounts):
+            if query == "id":
+                return await split(accounts, partial(self._by_id, current), current.session)
+            return await self._by_name(current, query, accounts)
 
     async def _by_id(self, current: _Round, accounts: Sequence[Account]) -> list[Fetched]:
         ids = {account.id: self._channel_id(account) for account in accounts}
