@@ -178,7 +178,7 @@ async def test_the_deadline_keeps_what_was_fetched_and_starves_nobody() -> None:
     assert inbox.ids == ["tiktok-0", "tiktok-1"]
     assert parser.closed
     await collect([one], accounts(4), inbox, NOW + timedelta(minutes=30))
-    assert parser.asked[1] == ["tiktok-2", "tiktok-3", "tiktok-0", "tiktok-1"]
+    assert parser.asked[1] == ["tiktok-3", "tiktok-2", "tiktok-0", "tiktok-1"]
 
 
 async def test_cancelled_it_stores_what_is_in_hand() -> None:

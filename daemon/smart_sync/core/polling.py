@@ -53,6 +53,12 @@ def gone(before: Asked | None, link: str, now: datetime, every: timedelta | None
     return Asked(link, now, now + rest, times, gone=True)
 
 
+def cut_off(before: Asked | None, link: str, now: datetime) -> Asked:
+    """The account was being asked about when the pass ended: it is due, as the first of those that it had asked."""
+    at = now - timedelta(microseconds=1)
+    return Asked(link, at, at, before.failures if before else 0, before is not None and before.gone)
+
+
 def is_due(asked: Asked | None, now: datetime, every: timedelta | None) -> bool:
     """Whether an account is to be asked about now."""
     if asked is None:

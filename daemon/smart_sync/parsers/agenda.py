@@ -80,6 +80,10 @@ class Agenda:
         self._note(account_id, polling.failed(before, self._link(account_id), now, self._every, until))
         return before is None or not before.failures
 
+    def cut_off(self, account_id: str, now: datetime) -> None:
+        """The account was being asked about when the pass ended: next time it is the first of those asked in it."""
+        self._note(account_id, polling.cut_off(self._asked.get(account_id), self._link(account_id), now))
+
     def gone(self, account_id: str, now: datetime) -> bool:
         """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""
         news = not self.is_gone(account_id)

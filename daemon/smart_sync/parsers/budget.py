@@ -59,6 +59,11 @@ class Allowance:
             self._left -= 1
             self._made[self._block] += 1
 
+    @property
+    def taken(self) -> int:
+        """The requests that were made of it."""
+        return sum(self._made.values())
+
     async def settle(self) -> None:
         """The pass is over: what was not used is free again."""
         if self._made:

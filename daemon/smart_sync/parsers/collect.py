@@ -88,7 +88,7 @@ async def collect(
     """
     async with wire.lent(), asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_Pass(source, due, sink, now, say).run(allow(source)), name=f"parser:{source.name}")
+            group.create_task(_Pass(source, due, sink, now, say, allow(source)).run(), name=f"parser:{source.name}")
             for source in sources
             if (due := source.agenda.due((a for a in accounts if source.serves(a)), now))
         ]
@@ -104,6 +104,10 @@ class _Pass:
     sink: Sink
     now: datetime
     say: Say
+    #: What it may ask, and how much it had asked when it last said something of an account.
+    allowance: Allowance | None
+    taken: int = 0
+    has_gone_through: bool = False
     report: ParserReport = field(init=False)
     batch: list[ParsedMetrics] = field(default_factory=list)
     batch_began: float = 0.0
@@ -118,12 +122,12 @@ class _Pass:
         self.report = ParserReport(self.source.name)
         self.open = {account.id: account for account in self.due}
 
-    async def run(self, allowance: Allowance | None) -> ParserReport:
+    async def run(self) -> ParserReport:
         """Ask, store, log one line."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            async with budget.lent(allowance):
+            async with budget.lent(self.allowance):
                 bug = await self._ask()
         finally:
             self._note_the_tried()
@@ -139,7 +143,7 @@ class _Pass:
         try:
             async with limit:
                 await self._fetch()
-            report.finished = True
+            report.finished = self.has_gone_through = True
         except RoundOver as over:
             report.finished, report.left, report.reason = True, len(self.open), str(over)
         except Paused as pause:
@@ -170,6 +174,7 @@ class _Pass:
 
     def _take(self, fetched: Fetched) -> None:
         account = self.open.pop(fetched.account_id, None)
+        self.taken = self.allowance.taken if self.allowance is not None else 0
         if account is None:
             return
         if isinstance(fetched, ParsedMetrics) and (flaw := _flaw(fetched)):
@@ -260,11 +265,18 @@ class _Pass:
 
     def _note_the_tried(self) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
-        tried = getattr(self.source.parser, "tried", None)
-        if isinstance(tried, set):
-            for account_id in tried & self.open.keys():
-                self.source.agenda.failed(account_id, self.now)
-            tried -= self.open.keys()
+        noted = getattr(self.source.parser, "tried", None)
+        if isinstance(noted, set):
+            tried = noted & self.open.keys()
+            noted -= tried
+        else:  # one that says nothing of it asks about one account after the other
+            tried = set(islice(self.open, int(not self.has_gone_through and self._has_asked())))
+        for account_id in tried:
+            self.source.agenda.cut_off(account_id, self.now)
+
+    def _has_asked(self) -> bool:
+        """Whether it has made requests since it last said something of an account, as far as that is known."""
+        return self.allowance is None or self.allowance.taken > self.taken
 
     def _nobody_is_there(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""

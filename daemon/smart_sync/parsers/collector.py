@@ -103,11 +103,14 @@ class Collector:
             self._waited_out = not done
 
     def overview(self) -> list[dict[str, Any]]:
-        """Each parser: its name and, once it was asked, its last report as ``parser.finished`` words it.
+        """Each parser: name, table, budget and, once it was asked, its last report as ``parser.finished`` words it.
 
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
-        return [self._last.get(source.name, {"parser": source.name}) for source in self._sources]
+        return [
+            {**self._last.get(source.name, {"parser": source.name}), "table": source.table, "budget": _budget(source)}
+            for source in self._sources
+        ]
 
     def _under_way(self, only: frozenset[str] | None) -> asyncio.Task[None]:
         """The collection that is running if it covers ``only``, else a new one that takes it over."""
@@ -190,8 +193,8 @@ class Collector:
             source.agenda.kept(found)
 
     def _allowance(self, source: Source) -> Allowance | None:
-        allowed = getattr(source.settings, "budget", None)
-        if not isinstance(allowed, int):
+        allowed = _budget(source)
+        if allowed is None:
             return None
         return Allowance(self._database, source.table, allowed, source.settings.deadline, self._clock)
 
@@ -242,6 +245,12 @@ class Collector:
                 await self._keep()
         except sqlite.Error as error:
             raise describe(error, self._database.path) from None
+
+
+def _budget(source: Source) -> int | None:
+    """The requests that the parser may make in any 24 hours, if it has a budget."""
+    allowed = getattr(source.settings, "budget", None)
+    return allowed if isinstance(allowed, int) else None
 
 
 def _memory(source: Source) -> dict[str, dict[str, str]] | None:
