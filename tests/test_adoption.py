@@ -24,7 +24,7 @@ from smart_sync.errors import Busy, DatabaseUnusable
 from smart_sync.lock import InstanceLock
 from smart_sync.project import Resources
 from smart_sync.service import opened
-from smart_sync.store import accounts, inbox
+from smart_sync.store import parsed_values
 from smart_sync.store.schema import open_database
 from smart_sync.sync import PassRequest, Sync
 from world import KEY, World, link
@@ -60,7 +60,7 @@ async def test_ids_that_are_numbers_are_as_good_as_text(bare: World, snapshots: 
     bare.sections["parsed"] = {"query": "SELECT id AS account_id, 90 AS likes FROM project_social_accounts"}
     bare.sheet("P", a=[1] * 5, b=[2] * 5)
     await bare.sync()
-    bare.execute("INSERT INTO parsed_metrics (account_id, views) VALUES (1, 50)")
+    bare.execute("INSERT INTO parsed_metrics (account_id, views, parsed_at) VALUES (1, 50, '2026-03-10')")
     bare.sheet("P", a=[1] * 5, b=[3] * 5)
     result = await bare.sync_one()
     assert (result.outcome, result.changed, result.snapshots, result.problems) == (Outcome.SYNCED, 2, 0, ())
@@ -126,7 +126,7 @@ INBOX = "CREATE TABLE parsed_metrics (account_id {}, followers, likes, comments,
 
 @pytest.mark.parametrize("more", ["", ", parsed_at TEXT", ", source TEXT, parsed_at TEXT, mood TEXT DEFAULT 'fine'"])
 async def test_an_inbox_that_the_web_app_has_made_is_adopted(bare: World, more: str) -> None:
-    """A parsed_metrics with account_id and the metrics counts, and takes what parsers bring, whatever else it lacks."""
+    """A parsed_metrics with account_id and the metrics counts beside what parsers bring, whatever else it lacks."""
     bare.execute(INBOX.format("TEXT PRIMARY KEY", more))
     bare.execute("INSERT INTO parsed_metrics (account_id, views) VALUES ('account-a', 40)")
     await bare.create()
@@ -135,9 +135,7 @@ async def test_an_inbox_that_the_web_app_has_made_is_adopted(bare: World, more: 
     await bare.sync()
     assert bare.merged("a") == (1, 1, 1, 1, 40)
     async with open_database(bare.path) as database:
-        await inbox.put(database, [ParsedMetrics("account-a", Metrics(likes=30), "ours", bare.now)])
-        (known,) = await accounts.everyone(database)
-        assert (await accounts.facts(database, known)).precision == "exact"
+        await parsed_values.put(database, [ParsedMetrics("account-a", Metrics(likes=30), "ours", bare.now)], bare.now)
     await bare.sync()
     assert bare.merged("a") == (1, 30, 1, 1, 40)
 
@@ -192,15 +190,16 @@ async def test_a_query_that_fails_costs_its_values_alone(world: World) -> None:
 
 
 async def test_an_older_value_never_replaces_a_newer_one(world: World) -> None:
-    """What a parser learned before the inbox's row was written is not put in its place."""
+    """What a parser learned before the inbox's row was written does not count beside it."""
     world.add_project("P", ["a"])
     world.parsed("a", [10, None, None, None, None], parsed_at="2026-03-10 12:00:00")
-    async with open_database(world.path) as database:
-        for minutes, followers in ((-1, 1), (1, 20)):
-            at = world.now + timedelta(minutes=minutes)
-            await inbox.put(database, [ParsedMetrics("account-a", Metrics(followers), "ours", at)])
-            expected = 10 if minutes < 0 else 20
-            assert world.execute("SELECT followers FROM parsed_metrics") == [(expected,)]
+    for minutes, followers in ((-1, 1), (1, 20)):
+        at = world.now + timedelta(minutes=minutes)
+        async with open_database(world.path) as database:
+            await parsed_values.put(database, [ParsedMetrics("account-a", Metrics(followers), "ours", at)], at)
+        await world.sync()
+        assert world.merged("a") == (10 if minutes < 0 else 20, 0, 0, 0, 0)
+        assert world.execute("SELECT followers FROM parsed_metrics") == [(10,)]
 
 
 @pytest.mark.parametrize("table", ["projects", "project_social_accounts"])
@@ -363,7 +362,9 @@ async def test_what_a_parser_of_ours_has_put_in_is_merged_by_the_next_pass(world
     async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
         lap = Lap(world, resources)
         await lap.settle()
-        await inbox.put(resources.database, [ParsedMetrics("account-a", Metrics(9), "ours", world.now)])
+        await parsed_values.put(
+            resources.database, [ParsedMetrics("account-a", Metrics(9), "ours", world.now)], world.now
+        )
         await lap.run()
     assert world.merged("a") == (9, 1, 1, 1, 1)
 

@@ -75,7 +75,7 @@ async def test_a_platform_that_never_answers_is_let_go_of_at_the_end(world: Worl
         Collector([source], database, lambda: world.now, wait=0.05) as collector,
     ):
         await collector.collect()
-    assert world.execute("SELECT account_id, followers FROM parsed_metrics") == [("account-a", 100)]
+    assert world.execute("SELECT account_id, metric, value FROM parsed_values") == [("account-a", "followers", 100)]
 
 
 async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World) -> None:
@@ -150,7 +150,7 @@ async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world
         await collector.collect()
     assert platform.asked[0] == ["account-a", "account-b"]
     assert sorted(platform.asked[1]) == ["account-b", "account-c"]
-    stored = [account for (account,) in world.execute("SELECT account_id FROM parsed_metrics ORDER BY 1")]
+    stored = [account for (account,) in world.execute("SELECT account_id FROM parsed_values ORDER BY 1")]
     assert stored == ["account-a", "account-b", "account-c"]
 
 

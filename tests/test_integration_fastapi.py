@@ -3,18 +3,16 @@
 import asyncio
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
+import web_server
 from daemon_process import PATIENCE, Daemon, write_config
 from smart_sync.integrations import fastapi as integration
 from world import KEY, World
@@ -32,23 +30,10 @@ def config_file(world: World) -> Path:
     return write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
 
 
-@contextmanager
-def serving(control: Path, *, token: str = TOKEN) -> Iterator[httpx2.Client]:
-    """uvicorn with the integration's application, as a process of its own, and a client of it."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        command = [sys.executable, "-m", "uvicorn", "smart_sync.integrations.fastapi:app", "--log-level", "warning"]
-        command += ["--fd", str(listening.fileno())]
-        environment = {**os.environ, "SMART_SYNC_API_TOKEN": token, "SMART_SYNC_CONTROL__SOCKET": str(control)}
-        process = subprocess.Popen(command, env=environment, pass_fds=[listening.fileno()], stderr=subprocess.PIPE)
-    try:
-        # The socket listens already: the first request waits until the server takes it.
-        with httpx2.Client(base_url=address, timeout=PATIENCE, trust_env=False) as client:
-            yield client
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=PATIENCE)
-    assert b"Traceback" not in errors, errors.decode()
+def serving(control: Path) -> AbstractContextManager[httpx2.Client]:
+    """uvicorn with the integration's application, and a client of it."""
+    environment = {"SMART_SYNC_API_TOKEN": TOKEN, "SMART_SYNC_CONTROL__SOCKET": str(control)}
+    return web_server.serving("smart_sync.integrations.fastapi:app", environment=environment)
 
 
 def mounted(control: Path) -> httpx2.AsyncClient:

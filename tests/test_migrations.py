@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from old_database import schema_4
 from smart_sync.checks import check
 from smart_sync.config import Settings
 from smart_sync.core.alerts import Trouble
-from smart_sync.core.model import Outcome
-from smart_sync.store import outbox
+from smart_sync.core.model import Metrics, Outcome, ParsedMetrics
+from smart_sync.store import outbox, parsed_values
 from smart_sync.store.schema import open_database
+from world import World, link
 
 _METRICS = "followers, likes, comments, videos, views"
 _WINNERS = "followers_winner, likes_winner, comments_winner, videos_winner, views_winner"
@@ -60,6 +62,36 @@ async def test_what_stood_in_still_does(tmp_path: Path) -> None:
         _merged("a", "5, 5, 0, 0, 0", "'carried', 'sheet', NULL, NULL, NULL"),
     )
     assert found == [("2026-02-02T00:00:00.000000", None, "p", None, "")]
+
+
+async def test_what_parsers_have_put_into_the_inbox_goes_on_to_count(world: World) -> None:
+    """Neither lost nor doubled: until its parser brings a newer value, which is kept beside it; the row stays."""
+    at = "2026-02-02T00:00:00.000000"
+    row = f"('account-a', 500, 40, NULL, NULL, NULL, 'youtube', '{at}', 'rounded')"
+    world.path.unlink()
+    schema_4(
+        world.path,
+        "INSERT INTO projects (id, name, is_active) VALUES ('p', 'P', 1)",
+        "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)"
+        f" VALUES ('account-a', 'p', 'tiktok', 'a', '{link('a')}')",
+        f"INSERT INTO parsed_metrics VALUES {row}",
+        _merged("account-a", "500, 40, 0, 0, 0", "'parsed', 'parsed', NULL, NULL, NULL"),
+    )
+    world.sheet("P")
+    before = await world.sync_one()
+    assert (before.parsed, before.changed, world.merged("a")) == (1, 0, (500, 40, 0, 0, 0))
+    assert world.execute("SELECT count(*) FROM parsed_values") == [(0,)]
+    async with open_database(world.path) as database:
+        values = [ParsedMetrics("account-a", Metrics(600), "youtube", world.now)]
+        await parsed_values.put(database, values, world.now)
+    after = await world.sync_one()
+    assert (after.parsed, world.merged("a")) == (1, (600, 40, 0, 0, 0))
+    assert world.execute("SELECT followers, likes, parsed_at FROM parsed_metrics") == [(500, 40, at)]
+    # The link is known from the upgrade on: what was parsed before it changes is of the earlier one.
+    world.execute("UPDATE project_social_accounts SET profile_link = ?", (link("other"),))
+    world.now += timedelta(hours=1)
+    await world.sync()
+    assert world.winners("a") == (None,) * 5
 
 
 async def test_an_upgrade_is_no_edit(tmp_path: Path) -> None:

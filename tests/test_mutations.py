@@ -23,7 +23,7 @@ from smart_sync.core import decide, doubtful, gone
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Trigger
 from smart_sync.core.results import ProjectResult
 from smart_sync.service import opened
-from smart_sync.store import inbox
+from smart_sync.store import parsed_values
 from smart_sync.sync import PassRequest, Sync
 from world import NOON, link
 
@@ -252,7 +252,7 @@ async def live(agency: Agency, choice: random.Random, passes: int) -> None:
         await sync.run(PassRequest(Trigger.TIMER))
         ids = dict(await resources.database.fetch("SELECT profile_link, id FROM project_social_accounts"))
         values = [ParsedMetrics(ids[link(name)], one, "ours", agency.now) for name, one in agency.parsed.items()]
-        await inbox.put(resources.database, values)
+        await parsed_values.put(resources.database, values, agency.now)
         await sync.run(PassRequest(Trigger.TIMER))
         before = agency.merged()
         for number in range(passes + 1):

@@ -1,6 +1,7 @@
 """[parsed] query: parsed values that the web app's own tables hold."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,30 +9,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import run_command, write_config
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics
+from smart_sync.core.said import INBOX, NO_PAST, QUERY, Whose, of_row, terms
+from smart_sync.core.votes import count
 from smart_sync.errors import ConfigError
-from smart_sync.store.parsed_query import QueryRow
-from world import KEY, World
+from world import KEY, NOON, World
 
 NOTHING = [None] * 4
 metrics = st.builds(Metrics, *(st.none() | st.integers(0, 9) for _ in METRICS))
-QUERY = "SELECT id AS account_id, subscribers AS followers, seen_at AS parsed_at FROM channels -- ours"
+CHANNELS = "SELECT id AS account_id, subscribers AS followers, seen_at AS parsed_at FROM channels -- ours"
 
 
-async def world_with_channels(world: World, query: str = QUERY) -> World:
+async def world_with_channels(world: World, query: str = CHANNELS) -> World:
     world.execute("CREATE TABLE channels (id TEXT, subscribers, seen_at TEXT)")
     world.add_project("P", ["a", "b"])
     world.sections["parsed"] = {"query": query}
     return world
 
 
-@given(metrics, st.none() | metrics, st.booleans())
-def test_the_fresher_row_counts_and_the_other_fills_in(row: Metrics, inbox: Metrics | None, first: bool) -> None:
-    """Per metric: the fresher side's value if it has one, else the other's; nothing is made up."""
-    told = QueryRow(row, "", "", "", first).beside(inbox)
-    fresher, older = (row, inbox) if first else (inbox, row)
+@given(metrics, metrics, st.none() | st.integers(-9, 9))
+def test_the_fresher_value_counts_and_the_other_fills_in(row: Metrics, inbox: Metrics, minutes: int | None) -> None:
+    """Per metric: the fresher side's value if it has one, else the other's; the query's if it does not say when."""
+    at = None if minutes is None else stamp(NOON + timedelta(minutes=minutes))
+    said = [*of_row(inbox, stamp(NOON), "", INBOX, rounded=False), *of_row(row, at, "", QUERY, rounded=False)]
+    told = count("a", said, NO_PAST, Whose("x"), terms(stamp(NOON + timedelta(hours=1)), None)).metrics
+    fresher, older = (row, inbox) if minutes is None or minutes >= 0 else (inbox, row)
     for metric in METRICS:
-        values = [getattr(side, metric) for side in (fresher, older) if side is not None]
+        values = [getattr(side, metric) for side in (fresher, older)]
         assert getattr(told, metric) == next((value for value in values if value is not None), None)
 
 
@@ -102,7 +107,7 @@ async def test_check_tries_the_query_on_the_real_tables(world: World) -> None:
     """`check` counts the query's values, and names a query that fails."""
     await world_with_channels(world)
     world.execute("INSERT INTO channels VALUES ('account-a', -1, NULL)")
-    good, bad = await _check(world, QUERY), await _check(world, "SELECT id FROM nowhere")
+    good, bad = await _check(world, CHANNELS), await _check(world, "SELECT id FROM nowhere")
     assert any("the query gives a value that is no count" in message for message in good)
     assert not any("not a SELECT" in message for message in good)
     assert any(message.startswith("parsed.query: not a SELECT") and "nowhere" in message for message in bad)

@@ -1,11 +1,13 @@
 """What a daemon remembers from pass to pass saves it work and changes nothing."""
 
 import asyncio
+import contextlib
 import csv
 import random
 import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,11 +20,13 @@ from hypothesis import strategies as st
 
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Precision, Trigger
 from smart_sync.core.results import PassResult
+from smart_sync.ingest import NothingToForget, forget
 from smart_sync.project import Resources
 from smart_sync.service import opened
-from smart_sync.store import inbox
+from smart_sync.store import parsed_values
 from smart_sync.sync import PassRequest, Sync
 from world import NOON, link
 
@@ -37,6 +41,11 @@ TABLES = (
     "worksheet_troubles",
     "doubtful_rows",
     "lost_columns",
+    "parsed_values",
+    "forgotten_values",
+    "values_ahead",
+    "values_taken_back",
+    "account_links",
 )
 NAMES = [f"a{number}" for number in range(6)]
 CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]
@@ -70,6 +79,7 @@ class Twins:
                 "sheets": {"source": "csv", "directory": self.folder, "max_vanished": 0.5},
                 "sync": {"create_missing": "projects"},
                 "merge": {"strategy": strategy},
+                "parsed": {"max_age": "2d"},
             }
         )
 
@@ -132,13 +142,50 @@ def later(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
     return ()
 
 
+def ids_of(twins: Twins) -> list[str]:
+    with closing(sqlite3.connect(twins.folder / "fresh.db")) as connection:
+        return [row[0] for row in connection.execute("SELECT id FROM project_social_accounts ORDER BY id")]
+
+
 def parse(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
-    """A parser has news."""
+    """A parser has news, perhaps by a clock that is ahead."""
     values = Metrics._make(choice.choice([None, 0, 8, 2000, 50000]) for _ in METRICS)
-    account = sqlite3.connect(twins.folder / "fresh.db").execute("SELECT id FROM project_social_accounts ORDER BY id")
-    ids = [row[0] for row in account]
-    account.connection.close()
-    return [ParsedMetrics(choice.choice(ids), values, "ours", twins.now, choice.choice(list(Precision)))] if ids else ()
+    at = twins.now + timedelta(minutes=choice.choice([0, 0, 4, 20, 99999]))
+    ids = ids_of(twins)
+    return [ParsedMetrics(choice.choice(ids), values, "ours", at, choice.choice(list(Precision)))] if ids else ()
+
+
+def upsert(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A script puts values into the inbox, perhaps by a clock that is ahead or without a time."""
+    ids = ids_of(twins)
+    values = choice.choices([None, 0, 8, 2000, 50000], k=5)
+    at = choice.choice([stamp(twins.now + timedelta(minutes=m)) for m in (-9999, 0, 20, 99999)] + ["soon"])
+    for name in ("living", "fresh"):
+        with closing(sqlite3.connect(twins.folder / f"{name}.db", timeout=30)) as connection, connection:
+            sql = "INSERT OR REPLACE INTO parsed_metrics VALUES (?, ?, ?, ?, ?, ?, 'script', ?, 'exact')"
+            connection.executemany(sql, [(one, *values, at) for one in ids[:1]])
+    return ()
+
+
+def relink(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """The web app gives an account another link, perhaps only another spelling."""
+    ids = ids_of(twins)
+    to = choice.choice(["https://www.tiktok.com/@other", "tiktok.com/@OTHER"])
+    for name in ("living", "fresh"):
+        with closing(sqlite3.connect(twins.folder / f"{name}.db", timeout=30)) as connection, connection:
+            sql = "UPDATE OR IGNORE project_social_accounts SET profile_link = ? WHERE id = ?"
+            connection.executemany(sql, [(to, one) for one in ids[:1]])
+    return ()
+
+
+def take_back(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A person takes back what a source has said."""
+    source, metric = choice.choice(["ours", "script"]), choice.choice([None, "views"])
+    for name in ("living", "fresh"):
+        forgetting = forget(twins.settings(name, "max"), None, source, metric, twins.now)
+        with contextlib.suppress(NothingToForget), ThreadPoolExecutor() as thread:
+            thread.submit(asyncio.run, forgetting).result()
+    return ()
 
 
 def meddle(twins: Twins, choice: random.Random) -> Sequence[ParsedMetrics]:
@@ -157,7 +204,10 @@ def nothing(_twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
     return ()
 
 
-ACTS: Sequence[Act] = [edit, edit, edit, add, remove, rename, mistype, empty_a_column, later, parse, meddle, nothing]
+ACTS: Sequence[Act] = [
+    *[edit, edit, edit, add, remove, rename, mistype, empty_a_column, later, later, parse, parse, meddle, nothing],
+    *[upsert, relink, take_back],
+]
 
 
 @given(
@@ -212,21 +262,21 @@ async def _compare(acts: Sequence[Act], strategy: str, choice: random.Random, by
             for act in (nothing, *acts):
                 parsed = act(twins, choice)
                 twins.type()
-                await _put(resources, parsed, by_other_process=by_other_process)
+                await _put(resources, parsed, twins.now, by_other_process=by_other_process)
                 lived = await sync.run(PassRequest(Trigger.TIMER))
                 async with opened(twins.settings("fresh", strategy), Announcer(), clock=clock) as others:
-                    await inbox.put(others.database, parsed)
+                    await parsed_values.put(others.database, parsed, twins.now)
                     fresh = await Sync(others).run(PassRequest(Trigger.TIMER))
                 assert _rows(twins, "living") == _rows(twins, "fresh"), act.__doc__
                 assert _told(lived) == _told(fresh), act.__doc__
 
 
-async def _put(resources: Resources, parsed: Sequence[ParsedMetrics], *, by_other_process: bool) -> None:
+async def _put(resources: Resources, parsed: Sequence[ParsedMetrics], now: datetime, *, by_other_process: bool) -> None:
     if not by_other_process:
-        await inbox.put(resources.database, parsed)
+        await parsed_values.put(resources.database, parsed, now)
         return
     async with opened(resources.settings, Announcer()) as others:
-        await inbox.put(others.database, parsed)
+        await parsed_values.put(others.database, parsed, now)
 
 
 def _rows(twins: Twins, name: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -268,12 +318,12 @@ async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are
             lambda sql: loop.call_soon_threadsafe(committing.set) if sql == "COMMIT" else None
         )
         values = [ParsedMetrics(account, Metrics(9, 9, 9, 9, 9), "ours", twins.now)]
-        putting = asyncio.create_task(inbox.put(database, values))
+        putting = asyncio.create_task(parsed_values.put(database, values, twins.now))
         await committing.wait()
         putting.cancel()
         await asyncio.wait([putting])
         assert putting.cancelled()
-        assert await database.fetch("SELECT 1 FROM parsed_metrics")
+        assert await database.fetch("SELECT 1 FROM parsed_values")
         await sync.run(PassRequest(Trigger.TIMER))
         merged = await database.fetch("SELECT followers FROM account_metrics WHERE account_id = ?", (account,))
         assert merged == [(9,)]

@@ -11,6 +11,7 @@ from typing import Any
 from fake_google import FakeGoogle
 from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results import PassResult, ProjectResult
 from smart_sync.service import opened
@@ -72,7 +73,8 @@ class World:
         self.google.spreadsheets[KEY].worksheets[worksheet] = [list(HEADER), *typed]
 
     def parsed(self, account: str, values: Values, **columns: Any) -> None:
-        """Put values into the inbox, as a script would."""
+        """Put values into the inbox, as a script would: parsed now, by the clock of this world."""
+        columns = {"parsed_at": stamp(self.now)} | columns
         names = ["account_id", *METRICS, *(f'"{name}"' for name in columns)]
         row = [f"account-{account}", *values, *columns.values()]
         marks = ", ".join("?" * len(row))

@@ -1,5 +1,6 @@
 """``smart-sync confirm``: a person says that what the last pass reported of an account or a project is meant."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,10 +10,11 @@ from smart_sync.core.confirm import Finding, of_account, sheet_after
 from smart_sync.core.days import stamp
 from smart_sync.core.links import identity, owner, profile_link
 from smart_sync.core.model import Account, Project
+from smart_sync.core.said import Terms, terms
 from smart_sync.core.sheet import account_id
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import accounts, confirming, projects, suspects
+from smart_sync.store import account_states, accounts, confirming, parsed_query, projects, suspects
 from smart_sync.store.confirming import DoubtfulRow
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_existing
@@ -35,14 +37,15 @@ async def confirm(settings: Settings, sought: str, metric: str | None, now: date
     """Accept what the last pass found, and nothing else.
 
     A daemon may be at work: this is one short transaction beside its own.  Raises `NothingToConfirm` (also where
-    nobody is meant) and `DatabaseError`.
+    nobody is meant), `DatabaseError` and `ConfigError`.
     """
     async with open_existing(settings.database.path, read_only=False) as database:
-        scope = await _scope(database, sought)
+        query = await parsed_query.prepare(database, settings.parsed.query)
+        scope = await _scope(database, sought, terms(stamp(now), settings.parsed.max_age), query)
         findings = await _findings(database, scope, metric)
         if not findings:
             raise NothingToConfirm(_nothing(scope, sought, metric))
-        await _accept(database, scope, findings, stamp(now))
+        await _accept(database, scope, findings, stamp(now), settings.sync.defaults.accounts)
     links = list(dict.fromkeys(finding.link for finding in findings if finding.link))
     return {
         "success": True,
@@ -59,18 +62,18 @@ def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
     return f"the last pass found nothing about {what} that could be confirmed; see: smart-sync check"
 
 
-async def _scope(database: Database, sought: str) -> _Scope:
+async def _scope(database: Database, sought: str, judged_by: Terms, query: str) -> _Scope:
     scope = _Scope()
     project = await projects.find(database, sought)
     doubts = await confirming.doubtful_rows(database)
     if project is not None:
-        states, _ = await projects.account_states(database, project)
+        states, _ = await account_states.read(database, project, judged_by, query)
         scope.projects.append(project)
         scope.accounts += [(project, state) for state in states]
         scope.rows += [row for row in doubts if row.project_id == project.id]
     for known in await accounts.find(database, sought):
         if known.project not in scope.projects:
-            states, _ = await projects.account_states(database, known.project, only=[known.account.id])
+            states, _ = await account_states.read(database, known.project, judged_by, query, [known.account.id])
             scope.accounts += [(known.project, state) for state in states]
     scope.rows += [row for row in doubts if row not in scope.rows and _is_meant(row, sought)]
     return scope
@@ -98,7 +101,9 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
     return found
 
 
-async def _accept(database: Database, scope: _Scope, findings: list[Finding], now: str) -> None:
+async def _accept(
+    database: Database, scope: _Scope, findings: list[Finding], now: str, defaults: Mapping[str, object]
+) -> None:
     new = [_account(row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
     by_account: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -116,7 +121,7 @@ async def _accept(database: Database, scope: _Scope, findings: list[Finding], no
         for finding in findings:
             if finding.kind == "suspect":
                 await suspects.confirm(transaction, finding.account_id, finding.metric)
-        _, refused = await projects.create_accounts(transaction, new, now)
+        _, refused = await projects.create_accounts(transaction, new, now, defaults)
         await confirming.forget_doubts(transaction, [account for account in new if account.link not in refused])
     for link, reason in refused.items():
         raise NothingToConfirm(f"SQLite refuses the account {link}: {reason}; see: smart-sync check")

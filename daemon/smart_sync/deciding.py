@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from smart_sync.config import Settings
@@ -10,11 +11,12 @@ from smart_sync.core.doubtful import Doubt, doubtful
 from smart_sync.core.gone import Terms
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.plan import Plan, make_plan
+from smart_sync.core.said import terms as vote_terms
 from smart_sync.core.sheet import Reading, Sheet, edited, understand
 from smart_sync.core.state import AccountState
 from smart_sync.core.suspects import Doubts
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import missing, projects
+from smart_sync.store import account_states, missing
 from smart_sync.store.database import Database
 
 T = TypeVar("T")
@@ -31,6 +33,8 @@ class Draft:
     plan: Plan
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
+    #: When time alone changes the votes of parsed values; None: never.
+    votes_until: datetime | None = None
 
 
 class Decider:
@@ -43,6 +47,7 @@ class Decider:
         self._policy = settings.merge.policy()
         self._synonyms = {str(name): headers for name, headers in settings.sheets.columns.items()}
         self._sheets = settings.sheets
+        self._max_age = settings.parsed.max_age
         self._creates = settings.sync.create_missing != "none"
         self._turn = turn
 
@@ -56,12 +61,14 @@ class Decider:
         """
         async with self._turn:
             terms = await self._terms(project, doubts)
-            states, problems = await projects.account_states(self._database, project, self._query)
+            states, problems = await account_states.read(
+                self._database, project, vote_terms(doubts.now, self._max_age), self._query
+            )
             states += [AccountState(a.id, a.platform, a.username, a.link) for a in new]
             sheet = await _fenced(lambda: understand(reading, states, terms, synonyms=self._synonyms))
             doubtful = await self._doubtful(sheet, terms, done)
             plan = await _fenced(lambda: make_plan(project, sheet, states, self._policy, doubts, doubtful=doubtful))
-            return Draft(plan, states, tuple(problems))
+            return Draft(plan, states, tuple(problems), _votes_until(states))
 
     async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str]) -> Draft:
         """Decide about a project of which nothing but the worksheet has changed since it was decided last.
@@ -71,10 +78,12 @@ class Decider:
         """
         async with self._turn:
             terms = await self._terms(project, doubts)
-            outlines = await projects.outlines(self._database, project)
+            outlines = await account_states.outlines(self._database, project)
             sheet = await _fenced(lambda: understand(reading, outlines, terms, synonyms=self._synonyms))
             doubtful = await self._doubtful(sheet, terms, done)
-            states, _ = await projects.account_states(self._database, project, only=edited(sheet, outlines))
+            states, _ = await account_states.read(
+                self._database, project, vote_terms(doubts.now, self._max_age), only=edited(sheet, outlines)
+            )
             found = {state.id: state for state in states}
             everybody = [found.get(outline.id, outline) for outline in outlines]
             rest = frozenset(outline.id for outline in outlines if outline.id not in found)
@@ -103,6 +112,11 @@ class Decider:
         elsewhere = await missing.elsewhere(self._database, terms.project_id, done)
         past = await missing.past_doubts(self._database, terms.project_id)
         return await _fenced(lambda: doubtful(sheet, elsewhere, past))
+
+
+def _votes_until(states: Sequence[AccountState]) -> datetime | None:
+    times = [state.votes.until for state in states if state.votes.until is not None]
+    return datetime.fromisoformat(min(times)).replace(tzinfo=UTC) if times else None
 
 
 async def _fenced(decide: Callable[[], T]) -> T:

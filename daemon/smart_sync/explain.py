@@ -15,15 +15,15 @@ from smart_sync.core.decide import foresee
 from smart_sync.core.links import identity
 from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.policy import Policy, Rule
+from smart_sync.core.said import INBOX, Votes, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.table import shown
 from smart_sync.core.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import accounts, edits, history, parsed_query, projects, repairs
+from smart_sync.store import account_states, accounts, edits, history, parsed_query, repairs
 from smart_sync.store.accounts import Facts, Known
 from smart_sync.store.database import Database
 from smart_sync.store.days import day_at
-from smart_sync.store.parsed_query import QueryRow
 from smart_sync.store.schema import open_existing
 from smart_sync.store.suspects import believed_before
 
@@ -37,7 +37,8 @@ async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: 
     """The answer of ``smart-sync explain``.  Raises `UnknownAccount`, `DatabaseError` and `ConfigError`."""
     async with open_existing(settings.database.path, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
-        found = await Explainer(database, settings.merge.policy(), now, query).explain(sought, metrics)
+        explainer = Explainer(database, settings.merge.policy(), now, query, settings.parsed.max_age)
+        found = await explainer.explain(sought, metrics)
         rows = [] if found else rows_of_nobody(await history.newest_problems(database), sought)
     if not found:
         raise UnknownAccount(sought, rows)
@@ -60,12 +61,13 @@ class UnknownAccount(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made, ``now`` for suspects."""
+    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made, ``max_age`` configured."""
 
     database: Database
     policy: Policy
     now: datetime
     query: str = ""
+    max_age: float | None = None
 
     async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
         """An explanation for each account that ``sought`` means: a link, an ``@username`` or an id; [] if none."""
@@ -74,15 +76,13 @@ class Explainer:
     async def _explain(self, known: Known, metrics: Sequence[str]) -> dict[str, Any]:
         account, project = known.account, known.project
         facts = await accounts.facts(self.database, known)
-        inbox = await self._state(known)
-        told = await self._told(known)
-        state = parsed_query.applied(inbox, told) if told else inbox
+        state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
         odd = await accounts.oddities(self.database, account.id, believed_before(self.now))
         values = _values(state, rules)
         passes = await history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
-            values[metric] |= _origin(metric, inbox, told, facts)
+            values[metric] |= _origin(metric, state.votes, facts)
             values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
             values[metric] |= {kind[:-1]: found.get(metric) for kind, found in odd.items()}
         return {
@@ -98,6 +98,7 @@ class Explainer:
             "updated_at": facts.updated_at,
             "problems": _of_row(passes, facts, state),
             "metrics": {metric: values[metric] for metric in metrics},
+            "without_vote": _without_vote(state.votes, metrics),
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
             "repairs": await repairs.of_account(self.database, account.id, metrics, EDITS),
             "edits": await edits.of_account(self.database, account.id, metrics, EDITS),
@@ -123,16 +124,12 @@ class Explainer:
         return timeline(events, since)
 
     async def _state(self, known: Known) -> AccountState:
-        states, _ = await projects.account_states(self.database, known.project, only=[known.account.id])
+        judged_by = terms(stamp(self.now), self.max_age)
+        only = [known.account.id]
+        states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
         one = known.account
         # An account that belongs to no project has no state in one.
         return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)
-
-    async def _told(self, known: Known) -> QueryRow | None:
-        if not self.query:
-            return None
-        rows, _ = await parsed_query.read(self.database, self.query, known.project.id)
-        return rows.get(known.account.id)
 
     async def _days(self, account_id: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
         wanted = {"day", *metrics, *(f"{metric}_delta" for metric in metrics)}
@@ -181,16 +178,20 @@ def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str,
     return values
 
 
-def _origin(metric: str, inbox: AccountState, told: QueryRow | None, facts: Facts) -> dict[str, Any]:
-    """Who gave a parsed value: the inbox's row or the query's."""
-    own = getattr(inbox.parsed, metric, None)
-    asked = getattr(told and told.metrics, metric, None)
-    if told is not None and asked is not None and (told.first or own is None):
-        return {
-            "source": told.source or "query",
-            "parsed_at": told.parsed_at or None,
-            "precision": told.precision or Precision.EXACT.value,
-        }
-    if own is None:
+def _origin(metric: str, votes: Votes, facts: Facts) -> dict[str, Any]:
+    """Who gave a parsed value, and when."""
+    chosen = votes.chosen.get(metric)
+    if chosen is None:
         return {"source": None, "parsed_at": None, "precision": None}
-    return {"source": facts.source, "parsed_at": facts.parsed_at, "precision": facts.precision}
+    precision = Precision.ROUNDED if chosen.rounded else Precision.EXACT
+    at = facts.parsed_at if chosen.place == INBOX else chosen.at
+    return {"source": chosen.source, "parsed_at": at, "precision": precision.value}
+
+
+def _without_vote(votes: Votes, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """The parsed values that do not count, and why."""
+    return [
+        {"metric": said.metric, "value": said.value, "source": said.source, "parsed_at": said.at, "reason": reason}
+        for said, reason in votes.lost
+        if said.metric in metrics
+    ]

@@ -16,6 +16,7 @@ from smart_sync.core.health import Facts, no_projects
 from smart_sync.errors import ConfigError, SocketUnusable
 from smart_sync.logs import printable
 from smart_sync.project import Resources
+from smart_sync.store import new_rows
 from smart_sync.store.standing import standing
 
 _MAGIC = b"SQLite format 3\0"
@@ -41,6 +42,8 @@ def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
         "control.group": _of_group(control.group),
         "database.path": next(_of_database(path, held), ""),
     }
+    if not found["database.path"]:
+        found |= new_rows.unknown_at(path, dict(settings.sync.defaults))
     # A name or a path may be any text.
     return {key: printable(problem) for key, problem in found.items() if problem}
 

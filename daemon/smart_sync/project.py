@@ -148,7 +148,7 @@ class ProjectSync:
                 created = len(new)
                 draft = await self._decider.decide(project, reading, doubts, this.done, new)
             elif created := await self._create_accounts(project, new, this):
-                mark = mark and mark._replace(inbox_writes=self._database.inbox_writes)
+                mark = mark and mark._replace(parsed_writes=self._database.parsed_writes)
                 draft = await self._decider.decide(project, reading, doubts, this.done)
         watch.lap("decide")
         plan, problems = draft.plan, draft.problems
@@ -163,19 +163,20 @@ class ProjectSync:
         # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
         moves = plan.doubtful or plan.left or plan.returned
         if mark is not None and plan.trouble is None and not written.failed and not moves:
-            due = None if plan.due_in is None else this.now + timedelta(seconds=plan.due_in)
+            due = [] if plan.due_in is None else [this.now + timedelta(seconds=plan.due_in)]
+            due += [] if draft.votes_until is None else [draft.votes_until]
             stands_in = bool(plan.carried or plan.accidents or plan.missing)
-            self._settled[project.id] = _Settled(mark, result, problems, stands_in, due)
+            self._settled[project.id] = _Settled(mark, result, problems, stands_in, min(due, default=None))
         return result
 
     async def _mark(self, reading: Reading, this: Pass) -> "_Mark | None":
         """What a decision now would depend on; None if that cannot be told, as of somebody's query or triggers."""
         if isinstance(reading, SheetUnavailable) or self._query or this.version is None:
             return None
-        inbox_writes = self._database.inbox_writes
+        parsed_writes = self._database.parsed_writes
         async with self._turn:
             cells = await asyncio.to_thread(fingerprint, reading)
-        return _Mark(cells, this.day.label, stamp(this.now)[:10], this.version, inbox_writes)
+        return _Mark(cells, this.day.label, stamp(this.now)[:10], this.version, parsed_writes)
 
     async def _decide(
         self,
@@ -187,11 +188,18 @@ class ProjectSync:
         settled: "_Settled | None",
     ) -> Draft:
         """Decide about all accounts, or about those that were edited if nothing else can have changed."""
-        if mark is None or settled is None or settled.stands_in or mark != settled.mark._replace(cells=mark.cells):
+        if (
+            mark is None
+            or settled is None
+            or settled.stands_in
+            or settled.is_due(this.now)
+            or mark != settled.mark._replace(cells=mark.cells)
+        ):
             return await self._decider.decide(project, reading, doubts, this.done)
         draft = await self._decider.decide_edited(project, reading, doubts, this.done)
         plan = replace(draft.plan, parsed_count=settled.result.parsed)
-        return replace(draft, plan=plan, problems=settled.problems)
+        # Nothing has stood in, so what is due by time alone are votes: of accounts that were not looked at, too.
+        return replace(draft, plan=plan, problems=settled.problems, votes_until=settled.due)
 
     def _missing_accounts(self, plan: Plan) -> list[Account]:
         """Accounts for the rows that have none, if they are wanted."""
@@ -203,7 +211,8 @@ class ProjectSync:
         """Create accounts, and wait for what the parsers say of them; how many could be created."""
         try:
             async with self._database.transaction() as transaction:
-                created, refused = await projects.create_accounts(transaction, new, stamp(this.now))
+                defaults = self._settings.sync.defaults.accounts
+                created, refused = await projects.create_accounts(transaction, new, stamp(this.now), defaults)
         except sqlite.Error as error:
             if is_of_the_file(error):
                 raise
@@ -226,7 +235,7 @@ class ProjectSync:
 class _Mark(NamedTuple):
     """What a project was decided from: the same mark, the same decision, and everything it wrote is still there.
 
-    Own decisions are not in it: SQLite counts what other processes write, `inbox_writes` what the parsers do.
+    Own decisions are not in it: SQLite counts what other processes write, `parsed_writes` what the parsers do.
     """
 
     cells: bytes
@@ -234,7 +243,7 @@ class _Mark(NamedTuple):
     #: The UTC date: each has its snapshot, whatever the days of the configuration are.
     utc_date: str
     version: int
-    inbox_writes: int
+    parsed_writes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.project import Resources
 from smart_sync.runner import Runner, RunPass
 from smart_sync.sheets import open_sheets
-from smart_sync.store import parsed_query
+from smart_sync.store import new_rows, parsed_query
 from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.facts import SpreadsheetFacts
@@ -56,6 +56,8 @@ async def opened(
         async with contextlib.AsyncExitStack() as stack:
             path, timezone = settings.database.path, settings.schedule.timezone
             database = await stack.enter_async_context(open_database(path, timezone))
+            if wrong := await new_rows.unknown_in(database, dict(settings.sync.defaults)):
+                raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetFacts(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))

@@ -44,6 +44,8 @@ gone_after = "7d"                 # of good reads: for so long the values of a r
 
 [sync]
 create_missing = {create_missing}       # what the sheets have and the database lacks: none, accounts, projects
+# [sync.defaults.projects]        # what a web app's table demands of a new row: column = value
+# start_date = 2026-01-01         # and [sync.defaults.accounts]
 
 [merge]
 strategy = "max"                  # or sheet, parsed, latest; also by metric, platform, project
@@ -59,6 +61,9 @@ group = ""                        # who may ask for a pass without being root
 [log]
 format = "auto"                   # console on a terminal, JSON otherwise
 level = "info"
+
+# [parsed]
+# max_age = "14d"                 # a parsed value that is older has no vote; default: none is too old
 
 # [parsers.youtube]               # fresh numbers from the platforms
 # key = "env:YOUTUBE_KEY"

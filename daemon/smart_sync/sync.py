@@ -132,13 +132,15 @@ class Sync:
             return []
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
-        return [Project(str(uuid.uuid5(NAMESPACE, title)), title) for title in reversed(new.values())]
+        spreadsheet = str(self._settings.sync.defaults.projects.get("google_sheet_name", ""))
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, spreadsheet) for title in reversed(new.values())]
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""
+        defaults = self._settings.sync.defaults.projects
         try:
             async with self._database.transaction() as transaction:
-                created, refused = await projects.create_projects(transaction, new, stamp(this.now))
+                created, refused = await projects.create_projects(transaction, new, stamp(this.now), defaults)
         except sqlite.Error as error:
             if is_of_the_file(error):
                 raise

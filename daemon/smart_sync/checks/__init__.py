@@ -18,7 +18,7 @@ from smart_sync.checks.database import check_database, copy_query
 from smart_sync.checks.findings import Finding, Report
 from smart_sync.checks.worksheets import check_worksheets
 from smart_sync.clock import Clock, utc_now
-from smart_sync.config import DatabaseSettings, ParsedSettings, Settings
+from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.csv import CsvSettings
 from smart_sync.preflight import obstacles
@@ -46,7 +46,12 @@ async def check(settings: Settings, clock: Clock = utc_now) -> Report:
             was_read, of_database = await check_database(settings, copy)
         query, of_query = await asyncio.to_thread(copy_query, settings, copy) if was_read else ("", [])
         on_copy = settings.model_copy(
-            update={"database": DatabaseSettings(path=copy), "parsed": ParsedSettings(query=query)}
+            update={
+                "database": DatabaseSettings(path=copy),
+                "parsed": settings.parsed.model_copy(update={"query": query}),
+                # The copy has not all columns of the real tables, and a dry pass makes no rows.
+                "sync": settings.sync.model_copy(update={"defaults": DefaultsSettings()}),
+            }
         )
         of_worksheets = await check_worksheets(on_copy, clock)
         if not was_read:  # then nothing can be said of projects, but still of Google

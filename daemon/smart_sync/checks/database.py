@@ -32,7 +32,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
         await asyncio.to_thread(trial.copy_schema, path, empty)
         async with open_database(empty) as database:  # says what opening the real one would say
             account_id = await asyncio.to_thread(trial.copy_rows, path, copy)
-            refused = await refusals(database, account_id, settings.sync.create_missing, utc_now())
+            refused = await refusals(database, account_id, settings.sync, utc_now())
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
     except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")

@@ -98,7 +98,7 @@ def report(output: IO[bytes], project: str | None, days: int) -> None:
     from smart_sync import report as growth
 
     _path, settings = load()
-    page = growth.make(settings.database.path, project, days, _now())
+    page = growth.make(settings.database.path, project, days, _now(), settings.parsed.max_age)
     output.write(page)
     click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
 
@@ -137,18 +137,32 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"), metavar="FILE|-")
+@click.argument("file", type=click.File("rb"), metavar="FILE|-", required=False)
+@click.option("--forget", metavar="LINK|@USERNAME", help="Take back the parsed values of an account.")
+@click.option("--forget-source", metavar="NAME", help="Take back the parsed values of a source.")
+@click.option("--metric", type=click.Choice(METRICS), help="Take back one metric alone.")
 @json_option
 @config_option
-def ingest(file: BinaryIO, as_json: bool) -> None:
-    """Put parsed values from a file into the inbox.
+def ingest(
+    file: BinaryIO | None, forget: str | None, forget_source: str | None, metric: str | None, as_json: bool
+) -> None:
+    """Store parsed values from a file, or take some back.
 
     CSV or JSON lines; the next pass merges them.  Lines that cannot be used are named on standard error and left
-    out; the exit code is then 4.
+    out; the exit code is then 4.  What is taken back counts no more, whoever brings it again, unless it was parsed
+    later; where there is nothing to take back, the exit code is 1.
     """
     from smart_sync import ingest, screens
 
+    if (file is None) == (forget is None and forget_source is None):
+        raise click.UsageError("give a file, or --forget, or --forget-source")
+    if file is not None and metric is not None:
+        raise click.UsageError("--metric goes with --forget and --forget-source")
     _path, settings = load()
+    if file is None:
+        answer = asyncio.run(ingest.forget(settings, forget, forget_source, metric, _now()))
+        show(answer, as_json, screens.show_forgotten)
+        return
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:

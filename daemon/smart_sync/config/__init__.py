@@ -6,20 +6,20 @@ Relative paths are relative to the file they stand in.
 
 from smart_sync.config.lenient import load_readable
 from smart_sync.config.loading import DEFAULT_PATHS, MAX_FILE_BYTES, find, load
+from smart_sync.config.notify import PingSettings, WebhookSettings
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
+    DefaultsSettings,
     HistorySettings,
     LogSettings,
     MergeSettings,
     ParsedSettings,
     ParserSettings,
-    PingSettings,
     ScheduleSettings,
     SheetsSettings,
     SnapshotsSettings,
     SyncSettings,
-    WebhookSettings,
 )
 from smart_sync.config.settings import Settings
 
@@ -28,6 +28,7 @@ __all__ = [
     "MAX_FILE_BYTES",
     "ControlSettings",
     "DatabaseSettings",
+    "DefaultsSettings",
     "HistorySettings",
     "LogSettings",
     "MergeSettings",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from smart_sync.config.sections import WebhookSettings
+from smart_sync.config.notify import WebhookSettings
 from smart_sync.config.settings import Settings
 from smart_sync.core.wording import nearest
 from smart_sync.plugins import parser_class
@@ -76,13 +76,15 @@ def _nearest_variable(name: str) -> str:
 
 @cache
 def _keys() -> tuple[tuple[str, ...], ...]:
-    """Every section, and every key of those that are tables of fixed keys."""
-    keys: list[tuple[str, ...]] = []
-    for section, field in Settings.model_fields.items():
-        keys.append((section,))
+    """Every section, and every key of those that are tables of fixed keys, however deep."""
+    return tuple(_keys_of(Settings))
+
+
+def _keys_of(section: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    for name, field in section.model_fields.items():
+        yield (name,)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += [(section, key) for key in field.annotation.model_fields]
-    return tuple(keys)
+            yield from ((name, *key) for key in _keys_of(field.annotation))
 
 
 def _referred(value: object) -> Iterator[str]:

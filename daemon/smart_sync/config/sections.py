@@ -3,32 +3,28 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
 
 from smart_sync.config import addresses
 from smart_sync.config.values import (
+    ColumnValue,
     Cron,
     GoogleKey,
-    Headers,
     MetricName,
     Mode,
     Seconds,
-    SigningSecrets,
     Strategy,
     TimeZone,
-    Url,
 )
 from smart_sync.core.policy import Policy
 
@@ -36,13 +32,15 @@ from smart_sync.core.policy import Policy
 Spreadsheet = Annotated[str, AfterValidator(addresses.spreadsheet)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """What all sections have: no unknown keys, and no text that nothing could be made of."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     _text = field_validator("*", mode="before")(addresses.demand_text)
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """Where the SQLite file is."""
 
     path: Path = Path("var/view_counter.db")
@@ -56,7 +54,7 @@ class DatabaseSettings(_Section):
         return path
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """When passes run by themselves: ``every`` so many seconds, or by ``cron`` in ``timezone``."""
 
     every: Seconds | None = None
@@ -72,7 +70,7 @@ class ScheduleSettings(_Section):
         return self
 
 
-class SheetsSettings(_Section):
+class SheetsSettings(Section):
     """Where the worksheets are, and how politely they are read."""
 
     source: Literal["csv", "google"] = "csv"
@@ -108,17 +106,40 @@ class SheetsSettings(_Section):
         return self
 
 
-class SyncSettings(_Section):
+#: The columns of a new row that are filled from the worksheet, or by Smart Sync itself.
+_FILLED = {
+    "projects": {"id", "name", "created_at", "is_active"},
+    "accounts": {"id", "project_id", "platform", "username", "profile_link", "added_at", "is_active"},
+}
+
+
+class DefaultsSettings(Section):
+    """Column → value of the rows that ``create_missing`` makes, for what no worksheet says."""
+
+    projects: dict[str, ColumnValue] = {}
+    #: ``topic`` and ``telegram_user`` are for rows whose cells say nothing.
+    accounts: dict[str, ColumnValue] = {}
+
+    @field_validator("projects", "accounts", mode="after")
+    @classmethod
+    def _not_filled(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if filled := sorted(name for name in given if name.lower() in _FILLED[str(info.field_name)]):
+            raise ValueError(f"{', '.join(filled)}: filled by Smart Sync itself")
+        return given
+
+
+class SyncSettings(Section):
     """How a pass works."""
 
     create_missing: Literal["none", "accounts", "projects"] = "none"
+    defaults: DefaultsSettings = DefaultsSettings()
     #: Projects merged together; those that are ready share a transaction.
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
     #: Seconds that a pass waits for the parsers; what they bring later is merged by the next pass.
     parsers_wait: Seconds = 10.0
 
 
-class MergeSettings(_Section):
+class MergeSettings(Section):
     """Which side wins; the most specific of projects, platforms, metrics and ``strategy`` decides."""
 
     strategy: Strategy = "max"
@@ -143,27 +164,29 @@ def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
     return {str(name): strategy for name, strategy in choices.items()}
 
 
-class ParsedSettings(_Section):
-    """Parsed values that tables of the web app's hold."""
+class ParsedSettings(Section):
+    """Parsed values: those that tables of the web app's hold, and how long any of them counts."""
 
     #: One SELECT: account_id, any of the metrics, and if wanted source, parsed_at, precision.  Empty: none.
     query: str = ""
+    #: Seconds after which a parsed value has no vote any more; None: it has one however old it is.
+    max_age: Seconds | None = None
 
 
-class SnapshotsSettings(_Section):
+class SnapshotsSettings(Section):
     """What happens when the day already has a snapshot."""
 
     #: "update": it follows the merged values until the day is over; "skip": it stays as the first pass left it.
     on_existing: Literal["update", "skip"] = "update"
 
 
-class HistorySettings(_Section):
+class HistorySettings(Section):
     """How long the history of passes is kept."""
 
     keep: Seconds = 90 * 86400.0
 
 
-class ControlSettings(_Section):
+class ControlSettings(Section):
     """The Unix socket."""
 
     socket: Path = Path("var/control.sock")
@@ -171,97 +194,11 @@ class ControlSettings(_Section):
     group: str = ""
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """How the log looks; ``auto`` is console on a terminal and JSON otherwise."""
 
     format: Literal["auto", "console", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-#: What a webhook is told unless it lists its events.
-_UsualEvent = Literal[
-    "sync.finished",
-    "sync.failed",
-    "project.failed",
-    "project.degraded",
-    "project.recovered",
-    "project.stale",
-    "parser.failed",
-    "parser.recovered",
-]
-#: What managers cause every day is told only where it is listed.
-WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created"]
-
-
-#: What the delivery itself sets; a configured header would spoil the request or its signature.
-_OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection"}
-_SIGNATURE_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
-
-
-class WebhookSettings(_Section):
-    """One of ``[[webhooks]]``: who is told, and of what."""
-
-    url: Url
-    #: "standard": signed, as Standard Webhooks says; "plain": whatever endpoint there is, such as one of a web app that
-    #: drops its cache.
-    format: Literal["standard", "plain"] = "standard"
-    #: The message is the body, but of a GET and a DELETE, which have none.
-    method: Literal["POST", "PUT", "PATCH", "GET", "DELETE"] = "POST"
-    headers: Headers = {}
-    #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
-    secret: SigningSecrets = Field(default=(), validate_default=True)
-    #: Whether a pass that changed nothing which the readers of the database see is left out.
-    only_changed: bool = False
-    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(_UsualEvent)
-    #: Whether the URL may lead to a private address, and then without TLS too.
-    allow_private: bool = False
-
-    @field_validator("secret", mode="wrap")
-    @classmethod
-    def _as_the_format_needs(
-        cls, given: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> tuple[SecretStr, ...]:
-        if info.data.get("format") == "plain":
-            if given != ():
-                raise ValueError('format = "plain" is not signed; leave secret out, or put one into headers')
-            return ()
-        if given == ():
-            raise ValueError('missing; or, for an endpoint that checks no signature: format = "plain"')
-        secrets: tuple[SecretStr, ...] = check(given)
-        return secrets
-
-    @field_validator("headers", mode="after")
-    @classmethod
-    def _no_header_of_ours(cls, given: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        if taken := sorted({name.lower() for name in given} & (_OWN_HEADERS | _SIGNATURE_HEADERS)):
-            raise ValueError(f"{', '.join(taken)}: set by each delivery itself")
-        return given
-
-    @model_validator(mode="after")
-    def _method_of_the_format(self) -> Self:
-        if self.format == "standard" and self.method != "POST":
-            raise ValueError('method is for format = "plain"; Standard Webhooks are sent by POST')
-        return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _changes_alone(cls, given: object) -> object:
-        """Who wants only the changes is told of finished passes, unless it lists its events."""
-        if isinstance(given, dict) and given.get("only_changed") is True and "events" not in given:
-            return {**given, "events": ("sync.finished",)}
-        return given
-
-    @model_validator(mode="after")
-    def _encrypted(self) -> Self:
-        if not self.allow_private and not self.url.get_secret_value().lower().startswith("https:"):
-            raise ValueError("url must begin with https:// (or set allow_private = true for a private address)")
-        return self
-
-
-class PingSettings(_Section):
-    """The dead man's switch: a URL in the manner of healthchecks.io, which alarms when the pings stop."""
-
-    url: Url | None = None
 
 
 class ParserSettings(BaseModel):

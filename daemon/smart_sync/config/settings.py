@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync.config import addresses
+from smart_sync.config.notify import PingSettings, WebhookSettings
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
@@ -14,12 +15,10 @@ from smart_sync.config.sections import (
     MergeSettings,
     ParsedSettings,
     ParserSettings,
-    PingSettings,
     ScheduleSettings,
     SheetsSettings,
     SnapshotsSettings,
     SyncSettings,
-    WebhookSettings,
 )
 from smart_sync.plugins import parser_class
 

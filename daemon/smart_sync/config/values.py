@@ -1,8 +1,9 @@
 """What a value in the configuration may look like, and what it becomes."""
 
 import base64
+import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -81,6 +82,15 @@ def _several(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _column_value(value: object) -> object:
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    fits = not isinstance(value, int) or -(2**63) <= value < 2**63
+    if isinstance(value, str | int | float) and fits and not (isinstance(value, float) and not math.isfinite(value)):
+        return value
+    raise ValueError("expected what a column holds: text, a number, true or false, or a date")
+
+
 def _google_key(value: object) -> object:
     if not isinstance(value, str):
         if value is None or isinstance(value, Path | SecretStr):
@@ -99,6 +109,8 @@ SigningSecret = Annotated[secret.Secret, AfterValidator(_signing_secret)]
 Headers = Annotated[
     dict[Annotated[str, AfterValidator(addresses.header_name)], secret.Value], AfterValidator(secret.protect_named)
 ]
+#: A value of a column: text, a whole or decimal number, true or false; a date or time of TOML becomes text.
+ColumnValue = Annotated[str | int | float | bool, BeforeValidator(_column_value)]
 #: The file of Google's key, or the key itself.
 GoogleKey = Annotated[Path | SecretStr, BeforeValidator(_google_key)]
 #: One, or a list of up to five.

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from smart_sync.core.merge import NOBODY, Before, Decision, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.policy import Policy, Rule
+from smart_sync.core.said import News
 from smart_sync.core.sheet import Sheet
 from smart_sync.core.state import THERE, Absence, AccountState
 
@@ -46,6 +47,8 @@ class Merged(NamedTuple):
     winners: tuple[str | None, ...]
     before: Metrics | None
     conflicts: tuple[str, ...] = ()
+    #: The account's link.
+    link: str = ""
 
 
 class _Chosen(NamedTuple):
@@ -72,6 +75,8 @@ class Decided:
     absent: list[Missing] = field(default_factory=list)
     seen: list[tuple[str, Metrics]] = field(default_factory=list)
     sides: dict[str, Metrics] = field(default_factory=dict)
+    #: What must be remembered of parsed values.
+    votes: list[News] = field(default_factory=list)
     #: The ids of the accounts of which some metric has a value, unless they have left.
     with_value: list[str] = field(default_factory=list)
     #: Accounts that have left with this pass, and those that are back.
@@ -99,9 +104,11 @@ def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, 
         winners = tuple([decision.winner for decision in decisions])
         if values != state.merged or winners != state.winners:
             conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
-            decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts))
+            decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts, state.link))
         if chosen.compare and _last_seen(state) != state.seen:
             decided.seen.append((state.id, _last_seen(state)))
+        if state.votes.news is not None:
+            decided.votes.append(state.votes.news)
         _keep_life(decided, state, side, winners, sheet)
     return decided
 
@@ -182,7 +189,7 @@ def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], 
                 side[index],
                 parsed[index],
                 _before(state, index) if rule.strategy == "latest" else None,
-                rounded=state.rounded,
+                rounded=METRICS[index] in state.rounded,
                 carried=METRICS[index] in standing_in,
             )
             for index, rule in enumerate(chosen.rules)
@@ -194,10 +201,11 @@ def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], 
 
 def _carried(state: AccountState, index: int) -> Decision:
     """A metric for which nobody has a vote: its last merged value stands in, if it had one that was not taken back."""
-    merged, winner, taken_back = state.merged, state.winners[index], state.taken_back[index]
+    merged, winner = state.merged, state.winners[index]
     if merged is None or winner is None:
         return NOBODY
-    if taken_back is not None and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] == taken_back):
+    taken_back = state.votes.taken_back.get(METRICS[index])
+    if taken_back and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] in taken_back):
         return NOBODY
     return Decision(merged[index], Winner.CARRIED)
 
@@ -211,8 +219,8 @@ def foresee(state: AccountState, rules: tuple[Rule, ...]) -> Metrics:
 
 
 def _before(state: AccountState, index: int) -> Before | None:
-    """How one metric was; None if a value was taken back.  Parsed values nobody has looked at yet are no news."""
-    if state.merged is None or state.taken_back[index] is not None:
+    """How one metric was; None if its parsed value has lost its vote.  Values nobody has looked at yet are no news."""
+    if state.merged is None or METRICS[index] in state.votes.taken_back or state.votes.silent(METRICS[index]):
         return None
     seen = state.seen if state.seen is not None else state.parsed or NO_METRICS
     sheet = state.sheet or NO_METRICS
@@ -220,6 +228,11 @@ def _before(state: AccountState, index: int) -> Before | None:
 
 
 def _last_seen(state: AccountState) -> Metrics:
-    """What the parser last said of each metric: one that it has stopped saying stays as it was."""
+    """What the parser last said of each metric: one that it has stopped saying stays as it was.
+
+    One that has lost its vote was never said, so that the same number is news once it has a vote again.
+    """
     parsed, seen = state.parsed or NO_METRICS, state.seen or NO_METRICS
+    if state.votes.lost:
+        seen = seen._replace(**{metric: None for metric in METRICS if state.votes.silent(metric)})
     return Metrics._make(new if new is not None else old for new, old in zip(parsed, seen, strict=True))

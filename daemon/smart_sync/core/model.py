@@ -164,3 +164,5 @@ class ParsedMetrics:
     precision: Precision = Precision.EXACT
     #: What of the answer could not be read, for a person; the metrics concerned have no value.
     flaw: str = ""
+    #: The account's link that was asked for; "" if its id alone says whose they are, None: that of the account.
+    link: str | None = None

@@ -13,6 +13,7 @@ from smart_sync.core.doubtful import Doubt
 from smart_sync.core.merge import Winner
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.policy import Policy
+from smart_sync.core.said import News
 from smart_sync.core.sheet import Sheet, account_id
 from smart_sync.core.state import AccountState
 from smart_sync.core.suspects import Change, Doubts, Judgement, Place, judge
@@ -57,6 +58,8 @@ class Plan:
     merged: tuple[Merged, ...] = ()
     #: What strategy "latest" will compare with next time.
     seen: tuple[tuple[str, Metrics], ...] = ()
+    #: What must be remembered of parsed values.
+    votes: tuple[News, ...] = ()
     problems: tuple[Problem, ...] = ()
     #: Accounts read from the sheet, accounts with parsed values.
     sheet_count: int = 0
@@ -97,6 +100,7 @@ class Plan:
             absent=tuple(row for row in self.absent if row.account_id in account_ids),
             merged=tuple(row for row in self.merged if row.account_id in account_ids),
             seen=tuple(row for row in self.seen if row[0] in account_ids),
+            votes=tuple(news for news in self.votes if news.account_id in account_ids),
             left={account_id: link for account_id, link in self.left.items() if account_id in account_ids},
             returned={account_id: link for account_id, link in self.returned.items() if account_id in account_ids},
             deactivated=frozenset(account_id for account_id in self.deactivated if account_id in account_ids),
@@ -153,6 +157,7 @@ def make_plan(
         reactivated=revived,
         merged=tuple(decided.merged),
         seen=tuple(decided.seen),
+        votes=tuple(decided.votes),
         problems=limited((*sheet.problems, *unsure, *alone), project.name),
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
@@ -225,4 +230,7 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
-            yield Change(row.account_id, state.link, row.before, state.winners, row.values)
+            # What somebody has taken back is no history to judge the next value by.
+            pairs = zip(METRICS, state.winners, strict=True)
+            winners = [None if metric in state.votes.taken_back else winner for metric, winner in pairs]
+            yield Change(row.account_id, state.link, row.before, winners, row.values)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.model import MAX_COUNT, METRICS, NO_METRICS, Metrics, Precision
+from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+from smart_sync.core.said import NO_VOTES, Votes
 
 
 class Absence(NamedTuple):
@@ -35,9 +36,9 @@ class AccountState(NamedTuple):
     #: The last sheet values read, and their row; None if no pass has found a row.
     sheet: Metrics | None = None
     sheet_row: int | None = None
-    #: The inbox: None if it has no row for the account.
+    #: The parsed values that count, and the metrics of them that are rounded figures; None if nobody has a vote.
     parsed: Metrics | None = None
-    rounded: bool = False
+    rounded: frozenset[str] = frozenset()
     #: The merged values; None before the first pass.
     merged: Metrics | None = None
     winners: tuple[str | None, ...] = (None,) * len(METRICS)
@@ -49,8 +50,8 @@ class AccountState(NamedTuple):
     #: Per metric a stamp: since when there is a value, and since when it stands in.
     known_since: tuple[str | None, ...] = (None,) * len(METRICS)
     carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
-    #: Parsed values that were taken back: they are not in ``parsed``, and leave no trace in the merge.
-    taken_back: Metrics = NO_METRICS
+    #: Where the parsed values come from, and those that have no vote.
+    votes: Votes = NO_VOTES
     #: Since when the account has left: no row, no parsed value, no snapshot, in no total.
     left_since: str | None = None
     #: When it was added, as a stamp to the second; None if nobody says so.

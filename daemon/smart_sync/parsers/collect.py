@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol, cast
@@ -196,7 +196,7 @@ class _Pass:
             self.batch_began = asyncio.get_running_loop().time()
         if values.flaw:
             self.troubles.setdefault(values.flaw, []).append(account.link)
-        self.batch.append(values)
+        self.batch.append(values if values.link is not None else replace(values, link=account.link))
 
     def _rest(self, account: Account, reason: str) -> None:
         self.report.missing += 1

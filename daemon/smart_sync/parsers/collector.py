@@ -19,7 +19,7 @@ from smart_sync.core.wording import listed
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
-from smart_sync.store import inbox, parser_accounts, parser_states, projects
+from smart_sync.store import parsed_values, parser_accounts, parser_states, projects
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
 
@@ -38,7 +38,7 @@ class Telling(Protocol):
 
 
 class Collector:
-    """Fills the inbox from ``sources``; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
+    """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
     ``fails_after``: see `core.parser_health.judge`.
@@ -240,7 +240,7 @@ class Collector:
 
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:
         try:
-            await inbox.put(self._database, values)
+            await parsed_values.put(self._database, values, self._clock())
             if asyncio.get_running_loop().time() - self._kept_at > KEEP_EVERY:
                 await self._keep()
         except sqlite.Error as error:

@@ -45,8 +45,8 @@ class CsvParser:
             self._reported = state
         written = _time(self._settings.path, state[0])
         rows = (line for line in found if isinstance(line, Row))
-        for account_id, row in await asyncio.to_thread(match, rows, accounts):
-            yield row.of(account_id, self._settings.source, written)
+        for account, row in await asyncio.to_thread(match, rows, accounts):
+            yield row.of(account, self._settings.source, written)
 
     def _report(self, bad: Sequence[BadLine]) -> None:
         for line in bad[:MAX_BAD_LINES]:
@@ -68,24 +68,24 @@ class CsvParser:
             )
 
 
-def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[str, Row]]:
-    """The rows that belong to ``accounts``, each with its account's id: by id, exact link, or the link's identity.
+def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[Account, Row]]:
+    """The rows that belong to ``accounts``, each with its account: by id, exact link, or the link's identity.
 
     Several accounts may share a link (one in each project): the row counts for all of them.
     """
-    by_id = {account.id: [account.id] for account in accounts}
-    by_link: dict[str, list[str]] = {}
-    by_identity: dict[str, list[str]] = {}
+    by_id = {account.id: [account] for account in accounts}
+    by_link: dict[str, list[Account]] = {}
+    by_identity: dict[str, list[Account]] = {}
     for account in accounts:
-        by_link.setdefault(account.link, []).append(account.id)
+        by_link.setdefault(account.link, []).append(account)
         if known := identity(account.link):
-            by_identity.setdefault(known, []).append(account.id)
+            by_identity.setdefault(known, []).append(account)
     found = []
     for row in rows:
-        ids = by_id.get(row.account_id)
-        if ids is None and row.link:
-            ids = by_link.get(row.link) or by_identity.get(identity(row.link))
-        found += [(account_id, row) for account_id in ids or ()]
+        meant = by_id.get(row.account_id)
+        if meant is None and row.link:
+            meant = by_link.get(row.link) or by_identity.get(identity(row.link))
+        found += [(account, row) for account in meant or ()]
     return found
 
 

@@ -12,7 +12,7 @@ from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.delimited import LINES, delimiter_of, said
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.core.locales import FALLBACK
-from smart_sync.core.model import METRICS, NO_METRICS, Metrics, ParsedMetrics, Precision
+from smart_sync.core.model import METRICS, NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.core.wording import nearest
 
 COLUMNS = ("account_id", "link", *METRICS, "source", "parsed_at", "precision")
@@ -32,10 +32,15 @@ class Row:
     parsed_at: datetime | None = None
     precision: Precision = Precision.EXACT
 
-    def of(self, account_id: str, source: str, parsed_at: datetime) -> ParsedMetrics:
-        """The row as ``account_id``'s parsed values; ``source`` and ``parsed_at`` where it has none of its own."""
+    def of(self, account: Account, source: str, parsed_at: datetime) -> ParsedMetrics:
+        """The row as ``account``'s parsed values; ``source`` and ``parsed_at`` where it has none of its own."""
         return ParsedMetrics(
-            account_id, self.metrics, self.source or source, self.parsed_at or parsed_at, self.precision
+            account.id,
+            self.metrics,
+            self.source or source,
+            self.parsed_at or parsed_at,
+            self.precision,
+            link="" if self.account_id == account.id else account.link,
         )
 
 

@@ -7,9 +7,10 @@ from smart_sync.report.build import page
 from smart_sync.report.query import read
 
 
-def make(path: Path, project: str | None, days: int, now: datetime) -> bytes:
+def make(path: Path, project: str | None, days: int, now: datetime, max_age: float | None = None) -> bytes:
     """The report on the database at ``path``, which is only read: over all active projects, or one (id or name).
 
-    Charts show the last ``days`` days.  Raises `SmartSyncError` where the database or the project is missing.
+    Charts show the last ``days`` days; ``max_age`` is ``[parsed] max_age``.  Raises `SmartSyncError` where the database
+    or the project is missing.
     """
-    return page(read(path, project, now), days, now).encode()
+    return page(read(path, project, now, max_age), days, now).encode()

@@ -67,7 +67,7 @@ class AccountFacts:
     link: str
     history: History
     corrections: tuple[Correction, ...] = ()
-    #: Whether the inbox has parsed values, and when they were collected (None: never, or unreadable).
+    #: Whether there are parsed values that count, and when they were collected (None: never, or unreadable).
     parsed: bool = False
     parsed_at: datetime | None = None
 

@@ -9,17 +9,20 @@ from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from smart_sync.core.days import stamp
 from smart_sync.core.merge import Winner, consistent
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.core.names import written
-from smart_sync.core.state import is_rounded, sound
+from smart_sync.core.said import INBOX, NO_PAST, Terms, Votes, Whose, of_row, terms
+from smart_sync.core.state import as_text, is_rounded, sound
+from smart_sync.core.votes import count
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.report.facts import AccountFacts, Correction, Facts, History, LastRun, PassFacts, ProjectFacts
+from smart_sync.store import votes
 from smart_sync.store.days import local_day
 from smart_sync.store.driver import describe, sqlite
 
@@ -54,7 +57,7 @@ FROM sync_runs ORDER BY started_at DESC LIMIT {LAST_PASSES}
 """
 
 
-def read(path: Path, project: str | None, now: datetime) -> Facts:
+def read(path: Path, project: str | None, now: datetime, max_age: float | None = None) -> Facts:
     """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
 
     Raises `DatabaseError` where there is no readable database and `SmartSyncError` for an unknown project.
@@ -65,7 +68,7 @@ def read(path: Path, project: str | None, now: datetime) -> Facts:
         )
     try:
         with closing(_connect(path)) as connection:
-            return _Reading(connection, now).facts(project)
+            return _Reading(connection, now, max_age).facts(project)
     except sqlite.Error as error:
         raise _described(error, path) from None
 
@@ -91,8 +94,9 @@ def _connect(path: Path) -> Any:
 class _Reading:
     """One transaction.  A table that nobody has created yet is as good as an empty one."""
 
-    def __init__(self, connection: Any, now: datetime) -> None:
+    def __init__(self, connection: Any, now: datetime, max_age: float | None) -> None:
         self._connection = connection
+        self._votes = terms(stamp(now), max_age)
         sql = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
         self._tables = {row[0] for row in connection.execute(sql)}
         if "clock_changes" not in self._tables:
@@ -161,16 +165,16 @@ class _Reading:
             if not active:
                 inactive[project_id] += 1
                 continue
-            current, inbox = merged.get(account_id), parsed.get(account_id)
+            current, counted = merged.get(account_id), parsed.votes(account_id, Whose(link, platform), self._votes)
             account = AccountFacts(
                 account_id,
                 platform,
                 username,
                 link,
                 self._with_current(histories.get(account_id, {}), current),
-                _corrections(current, inbox, sheet.get(account_id)) if current and inbox else (),
-                inbox is not None,
-                _moment(inbox[1]) if inbox else None,
+                _corrections(current, counted, sheet.get(account_id)) if current else (),
+                bool(counted.chosen),
+                _moment(max((one.at or "" for one in counted.chosen.values()), default=None)),
             )
             accounts[project_id].append(account)
         return accounts, inactive
@@ -195,10 +199,12 @@ class _Reading:
         sql = f"SELECT account_id, {local_day('updated_at')}, {_NAMES}, {_WINNERS}, {_CHANGED} FROM account_metrics"
         return {row[0]: row for row in self._rows("account_metrics", sql)}
 
-    def _parsed(self) -> dict[str, Any]:
-        at = "strftime('%Y-%m-%dT%H:%M:%S', parsed_at)"
-        sql = f'SELECT account_id, {at}, {_NAMES}, "precision" FROM parsed_inbox'
-        return {row[0]: row for row in self._rows("parsed_inbox", sql)}
+    def _parsed(self) -> "_Parsed":
+        at = votes.TIME.format("parsed_at")
+        sql = f'SELECT account_id, {at}, {_NAMES}, "precision", source FROM parsed_inbox'
+        inbox = {row[0]: row for row in self._rows("parsed_inbox", sql)}
+        known = votes.known({table: self._rows(table, votes.statement(table, "1")) for table in votes.COLUMNS})
+        return _Parsed(inbox, known)
 
     def _sheet(self) -> dict[str, Any]:
         return {
@@ -210,10 +216,25 @@ def _inactive(row: Any) -> bool:
     return bool(row[2] != 1)
 
 
-def _corrections(current: Any, inbox: Any, sheet: Any) -> tuple[Correction, ...]:
+class _Parsed(NamedTuple):
+    """All parsed values, but those of a query."""
+
+    inbox: dict[str, Any]
+    known: votes.Known
+
+    def votes(self, account_id: str, whose: Whose, judged_by: Terms) -> Votes:
+        """Which of an account's count."""
+        _, at, *values, precision, source = self.inbox.get(account_id, (None,) * (len(METRICS) + 4))
+        rounded = is_rounded(precision)
+        said = of_row(sound(values)[0], at, as_text(source), INBOX, rounded=rounded)
+        said += self.known.said.get(account_id, ())
+        return count(account_id, said, self.known.past.get(account_id, NO_PAST), whose, judged_by)
+
+
+def _corrections(current: Any, counted: Votes, sheet: Any) -> tuple[Correction, ...]:
     """Where the sheet won over a parsed value that is another number, and not the same one rounded."""
     values, winners, changed = sound(current[2:7])[0], current[7:12], current[12:17]
-    parsed, rounded = sound(inbox[2:7])[0], is_rounded(inbox[7])
+    parsed, rounded = counted.metrics, counted.rounded
     return tuple(
         Correction(
             metric,
@@ -226,7 +247,7 @@ def _corrections(current: Any, inbox: Any, sheet: Any) -> tuple[Correction, ...]
         )
         for metric, value, winner, since, other in zip(METRICS, values, winners, changed, parsed, strict=True)
         if winner in (Winner.SHEET, Winner.CARRIED) and value is not None and other is not None and other != value
-        if not (rounded and consistent(other, value))
+        if not (metric in rounded and consistent(other, value))
     )
 
 

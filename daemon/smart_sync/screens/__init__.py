@@ -1,13 +1,13 @@
 """What people see on a terminal.  Names come from sheets: they are shown as text, never as markup or control codes."""
 
 from smart_sync.screens.check import show_check
+from smart_sync.screens.ingested import show_forgotten, show_ingested
 from smart_sync.screens.inspections import show_inspections
 from smart_sync.screens.numbers import (
     show_confirmed,
     show_explanations,
     show_growth,
     show_history,
-    show_ingested,
 )
 from smart_sync.screens.passes import show_answer, sync_with_progress
 from smart_sync.screens.repairs import show_repaired
@@ -20,6 +20,7 @@ __all__ = [
     "show_check",
     "show_confirmed",
     "show_explanations",
+    "show_forgotten",
     "show_growth",
     "show_history",
     "show_ingested",

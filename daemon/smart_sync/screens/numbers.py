@@ -47,6 +47,10 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
     screen.print(table)
     _show_together(screen, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
     _show_together(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
+    for told in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
+        voiceless = [one for one in account["without_vote"] if _without_vote(one) == told]
+        values = ", ".join(f"{one['metric']} {_count(one['value'])}" for one in voiceless)
+        line(screen, f"no vote, {told}: {values}")
     for note in _notes(account):
         line(screen, note, "yellow")
     for edit in account["edits"]:
@@ -85,6 +89,10 @@ def _origin(told: dict[str, Any]) -> str:
         return ""
     rounded = ", rounded" if told["precision"] == "rounded" else ""
     return f"{told['source'] or 'unnamed'}, {_when(told['parsed_at']) or 'now'}{rounded}"
+
+
+def _without_vote(one: dict[str, Any]) -> str:
+    return f"{one['reason']}: {one['source'] or 'unnamed'}, {_when(one['parsed_at']) or 'now'}"
 
 
 def _notes(account: dict[str, Any]) -> Iterable[str]:
@@ -244,13 +252,6 @@ def _rule(rule: dict[str, str]) -> Text:
     if rule["rule"] == "merge.strategy":
         return Text(rule["strategy"])
     return Text.assemble(rule["strategy"], "\n", (printable(rule["rule"].removeprefix("merge.")), "dim"))
-
-
-def show_ingested(answer: dict[str, Any]) -> None:
-    """What came of the lines; the mistakes are on standard error."""
-    stored = f"{counted(answer['accounts'], 'account')}: {counted(answer['stored'], 'line')} stored"
-    older = f"{answer['older']:,} older than what the inbox has"
-    line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'mistake')}")
 
 
 #: How many of the things confirmed are shown one by one.

@@ -27,9 +27,8 @@ class Facts(NamedTuple):
     worksheet: str | None
     read_at: str | None
     confirmed_at: str | None
-    source: str | None
+    #: As the inbox has it.
     parsed_at: str | None
-    precision: str | None
     updated_at: str | None
     changed_at: tuple[str | None, ...]
 
@@ -71,15 +70,15 @@ def _names(account: Account) -> set[str]:
 async def facts(database: Database, known: Known) -> Facts:
     """Where the values of an account come from."""
     rows = await database.fetch(
-        'SELECT s.worksheet, s.read_at, w.read_at, p.source, p.parsed_at, p."precision", m.updated_at, '
+        "SELECT s.worksheet, s.read_at, w.read_at, p.parsed_at, m.updated_at, "
         + ", ".join(f"m.{metric}_changed_at" for metric in METRICS)
         + " FROM (SELECT ?1 AS id) a LEFT JOIN sheet_metrics s ON s.account_id = a.id"
         " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_inbox p ON p.account_id = a.id"
         " LEFT JOIN account_metrics m ON m.account_id = a.id",
         (known.account.id, known.project.id),
     )
-    worksheet, read_at, confirmed_at, source, parsed_at, precision, updated_at, *changed_at = rows[0]
-    return Facts(worksheet, read_at, confirmed_at, source, parsed_at, precision, updated_at, tuple(changed_at))
+    worksheet, read_at, confirmed_at, parsed_at, updated_at, *changed_at = rows[0]
+    return Facts(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at))
 
 
 async def days(database: Database, account_id: str, limit: int) -> list[dict[str, Any]]:

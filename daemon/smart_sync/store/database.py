@@ -65,8 +65,8 @@ class Database:
         self._waits: dict[int, float] = {}
         self._numbers = itertools.count()
         self._told_of_wait = False
-        #: How often `inbox.put` may have changed something.
-        self.inbox_writes = 0
+        #: How often `parsed_values.put` may have changed something.
+        self.parsed_writes = 0
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:

@@ -8,7 +8,7 @@ from smart_sync.core.decide import Edit
 from smart_sync.core.model import METRICS
 from smart_sync.core.outcomes import Written
 from smart_sync.core.plan import Plan
-from smart_sync.store import edits, missing, projects, snapshots, suspects
+from smart_sync.store import edits, missing, projects, snapshots, suspects, votes
 from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Transaction
 from smart_sync.store.snapshots import Writing
@@ -25,10 +25,10 @@ _UPSERT_SHEET = (
 _UPSERT_MERGED = (
     f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
     f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at,"
-    f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)})"
+    f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)}, link)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
     + ", ".join(f"iif(?{n} IS NULL, NULL, ?12), iif(?{n} = 'carried', ?12, NULL)" for n in range(7, 12))
-    + ") ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, "
+    + ", ?13) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, link = excluded.link, "
     + ", ".join(
         f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
         f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END,"
@@ -85,6 +85,7 @@ def _parts(plan: Plan) -> Iterable[Plan]:
     sheet = {row.account_id: row for row in plan.sheet}
     merged = {row.account_id: row for row in plan.merged}
     seen = dict(plan.seen)
+    news = {one.account_id: one for one in plan.votes}
     absent = {row.account_id: row for row in plan.absent}
     with_snapshot = set(plan.snapshot_ids)
     edited: dict[str, list[Edit]] = {}
@@ -98,6 +99,7 @@ def _parts(plan: Plan) -> Iterable[Plan]:
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
+            votes=(news[account_id],) if account_id in news else (),
             edits=tuple(edited.get(account_id, ())),
             absent=(absent[account_id],) if account_id in absent else (),
             left={account_id: plan.left[account_id]} if account_id in plan.left else {},
@@ -124,11 +126,12 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
         ),
     )
     await transaction.execute_many(
-        _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now) for row in plan.merged)
+        _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link) for row in plan.merged)
     )
     if new := [row.account_id for row in plan.merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
     await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
+    await votes.save(transaction, plan.votes, now)
     await missing.save_accounts(transaction, plan, now)
     await suspects.save(transaction, plan, now)
     return await snapshots.write(transaction, plan, writing)

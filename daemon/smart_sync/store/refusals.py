@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
+from smart_sync.config import SyncSettings
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.decide import Merged
 from smart_sync.core.model import METRICS, Account, Metrics, Project
@@ -24,13 +25,15 @@ _TEXT_IDS = (
 )
 _REMEDIES = (
     (r"datatype mismatch|cannot store", _TEXT_IDS),
+    (r"NOT NULL constraint failed: projects\.(\S+)", r"say its value: [sync.defaults.projects] \1 = …"),
+    (r"NOT NULL constraint failed: project_social_accounts\.(\S+)", r"say its value: [sync.defaults.accounts] \1 = …"),
     (r"NOT NULL constraint failed: (\S+)", r"give \1 a default, or let it be NULL"),
     (r"has no column named (\w+)", r"ALTER TABLE {table} ADD COLUMN \1 TEXT"),
     (r"", "loosen what the web app demands of it"),
 )
 
 
-async def refusals(empty: Database, account_id: str | None, create_missing: str, now: datetime) -> list[str]:
+async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, now: datetime) -> list[str]:
     """A line for each table whose new rows are refused, with the remedy: found out by writing into ``empty``.
 
     ``empty`` is a copy of the schema, and will hold what was accepted; ``account_id`` is one of those in use.
@@ -40,16 +43,18 @@ async def refusals(empty: Database, account_id: str | None, create_missing: str,
         await _write_snapshot(transaction, account_id or _ACCOUNT.id, now)
 
     async def project(transaction: Transaction) -> None:
-        _demand_none((await projects.create_projects(transaction, [_PROJECT], stamp(now)))[1])
+        more = sync.defaults.projects
+        _demand_none((await projects.create_projects(transaction, [_PROJECT], stamp(now), more))[1])
 
     async def account(transaction: Transaction) -> None:
-        _demand_none((await projects.create_accounts(transaction, [_ACCOUNT], stamp(now)))[1])
+        more = sync.defaults.accounts
+        _demand_none((await projects.create_accounts(transaction, [_ACCOUNT], stamp(now), more))[1])
 
     otherwise = ', or set [sync] create_missing = "none"'
     found = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]
-    if create_missing == "projects":
+    if sync.create_missing == "projects":
         found += [await _refusal(empty, "projects", "new projects", project, otherwise)]
-    if create_missing != "none":
+    if sync.create_missing != "none":
         found += [await _refusal(empty, "project_social_accounts", "new accounts", account, otherwise)]
     return [line for line in found if line]
 

@@ -32,8 +32,7 @@ SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
 """
 MIGRATIONS = (
     *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
-    *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql"),
-    "009_parsers.sql",
+    *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql", "008_votes.sql", "009_parsers.sql"),
 )
 
 
@@ -193,10 +192,19 @@ async def _columns(transaction: Transaction, table: str) -> set[str]:
     return {row[0] for row in await transaction.fetch("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
+def shared_tables() -> str:
+    """The SQL that makes the tables which are shared with the web app."""
+    return _sql("shared.sql")
+
+
+def _sql(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text()
+
+
 def _statements(name: str) -> Iterator[str]:
     """The statements of one of our SQL files.  (`executescript` would commit the open transaction.)"""
     pending = ""
-    for line in resources.files(__package__).joinpath(name).read_text().splitlines(keepends=True):
+    for line in _sql(name).splitlines(keepends=True):
         pending += line
         if sqlite3.complete_statement(pending):
             yield pending

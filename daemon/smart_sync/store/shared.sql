@@ -1,15 +1,22 @@
 -- The tables shared with the web app: made only where it has not made them.  Never altered, never dropped.
 -- The indexes are made only together with their table.
+-- The defaults are for readers that compute with every column: nothing is NULL that a new project has no value for.  The
+-- dates hold everything, so they are as good as none; a target or KPI of 0 is none.
 
 CREATE TABLE projects (
-    id TEXT PRIMARY KEY, name TEXT, google_sheet_name TEXT, start_date TEXT, end_date TEXT,
-    target_views INTEGER, geo TEXT, kpi_views INTEGER, created_at TEXT,
-    is_active INTEGER DEFAULT 1, is_finished INTEGER DEFAULT 0, allowed_platforms TEXT, last_admin_update TEXT
+    id TEXT PRIMARY KEY, name TEXT, google_sheet_name TEXT DEFAULT '',
+    start_date TEXT DEFAULT '2000-01-01', end_date TEXT DEFAULT '2099-12-31',
+    target_views INTEGER DEFAULT 0, geo TEXT DEFAULT '', kpi_views INTEGER DEFAULT 0,
+    created_at TEXT, is_active INTEGER DEFAULT 1, is_finished INTEGER DEFAULT 0,
+    allowed_platforms TEXT
+        DEFAULT '{"tiktok": true, "instagram": true, "facebook": true, "youtube": true, "threads": true}',
+    last_admin_update TEXT
 );
 
 CREATE TABLE project_social_accounts (
     id TEXT PRIMARY KEY, project_id TEXT, platform TEXT, username TEXT, profile_link TEXT,
-    status TEXT, topic TEXT, telegram_user TEXT, added_at TEXT, is_active INTEGER DEFAULT 1,
+    status TEXT DEFAULT '', topic TEXT DEFAULT '', telegram_user TEXT DEFAULT '',
+    added_at TEXT, is_active INTEGER DEFAULT 1,
     UNIQUE (project_id, profile_link)
 );
 

@@ -1,0 +1,93 @@
+"""Who is told: the sections ``[[webhooks]]`` and ``[ping]``."""
+
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, SecretStr, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
+
+from smart_sync.config.sections import Section
+from smart_sync.config.values import Headers, SigningSecrets, Url
+
+#: What a webhook is told unless it lists its events.
+_UsualEvent = Literal[
+    "sync.finished",
+    "sync.failed",
+    "project.failed",
+    "project.degraded",
+    "project.recovered",
+    "project.stale",
+    "parser.failed",
+    "parser.recovered",
+]
+#: What managers cause every day is told only where it is listed.
+WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created"]
+
+
+#: What the delivery itself sets; a configured header would spoil the request or its signature.
+_OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection"}
+_SIGNATURE_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
+class WebhookSettings(Section):
+    """One of ``[[webhooks]]``: who is told, and of what."""
+
+    url: Url
+    #: "standard": signed, as Standard Webhooks says; "plain": whatever endpoint there is, such as one of a web app that
+    #: drops its cache.
+    format: Literal["standard", "plain"] = "standard"
+    #: The message is the body, but of a GET and a DELETE, which have none.
+    method: Literal["POST", "PUT", "PATCH", "GET", "DELETE"] = "POST"
+    headers: Headers = Field(default_factory=dict)
+    #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
+    secret: SigningSecrets = Field(default=(), validate_default=True)
+    #: Whether a pass that changed nothing which the readers of the database see is left out.
+    only_changed: bool = False
+    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(_UsualEvent)
+    #: Whether the URL may lead to a private address, and then without TLS too.
+    allow_private: bool = False
+
+    @field_validator("secret", mode="wrap")
+    @classmethod
+    def _as_the_format_needs(
+        cls, given: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[SecretStr, ...]:
+        if info.data.get("format") == "plain":
+            if given != ():
+                raise ValueError('format = "plain" is not signed; leave secret out, or put one into headers')
+            return ()
+        if given == ():
+            raise ValueError('missing; or, for an endpoint that checks no signature: format = "plain"')
+        secrets: tuple[SecretStr, ...] = check(given)
+        return secrets
+
+    @field_validator("headers", mode="after")
+    @classmethod
+    def _no_header_of_ours(cls, given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if taken := sorted({name.lower() for name in given} & (_OWN_HEADERS | _SIGNATURE_HEADERS)):
+            raise ValueError(f"{', '.join(taken)}: set by each delivery itself")
+        return given
+
+    @model_validator(mode="after")
+    def _method_of_the_format(self) -> Self:
+        if self.format == "standard" and self.method != "POST":
+            raise ValueError('method is for format = "plain"; Standard Webhooks are sent by POST')
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _changes_alone(cls, given: object) -> object:
+        """Who wants only the changes is told of finished passes, unless it lists its events."""
+        if isinstance(given, dict) and given.get("only_changed") is True and "events" not in given:
+            return {**given, "events": ("sync.finished",)}
+        return given
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if not self.allow_private and not self.url.get_secret_value().lower().startswith("https:"):
+            raise ValueError("url must begin with https:// (or set allow_private = true for a private address)")
+        return self
+
+
+class PingSettings(Section):
+    """The dead man's switch: a URL in the manner of healthchecks.io, which alarms when the pings stop."""
+
+    url: Url | None = None

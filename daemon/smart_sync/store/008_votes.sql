@@ -1,0 +1,42 @@
+-- What our own parsers and `smart-sync ingest` bring: the newest value of each metric by each source.  link: the link of
+-- the account that was asked for, '' where the source says only the account's id.
+CREATE TABLE parsed_values (
+    account_id TEXT NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL,
+    value INTEGER NOT NULL, parsed_at TEXT NOT NULL, "precision" TEXT NOT NULL DEFAULT 'exact',
+    link TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (account_id, metric, source)
+) WITHOUT ROWID;
+
+-- Parsed values that have been taken back, wherever they stand: they have no vote, unless they were parsed after until.
+-- whoever: nor has the same number of another source.  parsed_at is what their source gave ('': none).
+CREATE TABLE forgotten_values (
+    account_id TEXT NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL, value INTEGER NOT NULL,
+    whoever INTEGER NOT NULL, parsed_at TEXT NOT NULL, until TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (account_id, metric, source, value)
+) WITHOUT ROWID;
+CREATE INDEX forgotten_values_by_source ON forgotten_values (source);
+
+-- Values whose parsed_at was ahead of our clock: such a value counts as parsed when it was first seen.
+CREATE TABLE values_ahead (
+    account_id TEXT NOT NULL, metric TEXT NOT NULL, place TEXT NOT NULL, source TEXT NOT NULL,
+    parsed_at TEXT NOT NULL, seen_at TEXT NOT NULL,
+    PRIMARY KEY (account_id, metric, place, source)
+) WITHOUT ROWID;
+
+-- Values that were taken back and are still said: those without which the last pass has decided.
+CREATE TABLE values_taken_back (
+    account_id TEXT NOT NULL, metric TEXT NOT NULL, place TEXT NOT NULL, source TEXT NOT NULL,
+    value INTEGER NOT NULL, parsed_at TEXT NOT NULL,
+    PRIMARY KEY (account_id, metric, place, source, value, parsed_at)
+) WITHOUT ROWID;
+
+-- The links of accounts that have had several which mean different profiles, each since when ('': since ever).
+CREATE TABLE account_links (
+    account_id TEXT NOT NULL, since TEXT NOT NULL, link TEXT NOT NULL, PRIMARY KEY (account_id, since)
+) WITHOUT ROWID;
+
+-- The account's link when it was decided about last.
+ALTER TABLE account_metrics ADD COLUMN link TEXT;
+UPDATE account_metrics SET link = coalesce((
+    SELECT coalesce(CAST(a.profile_link AS TEXT), '') FROM project_social_accounts a WHERE CAST(a.id AS TEXT) = account_metrics.account_id
+), '');

@@ -1,0 +1,242 @@
+"""The accounts of a project with what the last passes left about them: what is decided from."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
+from smart_sync.core.said import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Votes, Whose, of_row
+from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
+from smart_sync.core.votes import count
+from smart_sync.store import parsed_query, votes
+from smart_sync.store.active import active_account
+from smart_sync.store.database import Database
+from smart_sync.store.votes import Known
+
+# The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
+_OUTLINE = f"""
+SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
+       s.followers, s.likes, s.comments, s.videos, s.views, s."row",
+       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}}"""
+_ACCOUNTS = (
+    _OUTLINE
+    + """,
+       p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision", p.source,
+       {parsed_at},
+       m.followers, m.likes, m.comments, m.videos, m.views,
+       m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
+       n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views,
+       m.followers_known_since, m.likes_known_since, m.comments_known_since, m.videos_known_since, m.views_known_since,
+       m.followers_carried_since, m.likes_carried_since, m.comments_carried_since, m.videos_carried_since,
+       m.views_carried_since, m.left_since, m.link
+FROM project_social_accounts a
+LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
+LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
+LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)
+LEFT JOIN parsed_seen n ON n.account_id = CAST(a.id AS TEXT)
+WHERE a.project_id = ? AND a.id IS NOT NULL{wanted}
+ORDER BY a.id
+"""
+)
+_ONLY = " AND CAST(a.id AS TEXT) IN (SELECT value FROM json_each(?))"
+_OUTLINES = (
+    _OUTLINE
+    + """
+FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
+WHERE a.project_id = ? AND a.id IS NOT NULL
+ORDER BY a.id
+"""
+)
+
+
+class Voiced(NamedTuple):
+    """All parsed values of an account, and what their votes depend on."""
+
+    account_id: str
+    said: Sequence[Said]
+    past: Past
+    whose: Whose
+
+
+async def read(
+    database: Database, project: Project, judged_by: Terms, query: str = "", only: Sequence[str] | None = None
+) -> tuple[list[AccountState], list[Problem]]:
+    """All accounts of a project with what the last passes left, and what is odd about their parsed values.
+
+    ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted, and then
+    with the origin of each value.
+    """
+    rows, known, told, problems = await _rows(database, project, query, only)
+
+    def understood() -> list[AccountState]:
+        return [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
+
+    states = await asyncio.to_thread(understood)
+    return states, [*problems, *_ahead(states)]
+
+
+async def voiced(
+    database: Database, project: Project, query: str = "", only: Sequence[str] | None = None
+) -> list[Voiced]:
+    """The parsed values of all accounts of a project, or of ``only`` these, from wherever they come."""
+    rows, known, told, _ = await _rows(database, project, query, only)
+    return [_voiced(row, sound(_inbox(row))[0], known, told) for row in rows]
+
+
+async def _rows(
+    database: Database, project: Project, query: str, only: Sequence[str] | None
+) -> tuple[list[Any], Known, Mapping[str, list[Said]], list[Problem]]:
+    wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
+    sql = _ACCOUNTS.format(
+        wanted=wanted, added_at=await _added_at(database), parsed_at=votes.TIME.format("p.parsed_at")
+    )
+    rows = await database.fetch(sql, (project.id, *ids))
+    where = "account_id IN (SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE a.project_id = ?"
+    known = await votes.gather(database, f"{where}{wanted})", (project.id, *ids))
+    told, problems = await parsed_query.read(database, query, project.id) if query else ({}, [])
+    return rows, known, told, problems
+
+
+async def outlines(database: Database, project: Project) -> list[AccountState]:
+    """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
+    rows = await database.fetch(_OUTLINES.format(added_at=await _added_at(database)), (project.id,))
+    return await asyncio.to_thread(lambda: [_outline(row) for row in rows])
+
+
+async def _added_at(database: Database) -> str:
+    """When an account was added, in SQL: a web app's table may lack the column."""
+    rows = await database.fetch("SELECT 1 FROM pragma_table_info('project_social_accounts') WHERE name = 'added_at'")
+    return "datetime(a.added_at)" if rows else "NULL"
+
+
+#: How many columns `_OUTLINE` has.
+_WIDTH = 18
+_NOTHING_HELD: frozenset[str] = frozenset()
+_NOTHING_ROUNDED = NO_VOTES.rounded
+_ALL = frozenset(METRICS)
+
+
+def _outline(row: Any) -> AccountState:
+    """A state with what `_OUTLINES` reads of it."""
+    sheet, absence, held = None, THERE, _NOTHING_HELD
+    if row[10] is not None:
+        sheet = sound(row[5:10])[0]
+        absence = _absence(row[11:16])
+        held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
+    return AccountState(
+        str(row[0]),
+        as_text(row[1]),
+        as_text(row[2]),
+        as_text(row[3]),
+        bool(row[4]),
+        sheet,
+        row[10],
+        absence=absence,
+        held=held,
+        added_at=row[17],
+    )
+
+
+def _absence(row: Sequence[Any]) -> Absence:
+    """How a row is missing; what somebody has spoilt counts as never written."""
+    project_id, since, clock, at_once, accepted = row
+    if since is None:
+        return Absence(str(project_id))
+    return Absence(str(project_id), str(since), clock if type(clock) is float else 0.0, bool(at_once), bool(accepted))
+
+
+def _inbox(row: Any) -> Sequence[Any]:
+    return row[_WIDTH + 1 : _WIDTH + 6]  # type: ignore[no-any-return]
+
+
+def _votes(
+    row: Any,
+    known: Known,
+    told: Mapping[str, list[Said]],
+    judged_by: Terms,
+    problems: list[Problem],
+    *,
+    whole: bool,
+) -> tuple[Metrics | None, frozenset[str], Votes]:
+    """The parsed values of an account that count, those of them that are rounded figures, and what there is to them."""
+    account_id, inbox = str(row[0]), None
+    if row[_WIDTH]:
+        inbox, all_sound = sound(_inbox(row))
+        if not all_sound:
+            problems.append(_unsound(row))
+    at, link, last_link = row[_WIDTH + 8], as_text(row[3]), _last_link(row)
+    if not (
+        whole
+        or account_id in known.said
+        or account_id in known.past
+        or account_id in told
+        or judged_by.oldest is not None
+        or (at is not None and at > judged_by.ahead)
+        or last_link not in (None, link)
+    ):  # the usual case of an inbox: nothing can take away its vote
+        rounded = _ALL if is_rounded(row[_WIDTH + 6]) else _NOTHING_ROUNDED
+        return inbox, rounded, NO_VOTES
+    counted = count(*_voiced(row, inbox, known, told), judged_by)
+    metrics = counted.metrics if counted.chosen else inbox if inbox == NO_METRICS else None
+    return metrics, counted.rounded, counted
+
+
+def _last_link(row: Any) -> str | None:
+    """The link that the last pass decided with; "", which means no profile, where somebody has spoilt it."""
+    return row[-1] if isinstance(row[-1], str | None) else ""
+
+
+def _voiced(row: Any, inbox: Metrics | None, known: Known, told: Mapping[str, list[Said]]) -> Voiced:
+    account_id = str(row[0])
+    precision, source, at = row[_WIDTH + 6 : _WIDTH + 9]
+    said = of_row(inbox or NO_METRICS, at, as_text(source), INBOX, rounded=is_rounded(precision))
+    said += [*known.said.get(account_id, ()), *told.get(account_id, ())]
+    whose = Whose(as_text(row[3]), as_text(row[1]), _last_link(row))
+    return Voiced(account_id, said, known.past.get(account_id, NO_PAST), whose)
+
+
+def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:
+    rest = row[_WIDTH + 9 :]
+    return _outline(row)._replace(
+        parsed=parsed[0],
+        rounded=parsed[1],
+        votes=parsed[2],
+        merged=_merged(rest[0:5]),
+        winners=rest[5:10],
+        seen=sound(rest[11:16])[0] if rest[10] else None,
+        known_since=rest[16:21],
+        carried_since=rest[21:26],
+        left_since=rest[26],
+    )
+
+
+def _ahead(states: Iterable[AccountState]) -> list[Problem]:
+    """One problem for each source whose clock is ahead, with one of the accounts."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for state in states:
+        for one in state.votes.ahead:
+            found.setdefault((one.place, one.source), set()).add(state.link or state.id)
+    return [
+        Problem(
+            f"parsed_at of {source or 'values without a source'} is more than 5 minutes ahead; they count as of when"
+            " they were first seen; set that clock right",
+            place,
+            value=f"{min(links)}{' and others' if len(links) > 1 else ''}",
+        )
+        for (place, source), links in sorted(found.items())
+    ]
+
+
+def _merged(row: Sequence[Any]) -> Metrics | None:
+    """The merged values; a row that somebody has spoilt is as none, and written anew."""
+    metrics = sound(row)[0]
+    return None if None in metrics else metrics
+
+
+def _unsound(row: Any) -> Problem:
+    return Problem(
+        "the inbox holds a value that is no count from 0 to 2^63-1; it counts as no value",
+        "parsed_metrics",
+        value=f"account {row[0]}",
+    )

@@ -1,0 +1,76 @@
+"""The table ``parsed_values``: what our own parsers and `smart-sync ingest` bring, per metric and source."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from smart_sync.core.days import stamp
+from smart_sync.core.model import METRICS, ParsedMetrics, Precision
+from smart_sync.core.said import NO_PAST, OWN, Past, Said, Terms, terms
+from smart_sync.core.votes import comes_late
+from smart_sync.store.database import Database
+from smart_sync.store.votes import gather
+
+_PUT = """
+INSERT INTO parsed_values (account_id, metric, source, value, parsed_at, "precision", link) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account_id, metric, source) DO UPDATE SET value = excluded.value, parsed_at = excluded.parsed_at,
+    "precision" = excluded."precision", link = excluded.link
+"""
+# The same time once more was seen when it was first seen.
+_PUT_AHEAD = """
+INSERT INTO values_ahead (account_id, metric, place, source, parsed_at, seen_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (account_id, metric, place, source) DO UPDATE SET parsed_at = excluded.parsed_at, seen_at = excluded.seen_at
+    WHERE parsed_at != excluded.parsed_at
+"""
+
+
+async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime) -> int:
+    """Store parsed values in one transaction; returns of how many something was taken.
+
+    A metric without a value keeps the one it had: a parser that could not see it has learned nothing.  Nor does an
+    older value replace a newer one of its source.
+    """
+    given = list(values)
+    judged_by = terms(stamp(now), None)
+    taken: dict[tuple[str, str, str], Said] = {}
+    lines = 0
+    try:
+        async with database.transaction() as transaction:
+            known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
+            there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
+            for value in given:
+                past = known.past.get(value.account_id, NO_PAST)
+                new = [one for one in _said(value) if not _is_late(one, value.account_id, there, past, judged_by)]
+                taken |= {(value.account_id, one.metric, one.source): one for one in new}
+                there |= taken
+                lines += bool(new)
+            await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
+            ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > judged_by.ahead)
+            await transaction.execute_many(
+                _PUT_AHEAD, ((key, one.metric, OWN, one.source, one.at, judged_by.now) for key, one in ahead)
+            )
+    finally:
+        # Also if the commit was cut off: it may have been made all the same.
+        database.parsed_writes += bool(taken)
+    return lines
+
+
+def _ids(values: Iterable[ParsedMetrics]) -> str:
+    return json.dumps(sorted({value.account_id for value in values}))
+
+
+def _said(value: ParsedMetrics) -> Iterable[Said]:
+    at, rounded = stamp(value.parsed_at), value.precision is Precision.ROUNDED
+    for metric, number in zip(METRICS, value.metrics, strict=True):
+        if number is not None:
+            yield Said(metric, number, at, value.source, rounded, value.link or "", OWN)
+
+
+def _is_late(one: Said, account_id: str, there: dict[tuple[str, str, str], Said], past: Past, judged_by: Terms) -> bool:
+    before = there.get((account_id, one.metric, one.source))
+    return before is not None and comes_late(one, before, past, judged_by)
+
+
+def _row(account_id: str, one: Said) -> tuple[object, ...]:
+    precision = Precision.ROUNDED if one.rounded else Precision.EXACT
+    return account_id, one.metric, one.source, one.value, one.at, precision.value, one.link

@@ -1,0 +1,231 @@
+"""A web app, the daemon, the router, Celery and cron on one database: what its screens show after each pass."""
+
+import asyncio
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from celery import Celery
+
+import web_app
+from celery_processes import celery
+from daemon_process import PATIENCE, Daemon, run_command
+from fake_google import FakeGoogle
+from web_app import METRICS
+from web_server import serving
+from world import KEY, World, link
+
+TOKEN = "token-of-the-web-app"
+SYNC = "/api/admin/smart_sync"
+YESTERDAY = [900, 90, 9, 1, 9000]
+DUMPS = {
+    "projects": "SELECT * FROM projects ORDER BY id",
+    "accounts": "SELECT * FROM project_social_accounts ORDER BY id",
+    "snapshots": "SELECT * FROM account_snapshots WHERE id LIKE 'app-%' ORDER BY id",
+}
+
+
+class Beside:
+    """The web app's database before there was a Smart Sync, and everything beside it."""
+
+    def __init__(self, folder: Path, google: FakeGoogle) -> None:
+        self.world = World(folder, google)
+        with closing(sqlite3.connect(self.world.path)) as connection:
+            connection.executescript(web_app.SCHEMA)
+        yesterday = (datetime.now(UTC) - timedelta(hours=30)).replace(tzinfo=None).isoformat()
+        self.world.execute(
+            "INSERT INTO projects (id, name, google_sheet_name, start_date, end_date, target_views, geo)"
+            " VALUES ('project-1', 'Spring', 'Metrics 2026', '2026-01-01', '2026-12-31', 100000, 'de')"
+        )
+        for name in ("a", "b"):
+            self.world.execute(
+                "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)"
+                " VALUES (?, 'project-1', 'tiktok', ?, ?)",
+                (f"account-{name}", name, link(name)),
+            )
+            self.world.execute(
+                f"INSERT INTO account_snapshots (id, account_id, {', '.join(METRICS)}, snapshot_time)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (f"app-{name}", f"account-{name}", *YESTERDAY, yesterday),
+            )
+        self.edit([1000, 100, 10, 2, 10000])
+        google.spreadsheets[KEY].title = "Metrics 2026"
+        self.before = self.rows_of_the_app()
+        self.config = folder / "config.toml"
+        #: Nothing but where the fake Google is.
+        self.environment = {
+            "SMART_SYNC_SHEETS__API_URL": google.url,
+            "SMART_SYNC_SHEETS__READS_PER_MINUTE": "3000",
+            "SMART_SYNC_CONFIG": str(self.config),
+        }
+
+    def edit(self, values: Sequence[int]) -> None:
+        """A manager types the same values for both accounts."""
+        self.world.sheet("Spring", a=values, b=values)
+
+    def rows_of_the_app(self) -> dict[str, list[tuple[Any, ...]]]:
+        return {name: self.world.execute(sql) for name, sql in DUMPS.items()}
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_command(*arguments, environment=self.environment)
+
+    def serving(self) -> Any:
+        environment = {
+            "WEB_APP_DATABASE": str(self.world.path),
+            "SMART_SYNC_API_TOKEN": TOKEN,
+            "SMART_SYNC_CONTROL__SOCKET": str(self.world.folder / "control.sock"),
+        }
+        return serving("web_app:make", "--factory", environment=environment)
+
+    def daemon(self) -> Daemon:
+        return Daemon(self.config, self.environment)
+
+    def shows(self, client: httpx2.Client, expected: Sequence[int]) -> None:
+        """Every screen has the ``expected`` values of both accounts, and the app's rows are as they were."""
+        merged = dict(zip(METRICS, expected, strict=True))
+        accounts = client.get("/api/projects/project-1/accounts").json()
+        assert [account["id"] for account in accounts] == ["account-a", "account-b"]
+        for account in accounts:
+            assert {metric: account["newest"][metric] for metric in METRICS} == merged
+            grown = client.get(f"/api/accounts/{account['id']}/growth").json()
+            assert list(grown.values()) == [new - old for new, old in zip(expected, YESTERDAY, strict=True)]
+            days = client.get(f"/api/accounts/{account['id']}/history").json()
+            assert (days[0]["followers"], days[0]["views"]) == (expected[0], expected[4])
+            assert [day["date"] for day in days] == sorted({day["date"] for day in days}, reverse=True)
+        assert self.rows_of_the_app() == self.before
+
+
+@pytest.fixture
+def beside(tmp_path: Path, google: FakeGoogle) -> Beside:
+    beside = Beside(tmp_path, google)
+    key = google.credentials(tmp_path / "google.json")
+    adopted = beside.command("adopt", str(beside.world.path), "-o", str(beside.config), "--credentials", str(key))
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    return beside
+
+
+def test_every_way_of_the_guide_brings_an_edit_to_the_screens(beside: Beside, broker: str) -> None:
+    """By the router, Celery and cron, with the daemon and without: after the pass each screen shows what was typed."""
+    own = {**beside.environment, "CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker}
+    edits = iter([number, number // 10, number // 100, 3, number * 10] for number in range(2000, 9000, 1000))
+    with ExitStack() as stack:
+        client = stack.enter_context(beside.serving())
+        app = stack.enter_context(Celery("client", broker=broker, backend=broker))
+        worker = ("worker", "--pool", "solo", "--loglevel", "INFO")
+        log = beside.world.folder / "worker.log"
+        stack.enter_context(celery("smart_sync.integrations.celery", *worker, log=log, environment=own))
+
+        def by_router(query: str = "") -> None:
+            answer = client.post(SYNC + query, headers={"Authorization": f"Bearer {TOKEN}"}).json()
+            assert (answer["success"], answer.get("error_count", 0)) == (True, 0), answer
+
+        def by_celery() -> None:
+            assert app.send_task("smart_sync_all_projects").get(timeout=PATIENCE)["success_count"] == 1
+
+        def by_command(command: str) -> None:
+            assert beside.command(command).returncode == 0
+
+        def all_of(ways: Sequence[Callable[[], None]]) -> None:
+            for way in ways:
+                typed = next(edits)
+                beside.edit(typed)
+                way()
+                beside.shows(client, typed)
+
+        with beside.daemon():
+            by_router()
+            beside.shows(client, [1000, 100, 10, 2, 10000])
+            all_of([by_router, lambda: by_router("?project_id=project-1"), by_celery, lambda: by_command("sync")])
+        all_of([by_celery, lambda: by_command("once")])
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_correction_downwards_shows_too(beside: Beside) -> None:
+    """MAX is no ratchet: what is typed lower, above the parsed value, is what the screens show after the pass."""
+    beside.edit([9000, 100, 10, 2, 10000])
+    with beside.serving() as client, beside.daemon():
+        assert beside.command("sync").returncode == 0
+        beside.world.execute(
+            "INSERT INTO parsed_metrics (account_id, followers) VALUES ('account-a', 950), ('account-b', 950)"
+        )
+        beside.edit([1000, 100, 10, 2, 10000])
+        assert beside.command("sync").returncode == 0
+        beside.shows(client, [1000, 100, 10, 2, 10000])
+        beside.edit([900, 100, 10, 2, 10000])
+        assert beside.command("sync").returncode == 0
+        beside.shows(client, [950, 100, 10, 2, 10000])
+
+
+def test_the_web_app_writes_while_passes_run(beside: Beside) -> None:
+    """Not one write of the web app fails or is lost during passes, in the journal mode that it has chosen."""
+    with beside.daemon() as daemon:
+        pass_runs = subprocess.Popen(
+            [
+                "sh",
+                "-c",
+                f"for i in 1 2 3 4 5; do curl -fsS --unix-socket {daemon.socket} -X POST http://x{SYNC}; done",
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        written = 0
+        while pass_runs.poll() is None:
+            beside.world.execute("UPDATE projects SET geo = ? WHERE id = 'project-1'", (f"g{written}",))
+            written += 1
+        assert pass_runs.returncode == 0
+    assert beside.world.execute("SELECT geo FROM projects") == [(f"g{written - 1}",)]
+    assert beside.world.execute("PRAGMA journal_mode") == [("delete",)]
+
+
+@pytest.fixture
+def told(beside: Beside) -> Iterator[tuple[Beside, httpx2.Client]]:
+    """The web app is told by a webhook, as the how-to has it."""
+    with beside.serving() as client:
+        hook = f'\n[[webhooks]]\nurl = "{client.base_url}/api/admin/cache"\nformat = "plain"\nmethod = "DELETE"\n'
+        hook += 'only_changed = true\nallow_private = true\nheaders = { Authorization = "env:APP_TOKEN" }\n'
+        with beside.config.open("a") as config:
+            config.write(hook)
+        beside.environment["APP_TOKEN"] = f"Bearer {TOKEN}"
+        yield beside, client
+
+
+def test_the_web_app_drops_its_cache_after_a_pass_that_changed_something(told: tuple[Beside, httpx2.Client]) -> None:
+    """Analytics that are kept for 300 s show an edit right after its pass; a pass without one calls nobody."""
+    beside, client = told
+    analytics = "/api/projects/project-1/analytics"
+    with beside.daemon() as daemon:
+        assert beside.command("sync").returncode == 0
+        deadline = time.monotonic() + PATIENCE
+        while client.get(analytics).json()["views"] != 20000 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        beside.edit([1000, 100, 10, 2, 30000])
+        assert beside.command("sync").returncode == 0
+        while client.get(analytics).json()["views"] != 60000:
+            assert time.monotonic() < deadline, daemon.output()
+            time.sleep(0.05)
+        for _ in range(3):
+            assert beside.command("sync").returncode == 0
+        rows = beside.world.execute("SELECT type, status FROM webhook_deliveries")
+    assert rows == [("sync.finished", "delivered")] * 2
+
+
+def test_the_web_app_can_read_what_smart_sync_creates(tmp_path: Path, google: FakeGoogle) -> None:
+    """On a file that Smart Sync made from the worksheets alone no screen of the web app fails."""
+    world = World(tmp_path, google)
+    world.sections["sync"] = {"create_missing": "projects"}
+    world.sheet("Spring", a=[1000, 100, 10, 2, 10000])
+    asyncio.run(world.sync())
+    ((project,),) = world.execute("SELECT id FROM projects")
+    ((account,),) = world.execute("SELECT id FROM project_social_accounts")
+    with serving("web_app:make", "--factory", environment={"WEB_APP_DATABASE": str(world.path)}) as client:
+        for screen in (f"projects/{project}/accounts", f"projects/{project}/analytics", f"accounts/{account}/history"):
+            answered = client.get(f"/api/{screen}")
+            assert answered.status_code == 200, screen
+        assert client.get(f"/api/accounts/{account}/growth").json() == dict.fromkeys(METRICS, 0)
+        assert client.get(f"/api/projects/{project}/analytics").json()["views"] == 10000

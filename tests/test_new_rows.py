@@ -1,0 +1,159 @@
+"""New rows in tables that demand more than a worksheet says: ``[sync.defaults]``, and the defaults of our tables."""
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon_process import Daemon, run_command, write_config
+from fake_google import FakeGoogle
+from smart_sync import config
+from smart_sync.checks import check
+from smart_sync.control.client import Client
+from smart_sync.errors import ConfigError
+from world import HEADER, KEY, World, link
+
+#: A web app that demands a value of every column.
+DEMANDING = """
+CREATE TABLE projects (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, google_sheet_name TEXT NOT NULL, start_date TEXT NOT NULL,
+    end_date TEXT NOT NULL, target_views INTEGER NOT NULL, geo TEXT, kpi_views INTEGER NOT NULL DEFAULT 1000,
+    created_at TEXT, is_active INTEGER DEFAULT 1, is_finished INTEGER DEFAULT 0, allowed_platforms TEXT,
+    last_admin_update TEXT, owner INTEGER NOT NULL CHECK (owner > 0));
+CREATE TABLE project_social_accounts (
+    id TEXT PRIMARY KEY, project_id TEXT REFERENCES projects (id), platform TEXT, username TEXT, profile_link TEXT,
+    status TEXT NOT NULL, topic TEXT NOT NULL, telegram_user TEXT DEFAULT 'nobody', added_at TEXT,
+    is_active INTEGER DEFAULT 1, UNIQUE (project_id, profile_link));
+"""
+DEFAULTS = """
+[sync]
+create_missing = "projects"
+[sync.defaults.projects]
+google_sheet_name = "Metrics 2026"
+start_date = 2026-01-01
+end_date = "2026-12-31"
+target_views = 0
+owner = 7
+[sync.defaults.accounts]
+status = "NEW"
+topic = "none"
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path, google: FakeGoogle) -> World:
+    """The demanding web app's database, and a worksheet of which it has nothing yet."""
+    world = World(tmp_path, google)
+    with closing(sqlite3.connect(world.path)) as connection:
+        connection.executescript(DEMANDING)
+    world.google.add(KEY, {"Spring": [[*HEADER, "Topic"], ["@a", link("a"), 1, 2, 3, 4, 5, "", "Dance"]]})
+    world.google.spreadsheets[KEY].worksheets["Spring"].append(["@b", link("b"), 1, 2, 3, 4, 5])
+    return world
+
+
+def configured(world: World, text: str = DEFAULTS) -> Path:
+    return write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+
+
+def test_a_demanding_table_gets_the_values_of_the_configuration(app: World) -> None:
+    """New rows have the configured values, a cell goes before one, and what is not configured is the column's own."""
+    path = configured(app)
+    before = run_command("check", "--config", str(path))
+    assert (before.returncode, "will become a project" in before.stdout) == (0, True), before.stdout
+    assert run_command("once", "--config", str(path)).returncode == 0
+    assert app.execute(
+        "SELECT name, google_sheet_name, start_date, end_date, target_views, kpi_views, owner, geo FROM projects"
+    ) == [("Spring", "Metrics 2026", "2026-01-01", "2026-12-31", 0, 1000, 7, None)]
+    assert app.execute("SELECT status, topic, telegram_user FROM project_social_accounts ORDER BY username") == [
+        ("NEW", "Dance", "nobody"),
+        ("NEW", "none", "nobody"),
+    ]
+
+
+@pytest.mark.parametrize("table", ["projects", "accounts"])
+def test_what_is_demanded_and_not_said_is_named(app: World, table: str) -> None:
+    """`check` says which value is missing and how to say it; a pass invents none."""
+    text = DEFAULTS.replace('status = "NEW"\n' if table == "accounts" else "owner = 7\n", "")
+    path = configured(app, text)
+    column = "status" if table == "accounts" else "owner"
+    ended = run_command("check", "--config", str(path))
+    assert ended.returncode == 1
+    assert f"say its value: [sync.defaults.{table}] {column} = …" in ended.stdout
+    run_command("once", "--config", str(path))
+    assert app.execute("SELECT count(*) FROM project_social_accounts") == [(0,)]
+
+
+def test_an_unknown_column_is_one_line_wherever_it_is_met(app: World) -> None:
+    """check, once, the start and a reload name the column that the table does not have, and the one that was meant."""
+    path = configured(app, DEFAULTS.replace("start_date", "start_day"))
+    told = "sync.defaults.projects.start_day: the table projects has no column start_day; did you mean start_date?"
+    for command, code in (("check", 1), ("once", 2), ("run", 2)):
+        ended = run_command(command, "--config", str(path))
+        assert ended.returncode == code
+        assert told in (ended.stdout if command == "check" else ended.stderr)
+        assert "Traceback" not in ended.stderr
+    assert app.execute("SELECT count(*) FROM projects") == [(0,)]
+    wrong = path.read_text()
+    configured(app)
+    with Daemon(path) as daemon:
+        path.write_text(wrong)
+        status, answer = asyncio.run(Client(daemon.socket, timeout=30).request("POST", "/api/admin/reload"))
+        assert (status, told in answer["error"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ('[sync.defaults.projects]\nname = "X"', "sync.defaults.projects: name: filled by Smart Sync itself"),
+        ('[sync.defaults.accounts]\nPlatform = "x"', "sync.defaults.accounts: Platform: filled by Smart Sync itself"),
+        ("[sync.defaults.projects]\ngeo = [1]", "sync.defaults.projects.geo: expected what a column holds"),
+        ("[sync.defaults.projects]\ntarget_views = nan", "expected what a column holds"),
+        (f"[sync.defaults.projects]\ntarget_views = {2**63}", "expected what a column holds"),
+        (
+            "[sync.defaults.project]\ngeo = 1",
+            "sync.defaults.project: no such key; did you mean sync.defaults.projects?",
+        ),
+    ],
+)
+def test_mistakes_of_the_configuration_are_named(tmp_path: Path, lines: str, complaint: str) -> None:
+    """What cannot be a value of a column, or is filled anyway, is refused with its key."""
+    path = tmp_path / "config.toml"
+    path.write_text(f'[sheets]\ndirectory = "sheets"\n{lines}\n')
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert complaint in str(caught.value)
+
+
+async def test_readers_can_compute_with_every_column_of_a_table_of_ours(tmp_path: Path, google: FakeGoogle) -> None:
+    """In tables that Smart Sync made, what no worksheet says is a value of the right kind, and not NULL."""
+    world = World(tmp_path, google)
+    world.sections["sync"] = {"create_missing": "projects"}
+    world.sheet("Spring", a=[1] * 5)
+    await world.sync()
+    with closing(sqlite3.connect(world.path)) as connection:
+        connection.row_factory = sqlite3.Row
+        (project,) = connection.execute("SELECT * FROM projects").fetchall()
+        (account,) = connection.execute("SELECT * FROM project_social_accounts").fetchall()
+    assert [key for key in project.keys() if project[key] is None] == ["last_admin_update"]  # noqa: SIM118  a Row
+    assert [key for key in account.keys() if account[key] is None] == []  # noqa: SIM118
+    assert project["start_date"] < "2005" < "2090" < project["end_date"]
+    assert project["target_views"] == project["kpi_views"] == 0
+    assert json.loads(project["allowed_platforms"])["tiktok"] is True
+
+
+async def test_a_check_before_there_is_a_file_knows_the_columns(tmp_path: Path, google: FakeGoogle) -> None:
+    """Where the file is still to be made the defaults are held against the tables that will be made."""
+    world = World(tmp_path, google)
+    defaults = {"geo": "DE", "region": "DE"}
+    world.sections["sync"] = {"create_missing": "projects", "defaults": {"projects": defaults}}
+    world.sheet("Spring", a=[1] * 5)
+    assert "projects has no column region" in (await check(world.settings)).findings[0].message
+    with pytest.raises(ConfigError, match="no column region"):
+        await world.sync()
+    del defaults["region"]
+    assert (await check(world.settings)).exit_code == 0
+    await world.sync()
+    assert world.execute("SELECT geo FROM projects") == [("DE",)]
