@@ -140,14 +140,21 @@ async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world
     world.add_project("Q", ["c"])
     platform = SlowPlatform(world)
     source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)), "slow")
+    finished = asyncio.Event()
+
+    def said(event: str, **_fields: object) -> None:
+        if event == "parser.finished":
+            finished.set()
+
     async with (
         open_database(world.path) as database,
-        Collector([source], database, lambda: world.now, wait=0.05) as collector,
+        Collector([source], database, lambda: world.now, wait=0.05, say=said) as collector,
     ):
         await collector.collect(only=frozenset({"project-P"}))
         await collector.collect(only=frozenset({"project-Q"}))
         platform.may_go_on.set()
         await collector.collect()
+        await finished.wait()
     assert platform.asked[0] == ["account-a", "account-b"]
     assert sorted(platform.asked[1]) == ["account-b", "account-c"]
     stored = [account for (account,) in world.execute("SELECT account_id FROM parsed_values ORDER BY 1")]

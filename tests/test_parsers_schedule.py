@@ -1,39 +1,34 @@
 """Whom the parsers ask, and when: over days of passes, reloads, restarts and single passes, by a simulated clock."""
 
 import asyncio
-import json
-import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+import threading
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import pytest
-import stamina
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from fake_platforms import GOOD, Call, FakePlatform, Reply
 from fake_platforms import settings as table_of
 from smart_sync.config import ParserSettings
-from smart_sync.core.days import stamp
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.parsers import budget
 from smart_sync.parsers.agenda import Agenda
 from smart_sync.parsers.api import ApiSettings
-from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collector import Collector
-from smart_sync.parsers.http_json import HttpJson, HttpJsonSettings
-from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
+from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import Source
-from smart_sync.parsers.youtube import YouTube, YouTubeSettings
-from smart_sync.store import parser_requests
+from smart_sync.plugins import parser_class
+from smart_sync.store import parser_accounts, parser_requests
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
 from world import World
@@ -43,7 +38,7 @@ SLACK = timedelta(seconds=60)
 DAY = timedelta(days=1)
 
 
-def quiet(_event: str, **_fields: object) -> None:
+def quiet(event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
     """Nobody is told."""
 
 
@@ -167,7 +162,7 @@ async def test_nobody_is_asked_too_often(
     everybody_is_gone = set(fates) == {"gone"} and len(fates) >= 5
     for account, times in platform.asked.items():
         fate = platform.accounts[account]
-        waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        waits = [later - earlier for earlier, later in pairwise(times)]
         for number, wait in enumerate(waits):
             least = every or timedelta(0)
             if fate == "fails" or everybody_is_gone:
@@ -195,3 +190,195 @@ async def test_a_small_budget_starves_nobody(fates: list[str | int], allowed: in
     assert most_in_a_day(platform.requests) <= allowed
     affordable = [one for one, fate in platform.accounts.items() if not isinstance(fate, int) or fate <= allowed]
     assert [one for one in affordable if len(platform.asked[one]) < 2] == []
+
+
+def profile(call: Call) -> Reply:
+    """A channel for each handle or id, and a profile for everybody else."""
+    if call.path != "/channels":
+        return Reply(GOOD["http_json"][0])
+    ids = call.query.get("id") or f"UC{int(call.query['forHandle'].removeprefix('@name')):022d}"
+    items = [{"id": one, "statistics": {"viewCount": "7"}} for one in ids.split(",")]
+    return Reply({"kind": "youtube#channelListResponse", "items": items})
+
+
+async def one_life(world: World, kind: str, url: str, passes: int = 1, **changes: Any) -> None:
+    """From a start to a reload, or a single pass."""
+    table = table_of(kind, url, **changes)
+    every = timedelta(seconds=table.every) if table.every else None
+    clock = lambda: world.now  # noqa: E731
+    source = Source(kind, parser_class(kind)(table, clock), table, Agenda(every), kind)
+    async with open_database(world.path) as database, Collector([source], database, clock, None, quiet) as collector:
+        for _ in range(passes):
+            await collector.collect()
+
+
+async def test_twenty_accounts_a_day_are_twenty_calls(world: World) -> None:
+    """``every = "24h"`` is one call for each account: after a start, a reload and two single passes, too."""
+    world.add_project("P", [f"name{n}" for n in range(20)])
+    with FakePlatform(profile) as platform:
+        for _ in range(4):
+            await one_life(world, "http_json", platform.url, every="24h")
+            world.now += timedelta(hours=1)
+        assert len(platform.calls) == 20
+        world.now += timedelta(hours=20)
+        await one_life(world, "http_json", platform.url, every="24h")
+    assert set(Counter(call.path for call in platform.calls).values()) == {2}
+
+
+async def test_an_account_with_another_link_is_another_account(world: World) -> None:
+    """Another identity is asked about at once; another spelling of the link changes nothing."""
+    world.add_project("P", ["name"])
+    with FakePlatform(profile) as platform:
+        await one_life(world, "http_json", platform.url, every="24h")
+        world.execute("UPDATE project_social_accounts SET profile_link = 'https://m.tiktok.com/@Name?lang=en'")
+        await one_life(world, "http_json", platform.url, every="24h")
+        world.execute("UPDATE project_social_accounts SET profile_link = 'https://www.tiktok.com/@other'")
+        await one_life(world, "http_json", platform.url, every="24h")
+    assert [call.path for call in platform.calls] == ["/users/name", "/users/other"]
+
+
+async def test_a_pause_outlives_a_restart(world: World) -> None:
+    """A monthly quota, or a day's, is not asked for again by the process that comes after."""
+    world.add_project("P", ["name"])
+    world.execute(
+        "UPDATE project_social_accounts SET profile_link = 'https://www.youtube.com/@name1', platform = 'youtube'"
+    )
+    refusal = Reply({"error": {"errors": [{"reason": "quotaExceeded"}]}}, 403)
+    with FakePlatform(lambda _call: refusal) as platform:
+        for _ in range(3):
+            await one_life(world, "youtube", platform.url)
+        assert len(platform.calls) == 1
+        async with open_database(world.path) as database:
+            assert await parser_accounts.pauses(database, world.now) == {"youtube": "2026-03-11T07:00:00.000000"}
+        world.now += timedelta(hours=19, minutes=1)
+        await one_life(world, "youtube", platform.url)
+    assert len(platform.calls) == 2
+
+
+async def test_a_hundred_and_twenty_handles_are_three_calls(world: World) -> None:
+    """A channel's id does not change: once looked up, fifty go into a call, whatever was restarted in between."""
+    world.add_project("P", [f"name{n}" for n in range(120)])
+    world.execute(
+        "UPDATE project_social_accounts SET profile_link = 'https://youtube.com/@' || username, platform = 'youtube'"
+    )
+    with FakePlatform(profile) as platform:
+        await one_life(world, "youtube", platform.url)
+        assert len(platform.calls) == 120
+        await one_life(world, "youtube", platform.url, passes=2)
+        assert len(platform.calls) == 126
+    stored = world.execute("SELECT count(*) FROM parsed_values WHERE metric = 'views' AND value = 7")
+    assert stored == [(120,)]
+
+
+async def test_what_a_step_took_outlives_a_restart(world: World) -> None:
+    """A look-up that is paid for is made once, not once a start."""
+    world.add_project("P", ["name"])
+    steps = [{"url": "id?n={username}", "take": {"pk": "pk"}}, {"url": "clips?id={pk}", "metrics": {"views": "n"}}]
+    with FakePlatform(lambda _call: Reply({"pk": "1", "n": 5})) as platform:
+        for _ in range(3):
+            await one_life(world, "http_json", platform.url, steps=steps, headers={}, query={})
+    assert [call.path for call in platform.calls] == ["/id", "/clips", "/clips", "/clips"]
+
+
+async def test_a_budget_is_used_up_and_told(world: World) -> None:
+    """The requests that the budget has are made, tries that failed count; the rest waits, and that is no failure."""
+    world.add_project("P", [f"name{n}" for n in range(20)])
+    heard: list[dict[str, Any]] = []
+
+    def say(event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
+        heard.append({"event": event, **fields})
+
+    with FakePlatform(profile) as platform:
+        table = table_of("http_json", platform.url, budget="7/d")
+        source = Source("http_json", parser_class("http_json")(table, lambda: world.now), table, Agenda(), "http_json")
+        async with open_database(world.path) as database:
+            async with Collector([source], database, lambda: world.now, None, say) as collector:
+                for _ in range(3):
+                    await collector.collect()
+                    world.now += timedelta(hours=1)
+            assert await parser_requests.made(database, world.now) == {"http_json": 7}
+        assert len(platform.calls) == 7
+    assert [(one["event"], one["fetched"], one["failed"], one["left"]) for one in heard] == [
+        ("parser.finished", 7, 0, 13),
+        ("parser.finished", 0, 0, 20),
+        ("parser.finished", 0, 0, 20),
+    ]
+    assert heard[0]["reason"].startswith(
+        "the budget of 7 requests in 24 hours is used up; asks again at 2026-03-11 12:"
+    )
+
+
+_TAKER = """
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from smart_sync.errors import ParserFailed
+from smart_sync.parsers.budget import Allowance
+from smart_sync.store.database import Database
+
+async def main():
+    async with Database(Path(sys.argv[1])) as database:
+        allowance = Allowance(database, "rented", 300, 60.0, lambda: datetime.now(UTC))
+        taken = 0
+        try:
+            while True:
+                await allowance.take()
+                taken += 1
+        except ParserFailed:
+            await allowance.settle()
+            print(taken)
+
+asyncio.run(main())
+"""
+
+
+async def test_two_processes_share_a_budget(world: World) -> None:
+    """Whoever asks, the daemon or somebody who tries a parser beside it: together they have one budget."""
+    programs = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", _TAKER, str(world.path), stdout=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    taken = [int((await program.communicate())[0]) for program in programs]
+    assert sum(taken) == 300
+
+
+async def test_a_crash_costs_budget_and_never_gives_any(world: World) -> None:
+    """What a process had taken when it was killed counts as made, for a day from when it could have been made last."""
+    async with open_database(world.path) as database:
+        until = NOON + timedelta(minutes=10)
+        assert (await parser_requests.reserve(database, "p", 60, 50, NOON, until, "a")).requests == 50
+        assert (await parser_requests.reserve(database, "p", 60, 50, NOON, until, "b")).requests == 10
+        none = await parser_requests.reserve(database, "p", 60, 50, until + DAY - SLACK, until, "c")
+        assert (none.requests, none.free_at) == (0, until + DAY)
+        assert (await parser_requests.reserve(database, "p", 60, 50, until + DAY, until, "d")).requests == 50
+
+
+async def test_a_stop_in_the_middle_is_kept(world: World) -> None:
+    """A stop cuts a round off: whom it had asked is known to the next start, and who was under way is due again."""
+    world.add_project("P", [f"name{n}" for n in range(9)])
+    is_under_way = threading.Event()
+
+    def answer(call: Call) -> Reply:
+        if call.path.endswith("name8"):
+            is_under_way.set()
+            return Reply(hang=True)
+        return Reply(GOOD["http_json"][0])
+
+    with FakePlatform(answer) as platform:
+        table = table_of("http_json", platform.url, every="24h", concurrency=1)
+        source = Source("h", parser_class("http_json")(table, lambda: world.now), table, Agenda(DAY), "h")
+        async with (
+            open_database(world.path) as database,
+            Collector([source], database, lambda: world.now, 0.01, quiet) as collector,
+        ):
+            await collector.collect()
+            await asyncio.to_thread(is_under_way.wait, 30)
+        platform.answer = lambda _call: Reply(GOOD["http_json"][0])
+        before = len(platform.calls)
+        await one_life(world, "http_json", platform.url, every="24h")
+        source_of = [call.path for call in platform.calls[before:]]
+    assert world.execute("SELECT count(*) FROM parser_accounts WHERE parser = 'h' AND next_at IS NULL") == [(8,)]
+    assert world.execute("SELECT account_id FROM parser_accounts WHERE parser = 'h' AND next_at IS NOT NULL") == [
+        ("account-name8",)
+    ]
+    assert len(source_of) == 9, "another table has asked nobody yet"
