@@ -1,7 +1,7 @@
 """One platform's API as its parser uses it: polite, bounded, and with failures in words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -74,9 +74,12 @@ class Judge(Protocol):
 class Api:
     """Lives as long as its parser: the rate is kept over passes."""
 
-    def __init__(self, settings: ApiSettings, judge: Judge, clock: Clock) -> None:
+    def __init__(
+        self, settings: ApiSettings, judge: Judge, clock: Clock, remark: Callable[[Answer], str] = lambda _answer: ""
+    ) -> None:
         self.settings = settings
         self.judge = judge
+        self.remark = remark
         self.clock = clock
         self.quota = Quota(settings.rate.calls, settings.rate.seconds)
 
@@ -180,7 +183,9 @@ class Session:
             raise RoundOver(f"the rate of {rate} lets no more through before the deadline") from None
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
-        return self.api.judge(answer, self.api.clock())
+        found = self.api.judge(answer, self.api.clock())
+        self.usage.remark = self.usage.remark or self.api.remark(answer)
+        return found
 
     def _is_worth_it(self, error: Exception) -> bool | float:
         if not isinstance(error, CallFailed) or not error.retry:

@@ -261,6 +261,7 @@ class _Pass:
         usage = getattr(self.source.parser, "usage", None)
         if isinstance(usage, Usage):
             report.calls, report.quota_left = usage.calls, usage.quota_left
+            report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
         report.reason = logs.redact(report.reason)
 
     def _note_the_tried(self) -> None:

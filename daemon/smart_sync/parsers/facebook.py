@@ -8,11 +8,12 @@ from pydantic import Field
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.core.links import identity
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
-from smart_sync.parsers.platform import PlatformParser, name_of
+from smart_sync.parsers.platform import Partly, PlatformParser, name_of
 from smart_sync.parsers.rate import ApiRate, Rate
 from smart_sync.parsers.wire import Answer
 from smart_sync.secret import Secret
@@ -39,23 +40,31 @@ class Facebook(PlatformParser):
 
     def __init__(self, settings: FacebookSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
-        self._fields = "followers_count,fan_count" + f",videos.limit({settings.videos}){{views}}" * (
-            settings.videos > 0
-        )
+        self._videos = settings.videos
         self._headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
 
-    async def ask(self, session: Session, account: Account) -> Metrics | None:
+    async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class."""
         name = name_of(account)
         if not _PAGE.fullmatch(name):
             return None
-        body = mapping(await session.get(name, {"fields": self._fields}, self._headers))
+
+        async def get(videos: int) -> Any:
+            fields = "followers_count,fan_count" + f",videos.limit({videos}){{views}}" * (videos > 0)
+            return await session.get(name, {"fields": fields}, self._headers)
+
+        body, flaw = await graph.less_and_less(get, self._videos, self.remembered, identity(account.link))
         followers = count(body.get("followers_count"))
-        return Metrics(
+        metrics = Metrics(
             followers=count(body.get("fan_count")) if followers is None else followers,
             views=total(mappings(mapping(body.get("videos")).get("data")), "views"),
         )
+        return Partly(metrics, flaw)
 
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
+
+    def remark(self, answer: Answer) -> str:
+        """As `graph.remark`."""
+        return graph.remark(answer, self._settings.api_url)

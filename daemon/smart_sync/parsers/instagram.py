@@ -8,11 +8,12 @@ from pydantic import Field
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.core.links import identity
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
-from smart_sync.parsers.platform import PlatformParser, name_of
+from smart_sync.parsers.platform import Partly, PlatformParser, name_of
 from smart_sync.parsers.rate import ApiRate, Rate
 from smart_sync.parsers.wire import Answer
 from smart_sync.secret import Secret
@@ -42,26 +43,36 @@ class Instagram(PlatformParser):
     def __init__(self, settings: InstagramSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._user_id = settings.user_id
-        self._media = f",media.limit({settings.videos}){{like_count,comments_count,view_count}}" * (settings.videos > 0)
+        self._videos = settings.videos
         self._headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
 
-    async def ask(self, session: Session, account: Account) -> Metrics | None:
+    async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class; a sum is None where no medium shows its figure."""
         name = name_of(account)
         if not _USERNAME.fullmatch(name):
             return None
-        fields = f"business_discovery.username({name}){{followers_count,media_count{self._media}}}"
-        body = await session.get(self._user_id, {"fields": fields}, self._headers)
-        found = mapping(mapping(body).get("business_discovery"))
+
+        async def get(videos: int) -> Any:
+            media = f",media.limit({videos}){{like_count,comments_count,view_count}}" * (videos > 0)
+            fields = f"business_discovery.username({name}){{followers_count,media_count{media}}}"
+            return await session.get(self._user_id, {"fields": fields}, self._headers)
+
+        body, flaw = await graph.less_and_less(get, self._videos, self.remembered, identity(account.link))
+        found = mapping(body.get("business_discovery"))
         media = mappings(mapping(found.get("media")).get("data"))
-        return Metrics(
+        metrics = Metrics(
             followers=count(found.get("followers_count")),
             likes=total(media, "like_count"),
             comments=total(media, "comments_count"),
             videos=count(found.get("media_count")),
             views=total(media, "view_count"),
         )
+        return Partly(metrics, flaw)
 
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
+
+    def remark(self, answer: Answer) -> str:
+        """As `graph.remark`."""
+        return graph.remark(answer, self._settings.api_url)

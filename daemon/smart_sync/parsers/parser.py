@@ -51,6 +51,8 @@ class Usage:
     calls: int = 0
     #: What the platform says is left, in its own unit: ``4100`` calls, ``72%``.
     quota_left: str | None = None
+    #: What is to be told of its answers, for a person.
+    remark: str = ""
 
 
 class Parser(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import aclosing, contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
@@ -25,13 +25,20 @@ NAMELESS = "its link does not say which account it is"
 _NUMBERED = re.compile(r"^(?:youtube:channel/|facebook:profile\.php\?id=)(.+)$")
 
 
+class Partly(NamedTuple):
+    """Metrics, and in words what of the answer could not be had."""
+
+    metrics: Metrics
+    flaw: str
+
+
 class PlatformParser:
     """Subclasses say what to ask (`ask`) and what the platform's refusals mean (`judge`)."""
 
     settings: ClassVar[type[ParserSettings]] = ApiSettings
 
     def __init__(self, settings: ApiSettings, clock: Clock = utc_now) -> None:
-        self._api = Api(settings, self.judge, clock)
+        self._api = Api(settings, self.judge, clock, self.remark)
         self._settings = settings
         self._clock = clock
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
@@ -53,7 +60,7 @@ class PlatformParser:
                 async for fetched in results:
                     yield fetched
 
-    async def ask(self, session: Session, account: Account) -> Metrics | None:
+    async def ask(self, session: Session, account: Account) -> "Metrics | Partly | None":
         """The account's metrics; None if the account is not one this parser can ask about.
 
         Raises `AccountGone` or `AccountFailed` for this account, `ParserFailed` for all.
@@ -63,6 +70,10 @@ class PlatformParser:
     def judge(self, answer: Answer, now: datetime) -> Any:
         """What an answer means: its JSON, or one of `failures`, or `ParserFailed`."""
         return answers.judge(answer, now)
+
+    def remark(self, answer: Answer) -> str:
+        """What is to be told of a good answer, beside its values; "" if nothing is."""
+        return ""
 
     def precision(self, metrics: Metrics) -> Precision:
         """How exact the platform's figures are."""
@@ -77,7 +88,7 @@ class PlatformParser:
             return Unfetched(account.id, str(error), gone=True)
         except AccountFailed as error:
             session.refused(error)
-            return Unfetched(account.id, str(error))
+            return Unfetched(account.id, str(error), until=error.until)
         session.answered()
         return fetched
 
@@ -96,7 +107,10 @@ class PlatformParser:
 
     async def fetch_one(self, session: Session, account: Account) -> Fetched:
         """What comes of one account.  Raises as `ask`."""
-        return self._values(account, await self.ask(session, account))
+        found = await self.ask(session, account)
+        if isinstance(found, Partly):
+            return self._values(account, found.metrics, found.flaw)
+        return self._values(account, found)
 
     def _values(self, account: Account, metrics: Metrics | None, flaw: str = "") -> Fetched:
         """Raises `AccountFailed` if none of the metrics is there."""
