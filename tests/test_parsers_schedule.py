@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from fake_platforms import GOOD, Call, FakePlatform, Reply
 from fake_platforms import settings as table_of
+from smart_sync import logs
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
+from smart_sync.core.secrecy import REDACTED
 from smart_sync.parsers import budget
 from smart_sync.parsers.agenda import Agenda
 from smart_sync.parsers.api import ApiSettings
@@ -382,3 +384,36 @@ async def test_a_stop_in_the_middle_is_kept(world: World) -> None:
         ("account-name8",)
     ]
     assert len(source_of) == 9, "another table has asked nobody yet"
+
+
+async def test_a_secret_is_read_again_when_its_file_changes(world: World, tmp_path: Path) -> None:
+    """A token that somebody renews is used in the next pass, without a reload; who had failed by the old one is due."""
+    world.add_project("P", ["name"])
+    key = tmp_path / "key"
+    heard = []
+
+    def say(event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
+        heard.append(event)
+
+    def write(text: str) -> None:
+        key.with_suffix(".new").write_text(text)
+        key.with_suffix(".new").rename(key)
+
+    def answer(call: Call) -> Reply:
+        return Reply(GOOD["http_json"][0]) if call.headers["x-key"] == "canary-new" else Reply({}, 403)
+
+    write("canary-old")
+    with FakePlatform(answer) as platform:
+        table = table_of("http_json", platform.url, every="24h", headers={"X-Key": f"file:{key}"})
+        source = Source("h", parser_class("http_json")(table, lambda: world.now), table, Agenda(DAY), "h")
+        async with (
+            open_database(world.path) as database,
+            Collector([source], database, lambda: world.now, None, say) as collector,
+        ):
+            await collector.collect()
+            for text in ("", "", "canary-new\n", "canary-new"):
+                write(text)
+                await collector.collect()
+    assert [call.headers["x-key"] for call in platform.calls] == ["canary-old", "canary-new"]
+    assert heard == ["parser.finished", *["secret.unreadable"] * 2, "parser.finished"]
+    assert logs.redact("canary-new") == REDACTED

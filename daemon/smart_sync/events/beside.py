@@ -74,6 +74,13 @@ EVENTS = (
         "correct the link, or deactivate the account",
     ),
     Event(
+        "secret.unreadable",
+        "warning",
+        "the file of a parser's secret has changed, and holds none now; the parser goes on with the one before",
+        {"parser": "str: as in parser.finished", "path": "str: the file", "reason": "str: why"},
+        "put the secret into the file, on one line",
+    ),
+    Event(
         "parser.line_skipped",
         "warning",
         "a line of a file of parsed values cannot be read; logged once per version of the file",

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from smart_sync.core import polling
@@ -98,6 +98,14 @@ class Agenda:
         """Nobody may be asked before ``until``."""
         if until > self.not_before:
             self.not_before, self.pause_reason, self._is_pause_new = until, reason, True
+
+    def try_anew(self) -> None:
+        """The credentials are others: whoever waits after a failure is due, and no pause holds."""
+        for account_id, asked in self._asked.items():
+            if asked.failures and not asked.gone:
+                self._note(account_id, replace(asked, not_before=asked.at))
+        if self.pause_reason:
+            self.not_before, self._is_pause_new = _NEVER, True
 
     def _known(self, account: Account) -> Asked | None:
         """What is known of the account; nothing, if its link is another account's now."""

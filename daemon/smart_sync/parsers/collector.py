@@ -9,7 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from smart_sync import logs
+from smart_sync import logs, secret
 from smart_sync.core.days import stamp
 from smart_sync.core.links import identity
 from smart_sync.core.messages import Message, parser_message
@@ -143,6 +143,7 @@ class Collector:
     async def _ask(self, accounts: Sequence[Account]) -> None:
         try:
             await self._recall()
+            await self._follow_secrets()
             self._kept_at = asyncio.get_running_loop().time()
         except sqlite.Error as error:
             self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
@@ -162,6 +163,18 @@ class Collector:
             event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
             reason, concerned = attempt.reason or None, state.projects or None
             self._say(event, parser=attempt.parser, since=state.since, projects=concerned, reason=reason)
+
+    async def _follow_secrets(self) -> None:
+        """Read again the files of secrets that have changed."""
+        for source in self._sources:
+            for one in secret.files_in(source.settings):
+                try:
+                    is_new = await asyncio.to_thread(one.follow)
+                except ValueError as error:
+                    self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=str(error))
+                    continue
+                if is_new:
+                    source.agenda.try_anew()
 
     async def _recall(self) -> None:
         """What earlier passes have left in the database, read once: nobody else writes it while we have the lock."""

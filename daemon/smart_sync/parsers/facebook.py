@@ -41,7 +41,7 @@ class Facebook(PlatformParser):
     def __init__(self, settings: FacebookSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._videos = settings.videos
-        self._headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+        self._secret = settings.token
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class."""
@@ -64,6 +64,10 @@ class Facebook(PlatformParser):
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._secret.get_secret_value()}"}
 
     def remark(self, answer: Answer) -> str:
         """As `graph.remark`."""

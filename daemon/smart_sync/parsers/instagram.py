@@ -44,7 +44,7 @@ class Instagram(PlatformParser):
         super().__init__(settings, clock)
         self._user_id = settings.user_id
         self._videos = settings.videos
-        self._headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+        self._secret = settings.token
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class; a sum is None where no medium shows its figure."""
@@ -72,6 +72,10 @@ class Instagram(PlatformParser):
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._secret.get_secret_value()}"}
 
     def remark(self, answer: Answer) -> str:
         """As `graph.remark`."""

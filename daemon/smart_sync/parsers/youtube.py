@@ -71,7 +71,7 @@ class YouTube(PlatformParser):
     def __init__(self, settings: YouTubeSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._videos = settings.videos
-        self._headers = {"X-Goog-Api-Key": settings.key.get_secret_value()}
+        self._secret = settings.key
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """As the base class."""
@@ -84,6 +84,10 @@ class YouTube(PlatformParser):
                         yield one
                     if current.failure is not None:
                         raise current.failure
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"X-Goog-Api-Key": self._secret.get_secret_value()}
 
     def precision(self, metrics: Metrics) -> Precision:
         """Rounded, if the subscribers have no more than the three digits YouTube leaves.
