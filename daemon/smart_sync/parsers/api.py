@@ -58,6 +58,8 @@ class ApiSettings(ParserSettings):
     rate: ApiRate = Rate(600, 60.0)
     #: Requests in any 24 hours, over restarts and in all processes; None: as many as the rate lets through.
     budget: Budget | None = None
+    #: The platform's terms are kept: `check` says nothing of them.
+    accepted: bool = False
     #: Calls under way at the same time.
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     #: Seconds that one call may take.

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from smart_sync.clock import Clock
+from smart_sync.config import ParserSettings
 from smart_sync.parsers.parser import RoundOver
 from smart_sync.store import parser_requests
 from smart_sync.store.database import Database
@@ -85,6 +86,18 @@ class Allowance:
         if grant.requests <= 0:
             raise RoundOver(f"the budget of {self._budget} requests in 24 hours is used up", grant.free_at)
         self._left = grant.requests
+
+
+def of(settings: ParserSettings) -> int | None:
+    """The requests that a parser may make in any 24 hours, if it has a budget."""
+    allowed = getattr(settings, "budget", None)
+    return allowed if isinstance(allowed, int) else None
+
+
+def allowance(database: Database, parser: str, settings: ParserSettings, clock: Clock) -> Allowance | None:
+    """What one pass of ``parser`` (the name of its table) may ask, if it has a budget."""
+    allowed = of(settings)
+    return None if allowed is None else Allowance(database, parser, allowed, settings.deadline, clock)
 
 
 _lent: ContextVar[Allowance | None] = ContextVar("_lent", default=None)

@@ -16,6 +16,7 @@ from smart_sync.core.messages import Message, parser_message
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.core.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.core.wording import listed
+from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
@@ -108,7 +109,11 @@ class Collector:
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
         return [
-            {**self._last.get(source.name, {"parser": source.name}), "table": source.table, "budget": _budget(source)}
+            {
+                **self._last.get(source.name, {"parser": source.name}),
+                "table": source.table,
+                "budget": budget.of(source.settings),
+            }
             for source in self._sources
         ]
 
@@ -206,10 +211,7 @@ class Collector:
             source.agenda.kept(found)
 
     def _allowance(self, source: Source) -> Allowance | None:
-        allowed = _budget(source)
-        if allowed is None:
-            return None
-        return Allowance(self._database, source.table, allowed, source.settings.deadline, self._clock)
+        return budget.allowance(self._database, source.table, source.settings, self._clock)
 
     async def _judge(
         self, attempts: Sequence[Attempt], accounts: Sequence[Account]
@@ -258,12 +260,6 @@ class Collector:
                 await self._keep()
         except sqlite.Error as error:
             raise describe(error, self._database.path) from None
-
-
-def _budget(source: Source) -> int | None:
-    """The requests that the parser may make in any 24 hours, if it has a budget."""
-    allowed = getattr(source.settings, "budget", None)
-    return allowed if isinstance(allowed, int) else None
 
 
 def _memory(source: Source) -> dict[str, dict[str, str]] | None:

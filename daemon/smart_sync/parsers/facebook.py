@@ -37,6 +37,7 @@ class Facebook(PlatformParser):
     """Followers of pages; where a page shows none, the people who like it."""
 
     settings: ClassVar[type[ParserSettings]] = FacebookSettings
+    terms: ClassVar[str] = graph.TERMS
 
     def __init__(self, settings: FacebookSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)

@@ -12,6 +12,10 @@ from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed,
 from smart_sync.parsers.wire import Answer
 from smart_sync.web import LONGEST_WAIT
 
+TERMS = (
+    "Meta's Platform Terms (read in November 2026) ask to delete what is not needed any more, and what the user or Meta"
+    " asks to delete"
+)
 _THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
 _UNKNOWN = 1
 _PASSING = frozenset({_UNKNOWN, 2})

@@ -39,6 +39,7 @@ class Instagram(PlatformParser):
     """Followers and number of media of professional accounts."""
 
     settings: ClassVar[type[ParserSettings]] = InstagramSettings
+    terms: ClassVar[str] = graph.TERMS
 
     def __init__(self, settings: InstagramSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)

@@ -36,6 +36,8 @@ class PlatformParser:
     """Subclasses say what to ask (`ask`) and what the platform's refusals mean (`judge`)."""
 
     settings: ClassVar[type[ParserSettings]] = ApiSettings
+    #: What the platform asks of those who store its numbers, in a sentence, and when that was read; "" if nothing.
+    terms: ClassVar[str] = ""
 
     def __init__(self, settings: ApiSettings, clock: Clock = utc_now) -> None:
         self._api = Api(settings, self.judge, clock, self.remark)

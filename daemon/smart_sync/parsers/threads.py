@@ -28,6 +28,7 @@ class Threads(TokensParser):
     """Followers of the accounts whose tokens are at hand."""
 
     settings: ClassVar[type[ParserSettings]] = ThreadsSettings
+    terms: ClassVar[str] = graph.TERMS
     limits_are_own: ClassVar[bool] = True
 
     async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics:

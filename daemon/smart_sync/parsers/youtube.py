@@ -67,6 +67,10 @@ class YouTube(PlatformParser):
     """Subscribers (rounded by YouTube to three digits), videos and views of channels."""
 
     settings: ClassVar[type[ParserSettings]] = YouTubeSettings
+    terms: ClassVar[str] = (
+        "YouTube's developer policies (derived metrics, read in May 2026) forbid keeping its numbers beyond 30 days and"
+        " mixing them into other metrics, unless an audited developer has accepted their amendment"
+    )
 
     def __init__(self, settings: YouTubeSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
