@@ -13,11 +13,11 @@ from bench.measure import Row, Sizes, medians
 from bench.worlds import FIRST_DAY, Size, create, everything, worksheet
 from fake_google import FakeGoogle
 from smart_sync import logs
-from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
-from smart_sync.service import opened
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.service.daemon import opened
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 
 KEY = "k" * 44
 SHEETS_CALLS = ("batch", "values", "metadata", "drive")

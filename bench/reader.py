@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.measure import Row, Sizes, medians, peak_resident, watch
-from smart_sync import interpreter
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Cell, Project
-from smart_sync.core.table import read_table
+from smart_sync.core.worksheet.table import read_table
+from smart_sync.service import memory as interpreter
 from smart_sync.sheets import open_sheets
 
 WORKSHEETS = 50

@@ -14,16 +14,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from smart_sync import interpreter, logs
-from smart_sync.announcer import Announcer
+from smart_sync import logs
 from smart_sync.config import Settings
 from smart_sync.core.model import Cell, Outcome, Project, Trigger, Worksheet
-from smart_sync.core.results import PassResult
-from smart_sync.project import Resources
-from smart_sync.service import opened, rest
+from smart_sync.core.results.results import PassResult
+from smart_sync.service import memory
+from smart_sync.service.daemon import opened, rest
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.schema import open_database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.project import Resources
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 
 HEADER: list[Cell] = ["Account", "Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 FIRST_DAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -190,6 +191,6 @@ async def passes(path: Path) -> AsyncIterator[Passes]:
         found: list[Passes] = []
         async with opened(settings, Announcer(), clock=lambda: found[0].now) as resources:
             sheets = MemorySheets(lambda _title: [])
-            interpreter.settle()  # as the daemon does once it is ready
+            memory.settle()  # as the daemon does once it is ready
             found.append(Passes(replace(resources, sheets=sheets), sheets))
             yield found[0]

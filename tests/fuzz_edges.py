@@ -17,19 +17,19 @@ from fake_google import FakeGoogle
 from fake_platforms import GOOD, account, drain, parser, recorded
 from hostile import Hostile, answer, wounded_bytes, wounded_json, wounded_text
 from smart_sync import config
+from smart_sync.admin.ingest import ingest
 from smart_sync.config import WebhookSettings
 from smart_sync.control.client import Client
-from smart_sync.core.messages import message
 from smart_sync.core.model import METRICS, Cell, ParsedMetrics, Project, Worksheet
+from smart_sync.core.results.webhook_messages import message
 from smart_sync.errors import ConfigError, SheetUnavailable, SmartSyncError
-from smart_sync.ingest import ingest
-from smart_sync.notify import wire
-from smart_sync.notify.deliver import Sender
+from smart_sync.notify import http_post
+from smart_sync.notify.sender import Sender
+from smart_sync.parsers.http import lent
 from smart_sync.parsers.parser import Unfetched
-from smart_sync.parsers.wire import lent
-from smart_sync.preflight import obstacles
+from smart_sync.service.preflight import obstacles
 from smart_sync.sheets import credentials
-from smart_sync.sheets.csv import rows_of
+from smart_sync.sheets.csv_directory import rows_of
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
 from smart_sync.store.schema import open_database
@@ -199,8 +199,8 @@ class Edges:
         self._server.say = lambda _line: bad
         try:
             async with asyncio.timeout(2):
-                assert isinstance(await wire.ask("GET", self._server.url + "/ping", proxied=True), int)
-        except (wire.NotReached, TimeoutError) as failure:
+                assert isinstance(await http_post.ask("GET", self._server.url + "/ping", proxied=True), int)
+        except (http_post.NotReached, TimeoutError) as failure:
             one_line(str(failure))
 
     async def _worksheet_file(self, chance: random.Random) -> None:

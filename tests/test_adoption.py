@@ -14,19 +14,19 @@ import pytest
 
 from daemon_process import PATIENCE, Daemon, write_config
 from fake_google import FakeGoogle
-from smart_sync.announcer import Announcer
-from smart_sync.checks import check
+from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
-from smart_sync.core.fingerprint import fingerprint
 from smart_sync.core.model import METRICS, Cell, Metrics, Outcome, ParsedMetrics, Trigger, Worksheet
-from smart_sync.core.results import ProjectResult
+from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.worksheet.fingerprint import fingerprint
 from smart_sync.errors import Busy, DatabaseUnusable
-from smart_sync.lock import InstanceLock
-from smart_sync.project import Resources
-from smart_sync.service import opened
+from smart_sync.service.daemon import opened
 from smart_sync.store import parsed_values
+from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.project import Resources
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World, link
 
 NUMBERED = "id INTEGER PRIMARY KEY, project_id INTEGER, platform TEXT, username TEXT, profile_link TEXT, is_active"

@@ -99,6 +99,6 @@ def test_core_is_pure(path: Path) -> None:
 
 def test_a_start_does_not_wait_for_the_google_libraries() -> None:
     """What only a read of Google uses is not imported before one."""
-    code = "import sys, smart_sync.service, smart_sync.sheets.google; print(*sys.modules)"
+    code = "import sys, smart_sync.service.daemon, smart_sync.sheets.google; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"gspread", "google.auth", "requests", "httpx2"}.isdisjoint(loaded)

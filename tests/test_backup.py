@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from daemon_process import PATIENCE, Daemon, run_command, write_config
-from smart_sync.backup import back_up
+from smart_sync.admin.backup import back_up
 from smart_sync.control.client import request_sync
 from smart_sync.errors import DatabaseUnusable, SmartSyncError
 from world import KEY, World

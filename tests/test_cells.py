@@ -1,4 +1,4 @@
-"""What a cell says: `smart_sync.core.cells`."""
+"""What a cell says: `smart_sync.core.worksheet.cells`."""
 
 import subprocess
 import sys
@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
-from smart_sync.core.cells import Unreadable, read_count
-from smart_sync.core.locales import SPACES, WORLDWIDE, _affixes, _parsed, loosened
 from smart_sync.core.model import MAX_COUNT, Cell
+from smart_sync.core.worksheet.cells import Unreadable, read_count
+from smart_sync.core.worksheet.locales import SPACES, WORLDWIDE, _affixes, _parsed, loosened
 from typed import Case, cases
 
 LOCALES = ["en_US", "ru_RU", "de_DE", "de_CH", "fr_FR", "tr_TR", "es_ES", "en_IN", "ar_EG", "ja_JP", "id_ID", "sw"]
@@ -356,7 +356,7 @@ def test_unknown_locales_fall_back(name: str, count: int) -> None:
 def test_babel_waits_until_it_is_needed() -> None:
     """Plain numbers are read without loading Babel."""
     code = (
-        "import sys; from smart_sync.core import table; from smart_sync.core.cells import read_count;"
+        "import sys; from smart_sync.core.worksheet import table; from smart_sync.core.worksheet.cells import read_count;"
         "read_count(5); read_count('12'); read_count(''); read_count('-'); sys.exit('babel' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,8 +8,8 @@ import pytest
 
 from daemon_process import run_command, write_config
 from fake_google import FakeGoogle
-from smart_sync import checks
-from smart_sync.checks import check
+from smart_sync.admin import checks
+from smart_sync.admin.checks import check
 from smart_sync.core.model import METRICS
 from world import HEADER, KEY, World, link
 

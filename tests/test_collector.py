@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
-from smart_sync.announcer import Announcer
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Trigger
-from smart_sync.parsers.agenda import Agenda
+from smart_sync.parsers.asked_accounts import Agenda
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched
 from smart_sync.parsers.registry import Source
-from smart_sync.service import opened
-from smart_sync.store.facts import SpreadsheetFacts
+from smart_sync.service.daemon import opened
 from smart_sync.store.schema import open_database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import World
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from daemon_process import PATIENCE, Daemon
 from smart_sync import config
-from smart_sync.config import addresses
+from smart_sync.config import urls
 from smart_sync.control.client import Client
 from smart_sync.errors import ConfigError
-from smart_sync.preflight import obstacles
+from smart_sync.service.preflight import obstacles
 
 SHEETS = '[sheets]\ndirectory = "sheets"\n'
 WEBHOOK = '[[webhooks]]\nsecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="\n'
@@ -95,7 +95,7 @@ def test_the_environment_is_no_better(tmp_path: Path, monkeypatch: pytest.Monkey
 )
 def test_an_address_is_taken(address: str) -> None:
     """What can be asked is not refused."""
-    assert addresses.split(address).hostname
+    assert urls.split(address).hostname
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_address_is_taken(address: str) -> None:
 )
 def test_the_key_of_a_spreadsheet(where: str, key: str | None) -> None:
     """The key stands in both forms of Google's URLs; a title and a key are no URL."""
-    assert addresses.spreadsheet_key(where) == key
+    assert urls.spreadsheet_key(where) == key
 
 
 def test_an_obstacle_stands_in_one_line(tmp_path: Path) -> None:

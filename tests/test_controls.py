@@ -79,7 +79,7 @@ WEAKNESSES = {
         ],
     ),
     "no lock between instances": Weakness(
-        "import smart_sync.lock as lock\nlock.InstanceLock.take = lambda self, database: None\n",
+        "import smart_sync.store.instance_lock as lock\nlock.InstanceLock.take = lambda self, database: None\n",
         [
             "daemon::test_a_second_daemon_on_the_same_database_exits_75",
         ],
@@ -115,7 +115,7 @@ WEAKNESSES = {
         ["durability_rows::test_days_of_23_and_25_hours_have_one_snapshot_each"],
     ),
     "each project reads the clock": Weakness(
-        "import dataclasses, smart_sync.project as project\n"
+        "import dataclasses, smart_sync.sync.project as project\n"
         "from smart_sync.core.days import day_of\n"
         "plain = project.ProjectSync.run\n"
         "async def run(self, one, this):\n"
@@ -126,7 +126,7 @@ WEAKNESSES = {
     ),
     "an unreadable worksheet is an empty one": Weakness(
         "import dataclasses\n"
-        "import smart_sync.core.decide as decide, smart_sync.core.sheet as sheet\n"
+        "import smart_sync.core.merge.decisions as decide, smart_sync.core.matching.sheet_side as sheet\n"
         "from smart_sync.core.model import Worksheet\n"
         "plain = sheet.understand\n"
         "def understand(source, states, terms, **options):\n"
@@ -138,7 +138,7 @@ WEAKNESSES = {
     ),
     # Backups.
     "a backup is a copied file, readable by all, over whatever is there": Weakness(
-        "import os, shutil, smart_sync.backup as backup\n"
+        "import os, shutil, smart_sync.admin.backup as backup\n"
         "def back_up(database, target):\n"
         "    shutil.copyfile(database, target)\n"
         "    os.chmod(target, 0o644)\n"
@@ -167,7 +167,7 @@ WEAKNESSES = {
         ["control_rights::test_changes[65534-4343-groups2-200]"],
     ),
     "nobody notes who asks": Weakness(
-        "import smart_sync.runner as runner\n"
+        "import smart_sync.sync.scheduler as runner\n"
         "plain = runner.Runner.request\n"
         "async def request(self, trigger, project_id=None, *, asked_by='', dry_run=False):\n"
         "    return await plain(self, trigger, project_id, dry_run=dry_run)\n"
@@ -194,7 +194,7 @@ WEAKNESSES = {
         ["control_rights::test_mode_keeps_out"],
     ),
     "what h11 forgives is forgiven": Weakness(
-        "import smart_sync.control.wire as wire\nwire.Wire._check_framing = lambda self, raw, request: None\n",
+        "import smart_sync.control.http11 as wire\nwire.Wire._check_framing = lambda self, raw, request: None\n",
         [
             "control_http::test_smuggling[the same length twice]",
             "control_http::test_smuggling[length and chunks]",
@@ -202,7 +202,7 @@ WEAKNESSES = {
         ],
     ),
     "heads and bodies have no end": Weakness(
-        "import smart_sync.control.messages as messages\n"
+        "import smart_sync.control.request as messages\n"
         "plain = messages.Limits.__init__\n"
         "def without(self, *rest, **given):\n"
         "    plain(self, *rest, **{**given, 'head_bytes': 10**9, 'body_bytes': 10**9})\n"
@@ -210,7 +210,7 @@ WEAKNESSES = {
         ["control_http::test_too_long"],
     ),
     "silence has all the time in the world": Weakness(
-        "import smart_sync.control.conversation as talk\n"
+        "import smart_sync.control.connection as talk\n"
         "plain = talk.Conversation._waiting\n"
         "talk.Conversation._waiting = lambda self, wait, seconds: plain(self, wait, None)\n",
         ["control_limits::test_slow_loris"],
@@ -234,7 +234,7 @@ WEAKNESSES = {
         ],
     ),
     "a title is a path": Weakness(
-        "import smart_sync.sheets.csv as source\n"
+        "import smart_sync.sheets.csv_directory as source\n"
         "source.read_file = lambda folder, title: (folder / f'{title}.csv').read_bytes()\n",
         ["untrusted_text::test_a_title_never_leads_out_of_the_csv_folder[path traversal]"],
     ),
@@ -244,16 +244,16 @@ WEAKNESSES = {
     ),
     # Secrets.
     "anybody may read the key": Weakness(
-        "import smart_sync.checks as checks\nchecks._open_secrets = lambda settings: iter(())\n",
+        "import smart_sync.admin.checks as checks\nchecks._open_secrets = lambda settings: iter(())\n",
         ["secrets::test_a_key_that_everybody_may_read_is_warned_about"],
     ),
     # Supervision.
     "a bad file on reload is a bug": Weakness(
-        "import smart_sync.service as service\nservice.Service._reload_and_report = service.Service.reload\n",
+        "import smart_sync.service.daemon as service\nservice.Service._reload_and_report = service.Service.reload\n",
         ["systemd_notify::test_bad_reload"],
     ),
     "a thread feeds the watchdog": Weakness(
-        "import threading, time, smart_sync.service as service\n"
+        "import threading, time, smart_sync.service.daemon as service\n"
         "async def feed():\n"
         "    def work():\n"
         "        while True:\n"

@@ -8,7 +8,7 @@ import pytest
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets import csv, open_sheets
+from smart_sync.sheets import csv_directory, open_sheets
 
 
 async def read(directory: Path, title: str, **settings: object) -> list[list[object]]:
@@ -94,7 +94,7 @@ async def test_what_is_no_file_does_not_hang(tmp_path: Path) -> None:
 
 async def test_a_file_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file beyond the limit is refused instead of filling the memory."""
-    monkeypatch.setattr(csv, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(csv_directory, "MAX_FILE_BYTES", 10)
     (tmp_path / "A.csv").write_text("x" * 11)
     with pytest.raises(SheetUnavailable, match="larger than"):
         await read(tmp_path, "A")
@@ -117,7 +117,7 @@ def test_a_directory_in_place_of_a_worksheet_costs_no_descriptor(tmp_path: Path)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         with pytest.raises(SheetUnavailable, match="not a link or a folder"):
-            csv.read_file(tmp_path, "P")
+            csv_directory.read_file(tmp_path, "P")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
@@ -126,9 +126,9 @@ def test_titles_are_of_worksheets_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "A.csv").write_text("Link\n")
     (tmp_path / "B.csv").symlink_to(tmp_path / "A.csv")
     (tmp_path / "C.csv").mkdir()
-    assert csv.titles_in(tmp_path) == ["A"]
+    assert csv_directory.titles_in(tmp_path) == ["A"]
     with pytest.raises(SheetUnavailable, match="not a link"):
-        csv.read_file(tmp_path, "B")
+        csv_directory.read_file(tmp_path, "B")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from daemon_process import PATIENCE, Daemon, run_command, write_config
 from fake_google import FakeGoogle, Fault
 from smart_sync.config import Settings
 from smart_sync.control.client import Client, request_sync
-from smart_sync.preflight import obstacles
+from smart_sync.service.preflight import obstacles
 from world import KEY, World
 
 ANSWER_KEYS = {"success", "total_projects", "success_count", "error_count", "results", "timestamp"}
@@ -279,10 +279,10 @@ def test_status_is_answered_while_a_pass_is_under_way(config: Path, world: World
 def test_a_bug_ends_the_daemon_loudly(config: Path) -> None:
     """Whatever is no expected failure ends the process with a traceback in one log line and a non-zero exit."""
     bug = (
-        "import sys, smart_sync.sync as s\n"
+        "import sys, smart_sync.sync.sync_pass as s\n"
         "async def broken(self, request): raise ZeroDivisionError('a bug')\n"
         "s.Sync.run = broken\n"
-        "from smart_sync.cli import main\n"
+        "from smart_sync.cli.main import main\n"
         f"sys.argv = ['smart-sync', 'run', '--config', {str(config)!r}]\n"
         "main()\n"
     )

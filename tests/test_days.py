@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sync.announcer import Announcer
+from smart_sync.admin.explain import explain
+from smart_sync.admin.history import growth
 from smart_sync.core.days import clock_changes, day_of, stamp
 from smart_sync.core.model import METRICS, Trigger
-from smart_sync.explain import explain
-from smart_sync.past import growth
 from smart_sync.report.query import read
-from smart_sync.service import opened
-from smart_sync.store.days import local_day
+from smart_sync.service.daemon import opened
+from smart_sync.store.clock_changes import local_day
 from smart_sync.store.schema import open_database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import NOON, World, link
 
 #: Both changes of the clocks; far ahead and far behind; clocks that change at midnight, and by half an hour.

@@ -118,7 +118,7 @@ def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
     start = (
         f"import sys; sys.path[:0] = [{str(installed)!r}]; import smart_sync; "
         f"assert smart_sync.__file__.startswith({str(installed)!r}), smart_sync.__file__; "
-        "from smart_sync.cli import main; main()"
+        "from smart_sync.cli.main import main; main()"
     )
     for _ in range(2):
         ran = subprocess.run(

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
-from smart_sync.announcer import Announcer
 from smart_sync.control.client import Client, request_sync
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.errors import DatabaseError, DatabaseReplaced, DatabaseUnusable
-from smart_sync.service import opened
+from smart_sync.service.daemon import opened
 from smart_sync.store import database as store
 from smart_sync.store.schema import MIGRATIONS, open_database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World
 
 MANY = [f"a{number}" for number in range(400)]
@@ -353,9 +353,9 @@ def test_of_two_daemons_and_many_onces_one_at_a_time_works(config: Path, world: 
 def test_the_instance_lock_is_what_keeps_them_apart(config: Path, world: World) -> None:
     """Negative control: without the lock, `once` does run beside a daemon; even then no day is doubled."""
     unlocked = (
-        "import sys, smart_sync.lock as lock\n"
+        "import sys, smart_sync.store.instance_lock as lock\n"
         "lock.InstanceLock.take = lambda self, database, **_: None\n"
-        "from smart_sync.cli import main\n"
+        "from smart_sync.cli.main import main\n"
         f"sys.argv = ['smart-sync', 'once', '--config', {str(config)!r}]\n"
         "main()\n"
     )

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smart_sync.announcer import Announcer
 from smart_sync.core.model import METRICS, Outcome, Trigger
-from smart_sync.service import opened
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.service.daemon import opened
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import World, link
 
 NO_TEXT = b"\xff\xfe\xed\xa0\x80\x00\xc3"

@@ -13,11 +13,11 @@ import structlog
 from nasty import NASTY_TEXTS
 from readme import README, with_events
 from smart_sync import logs
-from smart_sync.announcer import Announcer
 from smart_sync.core.model import Trigger
 from smart_sync.events import COMMON_FIELDS, EVENTS
-from smart_sync.service import opened
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.service.daemon import opened
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World
 
 SOURCE = Path(logs.__file__).parent

@@ -1,4 +1,4 @@
-"""`store.fresh`: what is remembered of the database is never older than its last commit."""
+"""`store.cached_query`: what is remembered of the database is never older than its last commit."""
 
 import sqlite3
 from contextlib import closing
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from smart_sync.store.cached_query import Fresh
 from smart_sync.store.database import Database
-from smart_sync.store.fresh import Fresh
 
 
 @pytest.fixture(params=["wal", "delete"])

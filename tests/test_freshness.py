@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from old_database import schema_4
 from smart_sync.core.days import stamp
-from smart_sync.core.freshness import Unread, judge
 from smart_sync.core.model import Outcome, Project
-from smart_sync.core.results import ProjectResult
-from smart_sync.store import freshness
+from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.results.stale import Unread, judge
+from smart_sync.store import unread_projects
 from world import KEY, World
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -160,7 +160,7 @@ async def test_control_who_remembers_nothing_is_never_red(world: World, monkeypa
     async def forget(_transaction: object, _unread: object) -> None:
         """Nothing is kept."""
 
-    monkeypatch.setattr(freshness, "_write", forget)
+    monkeypatch.setattr(unread_projects, "_write", forget)
     world.add_project("P", ["ann"])
     del world.google.spreadsheets[KEY].worksheets["P"]
     for hours in (0, 7, 100):

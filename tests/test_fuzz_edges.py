@@ -23,9 +23,10 @@ import structlog
 
 from fake_google import FakeGoogle
 from fuzz_edges import opened
-from smart_sync import logs, web
-from smart_sync.core import grid
-from smart_sync.parsers import answers
+from smart_sync import logs
+from smart_sync.aio import http_client
+from smart_sync.core.worksheet import grid
+from smart_sync.parsers import error_responses
 from smart_sync.sheets import token, transport
 
 TRIED = int(os.environ.get("SOAK_EDGES", "500"))
@@ -99,10 +100,10 @@ def _trusting(said: str, now: datetime) -> float | None:
 WEAKER: dict[str, tuple[str, Any, str, Any, int]] = {
     "a token is believed": ("token", token, "_grant", _believed, 1),
     "a redirect is followed anywhere": ("batch", transport, "_check_redirect", lambda _response: None, 15),
-    "Retry-After is trusted": ("batch", web, "retry_after", _trusting, 1),
+    "Retry-After is trusted": ("batch", http_client, "retry_after", _trusting, 1),
     "lone surrogates pass": ("batch", grid, "storable", str, 4),
     "a token is read without a depth": ("token", token, "read_json", json.loads, 1),
-    "a platform is read without a depth": ("facebook", answers, "read_json", json.loads, 1),
+    "a platform is read without a depth": ("facebook", error_responses, "read_json", json.loads, 1),
 }
 
 

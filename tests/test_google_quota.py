@@ -13,12 +13,12 @@ from gspread.utils import absolute_range_name
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from smart_sync.quota import Quota
-from smart_sync.sheets import fetches
-from smart_sync.sheets.answers import understand
+from smart_sync.aio.rate_limit import Quota
+from smart_sync.sheets import requests as fetches
 from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, next_batch
-from smart_sync.sheets.faults import retry_after
-from smart_sync.sheets.titles import differ_by_case, title_of
+from smart_sync.sheets.google_errors import retry_after
+from smart_sync.sheets.responses import understand
+from smart_sync.sheets.spreadsheet_titles import differ_by_case, title_of
 
 # The clock of a busy machine says nothing about these properties.
 PATIENT = settings(deadline=None)

@@ -9,7 +9,7 @@ import pytest
 
 from fake_google import EMAIL, Date, FakeGoogle, Rows
 from smart_sync.core.model import Metrics, Project, Worksheet
-from smart_sync.core.table import read_table
+from smart_sync.core.worksheet.table import read_table
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.google import GoogleSheets

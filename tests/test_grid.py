@@ -1,4 +1,4 @@
-"""Worksheets as the text they came in: `smart_sync.core.grid`, and Google's answers taken apart into it."""
+"""Worksheets as the text they came in: `smart_sync.core.worksheet.grid`, and Google's answers taken apart into it."""
 
 import json
 from typing import Any
@@ -8,10 +8,10 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sync.core.fingerprint import fingerprint
-from smart_sync.core.grid import BLOCK, Grid
 from smart_sync.core.model import Cell, Worksheet
-from smart_sync.sheets.answers import understand
+from smart_sync.core.worksheet.fingerprint import fingerprint
+from smart_sync.core.worksheet.grid import BLOCK, Grid
+from smart_sync.sheets.responses import understand
 
 cells = st.one_of(st.none(), st.booleans(), st.integers(-(10**25), 10**25), st.floats(allow_nan=False), st.text())
 tables = st.lists(st.lists(cells, max_size=5), max_size=5)

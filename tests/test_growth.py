@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import run_command, write_config
-from smart_sync.core.growth import BARS, Known, Series, change, condensed, movers, period, sparkline, total
+from smart_sync.admin.history import UnknownProject, growth
+from smart_sync.core.history.growth import BARS, Known, Series, change, condensed, movers, period, sparkline, total
 from smart_sync.core.model import MAX_COUNT
-from smart_sync.past import UnknownProject, growth
 from world import KEY, NOON, World
 
 values = st.lists(st.none() | st.integers(0, MAX_COUNT), max_size=40)

@@ -1,4 +1,4 @@
-"""What the titles of columns say: `smart_sync.core.titles`, `headers` and `table` together."""
+"""What the titles of columns say: `smart_sync.core.worksheet.titles`, `headers` and `table` together."""
 
 import random
 from collections.abc import Callable
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sync.core.headers import letters
 from smart_sync.core.model import METRICS, Cell, Metrics, Outcome, Table, Worksheet
-from smart_sync.core.table import read_table
-from smart_sync.core.titles import Titles
+from smart_sync.core.worksheet.headers import letters
+from smart_sync.core.worksheet.table import read_table
+from smart_sync.core.worksheet.titles import Titles
 from typed import Case, cases
 from world import KEY, World
 

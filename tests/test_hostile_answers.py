@@ -15,13 +15,13 @@ import requests
 
 from daemon_process import PATIENCE, Daemon, write_config
 from fake_google import FakeGoogle, Rows
+from smart_sync.aio.http_client import LONGEST_WAIT, retry_after
 from smart_sync.control.client import Client
 from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import transport
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
-from smart_sync.web import LONGEST_WAIT, retry_after
 from world import KEY, World
 
 QUICK = Backoff(initial=0.0, longest=0.0, jitter=0.0)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import run_command, write_config
+from smart_sync.admin.ingest import Ingested, format_of, ingest
 from smart_sync.core.model import METRICS
-from smart_sync.ingest import Ingested, format_of, ingest
 from world import KEY, NOON, World, link
 
 NOTHING = [None] * 4

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command
 from fake_google import EMAIL, FakeGoogle
-from smart_sync import config, setup
+from smart_sync import config
+from smart_sync.admin import init as setup
+from smart_sync.admin.init import CLICKS, Answers
 from smart_sync.errors import ConfigError
-from smart_sync.setup import CLICKS, Answers
 from world import HEADER, KEY, link
 
 GOOD: list[list[Any]] = [list(HEADER), ["@a", link("a"), 1, 2, 3, 4, 5]]

@@ -170,7 +170,7 @@ def test_sigkill_anywhere_loses_nothing(config: Path, world: World) -> None:
 #: Daemons that break a promise, and what then must be found.
 WEAKER = {
     "an answer before the work": (
-        "import asyncio, dataclasses, smart_sync.sync as sync\n"
+        "import asyncio, dataclasses, smart_sync.sync.sync_pass as sync\n"
         "plain, kept = sync.Sync.run, []\n"
         "async def run(self, request):\n"
         "    answer = await plain(self, dataclasses.replace(request, dry_run=True))\n"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from smart_sync.core.links import identity
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Cell
-from smart_sync.parsers.platform import name_of
+from smart_sync.parsers.per_account import name_of
 from world import KEY, World
 
 HEADER: list[Cell] = ["Link", "Platform", "Views"]

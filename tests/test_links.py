@@ -1,4 +1,4 @@
-"""One account, one identity: `smart_sync.core.links`."""
+"""One account, one identity: `smart_sync.core.links.identity`."""
 
 from urllib.parse import quote
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
-from smart_sync.core.links import identity, platform, username
+from smart_sync.core.links.identity import identity, platform, username
 
 #: identity → ways to paste it
 SAME = {

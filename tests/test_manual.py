@@ -13,7 +13,7 @@ import pytest
 from daemon_process import run_command
 from readme import README
 from smart_sync import errors
-from smart_sync.cli import cli
+from smart_sync.cli.main import cli
 from smart_sync.config import Settings
 from smart_sync.errors import EXIT_CODES, SmartSyncError
 
@@ -102,12 +102,12 @@ def test_man_shows_the_page(page: Path) -> None:
 
 def test_no_text_is_taken_for_a_request() -> None:
     """Dots, quotes, backslashes and letters beyond ASCII in a help text come out as they are."""
-    from smart_sync import manual
+    from smart_sync.cli import manpage
 
     @click.command(help=".TH is no request, \\fB is no escape, 'nor' is -- this… «да»")
     def strange() -> None: ...
 
-    written = manual.page(click.Context(strange, info_name="strange"))
+    written = manpage.page(click.Context(strange, info_name="strange"))
     command = [needed("groff"), "-Kutf8", "-Tutf8", "-P-cbou", "-rLL=200n", "-man", "-ww"]
     shown = subprocess.run(command, input=written, capture_output=True, text=True, check=True)
     assert ".TH is no request, \\fB is no escape, 'nor' is -- this… «да»" in shown.stdout

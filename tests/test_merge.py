@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.merge import (
+from smart_sync.core.merge.strategies import (
     STRATEGIES,
     Before,
     Decision,

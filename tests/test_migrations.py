@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from old_database import schema_4
-from smart_sync.checks import check
+from smart_sync.admin.checks import check
 from smart_sync.config import Settings
-from smart_sync.core.alerts import Trouble
 from smart_sync.core.model import Metrics, Outcome, ParsedMetrics
+from smart_sync.core.results.alerts import Trouble
 from smart_sync.store import outbox, parsed_values
 from smart_sync.store.schema import open_database
 from world import World, link

@@ -17,14 +17,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
-from smart_sync.core import decide, doubtful, gone
+from smart_sync.core.matching import doubtful_rows, missing_rows
+from smart_sync.core.merge import decisions
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Trigger
-from smart_sync.core.results import ProjectResult
-from smart_sync.service import opened
+from smart_sync.core.results.results import ProjectResult
+from smart_sync.service.daemon import opened
 from smart_sync.store import parsed_values
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import NOON, link
 
 HEADER = ["Link", *(metric.title() for metric in METRICS)]
@@ -297,13 +298,15 @@ def test_whatever_becomes_of_worksheets_nothing_is_lost_doubled_or_kept_quiet(
 def test_the_mutations_find_what_is_broken(weak: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are at once gone for good, values that nobody carries, accounts for every row: all are found out."""
     if weak == "absences":
-        plain = gone._absence
-        monkeypatch.setattr(gone, "_absence", lambda *rest, **how: plain(*rest, **{**how, "settled": True}))
+        plain = missing_rows._absence
+        monkeypatch.setattr(missing_rows, "_absence", lambda *rest, **how: plain(*rest, **{**how, "settled": True}))
     elif weak == "carried":
-        monkeypatch.setattr(decide, "_side", lambda state, row, sheet: (row.metrics if row else Metrics(), frozenset()))
+        monkeypatch.setattr(
+            decisions, "_side", lambda state, row, sheet: (row.metrics if row else Metrics(), frozenset())
+        )
     else:
-        monkeypatch.setattr(doubtful, "doubtful", lambda *rest: ())
-        monkeypatch.setattr("smart_sync.deciding.doubtful", lambda *rest: ())
+        monkeypatch.setattr(doubtful_rows, "doubtful", lambda *rest: ())
+        monkeypatch.setattr("smart_sync.sync.planner.doubtful", lambda *rest: ())
 
     @given(st.data(), seeds)
     @settings(

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_sync import report
-from smart_sync.checks import check
+from smart_sync.admin.checks import check
+from smart_sync.admin.history import growth, history
+from smart_sync.core.merge.policy import Policy
 from smart_sync.core.model import Outcome
-from smart_sync.core.names import name_key, written
-from smart_sync.core.policy import Policy
-from smart_sync.past import growth, history
+from smart_sync.core.project_names import name_key, written
 from smart_sync.store import projects
 from smart_sync.store.schema import open_database
 from world import KEY, NOON, World

@@ -11,7 +11,7 @@ import pytest
 from daemon_process import Daemon, run_command, write_config
 from fake_google import FakeGoogle
 from smart_sync import config
-from smart_sync.checks import check
+from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
 from smart_sync.errors import ConfigError
 from world import HEADER, KEY, World, link

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from daemon_process import run_command, write_config
 from smart_sync.core.days import stamp
+from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, Metrics
-from smart_sync.core.said import INBOX, NO_PAST, QUERY, Whose, of_row, terms
-from smart_sync.core.votes import count
+from smart_sync.core.parsed import INBOX, NO_PAST, QUERY, Whose, of_row, terms
 from smart_sync.errors import ConfigError
 from world import KEY, NOON, World
 

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver import receiving
-from smart_sync.announcer import Announcer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
-from smart_sync.core.parser_health import Attempt, ParserState, Verdict, judge
-from smart_sync.project import Resources
-from smart_sync.service import opened
-from smart_sync.store.standing import standing
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.service.daemon import opened
+from smart_sync.store.overview import standing
+from smart_sync.sync.project import Resources
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import World
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

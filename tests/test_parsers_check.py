@@ -9,7 +9,7 @@ import stamina
 
 from daemon_process import run_command
 from fake_platforms import GOOD, OWN_KEYS, FakePlatform, Reply
-from smart_sync.checks import check
+from smart_sync.admin.checks import check
 from smart_sync.store import parser_requests
 from smart_sync.store.schema import open_database
 from world import World

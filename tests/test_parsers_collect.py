@@ -15,7 +15,7 @@ from smart_sync import logs
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.errors import DatabaseError, ParserFailed
-from smart_sync.parsers.agenda import Agenda
+from smart_sync.parsers.asked_accounts import Agenda
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.inspection import account_of, inspect
 from smart_sync.parsers.parser import Fetched, Unfetched

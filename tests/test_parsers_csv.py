@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from fake_platforms import drain, values
 from smart_sync import logs
 from smart_sync.core.model import METRICS, Account, Metrics, Precision
-from smart_sync.parsers.csv import MAX_BAD_LINES, CsvParser, CsvSettings
-from smart_sync.parsers.rows import BadLine, Format, Row, read_rows
+from smart_sync.parsers.csv_files import MAX_BAD_LINES, CsvParser, CsvSettings
+from smart_sync.parsers.file_rows import BadLine, Format, Row, read_rows
 
 ACCOUNTS = [
     Account("a", "p1", "tiktok", "charli", "https://www.tiktok.com/@charli"),

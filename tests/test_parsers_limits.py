@@ -8,12 +8,12 @@ import pytest
 import stamina
 
 from fake_platforms import GOOD, Call, FakePlatform, Reply, account, drain, parser, settings, troubles, values
+from smart_sync.config.plugins import parser_class
 from smart_sync.core.model import Metrics
-from smart_sync.parsers.agenda import Agenda
+from smart_sync.parsers.asked_accounts import Agenda
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.parser import Paused
 from smart_sync.parsers.registry import Source, build
-from smart_sync.plugins import parser_class
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fake_platforms import GOOD, Call, FakePlatform, Reply, account, drain, parser, settings, troubles, values
-from smart_sync.core.links import identity
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
 from smart_sync.parsers.http_json import HttpJsonSettings
-from smart_sync.parsers.platform import name_of
+from smart_sync.parsers.per_account import name_of
 from smart_sync.parsers.registry import build
 
 #: Links, and the name that each shows on its platform.

@@ -21,15 +21,15 @@ from fake_platforms import GOOD, Call, FakePlatform, Reply
 from fake_platforms import settings as table_of
 from smart_sync import logs
 from smart_sync.config import ParserSettings
+from smart_sync.config.plugins import parser_class
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
-from smart_sync.core.secrecy import REDACTED
+from smart_sync.core.redaction import REDACTED
 from smart_sync.parsers import budget
-from smart_sync.parsers.agenda import Agenda
-from smart_sync.parsers.api import ApiSettings
+from smart_sync.parsers.api_client import ApiSettings
+from smart_sync.parsers.asked_accounts import Agenda
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import Source
-from smart_sync.plugins import parser_class
 from smart_sync.store import parser_accounts, parser_requests
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database

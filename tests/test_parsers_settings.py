@@ -11,7 +11,7 @@ import stamina
 from fake_platforms import GOOD, FakePlatform, Reply, account, settings
 from smart_sync import config, logs
 from smart_sync.clock import utc_now
-from smart_sync.core.secrecy import REDACTED
+from smart_sync.core.redaction import REDACTED
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.inspection import inspect

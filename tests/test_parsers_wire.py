@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from smart_sync.aio.bounded_tasks import each
+from smart_sync.aio.rate_limit import Quota
 from smart_sync.clock import utc_now
-from smart_sync.parsers.answers import judge
-from smart_sync.parsers.api import Api, ApiSettings
+from smart_sync.parsers.api_client import Api, ApiSettings
+from smart_sync.parsers.error_responses import judge
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.parsers.tasks import each
-from smart_sync.parsers.wire import Request, lent
-from smart_sync.quota import Quota
+from smart_sync.parsers.http import Request, lent
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
-from smart_sync.core.links import identity, is_link, profile_link, several, username, why_no_profile
+from smart_sync.core.links.identity import identity, is_link, profile_link, several, username, why_no_profile
 
 LINK = "https://www.tiktok.com/@user"
 #: What stands around a link, ``{}``.

@@ -11,9 +11,9 @@ from receiver import Receiver, receiving
 from smart_sync import logs
 from smart_sync.config import PingSettings
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.notify.ping import MAX_WAITING, Ping
-from smart_sync.once import once
+from smart_sync.sync.once import once
 from world import World
 
 STAMP = "2026-03-10T12:00:00.000000"

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from smart_sync import config, plain_files
+from smart_sync import config
+from smart_sync.aio import plain_files
 from smart_sync.core.model import Project
 from smart_sync.errors import (
     ConfigError,
@@ -25,9 +26,9 @@ from smart_sync.errors import (
     SheetUnavailable,
     SmartSyncError,
 )
-from smart_sync.parsers.csv import CsvParser, CsvSettings
+from smart_sync.parsers.csv_files import CsvParser, CsvSettings
 from smart_sync.sheets import credentials
-from smart_sync.sheets import csv as csv_sheets
+from smart_sync.sheets import csv_directory as csv_sheets
 from smart_sync.store.driver import judge
 
 SHEETS = '[sheets]\ndirectory = "sheets"\n'

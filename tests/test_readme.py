@@ -168,7 +168,7 @@ def test_the_readme_names_the_columns_that_a_web_app_needs() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     """README's table of commands names each command there is."""
-    from smart_sync.cli import cli
+    from smart_sync.cli.main import cli
 
     text = README.read_text()
     assert [name for name in cli.commands if f"`smart-sync {name}" not in text] == []

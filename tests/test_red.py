@@ -19,24 +19,25 @@ import pytest
 import structlog
 
 from receiver import Receiver, receiving
-from smart_sync import logs, preflight
-from smart_sync.announcer import Announcer
-from smart_sync.checks import check
-from smart_sync.commands.passes import _exit_code
+from smart_sync import logs
+from smart_sync.admin.checks import check
+from smart_sync.cli.commands.passes import _exit_code
+from smart_sync.cli.output.status import screen
+from smart_sync.cli.output.times import moment
 from smart_sync.config import ScheduleSettings
-from smart_sync.control import health
+from smart_sync.control import health_state
 from smart_sync.control.api import Api
 from smart_sync.control.client import Client
 from smart_sync.control.server import serve
-from smart_sync.core.health import Facts, missed_tick, reasons
 from smart_sync.core.model import Trigger
-from smart_sync.core.results import PassResult
+from smart_sync.core.results.health import Facts, missed_tick, reasons
+from smart_sync.core.results.results import PassResult
 from smart_sync.errors import SmartSyncError
-from smart_sync.runner import Runner
-from smart_sync.screens.status import screen
-from smart_sync.screens.times import moment
-from smart_sync.service import opened
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.service import preflight
+from smart_sync.service.daemon import opened
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.scheduler import Runner
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from test_monitoring import ALERTS, _chosen
 from test_status import drawn_of
 from world import KEY, NOON, World
@@ -89,11 +90,11 @@ class Story:
             api = Api(resources, runner, _never, 0.0)
             async with serve(socket, api.routes()):
                 client = Client(socket, timeout=60)
-                self.heard.healthz, health = await client.request("GET", "/healthz")
+                self.heard.healthz, health_state = await client.request("GET", "/healthz")
                 self.heard.livez, _ = await client.request("GET", "/livez")
                 status = await client.status()
-            assert health["healthy"] is (self.heard.healthz == 200) is (health["reasons"] == [])
-            assert status["reasons"] == health["reasons"]
+            assert health_state["healthy"] is (self.heard.healthz == 200) is (health_state["reasons"] == [])
+            assert status["reasons"] == health_state["reasons"]
             self.heard.status = drawn_of(screen(status, moment(status["timestamp"])))
             work.cancel()
             await asyncio.wait({work})
@@ -286,7 +287,7 @@ async def test_everybody_who_watches_says_how_it_is(world: World, situation: str
 
 async def test_a_missed_tick_is_red_for_restarts_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a pass hangs for longer than any may, livez and healthz are 503; when it has ended, both are 200."""
-    monkeypatch.setattr(health, "BESIDE_READING", -1000.0)
+    monkeypatch.setattr(health_state, "BESIDE_READING", -1000.0)
     world.add_project("P", ["a"])
     may_end = asyncio.Event()
     async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from daemon_process import run_command, write_config
-from smart_sync.checks import check
+from smart_sync.admin.checks import check
+from smart_sync.admin.explain import UnknownAccount, explain
+from smart_sync.admin.snapshot_repair import NothingToRepair, repair
 from smart_sync.core.model import METRICS
-from smart_sync.explain import UnknownAccount, explain
-from smart_sync.repair import NothingToRepair, repair
 from world import KEY, World, link
 
 _VIEWS = "SELECT day, views, views_delta FROM account_growth ORDER BY day"

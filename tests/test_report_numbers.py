@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from report_data import NOW, TODAY, ReportDatabase, day, grown
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 from smart_sync.errors import SmartSyncError
-from smart_sync.report.facts import History, ProjectFacts
-from smart_sync.report.growth import VIEWS, change, daily, movers, summed, total, total_change, window
+from smart_sync.report.inputs import History, ProjectFacts
 from smart_sync.report.packing import DIGITS, NO_VALUE, pack
 from smart_sync.report.query import read
+from smart_sync.report.trend import VIEWS, change, daily, movers, summed, total, total_change, window
 
 TODAY_ORDINAL = TODAY.toordinal()
 

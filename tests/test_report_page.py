@@ -19,7 +19,7 @@ from nasty import NASTY_TEXTS
 from report_data import NOW, ReportDatabase, fill, grown
 from smart_sync import report
 from smart_sync.report.attention import stale_section
-from smart_sync.report.facts import ProjectFacts
+from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import el, escaped
 
 #: Bidirectional overrides and isolates, and control characters but for the line break.

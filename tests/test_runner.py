@@ -9,10 +9,10 @@ import pytest
 
 from smart_sync.config import ScheduleSettings
 from smart_sync.core.model import Project, Trigger
-from smart_sync.core.results import PassResult
+from smart_sync.core.results.results import PassResult
 from smart_sync.errors import DatabaseError
-from smart_sync.runner import Runner, Stopping
-from smart_sync.sync import PassRequest
+from smart_sync.sync.scheduler import Runner, Stopping
+from smart_sync.sync.sync_pass import PassRequest
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 QUIET = ScheduleSettings(run_on_start=False)
@@ -222,7 +222,7 @@ async def test_the_interval_of_a_cron_schedule_is_between_its_next_two_times() -
 def test_a_pass_knows_the_result_of_each_project() -> None:
     """A caller who asked for one project gets its result, also from a pass over all."""
     from smart_sync.core.model import Outcome
-    from smart_sync.core.results import ProjectResult
+    from smart_sync.core.results.results import ProjectResult
 
     one = ProjectResult(Project("1", "One"), Outcome.SYNCED, "")
     result = PassResult("x", Trigger.TIMER, "", "", (one,))

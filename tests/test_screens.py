@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from daemon_process import run_command, write_config
+from smart_sync.cli.output.passes import show_answer, totals, troubles
+from smart_sync.cli.output.webhooks import show_webhooks
 from smart_sync.core.wording import counted
-from smart_sync.screens.passes import show_answer, totals, troubles
-from smart_sync.screens.webhooks import show_webhooks
 from world import KEY, World
 
 #: What a project's result says where nothing is wrong.

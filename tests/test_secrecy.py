@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.secrecy import Known, is_plausible_path, names_secret
+from smart_sync.core.redaction import Known, is_plausible_path, names_secret
 
 SECRET = "kV7q-2Zr!x9Lw_04mTn8.Yb3Hc6Df5Gs1Pj~aQe"
 

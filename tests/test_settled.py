@@ -18,16 +18,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sync.announcer import Announcer
+from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Precision, Trigger
-from smart_sync.core.results import PassResult
-from smart_sync.ingest import NothingToForget, forget
-from smart_sync.project import Resources
-from smart_sync.service import opened
+from smart_sync.core.results.results import PassResult
+from smart_sync.service.daemon import opened
 from smart_sync.store import parsed_values
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.project import Resources
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import NOON, link
 
 TABLES = (

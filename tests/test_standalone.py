@@ -19,7 +19,7 @@ from stamina.instrumentation import RetryDetails
 from daemon_process import Daemon, write_config
 from smart_sync import sync_all_projects_standalone, sync_single_project_standalone
 from smart_sync.errors import Busy
-from smart_sync.lock import InstanceLock
+from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
 from world import KEY, World
 

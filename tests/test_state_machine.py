@@ -31,15 +31,15 @@ from hypothesis.stateful import (
 
 from fake_google import FakeGoogle
 from smart_sync import logs
-from smart_sync.announcer import Announcer
-from smart_sync.core import merge
+from smart_sync.admin.explain import DAYS, Explainer
 from smart_sync.core.days import stamp
-from smart_sync.core.merge import consistent
+from smart_sync.core.merge import strategies as merge
+from smart_sync.core.merge.strategies import consistent
 from smart_sync.core.model import MAX_COUNT, METRICS, Outcome, Trigger
-from smart_sync.explain import DAYS, Explainer
-from smart_sync.project import Resources
-from smart_sync.service import opened
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.service.daemon import opened
+from smart_sync.sync.project import Resources
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import HEADER, KEY, World, link
 
 LONG = {

@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
+from smart_sync.cli.output import status
+from smart_sync.cli.output.status import screen
+from smart_sync.cli.output.times import ago, duration, until
 from smart_sync.control.client import Client
 from smart_sync.control.server import Answer, Request, Route, Stream, serve
 from smart_sync.core.days import stamp
 from smart_sync.errors import SmartSyncError
-from smart_sync.screens import status
-from smart_sync.screens.status import screen
-from smart_sync.screens.times import ago, duration, until
 from world import KEY, World
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_sync import logs
+from smart_sync.core.merge.suspects import FLOOR, Change, Doubts, Suspect, judge, jumps
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Outcome
-from smart_sync.core.suspects import FLOOR, Change, Doubts, Suspect, judge, jumps
 from world import World, link
 
 NOTHING = [None] * 4

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smart_sync import systemd
+from smart_sync.service import systemd
 
 LOGGING = """
 import os, sys

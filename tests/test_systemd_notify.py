@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from daemon_process import PATIENCE, Daemon, write_config
-from smart_sync import systemd
+from smart_sync.service import systemd
 
 #: Microseconds: a sign of life is due every 0.1 s.
 WATCHDOG = {"WATCHDOG_USEC": "200000"}

@@ -1,14 +1,14 @@
-"""A worksheet becomes a table: `smart_sync.core.table`."""
+"""A worksheet becomes a table: `smart_sync.core.worksheet.table`."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
-from smart_sync.core.headers import letters
+from smart_sync.core.matching.sheet_side import missing_accounts
 from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, SheetRow, Table, Worksheet
-from smart_sync.core.sheet import missing_accounts
-from smart_sync.core.table import MAX_PROBLEMS, MAX_SHOWN, NoHeader, combine, read_table, shown
+from smart_sync.core.worksheet.headers import letters
+from smart_sync.core.worksheet.table import MAX_PROBLEMS, MAX_SHOWN, NoHeader, combine, read_table, shown
 
 HEADER: list[Cell] = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 LINK = "https://www.tiktok.com/@user"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_google import FakeGoogle
-from smart_sync.core.links import identity
-from smart_sync.core.match import match
+from smart_sync.core.links.identity import identity
+from smart_sync.core.matching.match import match
 from smart_sync.core.model import Metrics, Outcome, SheetRow, Table
 from smart_sync.core.state import AccountState
 from world import HEADER, KEY, World, link

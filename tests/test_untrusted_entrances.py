@@ -18,9 +18,9 @@ import pytest
 
 from daemon_process import PATIENCE, Daemon, write_config
 from nasty import NASTY
-from smart_sync import cli
+from smart_sync.admin.ingest import ingest
+from smart_sync.cli import main
 from smart_sync.control.client import Client
-from smart_sync.ingest import ingest
 from test_untrusted_text import CONTROLS, DRIVING, TEXTS, forged
 from world import HEADER, KEY, NOON, World, link
 
@@ -154,7 +154,7 @@ def test_arguments(
         monkeypatch.setattr(sys, "argv", ["smart-sync", *arguments])
         monkeypatch.setenv("SMART_SYNC_CONFIG", str(config))
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         assert ended.value.code in {0, 1, 2, 3, 4}
         said = capsys.readouterr()
         shown = said.err if command == "report" else said.out + said.err

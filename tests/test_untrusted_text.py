@@ -22,7 +22,7 @@ from nasty import NASTY, NASTY_TEXTS
 from smart_sync import logs
 from smart_sync.control.client import Client
 from smart_sync.core.model import Outcome
-from smart_sync.sheets.csv import CsvSheets
+from smart_sync.sheets.csv_directory import CsvSheets
 from world import HEADER, KEY, World, link
 
 #: What can travel through JSON over HTTP and into SQLite: everything but lone surrogates.

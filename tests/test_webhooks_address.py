@@ -10,10 +10,10 @@ import pytest
 
 from receiver import certificates, receiving
 from smart_sync.config import WebhookSettings
-from smart_sync.core.messages import message
-from smart_sync.notify import wire
-from smart_sync.notify.address import is_public
-from smart_sync.notify.deliver import Answer, Sender
+from smart_sync.core.results.webhook_messages import message
+from smart_sync.notify import http_post
+from smart_sync.notify.sender import Answer, Sender
+from smart_sync.notify.ssrf import is_public
 
 SECRET = "whsec_" + "A" * 44
 MESSAGE = message("name", "webhook.test", "2026-03-10T12:00:00.000000", {})
@@ -114,8 +114,8 @@ async def test_what_may_have_arrived_is_sent_to_no_other_address() -> None:
 async def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     """A malformed proxy in the environment is a failure with a remedy wherever a proxy is used."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(wire.NotReached):
-        await wire.ask("GET", "https://127.0.0.9:9/", proxied=True)
+    with pytest.raises(http_post.NotReached):
+        await http_post.ask("GET", "https://127.0.0.9:9/", proxied=True)
 
 
 async def test_tls_asks_for_the_name_at_the_address_that_was_looked_at(

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.alerts import FLAPPING, Trouble, judge
 from smart_sync.core.days import stamp
-from smart_sync.core.messages import messages
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results import PassResult, ProjectResult
+from smart_sync.core.results.alerts import FLAPPING, Trouble, judge
+from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.webhook_messages import messages
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 STAMP = "2026-03-10T12:00:00.000000"

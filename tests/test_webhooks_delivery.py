@@ -14,19 +14,19 @@ import pytest
 from standardwebhooks import Webhook
 
 from receiver import Receiver, Told, receiving
-from smart_sync.announcer import Announcer
+from smart_sync.admin import webhooks as desk
 from smart_sync.config import Settings, WebhookSettings
-from smart_sync.core.freshness import Freshness
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results import PassResult, ProjectResult
-from smart_sync.notify import desk
-from smart_sync.notify.deliver import Sender
-from smart_sync.notify.webhooks import Webhooks
-from smart_sync.service import opened
+from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
+from smart_sync.notify.delivery import Webhooks
+from smart_sync.notify.sender import Sender
+from smart_sync.service.daemon import opened
 from smart_sync.store import outbox
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World
 
 NEW, OLD = "whsec_" + "A" * 44, "whsec_" + "B" * 44

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from receiver import Receiver, receiving
-from smart_sync.announcer import MAX_LOGGED_SUSPECTS, Announcer
 from smart_sync.core.model import Trigger
 from smart_sync.errors import DatabaseError
-from smart_sync.notify import webhooks
-from smart_sync.service import opened
+from smart_sync.notify import delivery
+from smart_sync.service.daemon import opened
 from smart_sync.store import database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.reporter import MAX_LOGGED_SUSPECTS, Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, Values, World
 
 FINDINGS = ["value.suspected", "worksheet.problem_found", "accounts.created"]
@@ -127,7 +127,7 @@ async def test_a_locked_database_is_told_past_the_queue(
     """After seconds in the log, and to the webhook although nothing can be queued; once."""
     listen(world, receiver, "sync.failed")
     monkeypatch.setattr(database, "LONG_WAIT", 0.1)
-    monkeypatch.setattr(webhooks, "LONG_WAIT", 0.1)
+    monkeypatch.setattr(delivery, "LONG_WAIT", 0.1)
     async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
         monkeypatch.setattr(resources.database, "_patience", 2.0)
         with closing(sqlite3.connect(world.path)) as web_app:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fake_google import FakeGoogle
-from smart_sync.announcer import Announcer
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
-from smart_sync.core.results import PassResult, ProjectResult
-from smart_sync.service import opened
+from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.service.daemon import opened
 from smart_sync.store.schema import open_database
-from smart_sync.sync import PassRequest, Sync
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
 
 KEY = "k" * 44
 HEADER = ["@Username", "Link", "Followers", "Likes", "Comments", "Videos", "Views", "Status"]

@@ -9,7 +9,7 @@ __all__ = ["__version__", "sync_all_projects_standalone", "sync_single_project_s
 def __getattr__(name: str) -> Any:
     """The functions for Python callers; imported on first use, because they bring the whole daemon with them."""
     if name in __all__:
-        from smart_sync import standalone
+        from smart_sync.integrations import standalone
 
         return getattr(standalone, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

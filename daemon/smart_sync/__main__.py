@@ -1,5 +1,5 @@
 """``python -m smart_sync``: the command line."""
 
-from smart_sync.cli import main
+from smart_sync.cli.main import main
 
 main()

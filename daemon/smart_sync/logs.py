@@ -19,9 +19,9 @@ from typing import Any, TextIO, cast
 import stamina
 import structlog
 
-from smart_sync import systemd
-from smart_sync.core.secrecy import Known
+from smart_sync.core.redaction import Known
 from smart_sync.events import EVENTS
+from smart_sync.service import systemd
 
 NAME = "SmartSync"
 MAX_TEXT = 2000

@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from smart_sync.checks.findings import Finding
+from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
-from smart_sync.parsers.csv import CsvSettings
+from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
 from smart_sync.parsers.registry import Source, build

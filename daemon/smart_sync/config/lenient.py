@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from smart_sync import plain_files, secret
+from smart_sync.aio import plain_files
+from smart_sync.config import secrets
 from smart_sync.config.loading import MAX_FILE_BYTES, anchored, load
 from smart_sync.config.settings import Settings
 from smart_sync.errors import ConfigError
@@ -43,7 +44,7 @@ def _without_mistakes(path: Path) -> Settings | None:
         return None
     while values is not None:
         try:
-            with secret.relative_to(path.absolute().parent):
+            with secrets.relative_to(path.absolute().parent):
                 found = Settings(**values, **_NO_SHEETS)
         except ValidationError as error:
             values = _left(values, [problem["loc"] for problem in error.errors()])

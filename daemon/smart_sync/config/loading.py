@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
-from smart_sync import logs, plain_files, secret
-from smart_sync.config import mistakes, names
+from smart_sync import logs
+from smart_sync.aio import plain_files
+from smart_sync.config import keys, mistakes, secrets
 from smart_sync.config.settings import Settings
 from smart_sync.errors import ConfigError
 
@@ -37,10 +38,10 @@ def find(given: Path | None = None) -> Path:
 def load(path: Path) -> Settings:
     """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
     values = _read(path)
-    misspelt = names.misspelt(os.environ, values)
+    misspelt = keys.misspelt(os.environ, values)
     strange = [mistakes.no_such(f"the environment: {name}", meant) for name, meant in misspelt]
     try:
-        with secret.relative_to(path.absolute().parent):
+        with secrets.relative_to(path.absolute().parent):
             settings = Settings(**values)
     except ValidationError as error:
         # A key may be any text, of any length.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smart_sync.config import names
+from smart_sync.config import keys as names
 from smart_sync.core.wording import nearest
 
 #: How a dictionary's key is marked in a location.

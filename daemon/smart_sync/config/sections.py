@@ -15,21 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from smart_sync.config import addresses
-from smart_sync.config.values import (
-    ColumnValue,
-    Cron,
-    GoogleKey,
-    MetricName,
-    Mode,
-    Seconds,
-    Strategy,
-    TimeZone,
-)
-from smart_sync.core.policy import Policy
+from smart_sync.config import urls
+from smart_sync.config.values import ColumnValue, Cron, GoogleKey, MetricName, Mode, Seconds, Strategy, TimeZone
+from smart_sync.core.merge.policy import Policy
 
 #: A key, a title or a URL.
-Spreadsheet = Annotated[str, AfterValidator(addresses.spreadsheet)]
+Spreadsheet = Annotated[str, AfterValidator(urls.spreadsheet)]
 
 
 class Section(BaseModel):
@@ -37,7 +28,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(addresses.demand_text)
+    _text = field_validator("*", mode="before")(urls.demand_text)
 
 
 class DatabaseSettings(Section):
@@ -77,7 +68,7 @@ class SheetsSettings(Section):
     directory: Path | None = None
     spreadsheet: Spreadsheet = ""
     credentials: GoogleKey | None = None
-    api_url: Annotated[str, AfterValidator(addresses.web_address)] = ""
+    api_url: Annotated[str, AfterValidator(urls.web_address)] = ""
     timeout: Seconds = 30.0
     #: Seconds that all tries of a pass for one worksheet may take together.
     deadline: Seconds = 120.0
@@ -147,7 +138,7 @@ class MergeSettings(Section):
     #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
     platforms: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
     projects: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
-    #: A value so many times what it was is reported as suspect (`core.suspects`).
+    #: A value so many times what it was is reported as suspect (`core.merge.strategies.suspects`).
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
     def policy(self) -> Policy:
@@ -206,7 +197,7 @@ class ParserSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(addresses.demand_text)
+    _text = field_validator("*", mode="before")(urls.demand_text)
 
     #: Which parser: the name of its entry point; the table's name unless given.
     kind: str = ""

@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from smart_sync.config import addresses
+from smart_sync.config import urls
 from smart_sync.config.notify import PingSettings, WebhookSettings
+from smart_sync.config.plugins import parser_class
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
@@ -20,7 +21,6 @@ from smart_sync.config.sections import (
     SnapshotsSettings,
     SyncSettings,
 )
-from smart_sync.plugins import parser_class
 
 
 def _different(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         """A parser's kind and source are its table's name unless they are given."""
         if not isinstance(tables, dict):
             return tables
-        addresses.demand_text(list(tables))
+        urls.demand_text(list(tables))
         return {
             name: {"kind": name, "source": name, **table} if isinstance(table, dict) else table
             for name, table in tables.items()

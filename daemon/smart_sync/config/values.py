@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from smart_sync import secret
-from smart_sync.config import addresses
+from smart_sync.config import secrets, urls
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -57,7 +56,7 @@ MetricName = Literal["followers", "likes", "comments", "videos", "views"]
 
 def _url(given: SecretStr) -> SecretStr:
     try:
-        parts = addresses.split(given.get_secret_value())
+        parts = urls.split(given.get_secret_value())
     except ValueError:
         raise ValueError('expected a URL such as "https://hooks.example.com/smart-sync"') from None
     if parts.username is not None or parts.fragment:
@@ -96,18 +95,18 @@ def _google_key(value: object) -> object:
         if value is None or isinstance(value, Path | SecretStr):
             return value
         raise ValueError("expected a path, the JSON key or base64 of it, in quotes")
-    return secret.path_or_secret(value) if value.strip() else None
+    return secrets.path_or_secret(value) if value.strip() else None
 
 
 Mode = Annotated[int, BeforeValidator(_mode)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 #: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
-Url = Annotated[secret.Secret, AfterValidator(_url)]
-SigningSecret = Annotated[secret.Secret, AfterValidator(_signing_secret)]
+Url = Annotated[secrets.Secret, AfterValidator(_url)]
+SigningSecret = Annotated[secrets.Secret, AfterValidator(_signing_secret)]
 #: Headers of a request; a value may be looked up like a secret.
 Headers = Annotated[
-    dict[Annotated[str, AfterValidator(addresses.header_name)], secret.Value], AfterValidator(secret.protect_named)
+    dict[Annotated[str, AfterValidator(urls.header_name)], secrets.Value], AfterValidator(secrets.protect_named)
 ]
 #: A value of a column: text, a whole or decimal number, true or false; a date or time of TOML becomes text.
 ColumnValue = Annotated[str | int | float | bool, BeforeValidator(_column_value)]

@@ -6,20 +6,20 @@ from contextlib import aclosing
 from typing import Any
 
 from smart_sync import __version__
-from smart_sync.control.health import Health
-from smart_sync.control.messages import Answer, Refusal, Request, Route, Routes, Stream
-from smart_sync.core import health
+from smart_sync.control.health_state import Health
+from smart_sync.control.request import Answer, Refusal, Request, Route, Routes, Stream
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project, Trigger
-from smart_sync.core.results import ProjectResult
+from smart_sync.core.results import health
+from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
-from smart_sync.project import Resources
-from smart_sync.runner import Runner
-from smart_sync.store import history, parser_accounts, parser_requests
-from smart_sync.store.chosen import choose
+from smart_sync.store import parser_accounts, parser_requests, pass_history
+from smart_sync.store.cached_query import Fresh
 from smart_sync.store.driver import describe, sqlite, version_at_risk
-from smart_sync.store.fresh import Fresh
-from smart_sync.store.standing import Standing, standing
+from smart_sync.store.overview import Standing, standing
+from smart_sync.store.requested_project import choose
+from smart_sync.sync.project import Resources
+from smart_sync.sync.scheduler import Runner
 
 Handler = Callable[[Request], Awaitable[Answer | Stream]]
 
@@ -170,7 +170,7 @@ class Api:
         _no_more(request, "limit", "project_id", "failed")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4) or not 1 <= int(limit) <= 1000:
             raise Refusal(400, "limit must be a number from 1 to 1000")
-        runs = await history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
+        runs = await pass_history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
         return Answer(200, {"success": True, "runs": runs})
 
     async def _events(self, request: Request) -> Stream:

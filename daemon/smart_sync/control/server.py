@@ -15,19 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.control import socket_file
-from smart_sync.control.conversation import Conversation
-from smart_sync.control.messages import (
-    DEFAULT_LIMITS,
-    Answer,
-    Limits,
-    Refusal,
-    Request,
-    Route,
-    Routes,
-    Stream,
-    failure,
-)
+from smart_sync.control.connection import Conversation
 from smart_sync.control.peer import Peer, process_of
+from smart_sync.control.request import DEFAULT_LIMITS, Answer, Limits, Refusal, Request, Route, Routes, Stream, failure
 from smart_sync.logs import emit
 
 __all__ = ["Answer", "Limits", "Peer", "Refusal", "Request", "Route", "Routes", "Stream", "failure", "serve"]

@@ -110,7 +110,7 @@ class Worksheet:
     """The cells of one worksheet as they were read, before anyone looked at what they mean."""
 
     title: str
-    #: Not to be changed; a large worksheet makes each row anew when it is looked at (`core.grid`).
+    #: Not to be changed; a large worksheet makes each row anew when it is looked at (`core.worksheet.grid`).
     rows: Sequence[Sequence[Cell]]
     #: Decides ambiguous text such as ``1.234``: a CLDR name, e.g. ``en_US``.
     locale: str = "en_US"

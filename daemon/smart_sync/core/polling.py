@@ -1,6 +1,6 @@
 """When a parser asks about an account: once every so often, and ever more rarely who cannot be had.
 
-Decides only; `parsers.agenda` keeps what is known, `store.parser_accounts` over restarts.
+Decides only; `parsers.asked_accounts` keeps what is known, `store.parser_accounts` over restarts.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
-from smart_sync.core.said import NO_VOTES, Votes
+from smart_sync.core.parsed import NO_VOTES, Votes
 
 
 class Absence(NamedTuple):

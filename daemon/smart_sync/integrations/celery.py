@@ -13,9 +13,10 @@ from typing import Any
 
 from celery import Celery
 
-from smart_sync import config, standalone
+from smart_sync import config
 from smart_sync.control.client import request_sync
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
+from smart_sync.integrations import standalone
 
 ALL_PROJECTS = "smart_sync_all_projects"
 SINGLE_PROJECT = "smart_sync_single_project"

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import stamina
 
+from smart_sync.aio.background_tasks import Background
 from smart_sync.config import PingSettings
 from smart_sync.core.model import Outcome
-from smart_sync.core.results import PassResult
+from smart_sync.core.results.results import PassResult
 from smart_sync.logs import emit
-from smart_sync.notify import wire
-from smart_sync.notify.background import Background
+from smart_sync.notify import http_post
 
 Signal = Literal["start", "success", "fail"]
 
@@ -89,24 +89,24 @@ class Ping:
 
     async def _send(self, signal: Signal) -> None:
         tries = stamina.retry_context(
-            on=wire.NotReached, attempts=TRIES, timeout=None, wait_initial=self._pause, wait_jitter=self._pause
+            on=http_post.NotReached, attempts=TRIES, timeout=None, wait_initial=self._pause, wait_jitter=self._pause
         )
         try:
             async for attempt in tries:
                 with attempt:
                     await _get(_with(self._url, signal))
-        except wire.NotReached as error:
+        except http_post.NotReached as error:
             emit("ping.failed", signal=signal, reason=str(error))
 
 
 async def _get(url: str) -> None:
     try:
         async with asyncio.timeout(TIMEOUT):
-            status = await wire.ask("GET", url, proxied=True)
+            status = await http_post.ask("GET", url, proxied=True)
     except TimeoutError:
-        raise wire.NotReached(f"no answer within {TIMEOUT:g} s") from None
+        raise http_post.NotReached(f"no answer within {TIMEOUT:g} s") from None
     if not 200 <= status < 300:
-        raise wire.NotReached(f"answered {status}")
+        raise http_post.NotReached(f"answered {status}")
 
 
 def _with(url: str, signal: Signal) -> str:

@@ -10,10 +10,10 @@ from typing import Any, Protocol, cast
 
 from smart_sync import logs
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
-from smart_sync.core.parser_health import MANY, Attempt
+from smart_sync.core.results.parser_health import MANY, Attempt
 from smart_sync.core.wording import counted
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers import budget, wire
+from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
 from smart_sync.parsers.registry import Source
@@ -58,7 +58,7 @@ class ParserReport:
     finished: bool = False
 
     def attempt(self) -> Attempt:
-        """The same as `core.parser_health` judges it."""
+        """The same as `core.results.results.parser_health` judges it."""
         return Attempt(
             self.parser,
             self.fetched,
@@ -86,7 +86,7 @@ async def collect(
     that fails, or takes longer than its deadline, keeps what it fetched and stops no other.  A `SmartSyncError` of
     ``sink`` counts as the parser's failure.  Cancelled, it stores what is in hand first.
     """
-    async with wire.lent(), asyncio.TaskGroup() as group:
+    async with http.lent(), asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_Pass(source, due, sink, now, say, allow(source)).run(), name=f"parser:{source.name}")
             for source in sources

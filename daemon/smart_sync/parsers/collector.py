@@ -9,12 +9,13 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from smart_sync import logs, secret
+from smart_sync import logs
+from smart_sync.config import secrets
 from smart_sync.core.days import stamp
-from smart_sync.core.links import identity
-from smart_sync.core.messages import Message, parser_message
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, ParsedMetrics
-from smart_sync.core.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
+from smart_sync.core.results.webhook_messages import Message, parser_message
 from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
@@ -42,7 +43,7 @@ class Collector:
     """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
-    ``fails_after``: see `core.parser_health.judge`.
+    ``fails_after``: see `core.results.results.parser_health.judge`.
     """
 
     def __init__(
@@ -172,7 +173,7 @@ class Collector:
     async def _follow_secrets(self) -> None:
         """Read again the files of secrets that have changed."""
         for source in self._sources:
-            for one in secret.files_in(source.settings):
+            for one in secrets.files_in(source.settings):
                 try:
                     is_new = await asyncio.to_thread(one.follow)
                 except ValueError as error:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.foreign_text import storable
+from smart_sync.core.worksheet.cells import Unreadable, read_count
 
 
 def count(value: object) -> int | None:
-    """``value`` as a count, by the grammar of `core.cells`; None if it is none, or rounded (``1.2M``)."""
+    """``value`` as a count, by the grammar of `core.worksheet.cells`; None if it is none, or rounded (``1.2M``)."""
     if not isinstance(value, str | int | float) or (isinstance(value, str) and any(map(str.isalpha, value))):
         return None
     try:

@@ -7,8 +7,8 @@ import jmespath.exceptions
 from jmespath.visitor import TreeInterpreter
 from pydantic import AfterValidator
 
-from smart_sync.core.cells import Unreadable, read_count
 from smart_sync.core.model import Precision
+from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.failures import AccountFailed
 
 #: What functions of JMESPath raise of values that they were not made for.

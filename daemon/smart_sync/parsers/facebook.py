@@ -8,15 +8,15 @@ from pydantic import Field
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.core.links import identity
+from smart_sync.config.secrets import Secret
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
-from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
+from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
-from smart_sync.parsers.platform import Partly, PlatformParser, name_of
+from smart_sync.parsers.http import Answer
+from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
 from smart_sync.parsers.rate import ApiRate, Rate
-from smart_sync.parsers.wire import Answer
-from smart_sync.secret import Secret
 
 _PAGE = re.compile(r"[A-Za-z0-9.\-]{1,128}")
 

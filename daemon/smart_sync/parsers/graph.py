@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from smart_sync.aio.http_client import LONGEST_WAIT
 from smart_sync.core.foreign_text import read_json
-from smart_sync.parsers import answers
+from smart_sync.parsers import error_responses
 from smart_sync.parsers.counts import count, mapping, mappings
 from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TooMuch
-from smart_sync.parsers.wire import Answer
-from smart_sync.web import LONGEST_WAIT
+from smart_sync.parsers.http import Answer
 
 TERMS = (
     "Meta's Platform Terms (read in November 2026) ask to delete what is not needed any more, and what the user or Meta"
@@ -38,19 +38,19 @@ def judge(answer: Answer, now: datetime, table: str) -> Any:
     Only what concerns the token or the app is everybody's trouble; any other refusal is one of the object that was
     asked for.  ``table`` is where the credentials stand.  Raises as `answers.judge`.
     """
-    body = answers.decoded(answer)
+    body = error_responses.decoded(answer)
     error = mapping(mapping(body).get("error"))
     if error:
         _refused(error, answer, now, table)
-    return answers.judge(answer, now)
+    return error_responses.judge(answer, now)
 
 
 def _refused(error: Mapping[str, Any], answer: Answer, now: datetime, table: str) -> None:
     code = found if isinstance(found := error.get("code"), int) else None
-    told = answers.said(error.get("message", ""))
+    told = error_responses.said(error.get("message", ""))
     if code in _THROTTLED:
         rest = _rest(answer)
-        after = answers.retry_after(answer, now) if rest is None else rest
+        after = error_responses.retry_after(answer, now) if rest is None else rest
         raise Throttled(f"too many calls, says Meta ({code})", after=after)
     if code == _UNKNOWN and "reduce the amount of data" in told:
         raise TooMuch(f"Meta refuses: {told} ({code})")

@@ -9,22 +9,22 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, model_validator
 
+from smart_sync.aio.bounded_tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.config.secrets import Secret, Values
 from smart_sync.config.values import Headers
-from smart_sync.core.links import identity, link_in, platform, profile_link
+from smart_sync.core.links.identity import identity, link_in, platform, profile_link
+from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
-from smart_sync.core.platforms import known_platform
-from smart_sync.parsers import answers, recipes, steps, templates
-from smart_sync.parsers.api import ApiSettings, Session
+from smart_sync.parsers import error_responses, recipes, steps, templates
+from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.expressions import search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
+from smart_sync.parsers.http import Answer
 from smart_sync.parsers.parser import Fetched, Unfetched
-from smart_sync.parsers.platform import PlatformParser, name_of, split
+from smart_sync.parsers.per_account import PlatformParser, name_of, split
 from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
-from smart_sync.parsers.tasks import each
-from smart_sync.parsers.wire import Answer
-from smart_sync.secret import Secret, Values
 
 #: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
@@ -138,7 +138,7 @@ class HttpJson(PlatformParser):
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `answers.judge`, saying which table's credentials are refused."""
         try:
-            return answers.judge(answer, now)
+            return error_responses.judge(answer, now)
         except Refused as failure:
             raise Refused(f"{failure} in [parsers.{self._settings.source}] headers, query or key") from None
 

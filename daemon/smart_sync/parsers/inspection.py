@@ -7,14 +7,14 @@ from typing import Any, cast
 
 from smart_sync import logs
 from smart_sync.config import ParserSettings
-from smart_sync.core.links import identity, owner
+from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers import budget, wire
+from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
+from smart_sync.parsers.http import Exchange
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import Source, build
-from smart_sync.parsers.wire import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ async def inspect(sources: Sequence[Source], account: Account, allow: Allow = _w
 async def _inspect(source: Source, account: Account, allowance: Allowance | None) -> Inspection:
     fetched: list[Fetched] = []
     failure = ""
-    async with wire.lent(record=True) as wires, budget.lent(allowance):
+    async with http.lent(record=True) as wires, budget.lent(allowance):
         stream = cast("AsyncGenerator[Fetched, None]", source.parser.fetch((account,)))
         try:
             async with aclosing(stream):

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from smart_sync.config import ParserSettings
-from smart_sync.core.links import platform
+from smart_sync.config.plugins import parser_class
+from smart_sync.core.links.identity import platform
+from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account
-from smart_sync.core.platforms import known_platform
 from smart_sync.errors import ConfigError
-from smart_sync.parsers.agenda import Agenda
+from smart_sync.parsers.asked_accounts import Agenda
 from smart_sync.parsers.parser import Parser
-from smart_sync.plugins import parser_class
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from smart_sync.config.addresses import demand_text
+from smart_sync.config.urls import demand_text
 from smart_sync.config.values import MetricName, Seconds
 from smart_sync.core.model import METRICS, Metrics, Precision
 from smart_sync.parsers import templates
-from smart_sync.parsers.answers import words
-from smart_sync.parsers.api import is_safe
+from smart_sync.parsers.api_client import is_safe
+from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, condition, is_true, metric, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone
-from smart_sync.parsers.wire import MAX_ANSWER_BYTES, Request
+from smart_sync.parsers.http import MAX_ANSWER_BYTES, Request
 
 _MAX_BYTES = 64 * 2**20
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Metrics
 from smart_sync.parsers import graph
-from smart_sync.parsers.api import ApiUrl, Session
+from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings
+from smart_sync.parsers.http import Answer
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
-from smart_sync.parsers.wire import Answer
 
 
 class ThreadsSettings(TokensSettings):

@@ -9,13 +9,13 @@ from pydantic import Field
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Metrics
-from smart_sync.parsers import answers
-from smart_sync.parsers.api import ApiUrl, Session
+from smart_sync.parsers import error_responses
+from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, AccountRefused, CallFailed, Refused, Throttled
-from smart_sync.parsers.platform import Partly
+from smart_sync.parsers.http import Answer
+from smart_sync.parsers.per_account import Partly
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
-from smart_sync.parsers.wire import Answer
 
 PER_CALL = 20
 
@@ -62,19 +62,19 @@ class TikTok(TokensParser):
 
     def judge(self, answer: Answer, now: datetime) -> Any:
         """By ``error.code``, whatever the status: 200 may carry an error, too."""
-        body = answers.decoded(answer)
+        body = error_responses.decoded(answer)
         error = mapping(mapping(body).get("error"))
-        code, told = text(error.get("code")), answers.said(error.get("message", ""))
+        code, told = text(error.get("code")), error_responses.said(error.get("message", ""))
         if code == "rate_limit_exceeded":
-            raise Throttled("too many calls, says TikTok", after=answers.retry_after(answer, now))
+            raise Throttled("too many calls, says TikTok", after=error_responses.retry_after(answer, now))
         if code in _PASSING:
-            raise CallFailed(f"TikTok answers: {code}", after=answers.retry_after(answer, now))
+            raise CallFailed(f"TikTok answers: {code}", after=error_responses.retry_after(answer, now))
         if code in _CREDENTIALS:
             table = f"[parsers.{self._settings.source}.tokens]"
             raise Refused(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
-        found = answers.judge(answer, now)
+        found = error_responses.judge(answer, now)
         if code != "ok":
-            raise AccountRefused(f"TikTok refuses: {told or answers.said(code) or _STRANGE}")
+            raise AccountRefused(f"TikTok refuses: {told or error_responses.said(code) or _STRANGE}")
         return found
 
     async def _latest(self, session: Session, headers: Mapping[str, str]) -> AsyncIterator[Mapping[str, Any]]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from smart_sync.clock import Clock, utc_now
+from smart_sync.config.secrets import Secret
 from smart_sync.core.model import Account, Metrics
-from smart_sync.parsers.api import ApiSettings, Session
+from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.failures import Refused, TokenRefused
 from smart_sync.parsers.parser import Paused
-from smart_sync.parsers.platform import Partly, PlatformParser, name_of
-from smart_sync.secret import Secret
+from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
 
 
 class TokensSettings(ApiSettings):

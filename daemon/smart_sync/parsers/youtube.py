@@ -10,21 +10,21 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from smart_sync.aio.bounded_tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.core.links import identity
+from smart_sync.config.secrets import Secret
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics, Precision
 from smart_sync.core.quota import pacific_midnight
 from smart_sync.errors import ParserFailed
-from smart_sync.parsers import answers
-from smart_sync.parsers.api import ApiSettings, ApiUrl, Session
+from smart_sync.parsers import error_responses
+from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
+from smart_sync.parsers.http import Answer
 from smart_sync.parsers.parser import Fetched, Paused, Unfetched
-from smart_sync.parsers.platform import PlatformParser, name_of, split
-from smart_sync.parsers.tasks import each
-from smart_sync.parsers.wire import Answer
-from smart_sync.secret import Secret
+from smart_sync.parsers.per_account import PlatformParser, name_of, split
 
 PER_CALL = 50
 
@@ -104,18 +104,18 @@ class YouTube(PlatformParser):
 
     def judge(self, answer: Answer, now: datetime) -> Any:
         """Quota, key and permission by the reason that YouTube gives."""
-        error = mapping(mapping(answers.decoded(answer)).get("error")) if answer.status >= 400 else {}
+        error = mapping(mapping(error_responses.decoded(answer)).get("error")) if answer.status >= 400 else {}
         reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
-        table, told = f"[parsers.{self._settings.source}]", answers.said(error.get("message", answer.status))
+        table, told = f"[parsers.{self._settings.source}]", error_responses.said(error.get("message", answer.status))
         if reasons & _QUOTA:
             raise Paused("the YouTube quota of the day is used up", pacific_midnight(now))
         if reasons & _RATE:
-            raise Throttled("too many calls, says YouTube", after=answers.retry_after(answer, now))
+            raise Throttled("too many calls, says YouTube", after=error_responses.retry_after(answer, now))
         if reasons & _KEY or (answer.status == 400 and "API key" in told):
             raise Refused(f"YouTube refuses the key: {told}; put a valid one into {table} key")
         if reasons & _PROJECT:
             raise Refused(f"YouTube refuses: {told}; enable the YouTube Data API v3 for the key of {table}")
-        return answers.judge(answer, now)
+        return error_responses.judge(answer, now)
 
     def _groups(self, accounts: Sequence[Account]) -> Iterator[tuple[str, list[Account]]]:
         """Who is asked for together: fifty by ids, all accounts of one name; "" for those who cannot be asked for."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from smart_sync.report.facts import AccountFacts, PassFacts, ProjectFacts
+from smart_sync.report.inputs import AccountFacts, PassFacts, ProjectFacts
 from smart_sync.report.markup import Html, count, day, el, join, named, short, signed, stamp, table
 
 #: Older than this is stale.

@@ -9,14 +9,14 @@ from functools import cache
 from importlib import resources
 from string import Template
 
-from smart_sync.report.accounts import accounts_section
+from smart_sync.report.account_table import accounts_section
 from smart_sync.report.attention import corrections_section, passes_section, stale_section
 from smart_sync.report.detail import detail_section
-from smart_sync.report.facts import Facts, ProjectFacts
-from smart_sync.report.growth import VIEWS, Window, total, window
 from smart_sync.report.headline import headline, movers_section, overview
+from smart_sync.report.inputs import Facts, ProjectFacts
 from smart_sync.report.markup import Html, day, el, escaped, join, named, stamp
 from smart_sync.report.series import ProjectSeries, series_of
+from smart_sync.report.trend import VIEWS, Window, total, window
 
 EPOCH = date(1970, 1, 1).toordinal()
 

@@ -1,9 +1,9 @@
 """The top of the report and of each project: where it stands, and how much it has grown."""
 
-from smart_sync.core.growth import Change
-from smart_sync.report.facts import ProjectFacts
-from smart_sync.report.growth import FOLLOWERS, HORIZONS, VIEWS, WEEK, movers, total, total_change
+from smart_sync.core.history.growth import Change
+from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import Html, change_cell, count, day, el, join, named, stamp, table
+from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, movers, total, total_change
 
 MOVERS = 5
 _METRICS = (("Views", VIEWS), ("Followers", FOLLOWERS))

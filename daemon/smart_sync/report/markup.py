@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
-from smart_sync.core.growth import Change
+from smart_sync.core.history.growth import Change
 from smart_sync.logs import printable
 
 MAX_NAME = 80

@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from smart_sync.core.days import stamp
-from smart_sync.core.merge import Winner, consistent
+from smart_sync.core.merge.strategies import Winner, consistent
+from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, Metrics
-from smart_sync.core.names import written
-from smart_sync.core.said import INBOX, NO_PAST, Terms, Votes, Whose, of_row, terms
+from smart_sync.core.parsed import INBOX, NO_PAST, Terms, Votes, Whose, of_row, terms
+from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text, is_rounded, sound
-from smart_sync.core.votes import count
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
-from smart_sync.report.facts import AccountFacts, Correction, Facts, History, LastRun, PassFacts, ProjectFacts
-from smart_sync.store import votes
-from smart_sync.store.days import local_day
+from smart_sync.report.inputs import AccountFacts, Correction, Facts, History, LastRun, PassFacts, ProjectFacts
+from smart_sync.store import vote_records
+from smart_sync.store.clock_changes import local_day
 from smart_sync.store.driver import describe, sqlite
 
 #: Seconds that another process may hold a file that is not in WAL mode.
@@ -200,10 +200,12 @@ class _Reading:
         return {row[0]: row for row in self._rows("account_metrics", sql)}
 
     def _parsed(self) -> "_Parsed":
-        at = votes.TIME.format("parsed_at")
+        at = vote_records.TIME.format("parsed_at")
         sql = f'SELECT account_id, {at}, {_NAMES}, "precision", source FROM parsed_inbox'
         inbox = {row[0]: row for row in self._rows("parsed_inbox", sql)}
-        known = votes.known({table: self._rows(table, votes.statement(table, "1")) for table in votes.COLUMNS})
+        known = vote_records.known(
+            {table: self._rows(table, vote_records.statement(table, "1")) for table in vote_records.COLUMNS}
+        )
         return _Parsed(inbox, known)
 
     def _sheet(self) -> dict[str, Any]:
@@ -220,7 +222,7 @@ class _Parsed(NamedTuple):
     """All parsed values, but those of a query."""
 
     inbox: dict[str, Any]
-    known: votes.Known
+    known: vote_records.Known
 
     def votes(self, account_id: str, whose: Whose, judged_by: Terms) -> Votes:
         """Which of an account's count."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from smart_sync.core.model import METRICS
-from smart_sync.report.facts import ProjectFacts
-from smart_sync.report.growth import FOLLOWERS, VIEWS, Series, Window, daily, summed
+from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.packing import pack
+from smart_sync.report.trend import FOLLOWERS, VIEWS, Series, Window, daily, summed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from smart_sync.core.growth import condensed
+from smart_sync.core.history.growth import condensed
 from smart_sync.report.markup import Html, el
 
 WIDTH, HEIGHT = 300, 100

@@ -18,7 +18,7 @@ def open_sheets(
     """
     # Imported where needed: the Google libraries cost 0.3 s and 25 MB, which a CSV directory never needs.
     if settings.source == "csv":
-        from smart_sync.sheets.csv import CsvSheets
+        from smart_sync.sheets.csv_directory import CsvSheets
 
         return CsvSheets(settings)
     from smart_sync.sheets.google import GoogleSheets

@@ -9,10 +9,10 @@ import requests
 from google.auth.transport.requests import AuthorizedSession
 from gspread_asyncio import AsyncioGspreadClientManager
 
+from smart_sync.aio.rate_limit import Quota
 from smart_sync.config import SheetsSettings
-from smart_sync.quota import Quota
 from smart_sync.sheets import credentials, transport
-from smart_sync.sheets.faults import explain, overdue
+from smart_sync.sheets.google_errors import explain, overdue
 from smart_sync.sheets.retries import Backoff, retried
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.sheets.token import Token, TokenRequest

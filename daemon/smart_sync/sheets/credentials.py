@@ -17,7 +17,9 @@ from typing import Any
 from google.oauth2 import service_account
 from pydantic import SecretStr
 
-from smart_sync import logs, plain_files, secret
+from smart_sync import logs
+from smart_sync.aio import plain_files
+from smart_sync.config import secrets
 from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 
@@ -58,7 +60,7 @@ def find(given: Path | SecretStr | None, environment: Mapping[str, str] = os.env
     """
     place = "[sheets] credentials"
     if given is None and (text := environment.get(VARIABLE, "").strip()):
-        given, place = secret.path_or_secret(text), f"${VARIABLE}"
+        given, place = secrets.path_or_secret(text), f"${VARIABLE}"
     if isinstance(given, SecretStr):
         return _parsed(given.get_secret_value(), place, "neither JSON, nor base64 of it, nor a file")
     if given is not None:

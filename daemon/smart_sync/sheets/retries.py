@@ -9,7 +9,7 @@ from typing import TypeVar
 import stamina
 
 from smart_sync import logs
-from smart_sync.sheets.faults import is_passing, retry_after
+from smart_sync.sheets.google_errors import is_passing, retry_after
 
 T = TypeVar("T")
 

@@ -8,14 +8,14 @@ from functools import partial
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets import fetches
+from smart_sync.sheets import requests
 from smart_sync.sheets.batches import next_batch
-from smart_sync.sheets.behind import LinksBehind
 from smart_sync.sheets.calls import Calls
-from smart_sync.sheets.faults import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
-from smart_sync.sheets.names import Name
+from smart_sync.sheets.cell_links import LinksBehind
+from smart_sync.sheets.google_errors import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
 from smart_sync.sheets.source import Memory
-from smart_sync.sheets.titles import differ_by_case, find, missing_worksheet, title_of
+from smart_sync.sheets.spreadsheet_id import Name
+from smart_sync.sheets.spreadsheet_titles import differ_by_case, find, missing_worksheet, title_of
 
 #: The projects of a pass start together: whoever asks waits while others still join, looking this often (seconds).
 GATHER_SECONDS = 0.005
@@ -135,7 +135,7 @@ class Spreadsheet:
             titles = await self._know_locale(titles)
             if titles is not None:
                 batch = wanted = await self._without_missing(wanted, titles)
-            batch = next_batch(await self._name.key(self._ends), wanted, fetches.QUERY, self._sizes, self._written)
+            batch = next_batch(await self._name.key(self._ends), wanted, requests.QUERY, self._sizes, self._written)
             if batch:
                 await self._read(batch)
         except RangeRefused as refused:
@@ -153,7 +153,7 @@ class Spreadsheet:
     async def _read(self, batch: Sequence[str]) -> None:
         key = await self._name.key(self._ends)
         ranges = [self._written.get(title, title) for title in batch]
-        found = await self._calls.make(str(self._name), self._manager, self._ends, fetches.values, key, ranges)
+        found = await self._calls.make(str(self._name), self._manager, self._ends, requests.values, key, ranges)
         # By the title in each range: what came in another order than asked is nobody else's numbers.
         named = {values.title: values for values in found}
         read: list[Worksheet] = []
@@ -168,7 +168,7 @@ class Spreadsheet:
                 self._answer([title], _not_a_worksheet(title, f'it is that of worksheet "{values.title}"'))
             else:
                 read.append(Worksheet(title, values.rows, self._fixed_locale or self._locale))
-        ask = partial(self._calls.make, str(self._name), self._manager, self._ends, fetches.links, key)
+        ask = partial(self._calls.make, str(self._name), self._manager, self._ends, requests.links, key)
         async for title, answer in self._behind.completed(key, read, self._written, ask):
             self._answer([title], answer)
 
@@ -201,7 +201,7 @@ class Spreadsheet:
     async def _titles(self) -> tuple[str, ...]:
         """The titles in the spreadsheet; its locale is noted and remembered on the way."""
         key = await self._name.key(self._ends)
-        said = await self._calls.make(str(self._name), self._manager, self._ends, fetches.metadata, key)
+        said = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
         now = self._clock()
         self._note_locale(said.locale or DEFAULT_LOCALE, now, LOCALE_BELIEVED)
         await self._memory.put(_locale_of(key), f"{now.isoformat()} {self._locale}")

@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, ReadTimeoutError
 
-from smart_sync.web import UNREADABLE
+from smart_sync.aio.http_client import UNREADABLE
 
 CONNECT_SECONDS = 3.05
 MAX_ANSWER_BYTES = 64 * 2**20

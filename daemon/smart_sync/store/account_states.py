@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
-from smart_sync.core.said import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Votes, Whose, of_row
+from smart_sync.core.parsed import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Votes, Whose, of_row
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
-from smart_sync.core.votes import count
-from smart_sync.store import parsed_query, votes
+from smart_sync.store import parsed_query, vote_records
 from smart_sync.store.active import active_account
 from smart_sync.store.database import Database
-from smart_sync.store.votes import Known
+from smart_sync.store.vote_records import Known
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _OUTLINE = f"""
@@ -89,11 +89,11 @@ async def _rows(
 ) -> tuple[list[Any], Known, Mapping[str, list[Said]], list[Problem]]:
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
     sql = _ACCOUNTS.format(
-        wanted=wanted, added_at=await _added_at(database), parsed_at=votes.TIME.format("p.parsed_at")
+        wanted=wanted, added_at=await _added_at(database), parsed_at=vote_records.TIME.format("p.parsed_at")
     )
     rows = await database.fetch(sql, (project.id, *ids))
     where = "account_id IN (SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE a.project_id = ?"
-    known = await votes.gather(database, f"{where}{wanted})", (project.id, *ids))
+    known = await vote_records.gather(database, f"{where}{wanted})", (project.id, *ids))
     told, problems = await parsed_query.read(database, query, project.id) if query else ({}, [])
     return rows, known, told, problems
 

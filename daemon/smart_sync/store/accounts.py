@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from smart_sync.core.links import identity, owner
+from smart_sync.core.history.timeline import Sight
+from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
-from smart_sync.core.timeline import Sight
 from smart_sync.store.active import active_account, active_project
+from smart_sync.store.clock_changes import local_day
 from smart_sync.store.database import Database
-from smart_sync.store.days import local_day
 
 _NAMES = ", ".join(METRICS)
 

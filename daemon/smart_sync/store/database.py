@@ -20,10 +20,10 @@ from typing import Any, Self
 import aiosqlite
 import stamina
 
-from smart_sync.core.snapshots import Own
+from smart_sync.core.merge.day_snapshot import Own
 from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
-from smart_sync.store import others
+from smart_sync.store import foreign_snapshots
 from smart_sync.store.driver import is_busy, sqlite
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
@@ -138,7 +138,7 @@ class Database:
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for somebody else's query: it sees no snapshots of ours (see `others`)."""
-        if not others.concerns(sql):
+        if not foreign_snapshots.concerns(sql):
             return await self.fetch(sql, parameters)
         async with self._asking:
             return await self._fetched(await self._without_ours(), sql, parameters)
@@ -146,7 +146,7 @@ class Database:
     async def columns(self, sql: str) -> list[str]:
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
         async with self._asking:
-            connection = await self._without_ours() if others.concerns(sql) else self._reader
+            connection = await self._without_ours() if foreign_snapshots.concerns(sql) else self._reader
             async with connection.execute(sql) as cursor:
                 return [column[0] for column in cursor.description or ()]
 
@@ -154,12 +154,12 @@ class Database:
         """A connection that can look and nothing else, with our snapshots hidden, the newest ones too."""
         if self._asker is None:
             asker = await self._connect(self._stack)
-            await asker.create_function(others.FUNCTION, others.ARGUMENTS, Own())
-            for statement in others.HIDE:
+            await asker.create_function(foreign_snapshots.FUNCTION, foreign_snapshots.ARGUMENTS, Own())
+            for statement in foreign_snapshots.HIDE:
                 await self._fetched(asker, statement)
             self._asker = asker
         await self._fetched(self._asker, "PRAGMA query_only = OFF")
-        for statement in others.notes(await self._fetched(self._asker, others.UNNUMBERED)):
+        for statement in foreign_snapshots.notes(await self._fetched(self._asker, foreign_snapshots.UNNUMBERED)):
             await self._fetched(self._asker, statement)
         await self._fetched(self._asker, "PRAGMA query_only = ON")
         return self._asker

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from smart_sync.core.model import METRICS
-from smart_sync.store import days, trial
+from smart_sync.store import clock_changes, scratch_copy
 from smart_sync.store.schema import REQUIRED
 
 _NAMES = ", ".join(METRICS)
 #: The newest snapshot of each account.
 _NEWEST = f"""
 SELECT account_id, {_NAMES} FROM (
-    SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY {days.newest_first("snapshot_time")}, id) AS nth
+    SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY {clock_changes.newest_first("snapshot_time")}, id) AS nth
     FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL
 ) WHERE nth = 1
 """
@@ -52,8 +52,8 @@ class Inventory:
 
 def take(path: Path) -> Inventory:
     """Look at the database at ``path``.  Raises sqlite3.Error for what is no database, or a damaged one."""
-    with closing(trial.open_for_reading(path)) as source:
-        there = trial.tables(source)
+    with closing(scratch_copy.open_for_reading(path)) as source:
+        there = scratch_copy.tables(source)
         shared = [table for table in REQUIRED if table in there]
         known = _columns(source, shared)
         stamp = _newest_stamp(source) if "snapshot_time" in known.get("account_snapshots", ()) else ""
@@ -115,7 +115,7 @@ def _spreadsheets(source: sqlite3.Connection) -> tuple[str, ...]:
 def _newest_stamp(source: sqlite3.Connection) -> str:
     row = source.execute(
         "SELECT snapshot_time FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL"
-        f" ORDER BY {days.newest_first('snapshot_time')} LIMIT 1"
+        f" ORDER BY {clock_changes.newest_first('snapshot_time')} LIMIT 1"
     ).fetchone()
     return str(row[0]) if row else ""
 

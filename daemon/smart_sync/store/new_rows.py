@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from smart_sync.core.wording import nearest
-from smart_sync.store import trial
+from smart_sync.store import scratch_copy
 from smart_sync.store.database import Database
 from smart_sync.store.schema import shared_tables
 
@@ -45,7 +45,7 @@ def unknown_at(path: Path, given: Given) -> dict[str, str]:
 
 
 def _columns_at(path: Path, sections: Iterable[str]) -> dict[str, list[str]]:
-    with closing(trial.open_for_reading(path)) as source:
+    with closing(scratch_copy.open_for_reading(path)) as source:
         return _columns(source, sections)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smart_sync.core.alerts import Trouble
-from smart_sync.core.messages import Message
 from smart_sync.core.model import Outcome
+from smart_sync.core.results.alerts import Trouble
+from smart_sync.core.results.webhook_messages import Message
 from smart_sync.store.active import ACTIVE_PROJECT_IDS
 from smart_sync.store.database import Database, Transaction
 

@@ -6,12 +6,12 @@ A row of the query counts as a row of the inbox would; one without ``parsed_at``
 from typing import Any
 
 from smart_sync.core.model import METRICS, Problem
-from smart_sync.core.said import QUERY, Said, of_row
+from smart_sync.core.parsed import QUERY, Said, of_row
 from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import ConfigError
 from smart_sync.store.database import Database
 from smart_sync.store.driver import is_of_the_file, sqlite
-from smart_sync.store.votes import TIME
+from smart_sync.store.vote_records import TIME
 
 COLUMNS = ("account_id", *METRICS, "source", "parsed_at", "precision")
 #: What the values are said to be of where the query has no source.

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from smart_sync.core.days import stamp
+from smart_sync.core.merge.votes import comes_late
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
-from smart_sync.core.said import NO_PAST, OWN, Past, Said, Terms, terms
-from smart_sync.core.votes import comes_late
+from smart_sync.core.parsed import NO_PAST, OWN, Past, Said, Terms, terms
 from smart_sync.store.database import Database
-from smart_sync.store.votes import gather
+from smart_sync.store.vote_records import gather
 
 _PUT = """
 INSERT INTO parsed_values (account_id, metric, source, value, parsed_at, "precision", link) VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from smart_sync.core.parser_health import ParserState
+from smart_sync.core.results.parser_health import ParserState
 from smart_sync.store.database import Database, Transaction
 
 _COLUMNS = "parser, since, told_at, recovered_at, reason, projects"

@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from smart_sync.core.model import Account, Project
-from smart_sync.core.names import written
+from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.store.active import active_account, active_project
-from smart_sync.store.apart import together_or_apart
 from smart_sync.store.database import Database, Transaction
+from smart_sync.store.savepoints import together_or_apart
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = MappingProxyType({})

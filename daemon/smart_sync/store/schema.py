@@ -10,7 +10,7 @@ from pathlib import Path
 
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
-from smart_sync.store import days
+from smart_sync.store import clock_changes
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, judge, sqlite
 
@@ -107,7 +107,7 @@ async def _prepare(database: Database, timezone: str | None, *, created: bool) -
         await _migrate(transaction, database.path)
         await _show_inbox(transaction, database.path)
         if timezone is not None:
-            await days.set_clocks(transaction, timezone)
+            await clock_changes.set_clocks(transaction, timezone)
         if created:
             await transaction.execute("INSERT INTO database_made VALUES (strftime('%Y-%m-%dT%H:%M:%f000', 'now'))")
 

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from smart_sync.core.days import Day
+from smart_sync.core.merge.day_snapshot import Seen, Step, snapshot_id, step
+from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Metrics
-from smart_sync.core.plan import Plan
-from smart_sync.core.snapshots import Seen, Step, snapshot_id, step
-from smart_sync.store import days
+from smart_sync.store import clock_changes
 from smart_sync.store.database import Database, Transaction
 
 _NAMES = ", ".join(METRICS)
@@ -25,7 +25,7 @@ FROM account_snapshots s LEFT JOIN account_metrics m ON m.account_id = CAST(s.ac
 WHERE s.account_id IN (SELECT value FROM json_each(?))
   AND s.snapshot_time >= ? AND s.snapshot_time < ?
   AND datetime(s.snapshot_time) >= datetime(?) AND datetime(s.snapshot_time) < datetime(?)
-ORDER BY {days.in_order("s.snapshot_time")}, s.id DESC
+ORDER BY {clock_changes.in_order("s.snapshot_time")}, s.id DESC
 """
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 
 from smart_sync.core.model import Problem
-from smart_sync.core.results import ProjectResult
+from smart_sync.core.results.results import ProjectResult
 from smart_sync.store.database import Database, Transaction
 
 #: Problems of one project that are remembered; of more than these only the number is told.

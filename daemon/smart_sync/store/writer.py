@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smart_sync.core.outcomes import Written
-from smart_sync.core.plan import Plan
+from smart_sync.core.merge.plan import Plan
+from smart_sync.core.results.outcomes import Written
 from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite
-from smart_sync.store.passes import write_plan
+from smart_sync.store.plan_writer import write_plan
 from smart_sync.store.snapshots import Writing
 
 #: Accounts that may share a transaction (one project alone may have more): other writers wait for its end.

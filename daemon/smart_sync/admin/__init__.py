@@ -1,0 +1,1 @@
+"""What the offline commands do: set up, check, explain, ingest, back up."""

@@ -1,0 +1,165 @@
+"""``smart-sync adopt``: what a web app's database holds, what Smart Sync will write there, and what clashes."""
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from smart_sync.admin import init
+from smart_sync.admin.checks.database_file import check_database
+from smart_sync.admin.checks.findings import Finding, Report
+from smart_sync.config import Settings
+from smart_sync.core.wording import counted
+from smart_sync.errors import DatabaseUnusable
+from smart_sync.store import inventory
+from smart_sync.store.inventory import Inventory
+from smart_sync.store.schema import REQUIRED, open_database
+
+#: Snapshots that are no older than this tell that another program still writes them.
+_RECENT = timedelta(days=2)
+#: Clocks of the world differ by quarters of an hour.
+_QUARTER = timedelta(minutes=15)
+_TOLERANCE = timedelta(minutes=2)
+#: Folders that are searched for a module of the web app's that has our name.
+_MAX_FOLDERS = 500
+
+
+async def adopt(path: Path, now: datetime) -> tuple[Report, Inventory]:
+    """Look at the database at ``path``, which is only read; an error in the report is a clash.
+
+    Raises `DatabaseUnusable` if there is no file, or it is no database.
+    """
+    try:
+        found = await asyncio.to_thread(_taken, path)
+    except sqlite3.Error as error:
+        raise DatabaseUnusable(f"{path}: not a database that can be read: {error}") from None
+    findings = [*_contents(found), *_clashes(found, now), *await _refusals(path), *await _shadows(path)]
+    return Report((*findings, *_plans(found))), found
+
+
+def write_configuration(output: Path, database: Path, spreadsheet: str, credentials: str) -> None:
+    """Write a configuration for the database to ``output``.  Raises `ConfigError` as `setup.write` does."""
+    init.write(output, init.Answers(spreadsheet, credentials, str(database.absolute())))
+
+
+def _contents(found: Inventory) -> Iterator[Finding]:
+    for table in REQUIRED:
+        if table not in found.rows:
+            yield Finding("ok", f"table {table}: missing; it will be created")
+            continue
+        types = " and ".join(found.id_types.get(table, ()))
+        yield Finding(
+            "ok", f"table {table}: {counted(found.rows[table], 'row')}" + (f", ids are {types}" if types else "")
+        )
+    if found.references:
+        yield Finding("ok", f"{', '.join(found.references)} refer to these tables; Smart Sync deletes no row of theirs")
+
+
+def _clashes(found: Inventory, now: datetime) -> Iterator[Finding]:
+    if found.journal_mode != "wal":
+        yield Finding(
+            "warning",
+            f"journal mode {found.journal_mode}: readers wait while a pass writes; with every program stopped:"
+            " sqlite3 FILE 'PRAGMA journal_mode = WAL' (Smart Sync never changes it)",
+        )
+    for name, table in found.triggers.items():
+        yield Finding(
+            "warning", f"trigger {name} on {table} runs for each row that a pass writes; passes take longer with it"
+        )
+    if not found.unique_links:
+        yield Finding(
+            "warning",
+            "project_social_accounts has no UNIQUE (project_id, profile_link): a link may be there twice, and the"
+            " row of the sheet then goes to one of the accounts",
+        )
+    yield from _other_clock(found)
+    yield from _other_writer(found, now)
+
+
+def _other_clock(found: Inventory) -> Iterator[Finding]:
+    """A snapshot that is later than the file's last change was not dated in UTC."""
+    if found.newest_at is None or found.written_at is None:
+        return
+    ahead = found.newest_at - found.written_at
+    if ahead > _TOLERANCE:
+        hours = round(ahead / _QUARTER) / 4
+        yield Finding(
+            "warning",
+            f"the newest snapshot_time ({found.newest_stamp}) is {hours:g} h ahead of the file's last change in UTC:"
+            " the web app seems to write local time, Smart Sync writes UTC; let the web app write UTC too, or the"
+            " newest snapshot is not always the last one",
+        )
+
+
+def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
+    if found.example is not None:
+        account_id, metric, theirs, ours = found.example
+        yield Finding(
+            "error",
+            f"two programs write snapshots: the newest one of {counted(found.differing, 'account')} is not Smart Sync's"
+            f" and differs, as {metric} of account {account_id}: {theirs} there, {ours} merged; switch the web app's"
+            " own sync off, or its screens change with every pass",
+        )
+    elif found.newest_at is not None and not found.adopted and abs(now - found.newest_at) <= _RECENT:
+        yield Finding(
+            "warning",
+            f"another program has written snapshots lately (the newest: {found.newest_stamp}); if it is the web app's"
+            " own sync, switch it off before the daemon starts",
+        )
+
+
+def _taken(path: Path) -> Inventory:
+    if not path.is_file():
+        raise DatabaseUnusable(f"{path}: there is no such file; name the web app's database")
+    return inventory.take(path)
+
+
+async def _refusals(path: Path) -> list[Finding]:
+    """What opening the file and writing into it would come to, tried on a copy of its tables."""
+    # No worksheet is read: any folder will do.
+    sections: dict[str, Any] = {"database": {"path": path}, "sheets": {"source": "csv", "directory": path.parent}}
+    settings = Settings(**sections)
+    with tempfile.TemporaryDirectory(prefix="smart-sync-adopt-") as folder:
+        copy = Path(folder) / "copy.db"
+        async with open_database(copy):
+            pass
+        _, findings = await check_database(settings, copy)
+    return [finding for finding in findings if finding.level != "ok"]
+
+
+async def _shadows(path: Path) -> list[Finding]:
+    modules = await asyncio.to_thread(lambda: list(_modules_of_our_name(path.absolute().parent)))
+    return [
+        Finding(
+            "warning",
+            f"{module}: a module of the web app's is named smart_sync; in its process 'import smart_sync' finds that"
+            " one; rename it before the web app uses Smart Sync's functions",
+        )
+        for module in modules
+    ]
+
+
+def _modules_of_our_name(folder: Path) -> Iterator[Path]:
+    """``smart_sync.py`` in the database's folder, in the two above it, and in the folders of these."""
+    seen: set[Path] = set()
+    for place in (folder, *islice(folder.parents, 2)):
+        try:
+            below = [entry for entry in islice(place.iterdir(), _MAX_FOLDERS) if entry.is_dir()]
+        except OSError:
+            below = []
+        for candidate in (place, *sorted(below)):
+            module = candidate / "smart_sync.py"
+            if module not in seen and module.is_file():
+                seen.add(module)
+                yield module
+
+
+def _plans(found: Inventory) -> Iterator[Finding]:
+    """What will be written, once a daemon runs."""
+    own = "its own tables are there already" if found.adopted else "tables and views of its own will be added"
+    yield Finding("ok", f"{own} (account_metrics has the merged values); no table of the web app's is altered")
+    yield Finding("ok", "account_snapshots gets one row per account and day; rows of others are left alone")

@@ -1,0 +1,104 @@
+"""``smart-sync check``: everything that is wrong, at once, and nothing changed.
+
+The projects and accounts are copied into a database in memory's stead (a temporary file), and a dry pass is run
+there: the same code reads the same worksheets, and the real file is only ever opened for reading.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from smart_sync.admin.checks.database_file import check_database, copy_query
+from smart_sync.admin.checks.findings import Finding, Report
+from smart_sync.admin.checks.worksheets import check_worksheets
+from smart_sync.checks.parsers import check_parsers
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings, secrets
+from smart_sync.core.model import METRICS
+from smart_sync.parsers.csv_files import CsvSettings
+from smart_sync.service.preflight import obstacles
+from smart_sync.store.schema import open_database
+
+#: Bytes of free space: with fewer a pass will soon fail, and with fewer than `FULL` the next one may.
+MIN_FREE = 64 * 2**20
+FULL = 2**20
+
+
+async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = False) -> Report:
+    """Look at everything that the configuration names; the file itself has been read already.
+
+    ``offline``: no platform is asked.
+    """
+    wrong = await asyncio.to_thread(obstacles, settings)
+    findings = [Finding("error", f"{key}: {problem}") for key, problem in wrong.items()]
+    if not findings:
+        findings.append(Finding("ok", "the configuration is valid"))
+    findings += _missing_files(settings)
+    findings += await asyncio.to_thread(lambda: list(_full_disk(settings.database.path)))
+    with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
+        copy = Path(folder) / "copy.db"
+        was_read, of_database = False, list[Finding]()
+        async with open_database(copy):
+            pass
+        if "database.path" not in wrong:
+            was_read, of_database = await check_database(settings, copy)
+        query, of_query = await asyncio.to_thread(copy_query, settings, copy) if was_read else ("", [])
+        on_copy = settings.model_copy(
+            update={
+                "database": DatabaseSettings(path=copy),
+                "parsed": settings.parsed.model_copy(update={"query": query}),
+                # The copy has not all columns of the real tables, and a dry pass makes no rows.
+                "sync": settings.sync.model_copy(update={"defaults": DefaultsSettings()}),
+            }
+        )
+        of_worksheets = await check_worksheets(on_copy, clock)
+        if not was_read:  # then nothing can be said of projects, but still of Google
+            of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
+        of_parsers = await check_parsers(settings, copy, clock, offline=offline)
+        findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
+    findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
+    return Report(tuple(findings), tuple(_rules(settings)))
+
+
+def _missing_files(settings: Settings) -> Iterator[Finding]:
+    """What somebody else makes may come later, and keeps no daemon from starting."""
+    for name, table in settings.parsers.items():
+        if isinstance(table, CsvSettings) and not os.path.isfile(table.path):  # noqa: PTH113  never raises
+            yield Finding("warning", f"parsers.{name}.path: there is no file {table.path}; nothing is parsed before")
+
+
+def _full_disk(database: Path) -> Iterator[Finding]:
+    """A pass writes a few pages even where nothing changed."""
+    with contextlib.suppress(OSError):
+        folder = next(parent for parent in database.absolute().parents if parent.exists())
+        free = shutil.disk_usage(folder).free
+        if free < MIN_FREE:
+            told = (
+                f"the disk is full ({free / 2**20:.1f} MB free)" if free < FULL else f"{free / 2**20:.0f} MB are free"
+            )
+            yield Finding("error" if free < FULL else "warning", f"{folder}: {told}; free some space")
+
+
+def _open_secrets(settings: Settings) -> Iterator[Finding]:
+    """A secret that everybody on the machine may read is none."""
+    google = settings.sheets.credentials if settings.sheets.source == "google" else None
+    for path in secrets.readable_by_all(*([google] if isinstance(google, Path) else [])):
+        yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
+
+
+def _rules(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The resolved merge rules: a row for each project and platform that has its own, and one for all others."""
+    policy = settings.merge.policy()
+    for project in (*policy.projects, ""):
+        for platform in (*sorted(policy.platforms), ""):
+            rules = policy.rules(project, platform)
+            yield {
+                "project": project,
+                "platform": platform,
+                **{m: {"strategy": r.strategy, "rule": r.key} for m, r in zip(METRICS, rules, strict=True)},
+            }

@@ -1,0 +1,97 @@
+"""The database: whether it can be opened, read and written to, and what others have left in it."""
+
+import asyncio
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from smart_sync.admin.checks.findings import Finding
+from smart_sync.clock import utc_now
+from smart_sync.config import Settings
+from smart_sync.errors import DatabaseError
+from smart_sync.logs import printable
+from smart_sync.service.preflight import databases_beside
+from smart_sync.store import scratch_copy
+from smart_sync.store.driver import sqlite, version_at_risk
+from smart_sync.store.schema import open_database
+from smart_sync.store.write_probe import refusals
+
+#: How many snapshots of 0 are named one by one.
+_NAMED = 20
+
+
+async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Finding]]:
+    """Look at the database of ``settings``, and fill ``copy`` with what a pass reads; whether it could be."""
+    path, empty = settings.database.path, copy.with_name("empty.db")
+    findings = list(_sqlite_version())
+    try:
+        if not await asyncio.to_thread(path.exists):
+            return True, [*findings, await asyncio.to_thread(_to_be_made, settings)]
+        await asyncio.to_thread(scratch_copy.copy_schema, path, empty)
+        async with open_database(empty) as database:  # says what opening the real one would say
+            account_id = await asyncio.to_thread(scratch_copy.copy_rows, path, copy)
+            refused = await refusals(database, account_id, settings.sync, utc_now())
+        doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
+    except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
+        told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
+        return False, [*findings, Finding("error", f"{path}: {told}")]
+    intact = Finding("ok", f"{path}: an intact database")
+    return True, [*findings, intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
+
+
+def _to_be_made(settings: Settings) -> Finding:
+    """There is no database: as it should be where the worksheets fill a new one, else the path may be mistyped."""
+    path, others = settings.database.path, databases_beside(settings.database.path)
+    beside = f"; beside it there is {', '.join(others)}: is one of them meant?" if others else ""
+    if settings.sync.create_missing != "projects":
+        told = "there is no database; an empty one will be created at the first start, and nothing fills it"
+        return Finding("error", f"{path}: {told}; correct [database] path{beside}")
+    return Finding("warning" if others else "ok", f"{path}: will be created at the first start{beside}")
+
+
+def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
+    """The query that reads from ``copy`` what ``[parsed] query`` gives; empty if there is none, or it is none."""
+    path, query = settings.database.path, settings.parsed.query.strip().rstrip(";")
+    if not query:
+        return "", []
+    try:
+        # Where there is no file yet, the first pass makes one like the copy.
+        return scratch_copy.copy_query(path if path.exists() else copy, query, copy), []
+    except (sqlite3.Error, sqlite3.Warning, ValueError, PermissionError) as error:
+        return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
+
+
+def _sqlite_version() -> Iterator[Finding]:
+    if version_at_risk():
+        yield Finding(
+            "warning",
+            f"SQLite {sqlite.sqlite_version} can corrupt a WAL file that two processes write; "
+            "install smart-sync-daemon[sqlite]",
+        )
+
+
+def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
+    """What other writers have left: tolerated everywhere, and never deleted."""
+    with closing(scratch_copy.open_for_reading(path)) as source:
+        days = scratch_copy.doubled_days(source, timezone)
+        if days:
+            yield Finding(
+                "warning", f"account_snapshots: {days} days of an account have several snapshots; the last counts"
+            )
+        if zeros := scratch_copy.zero_snapshots(source):
+            yield Finding(
+                "warning",
+                f"account_snapshots: {zeros} snapshots hold nothing but 0 though the account had values later: nobody "
+                "knew them that day, or its row was missing; Smart Sync leaves them as they are",
+            )
+        between = scratch_copy.zeros_between(source, timezone)
+        for link, day, metric in between[:_NAMED]:
+            yield Finding(
+                "warning",
+                f"account_snapshots: {printable(link)}: {metric} is 0 on {day} and above before and after; if that is "
+                f"Smart Sync's snapshot: smart-sync snapshots repair {shlex.quote(printable(link))} {day} --{metric} N",
+            )
+        if len(between) > _NAMED:
+            yield Finding("warning", f"account_snapshots: {len(between) - _NAMED} more such zeros")

@@ -1,0 +1,127 @@
+"""The worksheets: a dry pass on a copy of the database, and what it found odd."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from smart_sync.admin.checks.findings import Finding
+from smart_sync.admin.checks.unknown_names import shared_names, unknown_names
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import Settings
+from smart_sync.core.links.identity import profile_link
+from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.project_names import written
+from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.wording import by_text, confirm, counted, listed
+from smart_sync.errors import SheetUnavailable, SmartSyncError
+from smart_sync.service.daemon import opened
+from smart_sync.store import parser_states, scratch_copy
+from smart_sync.store.projects import overview
+from smart_sync.sync.project import Resources
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
+
+
+async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
+    """What a dry pass with ``settings``, whose database is a copy, says of each project and its names."""
+    try:
+        async with opened(settings, Announcer(), clock=clock) as resources:
+            result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
+            projects, _ = await overview(resources.database)
+            return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]
+    except SmartSyncError as error:
+        return [Finding("error", str(error))]
+
+
+async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
+    """Names that only one side knows: worksheets', and the configuration's."""
+    titles, troubles = list[str](), list[Finding]()
+    sheets = resources.settings.sheets
+    if sheets.source != "google" or sheets.spreadsheet:  # without a default spreadsheet nothing belongs to nobody
+        try:
+            titles = await resources.sheets.titles()
+        except SheetUnavailable as trouble:
+            known = {f"{one.error}; {one.remedy}" if one.remedy else one.error for one in result.results}
+            troubles = [Finding("error", str(trouble))] if str(trouble) not in known else []
+    names = await scratch_copy.names_in_use(resources.database)
+    if resources.settings.sync.create_missing == "projects":
+        names.projects.update(titles)
+    active = [one.project for one in result.results]
+    claimed = {written(project.name, titles) for project in active}
+    return [
+        *troubles,
+        *await _failing_parsers(resources),
+        *_unclaimed(titles, claimed),
+        *shared_names(active),
+        *unknown_names(resources.settings, names),
+    ]
+
+
+async def _failing_parsers(resources: Resources) -> list[Finding]:
+    """The parsers of the configuration of which a pass has told that they fail."""
+    names = {str(parser["parser"]) for parser in resources.parsers()}
+    return [
+        Finding("error", f"parser {one}")
+        for one in await parser_states.failing(resources.database)
+        if one.told_at and one.parser in names
+    ]
+
+
+def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterator[Finding]:
+    for title in titles:
+        if title not in claimed:
+            yield Finding("warning", f"worksheet {title!r} belongs to no active project")
+
+
+def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[Finding]:
+    """``projects``: how many there are, the inactive ones too."""
+    if not result.results:
+        creates = settings.sync.create_missing == "projects"
+        yield Finding(
+            "ok" if creates else "warning" if projects else "error",
+            "there is no active project yet; "
+            + (
+                "they are created from the worksheets"
+                if creates
+                else "insert some into projects (name: the worksheet's title), or let the sheets create them:"
+                ' [sync] create_missing = "projects"'
+            ),
+        )
+    for name in result.new_projects:
+        yield Finding("ok", f"worksheet {name!r} will become a project")
+    troubled = [r for r in result.results if r.outcome in (Outcome.FAILED, Outcome.DEGRADED)]
+    troubles = ((r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled)
+    for trouble, concerned in by_text(troubles).items():
+        yield Finding("error", f"{listed(concerned)}: {trouble}")
+    for last, concerned in by_text((r.project.name, _last_read(r)) for r in result.results if r.stale).items():
+        yield Finding("error", f"{listed(concerned)}: stale, {last}")
+    for project in result.results:
+        yield from _of_project(project)
+
+
+def _last_read(result: ProjectResult) -> str:
+    return f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
+
+
+def _of_project(result: ProjectResult) -> Iterator[Finding]:
+    name = result.project.name
+    if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
+        new = result.new_accounts
+        coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
+        there, known = result.sheet - new, result.accounts - new
+        yield Finding("ok", f"{name}: {there} of {known} accounts are in the worksheet{coming}")
+    for link in result.left:
+        yield Finding("warning", f"{name}: {link} will leave: its row is gone for good, and no parser has a value")
+    for problem in result.problems:
+        yield Finding("warning", str(problem))
+    for suspect in result.suspects:
+        place = suspect.place or name
+        yield Finding(
+            "warning",
+            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}; "
+            f"correct it, or: {confirm(suspect.link, suspect.metric)}",
+        )
+    for row in result.unmatched_rows:
+        if not profile_link(row.link, row.platform):
+            continue  # a problem already
+        yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")
+    for link in result.unmatched_accounts:
+        yield Finding("warning", f"{name}: no row has the link of account {link}")

@@ -1,0 +1,139 @@
+"""``smart-sync confirm``: a person says that what the last pass reported of an account or a project is meant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from smart_sync.config import Settings
+from smart_sync.core.days import stamp
+from smart_sync.core.links.identity import identity, owner, profile_link
+from smart_sync.core.matching.sheet_side import account_id
+from smart_sync.core.merge.confirmable import Finding, of_account, sheet_after
+from smart_sync.core.model import Account, Project
+from smart_sync.core.parsed import Terms, terms
+from smart_sync.core.state import AccountState
+from smart_sync.errors import SmartSyncError
+from smart_sync.store import account_states, accounts, confirmations, open_suspects, parsed_query, projects
+from smart_sync.store.confirmations import DoubtfulRow
+from smart_sync.store.database import Database
+from smart_sync.store.schema import open_existing
+
+
+class NothingToConfirm(SmartSyncError):
+    """The last pass found nothing of the kind."""
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What is meant: projects as a whole, accounts of theirs, and rows that have no account."""
+
+    projects: list[Project] = field(default_factory=list)
+    accounts: list[tuple[Project, AccountState]] = field(default_factory=list)
+    rows: list[DoubtfulRow] = field(default_factory=list)
+
+
+async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> dict[str, Any]:
+    """Accept what the last pass found, and nothing else.
+
+    A daemon may be at work: this is one short transaction beside its own.  Raises `NothingToConfirm` (also where
+    nobody is meant), `DatabaseError` and `ConfigError`.
+    """
+    async with open_existing(settings.database.path, read_only=False) as database:
+        query = await parsed_query.prepare(database, settings.parsed.query)
+        scope = await _scope(database, sought, terms(stamp(now), settings.parsed.max_age), query)
+        findings = await _findings(database, scope, metric)
+        if not findings:
+            raise NothingToConfirm(_nothing(scope, sought, metric))
+        await _accept(database, scope, findings, stamp(now), settings.sync.defaults.accounts)
+    links = list(dict.fromkeys(finding.link for finding in findings if finding.link))
+    return {
+        "success": True,
+        "accounts": links,
+        "confirmed": len(findings),
+        "findings": [finding.answer() for finding in findings],
+    }
+
+
+def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
+    if not (scope.projects or scope.accounts or scope.rows):
+        return f"no account or project matches {sought!r}; give a link, an id, a name as @NAME, or a project's name"
+    what = f"the {metric} of {sought}" if metric else sought
+    return f"the last pass found nothing about {what} that could be confirmed; see: smart-sync check"
+
+
+async def _scope(database: Database, sought: str, judged_by: Terms, query: str) -> _Scope:
+    scope = _Scope()
+    project = await projects.find(database, sought)
+    doubts = await confirmations.doubtful_rows(database)
+    if project is not None:
+        states, _ = await account_states.read(database, project, judged_by, query)
+        scope.projects.append(project)
+        scope.accounts += [(project, state) for state in states]
+        scope.rows += [row for row in doubts if row.project_id == project.id]
+    for known in await accounts.find(database, sought):
+        if known.project not in scope.projects:
+            states, _ = await account_states.read(database, known.project, judged_by, query, [known.account.id])
+            scope.accounts += [(known.project, state) for state in states]
+    scope.rows += [row for row in doubts if row not in scope.rows and _is_meant(row, sought)]
+    return scope
+
+
+def _is_meant(row: DoubtfulRow, sought: str) -> bool:
+    if sought.startswith("@"):
+        return sought[1:].casefold() in {row.username.casefold(), owner(row.link).username.casefold()}
+    return sought == row.link or (identity(sought) != "" and identity(sought) == identity(row.link))
+
+
+async def _findings(database: Database, scope: _Scope, metric: str | None) -> list[Finding]:
+    found = [
+        Finding("worksheet", project.id)
+        for project in scope.projects
+        if metric is None and await confirmations.has_no_worksheet(database, project.id)
+    ]
+    ids = {project.id for project, _ in scope.accounts}
+    lost = {project_id: await confirmations.lost_columns(database, project_id) for project_id in ids}
+    suspect = await confirmations.suspect_values(database)
+    for project, state in scope.accounts:
+        found += of_account(state, project.id, metric, lost[project.id], suspect.get(state.id, {}))
+    if metric is None:
+        found += [Finding("doubtful", row.project_id, link=row.link) for row in scope.rows]
+    return found
+
+
+async def _accept(
+    database: Database, scope: _Scope, findings: list[Finding], now: str, defaults: Mapping[str, object]
+) -> None:
+    new = [_account(row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
+    by_account: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_account.setdefault(finding.account_id, []).append(finding)
+    async with database.transaction() as transaction:
+        for project in scope.projects:
+            if any(f.kind == "worksheet" and f.project_id == project.id for f in findings):
+                await confirmations.accept_worksheet(transaction, project)
+        await confirmations.accept_gone(transaction, [f.account_id for f in findings if f.kind == "gone"])
+        for _, state in scope.accounts:
+            cells = [f for f in by_account.get(state.id, ()) if f.kind == "column"]
+            if cells:
+                await confirmations.accept_cells(transaction, state.id, *sheet_after(state, cells))
+        await confirmations.take_back(transaction, [f for f in findings if f.kind in ("column", "emptied")], now)
+        for finding in findings:
+            if finding.kind == "suspect":
+                await open_suspects.confirm(transaction, finding.account_id, finding.metric)
+        _, refused = await projects.create_accounts(transaction, new, now, defaults)
+        await confirmations.forget_doubts(transaction, [account for account in new if account.link not in refused])
+    for link, reason in refused.items():
+        raise NothingToConfirm(f"SQLite refuses the account {link}: {reason}; see: smart-sync check")
+
+
+def _keys(findings: list[Finding]) -> set[tuple[str, str, str]]:
+    return {(finding.kind, finding.project_id, finding.link) for finding in findings}
+
+
+def _account(row: DoubtfulRow) -> Account:
+    link = profile_link(row.link, row.platform) or row.link
+    seen = owner(link)
+    platform, username = seen.platform or row.platform, row.username or seen.username
+    new_id = account_id(row.project_id, link)
+    return Account(new_id, row.project_id, platform, username, link, row.topic, row.telegram)

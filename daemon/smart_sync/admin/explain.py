@@ -1,0 +1,197 @@
+"""``smart-sync explain``: every number of an account, and why it is what it is.  Reads only.
+
+The answer is what passes have left in SQLite; ``next`` stands where the two sides have changed since, and the next
+pass will make another value of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from smart_sync.config import Settings
+from smart_sync.core.days import stamp
+from smart_sync.core.history.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
+from smart_sync.core.links.identity import identity
+from smart_sync.core.merge.decisions import foresee
+from smart_sync.core.merge.policy import Policy, Rule
+from smart_sync.core.model import METRICS, Precision
+from smart_sync.core.parsed import INBOX, Votes, terms
+from smart_sync.core.state import AccountState
+from smart_sync.core.worksheet.table import shown
+from smart_sync.errors import SmartSyncError
+from smart_sync.store import account_states, accounts, parsed_query, pass_history, sheet_edits, snapshot_repairs
+from smart_sync.store.accounts import Facts, Known
+from smart_sync.store.clock_changes import day_at
+from smart_sync.store.database import Database
+from smart_sync.store.open_suspects import believed_before
+from smart_sync.store.schema import open_existing
+
+#: How much of the past is told: days of snapshots, passes of the project, edits of the sheet or of snapshots.
+DAYS = 30
+PASSES = 5
+EDITS = 20
+
+
+async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: datetime) -> dict[str, Any]:
+    """The answer of ``smart-sync explain``.  Raises `UnknownAccount`, `DatabaseError` and `ConfigError`."""
+    async with open_existing(settings.database.path, read_only=True) as database:
+        query = await parsed_query.prepare(database, settings.parsed.query)
+        explainer = Explainer(database, settings.merge.policy(), now, query, settings.parsed.max_age)
+        found = await explainer.explain(sought, metrics)
+        rows = [] if found else rows_of_nobody(await pass_history.newest_problems(database), sought)
+    if not found:
+        raise UnknownAccount(sought, rows)
+    return {"success": True, "accounts": found}
+
+
+def rows_of_nobody(problems: Iterable[str], sought: str) -> list[str]:
+    """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
+    text, meant = f" ({shown(sought)})", identity(sought)
+    return [p for p in problems if p.endswith(text) or (meant and identity(p.rpartition(" (")[2][:-1]) == meant)]
+
+
+class UnknownAccount(SmartSyncError):
+    """No account is meant by what was given."""
+
+    def __init__(self, sought: str, rows: Sequence[str] = ()) -> None:
+        told = f"a row has it: {rows[0]}" if rows else "give its link, its id, or its name as @NAME"
+        super().__init__(f"no account matches {sought!r}; {told}")
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made, ``max_age`` configured."""
+
+    database: Database
+    policy: Policy
+    now: datetime
+    query: str = ""
+    max_age: float | None = None
+
+    async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
+        """An explanation for each account that ``sought`` means: a link, an ``@username`` or an id; [] if none."""
+        return [await self._explain(known, metrics) for known in await accounts.find(self.database, sought)]
+
+    async def _explain(self, known: Known, metrics: Sequence[str]) -> dict[str, Any]:
+        account, project = known.account, known.project
+        facts = await accounts.facts(self.database, known)
+        state = await self._state(known)
+        rules = self.policy.rules(project.name, account.platform)
+        odd = await accounts.oddities(self.database, account.id, believed_before(self.now))
+        values = _values(state, rules)
+        passes = await pass_history.project_runs(self.database, project.id, PASSES)
+        for metric in METRICS:
+            values[metric] |= _origin(metric, state.votes, facts)
+            values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
+            values[metric] |= {kind[:-1]: found.get(metric) for kind, found in odd.items()}
+        return {
+            "account_id": account.id,
+            "link": account.link,
+            "platform": account.platform,
+            "username": account.username,
+            "project_id": project.id,
+            "project_name": project.name,
+            "active": known.active,
+            "left_since": state.left_since,
+            "sheet": _sheet(state, facts),
+            "updated_at": facts.updated_at,
+            "problems": _of_row(passes, facts, state),
+            "metrics": {metric: values[metric] for metric in metrics},
+            "without_vote": _without_vote(state.votes, metrics),
+            "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
+            "repairs": await snapshot_repairs.of_account(self.database, account.id, metrics, EDITS),
+            "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS),
+            "days": await self._days(account.id, metrics),
+            "passes": passes,
+        }
+
+    async def _timeline(self, known: Known, values: Mapping[str, Mapping[str, Any]]) -> list[Event]:
+        since = stamp(self.now - timedelta(days=DAYS))
+        sights = await accounts.sights(self.database, known.account.id)
+        asked = await pass_history.reasons(self.database, {told["changed_at"] for told in values.values()} - {None})
+        events: list[Event] = []
+        for metric, told in values.items():
+            at = told["changed_at"]
+            # A snapshot has 0 where nobody has a value.
+            last = Last(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
+            events += changes(metric, sights, last, asked.get(at, Asked()))
+            if suspect := told["suspect"]:
+                events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})
+            if conflict := told["conflict"]:
+                events.append({"event": "conflict", "metric": metric} | conflict)
+        events += troubles(await pass_history.outcomes(self.database, known.project.id, since))
+        return timeline(events, since)
+
+    async def _state(self, known: Known) -> AccountState:
+        judged_by = terms(stamp(self.now), self.max_age)
+        only = [known.account.id]
+        states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
+        one = known.account
+        # An account that belongs to no project has no state in one.
+        return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)
+
+    async def _days(self, account_id: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
+        wanted = {"day", *metrics, *(f"{metric}_delta" for metric in metrics)}
+        found = await accounts.days(self.database, account_id, DAYS)
+        return [{name: value for name, value in day.items() if name in wanted} for day in found]
+
+
+def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:
+    """Where the sheet values stand, when the read was that brought them, and the last that found them again."""
+    if state.sheet is None:
+        return None
+    return {
+        "worksheet": facts.worksheet,
+        "row": state.sheet_row,
+        "read_at": facts.read_at,
+        "confirmed_at": facts.confirmed_at,
+        "gone_since": state.absence.gone_since,
+        "has_vote": not state.absence.accepted,
+    }
+
+
+def _of_row(passes: Sequence[Mapping[str, Any]], facts: Facts, state: AccountState) -> list[str]:
+    """What the newest pass found wrong with the account's row."""
+    if not passes or facts.worksheet is None or state.sheet_row is None:
+        return []
+    return of_row(passes[0]["problems"], facts.worksheet, state.sheet_row)
+
+
+def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str, Any]]:
+    """Per metric both sides, the rule, the result and who won."""
+    coming = foresee(state, rules)
+    values = {}
+    for index, (metric, rule) in enumerate(zip(METRICS, rules, strict=True)):
+        merged = state.merged[index] if state.merged and state.winners[index] else None
+        values[metric] = {
+            "sheet": state.sheet[index] if state.sheet else None,
+            "parsed": state.parsed[index] if state.parsed else None,
+            "strategy": rule.strategy,
+            "rule": rule.key,
+            "value": merged,
+            "winner": state.winners[index],
+            "known_since": state.known_since[index],
+            "carried_since": state.carried_since[index],
+            "next": None if coming[index] == merged else coming[index],
+        }
+    return values
+
+
+def _origin(metric: str, votes: Votes, facts: Facts) -> dict[str, Any]:
+    """Who gave a parsed value, and when."""
+    chosen = votes.chosen.get(metric)
+    if chosen is None:
+        return {"source": None, "parsed_at": None, "precision": None}
+    precision = Precision.ROUNDED if chosen.rounded else Precision.EXACT
+    at = facts.parsed_at if chosen.place == INBOX else chosen.at
+    return {"source": chosen.source, "parsed_at": at, "precision": precision.value}
+
+
+def _without_vote(votes: Votes, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """The parsed values that do not count, and why."""
+    return [
+        {"metric": said.metric, "value": said.value, "source": said.source, "parsed_at": said.at, "reason": reason}
+        for said, reason in votes.lost
+        if said.metric in metrics
+    ]

@@ -1,0 +1,147 @@
+"""``smart-sync ingest``: parsed values from a file, and taking them back, beside a daemon that may be at work.
+
+A file is CSV (comma, semicolon or tab) with a header line, or one JSON object a line.  Each line names an account by
+``account_id`` or ``link`` and gives any of the metrics; ``source``, ``parsed_at`` (ISO 8601, now if it is missing) and
+``precision`` (exact or rounded) are optional; what is nearly one of these names is a mistake.  A metric without a
+value leaves the one that its source has brought, and so does a line that is older.
+"""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from smart_sync.config import Settings
+from smart_sync.core.days import stamp
+from smart_sync.core.merge.votes import take_back
+from smart_sync.core.parsed import Mark, is_ahead, terms
+from smart_sync.errors import SmartSyncError
+from smart_sync.parsers.csv_files import match
+from smart_sync.parsers.file_rows import BadLine, Format, Row, read_rows
+from smart_sync.store import account_states, accounts, parsed_query, parsed_values, vote_records
+from smart_sync.store.schema import open_existing
+
+MAX_BYTES = 64 * 2**20
+SOURCE = "ingest"
+
+
+class Unreadable(SmartSyncError):
+    """The file cannot be read at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What came of a file: the accounts that it names; lines stored, lines that came too late, and what is wrong.
+
+    ``ahead``: lines whose time is ahead of our clock; they count as of now.
+    """
+
+    accounts: int
+    stored: int
+    older: int
+    mistakes: tuple[BadLine, ...]
+    ahead: int = 0
+
+    def answer(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "success": not self.mistakes,
+            "accounts": self.accounts,
+            "stored": self.stored,
+            "older": self.older,
+            "ahead": self.ahead,
+            "mistakes": [{"line": mistake.line, "reason": mistake.reason} for mistake in self.mistakes],
+        }
+
+
+def read_text(file: BinaryIO, name: str) -> str:
+    """The whole of ``file``.  Signs that are not UTF-8 become marks, so that only their lines are wrong.
+
+    Raises `Unreadable` if it is too large.
+    """
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise Unreadable(f"{name}: larger than {MAX_BYTES // 2**20} MB; split it")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def format_of(name: str, text: str) -> Format:
+    """By the file's suffix, else by how it begins: JSON lines begin with a brace."""
+    suffix = Path(name).suffix.lower()
+    if suffix in (".csv", ".jsonl", ".ndjson", ".json"):
+        return "csv" if suffix == ".csv" else "jsonl"
+    return "jsonl" if text.lstrip().startswith("{") else "csv"
+
+
+async def ingest(path: Path, text: str, form: Format, now: datetime) -> Ingested:
+    """Put the good lines of ``text`` into the database at ``path``, in one transaction.
+
+    Raises `DatabaseError`.
+    """
+    async with open_existing(path, read_only=False) as database:
+        known = [entry.account for entry in await accounts.everyone(database)]
+        found = list(read_rows(io.StringIO(text, newline=""), form))
+        rows, mistakes = [row for row in found if isinstance(row, Row)], [r for r in found if isinstance(r, BadLine)]
+        matched = match(rows, known)
+        mistakes += _strangers(rows, {row.line for _, row in matched})
+        values = [row.of(account, SOURCE, now) for account, row in matched]
+        stored = await parsed_values.put(database, values, now)
+    mistakes.sort(key=lambda mistake: mistake.line)
+    ahead = sum(is_ahead(value.parsed_at, now) for value in values)
+    return Ingested(len({v.account_id for v in values}), stored, len(values) - stored, tuple(mistakes), ahead)
+
+
+def _strangers(rows: Iterable[Row], matched: set[int]) -> list[BadLine]:
+    return [
+        BadLine(row.line, f"no account has this {'link' if row.link else 'account_id'}")
+        for row in rows
+        if row.line not in matched
+    ]
+
+
+class NothingToForget(SmartSyncError):
+    """No parsed value that has a vote is meant."""
+
+
+async def forget(
+    settings: Settings, account: str | None, source: str | None, metric: str | None, now: datetime
+) -> dict[str, Any]:
+    """Take back parsed values: of ``account`` (a link, an ``@username`` or an id), of ``source``, of one ``metric``.
+
+    They have no vote from the next pass on, wherever they stand, and whoever brings them again; only values that were
+    parsed later have one.  The values themselves stay where they are.  Raises `NothingToForget`, `DatabaseError` and
+    `ConfigError`.
+    """
+    judged_by = terms(stamp(now), None)
+    async with open_existing(settings.database.path, read_only=False) as database:
+        query = await parsed_query.prepare(database, settings.parsed.query)
+        meant = await (accounts.everyone(database) if account is None else accounts.find(database, account))
+        links = {known.account.id: known.account.link for known in meant}
+        found: list[tuple[str, list[Mark]]] = []
+        for project in {known.project.id: known.project for known in meant}.values():
+            only = None if account is None else list(links)
+            for one in await account_states.voiced(database, project, query, only):
+                wanted = [s for s in one.said if source in (None, s.source) and metric in (None, s.metric)]
+                found.append(
+                    (one.account_id, take_back(wanted, one.past, one.whose, judged_by, whoever=source is None))
+                )
+        if not any(taken for _, taken in found):
+            raise NothingToForget(_nothing(account, source, metric, known=bool(meant)))
+        async with database.transaction() as transaction:
+            for account_id, taken in found:
+                await vote_records.save_marks(transaction, account_id, taken, stamp(now))
+    values = [
+        {"account_id": key, "link": links[key], "metric": mark.metric, "value": mark.value, "source": mark.source}
+        for key, taken in found
+        for mark in taken
+    ]
+    return {"success": True, "forgotten": len(values), "values": values}
+
+
+def _nothing(account: str | None, source: str | None, metric: str | None, *, known: bool) -> str:
+    if account is not None and not known:
+        return f"no account matches {account!r}; give its link, its id, or its name as @NAME"
+    whose = [f"of {account}"] * (account is not None) + [f"from the source {source!r}"] * (source is not None)
+    return f"no parsed value{f' for {metric}' if metric else ''} {' '.join(whose)} has a vote; see: smart-sync explain"

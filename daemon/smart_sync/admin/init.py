@@ -1,0 +1,244 @@
+"""``smart-sync init``: a configuration to begin with, and a trial of it, step by step."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from smart_sync.admin import checks
+from smart_sync.config import Settings, secrets
+from smart_sync.core.matching.missing_rows import Terms
+from smart_sync.core.matching.sheet_side import Sheet, understand
+from smart_sync.core.model import METRICS, Project
+from smart_sync.core.wording import counted
+from smart_sync.errors import ConfigError, SheetUnavailable
+from smart_sync.sheets import open_sheets
+from smart_sync.sheets.source import Source
+
+DATABASE = "var/view_counter.db"
+
+_TEMPLATE = """\
+# Smart Sync.  Relative paths are relative to this file.  Every key can be set in the environment too:
+# SMART_SYNC_DATABASE__PATH=/var/lib/smart-sync/view_counter.db
+
+[database]
+path = {database}
+
+[schedule]
+every = "30m"                     # or cron = "*/30 * * * *"
+run_on_start = true               # and after each reload
+timezone = "UTC"                  # where a day of snapshots ends
+
+[sheets]
+source = "google"
+spreadsheet = {spreadsheet}
+{credentials}
+reads_per_minute = 60             # Google's quota per user
+stale_after = "6h"                # failing for so long, a project is stale: /healthz, the ping and exit codes say so
+gone_after = "7d"                 # of good reads: for so long the values of a row that is gone stand in
+# [sheets.spreadsheets]           # projects that live in other spreadsheets
+# "<projects.google_sheet_name>" = "<key or URL>"
+
+[sync]
+create_missing = {create_missing}       # what the sheets have and the database lacks: none, accounts, projects
+# [sync.defaults.projects]        # what a web app's table demands of a new row: column = value
+# start_date = 2026-01-01         # and [sync.defaults.accounts]
+
+[merge]
+strategy = "max"                  # or sheet, parsed, latest; also by metric, platform, project
+
+[snapshots]
+on_existing = "update"            # follow the values through the day; or "skip": keep the day's first
+
+[control]
+socket = {socket}
+mode = "0660"
+group = ""                        # who may ask for a pass without being root
+
+[log]
+format = "auto"                   # console on a terminal, JSON otherwise
+level = "info"
+
+# [parsed]
+# max_age = "14d"                 # a parsed value that is older has no vote; default: none is too old
+
+# [parsers.youtube]               # fresh numbers from the platforms
+# key = "env:YOUTUBE_KEY"
+
+# [[webhooks]]                    # who is told, and of what
+# url = "https://hooks.example.com/smart-sync"
+# secret = "env:SMART_SYNC_WEBHOOK_SECRET"
+
+# [[webhooks]]                    # a call of the web app's own, such as the one that drops its cache
+# url = "https://app.example.com/api/admin/cache"
+# format = "plain"                # no signature
+# method = "DELETE"
+# headers = {{ Authorization = "env:APP_TOKEN" }}
+# only_changed = true             # after passes that changed something, and no others
+
+# [ping]                          # a dead man's switch, such as healthchecks.io
+# url = "https://hc-ping.com/<uuid>"
+"""
+
+_HEADER = "type into the first row of the worksheet: Link, Followers, Likes, Comments, Videos, Views"
+#: What a remedy asks for → where to click for it.
+CLICKS = {
+    "create a service account": "console.cloud.google.com → IAM & Admin → Service accounts → Create service account"
+    " (no role) → Keys → Add key → Create new key → JSON",
+    "download a new JSON key": "console.cloud.google.com → IAM & Admin → Service accounts → Keys → Add key → JSON",
+    "share the spreadsheet": "open the spreadsheet in the browser → Share → paste that address → Viewer → Send",
+    "enable both": "console.cloud.google.com → APIs & Services → Library → Google Sheets API → Enable,"
+    " Google Drive API → Enable",
+    "name it Link": _HEADER,
+    "or fill it": _HEADER,
+    "Save as Google Sheets": "open the file in the browser → File → Save as Google Sheets; then take the new address",
+}
+
+
+class Answers(NamedTuple):
+    """What only the administrator knows."""
+
+    #: Key, URL or title.
+    spreadsheet: str
+    #: Empty: the environment or systemd has the key.
+    credentials: str = ""
+    database: str = DATABASE
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the trial, and what came of it."""
+
+    name: str
+    ok: bool
+    message: str
+    #: What to click or type.
+    how: str = ""
+
+
+def refuse_existing(path: Path) -> None:
+    """Raises `ConfigError` if there is something at ``path``: better said before the questions than after them."""
+    if os.path.lexists(path):
+        raise ConfigError((f"{path}: exists already and is left as it is; name another file with -o FILE",))
+
+
+def write(path: Path, answers: Answers) -> None:
+    """Write the configuration to ``path``.  Raises `ConfigError` if something is there already, or it cannot be."""
+    text = rendered(answers, path.absolute().parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        refuse_existing(path)
+    except OSError as error:
+        raise ConfigError((f"{path}: cannot be written: {error.strerror}",)) from None
+
+
+def rendered(answers: Answers, folder: Path) -> str:
+    """The configuration with ``answers``, for a file in ``folder``."""
+    database = Path(answers.database).expanduser()
+    if answers.database != DATABASE:
+        # It was typed where the command runs; in the file it would be relative to the file.
+        database = database.absolute()
+    key = '# credentials = "google.json"    # it is in $SMART_SYNC_GOOGLE_CREDENTIALS or a systemd credential'
+    if answers.credentials:
+        key = f"credentials = {_quoted(_absolute(answers.credentials))}"
+    return _TEMPLATE.format(
+        database=_quoted(str(database)),
+        socket=_quoted(str(database.parent / "control.sock")),
+        spreadsheet=_quoted(answers.spreadsheet),
+        credentials=key,
+        # In a database of the web app's nothing appears unasked.
+        create_missing='"none"' if os.path.exists(folder / database) else '"projects"',  # noqa: PTH110  never raises
+    )
+
+
+def _absolute(given: str) -> str:
+    """The file as it is seen from everywhere; if it is the key itself, the key."""
+    found = secrets.path_or_secret(given)
+    return str(found.expanduser().absolute()) if isinstance(found, Path) else found.get_secret_value()
+
+
+def _quoted(text: str) -> str:
+    """``text`` as a TOML string."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+async def trial(settings: Settings) -> AsyncIterator[Step]:
+    """Credentials, spreadsheet, worksheets, database; without the first two there is no use in going on."""
+    told: list[str] = []
+    for attempt in (_credentials, _worksheets, _database):
+        steps = await attempt(settings)
+        for step in steps:
+            # A worksheet's trouble is its project's too.
+            if step.ok or not any(message in step.message for message in told):
+                yield step
+        told += [step.message for step in steps if not step.ok]
+        if any(not step.ok and step.name in _NEEDED for step in steps):
+            return
+
+
+_NEEDED = ("credentials", "spreadsheet")
+
+
+async def _credentials(settings: Settings) -> list[Step]:
+    from smart_sync.sheets import credentials
+
+    try:
+        found = await asyncio.to_thread(credentials.find, settings.sheets.credentials)
+    except SheetUnavailable as trouble:
+        return [_failed("credentials", trouble)]
+    return [Step("credentials", True, f"the service account {found.service_account_email}")]
+
+
+async def _worksheets(settings: Settings) -> list[Step]:
+    async with open_sheets(settings.sheets) as sheets:
+        sheets.begin()
+        try:
+            titles = await sheets.titles()
+        except SheetUnavailable as trouble:
+            return [_failed("spreadsheet", trouble)]
+        # Read together, they are one request.
+        async with asyncio.TaskGroup() as group:
+            reads = [group.create_task(_worksheet(sheets, title, settings), name=f"init:{title}") for title in titles]
+    return [Step("spreadsheet", True, f"{len(titles)} worksheets"), *(read.result() for read in reads)]
+
+
+async def _worksheet(sheets: Source, title: str, settings: Settings) -> Step:
+    name = f"worksheet {title}"
+    try:
+        worksheet = await sheets.read(Project("", title))
+    except SheetUnavailable as trouble:
+        return _failed(name, trouble)
+    synonyms = {str(name): others for name, others in settings.sheets.columns.items()}
+    sheet = understand(worksheet, (), Terms("", "", title), synonyms=synonyms)
+    if sheet.trouble is not None:
+        return _failed(name, sheet.trouble)
+    return Step(name, True, _content(sheet))
+
+
+def _content(sheet: Sheet) -> str:
+    columns = ", ".join(metric for metric in METRICS if metric in sheet.letters) or "no metric"
+    told = f"{counted(len(sheet.unmatched), 'account')} with {columns}"
+    return told + (f"; {counted(len(sheet.problems), 'problem')}, see: smart-sync check" if sheet.problems else "")
+
+
+async def _database(settings: Settings) -> list[Step]:
+    """As ``smart-sync check`` sees it: nothing is made or changed.  With it, the projects that are there already."""
+    path = settings.database.path
+    findings = (await checks.check(settings)).findings
+    errors = [finding.message for finding in findings if finding.level == "error"]
+    about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]
+    if about_it:
+        return [Step("database", False, about_it[0], "mend that, or name another file in [database] path")]
+    seen = next((finding.message for finding in findings if finding.message.startswith(f"{path}:")), str(path))
+    return [Step("database", True, seen), *(Step("project", False, message) for message in errors)]
+
+
+def _failed(name: str, trouble: SheetUnavailable) -> Step:
+    how = next((clicks for asked, clicks in CLICKS.items() if asked in trouble.remedy), "")
+    return Step(name, False, str(trouble), how)

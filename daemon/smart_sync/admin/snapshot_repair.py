@@ -1,0 +1,58 @@
+"""``smart-sync snapshots repair``: a person says what an account's snapshot of a past day should have been."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from smart_sync.admin.explain import UnknownAccount
+from smart_sync.config import Settings
+from smart_sync.core.days import stamp
+from smart_sync.errors import SmartSyncError
+from smart_sync.store import accounts, snapshot_repairs
+from smart_sync.store.clock_changes import day_at
+from smart_sync.store.schema import open_existing
+
+
+class NothingToRepair(SmartSyncError):
+    """There is no snapshot of ours that could be mended, or it says so already."""
+
+
+async def repair(
+    settings: Settings, sought: str, day: date, values: Mapping[str, int], now: datetime
+) -> dict[str, Any]:
+    """Give our snapshot of a past ``day`` the ``values``, which are counts by metric.
+
+    Days are those of the time zone that the database was last opened with, as on every screen.
+
+    A daemon may be at work: this is one short transaction beside its own.  Raises `NothingToRepair`, `UnknownAccount`
+    and `DatabaseError`.
+    """
+    wanted = day.isoformat()
+    async with open_existing(settings.database.path, read_only=False) as database:
+        if wanted >= await day_at(database, stamp(now)):
+            raise NothingToRepair(
+                f"{wanted} is not over: its snapshot follows the passes; correct the cell, or what the parser reads"
+            )
+        found = await accounts.find(database, sought)
+        if not found:
+            raise UnknownAccount(sought)
+        if len(found) > 1:
+            ids = ", ".join(known.account.id for known in found)
+            raise NothingToRepair(f"{sought!r} means several accounts; give the id of one: {ids}")
+        account = found[0].account
+        async with database.transaction() as transaction:
+            changes = await snapshot_repairs.mend(transaction, account.id, wanted, values, stamp(now))
+        if changes is None:
+            raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
+        if not changes:
+            raise NothingToRepair(f"{account.link}: the snapshot of {wanted} has these values already")
+        shown = {row["day"]: row for row in await accounts.days(database, account.id, -1)}
+    counts = all(shown.get(wanted, {}).get(metric) == new for metric, (_, new) in changes.items())
+    return {
+        "success": True,
+        "account_id": account.id,
+        "link": account.link,
+        "day": wanted,
+        "changes": {metric: {"old": old, "new": new} for metric, (old, new) in changes.items()},
+        "counts": counts,
+    }

@@ -1,0 +1,1 @@
+"""Helpers for asyncio: rate limits, background tasks, HTTP requests, blocking calls."""

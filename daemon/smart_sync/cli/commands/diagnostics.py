@@ -1,0 +1,88 @@
+"""The commands that try things and change no number: check, parse, webhooks."""
+
+import asyncio
+import sys
+
+import click
+
+from smart_sync.cli.commands.common import config_option, json_option, load, show
+from smart_sync.errors import ConfigError
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Ask no platform: leave the parsers out.")
+@json_option
+@config_option
+def check(offline: bool, as_json: bool) -> None:
+    """Say everything that is wrong, at once; change nothing.
+
+    Looks at configuration, credentials, database and worksheets, asks each parser about one account, and shows the
+    merge rules that follow.
+    """
+    from smart_sync import logs
+    from smart_sync.admin import checks
+    from smart_sync.cli import output
+
+    _path, settings = load()
+    logs.configure(settings.log.format, "error", sys.stderr)
+    logs.adopt_libraries()
+    report = asyncio.run(checks.check(settings, offline=offline))
+    show(report.answer(), as_json, output.show_check)
+    sys.exit(report.exit_code)
+
+
+@click.command()
+@click.argument("links", nargs=-1, required=True, metavar="LINK...")
+@json_option
+@config_option
+def parse(links: tuple[str, ...], as_json: bool) -> None:
+    """Ask the parsers about a few links now; write nothing.
+
+    Shows what each platform answered, mapped and raw.
+    """
+    from smart_sync import logs
+    from smart_sync.checks.parsers import parse_links
+    from smart_sync.cli import output
+
+    _path, settings = load()
+    logs.configure(settings.log.format, "error", sys.stderr)
+    answer = asyncio.run(parse_links(settings, links))
+    show(answer, as_json, output.show_inspections)
+    sys.exit(0 if answer["success"] else 1)
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@config_option
+@click.pass_context
+def webhooks(context: click.Context, as_json: bool) -> None:
+    """List the webhooks and their newest deliveries."""
+    if context.invoked_subcommand is not None:
+        return
+    from smart_sync.admin import webhooks as desk
+    from smart_sync.cli import output
+
+    _path, settings = load()
+    show(asyncio.run(desk.overview(settings)), as_json, output.show_webhooks)
+
+
+@webhooks.command("test")
+@json_option
+@config_option
+def webhooks_test(as_json: bool) -> None:
+    """Send each webhook a message now.
+
+    One that accepts it and was disabled is enabled again.
+    """
+    from smart_sync import logs
+    from smart_sync.admin import webhooks as desk
+    from smart_sync.cli import output
+
+    path, settings = load()
+    if not settings.webhooks:
+        raise ConfigError((f"{path}: webhooks: there is none to test; add [[webhooks]] with url and secret",))
+    logs.configure(settings.log.format, "error", sys.stderr)
+    logs.adopt_libraries()
+    answer = asyncio.run(desk.send_tests(settings))
+    show(answer, as_json, output.show_webhook_tests)
+    sys.exit(0 if answer["success"] else 1)

@@ -1,0 +1,131 @@
+"""The commands about passes: run, sync, status, once."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from smart_sync.cli.commands.common import (
+    SOME_FAILED,
+    config_option,
+    json_option,
+    load,
+    load_readable,
+    report_failure,
+    show,
+)
+from smart_sync.errors import SmartSyncError
+from smart_sync.service import memory
+
+
+@click.command()
+@config_option
+def run() -> None:
+    """Run the daemon in the foreground, until SIGTERM."""
+    memory.start()
+    from smart_sync import logs
+    from smart_sync.service import daemon
+
+    path, settings = load()
+    logs.configure(settings.log.format, settings.log.level, sys.stdout)
+    logs.adopt_libraries()
+    code = 1
+    try:
+        code = daemon.run_daemon(path, settings)
+    except SmartSyncError as error:
+        code = report_failure(error)
+    finally:
+        # Everything of ours is closed.  A thread may go on waiting for an answer from Google that nobody wants
+        # any more, as long as [sheets] timeout; the interpreter would join it.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@json_option
+@config_option
+def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
+    """Ask the running daemon for a pass, and wait for it.
+
+    PROJECT is an id or a name; without it, all active projects.
+    """
+    from smart_sync.cli import output
+    from smart_sync.control.client import Client
+
+    _path, settings = load()
+    answer = asyncio.run(output.sync_with_progress(Client(settings.control.socket), project, dry_run=dry_run))
+    show(answer, as_json, output.show_answer)
+    sys.exit(_exit_code(answer))
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Go on, live, until Ctrl-C.")
+@json_option
+@config_option
+def status(watch: bool, as_json: bool) -> None:
+    """Show what the daemon is doing: passes, projects, parsers."""
+    from smart_sync.cli import output
+    from smart_sync.control.client import Client
+
+    settings = load_readable()
+    client = Client(settings.control.socket, timeout=10)
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(output.watch(client, as_json=as_json))
+        return
+    show(asyncio.run(client.status()), as_json, output.show_status)
+
+
+@click.command()
+@json_option
+@config_option
+def healthcheck(as_json: bool) -> None:
+    """Say whether the daemon is alive, for restarts.
+
+    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are fresh is another question:
+    status says it, and GET /healthz.
+    """
+    from smart_sync.control.client import Client
+
+    _path, settings = load()
+    _, answer = asyncio.run(Client(settings.control.socket, timeout=10).request("GET", "/livez"))
+    alive = bool(answer.get("success"))
+    if not alive and not as_json:
+        raise SmartSyncError(str(answer.get("error") or "the daemon does not say that it is alive"))
+    show(answer, as_json, lambda _answer: click.echo("alive"))
+    sys.exit(0 if alive else 1)
+
+
+@click.command()
+@click.argument("project", required=False)
+@json_option
+@config_option
+def once(project: str | None, as_json: bool) -> None:
+    """Run one pass without a daemon (for cron).
+
+    PROJECT is an id or a name; without it, all active projects.  The log is on standard error.
+    """
+    from smart_sync import logs
+    from smart_sync.cli import output
+    from smart_sync.sync.once import once
+
+    _path, settings = load()
+    logs.configure(settings.log.format, settings.log.level, sys.stderr)
+    logs.adopt_libraries()
+    answer = once(settings, project)
+    show(answer, as_json, output.show_answer)
+    sys.exit(_exit_code(answer))
+
+
+def _exit_code(answer: dict[str, Any]) -> int:
+    if not answer.get("success"):
+        return 1 if "error_count" not in answer else SOME_FAILED
+    troubled = answer.get("error_count") or answer.get("stale_count") or answer.get("stale")
+    return SOME_FAILED if troubled else 0

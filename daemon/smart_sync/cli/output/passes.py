@@ -1,0 +1,172 @@
+"""A forced pass: its progress while it runs, and its result."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from smart_sync.cli.output import terminal
+from smart_sync.control.client import Client
+from smart_sync.core.wording import by_text, counted, listed
+from smart_sync.errors import SmartSyncError
+from smart_sync.logs import printable
+
+#: What there is to say where there is nothing to sync.
+NO_PROJECTS = "no active project; see: smart-sync check"
+#: What a result counts beside its problems, and how that is said.
+_ODD = {
+    "suspect_count": ("suspect value",),
+    "unmatched_accounts": ("account without a row", "accounts without a row"),
+    "unmatched_rows": ("row without an account", "rows without an account"),
+}
+
+
+async def sync_with_progress(client: Client, project: str | None, *, dry_run: bool = False) -> dict[str, Any]:
+    """Ask for a pass and wait for its answer, with a progress bar where standard error is a terminal."""
+    project_id = None if project is None else await _resolve(client, project)
+    if not sys.stderr.isatty():
+        return await client.sync(project_id, dry_run=dry_run)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
+        following = asyncio.create_task(_follow(client, progress), name="cli:events")
+        try:
+            return await client.sync(project_id, dry_run=dry_run)
+        finally:
+            following.cancel()
+            await asyncio.wait({following})
+
+
+async def _resolve(client: Client, project: str) -> str:
+    """The id of the project that is meant: ids go before names; an unknown word is left for the daemon to refuse."""
+    known = (await client.status()).get("projects", [])
+    if any(entry["project_id"] == project for entry in known):
+        return project
+    return next((str(entry["project_id"]) for entry in known if entry["project_name"] == project), project)
+
+
+async def _follow(client: Client, progress: Progress) -> None:
+    """Move the bar as the events come; without events there is just no bar."""
+    task = progress.add_task("waiting", total=None)
+    try:
+        async with aclosing(client.events()) as events:
+            async for event in events:
+                if event["event"] == "sync.started":
+                    progress.reset(task, description="syncing", total=event["projects"])
+                elif event["event"].startswith("project.") and "outcome" in event:
+                    progress.update(task, description=printable(event["project"], 30), advance=1)
+    except SmartSyncError:
+        progress.update(task, description="syncing")
+
+
+def show_answer(answer: dict[str, Any]) -> None:
+    """The result of a pass."""
+    console = terminal.console()
+    if "results" not in answer:
+        _show_single(console, answer)
+        return
+    if not answer["results"]:
+        terminal.line(console, NO_PROJECTS)
+        return
+    _print_projects(console, answer["results"])
+    told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
+    if answer.get("stale_count"):
+        told += f", {answer['stale_count']} stale"
+    dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
+    terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
+    for warning in answer.get("warnings", []):
+        terminal.line(console, f"warning: {warning}")
+    if new := answer.get("new_projects"):
+        terminal.line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
+    _print_changes(console, answer["results"])
+
+
+def outcome_cell(result: dict[str, Any]) -> Text:
+    """A project's outcome, and whether it is stale."""
+    outcome = result.get("outcome", "")
+    if result.get("stale"):
+        return Text(f"{outcome or 'not yet'}, stale", style=terminal.STYLES["failed"])
+    return Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim"))
+
+
+def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
+    """What became of the projects of a pass; the degraded ones, which succeeded too, are not in step."""
+    told = (f"{succeeded - degraded} in step", f"{degraded} degraded" if degraded else "", f"{failed} failed")
+    return f"{counted(projects, 'project')}: {', '.join(filter(None, told))}"
+
+
+def _show_single(console: Console, answer: dict[str, Any]) -> None:
+    if "outcome" not in answer:
+        told = f"smart-sync: {answer.get('error', 'failed')}"
+        if "project_id" in answer:
+            remedy = answer.get("remedy") or "name an active project, by its id or its name"
+            told += f": {answer['project_id']}; {remedy}"
+        terminal.line(terminal.console(stderr=True), told)
+        return
+    _print_projects(console, [answer])
+    if note := answer.get("note"):
+        terminal.line(console, note)
+    _print_changes(console, [answer])
+
+
+def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None:
+    table = Table("project", "outcome", box=None, pad_edge=False)
+    for name in ("accounts", "changed", "snapshots", "problems"):
+        table.add_column(name, justify="right")
+    notes = []
+    for result in results:
+        name = printable(result.get("project_name", result["project_id"]))
+        table.add_row(
+            Text(name),
+            outcome_cell(result),
+            str(result.get("total_accounts", "")),
+            str(result.get("changed_count", "")),
+            str(result.get("snapshot_count", "")),
+            str(result["problem_count"]),
+        )
+        notes += [(name, note) for note in _notes(result)]
+    console.print(table)
+    for line in told_once(notes):
+        terminal.line(console, line)
+
+
+def told_once(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A line for each note of projects, with the names of all that have it."""
+    for note, names in by_text(notes).items():
+        # A problem of the worksheet begins with its title, mostly as part of a cell.
+        named = len(names) == 1 and note.startswith((f"{names[0]}!", f"{names[0]}: "))
+        yield note if named else f"{listed(names)}: {note}"
+
+
+def _notes(result: dict[str, Any]) -> Iterable[str]:
+    yield from troubles(result)
+    if new := result.get("new_accounts"):
+        yield f"{counted(new, 'new account')}, for rows that had none"
+    for account_id, reason in result.get("failed_accounts", {}).items():
+        yield f"account {account_id} could not be written: {reason}"
+    yield from result.get("problems", [])
+
+
+def troubles(result: dict[str, Any]) -> Iterable[str]:
+    """What somebody should look at in a project, a line each, with the command that says more."""
+    trouble = result.get("error") or result.get("warning")
+    if trouble:
+        yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")
+    if result.get("stale"):
+        read_at = result.get("sheet_read_at")
+        yield "stale: " + (f"last read {read_at[:16].replace('T', ' ')} UTC" if read_at else "never read")
+    odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
+    if odd:
+        yield f"{', '.join(odd)}; see: smart-sync check"
+
+
+def _print_changes(console: Console, results: Iterable[dict[str, Any]]) -> None:
+    for result in results:
+        for change in result.get("changes", []):
+            before = "new" if change["before"] is None else change["before"]
+            terminal.line(console, f"{change['link']}  {change['metric']}: {before} → {change['after']}")

@@ -1,0 +1,17 @@
+"""The trial of a new configuration, step by step."""
+
+from rich.text import Text
+
+from smart_sync.admin.init import Step
+from smart_sync.cli.output import terminal
+from smart_sync.logs import printable
+
+
+def show_step(step: Step) -> None:
+    """What came of one step, and what to click or type if it failed."""
+    console = terminal.console()
+    mark = ("✓", "green") if step.ok else ("✗", "red")
+    told = f"{printable(step.name)}: {printable(step.message)}"
+    console.print(Text.assemble(mark, " ", told), soft_wrap=True)
+    if step.how:
+        console.print(Text(f"  → {step.how}", style="yellow"), soft_wrap=True)

@@ -1,0 +1,15 @@
+"""What people see of a mended snapshot."""
+
+from typing import Any
+
+from smart_sync.cli.output.terminal import console, line
+
+
+def show_repaired(answer: dict[str, Any]) -> None:
+    """What the snapshot says now, and whether the day does."""
+    screen = console()
+    for metric, change in answer["changes"].items():
+        old = "-" if change["old"] is None else f"{change['old']:,}"
+        line(screen, f"{answer['link']}: snapshot of {answer['day']}, {metric}: {old} → {change['new']:,}")
+    if not answer["counts"]:
+        line(screen, "a later snapshot of that day, by another writer, is the one that counts", "yellow")

@@ -1,0 +1,279 @@
+"""What the daemon is doing: once, or live."""
+
+import asyncio
+import contextlib
+import json
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, TextIO
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from smart_sync.cli.output import terminal
+from smart_sync.cli.output.passes import NO_PROJECTS, outcome_cell, told_once, totals, troubles
+from smart_sync.cli.output.times import ago, duration, moment, until
+from smart_sync.control.client import Client
+from smart_sync.core.wording import counted
+from smart_sync.errors import DaemonNotRunning, SmartSyncError
+from smart_sync.logs import printable
+
+#: Where somebody must look comes first.
+_ORDER = ("failed", "degraded", "", "synced", "unchanged")
+_BAR_WIDTH = 30
+#: Seconds that a daemon which says that it stops may take to end the stream of its events.
+LEAVING = 5.0
+
+Answer = dict[str, Any]
+
+
+def show_status(answer: Answer) -> None:
+    """What the daemon is doing."""
+    terminal.console().print(screen(answer, moment(answer["timestamp"])))
+
+
+async def watch(client: Client, *, as_json: bool = False) -> None:
+    """Show the status, and again whenever something has happened, until cancelled.
+
+    On a terminal in place; elsewhere one after the other, with ``as_json`` one a line.  Raises `DaemonNotRunning`
+    once the daemon has stopped.  Returns when nobody reads the output any more.
+    """
+    with _shown(as_json) as show:
+        following = asyncio.create_task(_follow_laps(client, show), name="cli:status")
+        unread = asyncio.create_task(_until_nobody_reads(sys.stdout), name="cli:output")
+        try:
+            await asyncio.wait({following, unread}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended = following.done()
+            for task in (following, unread):
+                task.cancel()
+            await asyncio.wait({following, unread})
+        if ended:
+            following.result()
+
+
+async def _follow_laps(client: Client, show: Callable[[Answer], None]) -> NoReturn:
+    while True:
+        await _follow_lap(client, show)
+
+
+async def _until_nobody_reads(stream: TextIO) -> None:
+    """Wait until the reader of ``stream`` has left, if it is a pipe; else for ever.
+
+    Nothing is written while nothing happens, and only who writes would notice.
+    """
+    left, loop = asyncio.Event(), asyncio.get_running_loop()
+    if not stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode):
+        await left.wait()
+    # A pipe that is written to is never readable: what comes is its end.
+    loop.add_reader(stream.fileno(), left.set)
+    try:
+        await left.wait()
+    finally:
+        loop.remove_reader(stream.fileno())
+
+
+@contextlib.contextmanager
+def _shown(as_json: bool) -> Iterator[Callable[[Answer], None]]:
+    console = terminal.console()
+    if as_json:
+        yield lambda answer: print(json.dumps(answer, ensure_ascii=False), flush=True)  # noqa: T201 - it is data
+    elif not console.is_terminal:
+        yield show_status
+    else:
+        drawing = _Drawing()
+        # Between two answers only the ages change; nobody is asked for that.
+        with Live(get_renderable=drawing, console=console, refresh_per_second=1, vertical_overflow="crop") as live:
+
+            def redraw(answer: Answer) -> None:
+                drawing.take(answer)
+                live.refresh()
+
+            yield redraw
+
+
+class _Drawing:
+    """The last answer, with ages that grow."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Answer, float] | None = None
+
+    def take(self, answer: Answer) -> None:
+        """Draw ``answer`` from now on."""
+        self._held = answer, time.monotonic()
+
+    def __call__(self) -> RenderableType:
+        if self._held is None:
+            return Text()
+        answer, since = self._held
+        return screen(answer, moment(answer["timestamp"]) + timedelta(seconds=time.monotonic() - since))
+
+
+async def _follow_lap(client: Client, show: Callable[[Answer], None]) -> None:
+    """Until the stream of events ends: the daemon has stopped, or begins another lap."""
+    happened = asyncio.Event()
+    following = asyncio.create_task(_follow(client, happened), name="cli:events")
+    try:
+        while not following.done():
+            # What happens while the answer is under way shares the next one.
+            happened.clear()
+            try:
+                show(await client.status())
+            except DaemonNotRunning:
+                raise
+            except SmartSyncError:
+                # A daemon that leaves a lap says so, and then ends the stream: that is for the next lap to answer.
+                await asyncio.wait({following}, timeout=LEAVING)
+                if not following.done():
+                    raise
+            await happened.wait()
+    finally:
+        following.cancel()
+        await asyncio.wait({following})
+    following.result()
+
+
+async def _follow(client: Client, happened: asyncio.Event) -> None:
+    try:
+        async with aclosing(client.events()) as events:
+            async for _event in events:
+                happened.set()
+    except DaemonNotRunning:
+        # Whether it is gone for good, the next question for its status will tell.
+        pass
+    finally:
+        happened.set()
+
+
+def screen(answer: Answer, now: datetime) -> RenderableType:
+    """The whole status, as it is at ``now``."""
+    parts: list[RenderableType] = [_head(answer, now)]
+    if not answer["projects"]:
+        parts += [Text(), Text(NO_PROJECTS, style="yellow")]
+    else:
+        parts += [Text(), _projects(answer, now), *_troubles(answer)]
+    if answer["parsers"]:
+        parts += [Text(), _parsers(answer, now)]
+    return Group(*parts)
+
+
+def _head(answer: Answer, now: datetime) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("smart-sync", Text(f"{answer['version']}, up {duration(answer['uptime_seconds'])}"))
+    grid.add_row("now", _doing(answer))
+    grid.add_row("last pass", Text(_last_pass(answer["last_pass"], now)))
+    grid.add_row("next pass", Text(_next_pass(answer["next_run_at"], now)))
+    grid.add_row("projects", Text(f"{answer['active_projects']} active of {answer['total_projects']}"))
+    grid.add_row("worksheets", Text(_reading(answer["reading"])))
+    if answer["last_error"]:
+        grid.add_row("last error", Text(printable(answer["last_error"]), style="red"))
+    for reason in answer.get("reasons", []):
+        grid.add_row("not healthy", Text(printable(reason), style="red"))
+    for warning in answer.get("warnings", []):
+        grid.add_row("warning", Text(printable(warning), style="yellow"))
+    if answer["sqlite_at_risk"]:
+        risk = f"{answer['sqlite_version']} can corrupt a file that two processes write"
+        grid.add_row("SQLite", Text(risk, style="yellow"))
+    return grid
+
+
+def _doing(answer: Answer) -> RenderableType:
+    current = answer["current"]
+    if not current:
+        return Text(str(answer["state"]))
+    done, projects = current["done"], current["projects"]
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(
+        Text(f"syncing ({current['trigger']})"),
+        ProgressBar(total=max(projects, 1), completed=done, width=_BAR_WIDTH),
+        Text(f"{done} of {counted(projects, 'project')}"),
+    )
+    return grid
+
+
+def _last_pass(last: Answer | None, now: datetime) -> str:
+    if last is None:
+        return "none yet"
+    took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
+    told = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
+    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {told}; took {duration(took)}"
+
+
+def _next_pass(next_run_at: str | None, now: datetime) -> str:
+    if next_run_at is None:
+        return "now"
+    return f"{until(next_run_at, now)}, at {moment(next_run_at).astimezone():%H:%M %Z}"
+
+
+def _reading(reading: Answer) -> str:
+    if not (reading["calls"] or reading["files"]):
+        return f"{reading['source']}: nothing read yet"
+    if reading["source"] != "google":
+        return f"{reading['source']}: {counted(reading['files'], 'file')} read in the last pass"
+    told = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']} a minute"
+    if reading["retries"]:
+        told += f", {reading['retries']} of them repeated"
+    if reading["quota_wait_seconds"] >= 1:
+        told += f"; waited {duration(reading['quota_wait_seconds'])} for the quota"
+    return told
+
+
+def _projects(answer: Answer, now: datetime) -> Table:
+    table = Table("project", "outcome", "when", box=None, pad_edge=False)
+    for name in ("accounts", "problems"):
+        table.add_column(name, justify="right")
+    for project in _by_urgency(answer):
+        outcome = project.get("outcome", "")
+        table.add_row(
+            Text(printable(project["project_name"])),
+            outcome_cell(project),
+            ago(project["timestamp"], now) if outcome else "",
+            str(project.get("total_accounts", "")),
+            str(project.get("problem_count", "")),
+        )
+    return table
+
+
+def _by_urgency(answer: Answer) -> list[Answer]:
+    return sorted(
+        answer["projects"], key=lambda project: (not project.get("stale"), _ORDER.index(project.get("outcome", "")))
+    )
+
+
+def _troubles(answer: Answer) -> Iterator[Text]:
+    notes = [(p["project_name"], trouble) for p in _by_urgency(answer) for trouble in troubles(p)]
+    yield from (Text(printable(line)) for line in told_once(notes))
+
+
+def _trouble_of(parser: Answer, now: datetime) -> str:
+    since, paused = parser.get("failing_since"), parser.get("paused_until")
+    told = printable(parser.get("reason", ""))
+    if paused:
+        told = f"paused until {paused[:16].replace('T', ' ')} UTC{': ' if told else ''}{told}"
+    return f"failing since {ago(since, now)}: {told}" if since else told
+
+
+def _parsers(answer: Answer, now: datetime) -> Table:
+    table = Table("parser", "reported", box=None, pad_edge=False)
+    for name in ("fetched", "missing", "failed", "left", "calls", "quota left", "budget"):
+        table.add_column(name, justify="right")
+    table.add_column("trouble")
+    for parser in answer["parsers"]:
+        asked = "reported_at" in parser
+        table.add_row(
+            Text(printable(parser["parser"])),
+            ago(parser["reported_at"], now) if asked else Text("not asked yet", style="dim"),
+            *(str(parser.get(name, "")) for name in ("fetched", "missing", "failed", "left", "calls")),
+            Text(printable(parser.get("quota_left", ""))),
+            "" if parser.get("budget") is None else f"{parser['budget_used']} of {parser['budget']} a day",
+            Text(_trouble_of(parser, now), style="" if parser.get("success", True) else "yellow"),
+        )
+    return table

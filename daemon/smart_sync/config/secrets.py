@@ -1,0 +1,206 @@
+"""Secrets of the configuration: where they are kept, and that they stay there."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote, quote_plus
+
+from pydantic import AfterValidator, BaseModel, SecretStr
+
+from smart_sync import logs
+from smart_sync.aio import plain_files
+from smart_sync.core.redaction import is_plausible_path, names_secret
+
+MAX_BYTES = 65536
+
+#: The files that secrets were read from.
+_files: set[Path] = set()
+_base: ContextVar[Path] = ContextVar("_base", default=Path())
+
+
+@contextmanager
+def relative_to(folder: Path) -> Iterator[None]:
+    """Inside, ``file:`` paths that are relative are meant from ``folder``."""
+    token = _base.set(folder)
+    try:
+        yield
+    finally:
+        _base.reset(token)
+
+
+def readable_by_all(*others: Path) -> list[Path]:
+    """The files of secrets, and of ``others``, that everybody on the machine may read."""
+    return sorted(path for path in {*_files, *others} if _is_open(path))
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o004)
+    except OSError:  # not there, or in a folder that keeps us out: others too
+        return False
+
+
+class FileSecret(SecretStr):
+    """A secret that a file holds: `follow` reads it again when the file has changed."""
+
+    def __init__(self, value: str, path: Path) -> None:
+        super().__init__(value)
+        self.path = path
+        self._seen = _state(path)
+
+    def follow(self) -> bool:
+        """Take what the file says now; whether that is another secret.
+
+        Raises ValueError, once, for a file that cannot be read or holds none: the secret stays as it was.
+        """
+        now = _state(self.path)
+        if now == self._seen:
+            return False
+        self._seen = now
+        value = _usable(_text_of(self.path).strip()).get_secret_value()
+        if value == self._secret_value:
+            return False
+        protect(value)
+        self._secret_value = value
+        return True
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def files_in(value: object) -> Iterator[FileSecret]:
+    """The secrets of ``value``, a section of the configuration, that files hold."""
+    if isinstance(value, FileSecret):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, inner in value:
+            yield from files_in(inner)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from files_in(inner)
+    elif isinstance(value, tuple | list):
+        for inner in value:
+            yield from files_in(inner)
+
+
+def _from_environment(name: str) -> SecretStr:
+    value = os.environ.get(name)
+    if value is None:
+        raise ValueError(f"the environment has no {name}")
+    return SecretStr(value.strip())
+
+
+def _from_file(path: str) -> SecretStr:
+    place = _base.get() / Path(path).expanduser()
+    _files.add(place)
+    return FileSecret(_text_of(place).strip(), place)
+
+
+def _text_of(place: Path) -> str:
+    try:
+        return plain_files.read_file(place, MAX_BYTES)[0].decode()
+    except OSError as error:
+        raise ValueError(f"{place} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{place} is not a text file") from None
+
+
+def _from_credential(name: str) -> SecretStr:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise ValueError("systemd gave no credentials ($CREDENTIALS_DIRECTORY); add LoadCredential= to the unit")
+    if "/" in name or name in {"", ".", ".."}:
+        raise ValueError("expected credential:NAME, the name given to LoadCredential=")
+    return _from_file(str(Path(folder).absolute() / name))
+
+
+_PLACES: Mapping[str, Callable[[str], SecretStr]] = {
+    "env": _from_environment,
+    "file": _from_file,
+    "credential": _from_credential,
+}
+
+
+def _found(given: SecretStr) -> SecretStr:
+    found, _ = _looked_up(given.get_secret_value())
+    protect(found.get_secret_value())
+    return _checked(found)
+
+
+def _looked_up(text: str) -> tuple[SecretStr, bool]:
+    """What ``text`` stands for, and whether it was kept somewhere else."""
+    place, colon, name = text.partition(":")
+    elsewhere = bool(colon) and place in _PLACES
+    return _PLACES[place](name) if elsewhere else SecretStr(text.strip()), elsewhere
+
+
+def _checked(secret: SecretStr) -> SecretStr:
+    _usable(secret.get_secret_value())
+    return secret
+
+
+def _usable(value: str) -> SecretStr:
+    if not value:
+        raise ValueError("the secret is empty")
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("the secret is not one line of plain ASCII, as an HTTP header needs it")
+    return SecretStr(value)
+
+
+def protect(value: str) -> None:
+    """Keep ``value`` out of everything that is shown: as it is, and as it stands in a URL.
+
+    Of an address the host may be shown.
+    """
+    rest = value.partition("://")[2].partition("/")[2] if "://" in value else value
+    for form in (str, partial(quote, safe=""), quote_plus):
+        logs.protect(form(value), pieces=form(rest))
+
+
+def _perhaps(given: SecretStr) -> SecretStr:
+    found, elsewhere = _looked_up(given.get_secret_value())
+    if elsewhere:
+        protect(found.get_secret_value())
+    return _checked(found)
+
+
+def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """``given``, with what stands under the name of a secret kept like one."""
+    for name, value in given.items():
+        if names_secret(name):
+            protect(value.get_secret_value())
+    return given
+
+
+def path_or_secret(text: str) -> Path | SecretStr:
+    """``text`` as a path if it plausibly is one, or leads to a file; else it may be the secret itself."""
+    bare = text.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"":
+        bare = bare[1:-1].strip()
+    if is_plausible_path(bare) or os.path.isfile(_base.get() / bare):  # noqa: PTH113  never raises
+        return Path(bare)
+    return SecretStr(text)
+
+
+#: ``env:NAME``, ``file:PATH`` or ``credential:NAME`` (or the secret itself), looked up when the configuration is
+#: loaded; shown by no ``repr`` and written to no log.
+Secret = Annotated[SecretStr, AfterValidator(_found)]
+#: A value of a table, looked up in the same way, which is a secret only if it was kept elsewhere.
+Value = Annotated[SecretStr, AfterValidator(_perhaps)]
+#: Such a table (headers, a query): what stands under the name of a secret is one, too; the others may be shown.
+Values = Annotated[dict[str, Value], AfterValidator(protect_named)]
+
+
+def shown(text: str) -> str:
+    """``text`` for a message if it plausibly is a path; else only that it is none."""
+    return text if is_plausible_path(text) else "(not shown, as it is no path)"

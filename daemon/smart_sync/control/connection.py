@@ -1,0 +1,259 @@
+"""One client, from its connection to its leaving: each wait has an end, and each request an answer."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from enum import Enum, auto
+
+from smart_sync.control.http11 import Wire, encode
+from smart_sync.control.peer import Peer, peer_of
+from smart_sync.control.request import Answer, Limits, Refusal, Request, Stream, failure, parse_target
+from smart_sync.errors import SmartSyncError
+
+_STOPPING = failure(503, "the daemon is stopping; ask again when it runs")
+_BUG = failure(500, "internal error; the daemon's log has the details")
+_PIECE = 64 * 1024
+#: Answers in one go to a client that has sent many requests at once; then others get their turn.
+_BURST = 16
+
+
+class _Wait(Enum):
+    """What a conversation waits for, or waited for last."""
+
+    IDLE = auto()
+    REQUEST = auto()
+    HANDLER = auto()
+    LINE = auto()
+    CLIENT = auto()
+
+
+class Conversation:
+    """Serves the client at the other end of ``connected``, and owns that socket from now on.
+
+    ``handle`` answers requests; it raises `Refusal` or `SmartSyncError` for answers 4xx and 503.
+    """
+
+    def __init__(
+        self, connected: socket.socket, handle: Callable[[Request], Awaitable[Answer | Stream]], limits: Limits
+    ) -> None:
+        self._socket = connected
+        self._handle = handle
+        self._limits = limits
+        self._leaving = False
+        self._gone = False
+        #: From now on this client is sent a stream.
+        self.streaming = False
+        self._answered = 0
+        self._wait: _Wait | None = None
+        self._since = 0.0
+        self._timeout = asyncio.timeout(None)
+        self._bug: Exception | None = None
+        self._reader = asyncio.StreamReader(limit=limits.head_bytes)
+        self._wire = Wire(self._reader, limits)
+        self._writer: asyncio.StreamWriter
+        self._opened = False
+
+    async def run(self) -> None:
+        """Answer until either side wants no more; `drop` must follow, however this ends.
+
+        Raises whatever bug a handler had, after answering 500.
+        """
+        with suppress(OSError):  # the client is gone, or takes nothing: there is nobody to tell
+            self._peer: Peer = peer_of(self._socket)
+            await self._open()
+            await self._converse()
+        if self._bug is not None:
+            raise self._bug
+
+    def drop(self) -> None:
+        """Let go of the socket, at once."""
+        if self._opened:
+            self._writer.transport.abort()
+        else:
+            self._socket.close()
+
+    def leave(self) -> None:
+        """End soon: what is being answered has a moment of grace, streams and idle connections have none."""
+        self._leaving = True
+        idle = self._wait is _Wait.LINE or (self._wait is _Wait.IDLE and self._answered)
+        self._hurry(0 if idle else self._limits.grace_seconds)
+
+    def give_way(self) -> None:
+        """Somebody else wants a place: a client that says nothing loses this one, after a moment of patience."""
+        if self._wait in (_Wait.IDLE, _Wait.REQUEST):
+            elapsed = asyncio.get_running_loop().time() - self._since
+            self._hurry(max(0.0, self._limits.patience_seconds - elapsed))
+
+    def _hurry(self, seconds: float) -> None:
+        if self._wait is None:
+            return
+        soon = asyncio.get_running_loop().time() + seconds
+        when = self._timeout.when()
+        if not self._timeout.expired() and (when is None or soon < when):
+            with suppress(RuntimeError):  # the wait is over already, and the next one knows that we leave
+                self._timeout.reschedule(soon)
+
+    def _waiting(self, wait: _Wait, seconds: float | None) -> asyncio.Timeout:
+        """Every wait is inside one of these, never inside two: so it can be cut short from outside."""
+        if self._leaving:
+            seconds = min(self._limits.grace_seconds, seconds if seconds is not None else float("inf"))
+        self._wait, self._since = wait, asyncio.get_running_loop().time()
+        self._timeout = asyncio.timeout(seconds)
+        return self._timeout
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        protocol = asyncio.StreamReaderProtocol(self._reader, loop=loop)
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, self._socket)
+        self._writer = asyncio.StreamWriter(transport, protocol, self._reader, loop)
+        self._opened = True
+
+    async def _converse(self) -> None:
+        while await self._exchange():
+            self._answered += 1
+            if self._answered % _BURST == 0:
+                await asyncio.sleep(0)
+        self._writer.close()
+        async with self._waiting(_Wait.CLIENT, self._limits.stall_seconds):
+            await self._writer.wait_closed()
+
+    async def _exchange(self) -> bool:
+        """One request and its answer; False when there can be no further one."""
+        try:
+            request = await self._receive()
+        except Refusal as refusal:
+            await self._send_answer(failure(refusal.status, str(refusal)), last=True)
+            if refusal.status not in (408, 503):  # those had their time
+                await self._linger()
+            return False
+        if request is None:
+            return False
+        try:
+            reply = await self._reply(request)
+        except Refusal as refusal:
+            await self._send_answer(failure(refusal.status, str(refusal)), allow=refusal.allow)
+        else:
+            await (self._send_stream(reply) if isinstance(reply, Stream) else self._send_answer(reply))
+        return self._bug is None and not self._leaving and self._wire.next_request()
+
+    async def _receive(self) -> Request | None:
+        """The next request; None if there is none.  Raises `Refusal` for one that cannot be understood."""
+        try:
+            async with self._waiting(_Wait.IDLE, self._limits.idle_seconds):
+                first = await self._wire.first_byte()
+        except TimeoutError:
+            return None
+        if not first:
+            return None
+        try:
+            async with self._waiting(_Wait.REQUEST, self._limits.request_seconds):
+                head = await self._wire.head(first)
+                if interim := self._wire.interim():
+                    self._writer.write(interim)
+                body = await self._wire.body()
+        except TimeoutError:
+            raise self._too_slow() from None
+        path, query = parse_target(head.target.decode())
+        return Request(head.method.decode(), path, query, body, self._peer)
+
+    def _too_slow(self) -> Refusal:
+        if self._leaving:
+            return Refusal(_STOPPING.status, str(_STOPPING.body["error"]))
+        return Refusal(408, "the request did not arrive in time")
+
+    async def _reply(self, request: Request) -> Answer | Stream:
+        if self._leaving:
+            return _STOPPING
+        try:
+            async with self._waiting(_Wait.HANDLER, None) as timeout:
+                return await self._handle(request)
+        except Refusal:
+            raise
+        except SmartSyncError as error:
+            return failure(503, str(error))
+        except asyncio.CancelledError:
+            self._say_stopping()
+            raise
+        except Exception as error:
+            if isinstance(error, TimeoutError) and timeout.expired():
+                return _STOPPING
+            self._bug = error
+            return _BUG
+
+    def _say_stopping(self) -> None:
+        """The last word of a conversation that is cut off: what the kernel takes without waiting."""
+        if self._wire.unanswered:
+            self._writer.write(self._wire.answer(_STOPPING.status, encode(_STOPPING.body), last=True))
+
+    async def _write(self, data: bytes) -> None:
+        """In pieces, so that a client that takes them slowly is served, and one that takes none is not."""
+        for start in range(0, len(data), _PIECE):
+            self._writer.write(data[start : start + _PIECE])
+            if not self._writer.transport.get_write_buffer_size():
+                continue  # the kernel has taken it all
+            async with self._waiting(_Wait.CLIENT, self._limits.stall_seconds):
+                await self._writer.drain()
+
+    async def _send_answer(self, answer: Answer, *, allow: str = "", last: bool = False) -> None:
+        try:
+            body = encode(answer.body)
+        except (TypeError, ValueError) as error:
+            self._bug, answer, body = error, _BUG, encode(_BUG.body)
+        last = last or self._leaving or self._bug is not None
+        await self._write(self._wire.answer(answer.status, body, allow=allow, last=last))
+
+    async def _linger(self) -> None:
+        """Hear a refused client out for a moment, so that it comes to read the answer; a close would cut it off."""
+        self._writer.write_eof()
+        with suppress(TimeoutError):
+            async with self._waiting(_Wait.REQUEST, self._limits.grace_seconds):
+                await self._wire.discard()
+
+    async def _send_stream(self, stream: Stream) -> None:
+        self.streaming = True
+        watch = asyncio.create_task(self._notice_leaving(), name=f"{_task_name()}:watch")
+        try:
+            await self._write(self._wire.stream_head())
+            while (line := await self._next_line(stream)) is not None:
+                await self._write(self._wire.stream_line(line))
+            if self._bug is None:  # a stream without an end tells the client that it is incomplete
+                await self._write(self._wire.stream_end())
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+            await self._close_lines(stream)
+
+    async def _next_line(self, stream: Stream) -> bytes | None:
+        """The stream's next line; None when it is over, for whatever reason."""
+        if self._leaving or self._gone or self._wire.bodiless:
+            return None
+        try:
+            async with self._waiting(_Wait.LINE, None) as timeout:
+                line = await anext(stream.lines, None)
+            return None if line is None else encode(line)
+        except SmartSyncError as error:
+            return encode(failure(503, str(error)).body)
+        except Exception as error:
+            if not (isinstance(error, TimeoutError) and timeout.expired()):
+                self._bug = error
+            return None
+
+    async def _close_lines(self, stream: Stream) -> None:
+        try:
+            await stream.close()
+        except Exception as error:
+            self._bug = self._bug or error
+
+    async def _notice_leaving(self) -> None:
+        """A client that shuts its side has left the stream; nothing it sends meanwhile means anything."""
+        with suppress(OSError):
+            await self._wire.discard()
+        self._gone = True
+        if self._wait is _Wait.LINE:
+            self._hurry(0)
+
+
+def _task_name() -> str:
+    task = asyncio.current_task()
+    return task.get_name() if task else ""

@@ -1,0 +1,106 @@
+"""What `/healthz`, `/livez` and the status say of the daemon's health: gathered here, judged by `core.results.health`."""
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from smart_sync.core.model import Outcome
+from smart_sync.core.results import health
+from smart_sync.store.cached_query import Fresh
+from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.overview import Standing
+from smart_sync.sync.project import Resources
+from smart_sync.sync.scheduler import Runner
+
+#: Seconds that a tick may be overdue at most, however rare the ticks are.
+LONGEST = 3600.0
+#: Seconds that a pass may take beside reading the worksheets: waiting for the parsers and the database, writing.
+BESIDE_READING = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Judges one lap of the daemon; ``started``: `time.monotonic` of the daemon's start."""
+
+    resources: Resources
+    runner: Runner
+    standing: Fresh[Standing]
+    started: float
+
+    async def facts(self) -> tuple[health.Facts, Standing | None]:
+        """What is known now; without the standing where the database cannot be read."""
+        settings = self.resources.settings
+        standing, error = None, ""
+        try:
+            standing = await self.standing.get()
+        except sqlite.Error as trouble:
+            error = str(describe(trouble, self.resources.database.path))
+        outcomes = [result.outcome for result in self.runner.results.values()]
+        return health.Facts(
+            overdue=self.runner.overdue(),
+            allowed=self._allowed(),
+            last_error=self.runner.last_error,
+            database_error=error,
+            every_project_failed=bool(outcomes) and all(outcome is Outcome.FAILED for outcome in outcomes),
+            stale=[one.project_name for one in standing.stale] if standing else [],
+            projects=standing.projects if standing else 0,
+            active=len(standing.active) if standing else 0,
+            creates_projects=settings.sync.create_missing == "projects",
+            made_database=str(settings.database.path) if standing and standing.made_at else "",
+            missing_directory=await self._missing_directory(),
+            failing_parsers=self._failing_parsers(standing),
+            locked=self.resources.database.locked_seconds(),
+        ), standing
+
+    def livez(self) -> dict[str, Any]:
+        """The answer of ``/livez``."""
+        missed = health.missed_tick(health.Facts(overdue=self.runner.overdue(), allowed=self._allowed()))
+        return {
+            "success": not missed,
+            "alive": not missed,
+            "uptime_seconds": round(time.monotonic() - self.started, 3),
+            "error": missed or None,
+        }
+
+    async def healthz(self) -> dict[str, Any]:
+        """The answer of ``/healthz``."""
+        facts, standing = await self.facts()
+        reasons = health.reasons(facts)
+        good_at = self.runner.last_good_at
+        age = None if good_at is None else (self.resources.clock() - good_at).total_seconds()
+        waited = time.monotonic() - self.started if age is None else age
+        return {
+            "success": not reasons,
+            "healthy": not reasons,
+            "reasons": reasons,
+            "stale_projects": [
+                {"project_id": one.project_id, "project_name": one.project_name, "sheet_read_at": one.sheet_read_at}
+                for one in (standing.stale if standing else ())
+            ],
+            "warnings": health.warnings(facts),
+            "error": "; ".join(reasons) or None,
+            "last_good_pass_age_seconds": age,
+            # The age at which a tick will have been missed, if nothing happens until then.
+            "allowed_seconds": round(waited + facts.allowed - facts.overdue, 3),
+        }
+
+    async def _missing_directory(self) -> str:
+        sheets = self.resources.settings.sheets
+        if sheets.source != "csv" or sheets.directory is None:
+            return ""
+        there = await asyncio.to_thread(os.path.isdir, sheets.directory)
+        return "" if there else str(sheets.directory)
+
+    def _failing_parsers(self, standing: Standing | None) -> list[str]:
+        """Those of the configuration of which it was told that they fail, each with since when and why."""
+        names = {str(parser["parser"]) for parser in self.resources.parsers()}
+        return [
+            str(one) for one in (standing.failing_parsers if standing else ()) if one.told_at and one.parser in names
+        ]
+
+    def _allowed(self) -> float:
+        """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
+        longest_pass = self.resources.settings.sheets.deadline + BESIDE_READING
+        return max(min(self.runner.interval(), LONGEST), longest_pass)

@@ -1,0 +1,214 @@
+"""One account, one identity, however its link was pasted.
+
+An identity is ``platform:rest`` for what is known and ``host/path`` for what is not; an identity is its own identity.
+
+- Dropped: what stands around the link in its cell, marks one cannot see, wrappers (``google.com/url?q=``,
+  ``l.facebook.com``, login pages), scheme, user-info, port, ``www.`` and ``m.``, a language before the name, trailing
+  slashes, fragments, tracking parameters.
+- Hosts fold (case, IDN, aliases such as ``fb.com``, ``threads.net`` and ``vt.tiktok.com``); user names fold; channel
+  ids, video ids, short links (``vm.tiktok.com``) and the paths of unknown hosts do not.
+- What follows an owner's name in the path (``/reels``, ``/videos``, ``/video/123``) is that owner's and is dropped;
+  under a name without ``@`` only what is known to be.
+- ``youtube.com/channel/ID``, ``/c/name``, ``/user/name`` and ``/@handle`` are different identities: only YouTube
+  knows which of them are one account.
+- Unknown hosts keep their path and query, and a text with two different links is none of them: when in doubt two
+  links are two accounts.
+
+Links are untrusted text.  Nothing here raises, and an identity has no control characters and no lone surrogates.
+"""
+
+import re
+from typing import NamedTuple
+
+from smart_sync.core.links.addresses import SIGN, Address, parse, printable, tidied, trimmed, visible
+from smart_sync.core.links.link_text import links_in
+from smart_sync.core.links.pages import folded, page_of
+from smart_sync.core.links.platforms import HOSTS, MAIN_HOST, known_platform
+from smart_sync.core.links.redirects import unwrapped
+
+_SUBDOMAINS = re.compile(
+    r"(?:(?:mobile|web|touch|mtouch|mbasic|free|0|business|studio|music|gaming|[a-z]{2}-[a-z]{2})\.)+(?=[^.]+\.[^.]+$)"
+)
+_SHORTHAND = re.compile(rf"({'|'.join(MAIN_HOST)}):(?=[^/\\])")
+_OUR_OWN = re.compile(
+    rf"({'|'.join(MAIN_HOST)}):"
+    r"(@?[\w.·-]+|(?:channel|c|user)/[^\s/?#]+|watch\?v=[\w-]+|profile\.php\?id=[0-9]+)"
+)
+_HANDLE = re.compile(rf"@{SIGN}(?:{SIGN}|\.)*")
+_WORD = re.compile(r"\s*[\w@]")
+
+
+class Owner(NamedTuple):
+    """Whose account a link shows: the platform's name ("" if unknown) and the user name ("" if it holds none)."""
+
+    platform: str
+    username: str
+
+
+def identity(link: str, platform: str = "") -> str:
+    """The canonical identity of the account that ``link`` points to; "" for a blank link.  Never raises.
+
+    ``platform``, as somebody typed it, says whose name a bare ``@name`` is.
+    """
+    address = _address(link)
+    if address is None:
+        text = trimmed(visible(link))
+        where = known_platform(platform) if _HANDLE.fullmatch(text) else ""
+        return f"{where}:@{folded(text[1:])}" if where else printable(text)
+    rest = page_of(address).rest
+    if rest:
+        return f"{HOSTS[address.host]}:{rest}"
+    name = str(address)
+    again = _address(name)
+    # What would be read as something else is nothing but text.
+    return name if again is not None and str(again) == name and not page_of(again).rest else printable(trimmed(link))
+
+
+def platform(link: str) -> str:
+    """The platform ``link`` is on, such as "tiktok", also for its short links; "" if unknown."""
+    return owner(link).platform
+
+
+def username(link: str) -> str:
+    """The user name in ``link`` as it is written there, without ``@``; "" if it holds none (channel ids are none)."""
+    return owner(link).username
+
+
+def owner(link: str) -> Owner:
+    """`platform` and `username` of ``link``, both for the price of one."""
+    address = _address(link)
+    if address is None:
+        return Owner("", "")
+    platform = HOSTS.get(address.host) or HOSTS.get(".".join(address.host.split(".")[-2:]), "")
+    return Owner(platform, page_of(address).name)
+
+
+def is_link(text: str) -> bool:
+    """Whether ``text`` is or holds a web address, whatever it shows: it says itself who is meant, or that nobody is."""
+    return _address(text) is not None or bool(several(text))
+
+
+def profile_link(link: str, platform: str = "") -> str:
+    """The link of the profile that ``link`` certainly shows, without what stands around it; "" if that is not certain.
+
+    ``platform``, as somebody typed it, says whose name a bare ``@name`` is.
+    """
+    found = _found(link)
+    if found is None:
+        text = trimmed(visible(link))
+        where = known_platform(platform) if _HANDLE.fullmatch(text) else ""
+        name = text if where in ("tiktok", "youtube", "threads") else text[1:]
+        return f"https://www.{MAIN_HOST[where]}/{name}" if where else ""
+    return found.text if page_of(found.address).is_profile else ""
+
+
+def link_in(text: str) -> str:
+    """The one web address in ``text``, without what stands around it; "" if there is none, or several."""
+    found = _found(text)
+    return found.text if found else ""
+
+
+def several(link: str) -> tuple[str, ...]:
+    """The links in ``link``, where there are two or more that do not show one and the same; else ()."""
+    found = _candidates(trimmed(visible(link)))
+    return tuple(one.text for one in found.values()) if len(found) > 1 else ()
+
+
+def why_no_profile(link: str, platform: str = "") -> str:
+    """Why `profile_link` finds none, and what to do about it, for a person."""
+    if both := several(link):
+        return f"the cell holds several links ({', '.join(both[:3])}); leave one"
+    address = _address(link)
+    if address is not None and address.host in HOSTS:
+        return "the link shows no profile (but a video, a group, a search …); put the profile's link here"
+    if address is not None:
+        return f"the link is none of a platform that is known ({', '.join(MAIN_HOST)}); put the profile's link here"
+    if _HANDLE.fullmatch(trimmed(visible(link))):
+        named = f"{platform!r} is none that is known" if platform else "no platform is given"
+        return f"a name without its platform ({named}); put the profile's link here"
+    return "a text and no link, nor can one be had from behind it; put the profile's link here"
+
+
+class _Found(NamedTuple):
+    """A link in a text: as it stands there (or within its wrapper), and where it leads."""
+
+    text: str
+    address: Address
+
+
+def _address(link: str) -> Address | None:
+    """The one address in ``link``, on the platform's main host if it is on any of its hosts."""
+    found = _found(link)
+    return found.address if found else None
+
+
+def _found(link: str) -> _Found | None:
+    """The one link in ``link``; None if there is none, or several, or one of which a part may stand beside it."""
+    text = trimmed(visible(link))
+    if own := _OUR_OWN.fullmatch(text):
+        address = parse(f"{MAIN_HOST[own[1]]}/{own[2]}")
+        return _Found(f"https://www.{MAIN_HOST[own[1]]}/{own[2]}", _main(address)) if address else None
+    candidates = _candidates(text)
+    if len(candidates) > 1:
+        return None
+    if candidates:
+        (one,) = candidates.values()
+        return one if _is_whole(one.address, text) else None
+    if short := _SHORTHAND.match(text):
+        text = f"{MAIN_HOST[short[1]]}/{text[short.end() :]}"
+    return _read(tidied(text))
+
+
+def _candidates(text: str) -> dict[str, _Found]:
+    """The links in ``text`` by what they show."""
+    found: dict[str, _Found] = {}
+    for _, link in links_in(text):
+        if one := _read(link):
+            found.setdefault(f"{one.address.host}:{page_of(one.address).rest or one.address}", one)
+    return found
+
+
+def _read(link: str) -> _Found | None:
+    address = parse(link)
+    if address is None:
+        return None
+    target = unwrapped(address)
+    main = _main(target)
+    return _Found(link if target is address else _text_of(target), main)
+
+
+def _text_of(address: Address) -> str:
+    query = f"?{address.query}" if address.query else ""
+    return f"https://{'/'.join((address.host, *address.path))}{query}"
+
+
+def _is_whole(address: Address, text: str) -> bool:
+    """Whether nothing in ``text`` can belong to its only link: ``https://www.tiktok.com/ @user`` was torn apart."""
+    if page_of(address).rest:
+        return True
+    at, link = links_in(text)[0]
+    if _WORD.match(text, at + len(link)) is None:
+        return True
+    return bool(address.path) and link[-1] not in "/=?&"
+
+
+def _main(address: Address) -> Address:
+    """``address`` on the platform's main host, if it is on any of its hosts; what is one page has one address."""
+    host, path, query, fragment = address
+    if host in ("vm.tiktok.com", "vt.tiktok.com"):
+        return Address("vm.tiktok.com", path, query)
+    if host not in HOSTS:
+        host = _SUBDOMAINS.sub("", host, count=1)
+    platform = HOSTS.get(host)
+    if platform is None:
+        return address
+    host = MAIN_HOST[platform]
+    if fragment[:1] == "!" or (fragment[:1] == "/" and not path):
+        inner = parse(f"{host}/{fragment.lstrip('!').lstrip('/')}")
+        if inner is not None:
+            path, query = inner.path, inner.query
+    if address.host == "youtu.be" and len(path) == 1 and not path[0].startswith("@"):
+        path, query = ["watch"], f"v={path[0]}"
+    if platform == "tiktok" and len(path) == 2 and path[0] == "t":
+        return Address("vm.tiktok.com", path[1:], query)
+    return Address(host, path, query)

@@ -1,0 +1,1 @@
+"""Which row of a worksheet belongs to which account."""

@@ -1,0 +1,98 @@
+"""Rows without an account that may be those of an account whose row is missing: no account is created for them."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from smart_sync.core.links.identity import identity, profile_link
+from smart_sync.core.matching.missing_rows import nearly
+from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.model import Problem, SheetRow
+from smart_sync.core.wording import confirm
+
+#: Of more accounts that were moved away, only those links are compared.
+MAX_MOVED = 100
+
+
+class Doubt(NamedTuple):
+    """A row for which no account is created, because it may be that of account ``account_id``."""
+
+    row: SheetRow
+    account_id: str
+    reason: str
+
+    def problem(self, worksheet: str, column: str | None) -> Problem:
+        """What a manager reads of it."""
+        remedy = f"correct the link, or if it is another account: {confirm(self.row.link)}"
+        reason = f"no account is created for this row: {self.reason}; {remedy}"
+        return Problem(reason, worksheet, self.row.row, column, self.row.link)
+
+
+class Elsewhere(NamedTuple):
+    """An account of another project whose row is gone, or not looked for yet in this pass."""
+
+    account_id: str
+    link: str
+    project: str
+    #: Its row is gone from the worksheet it was in.
+    gone: bool
+    #: The last good read of its project's worksheet, a stamp.
+    read_at: str
+    #: Where its row stood, if that was in this project's worksheet.
+    stood: int | None = None
+
+
+class Past(NamedTuple):
+    """A row that was doubtful in an earlier pass, since when (a stamp), and why."""
+
+    account_id: str
+    reason: str
+    since: str
+
+
+def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> tuple[Doubt, ...]:
+    """The rows of nobody in ``sheet`` for which no account may be created; ``past`` by link."""
+    found: dict[int, Doubt] = {}
+    numbers = {row.row for row in sheet.unmatched}
+    for one in sheet.alike:
+        if one.row.row in numbers and one.row.row not in found:
+            how = "it stands where the row of {} stood" if one.in_place else "its link is nearly that of {}"
+            reason = f"{how.format(one.account.link)}, whose row is gone"
+            found[one.row.row] = Doubt(one.row, one.account.id, reason)
+    waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
+    found |= {doubt.row.row: doubt for doubt in _still(sheet, past, waited_for) if doubt.row.row not in found}
+    found |= {doubt.row.row: doubt for doubt in _moved(sheet, elsewhere, past) if doubt.row.row not in found}
+    return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
+
+
+def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) -> Iterator[Doubt]:
+    """Rows that were doubtful, and the account that they may be is missing still: other rows may have moved since."""
+    for row in sheet.unmatched:
+        known = past.get(row.link)
+        if known is not None and known.account_id in waited_for:
+            yield Doubt(row, known.account_id, known.reason)
+
+
+def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> Iterator[Doubt]:
+    """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
+    others = {identity(other.link): other for other in sorted(elsewhere, key=lambda other: other.gone)}
+    moved_away = [other for other in others.values() if other.stood is not None]
+    for row in sheet.unmatched if others else ():
+        other = others.get(identity(row.link)) or _moved_away(row, moved_away, past)
+        if other is None:
+            continue
+        known = past.get(row.link)
+        if other.gone:
+            yield Doubt(row, other.account_id, f"it may be the row of {other.link} that project {other.project} misses")
+        elif known is None or not known.since < other.read_at:
+            reason = f"project {other.project} has this account, and its worksheet has yet to be read again"
+            yield Doubt(row, other.account_id, reason)
+
+
+def _moved_away(row: SheetRow, moved_away: Sequence[Elsewhere], past: Mapping[str, Past]) -> Elsewhere | None:
+    """The account that was moved to another project and left ``row`` behind, though its link is another now."""
+    known, name = past.get(row.link), identity(row.link)
+    for other in moved_away[:MAX_MOVED]:
+        was_doubtful = known is not None and known.account_id == other.account_id
+        if was_doubtful or other.stood == row.row or nearly(identity(other.link), name):
+            return other
+    return None

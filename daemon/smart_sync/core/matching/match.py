@@ -1,0 +1,115 @@
+"""Which row of a worksheet belongs to which account."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from smart_sync.core.links.identity import identity
+from smart_sync.core.model import Problem, SheetRow, Table
+from smart_sync.core.state import AccountState
+from smart_sync.core.worksheet.table import combine
+
+#: How many of the accounts that are one and the same a problem names.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The rows by account id, the rows that match nobody, and what was found odd on the way."""
+
+    rows: dict[str, SheetRow]
+    unmatched: tuple[SheetRow, ...]
+    problems: tuple[Problem, ...]
+    #: Active accounts without a row, because it counts for another account of the same identity.
+    twins: frozenset[str] = frozenset()
+
+
+def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
+    """Match each row to the account whose link has the identity of the row's link.
+
+    Several accounts of one identity are twins: the row counts for the active one; of several active ones for the one
+    whose link is written as in the row, else for the oldest.  Active twins are reported, and a row that is not written
+    as the link of the only active one.
+    Several rows for one account are combined (per metric the larger value) and reported.
+    """
+    by_identity = _by_identity(accounts)
+    # A name alone is somebody on each platform.
+    by_link = {account.link: account.id for account in accounts if not account.link.startswith("@")}
+    twins = {key: group for key, group in by_identity.items() if len(group) > 1}
+    for group in twins.values():
+        for account in group:
+            by_link.pop(account.link, None)
+    found: dict[str, list[SheetRow]] = {}
+    unmatched: list[SheetRow] = []
+    for row in table.rows:
+        account_id = by_link.get(row.link)  # the usual case, without the price of an identity
+        if account_id is None:
+            same = by_identity.get(identity(row.link, row.platform))
+            account_id = _claimant(same, row.link).id if same else None
+        if account_id is None:
+            unmatched.append(row)
+        else:
+            found.setdefault(account_id, []).append(row)
+    rows = {account_id: several[0] if len(several) == 1 else combine(several) for account_id, several in found.items()}
+    problems = [*_duplicates(table.worksheet, found.values()), *_twins(table.worksheet, twins.values(), found)]
+    without = [a.id for group in twins.values() if _any_in(group, found) for a in group if a.active]
+    return Matches(rows, tuple(unmatched), tuple(problems), frozenset(without) - found.keys())
+
+
+def _by_identity(accounts: Iterable[AccountState]) -> dict[str, list[AccountState]]:
+    """The accounts by identity; those without a link have none."""
+    groups: dict[str, list[AccountState]] = {}
+    for account in accounts:
+        if name := identity(account.link, account.platform):
+            groups.setdefault(name, []).append(account)
+    return groups
+
+
+def _claimant(group: Sequence[AccountState], link: str) -> AccountState:
+    """The one of ``group``, all of one identity, for which a row with ``link`` counts."""
+    if len(group) == 1:
+        return group[0]
+    several = [account for account in group if account.active] or group
+    several = [account for account in several if account.link == link] or several
+    return min(several, key=lambda account: (account.added_at is None, account.added_at or "", account.id))
+
+
+def _any_in(group: Iterable[AccountState], found: Mapping[str, object]) -> bool:
+    return any(account.id in found for account in group)
+
+
+def _twins(
+    worksheet: str, groups: Iterable[Sequence[AccountState]], found: Mapping[str, Sequence[SheetRow]]
+) -> Iterator[Problem]:
+    """Accounts of one identity: several active ones, or one whose row is written as the link of an inactive one."""
+    for group in groups:
+        active = [account for account in group if account.active]
+        if len(active) > 1 or (active and _is_doubtful(active[0], group, found)):
+            rows = [f"row {row.row} counts for id {a.id}" for a in group for row in found.get(a.id, ())]
+            told = ", ".join(rows) or "no row has their link"
+            remedy = "; deactivate all but one" if len(active) > 1 else ""
+            first = min((row.row for a in group for row in found.get(a.id, ())), default=None)
+            yield Problem(f"{_named(group)} are one and the same on the platform; {told}{remedy}", worksheet, first)
+
+
+def _is_doubtful(active: AccountState, group: Iterable[AccountState], found: Mapping[str, Sequence[SheetRow]]) -> bool:
+    """Whether a row of ``active`` is not written as its link, or as another's of its ``group`` too."""
+    links = {row.link for row in found.get(active.id, ())}
+    return bool(links - {active.link} or links & {a.link for a in group if a is not active})
+
+
+def _named(group: Sequence[AccountState]) -> str:
+    names = [f"{a.link} (id {a.id}{'' if a.active else ', inactive'})" for a in group[:_NAMED]]
+    more = len(group) - len(names)
+    return f"accounts {' and '.join(names)}" + (f" and {more} more" if more else "")
+
+
+def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Problem]:
+    for rows in groups:
+        if len(rows) > 1:
+            numbers = ", ".join(str(row.row) for row in rows)
+            yield Problem(
+                f"rows {numbers} are the same account; per metric the larger value counts",
+                worksheet,
+                rows[0].row,
+                value=rows[0].link,
+            )

@@ -1,0 +1,197 @@
+"""Rows that are gone from a worksheet: an accident until time or a person says otherwise.
+
+The last sheet values of such an account stand in.  Which rows may be its own under another link is told, so that a
+person can correct it, and no account is created for them.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from smart_sync.core.links.identity import identity
+from smart_sync.core.model import Problem, SheetRow, Table
+from smart_sync.core.state import Absence, AccountState
+from smart_sync.core.wording import confirm, when
+
+#: So many rows gone at once may be an accident of the worksheet; fewer are looked at one by one.
+AT_LEAST = 3
+#: More pairs of missing accounts and new rows are not compared: then every new row may be one of them.
+MAX_PAIRS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By what missing rows and values of one project are judged in one pass."""
+
+    #: The time of the pass, a stamp.
+    now: str
+    project_id: str
+    #: The project's name, as `smart-sync confirm` takes it, and its worksheet's title.
+    name: str
+    #: Seconds of good reads that the worksheet has had, this one included.
+    clock: float = 0.0
+    #: ``[sheets] gone_after``, in seconds of good reads.
+    gone_after: float = 7 * 86400.0
+    #: ``[sheets] max_vanished``: the share of known rows.
+    max_vanished: float = 0.5
+    #: The code of the trouble with the worksheet that a person has accepted, "" if none.
+    accepted: str = ""
+
+
+class Likeness(NamedTuple):
+    """A row that may be the one that ``account`` is missing, and why."""
+
+    account: AccountState
+    row: SheetRow
+    in_place: bool
+
+
+def absences(
+    active: Iterable[AccountState], there: Collection[str], terms: Terms, *, settled: bool = False
+) -> dict[str, Absence]:
+    """How each of the accounts is missing whose row the worksheet had and has no more.
+
+    ``there`` are the ids of those that need no row or have one.  ``settled``: a person has said that all are meant.
+    """
+    known = [state for state in active if state.sheet is not None]
+    missing = [state for state in known if state.id not in there]
+    had = [s for s in known if s.absence.gone_since is None and s.absence.project_id in ("", terms.project_id)]
+    gone = frozenset(state.id for state in had if state.id not in there)
+    at_once = gone if len(gone) >= AT_LEAST and len(gone) > len(had) * terms.max_vanished else frozenset()
+    return {state.id: _absence(state, terms, at_once=state.id in at_once, settled=settled) for state in missing}
+
+
+def _absence(state: AccountState, terms: Terms, *, at_once: bool, settled: bool) -> Absence:
+    old = state.absence
+    if old.gone_since is None:
+        old = Absence(old.project_id or terms.project_id, terms.now, terms.clock, at_once)
+    if settled or (not old.at_once and terms.clock - old.clock >= terms.gone_after):
+        return old._replace(at_once=False, accepted=True)
+    return old
+
+
+def due_in(missing: Iterable[Absence], terms: Terms) -> float | None:
+    """Seconds of good reads until time settles the first of ``missing``; None if it settles none."""
+    waits = [terms.gone_after - (terms.clock - one.clock) for one in missing if not (one.accepted or one.at_once)]
+    return min(waits, default=None)
+
+
+def likenesses(
+    table: Table, unmatched: Sequence[SheetRow], rows: Mapping[str, SheetRow], states: Sequence[AccountState],
+    missing: Collection[str],
+) -> list[Likeness]:  # fmt: skip
+    """The rows of nobody that may be those of ``missing`` accounts.
+
+    A row may be if it stands where the account's row stood, counted from the worksheet's top or from the row above
+    or below it, or if its link is nearly the account's.
+    """
+    strangers = [*unmatched, *table.without_link]
+    gone = [state for state in states if state.id in missing]
+    if not strangers or not gone:
+        return []
+    by_number = {row.row: row for row in strangers}
+    places = _Places(states, rows)
+    found = [
+        Likeness(state, by_number[number], in_place=True)
+        for state in gone
+        for number in sorted(places.of(state))
+        if number in by_number
+    ]
+    seen = {(one.account.id, one.row.row) for one in found}
+    if len(gone) * len(unmatched) > MAX_PAIRS:
+        standing = {one.row.row for one in found}
+        return found + [Likeness(gone[0], row, in_place=False) for row in unmatched if row.row not in standing]
+    names = [(row, identity(row.link)) for row in unmatched]
+    for state in gone:
+        own = identity(state.link)
+        found += [
+            Likeness(state, row, in_place=False)
+            for row, name in names
+            if (state.id, row.row) not in seen and nearly(own, name)
+        ]
+    return found
+
+
+def places(alike: Iterable[Likeness]) -> dict[str, int]:
+    """Where the rows of missing accounts stand now, by account.
+
+    The next pass compares with this pass's row numbers: without their new places it would not find those rows again.
+    """
+    found: dict[str, int] = {}
+    for one in alike:
+        if one.in_place:
+            found.setdefault(one.account.id, one.row.row)
+    return found
+
+
+class _Places:
+    """Where the row of a missing account would stand now."""
+
+    def __init__(self, states: Iterable[AccountState], rows: Mapping[str, SheetRow]) -> None:
+        stood = ((s.sheet_row, rows[s.id].row) for s in states if s.sheet_row is not None and s.id in rows)
+        self._moved = sorted(stood)
+
+    def of(self, state: AccountState) -> set[int]:
+        """The numbers of the rows where it may be."""
+        if state.sheet_row is None:
+            return set()
+        index = bisect_left(self._moved, (state.sheet_row, 0))
+        beside = self._moved[max(index - 1, 0) : index + 1]
+        return {state.sheet_row, *(now + state.sheet_row - before for before, now in beside)}
+
+
+def nearly(one: str, other: str) -> bool:
+    """Whether two identities differ by no more than a slip of the hand: one sign in three, three at most."""
+    platform, colon, name = one.rpartition(":")
+    other_platform, _, other_name = other.rpartition(":")
+    if platform != other_platform or not colon:
+        return False
+    allowed = min(3, max(len(name), len(other_name)) // 3)
+    return abs(len(name) - len(other_name)) <= allowed and _distance(name, other_name, allowed) <= allowed
+
+
+def _distance(one: str, other: str, limit: int) -> int:
+    """How many signs must be changed, added or removed to make ``other`` of ``one``; beyond ``limit`` some number."""
+    if one == other:
+        return 0
+    before = list(range(len(other) + 1))
+    for count, sign in enumerate(one, 1):
+        row = [count]
+        for index, another in enumerate(other, 1):
+            row.append(min(before[index] + 1, row[-1] + 1, before[index - 1] + (sign != another)))
+        if min(row) > limit:
+            return limit + 1
+        before = row
+    return before[-1]
+
+
+def problems(
+    terms: Terms, table: Table, missing: Mapping[str, Absence], states: Mapping[str, AccountState],
+    alike: Iterable[Likeness],
+) -> Iterator[Problem]:  # fmt: skip
+    """A problem for each row that is gone and stood in for."""
+    looks: dict[str, Likeness] = {}
+    for one in alike:
+        looks.setdefault(one.account.id, one)
+    unreadable = {row.row for row in table.without_link}
+    for account_id, absence in missing.items():
+        if not absence.accepted:
+            state, like = states[account_id], looks.get(account_id)
+            yield _problem(terms, table, state, absence, like, like is not None and like.row.row in unreadable)
+
+
+def _problem(
+    terms: Terms, table: Table, state: AccountState, absence: Absence, like: Likeness | None, unreadable: bool
+) -> Problem:
+    since = f"its last values stand in since {when(absence.gone_since or terms.now)}"
+    meant = f"if it is meant: {confirm(state.link)}"
+    if like is not None and unreadable:
+        what = f"its link cell cannot be read, and the row of {state.link} stood here"
+        column = table.letters.get("link")
+        return Problem(f"{what}; {since}; correct it, or {meant}", table.worksheet, like.row.row, column, like.row.link)
+    elsewhere = absence.project_id != terms.project_id
+    what = f"no row has the link of {state.link}, which came from another project" if elsewhere else "the row is gone"
+    place = "" if like is None else f"; row {like.row.row}: {like.row.link} may be it"
+    number = None if elsewhere else like.row.row if like is not None and like.in_place else state.sheet_row
+    return Problem(f"{what}; {since}{place}; restore it, or {meant}", table.worksheet, number, None, state.link)

@@ -1,0 +1,245 @@
+"""The sheet's side of a project: what its worksheet says about its accounts, or why it says nothing."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from smart_sync.core.links.identity import identity, is_link, owner, profile_link, why_no_profile
+from smart_sync.core.links.platforms import known_platform
+from smart_sync.core.matching.columns import Columns, watch
+from smart_sync.core.matching.match import match
+from smart_sync.core.matching.missing_rows import Likeness, Terms, absences, due_in, likenesses, places
+from smart_sync.core.matching.missing_rows import problems as gone_problems
+from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
+from smart_sync.core.state import Absence, AccountState
+from smart_sync.core.wording import confirm, counted
+from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table, shown
+from smart_sync.errors import SheetUnavailable
+
+#: What came of reading a worksheet.
+Reading = Worksheet | SheetUnavailable
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The sheet's side of a project: rows by account id, or the trouble because of which there are none."""
+
+    rows: Mapping[str, SheetRow] = field(default_factory=dict)
+    unmatched: tuple[SheetRow, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    #: Metrics that had values and whose column is gone.
+    lost_columns: frozenset[str] = frozenset()
+    #: Why the last known sheet values stand in; None if the worksheet was read.
+    trouble: SheetUnavailable | None = None
+    #: Metric → the letters of its column.
+    letters: Mapping[str, str] = field(default_factory=dict)
+    #: Active accounts without a row, because it counts for another account of the same identity.
+    twins: frozenset[str] = frozenset()
+    #: How the active accounts are missing whose row is gone.
+    absences: Mapping[str, Absence] = field(default_factory=dict)
+    #: Per account the metrics whose cells an accident of their column has emptied.
+    held: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: What has happened to the worksheet as a whole: the project is degraded, the rest of it was read.
+    accidents: tuple[SheetUnavailable, ...] = ()
+    #: Rows of nobody that may be those of missing accounts.
+    alike: tuple[Likeness, ...] = ()
+    #: Missing account → the number of the row of nobody that stands where its own would stand now.
+    places: Mapping[str, int] = field(default_factory=dict)
+    #: Whether a person has accepted that there is no worksheet to read.
+    accepted: bool = False
+    #: Seconds of good reads until the sheet loses the vote for the first missing row; None if for none.
+    due_in: float | None = None
+
+    def row_number(self, state: AccountState) -> int | None:
+        """The number of an account's row: where it is, would stand now, or stood last; None if there was none."""
+        row = self.rows.get(state.id)
+        return row.row if row is not None else self.places.get(state.id, state.sheet_row)
+
+
+def understand(
+    reading: Reading, states: Sequence[AccountState], terms: Terms, *, synonyms: Mapping[str, Sequence[str]]
+) -> Sheet:
+    """What a worksheet says about the accounts of its project.
+
+    ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.
+    A worksheet that is not there, is empty or lacks its header is trouble, unless a person has accepted just that.
+    """
+    active = [state for state in states if state.active]
+    if isinstance(reading, SheetUnavailable):
+        return _nothing(reading, active, terms)
+    try:
+        table = read_table(reading, synonyms)
+    except NoHeader as error:
+        return _nothing(_no_header(reading.title, error), active, terms)
+    if table.not_understood and not table.columns:
+        return _nothing(_no_metric(table), active, terms, table.problems)
+    matches = match(table, states)
+    missing = absences(active, {*matches.rows, *matches.twins}, terms)
+    twins = [state for state in active if state.id in matches.twins and state.id not in matches.rows]
+    missing |= absences(twins, (), terms, settled=True)
+    waited_for = [account_id for account_id, absence in missing.items() if not absence.accepted]
+    alike = likenesses(table, matches.unmatched, matches.rows, states, waited_for)
+    columns = watch(table, matches.rows, active, terms)
+    by_id = {state.id: state for state in active}
+    problems = (
+        *table.problems,
+        *matches.problems,
+        *columns.problems,
+        *_not_understood(table, columns.lost),
+        *_no_profiles(table, matches.unmatched),
+        *gone_problems(terms, table, missing, by_id, alike),
+    )
+    return Sheet(
+        matches.rows,
+        matches.unmatched,
+        problems,
+        columns.lost,
+        letters=table.letters,
+        twins=matches.twins,
+        absences=missing,
+        held=columns.held,
+        accidents=tuple(_accidents(terms, missing, columns)),
+        alike=tuple(alike),
+        places=places(alike),
+        due_in=due_in(missing.values(), terms),
+    )
+
+
+def _nothing(
+    trouble: SheetUnavailable, active: Sequence[AccountState], terms: Terms, problems: tuple[Problem, ...] = ()
+) -> Sheet:
+    """A worksheet of which nothing can be said: all of it stands in, unless a person has accepted just that."""
+    if trouble.code and trouble.code == terms.accepted:
+        return Sheet(absences=absences(active, (), terms, settled=True), accepted=True)
+    if trouble.code and terms.project_id:
+        remedy = f"{trouble.remedy}; if it is meant: {confirm(terms.name)}"
+        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code)
+    return Sheet(trouble=trouble, problems=problems)
+
+
+def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -> Iterator[SheetUnavailable]:
+    gone = sum(absence.at_once and not absence.accepted for absence in missing.values())
+    if gone:
+        yield SheetUnavailable(
+            f"{counted(gone, 'row')} of worksheet {terms.name!r} {'is' if gone == 1 else 'are'} gone at once; "
+            "the last values stand in",
+            f"restore the rows from the version history; if it is meant: {confirm(terms.name)}",
+            "rows",
+        )
+    for metric, values in columns.accidents.items():
+        yield SheetUnavailable(
+            f"the column for {metric} of worksheet {terms.name!r} has lost its values at once; "
+            f"{counted(values, 'last value')} {'stands' if values == 1 else 'stand'} in",
+            f"restore it from the version history; if it is meant: {confirm(terms.name, metric)}",
+            metric,
+        )
+
+
+def edited(sheet: Sheet, states: Sequence[AccountState]) -> list[str] | None:
+    """The accounts of which a worksheet says something else than the last sheet values; None: of all, by its trouble.
+
+    A value that cannot be read is something else, unless there was none.
+    """
+    if sheet.trouble is not None:
+        return None
+    return [state.id for state in states if _is_edited(state, sheet)]
+
+
+def _is_edited(state: AccountState, sheet: Sheet) -> bool:
+    row = sheet.rows.get(state.id)
+    if not state.active:  # one that has left may be back
+        return row is not None and state.absence.accepted
+    if row is None:
+        return state.sheet is not None and state.absence != sheet.absences.get(state.id, state.absence)
+    return (
+        row.metrics != state.sheet
+        or row.row != state.sheet_row
+        or state.absence.gone_since is not None
+        or state.held != sheet.held.get(state.id, _NOTHING)
+    )
+
+
+def missing_accounts(
+    project: Project, unmatched: Sequence[SheetRow], doubtful: Sequence[SheetRow] = ()
+) -> list[Account]:
+    """An account for each identity among the rows that match none, are not ``doubtful`` and certainly profiles' links.
+
+    Its link is that profile's.  Platform, user name, topic and Telegram user are those typed; the first two, where they
+    are missing, those that the link shows.
+    """
+    unsure = {identity(row.link, row.platform) for row in doubtful}
+    rows: dict[str, SheetRow] = {}
+    for row in unmatched:
+        if (name := identity(row.link, row.platform)) not in unsure and profile_link(row.link, row.platform):
+            rows.setdefault(name, row)
+    return [_account(project, row) for row in rows.values()]
+
+
+def account_id(project_id: str, link: str) -> str:
+    """The id of an account that Smart Sync creates for ``link``: the same on every machine."""
+    return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}"))
+
+
+def _account(project: Project, row: SheetRow) -> Account:
+    link = profile_link(row.link, row.platform)
+    seen = owner(link)
+    platform = known_platform(row.platform) or row.platform or seen.platform
+    username = row.username or seen.username
+    return Account(account_id(project.id, link), project.id, platform, username, link, row.topic, row.telegram)
+
+
+def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
+    if not error.seen:
+        return SheetUnavailable(
+            f"worksheet {title!r} is empty", "restore it from the spreadsheet's version history, or fill it", "empty"
+        )
+    return SheetUnavailable(
+        f"worksheet {title!r} has no column for the link",
+        f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
+        "no_header",
+    )
+
+
+def _no_metric(table: Table) -> SheetUnavailable:
+    return SheetUnavailable(
+        f"worksheet {table.worksheet!r} has no column for any metric",
+        f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
+        f"headers seen: {_listed(table.headers)}",
+        "no_header",
+    )
+
+
+def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
+    """Metrics without a column, where one that holds counts has a title that nobody understood."""
+    lacking = [metric for metric in METRICS if metric not in table.columns | lost] if table.not_understood else []
+    return [
+        Problem(
+            f"no column for {metric}; headers seen: {_listed(table.headers)}; "
+            f"not understood: {_listed(table.not_understood)}",
+            table.worksheet,
+        )
+        for metric in lacking
+    ]
+
+
+def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
+    """Rows of nobody from whose link cell no account could be made; a label with nothing beside it is none."""
+    found = [
+        row
+        for row in unmatched
+        if not profile_link(row.link, row.platform)
+        and (any(value is not None for value in row.metrics) or row.unreadable or row.username or is_link(row.link))
+    ]
+    column = table.letters.get("link")
+    told = [
+        Problem(f"link: {why_no_profile(row.link, row.platform)}", table.worksheet, row.row, column, shown(row.link))
+        for row in found[:MAX_PROBLEMS]
+    ]
+    more = len(found) - len(told)
+    return [*told, Problem(f"{more} more link cells show no profile", table.worksheet)] if more else told
+
+
+def _listed(headers: Sequence[str]) -> str:
+    return ", ".join(repr(header) for header in headers[:20])

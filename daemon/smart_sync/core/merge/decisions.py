@@ -1,0 +1,238 @@
+"""Deciding about accounts, one after the other: which side counts, what is merged, and what of it is new to SQLite."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.merge.policy import Policy, Rule
+from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Strategy, Winner, decide
+from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
+from smart_sync.core.parsed import News
+from smart_sync.core.state import THERE, Absence, AccountState
+
+
+class SheetValue(NamedTuple):
+    """A row of ``sheet_metrics`` to write: its row is in the worksheet."""
+
+    account_id: str
+    metrics: Metrics
+    row: int
+    held: frozenset[str] = frozenset()
+
+
+class Edit(NamedTuple):
+    """A cell that says another number than in the last read; None where it says none."""
+
+    account_id: str
+    metric: str
+    old: int | None
+    new: int | None
+    cell: str
+
+
+class Missing(NamedTuple):
+    """A row of ``sheet_metrics`` to change: its row is in the worksheet no more, or would stand elsewhere now."""
+
+    account_id: str
+    absence: Absence
+    row: int | None
+
+
+class Merged(NamedTuple):
+    """A row of ``account_metrics`` to write, and the values it had before (None: there was none)."""
+
+    account_id: str
+    values: Metrics
+    winners: tuple[str | None, ...]
+    before: Metrics | None
+    conflicts: tuple[str, ...] = ()
+    #: The account's link.
+    link: str = ""
+
+
+class _Chosen(NamedTuple):
+    """The rules of one platform's accounts, looked up once."""
+
+    rules: tuple[Rule, ...]
+    strategies: tuple[Strategy, ...]
+    #: Some of them compare with what the last pass saw.
+    compare: bool
+
+
+def _chosen(rules: tuple[Rule, ...]) -> _Chosen:
+    strategies = tuple(rule.function for rule in rules)
+    return _Chosen(rules, strategies, any(rule.strategy == "latest" for rule in rules))
+
+
+@dataclass(slots=True)
+class Decided:
+    """What has been decided about a project's accounts: the rows to write, and each one's side of the sheet."""
+
+    merged: list[Merged] = field(default_factory=list)
+    sheet: list[SheetValue] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    absent: list[Missing] = field(default_factory=list)
+    seen: list[tuple[str, Metrics]] = field(default_factory=list)
+    sides: dict[str, Metrics] = field(default_factory=dict)
+    #: What must be remembered of parsed values.
+    votes: list[News] = field(default_factory=list)
+    #: The ids of the accounts of which some metric has a value, unless they have left.
+    with_value: list[str] = field(default_factory=list)
+    #: Accounts that have left with this pass, and those that are back.
+    left: list[AccountState] = field(default_factory=list)
+    returned: list[AccountState] = field(default_factory=list)
+    #: How many values stand in, and those of them for which nobody has a vote any more: an account and a metric.
+    carried: int = 0
+    alone: list[tuple[AccountState, str]] = field(default_factory=list)
+
+
+def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy) -> Decided:
+    """Decide about every one of ``states``, in one loop, for there may be a hundred thousand."""
+    decided = Decided()
+    by_platform: dict[str, _Chosen] = {}
+    for state in states:
+        chosen = by_platform.get(state.platform)
+        if chosen is None:
+            chosen = by_platform[state.platform] = _chosen(policy.rules(project.name, state.platform))
+        row = sheet.rows.get(state.id)
+        side, standing_in = _side(state, row, sheet)
+        decided.sides[state.id] = side
+        _keep_sheet(decided, project, state, row, side, sheet)
+        decisions = _decisions(state, side, standing_in, chosen)
+        values = Metrics._make([decision.value or 0 for decision in decisions])
+        winners = tuple([decision.winner for decision in decisions])
+        if values != state.merged or winners != state.winners:
+            conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
+            decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts, state.link))
+        if chosen.compare and _last_seen(state) != state.seen:
+            decided.seen.append((state.id, _last_seen(state)))
+        if state.votes.news is not None:
+            decided.votes.append(state.votes.news)
+        _keep_life(decided, state, side, winners, sheet)
+    return decided
+
+
+def _keep_sheet(
+    decided: Decided, project: Project, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet
+) -> None:
+    """What ``sheet_metrics`` must say of an account from now on, if that is news."""
+    if row is None:
+        absence = sheet.absences.get(state.id, state.absence)
+        place = sheet.row_number(state)
+        if absence != state.absence or place != state.sheet_row:
+            decided.absent.append(Missing(state.id, absence, place))
+        return
+    held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
+    known = Absence(project.id)
+    if side != state.sheet or row.row != state.sheet_row or state.absence != known or held != state.held:
+        decided.sheet.append(SheetValue(state.id, side, row.row, held))
+    if state.sheet is not None and side != state.sheet:
+        for metric, old, new in zip(METRICS, state.sheet, side, strict=True):
+            if old != new:
+                cell = f"{sheet.letters.get(metric, '')}{row.row}"
+                decided.edits.append(Edit(state.id, metric, old, new, cell))
+
+
+def _keep_life(
+    decided: Decided, state: AccountState, side: Metrics, winners: tuple[str | None, ...], sheet: Sheet
+) -> None:
+    """Whether an account has left or is back, has a value, and which of its values stand in."""
+    if is_left(state, sheet):
+        if state.left_since is None:
+            decided.left.append(state)
+        return
+    if state.left_since is not None:
+        decided.returned.append(state)
+    if winners == _NOBODY:
+        return
+    decided.with_value.append(state.id)
+    if Winner.CARRIED in winners:
+        decided.carried += winners.count(Winner.CARRIED)
+        alone = [m for m, mine, w in zip(METRICS, side, winners, strict=True) if w == Winner.CARRIED and mine is None]
+        decided.alone += [(state, metric) for metric in alone]
+
+
+def is_left(state: AccountState, sheet: Sheet) -> bool:
+    """Whether an account has left: its row is gone for good, and no parser has a value."""
+    absence = sheet.absences.get(state.id, state.absence) if state.id not in sheet.rows else THERE
+    return absence.accepted and (state.parsed is None or state.parsed == NO_METRICS)
+
+
+_ALL, _NONE = frozenset(METRICS), frozenset[str]()
+_NOBODY = (None,) * len(METRICS)
+
+
+def _side(state: AccountState, row: SheetRow | None, sheet: Sheet) -> tuple[Metrics, frozenset[str]]:
+    """The sheet values that count for an account, and the metrics for which an earlier value stands in."""
+    if row is None:
+        absence = state.absence if sheet.trouble is not None else sheet.absences.get(state.id)
+        if absence is None or absence.accepted or state.sheet is None:
+            return NO_METRICS, _NONE
+        return state.sheet, _ALL
+    if not (row.unreadable or sheet.lost_columns or sheet.held):  # the usual case
+        return row.metrics, _NONE
+    standing_in = row.unreadable | sheet.lost_columns | sheet.held.get(state.id, _NONE)
+    sides = zip(METRICS, row.metrics, state.sheet or NO_METRICS, strict=True)
+    return Metrics._make(known if metric in standing_in else new for metric, new, known in sides), standing_in
+
+
+def _decisions(state: AccountState, side: Metrics, standing_in: frozenset[str], chosen: _Chosen) -> list[Decision]:
+    parsed = state.parsed or NO_METRICS
+    if not (state.rounded or standing_in or chosen.compare):  # the usual case: `decide` would add nothing but time
+        trios = zip(chosen.strategies, side, parsed, strict=True)
+        decisions = [strategy(ours, theirs, None) for strategy, ours, theirs in trios]
+    else:
+        decisions = [
+            decide(
+                rule.function,
+                side[index],
+                parsed[index],
+                _before(state, index) if rule.strategy == "latest" else None,
+                rounded=METRICS[index] in state.rounded,
+                carried=METRICS[index] in standing_in,
+            )
+            for index, rule in enumerate(chosen.rules)
+        ]
+    if NOBODY in decisions and state.winners != _NOBODY:
+        return [_carried(state, index) if one == NOBODY else one for index, one in enumerate(decisions)]
+    return decisions
+
+
+def _carried(state: AccountState, index: int) -> Decision:
+    """A metric for which nobody has a vote: its last merged value stands in, if it had one that was not taken back."""
+    merged, winner = state.merged, state.winners[index]
+    if merged is None or winner is None:
+        return NOBODY
+    taken_back = state.votes.taken_back.get(METRICS[index])
+    if taken_back and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] in taken_back):
+        return NOBODY
+    return Decision(merged[index], Winner.CARRIED)
+
+
+def foresee(state: AccountState, rules: tuple[Rule, ...]) -> Metrics:
+    """The merged values of a pass that finds the sheet as it was; None where there would be none."""
+    gone = Sheet(absences={state.id: state.absence} if state.absence.gone_since else {})
+    side, standing_in = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.held)
+    decisions = _decisions(state, side, standing_in, _chosen(rules))
+    return Metrics._make(decision.value for decision in decisions)
+
+
+def _before(state: AccountState, index: int) -> Before | None:
+    """How one metric was; None if its parsed value has lost its vote.  Values nobody has looked at yet are no news."""
+    if state.merged is None or METRICS[index] in state.votes.taken_back or state.votes.silent(METRICS[index]):
+        return None
+    seen = state.seen if state.seen is not None else state.parsed or NO_METRICS
+    sheet = state.sheet or NO_METRICS
+    return Before(sheet[index], seen[index], state.merged[index], state.winners[index])
+
+
+def _last_seen(state: AccountState) -> Metrics:
+    """What the parser last said of each metric: one that it has stopped saying stays as it was.
+
+    One that has lost its vote was never said, so that the same number is news once it has a vote again.
+    """
+    parsed, seen = state.parsed or NO_METRICS, state.seen or NO_METRICS
+    if state.votes.lost:
+        seen = seen._replace(**{metric: None for metric in METRICS if state.votes.silent(metric)})
+    return Metrics._make(new if new is not None else old for new, old in zip(parsed, seen, strict=True))

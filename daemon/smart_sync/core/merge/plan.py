@@ -1,0 +1,236 @@
+"""What a pass will do to one project: decided here, done by `smart_sync.store`.
+
+The sheet's side (`core.matching.sheet_side`) and what SQLite holds (`core.state`) go in; out comes a `Plan` with
+every row to write, every count and every problem.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from smart_sync.core.matching.doubtful_rows import Doubt
+from smart_sync.core.matching.sheet_side import Sheet, account_id
+from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
+from smart_sync.core.merge.policy import Policy
+from smart_sync.core.merge.strategies import Winner
+from smart_sync.core.merge.suspects import Change, Doubts, Judgement, Place, judge
+from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
+from smart_sync.core.parsed import News
+from smart_sync.core.state import AccountState
+from smart_sync.core.wording import confirm, when
+from smart_sync.core.worksheet.table import limited
+from smart_sync.errors import SheetUnavailable
+
+
+class Conflict(NamedTuple):
+    """Both sides of a metric under strategy "latest" had changed: the sheet's value counts, ``parsed`` does not."""
+
+    account_id: str
+    link: str
+    metric: str
+    sheet: int | None
+    parsed: int | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one pass will write for a project, and what there is to say about it."""
+
+    project: Project
+    #: How many active accounts there are, and the ids of those decided about.
+    accounts: int
+    account_ids: tuple[str, ...]
+    #: Those of them of which some metric has a value: each gets its snapshot of the day.
+    snapshot_ids: tuple[str, ...] = ()
+    trouble: SheetUnavailable | None = None
+    sheet: tuple[SheetValue, ...] = ()
+    #: Cells that say another number than in the last read; none of accounts that are read for the first time.
+    edits: tuple[Edit, ...] = ()
+    #: Accounts of which a row of the worksheet is missing, in another way than before.
+    absent: tuple[Missing, ...] = ()
+    #: Accounts that have left with this pass, and those that are back: account id → link.
+    left: Mapping[str, str] = field(default_factory=dict)
+    returned: Mapping[str, str] = field(default_factory=dict)
+    #: Those of ``left`` that Smart Sync had created: they become inactive; those of ``returned`` that were.
+    deactivated: frozenset[str] = frozenset()
+    reactivated: frozenset[str] = frozenset()
+    merged: tuple[Merged, ...] = ()
+    #: What strategy "latest" will compare with next time.
+    seen: tuple[tuple[str, Metrics], ...] = ()
+    #: What must be remembered of parsed values.
+    votes: tuple[News, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    #: Accounts read from the sheet, accounts with parsed values.
+    sheet_count: int = 0
+    parsed_count: int = 0
+    unmatched_rows: tuple[SheetRow, ...] = ()
+    #: Links of the accounts that no row matches.
+    unmatched_accounts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    suspects: Judgement = field(default_factory=Judgement)
+    #: How many values stand in for others that cannot be read or have been withdrawn.
+    carried: int = 0
+    #: Why the project is degraded although its worksheet was read.
+    accidents: tuple[SheetUnavailable, ...] = ()
+    #: Whether the worksheet counts as read only because a person has accepted that there is none to read.
+    accepted: bool = False
+    #: Rows for which no account is created, because they may be those of missing accounts.
+    doubtful: tuple[Doubt, ...] = ()
+    #: Metrics that have last values and no column.
+    lost_columns: frozenset[str] = frozenset()
+    #: How many accounts miss the row they had.
+    missing: int = 0
+    #: Seconds of good reads until another decision is due by time alone; None: never.
+    due_in: float | None = None
+
+    @property
+    def changed(self) -> tuple[Merged, ...]:
+        """The accounts whose merged values differ from what SQLite has."""
+        return tuple(row for row in self.merged if row.values != row.before)
+
+    def only(self, account_ids: Container[str]) -> "Plan":
+        """The part that is about ``account_ids``, and what is about the project as a whole."""
+        return replace(
+            self,
+            account_ids=tuple(account_id for account_id in self.account_ids if account_id in account_ids),
+            snapshot_ids=tuple(account_id for account_id in self.snapshot_ids if account_id in account_ids),
+            sheet=tuple(row for row in self.sheet if row.account_id in account_ids),
+            edits=tuple(edit for edit in self.edits if edit.account_id in account_ids),
+            absent=tuple(row for row in self.absent if row.account_id in account_ids),
+            merged=tuple(row for row in self.merged if row.account_id in account_ids),
+            seen=tuple(row for row in self.seen if row[0] in account_ids),
+            votes=tuple(news for news in self.votes if news.account_id in account_ids),
+            left={account_id: link for account_id, link in self.left.items() if account_id in account_ids},
+            returned={account_id: link for account_id, link in self.returned.items() if account_id in account_ids},
+            deactivated=frozenset(account_id for account_id in self.deactivated if account_id in account_ids),
+            reactivated=frozenset(account_id for account_id in self.reactivated if account_id in account_ids),
+            conflicts=tuple(conflict for conflict in self.conflicts if conflict.account_id in account_ids),
+            suspects=self.suspects.only(account_ids),
+        )
+
+
+def make_plan(
+    project: Project,
+    sheet: Sheet,
+    states: Sequence[AccountState],
+    policy: Policy,
+    doubts: Doubts,
+    *,
+    settled: Container[str] = frozenset(),
+    doubtful: Sequence[Doubt] = (),
+) -> Plan:
+    """Decide everything about ``project`` from what its sheet says and what SQLite holds.
+
+    For ``doubtful`` rows no account is created.  ``settled`` accounts are as they were decided last, and need not be
+    decided about.
+    """
+    revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
+    active = [state for state in states if state.active or state.id in revived]
+    was_read = sheet.trouble is None
+    undecided = [state for state in active if state.id not in settled]
+    decided = decide_each(project, undecided, sheet, policy)
+    by_id = {state.id: state for state in active}
+    winners = {row.account_id: row.winners for row in decided.merged}
+
+    def place(account_id: str, metric: str) -> str:
+        return _cell(project, sheet, by_id[account_id], metric)
+
+    def place_if_it_won(account_id: str, metric: str) -> str:
+        by_hand = winners[account_id][METRICS.index(metric)] not in (None, Winner.PARSED)
+        return place(account_id, metric) if by_hand else ""
+
+    alone = [_alone(project, sheet, state, metric, doubts.now) for state, metric in decided.alone]
+    unsure = [doubt.problem(project.name, sheet.letters.get("link")) for doubt in doubtful]
+    return Plan(
+        project=project,
+        accounts=len(active),
+        account_ids=tuple(state.id for state in undecided),
+        snapshot_ids=tuple(decided.with_value),
+        trouble=sheet.trouble,
+        sheet=tuple(decided.sheet),
+        edits=tuple(decided.edits),
+        absent=tuple(decided.absent),
+        left={state.id: state.link for state in decided.left},
+        returned={state.id: state.link for state in decided.returned},
+        deactivated=frozenset(state.id for state in decided.left if is_ours(state, project)),
+        reactivated=revived,
+        merged=tuple(decided.merged),
+        seen=tuple(decided.seen),
+        votes=tuple(decided.votes),
+        problems=limited((*sheet.problems, *unsure, *alone), project.name),
+        sheet_count=sum(state.id in sheet.rows for state in active),
+        parsed_count=sum(state.parsed is not None for state in active),
+        unmatched_rows=sheet.unmatched,
+        unmatched_accounts=tuple(s.link for s in active if was_read and _is_unmatched(s, sheet)),
+        conflicts=tuple(_conflicts(decided, by_id, place)),
+        suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
+        carried=decided.carried,
+        accidents=sheet.accidents,
+        accepted=sheet.accepted,
+        doubtful=tuple(doubtful),
+        lost_columns=sheet.lost_columns,
+        missing=len(sheet.absences),
+        due_in=sheet.due_in,
+    )
+
+
+def _is_revived(state: AccountState, project: Project, sheet: Sheet) -> bool:
+    """Whether an account that had left, and was made inactive for it, has its row again."""
+    return not state.active and state.left_since is not None and state.id in sheet.rows and is_ours(state, project)
+
+
+def is_ours(state: AccountState, project: Project) -> bool:
+    """Whether Smart Sync has created an account for a row of this project."""
+    return state.id == account_id(project.id, state.link)
+
+
+def _is_unmatched(state: AccountState, sheet: Sheet) -> bool:
+    return state.id not in sheet.rows and state.id not in sheet.twins and not is_left(state, sheet)
+
+
+def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now: str) -> Problem:
+    """A value for which nobody has a vote any more."""
+    index = METRICS.index(metric)
+    value = state.merged[index] if state.merged else None
+    since = when(state.carried_since[index] or now)
+    row = sheet.row_number(state)
+    return Problem(
+        f"{metric}: neither the worksheet nor a parser has a value any more; the last one, {value:,}, stands in since"
+        f" {since}; type it again, or if it is meant: {confirm(state.link, metric)}",
+        project.name,
+        row,
+        sheet.letters.get(metric) if row is not None else None,
+        state.link,
+    )
+
+
+def _conflicts(decided: Decided, states: Mapping[str, AccountState], place: Place) -> Iterable[Conflict]:
+    for row in decided.merged:
+        for metric in row.conflicts:
+            state, side = states[row.account_id], decided.sides[row.account_id]
+            yield Conflict(
+                row.account_id,
+                state.link,
+                metric,
+                getattr(side, metric),
+                getattr(state.parsed, metric),
+                place(row.account_id, metric),
+            )
+
+
+def _cell(project: Project, sheet: Sheet, state: AccountState, metric: str) -> str:
+    """The cell of a metric; its row alone where the column is not known, "" where there is no row."""
+    row = sheet.row_number(state)
+    return "" if row is None else f"{project.name}!{sheet.letters.get(metric, '')}{row}"
+
+
+def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> Iterable[Change]:
+    """What `core.merge.strategies.suspects` judges."""
+    for row in merged:
+        if row.before is not None and row.values != row.before:
+            state = states[row.account_id]
+            # What somebody has taken back is no history to judge the next value by.
+            pairs = zip(METRICS, state.winners, strict=True)
+            winners = [None if metric in state.votes.taken_back else winner for metric, winner in pairs]
+            yield Change(row.account_id, state.link, row.before, winners, row.values)

@@ -1,0 +1,192 @@
+"""Which parsed values have a vote, and which of them counts: of each metric the one that was parsed last.
+
+A value has no vote once it is *forgotten* (a person has taken it back), once it was parsed for an *earlier link* of the
+account that means another profile, or once it is *too old* (``[parsed] max_age``).  The first two are taken back: they
+leave no trace in the merge.  Another value, or the same one parsed later, has a vote.
+
+Times are stamps (`core.days.stamp`).  A time that is more than `AHEAD` of ours counts as the time when the value was
+first seen.  A query that gives none speaks of now; any other value without a time is older than those with one, and
+never too old.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from smart_sync.core.links.identity import identity
+from smart_sync.core.parsed import (
+    AHEAD,
+    EARLIER_LINK,
+    FORGOTTEN,
+    INBOX,
+    OWN,
+    QUERY,
+    TOO_OLD,
+    Ahead,
+    Key,
+    Lost,
+    Mark,
+    News,
+    Past,
+    Said,
+    Terms,
+    Votes,
+    Whose,
+    moved,
+)
+
+#: Of two values that are of one time the one at the later place counts.
+_RANKS: Final = {INBOX: 0, OWN: 1, QUERY: 2}
+
+_Rank = tuple[str, int, bool, int]
+
+
+def count(account_id: str, said: Iterable[Said], past: Past, whose: Whose, judged_by: Terms) -> Votes:
+    """Which of the values ``said`` of an account count."""
+    scrutiny = _Scrutiny(past, whose, judged_by)
+    chosen: dict[str, tuple[_Rank, Said]] = {}
+    newly: dict[str, _Rank] = {}
+    lost: list[Lost] = []
+    for one in said:
+        at = scrutiny.effective(one)
+        rank = (at or "", _RANKS[one.place], not one.rounded, one.value)
+        reason = scrutiny.why_lost(one, at)
+        if not reason:
+            if one.metric not in chosen or rank > chosen[one.metric][0]:
+                chosen[one.metric] = rank, one
+            continue
+        lost.append(Lost(one, reason))
+        if reason != TOO_OLD and _key(one) not in past.taken_back:
+            newly[one.metric] = max(rank, newly.get(one.metric, rank))
+    concerned = {m for m, rank in newly.items() if m not in chosen or rank > chosen[m][0]}
+    taken_back: dict[str, set[int]] = {metric: set() for metric in concerned}
+    for one, reason in lost:
+        if one.metric in concerned and reason != TOO_OLD and _key(one) not in past.taken_back:
+            taken_back[one.metric].add(one.value)
+    return Votes(
+        {metric: one for metric, (_, one) in chosen.items()},
+        tuple(lost),
+        taken_back,
+        _until(chosen.values(), scrutiny.ahead, judged_by),
+        tuple(scrutiny.ahead),
+        scrutiny.news(account_id, frozenset(_key(one) for one, reason in lost if reason != TOO_OLD)),
+    )
+
+
+def _until(chosen: Iterable[tuple[_Rank, Said]], ahead: Iterable[Said], judged_by: Terms) -> str | None:
+    age = judged_by.max_age
+    times = [] if age is None else [moved(rank[0], age) for rank, _ in chosen]
+    times += [moved(one.at or "", -AHEAD.total_seconds()) for one in ahead]
+    return min((time for time in times if time is not None), default=None)
+
+
+def _key(one: Said) -> Key:
+    return Key(one.metric, one.place, one.source, one.value, one.at or "")
+
+
+class _Scrutiny:
+    """Judges the values of one account, and collects what must be remembered of them."""
+
+    def __init__(self, past: Past, whose: Whose, judged_by: Terms) -> None:
+        self._past, self._whose, self._terms = past, whose, judged_by
+        self._seen = {(a.metric, a.place, a.source): a for a in past.ahead}
+        self._new_ahead: list[Ahead] = []
+        self._new_marks: list[Mark] = []
+        self.ahead: list[Said] = []
+        last = whose.last_link if whose.last_link is not None or not past.links else past.links[-1][1]
+        self._new_link = whose.link if whose.last_link not in (None, whose.link) else None
+        self._relinked = last is not None and not self._is_same(last)
+        begun = past.links or (("", last or ""),)
+        self._new_links = ((*begun, (judged_by.now, whose.link))[len(past.links) :]) if self._relinked else ()
+        self._links = (*past.links, *self._new_links)
+
+    def effective(self, one: Said) -> str | None:
+        """The time that counts."""
+        at, now = one.at, self._terms.now
+        if at is None:
+            return now if one.place == QUERY else None
+        ahead = at > self._terms.ahead
+        if not (ahead or self._seen):
+            return at
+        if ahead:
+            self.ahead.append(one)
+        known = self._seen.get((one.metric, one.place, one.source))
+        if known is not None and known.parsed_at == at:
+            return known.seen_at
+        if ahead:
+            self._new_ahead.append(Ahead(one.metric, one.place, one.source, at, now))
+        return now if ahead else at
+
+    def why_lost(self, one: Said, at: str | None) -> str:
+        """Why a value that counts as of ``at`` has no vote; "" if it has one."""
+        for mark in self._past.marks:
+            if _is_marked(one, at, mark):
+                return mark.reason
+        if self._is_of_earlier_link(one, at):
+            return EARLIER_LINK
+        oldest = self._terms.oldest
+        return TOO_OLD if oldest is not None and at is not None and at <= oldest else ""
+
+    def news(self, account_id: str, taken_back: frozenset[Key]) -> News | None:
+        """What must be remembered; None: nothing."""
+        known = taken_back == self._past.taken_back
+        found = News(
+            account_id,
+            self._new_link,
+            self._new_links,
+            tuple(self._new_ahead),
+            tuple(self._new_marks),
+            None if known else taken_back,
+        )
+        return None if found == News(account_id) else found
+
+    def _is_of_earlier_link(self, one: Said, at: str | None) -> bool:
+        if one.link:
+            return not self._is_same(one.link)
+        if not self._links or (one.at is None and one.place == QUERY):
+            return False
+        if at is None:  # its time will never tell, so that this value itself is marked
+            if self._relinked:
+                self._new_marks.append(Mark(one.metric, one.value, one.source, False, "", "", EARLIER_LINK))
+            return self._relinked
+        link = [link for since, link in self._links if since < at or not since][-1]
+        return not self._is_same(link)
+
+    def _is_same(self, link: str) -> bool:
+        """Whether ``link`` means the profile that the account's own means; what means none tells nothing."""
+        own, platform = self._whose.link, self._whose.platform
+        if link == own:
+            return True
+        one, other = identity(link, platform), identity(own, platform)
+        return one == other or not (one and other)
+
+
+def _is_marked(one: Said, at: str | None, mark: Mark) -> bool:
+    if (one.metric, one.value) != (mark.metric, mark.value) or not (mark.whoever or one.source == mark.source):
+        return False
+    if one.at is None or one.at == mark.parsed_at:  # no time, or the same: nobody has looked again
+        return True
+    return at is not None and at <= mark.until
+
+
+def take_back(said: Iterable[Said], past: Past, whose: Whose, judged_by: Terms, *, whoever: bool) -> list[Mark]:
+    """The marks that take back the values ``said`` of an account; none for those that are forgotten already."""
+    scrutiny = _Scrutiny(past, whose, judged_by)
+    found = []
+    for one in said:
+        at = scrutiny.effective(one)
+        if scrutiny.why_lost(one, at) != FORGOTTEN:
+            found.append(Mark(one.metric, one.value, one.source, whoever, one.at or "", at or judged_by.now))
+    return found
+
+
+def comes_late(given: Said, there: Said, past: Past, judged_by: Terms) -> bool:
+    """Whether a source has said something newer than ``given`` in its place: what is ``there`` stays then.
+
+    What is forgotten, or of an unknown time ahead, keeps nothing out.
+    """
+    scrutiny = _Scrutiny(past, Whose(there.link), judged_by)
+    known = scrutiny.effective(there)
+    if known == judged_by.now or scrutiny.why_lost(there, known) == FORGOTTEN:
+        return False
+    at = scrutiny.effective(given)
+    return at is not None and known is not None and at < known

@@ -1,0 +1,176 @@
+"""What is said of an account by those who parse, and what is remembered of it: the nouns of `core.merge.votes`.
+
+Times are stamps (`core.days.stamp`), None where a source gives none.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from smart_sync.core.model import METRICS, Metrics
+
+#: How far a clock elsewhere may be ahead of ours.
+AHEAD: Final = timedelta(minutes=5)
+
+#: Where parsed values stand; of two that are of one time the later place counts.
+INBOX: Final = "parsed_metrics"
+OWN: Final = "parsed_values"
+QUERY: Final = "parsed.query"
+
+FORGOTTEN: Final = "forgotten"
+EARLIER_LINK: Final = "earlier link"
+TOO_OLD: Final = "too old"
+
+
+class Terms(NamedTuple):
+    """What values are judged by: the time, the limit of clocks that are ahead, the time at which they are too old."""
+
+    now: str
+    ahead: str
+    oldest: str | None = None
+    max_age: float | None = None
+
+
+def terms(now: str, max_age: float | None) -> Terms:
+    """The terms at the stamp ``now`` with ``[parsed] max_age`` in seconds (None: however old)."""
+    ahead = moved(now, AHEAD.total_seconds()) or now
+    return Terms(now, ahead, None if max_age is None else moved(now, -max_age), max_age)
+
+
+def moved(at: str, seconds: float) -> str | None:
+    """A stamp so many seconds later; None where that is no time, or ``at`` is none."""
+    try:
+        return (datetime.fromisoformat(at) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_ahead(moment: datetime, now: datetime) -> bool:
+    """Whether a time lies further ahead than clocks may."""
+    return moment > now + AHEAD
+
+
+class Said(NamedTuple):
+    """What one source says of one metric of an account; ``link``: the link that was asked for ("": not known)."""
+
+    metric: str
+    value: int
+    at: str | None
+    source: str
+    rounded: bool
+    link: str
+    place: str
+
+
+def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded: bool) -> list[Said]:
+    """A row of all metrics, as values of its one time, source and precision."""
+    return [
+        Said(metric, value, at, source, rounded, "", place)
+        for metric, value in zip(METRICS, metrics, strict=True)
+        if value is not None
+    ]
+
+
+class Mark(NamedTuple):
+    """A value that was taken back: see the table ``forgotten_values``."""
+
+    metric: str
+    value: int
+    source: str
+    whoever: bool
+    parsed_at: str
+    until: str
+    reason: str = FORGOTTEN
+
+
+class Ahead(NamedTuple):
+    """When a value of a metric, by a source at a place, was first seen whose time is ahead."""
+
+    metric: str
+    place: str
+    source: str
+    parsed_at: str
+    seen_at: str
+
+
+class Key(NamedTuple):
+    """A value that was taken back, as ``values_taken_back`` knows it."""
+
+    metric: str
+    place: str
+    source: str
+    value: int
+    parsed_at: str
+
+
+class Past(NamedTuple):
+    """What earlier passes and persons have left about an account's parsed values."""
+
+    marks: tuple[Mark, ...] = ()
+    #: (since, link), in order.
+    links: tuple[tuple[str, str], ...] = ()
+    ahead: tuple[Ahead, ...] = ()
+    taken_back: frozenset[Key] = frozenset()
+
+
+NO_PAST: Final = Past()
+
+
+class Whose(NamedTuple):
+    """The account: its link, what platform it is on, and the link it had in the last pass (None: there was none)."""
+
+    link: str
+    platform: str = ""
+    last_link: str | None = None
+
+
+class Lost(NamedTuple):
+    """A value without a vote, and why."""
+
+    said: Said
+    reason: str
+
+
+class News(NamedTuple):
+    """What a pass must remember of an account's parsed values."""
+
+    account_id: str
+    #: The link that it decides with, if the last pass had another; and if that means another profile, since when.
+    link: str | None = None
+    links: tuple[tuple[str, str], ...] = ()
+    ahead: tuple[Ahead, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    #: All that is taken back, if it is not what the last pass knew.
+    taken_back: frozenset[Key] | None = None
+
+
+class Votes(NamedTuple):
+    """What became of an account's parsed values: those that count, and those without a vote."""
+
+    chosen: Mapping[str, Said] = MappingProxyType({})
+    lost: tuple[Lost, ...] = ()
+    #: Metric → the values that were taken back since the last pass, where one of them would have counted.
+    taken_back: Mapping[str, Collection[int]] = MappingProxyType({})
+    #: When time alone makes a difference: the first of those that count is too old, or a time is ahead no more.
+    until: str | None = None
+    #: Those whose time is ahead.
+    ahead: tuple[Said, ...] = ()
+    news: News | None = None
+
+    @property
+    def metrics(self) -> Metrics:
+        """The values that count."""
+        return Metrics._make([self.chosen[m].value if m in self.chosen else None for m in METRICS])
+
+    @property
+    def rounded(self) -> frozenset[str]:
+        """The metrics whose value is a rounded figure."""
+        return frozenset(metric for metric, said in self.chosen.items() if said.rounded)
+
+    def silent(self, metric: str) -> bool:
+        """Whether all that is said of a metric has no vote."""
+        return metric not in self.chosen and any(lost.said.metric == metric for lost in self.lost)
+
+
+NO_VOTES: Final = Votes()

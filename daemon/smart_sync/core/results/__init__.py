@@ -1,0 +1,1 @@
+"""What became of a pass: results, outcomes, alerts, webhook messages."""

@@ -1,0 +1,92 @@
+"""What became of a project: its plan, and how writing it went, in one result."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from smart_sync.core.merge.plan import Plan
+from smart_sync.core.merge.suspects import Suspect
+from smart_sync.core.model import Outcome, Problem, Project
+from smart_sync.core.results.results import ProjectResult, changes_of
+from smart_sync.core.state import AccountState
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of writing a plan: new snapshots, and the accounts that could not be written, with the reason."""
+
+    snapshots: int
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> ProjectResult:
+    """The result of a plan that has been written.  ``problems`` are those of the parsed values."""
+    failed = written.failed
+    troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
+    outcome, error = Outcome.SYNCED, "; ".join(trouble.reason for trouble in troubles)
+    if failed and len(failed) == plan.accounts:
+        outcome, error = Outcome.FAILED, f"SQLite refused every account: {next(iter(failed.values()))}"
+    elif troubles:
+        outcome = Outcome.DEGRADED
+    elif not (failed or _writes(plan) or written.snapshots):
+        outcome = Outcome.UNCHANGED
+    return ProjectResult(
+        plan.project,
+        outcome,
+        "",
+        accounts=plan.accounts,
+        sheet=plan.sheet_count,
+        parsed=plan.parsed_count,
+        updated=plan.accounts - len(failed),
+        changed=sum(row.account_id not in failed for row in plan.changed),
+        snapshots=written.snapshots,
+        carried=plan.carried,
+        left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
+        returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
+        worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
+        error=error,
+        remedy="; ".join(trouble.remedy for trouble in troubles),
+        failed_accounts=failed,
+        problems=(*plan.problems, *problems),
+        unmatched_rows=plan.unmatched_rows,
+        unmatched_accounts=plan.unmatched_accounts,
+        suspects=tuple(s for s in plan.suspects.open if s.account_id not in failed),
+        new_suspects=tuple(s for s in plan.suspects.new if s.account_id not in failed),
+        conflicts=tuple(c for c in plan.conflicts if c.account_id not in failed),
+    )
+
+
+def _writes(plan: Plan) -> bool:
+    """Whether writing ``plan`` changes anything about the accounts."""
+    return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
+
+
+def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]) -> ProjectResult:
+    """The result that writing ``plan`` would have, with every change it would make."""
+    links = {state.id: state.link for state in states}
+    changes = (
+        change
+        for row in plan.changed
+        for change in changes_of(row.account_id, links[row.account_id], row.before, row.values)
+    )
+    return replace(result_of(plan, Written(snapshots), problems), changes=tuple(changes))
+
+
+def unchanged(last: ProjectResult, suspects: Sequence[Suspect]) -> ProjectResult:
+    """The same result once more, without what happened only once; what degraded it does still."""
+    return replace(
+        last,
+        outcome=Outcome.DEGRADED if last.outcome is Outcome.DEGRADED else Outcome.UNCHANGED,
+        changed=0,
+        new_accounts=0,
+        snapshots=0,
+        suspects=tuple(suspects),
+        new_suspects=(),
+        conflicts=(),
+        left=(),
+        returned=(),
+    )
+
+
+def failure(project: Project, reason: str) -> ProjectResult:
+    """The result of a project of which nothing was written."""
+    return ProjectResult(project, Outcome.FAILED, "", error=reason)

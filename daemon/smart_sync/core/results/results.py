@@ -1,0 +1,189 @@
+"""What a pass has done, and the same as the answers of the control channel say it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smart_sync.core.merge.plan import Conflict
+from smart_sync.core.merge.suspects import Suspect
+from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
+
+#: Problems, suspects and conflicts named in an answer; the counts beside them are complete.
+MAX_PROBLEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A merged value that a pass changed, or would change; ``before`` is None for a new account."""
+
+    account_id: str
+    link: str
+    metric: str
+    before: int | None
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectResult:
+    """What became of one project in a pass.  Counts are accounts unless they say otherwise."""
+
+    project: Project
+    outcome: Outcome
+    #: When it was done: a stamp, naive UTC.
+    timestamp: str
+    accounts: int = 0
+    #: Read from the sheet, with parsed values, with merged values in SQLite, changed there.
+    sheet: int = 0
+    parsed: int = 0
+    updated: int = 0
+    changed: int = 0
+    snapshots: int = 0
+    #: Values (account × metric) that stand in for one that cannot be read or was withdrawn.
+    carried: int = 0
+    #: A good read: its worksheet was read in this pass, and what follows was written.
+    worksheet_read: bool = False
+    #: Judged at the end of the pass (`core.results.results.stale`), with the stamp of the last good read.
+    stale: bool = False
+    sheet_read_at: str | None = None
+    #: Created for rows that had no account; of a dry run, those that would be.
+    new_accounts: int = 0
+    #: Why it failed, or why the last known sheet values stood in; and who must do what.
+    error: str = ""
+    remedy: str = ""
+    #: Account id → why it could not be written.
+    failed_accounts: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    #: Those of them that no earlier pass has told.
+    new_problems: tuple[Problem, ...] = ()
+    unmatched_rows: tuple[SheetRow, ...] = ()
+    #: Links of the accounts that no row matches.
+    unmatched_accounts: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    #: Links of the accounts that have left with this pass, and of those that are back.
+    left: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
+    #: Values that jumped: all that are open, and those that this pass found.
+    suspects: tuple[Suspect, ...] = ()
+    new_suspects: tuple[Suspect, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    #: Seconds, all together and by stage: read, decide, write.
+    seconds: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+    def answer(self) -> dict[str, Any]:
+        """This result as DESIGN's control channel words it."""
+        if self.outcome is Outcome.FAILED:
+            return {"success": False, "error": self.error, "project_id": self.project.id, **self._more()}
+        if not self.accounts:
+            return {
+                "success": True,
+                "message": "No accounts to sync",
+                "project_id": self.project.id,
+                "synced_count": 0,
+                **self._counts(),
+                **self._more(),
+            }
+        return {"success": True, "project_id": self.project.id, **self._counts(), **self._more()}
+
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "project_name": self.project.name,
+            "total_accounts": self.accounts,
+            "updated_count": self.updated,
+            "snapshot_count": self.snapshots,
+            "changed_count": self.changed,
+            "carried_count": self.carried,
+        }
+
+    def _more(self) -> dict[str, Any]:
+        more: dict[str, Any] = {
+            "project_name": self.project.name,
+            "timestamp": self.timestamp,
+            "outcome": self.outcome.value,
+            "stale": self.stale,
+            "sheet_read_at": self.sheet_read_at,
+            "problem_count": len(self.problems),
+            "problems": [str(problem) for problem in self.problems[:MAX_PROBLEMS]],
+            "new_accounts": self.new_accounts,
+            "unmatched_rows": len(self.unmatched_rows),
+            "unmatched_accounts": len(self.unmatched_accounts),
+            "left": list(self.left),
+            "returned": list(self.returned),
+            "failed_accounts": dict(self.failed_accounts),
+            "suspect_count": len(self.suspects),
+            "suspects": [suspect._asdict() for suspect in self.suspects[:MAX_PROBLEMS]],
+            "conflict_count": len(self.conflicts),
+            "conflicts": [conflict._asdict() for conflict in self.conflicts[:MAX_PROBLEMS]],
+        }
+        if self.outcome is Outcome.DEGRADED:
+            more["warning"] = self.error
+        if self.remedy:
+            more["remedy"] = self.remedy
+        if self.changes:
+            more["changes"] = [
+                {"account_id": c.account_id, "link": c.link, "metric": c.metric, "before": c.before, "after": c.after}
+                for c in self.changes
+            ]
+        return more
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What a whole pass has done."""
+
+    id: str
+    trigger: Trigger
+    started_at: str
+    timestamp: str
+    results: tuple[ProjectResult, ...]
+    seconds: float = 0.0
+    dry_run: bool = False
+    #: The names of the projects created for worksheets that had none; of a dry run, those that would be.
+    new_projects: tuple[str, ...] = ()
+
+    def count(self, *outcomes: Outcome) -> int:
+        """How many projects had one of ``outcomes``."""
+        return sum(result.outcome in outcomes for result in self.results)
+
+    @property
+    def changed(self) -> bool:
+        """Whether readers of the database see something else than before; a snapshot that was refreshed is the same."""
+        return bool(self.new_projects) or any(
+            one.changed or one.snapshots or one.new_accounts or one.left or one.returned for one in self.results
+        )
+
+    @property
+    def stale(self) -> int:
+        """How many projects are stale."""
+        return sum(result.stale for result in self.results)
+
+    def of(self, project_id: str) -> ProjectResult | None:
+        """The result of one project, if it took part."""
+        return next((result for result in self.results if result.project.id == project_id), None)
+
+    def answer(self) -> dict[str, Any]:
+        """This result as DESIGN's control channel words it.  ``success`` says that the pass ran to its end."""
+        failed = self.count(Outcome.FAILED)
+        return {
+            "success": True,
+            "total_projects": len(self.results),
+            "success_count": len(self.results) - failed,
+            "error_count": failed,
+            "results": [result.answer() for result in self.results],
+            "timestamp": self.timestamp,
+            "run_id": self.id,
+            "degraded_count": self.count(Outcome.DEGRADED),
+            "stale_count": self.stale,
+            "duration_seconds": round(self.seconds, 3),
+            "dry_run": self.dry_run,
+            "new_projects": list(self.new_projects),
+        }
+
+
+def changes_of(account_id: str, link: str, before: Metrics | None, after: Metrics) -> list[Change]:
+    """The metrics of one account that differ."""
+    return [
+        Change(account_id, link, metric, before[index] if before else None, after[index] or 0)
+        for index, metric in enumerate(METRICS)
+        if before is None or before[index] != after[index]
+    ]

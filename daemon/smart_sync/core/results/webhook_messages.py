@@ -1,0 +1,201 @@
+"""The messages that webhooks get: their ids and their JSON, never larger than a receiver must take."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smart_sync.core.merge.suspects import Suspect
+from smart_sync.core.model import Outcome, Problem, Trigger
+from smart_sync.core.results.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, Judgement
+from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict
+from smart_sync.core.results.results import PassResult, ProjectResult
+
+#: Bytes of a whole message; Standard Webhooks asks for less than 20 kB.
+MAX_BYTES = 19_000
+#: Characters of a name, and of a reason or remedy.  A character is at most 12 bytes in ASCII JSON.
+MAX_NAME = 120
+MAX_TEXT = 400
+
+_NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a11")
+_TOTALS = ("accounts", "updated", "changed", "snapshots")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent, the same in every attempt: its id, its type and the JSON text, in ASCII."""
+
+    id: str
+    type: str
+    body: str
+
+
+def messages(
+    result: PassResult, judgement: Judgement, became_stale: Sequence[ProjectResult] = ()
+) -> tuple[Message, ...]:
+    """What a pass has to tell: that it is finished, each alert, one for all projects that ``became_stale``, and one for
+    all that it found of a kind.
+    """
+    alerts = (_alert(result, alert) for alert in judgement.alerts)
+    stale = [_stale(result, became_stale)] if became_stale else []
+    return (_finished(result), *alerts, *stale, *_findings(result))
+
+
+def message(name: str, type_: str, timestamp: str, data: Mapping[str, Any]) -> Message:
+    """A message whose id follows from ``name``, so that the same moment never makes two; ``timestamp`` is a stamp."""
+    body = json.dumps({"type": type_, "timestamp": _utc(timestamp), "data": data}, separators=(",", ":"))
+    return Message(f"msg_{uuid.uuid5(_NAMESPACE, name).hex}", type_, body)
+
+
+def parser_message(verdict: Verdict, attempt: Attempt, state: ParserState, now: str) -> Message:
+    """That a parser is failing as ``state`` says, or that this has ended."""
+    since = state.since or now
+    data = {
+        "parser": attempt.parser[:MAX_NAME],
+        "since": _utc(since),
+        "projects": state.projects[:MAX_TEXT],
+        "reason": attempt.reason[:MAX_TEXT],
+        "fetched": attempt.fetched,
+        "missing": attempt.missing,
+        "failed": attempt.failed,
+    }
+    return message(f"{verdict}:{attempt.parser}:{since}", verdict, now, data)
+
+
+def _alert(result: PassResult, alert: Alert) -> Message:
+    project = alert.result
+    data = {
+        **_project(project),
+        "remedy": project.remedy[:MAX_TEXT],
+        "since": _utc(alert.since),
+        "total_accounts": project.accounts,
+        "problem_count": len(project.problems),
+        "run_id": result.id,
+    }
+    return message(f"{result.id}:{alert.type}:{project.project.id}", alert.type, project.timestamp, data)
+
+
+def _finished(result: PassResult) -> Message:
+    failed = result.count(Outcome.FAILED)
+    data: dict[str, Any] = {
+        "run_id": result.id,
+        "trigger": result.trigger.value,
+        "started_at": _utc(result.started_at),
+        "finished_at": _utc(result.timestamp),
+        "duration_seconds": round(result.seconds, 3),
+        "total_projects": len(result.results),
+        "success_count": len(result.results) - failed,
+        "error_count": failed,
+        "degraded_count": result.count(Outcome.DEGRADED),
+        "unchanged_count": result.count(Outcome.UNCHANGED),
+        **{name: sum(getattr(project, name) for project in result.results) for name in _TOTALS},
+        "problem_count": sum(len(project.problems) for project in result.results),
+    }
+    return message(f"{result.id}:{SYNC_FINISHED}", SYNC_FINISHED, result.timestamp, data | _in_trouble(result))
+
+
+def _in_trouble(result: PassResult) -> dict[str, Any]:
+    """The failed and degraded projects, the failed ones first, as many as there is room for."""
+    troubled = [r for outcome in (Outcome.FAILED, Outcome.DEGRADED) for r in result.results if r.outcome is outcome]
+    shown = _fitting(map(_project, troubled))
+    return {"troubled": shown, "troubled_left_out": len(troubled) - len(shown)}
+
+
+def _stale(result: PassResult, projects: Sequence[ProjectResult]) -> Message:
+    """One message for all projects that became stale in a pass, as many as there is room for."""
+    shown = _fitting(
+        _named(project)
+        | {
+            "read_at": _utc(project.sheet_read_at) if project.sheet_read_at else None,
+            "reason": project.error[:MAX_TEXT],
+            "remedy": project.remedy[:MAX_TEXT],
+        }
+        for project in projects
+    )
+    data = {"projects": shown, "left_out": len(projects) - len(shown)}
+    return message(f"{result.id}:{PROJECT_STALE}", PROJECT_STALE, result.timestamp, data)
+
+
+def _findings(result: PassResult) -> list[Message]:
+    """What a pass has found: suspects, problems of worksheets, accounts that it created; a message for each kind."""
+    results = result.results
+    created = [r for r in results if r.new_accounts]
+    found: dict[str, tuple[str, int, Iterable[dict[str, Any]]]] = {
+        "value.suspected": (
+            "values",
+            sum(len(r.new_suspects) for r in results),
+            (_suspect(r, one) for r in results for one in r.new_suspects),
+        ),
+        "worksheet.problem_found": (
+            "problems",
+            sum(len(r.new_problems) for r in results),
+            (_problem(r, one) for r in results for one in r.new_problems),
+        ),
+        "accounts.created": (
+            "projects",
+            len(created),
+            (_named(r) | {"accounts": r.new_accounts} for r in created),
+        ),
+    }
+    told = []
+    for type_, (key, count, entries) in found.items():
+        if count:
+            shown = _fitting(entries)
+            data = {"run_id": result.id, key: shown, "left_out": count - len(shown)}
+            told.append(message(f"{result.id}:{type_}", type_, result.timestamp, data))
+    return told
+
+
+def failure_message(last_run_id: str, trigger: Trigger, reason: str, now: str) -> Message:
+    """That a pass could not be run: one message for each reason after the pass ``last_run_id``, the last that ended."""
+    data = {"trigger": trigger.value, "reason": reason[:MAX_TEXT]}
+    return message(f"sync.failed:{last_run_id}:{reason}", "sync.failed", now, data)
+
+
+def _suspect(result: ProjectResult, one: Suspect) -> dict[str, Any]:
+    return _named(result) | {
+        "account_id": one.account_id[:MAX_NAME],
+        "link": one.link[:MAX_NAME],
+        "metric": one.metric,
+        "before": one.old,
+        "after": one.new,
+        "place": one.place[:MAX_NAME],
+    }
+
+
+def _problem(result: ProjectResult, one: Problem) -> dict[str, Any]:
+    return _named(result) | {
+        "worksheet": one.worksheet[:MAX_NAME],
+        "row": one.row,
+        "column": one.column,
+        "reason": one.reason[:MAX_TEXT],
+        "value": one.value[:MAX_NAME],
+    }
+
+
+def _named(result: ProjectResult) -> dict[str, Any]:
+    return {"project_id": result.project.id[:MAX_NAME], "project_name": result.project.name[:MAX_NAME]}
+
+
+def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first of ``entries``, as many as a message has room for."""
+    room = MAX_BYTES - 2_000
+    shown: list[dict[str, Any]] = []
+    for entry in entries:
+        room -= len(json.dumps(entry)) + 2
+        if room < 0:
+            break
+        shown.append(entry)
+    return shown
+
+
+def _project(result: ProjectResult) -> dict[str, Any]:
+    return _named(result) | {
+        "outcome": result.outcome.value,
+        "reason": result.error[:MAX_TEXT],
+    }
+
+
+def _utc(stamp: str) -> str:
+    return f"{stamp}Z"

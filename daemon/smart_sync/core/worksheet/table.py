@@ -1,0 +1,288 @@
+"""A worksheet becomes a table: one row per account, in order, and what a manager should look at."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from sys import intern
+
+from smart_sync.core.links.identity import identity, profile_link, several
+from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
+from smart_sync.core.worksheet import headers
+from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
+from smart_sync.core.worksheet.headers import Header, letters
+from smart_sync.core.worksheet.titles import Titles, is_total, normal
+
+#: Reported one by one; how many more there are is one further problem.
+MAX_PROBLEMS = 1000
+#: Together with those of missing rows and values.
+MAX_SHOWN_PROBLEMS = 3000
+MAX_SHOWN = 60
+#: No spreadsheet shows an error in more signs.
+MAX_ERROR = 16
+
+_NOTHING: frozenset[str] = frozenset()
+#: Rows in which numbers are looked for under titles that nobody understood.
+MAX_LOOKED_AT = 1000
+#: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
+_LINES = re.compile(r"\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\s*")
+#: A link of the usual kind, in which no other one can be.
+_PLAIN_LINK = re.compile(r"https?://[\w.-]+(?:/[\w@.-]*)*")
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class NoHeader(ValueError):
+    """No column is named for the link; ``seen`` are the headers there are, () if the worksheet is empty."""
+
+    def __init__(self, seen: tuple[str, ...]) -> None:
+        super().__init__("no column for the link")
+        self.seen = seen
+
+
+def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {}) -> Table:
+    """The accounts in ``worksheet``, from below its header to its last row; blank rows between them do not count.
+
+    ``synonyms`` are more header names by field ("link" and the metrics).  Of two columns for one field the one with
+    the plainest name counts, of several the first.  A further header counts for the rows below it.  Rows for the same
+    account stay apart (`combine`).  Raises `NoHeader`.
+    """
+    titles = Titles(synonyms)
+    header = headers.find(worksheet.rows, titles)
+    if header is None:
+        raise NoHeader(tuple(shown(text) for text in headers.seen(worksheet.rows, titles)))
+    reader = _Reader(worksheet, header, titles)
+    below = enumerate(islice(worksheet.rows, header.end, None), header.end + 1)
+    rows = tuple(row for number, cells in below if (row := reader.read(number, cells)) is not None)
+    return Table(
+        worksheet.title,
+        rows,
+        reader.problems.listed(),
+        reader.metrics,
+        reader.letters,
+        _texts(worksheet.rows[header.row]),
+        tuple(reader.without_link),
+        reader.not_understood(),
+    )
+
+
+def combine(rows: Sequence[SheetRow]) -> SheetRow:
+    """One row for the several of one account: per metric the larger value, everything else from the first that has it.
+
+    A metric is unreadable only where no row gives a value.  There must be at least one row.
+    """
+    values = zip(*(row.metrics for row in rows), strict=True)
+    metrics = Metrics._make(max((value for value in several if value is not None), default=None) for several in values)
+    unreadable = frozenset().union(*(row.unreadable for row in rows))
+    return rows[0]._replace(
+        metrics=metrics,
+        unreadable=frozenset(m for m, value in zip(METRICS, metrics, strict=True) if value is None and m in unreadable),
+        platform=next((row.platform for row in rows if row.platform), ""),
+        username=next((row.username for row in rows if row.username), ""),
+        topic=next((row.topic for row in rows if row.topic), ""),
+        telegram=next((row.telegram for row in rows if row.telegram), ""),
+    )
+
+
+def shown(cell: Cell) -> str:
+    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs, odd spaces as escapes."""
+    try:
+        text = str(cell)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
+    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
+    """The first of ``problems``, and how many more there are."""
+    more = len(problems) - MAX_SHOWN_PROBLEMS
+    if more <= 0:
+        return tuple(problems)
+    return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more} more problems", worksheet))
+
+
+class _Problems:
+    """The problems of one worksheet, of which the first `MAX_PROBLEMS` are kept and the others counted."""
+
+    def __init__(self, worksheet: str) -> None:
+        self._worksheet = worksheet
+        self._found: list[Problem] = []
+        self._others = 0
+
+    def add(self, reason: str, row: int, column: int, cell: Cell) -> None:
+        if len(self._found) < MAX_PROBLEMS:
+            self._found.append(Problem(reason, self._worksheet, row, letters(column), shown(cell)))
+        else:
+            self._others += 1
+
+    def listed(self) -> tuple[Problem, ...]:
+        more = [Problem(f"{self._others} more problems", self._worksheet)] if self._others else []
+        return (*self._found, *more)
+
+
+class _Reader:
+    """Reads the rows of one worksheet below its first header, in order."""
+
+    def __init__(self, worksheet: Worksheet, header: Header, titles: Titles) -> None:
+        self._worksheet = worksheet
+        self._titles = titles
+        self.problems = _Problems(worksheet.title)
+        #: Rows whose link cell cannot be read, for `Table`.
+        self.without_link: list[SheetRow] = []
+        #: Metrics that have a column, under any header.
+        self.metrics: frozenset[str] = _NOTHING
+        #: Letters of the columns that are the same under every header, also that of "link".
+        self.letters: dict[str, str] = {}
+        self._first: dict[str, str] = {}
+        #: Metrics whose column under the header in force cannot be told.
+        self._lost = _NOTHING
+        #: Columns under titles that nobody understood: numbers are looked for; those that have some.
+        self._strange = list(header.unknown)
+        self._counting: dict[int, str] = {}
+        self._use(header)
+
+    def read(self, number: int, cells: Sequence[Cell]) -> SheetRow | None:
+        """The account in row ``number`` (from 1); None if the row holds none."""
+        if number <= self._header.end:
+            return None
+        link = _text(cells, self._link)
+        if (behind := self._worksheet.links.get(number)) and link.casefold() not in NO_VALUE:
+            link = behind[0] if len({identity(one) for one in behind}) == 1 else " ".join(behind)
+        if _LINES.search(link) and profile_link(link):
+            link = _LINES.sub(" ", link)  # a link and a note below it
+        if not ("/" in link and "." in link) and self._is_header(number, cells):
+            return None
+        if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
+            if link.casefold() in NO_VALUE:
+                self._without_link(number, cells)
+            return None
+        if trouble := _unreadable(link):
+            self.problems.add(f"link: {trouble}", number, self._link, link)
+            self.without_link.append(SheetRow(number, shown(link), *self._read_metrics(number, cells, _Problems(""))))
+            return None
+        if self._strange and number <= self._header.end + MAX_LOOKED_AT:
+            self._look_at_strange_columns(cells)
+        metrics, unreadable = self._read_metrics(number, cells, self.problems)
+        return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells))
+
+    def not_understood(self) -> tuple[str, ...]:
+        """The titles of columns that hold counts, and that nobody understood."""
+        return tuple(self._counting.values())
+
+    def _use(self, header: Header) -> None:
+        """From here on ``header`` says which column is which."""
+        columns = header.columns
+        self._header = header
+        self._link = columns["link"]
+        self._metrics = [(i, columns[m], header.scales.get(m, 0)) for i, m in enumerate(METRICS) if m in columns]
+        self._owner = [columns.get(field, -1) for field in ("platform", "username", "topic", "telegram")]
+        places = {field: letters(columns[field]) for field in ("link", *METRICS) if field in columns}
+        moved = {field for field, at in places.items() if self._first.setdefault(field, at) != at}
+        self.letters = {field: at for field, at in (self.letters | places).items() if field not in moved}
+        self.metrics |= {field for field in METRICS if field in columns}
+        for row, column, reason in header.oddities:
+            self.problems.add(reason, row + 1, column, self._worksheet.rows[row][column])
+
+    def _is_header(self, number: int, cells: Sequence[Cell]) -> bool:
+        """Whether row ``number`` is a further header; from there on it counts."""
+        header = headers.at(self._worksheet.rows, number - 1, self._titles, merged=False)
+        if header is None:
+            named = headers.without_link(cells, self._titles)
+            if named and not named.items() <= self._header.columns.items():
+                self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
+            return bool(named)
+        if len(header.columns) == 1 and (not header.unknown or any(map(self._is_count, cells))):
+            # A label that repeats the link's title, or some cell of an account's row that happens to be one.
+            return header.columns["link"] == self._link
+        before = self._header.columns
+        missing = self.metrics - header.columns.keys()
+        self._lost = _NOTHING
+        self._use(header)
+        lost = missing if header.unknown else {m for m in missing if not _text(cells, before.get(m, len(cells)))}
+        if lost:
+            titles = _listed(_texts(cells))
+            self._lose(number, cells, frozenset(lost), f"no column for {_listed(lost)}; headers seen: {titles}")
+        return True
+
+    def _lose(self, number: int, cells: Sequence[Cell], lost: frozenset[str], reason: str) -> None:
+        self._lost = lost
+        self._metrics = [one for one in self._metrics if METRICS[one[0]] not in lost]
+        self.problems.add(f"{reason}; those cells below are not read", number, self._link, _text(cells, self._link))
+
+    def _without_link(self, number: int, cells: Sequence[Cell]) -> None:
+        filled = [column for _, column, _ in self._metrics if _text(cells, column).casefold() not in NO_VALUE]
+        if not filled or any(isinstance(cell, str) and is_total(cell) for cell in cells):
+            return
+        metrics, unreadable = self._read_metrics(number, cells, _Problems(""))
+        # A formula that was filled down below the table gives 0.
+        if any(metrics) or unreadable - self._lost:
+            self.problems.add("values without a link", number, filled[0], cells[filled[0]])
+            self.without_link.append(SheetRow(number, "", metrics, unreadable))
+
+    def _look_at_strange_columns(self, cells: Sequence[Cell]) -> None:
+        title = self._worksheet.rows[self._header.row]
+        for column in [column for column in self._strange if column < len(cells) and self._is_count(cells[column])]:
+            self._strange.remove(column)
+            self._counting[column] = shown(title[column]) if column < len(title) else letters(column)
+
+    def _is_count(self, cell: Cell) -> bool:
+        if not isinstance(cell, str):
+            return isinstance(cell, int | float) and not isinstance(cell, bool)
+        try:
+            return read_count(cell, self._worksheet.locale) is not None
+        except Unreadable:
+            return False
+
+    def _read_metrics(self, number: int, cells: Sequence[Cell], problems: _Problems) -> tuple[Metrics, frozenset[str]]:
+        values: list[int | None] = list(NO_METRICS)
+        unreadable = self._lost
+        width = len(cells)
+        for index, column, scale in self._metrics:
+            if column < width:
+                try:
+                    values[index] = read_count(cells[column], self._worksheet.locale, METRICS[index], scale)
+                except Unreadable as problem:
+                    problems.add(f"{METRICS[index]}: {problem}", number, column, cells[column])
+                    unreadable |= {METRICS[index]}
+        return Metrics._make(values), unreadable
+
+    def _read_owner(self, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
+        """Platform, user name, topic and Telegram user from their columns."""
+        platform, username, topic, telegram = (_line(cells, at) if at >= 0 else "" for at in self._owner)
+        return intern(platform.casefold()), username.lstrip("@"), intern(topic), intern(telegram)
+
+
+def _texts(cells: Sequence[Cell]) -> tuple[str, ...]:
+    return tuple(shown(cell) for cell in cells if isinstance(cell, str) and normal(cell))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The metrics in their order, or texts as they stand."""
+    found = list(names)
+    return ", ".join(sorted(found, key=METRICS.index) if set(found) <= set(METRICS) else found[:20])
+
+
+def _unreadable(link: str) -> str:
+    """Why a link cell says nothing of any account, "" if it may: an error of the spreadsheet is nobody's link."""
+    if both := () if _PLAIN_LINK.fullmatch(link) else several(link):
+        return f"the cell holds several links ({', '.join(map(shown, both[:3]))}); leave one"
+    if _UNUSABLE.search(link):
+        return "more than one line, or signs that no link has"
+    # "#REF!", "#N/A", "#ИМЯ?": in capitals, whatever the language.
+    if link.startswith("#") and len(link) <= MAX_ERROR and link.isprintable() and link.isupper():
+        return "an error of the spreadsheet"
+    return "not computed yet" if link.casefold().startswith(("loading", "загрузка")) and "/" not in link else ""
+
+
+def _text(cells: Sequence[Cell], column: int) -> str:
+    """What stands in ``column``, without spaces around it; "" if the row ends before it."""
+    cell = cells[column] if column < len(cells) else None
+    if cell is None:
+        return ""
+    return cell.strip() if isinstance(cell, str) else shown(cell)
+
+
+def _line(cells: Sequence[Cell], column: int) -> str:
+    """`_text`, or "" where it is no line of text."""
+    text = _text(cells, column)
+    return "" if _UNUSABLE.search(text) or text in NO_VALUE else text

@@ -1,0 +1,158 @@
+"""The Python way in: a pass without a daemon, from any thread, blocking.
+
+For the callers that already exist (a web app's route, a task queue): they get the dictionary that the
+control channel answers, and no exception for anything that an operator can mend.  The process is theirs: its logging,
+its SQLite library and its signal handlers stay as they are.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import stamina
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
+
+from smart_sync import logs
+from smart_sync.aio.blocking import outside_of_loops
+from smart_sync.config import Settings, mistakes, secrets
+from smart_sync.core.days import stamp
+from smart_sync.errors import ConfigError, DatabaseError, SmartSyncError
+from smart_sync.sheets import credentials
+from smart_sync.store.clock_changes import zone_of
+from smart_sync.sync.once import once
+
+#: Seconds that a call waits while another pass holds the database.
+PATIENCE = 600.0
+
+#: Set while a call is under way: its retries are not the host's.
+_calling: ContextVar[bool] = ContextVar("_calling", default=False)
+
+
+def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> dict[str, Any]:
+    """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
+
+    ``db``: the path of the SQLite file, or an object with ``db_path``.  ``sheets_credentials``: a service
+    account's JSON key as the path of its file, as text, as base64 of it, or as a dict; None or "": as the daemon
+    finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
+
+    Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
+    What an operator can mend is ``{"success": False, "error": …}``: no database or key where they should be, a daemon
+    that has the database, a pass of somebody else's that does not end.
+    """
+    try:
+        return _run(db, sheets_credentials, sheets_name, None)
+    except SmartSyncError as error:
+        return failed_pass(error)
+
+
+def sync_single_project_standalone(
+    db: object, sheets_credentials: object, sheets_name: str, project_id: str
+) -> dict[str, Any]:
+    """As `sync_all_projects_standalone`, for one project."""
+    try:
+        return _run(db, sheets_credentials, sheets_name, str(project_id))
+    except SmartSyncError as error:
+        return failed_project(error, project_id)
+
+
+def failed_pass(error: SmartSyncError) -> dict[str, Any]:
+    """The answer of a pass over all projects that could not be run."""
+    return {
+        "success": False,
+        "error": logs.redact(str(error)),
+        "total_projects": 0,
+        "success_count": 0,
+        "error_count": 0,
+        "results": [],
+        "timestamp": stamp(datetime.now(UTC)),
+    }
+
+
+def failed_project(error: SmartSyncError, project_id: object) -> dict[str, Any]:
+    """The answer of a pass over one project that could not be run."""
+    return {"success": False, "error": logs.redact(str(error)), "project_id": project_id}
+
+
+def run_pass(settings: Settings, project_id: str | None) -> dict[str, Any]:
+    """One pass by ``settings`` in this process, over one project or all; waits as `sync_all_projects_standalone` does.
+
+    Raises `SmartSyncError`.
+    """
+    return outside_of_loops(partial(_once, settings, project_id))
+
+
+def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> dict[str, Any]:
+    settings = _settings(_database(getattr(db, "db_path", db)), _key(sheets_credentials), sheets_name)
+    # A key that is of no use is told at once, not by each project.
+    credentials.find(settings.sheets.credentials)
+    return run_pass(_by_its_days(settings), project_id)
+
+
+def _once(settings: Settings, project_id: str | None) -> dict[str, Any]:
+    token = _calling.set(True)
+    try:
+        _leave_retries_alone()
+        return once(settings, project_id, patience=PATIENCE)
+    finally:
+        _calling.reset(token)
+
+
+def _settings(path: Path, key: Path | SecretStr | None, sheets_name: str) -> Settings:
+    """The environment (SMART_SYNC_SHEETS__API_URL, say) adds to what is handed in, and does not replace it."""
+    given = {"source": "google", "spreadsheet": sheets_name} | ({} if key is None else {"credentials": key})
+    try:
+        settings = Settings(database={"path": path}, sheets=given)  # type: ignore[arg-type]
+        sheets = type(settings.sheets).model_validate(settings.sheets.model_dump() | given)
+    except ValidationError as error:
+        raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
+    except SettingsError as error:
+        raise ConfigError((mistakes.of_environment(str(error)),)) from None
+    database = settings.database.model_copy(update={"path": path})
+    return settings.model_copy(update={"database": database, "sheets": sheets})
+
+
+def _by_its_days(settings: Settings) -> Settings:
+    """``settings`` with the time zone that the database goes by, unless the environment names one."""
+    schedule = settings.schedule
+    zone = None if "timezone" in schedule.model_fields_set else zone_of(settings.database.path)
+    if zone is None:
+        return settings
+    return settings.model_copy(update={"schedule": schedule.model_copy(update={"timezone": zone})})
+
+
+def _database(given: object) -> Path:
+    """The database's file.  Raises `DatabaseError` if there is none: a new one would be an empty success."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise DatabaseError(
+            f"db: expected the path of the SQLite file, or an object with db_path, not {type(given).__name__}"
+        )
+    text = os.fsdecode(os.fspath(given))
+    if not os.path.isfile(text):  # noqa: PTH113  never raises
+        raise DatabaseError(f"{secrets.shown(text)}: there is no database; is this the web app's file?")
+    return Path(text)
+
+
+def _key(given: object) -> Path | SecretStr | None:
+    if isinstance(given, Mapping):
+        return SecretStr(json.dumps(dict(given), default=str))
+    if isinstance(given, os.PathLike):
+        return Path(os.fsdecode(os.fspath(given)))
+    text = given.decode(errors="replace") if isinstance(given, bytes) else str(given or "")
+    return secrets.path_or_secret(text) if text.strip() else None
+
+
+def _leave_retries_alone() -> None:
+    """stamina, which the host may use too, tells its hooks of every retry; ours are in our own events."""
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    if not all(isinstance(hook, partial) and hook.func is _of_the_host for hook in hooks):
+        stamina.instrumentation.set_on_retry_hooks([partial(_of_the_host, hook) for hook in hooks])
+
+
+def _of_the_host(hook: Any, details: Any) -> Any:
+    return None if _calling.get() else hook(details)

@@ -1,0 +1,122 @@
+"""One attempt to deliver a message: signed as Standard Webhooks says, or plain, to an address that was looked at."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from smart_sync.config import WebhookSettings
+from smart_sync.core.results.webhook_messages import Message
+from smart_sync.notify import http_post
+from smart_sync.notify.ssrf import AddressRefused, Resolve, allowed, resolve
+
+#: Seconds for one attempt, from the name to the status.
+TIMEOUT = 15.0
+#: Of a host with more, the first ones are tried.
+MAX_ADDRESSES = 4
+_WITHOUT_BODY = ("GET", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an attempt: the status, None if there was no answer; ``reason`` is for a person."""
+
+    status: int | None
+    reason: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the receiver has taken the message."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def gone(self) -> bool:
+        """Whether the receiver wants no message ever again."""
+        return self.status == HTTPStatus.GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How messages are sent: who resolves names, and the seconds that an attempt may take."""
+
+    resolver: Resolve = resolve
+    timeout: float = TIMEOUT
+
+    async def send(self, webhook: WebhookSettings, message: Message, now: datetime) -> Answer:
+        """Deliver ``message``, signed with the time ``now`` unless it is plain; every failure is an answer."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                status = await self._post(webhook, message, now)
+        except TimeoutError:
+            return Answer(None, f"no answer within {self.timeout:g} s")
+        except (AddressRefused, http_post.NotReached) as error:
+            return Answer(None, str(error))
+        except (OSError, ValueError) as error:
+            return Answer(None, f"the name cannot be resolved: {getattr(error, 'strerror', None) or 'no address'}")
+        return Answer(status, _explained(status))
+
+    async def _post(self, webhook: WebhookSettings, message: Message, now: datetime) -> int:
+        url = urlsplit(webhook.url.get_secret_value())
+        encrypted = url.scheme == "https"
+        host, port = url.hostname or "", url.port or (443 if encrypted else 80)
+        addresses = await allowed(host, port, self.resolver, allow_private=webhook.allow_private, encrypted=encrypted)
+        headers = {"Host": url.netloc, **_headers(webhook, message, now)}
+        refused: http_post.NotReached | None = None
+        for address in addresses[:MAX_ADDRESSES]:
+            place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            try:
+                # To the address itself, so that the name cannot become another one; TLS still asks for the name.
+                return await http_post.ask(
+                    webhook.method,
+                    url._replace(netloc=place).geturl(),
+                    headers=headers,
+                    content=b"" if webhook.method in _WITHOUT_BODY else message.body.encode(),
+                    extensions={"sni_hostname": host},
+                    connect=self.timeout / (len(addresses[:MAX_ADDRESSES]) + 1),
+                )
+            except http_post.NotConnected as error:
+                refused = error
+        raise refused or http_post.NotReached("no address")
+
+
+def endpoint_of(webhook: WebhookSettings) -> str:
+    """What the database calls a webhook: nothing that would give its URL away."""
+    return hashlib.sha256(webhook.url.get_secret_value().encode()).hexdigest()[:16]
+
+
+def label_of(webhook: WebhookSettings) -> str:
+    """What people see of a webhook: the host, because the path may be a secret."""
+    return urlsplit(webhook.url.get_secret_value()).netloc
+
+
+def _headers(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
+    """The type and the signatures, as the format has them, and the headers of the configuration, which go before."""
+    configured = {name: value.get_secret_value() for name, value in webhook.headers.items()}
+    typed = {} if webhook.method in _WITHOUT_BODY else {"Content-Type": "application/json"}
+    own = typed if webhook.format == "plain" else typed | _signed(webhook, message, now)
+    taken = {name.lower() for name in configured}
+    return {name: value for name, value in own.items() if name.lower() not in taken} | configured
+
+
+def _signed(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
+    from standardwebhooks import Webhook
+
+    signatures = (
+        Webhook(secret.get_secret_value()).sign(message.id, now.astimezone(UTC), message.body)
+        for secret in webhook.secret
+    )
+    return {
+        "webhook-id": message.id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _explained(status: int) -> str:
+    if 200 <= status < 300:
+        return ""
+    if 300 <= status < 400:
+        return f"answered {status}, a redirect, which is not followed; put the final address into url"
+    return f"answered {status}"

@@ -1,0 +1,111 @@
+"""Parsed values from a CSV file that somebody else keeps up to date."""
+
+import asyncio
+import errno
+import io
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from smart_sync import logs
+from smart_sync.aio import plain_files
+from smart_sync.config import ParserSettings
+from smart_sync.core.links.identity import identity
+from smart_sync.core.model import Account
+from smart_sync.errors import ParserFailed
+from smart_sync.parsers.file_rows import BadLine, Row, read_rows
+from smart_sync.parsers.parser import Fetched
+
+MAX_FILE_BYTES = 64 * 2**20
+#: Bad lines that are logged one by one; the rest is counted.
+MAX_BAD_LINES = 20
+
+
+class CsvSettings(ParserSettings):
+    """``[parsers.csv]``."""
+
+    #: Columns: link or account_id, the metrics, and if wanted source, parsed_at, precision.
+    path: Path
+
+
+class CsvParser:
+    """Reads the file in each pass; values without a ``parsed_at`` are as old as the file."""
+
+    settings: ClassVar[type[ParserSettings]] = CsvSettings
+
+    def __init__(self, settings: CsvSettings) -> None:
+        self._settings = settings
+        self._reported: tuple[float, int] | None = None
+
+    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+        """The file's values for ``accounts``.  Raises `ParserFailed` if it cannot be read at all."""
+        found, state = await asyncio.to_thread(_read, self._settings.path)
+        if state != self._reported:
+            self._report([line for line in found if isinstance(line, BadLine)])
+            self._reported = state
+        written = _time(self._settings.path, state[0])
+        rows = (line for line in found if isinstance(line, Row))
+        for account, row in await asyncio.to_thread(match, rows, accounts):
+            yield row.of(account, self._settings.source, written)
+
+    def _report(self, bad: Sequence[BadLine]) -> None:
+        for line in bad[:MAX_BAD_LINES]:
+            logs.emit(
+                "parser.line_skipped",
+                parser=self._settings.source,
+                path=str(self._settings.path),
+                line=line.line,
+                reason=line.reason,
+            )
+        if len(bad) > MAX_BAD_LINES:
+            rest = len(bad) - MAX_BAD_LINES
+            logs.emit(
+                "parser.line_skipped",
+                parser=self._settings.source,
+                path=str(self._settings.path),
+                line=bad[MAX_BAD_LINES].line,
+                reason=f"{rest} more lines from here on cannot be read",
+            )
+
+
+def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[Account, Row]]:
+    """The rows that belong to ``accounts``, each with its account: by id, exact link, or the link's identity.
+
+    Several accounts may share a link (one in each project): the row counts for all of them.
+    """
+    by_id = {account.id: [account] for account in accounts}
+    by_link: dict[str, list[Account]] = {}
+    by_identity: dict[str, list[Account]] = {}
+    for account in accounts:
+        by_link.setdefault(account.link, []).append(account)
+        if known := identity(account.link):
+            by_identity.setdefault(known, []).append(account)
+    found = []
+    for row in rows:
+        meant = by_id.get(row.account_id)
+        if meant is None and row.link:
+            meant = by_link.get(row.link) or by_identity.get(identity(row.link))
+        found += [(account, row) for account in meant or ()]
+    return found
+
+
+def _time(path: Path, seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ParserFailed(f"{path} has a time that no calendar has; correct it with: touch {path}") from None
+
+
+def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
+    """The file's lines, and its time and size."""
+    try:
+        content, stat = plain_files.read_file(path, MAX_FILE_BYTES)
+    except OSError as error:
+        remedy = "split it" if error.errno == errno.EFBIG else "check [parsers] path"
+        raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ParserFailed(f"{path} is not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from None
+    return list(read_rows(io.StringIO(text, newline=""), "csv")), (stat.st_mtime, stat.st_size)

@@ -1,0 +1,115 @@
+"""What an answer means where no platform has words of its own for it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from smart_sync import logs
+from smart_sync.aio import http_client
+from smart_sync.core.foreign_text import read_json, storable
+from smart_sync.errors import ParserFailed
+from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled
+from smart_sync.parsers.http import Answer
+
+#: Where sources put their own words for a refusal.
+_WORDS = ("message", "msg", "status_msg", "error_message", "error", "errors", "detail", "title")
+
+
+#: A number above that is no wait but a time.
+_EPOCH = 1e9
+
+
+def decoded(answer: Answer) -> Any:
+    """The answer's JSON; None if it is none."""
+    try:
+        return read_json(answer.body)
+    except ValueError:
+        return None
+
+
+def judge(answer: Answer, now: datetime) -> Any:
+    """The JSON of a good answer.
+
+    Raises `ParserFailed` if no call can succeed (credentials, credit, redirect), `AccountGone` (404, 410),
+    `Throttled` (429), `AccountRefused` after any other refusal, which is one of what was asked for, else `CallFailed`:
+    worth another try (5xx, what is not JSON).
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        body = decoded(answer)
+        if body is None:
+            raise CallFailed("the answer is not JSON" if answer.body.strip() else "the answer is empty")
+        return body
+    if 300 <= status < 400:
+        raise ParserFailed(f"the API redirects ({status}), which is refused; correct its address")
+    if status == 401:
+        raise Refused("the API refuses the credentials (401); renew them")
+    if status == 402:
+        raise ParserFailed(f"the API wants to be paid (402){_in_its_words(answer)}; renew the plan")
+    if status in {404, 410}:
+        raise AccountGone(f"the platform does not have it ({status})")
+    if status == 429:
+        told = _in_its_words(answer)
+        after = retry_after(answer, now)
+        if after is None and "month" in told.casefold():
+            after = http_client.LONGEST_WAIT
+        raise Throttled(f"too many calls (429){told}", after=after)
+    if status == 408 or status >= 500:
+        raise CallFailed(f"the API answers {status}", after=retry_after(answer, now))
+    raise AccountRefused(f"the API refuses the call ({status}){_in_its_words(answer)}")
+
+
+def retry_after(answer: Answer, now: datetime) -> float | None:
+    """The seconds the platform asks to wait, if it does: ``Retry-After``, or when its rate limit begins anew.
+
+    Those headers hold seconds, or seconds since 1970.
+    """
+    after = http_client.retry_after(answer.headers.get("retry-after", ""), now)
+    if after is not None:
+        return after
+    for name in ("x-ratelimit-requests-reset", "x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"):
+        told = answer.headers.get(name, "").strip()
+        if answer.headers.get(name.replace("reset", "remaining"), "0").strip() != "0":
+            continue  # not this limit
+        if told.isascii() and told.isdecimal():
+            seconds = float(told[:12])
+            left = seconds - now.timestamp() if seconds > _EPOCH else seconds
+            return min(max(0.0, left), http_client.LONGEST_WAIT)
+    return None
+
+
+def quota_left(headers: Mapping[str, str]) -> str | None:
+    """What the platform says is left: calls (``X-RateLimit-Remaining``), or percent (Meta's ``X-App-Usage``)."""
+    for name in (
+        *("x-ratelimit-requests-remaining", "x-ratelimit-remaining"),
+        *("x-rate-limit-remaining", "ratelimit-remaining"),
+    ):
+        if headers.get(name, "").strip().isdecimal():
+            return headers[name].strip()[:20]
+    try:
+        used = read_json(headers.get("x-app-usage", ""))
+        return f"{max(0, 100 - max(int(share) for share in used.values()))}%"
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return None
+
+
+def words(body: object) -> str:
+    """What a source says of its refusal, where sources do; empty if it says nothing."""
+    if not isinstance(body, dict):
+        return ""
+    inner = next((found for name in _WORDS if (found := body.get(name))), "")
+    if isinstance(inner, list):
+        inner = inner[0] if inner else ""
+    return words(inner) if isinstance(inner, dict) else said(inner)
+
+
+def _in_its_words(answer: Answer) -> str:
+    found = words(decoded(answer))
+    return f": {found}" if found else ""
+
+
+def said(text: object) -> str:
+    """What a platform wrote, on one short line and without secrets; empty unless it is a text or a number."""
+    plain = str(text) if isinstance(text, str | int | float) else ""
+    flat = logs.redact(storable(" ".join(plain.split())))
+    return flat if len(flat) <= 200 else flat[:199] + "…"

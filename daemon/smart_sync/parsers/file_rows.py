@@ -1,0 +1,193 @@
+"""Parsed values in files: CSV with a header line, or one JSON object a line."""
+
+import csv
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any, Literal
+
+from smart_sync.core.foreign_text import read_json, storable
+from smart_sync.core.model import METRICS, NO_METRICS, Account, Metrics, ParsedMetrics, Precision
+from smart_sync.core.wording import nearest
+from smart_sync.core.worksheet.cells import Unreadable, read_count
+from smart_sync.core.worksheet.delimited import LINES, delimiter_of, said
+from smart_sync.core.worksheet.locales import FALLBACK
+
+COLUMNS = ("account_id", "link", *METRICS, "source", "parsed_at", "precision")
+Format = Literal["csv", "jsonl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line understood: which account (by id or link), and what is said of it."""
+
+    line: int
+    account_id: str
+    link: str
+    metrics: Metrics
+    #: Empty, None: the file does not say.
+    source: str = ""
+    parsed_at: datetime | None = None
+    precision: Precision = Precision.EXACT
+
+    def of(self, account: Account, source: str, parsed_at: datetime) -> ParsedMetrics:
+        """The row as ``account``'s parsed values; ``source`` and ``parsed_at`` where it has none of its own."""
+        return ParsedMetrics(
+            account.id,
+            self.metrics,
+            self.source or source,
+            self.parsed_at or parsed_at,
+            self.precision,
+            link="" if self.account_id == account.id else account.link,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that was skipped, and why.  Lines are counted from 1, the header too."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"
+
+
+def read_rows(lines: Iterable[str], form: Format) -> Iterator[Row | BadLine]:
+    """The rows of a file, good and bad, in its order.
+
+    Columns: ``account_id`` or ``link``, the metrics, ``source``, ``parsed_at`` (ISO 8601; UTC unless it says
+    otherwise), ``precision``; others are ignored, unless they are nearly one of these that is missing: a bad header,
+    which costs no line, or a bad JSON object.  An empty metric is no value.  CSV is separated by comma, semicolon or
+    tab, as its header shows, or as a line ``sep=;`` above it says.
+    """
+    locales: tuple[str, ...] = (FALLBACK,)
+    if form == "csv":
+        delimiter, lines = _delimiter(lines)
+        # A semicolon stands where the comma is a decimal sign: what is another number there is a problem.
+        locales += ("ru_RU",) if delimiter == ";" else ()
+        records = _csv_records(lines, delimiter)
+    else:
+        records = _json_records(lines)
+    for number, record in records:
+        if isinstance(record, BadLine):
+            yield record
+            continue
+        try:
+            yield _row(number, record, locales)
+        except ValueError as error:
+            yield BadLine(number, str(error))
+
+
+def _delimiter(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
+    """What separates the fields of a file, and its lines, with which nothing has happened."""
+    rest = iter(lines)
+    head = list(islice(rest, LINES))
+    return delimiter_of(head, lambda cell: _name(cell) in COLUMNS), chain(head, rest)
+
+
+def _name(cell: str) -> str:
+    return cell.strip().lstrip("\ufeff").casefold()
+
+
+def _csv_records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, BadLine(line, f"not CSV: {error}")
+            continue
+        if header is None and line == 1 and said(delimiter.join(cells)):
+            continue
+        if header is None:
+            header = [_name(cell) for cell in cells]
+            if not {"account_id", "link"} & set(header):
+                yield line, BadLine(line, "the header names neither account_id nor link; nothing can be read")
+                return
+            if slips := _slips(header):
+                yield line, BadLine(line, f"{slips}; ignored")
+        elif len(cells) > len(header):
+            yield line, BadLine(line, "more fields than the header; put a value that holds a comma in quotes")
+        elif any(cells):
+            yield line, dict(zip(header, cells, strict=False))
+
+
+def _json_records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    for line, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        try:
+            record = read_json(text.lstrip("\ufeff"))
+        except ValueError:
+            yield line, BadLine(line, "not JSON")
+            continue
+        if not isinstance(record, dict):
+            yield line, BadLine(line, "not a JSON object")
+        elif slips := _slips(record):
+            yield line, BadLine(line, slips)
+        else:
+            yield line, record
+
+
+def _slips(names: Collection[str]) -> str:
+    """The names that are probably misspelt, with what was meant; a name of its own that is there too was not."""
+    meant = ((name, _meant(name)) for name in names if name not in COLUMNS)
+    return "; ".join(f"{name!r} is no column, did you mean {own}?" for name, own in meant if own and own not in names)
+
+
+@lru_cache(maxsize=256)
+def _meant(name: str) -> str:
+    return nearest(name.strip().casefold(), COLUMNS)
+
+
+def _row(line: int, record: Mapping[str, Any], locales: Collection[str]) -> Row:
+    account_id, link = _text(record, "account_id"), _text(record, "link")
+    if not (account_id or link):
+        raise ValueError("neither account_id nor link")
+    metrics = Metrics(*(_metric(record, name, locales) for name in METRICS))
+    if metrics == NO_METRICS:
+        raise ValueError("no metric has a value")
+    precision = _text(record, "precision").casefold() or Precision.EXACT
+    if precision not in set(Precision):
+        raise ValueError("precision is neither exact nor rounded")
+    return Row(line, account_id, link, metrics, _text(record, "source"), _time(record), Precision(precision))
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"{name} is not text")  # noqa: TRY004  a bad line, not a bug
+    return storable(str(value).strip())
+
+
+def _metric(record: Mapping[str, Any], name: str, locales: Collection[str]) -> int | None:
+    value = record.get(name)
+    if not isinstance(value, str | int | float | None):
+        raise ValueError(f"{name} is not a number")  # noqa: TRY004  a bad line, not a bug
+    try:
+        found = {read_count(value, locale, name) for locale in locales}
+    except Unreadable as error:
+        raise ValueError(f"{name}: {error}") from None
+    if len(found) > 1:
+        raise ValueError(f"{name}: its separators can be read in more than one way")
+    return found.pop()
+
+
+def _time(record: Mapping[str, Any]) -> datetime | None:
+    text = _text(record, "parsed_at")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("parsed_at is not a time in ISO 8601, such as 2026-03-01T12:00:00Z") from None

@@ -1,0 +1,158 @@
+"""HTTP for the parsers: one client for all of them, answers bounded in time and size."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from smart_sync import logs
+from smart_sync.aio.http_client import UNREADABLE, NoClient, cause, new_client
+from smart_sync.errors import ParserFailed
+from smart_sync.parsers.failures import CallFailed
+
+if TYPE_CHECKING:
+    import httpx2
+
+MAX_ANSWER_BYTES = 4 * 2**20
+#: What an `Exchange` shows of a body.
+MAX_SHOWN = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask; secrets go into ``headers`` where the platform allows it."""
+
+    url: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    #: Sent as a JSON body by POST; None: a GET, unless there is a form.
+    body: Any = None
+    #: Sent as a form by POST.
+    form: Mapping[str, str] | None = None
+    #: Worth another try after a failure that may pass; a job that is paid for would be started again.
+    repeat: bool = True
+    #: Seconds until the answer is there; None: as long as the session allows.
+    seconds: float | None = None
+    max_bytes: int = MAX_ANSWER_BYTES
+    #: What a person calls it: "step 2, page 3".
+    label: str = ""
+
+    @property
+    def method(self) -> str:
+        """GET or POST."""
+        return "GET" if self.body is None and self.form is None else "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its answer for a person to look at, secrets taken out."""
+
+    method: str
+    url: str
+    status: int
+    body: str
+    label: str = ""
+
+
+class Wire:
+    """Sends requests through one client, which is made (and httpx2 imported) at the first of them."""
+
+    def __init__(self, *, record: bool = False) -> None:
+        self.exchanges: list[Exchange] = []
+        self._record = record
+        self._client: httpx2.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    async def send(self, request: Request, seconds: float) -> Answer:
+        """The answer, read whole within ``seconds``.  Raises `CallFailed` (worth another try unless too large).
+
+        Raises `ParserFailed` where the environment keeps us from speaking HTTP.
+        """
+        client = await self._opened()
+        import httpx2
+
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await _exchange(client, request, seconds)
+        except (TimeoutError, httpx2.TimeoutException):
+            raise CallFailed(f"no answer within {seconds:g} s") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, *UNREADABLE) as error:
+            raise CallFailed(f"cannot be reached: {cause(error)}") from None
+        if self._record:
+            self.exchanges.append(_shown(request, answer))
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _opened(self) -> "httpx2.AsyncClient":
+        async with self._opening:
+            if self._client is None:
+                # The import and the certificates take a tenth of a second, which the loop has not.
+                try:
+                    self._client = await asyncio.to_thread(partial(new_client, proxied=True))
+                except NoClient as error:
+                    raise ParserFailed(str(error)) from None
+            return self._client
+
+
+_lent: ContextVar[Wire | None] = ContextVar("_lent", default=None)
+
+
+@asynccontextmanager
+async def lent(*, record: bool = False) -> AsyncIterator[Wire]:
+    """Inside, all parsers share one `Wire`; with ``record`` it remembers what was said."""
+    wire = Wire(record=record)
+    token = _lent.set(wire)
+    try:
+        yield wire
+    finally:
+        _lent.reset(token)
+        await wire.close()
+
+
+@asynccontextmanager
+async def borrowed() -> AsyncIterator[Wire]:
+    """The `Wire` that is `lent`, or one of one's own."""
+    wire = _lent.get()
+    if wire is not None:
+        yield wire
+        return
+    own = Wire()
+    try:
+        yield own
+    finally:
+        await own.close()
+
+
+async def _exchange(client: "httpx2.AsyncClient", request: Request, seconds: float) -> Answer:
+    url = client.base_url.join(request.url).copy_merge_params(request.params)
+    sent: dict[str, Any] = {"data": dict(request.form)} if request.form is not None else {"json": request.body}
+    async with client.stream(request.method, url, headers=request.headers, **sent, timeout=seconds) as response:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > request.max_bytes:
+                raise CallFailed(f"the answer is larger than {request.max_bytes} bytes", retry=False)
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+
+
+def _shown(request: Request, answer: Answer) -> Exchange:
+    query = "&".join(f"{key}={value}" for key, value in request.params.items())
+    url = f"{request.url}?{query}" if query else request.url
+    body = answer.body[:MAX_SHOWN].decode(errors="replace")
+    return Exchange(request.method, logs.redact(url), answer.status, logs.redact(body), request.label)

@@ -1,0 +1,163 @@
+"""A parser that asks a platform's API about one account at a time."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+from smart_sync.aio.bounded_tasks import each
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import ParserSettings
+from smart_sync.core.links.identity import identity, profile_link, username
+from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
+from smart_sync.errors import ParserFailed
+from smart_sync.parsers import error_responses
+from smart_sync.parsers.api_client import Api, ApiSettings, Session, has_asked
+from smart_sync.parsers.failures import AccountFailed, AccountGone
+from smart_sync.parsers.http import Answer
+from smart_sync.parsers.parser import Fetched, Unfetched, Usage
+
+NAMELESS = "its link does not say which account it is"
+#: Identities that hold an id instead of a name.
+_NUMBERED = re.compile(r"^(?:youtube:channel/|facebook:profile\.php\?id=)(.+)$")
+
+
+class Partly(NamedTuple):
+    """Metrics, and in words what of the answer could not be had."""
+
+    metrics: Metrics
+    flaw: str
+
+
+class PlatformParser:
+    """Subclasses say what to ask (`ask`) and what the platform's refusals mean (`judge`)."""
+
+    settings: ClassVar[type[ParserSettings]] = ApiSettings
+    #: What the platform asks of those who store its numbers, in a sentence, and when that was read; "" if nothing.
+    terms: ClassVar[str] = ""
+
+    def __init__(self, settings: ApiSettings, clock: Clock = utc_now) -> None:
+        self._api = Api(settings, self.judge, clock, self.remark)
+        self._settings = settings
+        self._clock = clock
+        #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
+        self.remembered: dict[str, dict[str, str]] = {}
+        #: The ids of accounts whose requests were cut off (see `Parser`).
+        self.tried: set[str] = set()
+
+    @property
+    def usage(self) -> Usage:
+        """What the last pass has cost so far."""
+        return self._api.usage
+
+    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+        """What the platform says of ``accounts``, as it comes.  Raises `ParserFailed` when it cannot go on."""
+        async with self._api.session() as session:
+            name = f"parser:{self._settings.source}:call"
+            one = partial(self._one, session)
+            async with aclosing(each(accounts, one, self._settings.concurrency, name)) as results:
+                async for fetched in results:
+                    yield fetched
+
+    async def ask(self, session: Session, account: Account) -> "Metrics | Partly | None":
+        """The account's metrics; None if the account is not one this parser can ask about.
+
+        Raises `AccountGone` or `AccountFailed` for this account, `ParserFailed` for all.
+        """
+        raise NotImplementedError
+
+    def judge(self, answer: Answer, now: datetime) -> Any:
+        """What an answer means: its JSON, or one of `failures`, or `ParserFailed`."""
+        return error_responses.judge(answer, now)
+
+    def remark(self, answer: Answer) -> str:
+        """What is to be told of a good answer, beside its values; "" if nothing is."""
+        return ""
+
+    def precision(self, metrics: Metrics) -> Precision:
+        """How exact the platform's figures are."""
+        return Precision.EXACT
+
+    async def _one(self, session: Session, account: Account) -> Fetched:
+        try:
+            with self.trying([account]):
+                fetched = await self.fetch_one(session, account)
+        except AccountGone as error:
+            session.answered()
+            return Unfetched(account.id, str(error), gone=True)
+        except AccountFailed as error:
+            session.refused(error)
+            return Unfetched(account.id, str(error), until=error.until)
+        session.answered()
+        return fetched
+
+    @contextmanager
+    def trying(self, accounts: Sequence[Account]) -> Iterator[None]:
+        """Inside, requests are made for ``accounts``; if they are cut off, that is noted."""
+        token = has_asked.set(False)
+        try:
+            yield
+        except (ParserFailed, asyncio.CancelledError):
+            if has_asked.get():
+                self.tried |= {account.id for account in accounts}
+            raise
+        finally:
+            has_asked.reset(token)
+
+    async def fetch_one(self, session: Session, account: Account) -> Fetched:
+        """What comes of one account.  Raises as `ask`."""
+        found = await self.ask(session, account)
+        if isinstance(found, Partly):
+            return self._values(account, found.metrics, found.flaw)
+        return self._values(account, found)
+
+    def _values(self, account: Account, metrics: Metrics | None, flaw: str = "") -> Fetched:
+        """Raises `AccountFailed` if none of the metrics is there."""
+        if metrics is None:
+            return Unfetched(account.id, NAMELESS)
+        if metrics == NO_METRICS:
+            raise AccountFailed("the answer holds none of the metrics")
+        precision = self.precision(metrics)
+        return ParsedMetrics(account.id, metrics, self._settings.source, self._clock(), precision, flaw)
+
+
+def name_of(account: Account) -> str:
+    """The account's name (without ``@``) or id on its platform; "" if the link shows nobody.
+
+    Only the link says it, by the grammar of `core.links.identity`: the user name in the database may be another account's.
+    """
+    if name := username(profile_link(account.link, account.platform) or account.link):
+        return name
+    numbered = _NUMBERED.search(identity(account.link))
+    return numbered[1] if numbered else ""
+
+
+async def split(
+    accounts: Sequence[Account],
+    ask: Callable[[Sequence[Account]], Awaitable[list[Fetched]]],
+    session: Session,
+    *,
+    may: Callable[[AccountGone | AccountFailed], bool] = lambda _failure: True,
+) -> list[Fetched]:
+    """What ``ask`` says of many accounts in one request; a request that fails is made for each half of them.
+
+    So one account that a platform refuses costs the others nothing.  ``may`` tells after which failures that is done.
+    """
+    try:
+        found = await ask(accounts)
+    except (AccountGone, AccountFailed) as error:
+        if len(accounts) > 1 and may(error):
+            middle = len(accounts) // 2
+            first = await split(accounts[:middle], ask, session, may=may)
+            return first + await split(accounts[middle:], ask, session, may=may)
+        if isinstance(error, AccountGone):
+            session.answered()
+        else:
+            session.refused(error)
+        gone = isinstance(error, AccountGone) and len(accounts) == 1
+        return [Unfetched(account.id, str(error), gone=gone) for account in accounts]
+    session.answered()
+    return found

@@ -1,0 +1,289 @@
+"""One lap of life: open, serve, close; and the signals that end a lap or begin another."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from smart_sync import __version__, config, logs
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import Settings
+from smart_sync.control.api import Api
+from smart_sync.control.server import serve
+from smart_sync.core.model import Outcome
+from smart_sync.core.results.results import PassResult
+from smart_sync.core.wording import counted
+from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.logs import emit
+from smart_sync.notify.delivery import Webhooks
+from smart_sync.notify.ping import Ping
+from smart_sync.parsers import registry
+from smart_sync.parsers.collector import Collector
+from smart_sync.service import memory as interpreter
+from smart_sync.service import preflight, systemd
+from smart_sync.sheets import open_sheets
+from smart_sync.store import instance_lock, new_rows, parsed_query
+from smart_sync.store.database import Database
+from smart_sync.store.driver import sqlite, version_at_risk
+from smart_sync.store.schema import open_database
+from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
+from smart_sync.sync.project import Resources
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.scheduler import Runner, RunPass
+from smart_sync.sync.sync_pass import PassRequest, Sync
+
+#: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
+THREADS = 32
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings,
+    announce: Announcer,
+    environment: Mapping[str, str] | None = None,
+    *,
+    parsers_wait: float | None = None,
+    clock: Clock = utc_now,
+) -> AsyncIterator[Resources]:
+    """Everything that passes work with, opened in order and closed in reverse.
+
+    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.
+    """
+    with plain_failures():
+        async with contextlib.AsyncExitStack() as stack:
+            path, timezone = settings.database.path, settings.schedule.timezone
+            database = await stack.enter_async_context(open_database(path, timezone))
+            if wrong := await new_rows.unknown_in(database, dict(settings.sync.defaults)):
+                raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
+            query = await parsed_query.prepare(database, settings.parsed.query)
+            memory = SpreadsheetFacts(database)
+            sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
+            webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
+            collector = Collector(
+                registry.build(settings.parsers),
+                database,
+                clock,
+                parsers_wait,
+                announce,
+                webhooks=webhooks,
+                fails_after=settings.sheets.stale_after,
+            )
+            await stack.enter_async_context(collector)
+            ping = await stack.enter_async_context(Ping(settings.ping))
+            yield Resources(
+                settings,
+                database,
+                sheets,
+                collector.collect,
+                announce,
+                clock,
+                webhooks,
+                ping,
+                query,
+                collector.overview,
+            )
+
+
+def run_daemon(config_path: Path, settings: Settings) -> int:
+    """Serve until SIGTERM; returns the exit code.  Raises `SmartSyncError` if the daemon cannot start.
+
+    Leaves the event loop open: closing it would wait for threads that still wait for Google.  Exit at once.
+    """
+    preflight.demand_none(settings)
+    try:
+        with plain_failures():
+            asyncio.Runner().run(Service(config_path, settings).run())
+    except SmartSyncError:
+        raise
+    except Exception as error:
+        bug = _innermost(error)
+        emit("daemon.crashed", reason=f"{type(bug).__name__}: {bug}", exc_info=error)
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def plain_failures() -> Iterator[None]:
+    """A failure that a person can mend comes out as it is, not in the groups of the tasks it passed through."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        _, bugs = group.split(SmartSyncError)
+        if bugs is not None:
+            raise
+        raise _innermost(group) from None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What was raised, without the groups of the tasks it came through; of several the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+class Service:
+    """The daemon: laps of life until it is told to stop."""
+
+    def __init__(self, config_path: Path, settings: Settings) -> None:
+        self._config_path = config_path
+        self._settings = settings
+        self._announce = Announcer()
+        self._started = time.monotonic()
+        self._stop = asyncio.Event()
+        #: Set by a reload: the settings of the next lap.
+        self._next: Settings | None = None
+        self._lap_over = asyncio.Event()
+        #: The runner of the lap; the next one goes on with what it has seen.
+        self._runner: Runner | None = None
+        #: Settings that a lap has begun with.
+        self._good: Settings | None = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.  Raises `SmartSyncError` if it cannot start; a bug passes through."""
+        loop = asyncio.get_running_loop()
+        # Requests to Google wait in threads: a Google that hangs must not take the last one from the merging.
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, "smart-sync"))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop)
+        async with asyncio.TaskGroup() as group:
+            loop.add_signal_handler(
+                signal.SIGHUP, lambda: group.create_task(self._reload_and_report(), name="service:reload")
+            )
+            watchdog = group.create_task(_feed_watchdog(), name="service:watchdog")
+            try:
+                await self._laps()
+            finally:
+                loop.remove_signal_handler(signal.SIGHUP)
+                watchdog.cancel()
+        self._announce("daemon.stopped")
+
+    async def reload(self) -> None:
+        """Read the configuration again and begin a new lap with it.  Raises `ConfigError` and changes nothing."""
+        self._next = await asyncio.to_thread(self._read_again)
+        self._announce("config.reloaded")
+        self._lap_over.set()
+
+    def _read_again(self) -> Settings:
+        settings = config.load(self._config_path)
+        preflight.demand_none(settings, held=self._settings.database.path)
+        return settings
+
+    def _on_stop(self) -> None:
+        systemd.notify("STOPPING=1", "STATUS=stopping")
+        self._stop.set()
+        self._lap_over.set()
+
+    async def _reload_and_report(self) -> None:
+        try:
+            await self.reload()
+        except ConfigError as error:
+            self._announce("config.rejected", problems=list(error.problems))
+            systemd.notify("STATUS=reload refused: the configuration has mistakes, see the log")
+
+    async def _laps(self) -> None:
+        """Lap after lap.  If one cannot start with new settings, the settings of the last one are taken again."""
+        with instance_lock.InstanceLock(daemon=True) as instance:
+            while not self._stop.is_set():
+                self._lap_over.clear()
+                try:
+                    # Held from lap to lap, so that nobody slips in between.
+                    instance.take(self._settings.database.path)
+                    with plain_failures():
+                        await self._lap(self._settings)
+                except SmartSyncError as error:
+                    if self._good is None or self._settings is self._good:
+                        raise
+                    self._announce("config.rejected", problems=[str(error)])
+                    self._settings = self._good
+                self._settings, self._next = self._next or self._settings, None
+
+    async def _lap(self, settings: Settings) -> None:
+        """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
+        wait = settings.sync.parsers_wait
+        async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
+            tidy_up = partial(rest, resources.database)
+            runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now, tidy_up)
+            if self._runner is not None:
+                runner.take_over(self._runner)
+            self._runner = runner
+            api = Api(resources, runner, self.reload, self._started)
+            control = settings.control
+            await preflight.tell_of_projects(resources)
+            async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
+                work = group.create_task(runner.run(), name="service:runner")
+                self._ready(settings)
+                await self._until_over(work)
+                await self._end(runner, work)
+
+    def _ready(self, settings: Settings) -> None:
+        self._good = settings
+        logs.configure(settings.log.format, settings.log.level, sys.stdout)
+        self._announce(
+            "daemon.started",
+            version=__version__,
+            database=str(settings.database.path),
+            socket=str(settings.control.socket),
+            source=settings.sheets.source,
+            sqlite_version=sqlite.sqlite_version,
+        )
+        if version_at_risk():
+            self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
+        systemd.notify("READY=1", "STATUS=serving")
+        interpreter.settle()
+
+    async def _until_over(self, work: asyncio.Task[None]) -> None:
+        """Until the lap is over, or the work has died of a bug (which the task group then raises)."""
+        over = asyncio.ensure_future(self._lap_over.wait())
+        await asyncio.wait({over, work}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+
+    async def _end(self, runner: Runner, work: asyncio.Task[None]) -> None:
+        """A reload lets the pass under way end; a stop cuts it off."""
+        reloading = not self._stop.is_set()
+        runner.stop("is reloading its configuration" if reloading else "is stopping")
+        if reloading:
+            systemd.reloading()
+            stop = asyncio.ensure_future(self._stop.wait())
+            await asyncio.wait({stop, work}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+        work.cancel()
+        await asyncio.wait({work})
+
+
+def _with_status(run_pass: RunPass) -> RunPass:
+    """The same, telling systemd what is going on (``systemctl status``)."""
+
+    async def run(request: PassRequest) -> PassResult:
+        systemd.notify(f"STATUS=syncing ({request.trigger})")
+        result = await run_pass(request)
+        failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
+        systemd.notify(
+            f"STATUS=last pass {result.timestamp[:19]}Z: {counted(len(result.results), 'project')}, "
+            f"{failed} failed, {degraded} degraded"
+        )
+        return result
+
+    return run
+
+
+async def rest(database: Database) -> None:
+    """A pass is over: nothing of it stays in memory until the next."""
+    # First what lets the event loop go on: somebody is being answered, and the sweep halts everything.
+    await database.rest()
+    interpreter.sweep()
+    await asyncio.to_thread(interpreter.trim)
+
+
+async def _feed_watchdog() -> None:
+    """Signs of life from the event loop itself: if it hangs, they stop, and systemd restarts us."""
+    interval = systemd.watchdog_interval()
+    if interval is None:
+        return
+    while True:
+        systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(interval)

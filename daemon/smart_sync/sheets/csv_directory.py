@@ -1,0 +1,139 @@
+"""Worksheets from a directory: ``<title>.csv`` for each, in UTF-8, separated by comma, semicolon or tab."""
+
+import asyncio
+import csv
+import errno
+import io
+from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from smart_sync.aio import plain_files
+from smart_sync.config import SheetsSettings
+from smart_sync.core.foreign_text import storable
+from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.project_names import written
+from smart_sync.core.worksheet.delimited import LINES, delimiter_of, said
+from smart_sync.core.worksheet.grid import Grid
+from smart_sync.core.worksheet.titles import Titles
+from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets.source import ReadUsage
+
+MAX_FILE_BYTES = 32 * 2**20
+
+
+class CsvSheets:
+    """The worksheets of a directory; see `source.Source`.  Files are read in threads."""
+
+    def __init__(self, settings: SheetsSettings) -> None:
+        if settings.directory is None:
+            raise ValueError("a CSV source needs a directory")
+        self._directory = settings.directory
+        self._locale = settings.locale or "en_US"
+        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
+        self._room = asyncio.Semaphore(settings.concurrency)
+        self._usage = ReadUsage()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def begin(self) -> None:
+        """A pass begins: `usage` counts from here."""
+        self._usage = ReadUsage()
+
+    def usage(self) -> ReadUsage:
+        """The files read since `begin`."""
+        return self._usage
+
+    async def read(self, project: Project) -> Worksheet:
+        """The worksheet of ``project``.  Raises `SheetUnavailable`."""
+        async with self._room:
+            content = await asyncio.to_thread(read_file, self._directory, project.name)
+            rows = await asyncio.to_thread(rows_of, content, project.name, self._titles)
+        self._usage = ReadUsage(files=self._usage.files + 1)
+        return Worksheet(project.name, rows, self._locale)
+
+    async def titles(self) -> list[str]:
+        """The titles of all worksheets.  Raises `SheetUnavailable`."""
+        return await asyncio.to_thread(titles_in, self._directory)
+
+
+def read_file(directory: Path, title: str) -> bytes:
+    """The content of ``title``'s file, however its name is written.
+
+    Nothing outside of ``directory`` is ever opened, and nothing waited for.
+    """
+    if not title or title in {".", ".."} or "/" in title or "\\" in title or "\0" in title:
+        raise SheetUnavailable(f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it")
+    path = directory / f"{title}.csv"
+    try:
+        # A link could lead out of the directory.
+        return plain_files.read_file(path, MAX_FILE_BYTES, links=False)[0]
+    except FileNotFoundError:
+        other = written(title, titles_in(directory))
+        if other is None or other == title:
+            raise _missing(directory, title) from None
+        return read_file(directory, other)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise SheetUnavailable(f"{path} cannot be read: {error.strerror}", "split the worksheet") from None
+        raise SheetUnavailable(
+            f"{path} cannot be read: {error.strerror}",
+            "check that it is a file, not a link or a folder, and its permissions",
+        ) from None
+
+
+def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
+    """The cells of a CSV file, all of them text; a line ``sep=;`` at the top is a blank row.
+
+    ``titles`` are those of columns that tell the delimiter.
+    """
+    known = titles or Titles()
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SheetUnavailable(f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8") from None
+    head = list(islice(_lines(content), LINES))
+    delimiter = delimiter_of(head, lambda cell: known.meaning(cell) is not None)
+    rows = csv.reader(_lines(content), delimiter=delimiter, strict=True)
+    try:
+        return Grid.of(() if number == 0 and head and said(head[0]) else row for number, row in enumerate(rows))
+    except csv.Error as error:
+        raise SheetUnavailable(f"{title}.csv is not valid CSV: {error}", "look for an unclosed quote") from None
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    # Line by line, because the whole as text is up to four times as large as the file.
+    with io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") as lines:
+        yield from lines
+
+
+def titles_in(directory: Path) -> list[str]:
+    """The titles for which `directory` has a file that `read_file` would open, sorted."""
+    try:
+        return sorted(storable(path.stem) for path in directory.iterdir() if _is_worksheet(path))
+    except OSError as error:
+        raise SheetUnavailable(
+            f"the directory of worksheets {directory} cannot be read: {error.strerror}", "correct [sheets] directory"
+        ) from None
+
+
+def _is_worksheet(path: Path) -> bool:
+    return path.suffix == ".csv" and path.is_file() and not path.is_symlink()
+
+
+def _missing(directory: Path, title: str) -> SheetUnavailable:
+    titles = titles_in(directory)
+    alike = get_close_matches(title, titles, n=5, cutoff=0.5) or titles[:5]
+    there = ", ".join(f'"{other}"' for other in alike) or "none"
+    remedy = f"add {title}.csv; there is {there}"
+    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing")

@@ -1,0 +1,161 @@
+"""The requests we make of Google's APIs; each runs in a thread, parsing included, and gives what was asked."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import gspread
+import requests
+from gspread.urls import DRIVE_FILES_API_V3_URL, SPREADSHEET_URL, SPREADSHEET_VALUES_BATCH_URL
+from gspread.utils import absolute_range_name
+
+from smart_sync.core.foreign_text import read_json, storable
+from smart_sync.sheets.responses import Values, understand
+
+#: Numbers as numbers whatever the locale, dates and durations as the text one sees, blanks cut, no pretty-printing.
+OPTIONS = {
+    "majorDimension": "ROWS",
+    "valueRenderOption": "UNFORMATTED_VALUE",
+    "dateTimeRenderOption": "FORMATTED_STRING",
+    "prettyPrint": "false",
+}
+QUERY = urlencode(OPTIONS)
+#: What `links` wants of each cell: nothing that its values have.
+LINKS = {
+    "includeGridData": "true",
+    "fields": "sheets(properties.title,data(startRow,rowData.values("
+    "hyperlink,textFormatRuns.format.link,chipRuns.chip.richLinkProperties)))",
+    "prettyPrint": "false",
+}
+LINKS_QUERY = urlencode(LINKS)
+#: Pages of Drive's list, a thousand files each: more spreadsheets of one title there are not.
+MAX_PAGES = 20
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a spreadsheet says of itself."""
+
+    titles: tuple[str, ...]
+    #: As in its settings, e.g. ``de_DE``; empty if it does not say.
+    locale: str
+
+
+def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Values]:
+    """All cells of the worksheets ``titles``: one ``values:batchGet``."""
+    ranges = [absolute_range_name(title) for title in titles]
+    return understand(_content(client, SPREADSHEET_VALUES_BATCH_URL % key, OPTIONS | {"ranges": ranges}), len(titles))
+
+
+def metadata(client: gspread.Client, key: str) -> Metadata:
+    """The titles of all worksheets, and the spreadsheet's locale: one ``spreadsheets.get``, without cells."""
+    query = {"fields": "properties.locale,sheets.properties(title,sheetId)", "prettyPrint": "false"}
+    body = _object(_asked(client, SPREADSHEET_URL % key, query))
+    sheets, properties = body.get("sheets"), body.get("properties")
+    titles = [_text(sheet, "properties", "title") for sheet in sheets] if isinstance(sheets, list) else [None]
+    found = [storable(title) for title in titles if title is not None]
+    if len(found) < len(titles):
+        raise requests.exceptions.InvalidJSONError("expected the properties of a spreadsheet")
+    return Metadata(tuple(found), storable(_text(properties, "locale") or ""))
+
+
+def links(client: gspread.Client, key: str, ranges: Mapping[str, str]) -> dict[str, dict[int, tuple[str, ...]]]:
+    """The links behind the cells of one column of each worksheet: title → row (from 1) → links, in one request.
+
+    ``ranges``: title → cells, such as ``B2:B``.  One ``spreadsheets.get``, with nothing of the cells but their links.
+    """
+    asked = [absolute_range_name(title, cells) for title, cells in ranges.items()]
+    body = _object(_asked(client, SPREADSHEET_URL % key, LINKS | {"ranges": asked}))
+    found: dict[str, dict[int, tuple[str, ...]]] = {}
+    for sheet in _objects(body.get("sheets")):
+        title = _text(sheet, "properties", "title")
+        if title is not None:
+            for data in _objects(sheet.get("data")):
+                start = data.get("startRow", 0)
+                found.setdefault(title, {}).update(_links_by_row(data, start if type(start) is int else 0))
+    return found
+
+
+def _links_by_row(data: Mapping[str, Any], start: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    rows = data.get("rowData")
+    for number, row in enumerate(rows if isinstance(rows, list) else [], start + 1):
+        cells = _objects(row.get("values")) if isinstance(row, dict) else []
+        if cells and (several := _links_of(cells[0])):
+            yield number, several
+
+
+def _links_of(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """The web addresses behind a cell: its one link, those of parts of its text, those of its chips."""
+    found = [_text(cell, "hyperlink")]
+    found += [_text(run, "format", "link", "uri") for run in _objects(cell.get("textFormatRuns"))]
+    found += [_text(run, "chip", "richLinkProperties", "uri") for run in _objects(cell.get("chipRuns"))]
+    return tuple(dict.fromkeys(storable(link) for link in found if link and link.lower().startswith("http")))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def keys(client: gspread.Client, title: str) -> list[str]:
+    """The keys of the spreadsheets with exactly this title: Drive ``files``, as a rule one page."""
+    escaped = title.replace("\\", "\\\\").replace('"', '\\"')
+    query = {
+        "q": f'mimeType="application/vnd.google-apps.spreadsheet" and name = "{escaped}"',
+        "pageSize": 1000,
+        "supportsAllDrives": True,
+        "includeItemsFromAllDrives": True,
+        "fields": "kind,nextPageToken,files(id,name)",
+    }
+    found: list[str] = []
+    for _ in range(MAX_PAGES):
+        body = _object(_asked(client, DRIVE_FILES_API_V3_URL, query))
+        files, page = body.get("files"), body.get("nextPageToken")
+        if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
+            break
+        ids = [file.get("id") for file in files if file.get("name") == title]
+        if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in ids):
+            break
+        found += ids
+        if page is None:
+            return found
+        if not isinstance(page, str) or not page.isascii():
+            break
+        query["pageToken"] = page
+    raise requests.exceptions.InvalidJSONError("expected a list of files")
+
+
+def _asked(client: gspread.Client, url: str, query: Mapping[str, Any]) -> str:
+    """The text of a good answer."""
+    try:
+        return _content(client, url, query).decode()
+    except ValueError as error:
+        raise requests.exceptions.InvalidJSONError("the answer is not UTF-8") from error
+
+
+def _content(client: gspread.Client, url: str, query: Mapping[str, Any]) -> bytes:
+    return client.http_client.request("get", url, params=dict(query)).content
+
+
+def _json(text: str) -> Any:
+    try:
+        return read_json(text)
+    except ValueError as error:
+        raise requests.exceptions.InvalidJSONError(str(error)) from None
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    body = _json(text)
+    if not isinstance(body, dict):
+        raise requests.exceptions.InvalidJSONError("expected an object")
+    return body
+
+
+def _text(value: object, *path: str) -> str | None:
+    """The text at ``path`` of nested objects; None if there is none."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None

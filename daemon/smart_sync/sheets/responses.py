@@ -1,0 +1,175 @@
+"""The answer to a ``values:batchGet``, taken apart.  Pure; runs in the thread that fetched it.
+
+The rows stay the text they came in, compressed (`Grid`); each is taken apart once here to see that it is sound.  Every
+step is a short one, so that the event loop gets its turn in between.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+
+from smart_sync.core.foreign_text import read_json, storable
+from smart_sync.core.worksheet.grid import Builder, Flaw, Grid, row_of
+from smart_sync.core.worksheet.headers import letters
+from smart_sync.sheets.spreadsheet_titles import title_of
+
+_BLANK = re.compile(rb"[ \t\r\n]*+")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*+"|[^\s,\[\]{}":]++', re.DOTALL)
+#: An array of scalars.
+_ROW = re.compile(rb'\[[^\[\]{}"]*+(?:"(?:[^"\\]|\\.)*+"[^\[\]{}"]*+)*+\]', re.DOTALL)
+#: What opens and closes, outside of texts.
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_OPENING = (b"[", b"{")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One worksheet of an answer."""
+
+    #: As Google spells it: ranges ignore case, answers do not.
+    title: str
+    rows: Grid
+    #: Its share of the answer, in bytes.
+    size: int
+    #: Which cell is neither a text nor a number, if there is one: the worksheet is not what it should be.
+    flaw: str = ""
+
+
+def understand(content: bytes, asked: int) -> list[Values]:
+    """The worksheets in ``content``, the JSON of an answer, in the order asked for.
+
+    Raises `requests.exceptions.InvalidJSONError` unless it is JSON that holds exactly ``asked`` of them.
+    """
+    try:
+        found = _Reader(content).answer()
+    except (ValueError, RecursionError) as error:
+        raise requests.exceptions.InvalidJSONError(str(error)) from None
+    if len(found) != asked:
+        raise requests.exceptions.InvalidJSONError(f"expected the values of {asked} worksheets")
+    return found
+
+
+class _Reader:
+    """Reads an answer from its beginning to its end.  Its methods raise ValueError for what is none."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    def answer(self) -> list[Values]:
+        found: list[Values] = []
+
+        def value(key: str) -> None:
+            if key != "valueRanges":
+                self._pass_over()
+                return
+            found.clear()
+            self._each(b"[", lambda: found.append(self._worksheet()))
+
+        self._object(value)
+        if self._next():
+            raise ValueError("there is more behind the answer")
+        return found
+
+    def _worksheet(self) -> Values:
+        start = self._at
+        name: object = None
+        rows, flaw = Grid.of(()), ""
+
+        def value(key: str) -> None:
+            nonlocal name, rows, flaw
+            if key == "range":
+                name = self._scalar()
+            elif key == "values":
+                rows, flaw = self._rows()
+            else:
+                self._pass_over()
+
+        self._object(value)
+        if not isinstance(name, str):
+            raise ValueError("expected a range and its rows")  # noqa: TRY004  a foreign text, not a bug
+        return Values(storable(title_of(name)), Grid.of(()) if flaw else rows, self._at - start, flaw)
+
+    def _rows(self) -> tuple[Grid, str]:
+        """An emptied worksheet has no ``values`` at all."""
+        builder, flaw = Builder(), ""
+
+        def row() -> None:
+            nonlocal flaw
+            if self._next() != b"[":
+                raise ValueError("expected a range and its rows")
+            start = self._at
+            found = _ROW.match(self._content, start)
+            if found is None:
+                self._pass_over()
+            else:
+                self._at = found.end()
+            text = self._content[start : self._at]
+            try:
+                row_of(text)
+            except Flaw as error:
+                flaw = flaw or f"{letters(error.column)}{builder.count + 1} holds {error.what}"
+            builder.add(text)
+
+        self._each(b"[", row)
+        return builder.grid(), flaw
+
+    def _object(self, value: Callable[[str], None]) -> None:
+        def pair() -> None:
+            self._next()
+            text = _STRING.match(self._content, self._at)
+            if text is None:
+                raise ValueError("expected a key")
+            self._at = text.end()
+            self._expect(b":")
+            value(str(read_json(text[0])))
+
+        self._each(b"{", pair)
+
+    def _each(self, opening: bytes, item: Callable[[], None]) -> None:
+        closing = b"]" if opening == b"[" else b"}"
+        self._expect(opening)
+        if self._next() == closing:
+            self._at += 1
+            return
+        while True:
+            item()
+            if self._next() == closing:
+                self._at += 1
+                return
+            self._expect(b",")
+
+    def _pass_over(self) -> None:
+        """Go behind a value that does not matter, or is looked at as a whole."""
+        if self._next() not in _OPENING:
+            self._scalar()
+            return
+        depth = 0
+        while (found := _BRACKET.search(self._content, self._at)) is not None:
+            self._at = found.end()
+            depth += (found[0] in _OPENING) - (found[0] in (b"]", b"}"))
+            if depth == 0:
+                return
+        raise ValueError("the answer ends too early")
+
+    def _scalar(self) -> object:
+        self._next()
+        found = _SCALAR.match(self._content, self._at)
+        if found is None:
+            raise ValueError("expected a value")
+        self._at = found.end()
+        return read_json(found[0])
+
+    def _next(self) -> bytes:
+        """The next sign that is no space, b"" at the end; it is not passed."""
+        blank = _BLANK.match(self._content, self._at)
+        self._at = blank.end() if blank else self._at
+        return self._content[self._at : self._at + 1]
+
+    def _expect(self, sign: bytes) -> None:
+        if self._next() != sign:
+            raise ValueError(f"expected {sign.decode()} at byte {self._at}")
+        self._at += 1

@@ -1,0 +1,78 @@
+"""Which spreadsheet is meant: a key, a URL or a title becomes a key."""
+
+import re
+
+from smart_sync.config.urls import spreadsheet_key
+from smart_sync.sheets import requests
+from smart_sync.sheets.calls import Calls, Manager
+from smart_sync.sheets.google_errors import SpreadsheetMissing, SpreadsheetUnavailable
+from smart_sync.sheets.source import Memory
+
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Name:
+    """A spreadsheet as the configuration names it.
+
+    What may be a key is taken for one until Google does not know it; a title is looked up in Drive once and remembered.
+    """
+
+    def __init__(self, where: str, calls: Calls, manager: Manager, memory: Memory) -> None:
+        self._where = where.strip()
+        self._calls = calls
+        self._manager = manager
+        self._memory = memory
+        self._key: str | None = None
+
+    def __str__(self) -> str:
+        return f'"{self._where}"'
+
+    async def key(self, ends: float) -> str:
+        """The key to ask for.  Raises `SheetUnavailable`."""
+        if self._key is None:
+            self._key = await self._guess() or await self._remembered(await self._in_drive(ends))
+        return self._key
+
+    async def correct(self, missing: SpreadsheetMissing, ends: float) -> None:
+        """Google does not know the key: look the title up again.
+
+        Raises ``missing`` if that leads nowhere else.
+        """
+        if spreadsheet_key(self._where) is not None:
+            raise missing
+        wrong, self._key = self._key, None
+        try:
+            keys = await self._in_drive(ends)
+        except SpreadsheetUnavailable:
+            raise missing from None
+        if keys in ([], [wrong]):
+            raise missing
+        self._key = await self._remembered(keys)
+
+    async def _in_drive(self, ends: float) -> list[str]:
+        return await self._calls.make(str(self), self._manager, ends, requests.keys, self._where)
+
+    async def _remembered(self, keys: list[str]) -> str:
+        """The only one of ``keys``, kept for later runs."""
+        if not keys:
+            raise SpreadsheetMissing(
+                f"there is no spreadsheet called {self}",
+                f"correct [sheets] spreadsheet, or share the spreadsheet with {self._calls.email} as Viewer",
+            )
+        if len(keys) > 1:
+            raise SpreadsheetUnavailable(
+                f"{len(keys)} spreadsheets are called {self}", "put the key or URL of the right one into [sheets]"
+            )
+        await self._memory.put(self._where, keys[0])
+        return keys[0]
+
+    async def _guess(self) -> str | None:
+        try:
+            if (key := spreadsheet_key(self._where)) is not None:
+                return key
+        except ValueError as error:
+            reason, _, remedy = str(error).partition("; ")
+            raise SpreadsheetUnavailable(f"{self} is {reason}", remedy) from None
+        remembered = await self._memory.get(self._where)
+        known = remembered if isinstance(remembered, str) and _KEY.fullmatch(remembered) else self._where
+        return known if _KEY.fullmatch(known) else None

@@ -1,0 +1,158 @@
+"""What SQLite knows of rows that are missing, and of worksheets of which nothing can be said."""
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from smart_sync.core.matching.doubtful_rows import Elsewhere, Past
+from smart_sync.core.merge.plan import Plan
+from smart_sync.core.model import METRICS, Project, SheetRow
+from smart_sync.store.active import active_account, active_project
+from smart_sync.store.database import Database, Transaction
+from smart_sync.store.pass_history import TICK
+
+_READ = """
+SELECT coalesce(r.clock, 0), r.interrupted, r.read_at, t.code, t.accepted
+FROM (SELECT ? AS id) p LEFT JOIN worksheet_reads r ON r.project_id = p.id
+LEFT JOIN worksheet_troubles t ON t.project_id = p.id
+"""
+# Those whose row is gone, stood in this project's worksheet, or has yet to be looked for in this pass.
+_ELSEWHERE = f"""
+SELECT CAST(a.id AS TEXT), coalesce(a.profile_link, ''), coalesce(p.name, ''),
+       s.gone_since IS NOT NULL OR s.project_id = ?1, coalesce(r.read_at, ''), iif(s.project_id = ?1, s."row", NULL)
+FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
+JOIN projects p ON p.id = a.project_id AND {active_project("p")}
+LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
+WHERE CAST(a.project_id AS TEXT) != ?1 AND {active_account("a")} AND NOT s.gone_accepted
+  AND (s.gone_since IS NOT NULL OR s.project_id = ?1
+       OR CAST(a.project_id AS TEXT) NOT IN (SELECT value FROM json_each(?2)))
+"""
+
+
+class LastRead(NamedTuple):
+    """The clock of a project's worksheet at a time, and the code of its trouble that a person has accepted."""
+
+    clock: float
+    accepted: str
+
+
+async def last_read(database: Database, project_id: str, now: str) -> LastRead:
+    """How long the worksheet of a project has been read well, if it is read well ``now`` (a stamp)."""
+    clock, interrupted, read_at, code, accepted = (await database.fetch(_READ, (project_id,)))[0]
+    clock = clock if type(clock) is float else 0.0
+    if read_at is not None and not interrupted:
+        clock += _seconds(read_at, now)
+    return LastRead(clock, str(code) if accepted else "")
+
+
+def _seconds(since: object, now: str) -> float:
+    try:
+        return max(0.0, (datetime.fromisoformat(now) - datetime.fromisoformat(str(since))).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+async def elsewhere(database: Database, project_id: str, done: Collection[str]) -> list[Elsewhere]:
+    """The accounts of other projects that a row of this project's worksheet may be.
+
+    ``done`` projects have been brought up to date by this pass: what their worksheets say is known.
+    """
+    rows = await database.fetch(_ELSEWHERE, (project_id, json.dumps(sorted(done))))
+    return [Elsewhere(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+
+
+async def past_doubts(database: Database, project_id: str) -> dict[str, Past]:
+    """The rows of a project that were doubtful when it was decided last, by link."""
+    sql = "SELECT link, account_id, reason, since FROM doubtful_rows WHERE project_id = ?"
+    return {row[0]: Past(*row[1:]) for row in await database.fetch(sql, (project_id,))}
+
+
+async def save_accounts(transaction: Transaction, plan: Plan, now: str) -> None:
+    """Write how rows of accounts are missing, which accounts have left, and which are back."""
+    names = ", ".join(f"{metric} = iif(?5, NULL, {metric})" for metric in METRICS)
+    await transaction.execute_many(
+        "UPDATE sheet_metrics SET gone_since = ?1, gone_clock = ?2, project_id = ?3, gone_at_once = ?4,"
+        f' gone_accepted = ?5, held = iif(?5, \'\', held), "row" = ?6, {names} WHERE account_id = ?7',
+        [
+            (one.absence.gone_since, one.absence.clock, one.absence.project_id, one.absence.at_once,
+             one.absence.accepted, one.row, one.account_id)
+            for one in plan.absent
+        ],
+    )  # fmt: skip
+    await transaction.execute_many(
+        "UPDATE account_metrics SET left_since = ? WHERE account_id = ?",
+        [(now, account_id) for account_id in plan.left] + [(None, account_id) for account_id in plan.returned],
+    )
+    # Only accounts that Smart Sync has created.
+    await transaction.execute_many(
+        "UPDATE project_social_accounts SET is_active = ? WHERE id = ?",
+        [(0, account_id) for account_id in plan.deactivated] + [(1, account_id) for account_id in plan.reactivated],
+    )
+
+
+async def save_project(transaction: Transaction, plan: Plan, now: str, rows: int) -> None:
+    """Write what became of a project's worksheet, and which of its rows are doubtful."""
+    project = plan.project
+    if plan.trouble is None:
+        await transaction.execute(
+            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?1, ?2, ?3, ?4)"
+            f" ON CONFLICT (project_id) DO UPDATE SET {TICK.format(now='excluded.read_at')},"
+            " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
+            (project.id, project.name, now, rows),
+        )
+        if not plan.accepted:
+            await transaction.execute("DELETE FROM worksheet_troubles WHERE project_id = ?", (project.id,))
+        await _save_doubts(transaction, plan, now)
+        await _save_lost_columns(transaction, plan)
+        return
+    await transaction.execute("UPDATE worksheet_reads SET interrupted = 1 WHERE project_id = ?", (project.id,))
+    await transaction.execute(
+        "DELETE FROM worksheet_troubles WHERE project_id = ? AND NOT accepted AND code != ?",
+        (project.id, plan.trouble.code),
+    )
+    if plan.trouble.code:
+        await transaction.execute(
+            "INSERT INTO worksheet_troubles (project_id, code, since) VALUES (?, ?, ?)"
+            " ON CONFLICT (project_id) DO UPDATE SET code = excluded.code, accepted = 0, since = excluded.since"
+            " WHERE code != excluded.code",
+            (project.id, plan.trouble.code, now),
+        )
+
+
+async def _save_doubts(transaction: Transaction, plan: Plan, now: str) -> None:
+    known = {row[0] for row in await transaction.fetch(
+        "SELECT link FROM doubtful_rows WHERE project_id = ?", (plan.project.id,)
+    )}  # fmt: skip
+    current = {doubt.row.link: doubt for doubt in plan.doubtful}
+    await _forget(transaction, plan.project, known - current.keys())
+    await transaction.execute_many(
+        'INSERT INTO doubtful_rows (project_id, link, "row", platform, username, topic, telegram,'
+        " account_id, reason, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, link) DO UPDATE SET"
+        ' "row" = excluded."row", account_id = excluded.account_id, reason = excluded.reason',
+        [
+            (plan.project.id, link, d.row.row, *_owner(d.row), d.account_id, d.reason, now)
+            for link, d in current.items()
+        ],
+    )
+
+
+def _owner(row: SheetRow) -> tuple[str, str, str, str]:
+    return row.platform, row.username, row.topic, row.telegram
+
+
+async def _forget(transaction: Transaction, project: Project, links: Iterable[str]) -> None:
+    await transaction.execute_many(
+        "DELETE FROM doubtful_rows WHERE project_id = ? AND link = ?", [(project.id, link) for link in links]
+    )
+
+
+async def _save_lost_columns(transaction: Transaction, plan: Plan) -> None:
+    sql = "SELECT metric FROM lost_columns WHERE project_id = ?"
+    if {row[0] for row in await transaction.fetch(sql, (plan.project.id,))} == plan.lost_columns:
+        return
+    await transaction.execute("DELETE FROM lost_columns WHERE project_id = ?", (plan.project.id,))
+    await transaction.execute_many(
+        "INSERT INTO lost_columns (project_id, metric) VALUES (?, ?)",
+        [(plan.project.id, metric) for metric in sorted(plan.lost_columns)],
+    )

@@ -1,0 +1,229 @@
+"""The history of passes: ``sync_runs`` and ``sync_project_runs``."""
+
+import json
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+from smart_sync.core.history.timeline import Asked
+from smart_sync.core.model import Outcome, Problem, Trigger
+from smart_sync.core.project_names import written
+from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
+from smart_sync.core.worksheet.table import shown
+from smart_sync.store.database import Database, Transaction
+
+T = TypeVar("T")
+
+_PROJECT_RUN = """
+INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, error, finished_at, accounts, sheet, parsed,
+                               updated, changed, snapshots, seconds, stages, problems)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+#: The seconds between good reads: none if the last attempt failed, or the clock was set back.
+TICK = (
+    "clock = clock + iif(interrupted, 0,"
+    " max(0, round(coalesce((julianday({now}) - julianday(read_at)) * 86400, 0), 3))), interrupted = 0"
+)
+
+
+async def start_run(database: Database, run_id: str, trigger: Trigger, requested_by: str, started_at: str) -> None:
+    """Note that a pass has begun; one that never finishes stays without ``finished_at``."""
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            'INSERT INTO sync_runs (id, "trigger", requested_by, started_at) VALUES (?, ?, ?, ?)',
+            (run_id, trigger.value, requested_by, started_at),
+        )
+
+
+async def finish_run(
+    database: Database, result: PassResult, calls: int, beside: Callable[[Transaction, PassResult], Awaitable[T]]
+) -> T:
+    """Note what became of a pass and of each project, and that the worksheets read are still as they were.
+
+    All of it or nothing, with whatever ``beside`` writes; returns what it returns.
+    """
+    failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
+    confirmed = [r for r in result.results if r.worksheet_read]
+    async with database.transaction() as transaction:
+        await transaction.execute_many(_PROJECT_RUN, [_project_row(result.id, project) for project in result.results])
+        await transaction.execute_many(
+            f"UPDATE worksheet_reads SET {TICK.format(now='?1')}, read_at = ?1 WHERE project_id = ?2",
+            [(r.timestamp, r.project.id) for r in confirmed],
+        )
+        await transaction.execute(
+            "UPDATE sync_runs SET finished_at = ?, projects = ?, succeeded = ?, failed = ?, degraded = ?, accounts = ?,"
+            " updated = ?, changed = ?, snapshots = ?, calls = ? WHERE id = ?",
+            (
+                result.timestamp,
+                len(result.results),
+                len(result.results) - failed,
+                failed,
+                degraded,
+                *(sum(getattr(r, name) for r in result.results) for name in _SUMS),
+                calls,
+                result.id,
+            ),
+        )
+        return await beside(transaction, result)
+
+
+_SUMS = ("accounts", "updated", "changed", "snapshots")
+
+
+def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
+    # Rows of nobody are on record too: whoever asks `explain` for their link is told where it stands.
+    name, reason = result.project.name, "no account has this link"
+    nobodys = (Problem(reason, name, row.row, value=shown(row.link)) for row in result.unmatched_rows)
+    problems = [str(problem) for problem in islice(chain(result.problems, nobodys), MAX_PROBLEMS)]
+    return (
+        run_id,
+        result.project.id,
+        result.project.name,
+        result.outcome.value,
+        result.error,
+        result.timestamp,
+        result.accounts,
+        result.sheet,
+        result.parsed,
+        result.updated,
+        result.changed,
+        result.snapshots,
+        round(result.seconds, 6),
+        json.dumps(dict(result.stages)),
+        json.dumps(problems, ensure_ascii=False),
+    )
+
+
+_RUN = (
+    "id", "trigger", "requested_by", "started_at", "finished_at", "projects", "succeeded", "failed", "degraded",
+    *_SUMS, "calls",
+)  # fmt: skip
+_OF_PROJECT = (
+    "run_id", "project_id", "project_name", "outcome", "error", "finished_at", "accounts", "sheet", "parsed",
+    "updated", "changed", "snapshots", "seconds", "stages", "problems",
+)  # fmt: skip
+
+
+async def last_run(database: Database) -> dict[str, Any] | None:
+    """The newest finished pass, as ``sync_status`` shows it."""
+    runs = await _runs(database, "finished_at IS NOT NULL", (1,))
+    return runs[0] if runs else None
+
+
+async def recent_runs(
+    database: Database, limit: int, project_id: str | None = None, *, failed: bool = False
+) -> list[dict[str, Any]]:
+    """The newest passes, newest first; one without ``finished_at`` is running, or was cut off.
+
+    ``project_id``: only passes that this project took part in.  ``failed``: only passes in which a project (this
+    one) failed or that were cut off.  Each has ``results``: the project that is asked for, else whatever was not well.
+    """
+    runs = await _runs(
+        database,
+        "(?2 IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
+        " AND (?3 = 0 OR (?2 IS NULL AND finished_at IS NULL)"
+        " OR id IN (SELECT run_id FROM sync_project_runs"
+        " WHERE outcome = 'failed' AND (?2 IS NULL OR project_id = ?2)))",
+        (limit, project_id, failed),
+    )
+    for run in runs:
+        run |= {"outcome": _outcome(run), "seconds": _seconds(run)}
+        run["results"] = await _project_runs(
+            database,
+            "run_id = ?2 AND (project_id = ?3 OR (?3 IS NULL AND outcome IN ('failed', 'degraded')))"
+            " ORDER BY project_name, project_id",
+            (MAX_PROBLEMS, run["id"], project_id),
+        )
+    return runs
+
+
+def _outcome(run: dict[str, Any]) -> str:
+    """The outcome of a whole pass: its worst project's."""
+    if run["finished_at"] is None:
+        return "unfinished"
+    worst = next((name for name in ("failed", "degraded") if run[name]), None)
+    return worst or (Outcome.SYNCED.value if run["changed"] or run["snapshots"] else Outcome.UNCHANGED.value)
+
+
+def _seconds(run: dict[str, Any]) -> float | None:
+    if run["finished_at"] is None:
+        return None
+    return (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+
+
+async def project_id(database: Database, id_or_name: str) -> str | None:
+    """The project with that id, else the one that last had that name, in the passes on record."""
+    names = [row[0] for row in await database.glance("SELECT DISTINCT project_name FROM sync_project_runs")]
+    rows = await database.glance(
+        "SELECT project_id FROM sync_project_runs WHERE project_id = ?1 OR project_name = ?2"
+        " ORDER BY project_id = ?1 DESC, finished_at DESC LIMIT 1",
+        (id_or_name, written(id_or_name, names)),
+    )
+    return rows[0][0] if rows else None
+
+
+async def project_runs(database: Database, project_id: str, limit: int) -> list[dict[str, Any]]:
+    """The newest passes of one project, newest first."""
+    return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
+
+
+async def newest_problems(database: Database) -> list[str]:
+    """What the newest pass of each project found wrong with its worksheet, as on record."""
+    rows = await database.glance(
+        "SELECT problems, max(finished_at) FROM sync_project_runs GROUP BY project_id ORDER BY project_id"
+    )
+    return [problem for row in rows for problem in json.loads(row[0])]
+
+
+async def outcomes(database: Database, project_id: str, since: str) -> list[tuple[str, str, str]]:
+    """Outcome, error and time of all passes of a project since a stamp, oldest first."""
+    rows = await database.glance(
+        "SELECT outcome, error, finished_at FROM sync_project_runs WHERE project_id = ? AND finished_at >= ?"
+        " ORDER BY finished_at",
+        (project_id, since),
+    )
+    return [tuple(row) for row in rows]
+
+
+async def reasons(database: Database, started_at: Collection[str]) -> dict[str, Asked]:
+    """What made the passes run that started at these moments, and who asked for them."""
+    rows = await database.glance(
+        'SELECT started_at, "trigger", requested_by FROM sync_runs'
+        f" WHERE started_at IN ({', '.join('?' * len(started_at))})",
+        tuple(started_at),
+    )
+    return {started_at: Asked(trigger, requested_by) for started_at, trigger, requested_by in rows}
+
+
+async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+    columns = ", ".join(f'"{name}"' for name in _RUN)
+    rows = await database.glance(
+        f"SELECT {columns} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
+    )
+    return [dict(zip(_RUN, row, strict=True)) for row in rows]
+
+
+async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+    rows = await database.glance(
+        f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE {condition} LIMIT ?1", parameters
+    )
+    runs = [dict(zip(_OF_PROJECT, row, strict=True)) for row in rows]
+    return [run | {name: json.loads(run[name]) for name in ("stages", "problems")} for run in runs]
+
+
+async def prune(database: Database, before: str, batch: int = 500) -> int:
+    """Delete the history of passes that started before the stamp ``before``; returns how many passes went.
+
+    In small batches, each its own transaction, so that nobody waits long for the file.
+    """
+    pruned = 0
+    while True:
+        async with database.transaction() as transaction:
+            ids = await transaction.fetch("SELECT id FROM sync_runs WHERE started_at < ? LIMIT ?", (before, batch))
+            await transaction.execute_many("DELETE FROM sync_project_runs WHERE run_id = ?", ids)
+            await transaction.execute_many("DELETE FROM sync_runs WHERE id = ?", ids)
+        pruned += len(ids)
+        if len(ids) < batch:
+            return pruned

@@ -1,0 +1,137 @@
+"""Doing what a plan says: a savepoint per project, and one per account only where it is needed."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from smart_sync.core.merge.decisions import Edit
+from smart_sync.core.merge.plan import Plan
+from smart_sync.core.model import METRICS
+from smart_sync.core.results.outcomes import Written
+from smart_sync.store import absences, open_suspects, projects, sheet_edits, snapshots, vote_records
+from smart_sync.store.database import Transaction
+from smart_sync.store.savepoints import together_or_apart
+from smart_sync.store.snapshots import Writing
+
+_NAMES = ", ".join(METRICS)
+_UPSERT_SHEET = (
+    f'INSERT INTO sheet_metrics (account_id, {_NAMES}, read_at, worksheet, "row", project_id, held)'
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account_id) DO UPDATE SET gone_since = NULL, gone_clock = 0, gone_at_once = 0, gone_accepted = 0, "
+    + ", ".join(
+        f"{name} = excluded.{name}" for name in (*METRICS, "read_at", "worksheet", '"row"', "project_id", "held")
+    )
+)
+_UPSERT_MERGED = (
+    f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
+    f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at,"
+    f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)}, link)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
+    + ", ".join(f"iif(?{n} IS NULL, NULL, ?12), iif(?{n} = 'carried', ?12, NULL)" for n in range(7, 12))
+    + ", ?13) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, link = excluded.link, "
+    + ", ".join(
+        f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
+        f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END,"
+        # Since when it has a value, or stands in, without a break.
+        f" {m}_known_since = iif(excluded.{m}_known_since IS NULL, NULL,"
+        f" coalesce({m}_known_since, excluded.{m}_known_since)),"
+        f" {m}_carried_since = iif(excluded.{m}_carried_since IS NULL, NULL,"
+        f" coalesce({m}_carried_since, excluded.{m}_carried_since))"
+        for m in METRICS
+    )
+)
+_UPSERT_SEEN = (
+    f"INSERT INTO parsed_seen (account_id, {_NAMES}) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account_id) DO UPDATE SET " + ", ".join(f"{m} = excluded.{m}" for m in METRICS)
+)
+
+# An account that the web app had before us: what it has shown above 0 was known then.
+_KNOWN_BEFORE = (
+    "UPDATE account_metrics SET "
+    + ", ".join(
+        f"{m}_known_since = iif({m}_known_since IS NULL, NULL, min({m}_known_since, coalesce(s.{m}, {m}_known_since)))"
+        for m in METRICS
+    )
+    + " FROM (SELECT CAST(account_id AS TEXT) AS account_id, "
+    + ", ".join(f"min(CASE WHEN {m} > 0 THEN at END) AS {m}" for m in METRICS)
+    + " FROM (SELECT *, strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' AS at FROM account_snapshots"
+    " WHERE account_id IN (SELECT value FROM json_each(?))) GROUP BY 1) s"
+    " WHERE account_metrics.account_id = s.account_id"
+)
+
+
+async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, worksheet_rows: int = 0) -> Written:
+    """Write all of ``plan``.
+
+    If the whole cannot be written, each account is tried by itself and those that cannot be are left
+    as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
+    """
+    there = await projects.account_ids(transaction, plan.project)
+    if not there.issuperset(plan.account_ids):  # deleted, or moved to another project, while the pass decided
+        plan = plan.only(there)
+    written = await write_accounts(transaction, plan, writing)
+    await absences.save_project(transaction, plan, writing.now, worksheet_rows)
+    return written
+
+
+async def write_accounts(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
+    """The part of `write_plan` that is about the accounts, whether they are there or not."""
+    made, refused = await together_or_apart(transaction, plan, _parts, lambda part: _write(transaction, part, writing))
+    return Written(sum(made), {part.account_ids[0]: reason for part, reason in refused})
+
+
+def _parts(plan: Plan) -> Iterable[Plan]:
+    """The plan account by account."""
+    sheet = {row.account_id: row for row in plan.sheet}
+    merged = {row.account_id: row for row in plan.merged}
+    seen = dict(plan.seen)
+    news = {one.account_id: one for one in plan.votes}
+    absent = {row.account_id: row for row in plan.absent}
+    with_snapshot = set(plan.snapshot_ids)
+    edited: dict[str, list[Edit]] = {}
+    for edit in plan.edits:
+        edited.setdefault(edit.account_id, []).append(edit)
+    for account_id in plan.account_ids:
+        yield replace(
+            plan,
+            account_ids=(account_id,),
+            snapshot_ids=(account_id,) if account_id in with_snapshot else (),
+            sheet=(sheet[account_id],) if account_id in sheet else (),
+            merged=(merged[account_id],) if account_id in merged else (),
+            seen=((account_id, seen[account_id]),) if account_id in seen else (),
+            votes=(news[account_id],) if account_id in news else (),
+            edits=tuple(edited.get(account_id, ())),
+            absent=(absent[account_id],) if account_id in absent else (),
+            left={account_id: plan.left[account_id]} if account_id in plan.left else {},
+            returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},
+            deactivated=plan.deactivated & {account_id},
+            reactivated=plan.reactivated & {account_id},
+            conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
+            suspects=plan.suspects.only((account_id,)),
+        )
+
+
+async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
+    """Write every row of ``plan``; returns the number of new snapshots.
+
+    The rows are generators: they are made in the database's thread, not on the event loop.
+    """
+    now = writing.now
+    await sheet_edits.save(transaction, plan, now)
+    await transaction.execute_many(
+        _UPSERT_SHEET,
+        (
+            (v.account_id, *v.metrics, now, plan.project.name, v.row, plan.project.id, ",".join(sorted(v.held)))
+            for v in plan.sheet
+        ),
+    )
+    await transaction.execute_many(
+        _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link) for row in plan.merged)
+    )
+    if new := [row.account_id for row in plan.merged if row.before is None]:
+        await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
+    await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
+    await vote_records.save(transaction, plan.votes, now)
+    await absences.save_accounts(transaction, plan, now)
+    await open_suspects.save(transaction, plan, now)
+    return await snapshots.write(transaction, plan, writing)

@@ -1,0 +1,74 @@
+"""The project that somebody asks for, and what they are told where it is not synced, or only still synced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smart_sync.core.model import Project
+from smart_sync.core.project_names import written
+from smart_sync.core.state import as_text
+from smart_sync.core.wording import nearest
+from smart_sync.store.active import active_project
+from smart_sync.store.database import Database
+
+_FINISHED = "the project is marked as finished; it is synced as long as it is active"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``project`` is None where nothing is to be synced; ``answer`` then says why, else what is to be added."""
+
+    project: Project | None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    project: Project
+    active: bool
+    finished: bool
+
+
+async def choose(database: Database, asked: str, *, by_name: bool = False) -> Choice:
+    """The active project whose id is ``asked``; with ``by_name`` else the one with that name."""
+    rows = await _rows(database)
+    active = [row for row in rows if row.active]
+    chosen = [row for row in active if row.project.id == asked]
+    if by_name and not chosen:
+        name = written(asked, [row.project.name for row in active])
+        chosen = [row for row in active if row.project.name == name]
+    if not chosen:
+        return Choice(None, _refusal(asked, rows))
+    return Choice(chosen[0].project, {"note": _FINISHED} if chosen[0].finished else {})
+
+
+async def _rows(database: Database) -> list[_Row]:
+    there = await database.fetch("SELECT 1 FROM pragma_table_info('projects') WHERE name = 'is_finished'")
+    finished = "CAST(is_finished AS INTEGER) = 1" if there else "0"
+    rows = await database.glance(
+        f"SELECT id, name, google_sheet_name, {active_project()}, {finished} FROM projects WHERE id IS NOT NULL"
+        " ORDER BY name, id"
+    )
+    return [_Row(Project(str(row[0]), as_text(row[1]), as_text(row[2])), bool(row[3]), bool(row[4])) for row in rows]
+
+
+def _refusal(asked: str, rows: list[_Row]) -> dict[str, Any]:
+    name = written(asked, [row.project.name for row in rows])
+    off = next((row for row in rows if row.project.id == asked), None)
+    off = off or next((row for row in rows if row.project.name == name and not row.active), None)
+    answer: dict[str, Any] = {"success": False, "error": "Project not found", "project_id": asked}
+    active = {row.project.name: row.project.id for row in rows if row.active}
+    if off is not None:
+        answer["error"] = "Project is finished" if off.finished else "Project is not active"
+        answer |= {"project_name": off.project.name, "remedy": "set its is_active to 1 in projects to sync it"}
+    elif name in active:
+        answer["remedy"] = f"that is a name; the id is {active[name]}"
+    elif meant := _nearest(asked, active):
+        answer["remedy"] = f'did you mean "{meant}"?'
+    return answer
+
+
+def _nearest(asked: str, names: Mapping[str, str]) -> str:
+    """The name that was probably meant, whatever its case; empty if none is like it."""
+    folded = {name.casefold(): name for name in names}
+    return folded.get(nearest(asked.casefold(), folded), "")

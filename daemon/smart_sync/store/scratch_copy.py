@@ -1,0 +1,168 @@
+"""A copy of what a pass reads, to try things on: the real file is only ever opened for reading."""
+
+import contextlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from smart_sync.core.days import clock_changes
+from smart_sync.core.model import METRICS
+from smart_sync.store import foreign_snapshots
+from smart_sync.store.clock_changes import local_day
+from smart_sync.store.database import Database
+from smart_sync.store.driver import judge
+from smart_sync.store.schema import REQUIRED
+
+#: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
+_OURS = (
+    "account_metrics",
+    "sheet_metrics",
+    "parsed_metrics",
+    "parsed_values",
+    "parsed_seen",
+    "forgotten_values",
+    "values_ahead",
+    "values_taken_back",
+    "account_links",
+    "suspects",
+    "spreadsheet_facts",
+    "worksheet_reads",
+    "worksheet_troubles",
+    "doubtful_rows",
+    "lost_columns",
+    "unread_projects",
+    "parser_states",
+)
+_TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+
+
+def copy_rows(path: Path, copy: Path) -> str | None:
+    """Fill the tables of ``copy`` with what a pass reads; returns the id of an account, if there is one.
+
+    Raises `DatabaseUnusable` for a file that is damaged.
+    """
+    with closing(open_for_reading(path)) as source:
+        verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if trouble := judge(verdict, path):
+            raise trouble
+        there = tables(source)
+        with closing(sqlite3.connect(copy)) as target, target:
+            for table in (*REQUIRED, *_OURS):
+                if table in there and table != "account_snapshots":
+                    _copy_table(source, target, table)
+            account = target.execute("SELECT id FROM project_social_accounts WHERE id IS NOT NULL").fetchone()
+            return None if account is None else str(account[0])
+
+
+def copy_schema(path: Path, empty: Path) -> None:
+    """Make ``empty`` as ``path`` is, without its rows and triggers."""
+    with closing(open_for_reading(path)) as source, closing(sqlite3.connect(empty)) as target, target:
+        made = source.execute("SELECT sql FROM sqlite_master WHERE type != 'trigger' AND sql > '' ORDER BY rowid")
+        for (statement,) in made:
+            with contextlib.suppress(sqlite3.Error):  # of virtual tables and their like, which are no matter of ours
+                target.execute(statement)
+        if target.execute("SELECT 1 FROM pragma_table_info('smart_sync_schema') WHERE name = 'version'").fetchone():
+            versions = source.execute("SELECT version FROM smart_sync_schema")
+            target.executemany("INSERT INTO smart_sync_schema (version) VALUES (?)", versions)
+
+
+def copy_query(path: Path, query: str, copy: Path) -> str:
+    """Keep what ``query`` gives in a table of ``copy``; returns the query that reads it there.
+
+    Raises the driver's error, or ValueError, for what is no SELECT of this database.
+    """
+    with closing(open_for_reading(path)) as source, closing(sqlite3.connect(copy)) as target, target:
+        if foreign_snapshots.concerns(query):
+            foreign_snapshots.hide(source)
+        rows = source.execute(f"SELECT * FROM (\n{query}\n)")
+        names = ", ".join('"{}"'.format(column[0].replace('"', "")) for column in rows.description)
+        marks = ", ".join("?" * len(rows.description))
+        target.execute(f"CREATE TABLE parsed_by_query ({names})")
+        target.executemany(f"INSERT INTO parsed_by_query VALUES ({marks})", rows)
+    return "SELECT * FROM parsed_by_query"
+
+
+def doubled_days(source: sqlite3.Connection, timezone: str) -> int:
+    """How many days of an account, on the clocks of ``timezone``, have several snapshots."""
+    if "account_snapshots" not in tables(source):
+        return 0
+    _set_clocks(source, timezone)
+    doubled = f"SELECT 1 FROM account_snapshots GROUP BY account_id, {local_day('snapshot_time')} HAVING count(*) > 1"
+    return int(source.execute(f"SELECT count(*) FROM ({doubled})").fetchone()[0])
+
+
+def _set_clocks(source: sqlite3.Connection, timezone: str) -> None:
+    # Its own clocks may be those of another zone, or be missing: these stand before them.
+    source.execute("DROP TABLE IF EXISTS temp.clock_changes")
+    source.execute("CREATE TEMP TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT) WITHOUT ROWID")
+    source.executemany("INSERT INTO temp.clock_changes VALUES (?, ?)", clock_changes(timezone))
+
+
+def zero_snapshots(source: sqlite3.Connection) -> int:
+    """How many snapshots hold nothing but 0 although a later one of the account does not."""
+    if "account_snapshots" not in tables(source):
+        return 0
+    above = " OR ".join(f"{metric} > 0" for metric in METRICS)
+    sql = (
+        "SELECT count(*) FROM account_snapshots s JOIN (SELECT account_id, max(datetime(snapshot_time)) AS last"
+        f" FROM account_snapshots WHERE {above} GROUP BY account_id) k ON k.account_id = s.account_id"
+        f" WHERE NOT coalesce({above}, 0) AND datetime(s.snapshot_time) < k.last"
+    )
+    return int(source.execute(sql).fetchone()[0])
+
+
+def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, str, str]]:
+    """Snapshots of 0 between others that are above: the account (link or id), day on ``timezone``, metric; sorted."""
+    if not {"account_snapshots", "project_social_accounts"} <= tables(source):
+        return []
+    _set_clocks(source, timezone)
+    found = (
+        f"SELECT coalesce(a.profile_link, s.account_id), {local_day('s.snapshot_time')}, '{metric}'"
+        " FROM account_snapshots s JOIN (SELECT account_id, min(datetime(snapshot_time)) AS first,"
+        f" max(datetime(snapshot_time)) AS last FROM account_snapshots WHERE {metric} > 0 GROUP BY account_id) k"
+        " ON k.account_id = s.account_id LEFT JOIN project_social_accounts a ON a.id = s.account_id"
+        f" WHERE s.{metric} = 0 AND datetime(s.snapshot_time) > k.first AND datetime(s.snapshot_time) < k.last"
+        for metric in METRICS
+    )
+    rows = source.execute(f"{' UNION '.join(found)} ORDER BY 1, 2, 3")
+    return [(str(link), str(day), metric) for link, day, metric in rows]
+
+
+class Names(NamedTuple):
+    """What a configuration may name: projects, platforms in lower case, and spreadsheets (``google_sheet_name``)."""
+
+    projects: set[str]
+    platforms: set[str]
+    spreadsheets: set[str]
+
+
+async def names_in_use(database: Database) -> Names:
+    """The names of all projects and accounts, the inactive ones too."""
+    rows = await database.fetch("SELECT name, google_sheet_name FROM projects")
+    platforms = await database.fetch("SELECT DISTINCT platform FROM project_social_accounts")
+    return Names(
+        {str(name) for name, _ in rows if name},
+        {str(row[0]).lower() for row in platforms if row[0]},
+        {str(spreadsheet) for _, spreadsheet in rows if spreadsheet},
+    )
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, whatever it is told."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+
+
+def tables(connection: sqlite3.Connection) -> set[str]:
+    """The names of the tables and views there are."""
+    return {row[0] for row in connection.execute(_TABLES)}
+
+
+def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
+    wanted = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    there = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+    columns = [column for column in wanted if column in there]
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join("?" * len(columns))
+    rows = source.execute(f"SELECT {names} FROM {table}")
+    target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", rows)

@@ -1,0 +1,119 @@
+"""What SQLite holds of parsed values and their votes: read for `core.merge.votes`, and written as it decides."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from smart_sync.core.model import MAX_COUNT, METRICS, Precision
+from smart_sync.core.parsed import OWN, Ahead, Key, Mark, News, Past, Said
+from smart_sync.core.state import as_text
+from smart_sync.store.database import Transaction
+
+T = TypeVar("T")
+
+#: A time as the inbox or a query has it, as a stamp; NULL where it is none.
+TIME = "strftime('%Y-%m-%dT%H:%M:%f000', {})"
+
+#: What is read of each table; the account's id comes first.
+COLUMNS: Mapping[str, str] = {
+    "parsed_values": 'account_id, metric, value, parsed_at, source, "precision", link',
+    "forgotten_values": "account_id, metric, value, source, whoever, parsed_at, until, reason",
+    "account_links": "account_id, since, link",
+    "values_ahead": "account_id, metric, place, source, parsed_at, seen_at",
+    "values_taken_back": "account_id, metric, place, source, value, parsed_at",
+}
+#: The tables that have rows at all: most have none.
+_FILLED = "SELECT " + ", ".join(f"EXISTS (SELECT 1 FROM {table})" for table in COLUMNS)
+
+
+class Known(NamedTuple):
+    """By account id: what our own parsers have said, and what is known about votes."""
+
+    said: Mapping[str, Sequence[Said]]
+    past: Mapping[str, Past]
+
+
+class Source(Protocol):
+    """A `Database` or a `Transaction`."""
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query."""
+
+
+async def gather(source: Source, where: str, parameters: Sequence[Any]) -> Known:
+    """What is known of the accounts for which the SQL ``where`` holds."""
+    (filled,) = await source.fetch(_FILLED)
+    wanted = [table for table, there in zip(COLUMNS, filled, strict=True) if there]
+    return known({table: await source.fetch(statement(table, where), parameters) for table in wanted})
+
+
+def statement(table: str, where: str) -> str:
+    """The query of a table for `known`."""
+    return f"SELECT {COLUMNS[table]} FROM {table} WHERE {where} ORDER BY 1, 2"
+
+
+def known(rows: Mapping[str, Iterable[Any]]) -> Known:
+    """The rows of the tables, as `statement` gives them."""
+    said: dict[str, list[Said]] = defaultdict(list)
+    for account_id, metric, value, at, source, precision, link in rows.get("parsed_values", ()):
+        # Others may write here too: what is no count is no value.
+        if metric in METRICS and type(value) is int and 0 <= value <= MAX_COUNT:
+            rounded = precision == Precision.ROUNDED
+            said[account_id].append(Said(metric, value, as_text(at), as_text(source), rounded, as_text(link), OWN))
+    past: dict[str, Past] = {}
+    marks = _grouped(rows.get("forgotten_values", ()), Mark._make)
+    links = _grouped(rows.get("account_links", ()), lambda row: (str(row[0]), str(row[1])))
+    ahead = _grouped(rows.get("values_ahead", ()), Ahead._make)
+    taken_back = _grouped(rows.get("values_taken_back", ()), Key._make)
+    for account_id in {*marks, *links, *ahead, *taken_back}:
+        past[account_id] = Past(
+            tuple(marks.get(account_id, ())),
+            tuple(sorted(links.get(account_id, ()))),
+            tuple(ahead.get(account_id, ())),
+            frozenset(taken_back.get(account_id, ())),
+        )
+    return Known(said, past)
+
+
+def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for account_id, *rest in rows:
+        found[account_id].append(made(rest))
+    return found
+
+
+async def save(transaction: Transaction, news: Iterable[News], now: str) -> None:
+    """Remember what a pass has found out about votes."""
+    for one in news:
+        if one.link is not None:
+            await transaction.execute(
+                "UPDATE account_metrics SET link = ? WHERE account_id = ?", (one.link, one.account_id)
+            )
+        await transaction.execute_many(
+            "INSERT OR REPLACE INTO account_links (account_id, since, link) VALUES (?, ?, ?)",
+            [(one.account_id, *row) for row in one.links],
+        )
+        await transaction.execute_many(
+            "INSERT OR REPLACE INTO values_ahead (account_id, metric, place, source, parsed_at, seen_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [(one.account_id, *row) for row in one.ahead],
+        )
+        await save_marks(transaction, one.account_id, one.marks, now)
+        if one.taken_back is not None:
+            await transaction.execute("DELETE FROM values_taken_back WHERE account_id = ?", (one.account_id,))
+            await transaction.execute_many(
+                "INSERT INTO values_taken_back (account_id, metric, place, source, value, parsed_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [(one.account_id, *row) for row in sorted(one.taken_back)],
+            )
+
+
+async def save_marks(transaction: Transaction, account_id: str, marks: Iterable[Mark], now: str) -> None:
+    """Take back values of an account; a mark that is there already holds for longer then."""
+    await transaction.execute_many(
+        "INSERT INTO forgotten_values (account_id, metric, value, source, whoever, parsed_at, until, reason, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, metric, source, value) DO UPDATE SET"
+        " whoever = max(whoever, excluded.whoever), parsed_at = excluded.parsed_at,"
+        " until = max(until, excluded.until), reason = excluded.reason, at = excluded.at",
+        [(account_id, *mark, now) for mark in marks],
+    )

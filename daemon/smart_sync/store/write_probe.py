@@ -1,0 +1,87 @@
+"""What SQLite will refuse: the shared tables are the web app's, with types, columns and constraints of its own."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from smart_sync.config import SyncSettings
+from smart_sync.core.days import day_of, stamp
+from smart_sync.core.merge.decisions import Merged
+from smart_sync.core.merge.plan import Plan
+from smart_sync.core.model import METRICS, Account, Metrics, Project
+from smart_sync.store import plan_writer, projects, snapshots
+from smart_sync.store.database import Database, Transaction
+from smart_sync.store.driver import sqlite
+
+_PROJECT = Project("00000000-0000-5000-8000-000000000001", "Smart Sync")
+_ACCOUNT = Account(
+    "00000000-0000-5000-8000-000000000002", _PROJECT.id, "tiktok", "smartsync", "https://www.tiktok.com/@smartsync"
+)
+#: With the default the web app need not give an id, as it need not where SQLite numbers the rows.  Renaming a new table
+#: would be shorter, but SQLite refuses it while a view reads the old one.
+_TEXT_IDS = (
+    "its ids are numbers, ours are text: with the web app stopped, copy the rows away, drop {table}, create it with"
+    " id TEXT PRIMARY KEY DEFAULT (hex(randomblob(16))), copy them back"
+)
+_REMEDIES = (
+    (r"datatype mismatch|cannot store", _TEXT_IDS),
+    (r"NOT NULL constraint failed: projects\.(\S+)", r"say its value: [sync.defaults.projects] \1 = …"),
+    (r"NOT NULL constraint failed: project_social_accounts\.(\S+)", r"say its value: [sync.defaults.accounts] \1 = …"),
+    (r"NOT NULL constraint failed: (\S+)", r"give \1 a default, or let it be NULL"),
+    (r"has no column named (\w+)", r"ALTER TABLE {table} ADD COLUMN \1 TEXT"),
+    (r"", "loosen what the web app demands of it"),
+)
+
+
+async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, now: datetime) -> list[str]:
+    """A line for each table whose new rows are refused, with the remedy: found out by writing into ``empty``.
+
+    ``empty`` is a copy of the schema, and will hold what was accepted; ``account_id`` is one of those in use.
+    """
+
+    async def snapshot(transaction: Transaction) -> None:
+        await _write_snapshot(transaction, account_id or _ACCOUNT.id, now)
+
+    async def project(transaction: Transaction) -> None:
+        more = sync.defaults.projects
+        _demand_none((await projects.create_projects(transaction, [_PROJECT], stamp(now), more))[1])
+
+    async def account(transaction: Transaction) -> None:
+        more = sync.defaults.accounts
+        _demand_none((await projects.create_accounts(transaction, [_ACCOUNT], stamp(now), more))[1])
+
+    otherwise = ', or set [sync] create_missing = "none"'
+    found = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]
+    if sync.create_missing == "projects":
+        found += [await _refusal(empty, "projects", "new projects", project, otherwise)]
+    if sync.create_missing != "none":
+        found += [await _refusal(empty, "project_social_accounts", "new accounts", account, otherwise)]
+    return [line for line in found if line]
+
+
+async def _refusal(
+    empty: Database, table: str, what: str, write: Callable[[Transaction], Awaitable[None]], otherwise: str = ""
+) -> str:
+    try:
+        async with empty.transaction() as transaction:
+            await write(transaction)
+    except sqlite.Error as error:
+        told = str(error)
+        found = ((re.search(pattern, told), remedy) for pattern, remedy in _REMEDIES)
+        remedy = next(match.expand(remedy) for match, remedy in found if match).replace("{table}", table)
+        return f"table {table} refuses {what}: {told}; {remedy}{otherwise}"
+    return ""
+
+
+async def _write_snapshot(transaction: Transaction, account_id: str, now: datetime) -> None:
+    """As a pass writes one.  Raises the driver's error."""
+    merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
+    plan = Plan(_PROJECT, 1, (account_id,), (account_id,), merged=(merged,))
+    written = await plan_writer.write_accounts(transaction, plan, snapshots.Writing(stamp(now), day_of(now, "UTC")))
+    _demand_none(written.failed)
+
+
+def _demand_none(refused: Mapping[str, str]) -> None:
+    """Raise the driver's error for the first of the refusals."""
+    for reason in refused.values():
+        raise sqlite.IntegrityError(reason)

@@ -1,0 +1,1 @@
+"""A pass over the projects; it needs no daemon."""

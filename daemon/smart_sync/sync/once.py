@@ -1,0 +1,58 @@
+"""One pass without a daemon: for cron, and for Python callers."""
+
+import asyncio
+from typing import Any
+
+from smart_sync.config import Settings
+from smart_sync.core.model import Trigger
+from smart_sync.errors import SmartSyncError
+from smart_sync.service.daemon import opened
+from smart_sync.service.preflight import tell_of_projects
+from smart_sync.store import instance_lock
+from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.requested_project import choose
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.sync_pass import PassRequest, Sync
+
+#: Seconds that a process which ends after its pass waits for those who are told of it.
+TELLING = 10.0
+
+
+def once(
+    settings: Settings,
+    project: str | None = None,
+    *,
+    patience: float = 0.0,
+) -> dict[str, Any]:
+    """One pass without a daemon, over one project (id or name) or all; answers as the control channel does.
+
+    Raises `Busy` if another pass holds the database for longer than ``patience`` seconds, or a daemon holds it, and
+    other `SmartSyncError`.
+    """
+    with instance_lock.InstanceLock() as instance:
+        instance.take(settings.database.path, patience=patience)
+        try:
+            return asyncio.run(_once(settings, project))
+        except sqlite.Error as error:
+            raise describe(error, settings.database.path) from None
+
+
+async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
+    async with opened(settings, Announcer()) as resources:
+        await tell_of_projects(resources)
+        choice = None if project is None else await choose(resources.database, project, by_name=True)
+        if choice is not None and choice.project is None:
+            return dict(choice.answer)
+        chosen = choice.project if choice else None
+        ids = frozenset([chosen.id]) if chosen else None
+        try:
+            result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
+        except SmartSyncError:
+            await resources.ping.flush(TELLING)
+            raise
+        await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
+        if chosen is None or choice is None:
+            return result.answer()
+        own = result.of(chosen.id)
+        # It may have been switched off since it was chosen.
+        return {**own.answer(), **choice.answer} if own else dict((await choose(resources.database, chosen.id)).answer)

@@ -1,0 +1,127 @@
+"""Deciding about one project: read what SQLite holds, understand the worksheet, make the plan."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from smart_sync.config import Settings
+from smart_sync.core.matching.doubtful_rows import Doubt, doubtful
+from smart_sync.core.matching.missing_rows import Terms
+from smart_sync.core.matching.sheet_side import Reading, Sheet, edited, understand
+from smart_sync.core.merge.plan import Plan, make_plan
+from smart_sync.core.merge.suspects import Doubts
+from smart_sync.core.model import Account, Problem, Project
+from smart_sync.core.parsed import terms as vote_terms
+from smart_sync.core.state import AccountState
+from smart_sync.errors import SmartSyncError
+from smart_sync.store import absences, account_states
+from smart_sync.store.database import Database
+
+T = TypeVar("T")
+
+
+class MergeCrashed(SmartSyncError):
+    """A bug of ours in the pure part; its cause is the bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan, the accounts it was made for, and what is odd about their parsed values."""
+
+    plan: Plan
+    states: Sequence[AccountState]
+    problems: tuple[Problem, ...] = ()
+    #: When time alone changes the votes of parsed values; None: never.
+    votes_until: datetime | None = None
+
+
+class Decider:
+    """Decides about projects by one configuration, in threads, so that no worksheet holds up the event loop."""
+
+    def __init__(self, database: Database, settings: Settings, query: str, turn: asyncio.Lock) -> None:
+        """``query``: what `parsed_query.prepare` made.  Whoever has ``turn`` may compute: see `ProjectSync`."""
+        self._database = database
+        self._query = query
+        self._policy = settings.merge.policy()
+        self._synonyms = {str(name): headers for name, headers in settings.sheets.columns.items()}
+        self._sheets = settings.sheets
+        self._max_age = settings.parsed.max_age
+        self._creates = settings.sync.create_missing != "none"
+        self._turn = turn
+
+    async def decide(
+        self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str], new: Sequence[Account] = ()
+    ) -> Draft:
+        """Decide about all accounts of ``project``, and about ``new`` ones as if they were there.
+
+        ``done`` projects are up to date: an account of theirs that misses its row is known to do so.
+        Raises the driver's error, and `MergeCrashed`.
+        """
+        async with self._turn:
+            terms = await self._terms(project, doubts)
+            states, problems = await account_states.read(
+                self._database, project, vote_terms(doubts.now, self._max_age), self._query
+            )
+            states += [AccountState(a.id, a.platform, a.username, a.link) for a in new]
+            sheet = await _fenced(lambda: understand(reading, states, terms, synonyms=self._synonyms))
+            doubtful = await self._doubtful(sheet, terms, done)
+            plan = await _fenced(lambda: make_plan(project, sheet, states, self._policy, doubts, doubtful=doubtful))
+            return Draft(plan, states, tuple(problems), _votes_until(states))
+
+    async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str]) -> Draft:
+        """Decide about a project of which nothing but the worksheet has changed since it was decided last.
+
+        Only accounts are looked at of which the worksheet says something else, so that the plan and the problems
+        do not count the parsed values.  Raises as `decide` does.
+        """
+        async with self._turn:
+            terms = await self._terms(project, doubts)
+            outlines = await account_states.outlines(self._database, project)
+            sheet = await _fenced(lambda: understand(reading, outlines, terms, synonyms=self._synonyms))
+            doubtful = await self._doubtful(sheet, terms, done)
+            states, _ = await account_states.read(
+                self._database, project, vote_terms(doubts.now, self._max_age), only=edited(sheet, outlines)
+            )
+            found = {state.id: state for state in states}
+            everybody = [found.get(outline.id, outline) for outline in outlines]
+            rest = frozenset(outline.id for outline in outlines if outline.id not in found)
+            plan = await _fenced(
+                lambda: make_plan(project, sheet, everybody, self._policy, doubts, settled=rest, doubtful=doubtful)
+            )
+        return Draft(plan, everybody)
+
+    async def _terms(self, project: Project, doubts: Doubts) -> Terms:
+        """By what missing rows and values are judged now."""
+        last = await absences.last_read(self._database, project.id, doubts.now)
+        return Terms(
+            doubts.now,
+            project.id,
+            project.name,
+            last.clock,
+            self._sheets.gone_after,
+            self._sheets.max_vanished,
+            last.accepted,
+        )
+
+    async def _doubtful(self, sheet: Sheet, terms: Terms, done: Collection[str]) -> Sequence[Doubt]:
+        """The rows that could become accounts, and must not: they may be those of accounts that miss theirs."""
+        if not self._creates or not sheet.unmatched:
+            return ()
+        elsewhere = await absences.elsewhere(self._database, terms.project_id, done)
+        past = await absences.past_doubts(self._database, terms.project_id)
+        return await _fenced(lambda: doubtful(sheet, elsewhere, past))
+
+
+def _votes_until(states: Sequence[AccountState]) -> datetime | None:
+    times = [state.votes.until for state in states if state.votes.until is not None]
+    return datetime.fromisoformat(min(times)).replace(tzinfo=UTC) if times else None
+
+
+async def _fenced(decide: Callable[[], T]) -> T:
+    """What ``decide`` returns: it is pure, so a bug in it has harmed nothing and need not take other projects along."""
+    try:
+        return await asyncio.to_thread(decide)
+    except Exception as error:
+        raise MergeCrashed(f"internal error while merging: {type(error).__name__}") from error

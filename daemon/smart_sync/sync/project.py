@@ -1,0 +1,279 @@
+"""One project's part of a pass: read, decide, write.  Expected failures are outcomes."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+from smart_sync.clock import Clock
+from smart_sync.config import Settings
+from smart_sync.core.days import Day, stamp
+from smart_sync.core.matching.sheet_side import Reading, missing_accounts
+from smart_sync.core.merge.plan import Plan
+from smart_sync.core.merge.suspects import Doubts
+from smart_sync.core.model import Account, Problem, Project
+from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of, unchanged
+from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.worksheet.fingerprint import fingerprint
+from smart_sync.errors import SheetUnavailable
+from smart_sync.logs import redact
+from smart_sync.notify.delivery import Webhooks
+from smart_sync.notify.ping import Ping
+from smart_sync.sheets.source import Source
+from smart_sync.store import open_suspects, projects, snapshots
+from smart_sync.store.database import Database
+from smart_sync.store.driver import describe, is_of_the_file, sqlite
+from smart_sync.store.told_problems import ToldProblems
+from smart_sync.store.writer import Writer
+from smart_sync.sync.planner import Decider, Draft, MergeCrashed
+from smart_sync.sync.reporter import Announcer
+
+
+class Collect(Protocol):
+    """Brings the inbox up to date, as far as a pass waits for it: `Collector.collect`."""
+
+    async def __call__(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
+        """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
+
+
+#: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
+MAX_IN_FLIGHT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What all projects of one pass share: its id, its one time and its one day."""
+
+    id: str
+    now: datetime
+    day: Day
+    dry_run: bool
+    #: `Database.foreign_version` before anything was read.
+    version: int | None
+    #: Set when the inbox is as fresh as this pass waits for.
+    parsed: asyncio.Event
+    #: The ids of the projects that this pass has brought up to date.
+    done: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What passes work with, opened and owned by `service`."""
+
+    settings: Settings
+    database: Database
+    sheets: Source
+    collect: Collect
+    announce: Announcer
+    clock: Clock
+    webhooks: Webhooks
+    ping: Ping
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str = ""
+    #: What each parser reported last (`Collector.overview`).
+    parsers: Callable[[], list[dict[str, Any]]] = list
+
+
+class ProjectSync:
+    """Brings projects up to date, as many at once as the configuration allows."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._settings = settings = resources.settings
+        self._database = resources.database
+        self._sheets = resources.sheets
+        self._collect = resources.collect
+        self._announce = resources.announce
+        self._clock = resources.clock
+        self._query = resources.parsed_query
+        self.told = ToldProblems(resources.database)
+        self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._slots = asyncio.Semaphore(settings.sync.concurrency)
+        #: One project computes or writes at a time: threads that want the interpreter together only take it from
+        #: each other, the worst of all SQLite's, which lets go of it at every row (measured: 21 s in place of 9).
+        self._turn = asyncio.Lock()
+        self._decider = Decider(resources.database, settings, resources.parsed_query, self._turn)
+        self._writer = Writer(resources.database, self._turn)
+        #: Projects whose last pass wrote everything: the same inputs need not be decided again.  Under another
+        #: configuration they must be: each has a `ProjectSync` of its own.
+        self._settled: dict[str, _Settled] = {}
+
+    async def run(self, project: Project, this: Pass) -> ProjectResult:
+        """Sync ``project`` and announce what became of it."""
+        watch = _Stopwatch()
+        async with self._in_flight:
+            reading = await self._read(project)
+            await this.parsed.wait()
+            watch.lap("read")
+            async with self._slots:
+                result = await self._sync_or_fail(project, reading, this, watch)
+        stages = watch.stages
+        result = replace(result, timestamp=stamp(self._clock()), seconds=sum(stages.values()), stages=stages)
+        result = replace(result, new_problems=self.told.new_of(result))
+        self._announce.project_done(result, dry_run=this.dry_run)
+        return result
+
+    async def _sync_or_fail(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
+        try:
+            return await self._sync(project, reading, this, watch)
+        except sqlite.Error as error:
+            return failure(project, str(describe(error, self._database.path)))
+        except MergeCrashed as error:
+            self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=error.__cause__)
+            return failure(project, str(error))
+
+    async def _read(self, project: Project) -> Reading:
+        try:
+            return await self._sheets.read(project)
+        except SheetUnavailable as trouble:
+            # It goes into the database, and from there to every screen.
+            trouble.reason, trouble.remedy = redact(trouble.reason), redact(trouble.remedy)
+            return trouble
+
+    async def _sync(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
+        mark = await self._mark(reading, this)
+        doubtful = await open_suspects.open_suspects(self._database, project.id, this.now)
+        settled = self._settled.pop(project.id, None)
+        if settled is not None and settled.mark == mark and not settled.is_due(this.now):
+            self._settled[project.id] = settled
+            this.done.add(project.id)
+            watch.lap("decide")
+            return unchanged(settled.result, tuple(doubtful.values()))
+        doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
+        draft = await self._decide(project, reading, doubts, this, mark, settled)
+        created = 0
+        if new := self._missing_accounts(draft.plan):
+            if this.dry_run:
+                created = len(new)
+                draft = await self._decider.decide(project, reading, doubts, this.done, new)
+            elif created := await self._create_accounts(project, new, this):
+                mark = mark and mark._replace(parsed_writes=self._database.parsed_writes)
+                draft = await self._decider.decide(project, reading, doubts, this.done)
+        watch.lap("decide")
+        plan, problems = draft.plan, draft.problems
+        if this.dry_run:
+            coming = await snapshots.to_come(self._database, plan, self._writing(this))
+            return replace(foreseen(plan, coming, problems, draft.states), new_accounts=created)
+        written = await self._write(plan, reading, this)
+        if plan.trouble is None:
+            this.done.add(project.id)
+        watch.lap("write")
+        result = replace(result_of(plan, written, problems), new_accounts=created)
+        # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
+        moves = plan.doubtful or plan.left or plan.returned
+        if mark is not None and plan.trouble is None and not written.failed and not moves:
+            due = [] if plan.due_in is None else [this.now + timedelta(seconds=plan.due_in)]
+            due += [] if draft.votes_until is None else [draft.votes_until]
+            stands_in = bool(plan.carried or plan.accidents or plan.missing)
+            self._settled[project.id] = _Settled(mark, result, problems, stands_in, min(due, default=None))
+        return result
+
+    async def _mark(self, reading: Reading, this: Pass) -> "_Mark | None":
+        """What a decision now would depend on; None if that cannot be told, as of somebody's query or triggers."""
+        if isinstance(reading, SheetUnavailable) or self._query or this.version is None:
+            return None
+        parsed_writes = self._database.parsed_writes
+        async with self._turn:
+            cells = await asyncio.to_thread(fingerprint, reading)
+        return _Mark(cells, this.day.label, stamp(this.now)[:10], this.version, parsed_writes)
+
+    async def _decide(
+        self,
+        project: Project,
+        reading: Reading,
+        doubts: Doubts,
+        this: Pass,
+        mark: "_Mark | None",
+        settled: "_Settled | None",
+    ) -> Draft:
+        """Decide about all accounts, or about those that were edited if nothing else can have changed."""
+        if (
+            mark is None
+            or settled is None
+            or settled.stands_in
+            or settled.is_due(this.now)
+            or mark != settled.mark._replace(cells=mark.cells)
+        ):
+            return await self._decider.decide(project, reading, doubts, this.done)
+        draft = await self._decider.decide_edited(project, reading, doubts, this.done)
+        plan = replace(draft.plan, parsed_count=settled.result.parsed)
+        # Nothing has stood in, so what is due by time alone are votes: of accounts that were not looked at, too.
+        return replace(draft, plan=plan, problems=settled.problems, votes_until=settled.due)
+
+    def _missing_accounts(self, plan: Plan) -> list[Account]:
+        """Accounts for the rows that have none, if they are wanted."""
+        if self._settings.sync.create_missing == "none" or not plan.unmatched_rows:
+            return []
+        return missing_accounts(plan.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
+
+    async def _create_accounts(self, project: Project, new: Sequence[Account], this: Pass) -> int:
+        """Create accounts, and wait for what the parsers say of them; how many could be created."""
+        try:
+            async with self._database.transaction() as transaction:
+                defaults = self._settings.sync.defaults.accounts
+                created, refused = await projects.create_accounts(transaction, new, stamp(this.now), defaults)
+        except sqlite.Error as error:
+            if is_of_the_file(error):
+                raise
+            created, refused = 0, {"": str(error)}
+        self._announce.accounts_refused(project, refused)
+        if created:
+            self._announce("accounts.created", project_id=project.id, project=project.name, accounts=created)
+            await self._collect([account for account in new if account.link not in refused])
+        return created
+
+    async def _write(self, plan: Plan, reading: Reading, this: Pass) -> Written:
+        rows = 0 if isinstance(reading, SheetUnavailable) else len(reading.rows)
+        return await self._writer.write(plan, self._writing(this), worksheet_rows=rows)
+
+    def _writing(self, this: Pass) -> snapshots.Writing:
+        update = self._settings.snapshots.on_existing == "update"
+        return snapshots.Writing(stamp(this.now), this.day, update_snapshots=update)
+
+
+class _Mark(NamedTuple):
+    """What a project was decided from: the same mark, the same decision, and everything it wrote is still there.
+
+    Own decisions are not in it: SQLite counts what other processes write, `parsed_writes` what the parsers do.
+    """
+
+    cells: bytes
+    day: str
+    #: The UTC date: each has its snapshot, whatever the days of the configuration are.
+    utc_date: str
+    version: int
+    parsed_writes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What a project was decided from when a pass had written all of it, and what came of that.
+
+    ``problems`` are those of the parsed values; ``stands_in``: earlier values stood in for some; ``due``: when time
+    alone changes the decision.
+    """
+
+    mark: _Mark
+    result: ProjectResult
+    problems: tuple[Problem, ...]
+    stands_in: bool
+    due: datetime | None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether time alone has changed the decision."""
+        return self.due is not None and now >= self.due
+
+
+class _Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """The stage that just ended is called ``stage``."""
+        now = time.perf_counter()
+        self.stages[stage] = now - self._since
+        self._since = now

@@ -1,0 +1,239 @@
+"""Saying what happens: to the log, and to whoever follows ``GET /api/admin/events``."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from typing import Any
+
+from smart_sync.core.model import Outcome, Project, Trigger
+from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
+from smart_sync.core.wording import by_text
+from smart_sync.logs import emit
+from smart_sync.sheets.source import ReadUsage
+
+#: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
+MAX_WAITING = 1000
+#: Problems (conflicts) of one project that are logged one by one; its own line counts them all.
+MAX_LOGGED_PROBLEMS = 20
+#: The same of suspects: each may be a number that somebody relies on.
+MAX_LOGGED_SUSPECTS = 200
+#: Projects that one line names.
+MAX_NAMED = 100
+
+
+class Announcer:
+    """Logs events, hands them to followers, and reports each problem of a worksheet when a pass says that it is new."""
+
+    def __init__(self) -> None:
+        self._followers: set[asyncio.Queue[dict[str, Any]]] = set()
+        #: Project id, "" for the projects themselves → what could not be created, and why.
+        self._known_refusals: dict[str, Mapping[str, str]] = {}
+        #: The pass under way: its trigger, its projects, and how many of them are done.
+        self.progress: dict[str, Any] | None = None
+
+    def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
+        """Announce ``event``; it must be declared in `events.EVENTS`."""
+        emit(event, exc_info=exc_info, **fields)
+        self._tell(event, **fields)
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        """To the followers alone, not to the log."""
+        told = {"event": event} | {key: value for key, value in fields.items() if value is not None}
+        for queue in self._followers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(told)
+
+    @contextlib.contextmanager
+    def follow(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
+        """A queue that gets every event from now on."""
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
+        self._followers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._followers.discard(queue)
+
+    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
+        """Every event from now on, without an end."""
+        with self.follow() as queue:
+            while True:
+                yield await queue.get()
+
+    def pass_started(self, run_id: str, trigger: Trigger, requested_by: str, projects: int, *, dry_run: bool) -> None:
+        """A pass begins."""
+        self.progress = {"run_id": run_id, "trigger": trigger.value, "projects": projects, "done": 0}
+        self(
+            "sync.started",
+            run_id=run_id,
+            trigger=trigger.value,
+            requested_by=requested_by or None,
+            projects=projects,
+            dry_run=dry_run,
+        )
+
+    def project_done(self, result: ProjectResult, *, dry_run: bool = False) -> None:
+        """The canonical line of a project, after its new problems; of a dry run only the followers are told."""
+        if self.progress is not None:
+            self.progress["done"] += 1
+        if not dry_run:
+            self._report_new_problems(result)
+            self._report_oddities(result)
+        for account_id, reason in result.failed_accounts.items():
+            self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
+        say = self._tell if dry_run else self
+        event = {Outcome.DEGRADED: "project.degraded", Outcome.FAILED: "project.failed"}.get(
+            result.outcome, "project.synced"
+        )
+        say(
+            event,
+            project_id=result.project.id,
+            project=result.project.name,
+            outcome=result.outcome.value,
+            reason=result.error or None,
+            remedy=result.remedy or None,
+            accounts=result.accounts,
+            sheet=result.sheet,
+            parsed=result.parsed,
+            merged=result.updated,
+            updated=result.updated,
+            changed=result.changed,
+            snapshots=result.snapshots,
+            problems=len(result.problems),
+            suspects=len(result.suspects),
+            conflicts=len(result.conflicts),
+            unmatched_rows=len(result.unmatched_rows),
+            unmatched_accounts=len(result.unmatched_accounts),
+            seconds=round(result.seconds, 3),
+            read_seconds=_rounded(result.stages.get("read")),
+            decide_seconds=_rounded(result.stages.get("decide")),
+            write_seconds=_rounded(result.stages.get("write")),
+        )
+
+    def accounts_refused(self, project: Project, refused: Mapping[str, str]) -> None:
+        """SQLite has refused new accounts, by link ("": all of them), each for a reason; only what is new is told."""
+        for link, reason in self._new_refusals(project.id, refused):
+            self("accounts.refused", project_id=project.id, project=project.name, link=link or None, reason=reason)
+
+    def projects_refused(self, refused: Mapping[str, str]) -> None:
+        """The same of new projects, by name."""
+        for name, reason in self._new_refusals("", refused):
+            self("projects.refused", project=name or None, reason=reason)
+
+    def _new_refusals(self, project_id: str, refused: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        known = self._known_refusals.get(project_id, {})
+        self._known_refusals[project_id] = refused
+        new = [(what, reason) for what, reason in refused.items() if known.get(what) != reason]
+        yield from new[:MAX_LOGGED_PROBLEMS]
+        if len(new) > MAX_LOGGED_PROBLEMS:
+            yield "", f"{len(new) - MAX_LOGGED_PROBLEMS} more were refused; the first: {new[0][1]}"
+
+    def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
+        """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
+        self.progress = None
+        totals = {
+            name: sum(getattr(project, name) for project in result.results)
+            for name in ("accounts", "updated", "changed", "snapshots")
+        }
+        self(
+            "sync.finished",
+            run_id=result.id,
+            trigger=result.trigger.value,
+            projects=len(result.results),
+            succeeded=len(result.results) - result.count(Outcome.FAILED),
+            failed=result.count(Outcome.FAILED),
+            degraded=result.count(Outcome.DEGRADED),
+            unchanged=result.count(Outcome.UNCHANGED),
+            stale=stale,
+            **totals,
+            problems=sum(len(project.problems) for project in result.results),
+            calls=usage.calls,
+            retries=usage.retries,
+            quota_wait_seconds=round(usage.waited, 3),
+            bytes=usage.bytes,
+            seconds=round(result.seconds, 3),
+            dry_run=result.dry_run,
+        )
+
+    def freshness_judged(self, judged: Freshness) -> None:
+        """A line for each new trouble that projects share, one for those that became stale, one for their end."""
+        shared = by_text((result.project.name, _told(result)) for result in judged.newly_unread)
+        for told, names in shared.items():
+            if len(names) > 1:
+                self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
+        stale = judged.became_stale
+        if stale:
+            reasons = Counter(_told(result) for result in stale)
+            self(
+                "project.stale",
+                projects=[_last_read(result) for result in stale[:MAX_NAMED]],
+                project_ids=[result.project.id for result in stale[:MAX_NAMED]],
+                left_out=len(stale[MAX_NAMED:]),
+                reason=next(iter(reasons)),
+                other_reasons=list(reasons)[1:MAX_LOGGED_PROBLEMS] or None,
+            )
+        if judged.read_again:
+            self(
+                "project.recovered",
+                projects=[result.project.name for result in judged.read_again[:MAX_NAMED]],
+                project_ids=[result.project.id for result in judged.read_again[:MAX_NAMED]],
+                left_out=len(judged.read_again[MAX_NAMED:]),
+            )
+
+    def _report_new_problems(self, result: ProjectResult) -> None:
+        new = result.new_problems
+        for problem in new[:MAX_LOGGED_PROBLEMS]:
+            self(
+                "worksheet.problem_found",
+                project_id=result.project.id,
+                worksheet=problem.worksheet,
+                row=problem.row,
+                column=problem.column,
+                reason=problem.reason,
+                value=problem.value or None,
+            )
+        if len(new) > MAX_LOGGED_PROBLEMS:
+            self(
+                "worksheet.problem_found",
+                project_id=result.project.id,
+                worksheet=new[MAX_LOGGED_PROBLEMS].worksheet,
+                reason=f"{len(new) - MAX_LOGGED_PROBLEMS} more new problems; smart-sync check lists them all",
+            )
+
+    def _report_oddities(self, result: ProjectResult) -> None:
+        project_id = result.project.id
+        for event, links in (("account.left", result.left), ("account.returned", result.returned)):
+            for link in links:
+                self(event, project_id=project_id, project=result.project.name, link=link)
+        for suspect in result.new_suspects[:MAX_LOGGED_SUSPECTS]:
+            self(
+                "value.suspected",
+                project_id=project_id,
+                account_id=suspect.account_id,
+                link=suspect.link,
+                metric=suspect.metric,
+                before=suspect.old,
+                after=suspect.new,
+                place=suspect.place or None,
+            )
+        if len(result.new_suspects) > MAX_LOGGED_SUSPECTS:
+            more = len(result.new_suspects) - MAX_LOGGED_SUSPECTS
+            self("values.suspected", project_id=project_id, project=result.project.name, more=more)
+        for conflict in result.conflicts[:MAX_LOGGED_PROBLEMS]:
+            told = {**conflict._asdict(), "place": conflict.place or None}
+            self("value.conflicted", project_id=project_id, **told)
+
+
+def _told(result: ProjectResult) -> str:
+    return f"{result.error}; {result.remedy}" if result.remedy else result.error
+
+
+def _last_read(result: ProjectResult) -> str:
+    read_at = f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
+    return f"{result.project.name} ({read_at})"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,194 @@
+"""A pass over the projects: which, all at once, and what became of them."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from smart_sync.core.days import day_of, stamp
+from smart_sync.core.model import NAMESPACE, Project, Trigger
+from smart_sync.core.project_names import name_key
+from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
+from smart_sync.errors import DatabaseReplaced, SheetUnavailable
+from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
+from smart_sync.store.database import Transaction
+from smart_sync.store.driver import describe, is_of_the_file, sqlite
+from smart_sync.sync.project import Pass, ProjectSync, Resources
+
+
+@dataclass(frozen=True, slots=True)
+class PassRequest:
+    """What is asked for: which projects (None: all active ones), why, by whom, and whether to write."""
+
+    trigger: Trigger
+    project_ids: frozenset[str] | None = None
+    requested_by: str = ""
+    dry_run: bool = False
+
+
+class Sync:
+    """Runs passes on an open database, one at a time (`runner` sees to that)."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._settings = resources.settings
+        self._database = resources.database
+        self._sheets = resources.sheets
+        self._collect = resources.collect
+        self._announce = resources.announce
+        self._clock = resources.clock
+        self._webhooks = resources.webhooks
+        self._ping = resources.ping
+        self._projects = ProjectSync(resources)
+
+    async def run(self, request: PassRequest) -> PassResult:
+        """One pass: every project that is asked for gets an outcome.
+
+        Raises `DatabaseError` if not even the list of projects can be read.
+        """
+        if request.dry_run or request.project_ids is not None:
+            return await self._run_logged(request)
+        with self._ping.watching() as done:
+            result = await self._run_logged(request)
+            done(result)
+        return result
+
+    async def _run_logged(self, request: PassRequest) -> PassResult:
+        now = self._clock()
+        day = day_of(now, self._settings.schedule.timezone)
+        run_id = str(uuid.uuid4())
+        with structlog.contextvars.bound_contextvars(run_id=run_id):
+            try:
+                await self._database.check_in_place()
+                version = await self._database.foreign_version()
+                return await self._run(request, Pass(run_id, now, day, request.dry_run, version, asyncio.Event()))
+            except DatabaseReplaced as error:
+                self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(error))
+                raise
+            except sqlite.Error as error:
+                trouble = describe(error, self._database.path)
+                self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(trouble))
+                if not request.dry_run:
+                    await self._webhooks.tell_of_failure(request.trigger, str(trouble))
+                raise trouble from None
+
+    async def _run(self, request: PassRequest, this: Pass) -> PassResult:
+        started = time.perf_counter()
+        if not this.dry_run:
+            await pass_history.start_run(
+                self._database, this.id, request.trigger, request.requested_by, stamp(this.now)
+            )
+        await self._projects.told.load()
+        self._sheets.begin()
+        selected, created = await self._select(request, this)
+        self._announce.pass_started(
+            this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
+        )
+        only = None if request.project_ids is None else frozenset(p.id for p in selected)
+        results = await self._run_projects(selected, only, this)
+        # What was written into a file that nobody sees any more must not be acknowledged.
+        await self._database.check_in_place()
+        seconds = time.perf_counter() - started
+        finished = stamp(self._clock())
+        result = PassResult(
+            this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run, tuple(created)
+        )
+        judged = await self._remember(result)
+        result = replace(result, results=judged.results)
+        if not this.dry_run:
+            self._announce.freshness_judged(judged)
+        self._announce.pass_done(result, self._sheets.usage(), judged.stale)
+        return result
+
+    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:
+        """The projects of the pass, and the names of those that it has created, or would create."""
+        new: list[Project] = []
+        created: list[str] = []
+        sheets = self._settings.sheets
+        has_default = sheets.source != "google" or bool(sheets.spreadsheet)
+        if request.project_ids is None and has_default and self._settings.sync.create_missing == "projects":
+            new = await self._missing_projects()
+        unclear = [project for project in new if "\ufffd" in project.name]
+        new = [project for project in new if project not in unclear]
+        if this.dry_run:
+            created = [project.name for project in new]
+        elif new or unclear:
+            created = await self._create_projects(new, unclear, this)
+        active = await projects.active_projects(self._database)
+        if this.dry_run:
+            active += new
+        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created
+
+    async def _missing_projects(self) -> list[Project]:
+        """A project for each worksheet of the default spreadsheet that has none."""
+        try:
+            titles = await self._sheets.titles()
+        except SheetUnavailable as trouble:
+            # Projects that could not be read for that reason have told it.
+            if not await unread_projects.is_known(self._database, trouble.reason):
+                self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
+            return []
+        known = {name_key(name) for name in await projects.project_names(self._database)}
+        new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
+        spreadsheet = str(self._settings.sync.defaults.projects.get("google_sheet_name", ""))
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, spreadsheet) for title in reversed(new.values())]
+
+    async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
+        """Create the ``new`` projects; returns the names of those that could be."""
+        defaults = self._settings.sync.defaults.projects
+        try:
+            async with self._database.transaction() as transaction:
+                created, refused = await projects.create_projects(transaction, new, stamp(this.now), defaults)
+        except sqlite.Error as error:
+            if is_of_the_file(error):
+                raise
+            created, refused = [], {"": str(error)}
+        why = "its title holds what is no character (shown as \ufffd); rename the worksheet"
+        self._announce.projects_refused(refused | {project.name: why for project in unclear})
+        if created:
+            self._announce("projects.created", projects=created)
+        return created
+
+    async def _run_projects(
+        self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
+    ) -> tuple[ProjectResult, ...]:
+        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) beside them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._collect_parsed(only, this), name="pass:parsers")
+            tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
+        return tuple(task.result() for task in tasks)
+
+    async def _collect_parsed(self, only: frozenset[str] | None, this: Pass) -> None:
+        try:
+            if not this.dry_run:
+                await self._collect(only=only)
+        finally:
+            this.parsed.set()
+
+    async def _remember(self, result: PassResult) -> Freshness:
+        """Keep the result of a pass, unless it was a dry run; what it means for the projects that are stale or not."""
+        if result.dry_run:
+            return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
+        judged = await pass_history.finish_run(self._database, result, self._sheets.usage().calls, self._beside)
+        self._webhooks.wake()
+        keep = timedelta(seconds=self._settings.history.keep)
+        try:
+            before = stamp(self._clock() - keep)
+            await pass_history.prune(self._database, before)
+            await sheet_edits.prune(self._database, before)
+        except sqlite.Error as error:
+            # The pass is committed: what is too old is removed after the next one.
+            self._announce("history.prune_failed", reason=str(describe(error, self._database.path)))
+        return judged
+
+    async def _beside(self, transaction: Transaction, result: PassResult) -> Freshness:
+        """What is written together with the result of a pass."""
+        await open_suspects.forget_believed(transaction, self._clock())
+        await self._projects.told.keep(transaction, result.results)
+        judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)
+        await self._webhooks.enqueue(transaction, replace(result, results=judged.results), judged)
+        return judged
