@@ -15,8 +15,8 @@ from fake_google import FakeGoogle
 from smart_sync import logs
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
-from smart_sync.service.daemon import opened
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 
 KEY = "k" * 44

@@ -15,7 +15,7 @@ from bench.measure import Row, Sizes, medians, peak_resident, watch
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Cell, Project
 from smart_sync.core.worksheet.table import read_table
-from smart_sync.service import memory as interpreter
+from smart_sync.service import memory as process_memory
 from smart_sync.sheets import open_sheets
 
 WORKSHEETS = 50
@@ -81,7 +81,7 @@ async def _read_all(url: str, key: str, worksheets: int) -> float:
         source="google", spreadsheet="k" * 44, credentials=Path(key), api_url=url, reads_per_minute=3000
     )
     async with open_sheets(settings) as sheets:
-        interpreter.settle()  # as the daemon does once it is ready
+        process_memory.settle()  # as the daemon does once it is ready
         turn = asyncio.Semaphore(1)
 
         async def one(number: int) -> int:

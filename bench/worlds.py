@@ -19,11 +19,11 @@ from smart_sync.config import Settings
 from smart_sync.core.model import Cell, Outcome, Project, Trigger, Worksheet
 from smart_sync.core.results.results import PassResult
 from smart_sync.service import memory
-from smart_sync.service.daemon import opened, rest
+from smart_sync.service.daemon import rest
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.schema import open_database
-from smart_sync.sync.project import Resources
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 
 HEADER: list[Cell] = ["Account", "Link", "Followers", "Likes", "Comments", "Videos", "Views"]

@@ -20,7 +20,7 @@ import smart_sync
 for module in pkgutil.walk_packages(smart_sync.__path__, "smart_sync."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-from smart_sync.cli import main
+from smart_sync.cli.main import main
 for line in sys.stdin:
     config, log = json.loads(line)
     pid = os.fork()

@@ -20,12 +20,11 @@ from smart_sync.core.model import METRICS, Cell, Metrics, Outcome, ParsedMetrics
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.worksheet.fingerprint import fingerprint
 from smart_sync.errors import Busy, DatabaseUnusable
-from smart_sync.service.daemon import opened
 from smart_sync.store import parsed_values
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
-from smart_sync.sync.project import Resources
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World, link
 

@@ -356,7 +356,8 @@ def test_unknown_locales_fall_back(name: str, count: int) -> None:
 def test_babel_waits_until_it_is_needed() -> None:
     """Plain numbers are read without loading Babel."""
     code = (
-        "import sys; from smart_sync.core.worksheet import table; from smart_sync.core.worksheet.cells import read_count;"
+        "import sys; from smart_sync.core.worksheet import table;"
+        "from smart_sync.core.worksheet.cells import read_count;"
         "read_count(5); read_count('12'); read_count(''); read_count('-'); sys.exit('babel' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

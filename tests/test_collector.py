@@ -12,10 +12,10 @@ from smart_sync.parsers.asked_accounts import Agenda
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched
 from smart_sync.parsers.registry import Source
-from smart_sync.service.daemon import opened
 from smart_sync.store.schema import open_database
 from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import World
 

@@ -9,8 +9,8 @@ import pytest
 from daemon_process import run_command, write_config
 from smart_sync.admin.confirm import NothingToConfirm, confirm
 from smart_sync.core.model import Outcome, Trigger
-from smart_sync.service.daemon import opened
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from test_missing import NAMES, begun, reasons, rows
 from world import KEY, World, link

@@ -15,10 +15,10 @@ from smart_sync.admin.history import growth
 from smart_sync.core.days import clock_changes, day_of, stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.report.query import read
-from smart_sync.service.daemon import opened
 from smart_sync.store.clock_changes import local_day
 from smart_sync.store.schema import open_database
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import NOON, World, link
 

@@ -18,10 +18,10 @@ from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from smart_sync.control.client import Client, request_sync
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.errors import DatabaseError, DatabaseReplaced, DatabaseUnusable
-from smart_sync.service.daemon import opened
 from smart_sync.store import database as store
 from smart_sync.store.schema import MIGRATIONS, open_database
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World
 

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smart_sync.core.model import METRICS, Outcome, Trigger
-from smart_sync.service.daemon import opened
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import World, link
 

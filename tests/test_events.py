@@ -15,8 +15,8 @@ from readme import README, with_events
 from smart_sync import logs
 from smart_sync.core.model import Trigger
 from smart_sync.events import COMMON_FIELDS, EVENTS
-from smart_sync.service.daemon import opened
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World
 

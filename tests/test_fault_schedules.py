@@ -10,10 +10,10 @@ import pytest
 
 from fake_google import FakeGoogle
 from smart_sync.core.model import METRICS, Outcome, Trigger
-from smart_sync.service.daemon import opened
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World
 

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smart_sync.aio.rate_limit import Quota
-from smart_sync.sheets import requests as fetches
+from smart_sync.sheets import requests as sheet_requests
 from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, next_batch
 from smart_sync.sheets.google_errors import retry_after
 from smart_sync.sheets.responses import understand
@@ -99,9 +99,9 @@ def test_batches_hold_every_title_once_within_the_limits(wanted: list[str], size
     """Batches follow the order asked for, lose nothing, and pass a limit only with a single worksheet."""
     rest, read = wanted, []
     while rest:
-        batch = next_batch("k" * 44, rest, fetches.QUERY, sizes, {})
+        batch = next_batch("k" * 44, rest, sheet_requests.QUERY, sizes, {})
         assert batch
-        url = f"https://sheets.googleapis.com/v4/spreadsheets/{'k' * 44}/values:batchGet?{fetches.QUERY}&"
+        url = f"https://sheets.googleapis.com/v4/spreadsheets/{'k' * 44}/values:batchGet?{sheet_requests.QUERY}&"
         url += urlencode([("ranges", absolute_range_name(title)) for title in batch])
         assert len(batch) == 1 or len(url) <= MAX_URL_BYTES
         assert len(batch) == 1 or sum(sizes.get(title, 0) for title in batch) <= MAX_ANSWER_BYTES

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command
 from fake_google import EMAIL, FakeGoogle
 from smart_sync import config
-from smart_sync.admin import init as setup
+from smart_sync.admin import init as init_command
 from smart_sync.admin.init import CLICKS, Answers
 from smart_sync.errors import ConfigError
 from world import HEADER, KEY, link
@@ -65,7 +65,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> Non
     """Between the questions and the writing somebody else may have written it."""
     (tmp_path / "config.toml").write_text("mine")
     with pytest.raises(ConfigError, match="exists already"):
-        setup.write(tmp_path / "config.toml", Answers(KEY))
+        init_command.write(tmp_path / "config.toml", Answers(KEY))
     assert (tmp_path / "config.toml").read_text() == "mine"
 
 
@@ -172,15 +172,15 @@ def test_a_terminal_is_asked(tmp_path: Path, google: FakeGoogle, key: Path) -> N
     os.close(ours)
     written = tomllib.loads((tmp_path / "config.toml").read_text())
     assert (written["sheets"]["spreadsheet"], written["sheets"]["credentials"]) == (KEY, str(key))
-    assert written["database"]["path"] == setup.DATABASE
+    assert written["database"]["path"] == init_command.DATABASE
     assert "next: smart-sync run" in seen
 
 
 def test_the_web_apps_database_gets_nothing_unasked(tmp_path: Path) -> None:
     """Beside an existing database create_missing is none; for a new one, projects come from the worksheets."""
-    setup.write(tmp_path / "new.toml", Answers(KEY, "", str(tmp_path / "app.db")))
+    init_command.write(tmp_path / "new.toml", Answers(KEY, "", str(tmp_path / "app.db")))
     (tmp_path / "app.db").touch()
-    setup.write(tmp_path / "old.toml", Answers(KEY, "", str(tmp_path / "app.db")))
+    init_command.write(tmp_path / "old.toml", Answers(KEY, "", str(tmp_path / "app.db")))
     assert config.load(tmp_path / "new.toml").sync.create_missing == "projects"
     assert config.load(tmp_path / "old.toml").sync.create_missing == "none"
 
@@ -192,9 +192,11 @@ def test_any_answer_is_written_as_it_was_given(spreadsheet: str, database: str) 
         (spreadsheet + database).encode()
     except UnicodeEncodeError:
         return
-    written = tomllib.loads(setup.rendered(Answers(spreadsheet, "", database), Path("/nowhere")))
+    written = tomllib.loads(init_command.rendered(Answers(spreadsheet, "", database), Path("/nowhere")))
     assert written["sheets"]["spreadsheet"] == spreadsheet
-    assert written["database"]["path"] == (database if database == setup.DATABASE else str(Path(database).absolute()))
+    assert written["database"]["path"] == (
+        database if database == init_command.DATABASE else str(Path(database).absolute())
+    )
     assert set(written) <= set(config.Settings.model_fields)
 
 

@@ -12,8 +12,8 @@ from smart_sync.core.days import stamp
 from smart_sync.core.matching.missing_rows import nearly
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.service.daemon import opened
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import HEADER, KEY, World, link
 

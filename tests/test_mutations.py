@@ -22,9 +22,9 @@ from smart_sync.core.matching import doubtful_rows, missing_rows
 from smart_sync.core.merge import decisions
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Trigger
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.service.daemon import opened
 from smart_sync.store import parsed_values
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import NOON, link
 

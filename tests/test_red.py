@@ -33,9 +33,8 @@ from smart_sync.core.model import Trigger
 from smart_sync.core.results.health import Facts, missed_tick, reasons
 from smart_sync.core.results.results import PassResult
 from smart_sync.errors import SmartSyncError
-from smart_sync.service import preflight
-from smart_sync.service.daemon import opened
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened, report_projects
 from smart_sync.sync.scheduler import Runner
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from test_monitoring import ALERTS, _chosen
@@ -82,7 +81,7 @@ class Story:
         socket = world.folder / "s"
         announce = Announcer()
         async with opened(world.settings, announce, clock=lambda: world.now) as resources:
-            await preflight.tell_of_projects(resources)
+            await report_projects(resources)
             schedule = ScheduleSettings(run_on_start=False)
             runner = Runner(Sync(resources).run, schedule, lambda: world.now, resources.database.rest)
             work = asyncio.create_task(runner.run())
@@ -90,11 +89,11 @@ class Story:
             api = Api(resources, runner, _never, 0.0)
             async with serve(socket, api.routes()):
                 client = Client(socket, timeout=60)
-                self.heard.healthz, health_state = await client.request("GET", "/healthz")
+                self.heard.healthz, health = await client.request("GET", "/healthz")
                 self.heard.livez, _ = await client.request("GET", "/livez")
                 status = await client.status()
-            assert health_state["healthy"] is (self.heard.healthz == 200) is (health_state["reasons"] == [])
-            assert status["reasons"] == health_state["reasons"]
+            assert health["healthy"] is (self.heard.healthz == 200) is (health["reasons"] == [])
+            assert status["reasons"] == health["reasons"]
             self.heard.status = drawn_of(screen(status, moment(status["timestamp"])))
             work.cancel()
             await asyncio.wait({work})

@@ -23,10 +23,9 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Precision, Trigger
 from smart_sync.core.results.results import PassResult
-from smart_sync.service.daemon import opened
 from smart_sync.store import parsed_values
-from smart_sync.sync.project import Resources
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import NOON, link
 

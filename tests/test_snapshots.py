@@ -12,8 +12,8 @@ from smart_sync.admin.explain import explain
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.merge.day_snapshot import Own, Seen, Step, snapshot_id, step
 from smart_sync.core.model import METRICS, NAMESPACE, Outcome, Trigger
-from smart_sync.service.daemon import opened
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, NOON, World, link
 

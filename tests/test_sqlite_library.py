@@ -136,6 +136,7 @@ def test_a_guest_works_with_its_hosts_library(world: World, use: str) -> None:
 @pytest.mark.parametrize(("before", "expected"), [("", "True pysqlite3"), ("import sqlite3", "False sqlite3")])
 def test_what_is_loaded_already_stays(before: str, expected: str) -> None:
     """Where `sqlite3` has been imported before the command line is, it stays the only one."""
-    code = f"{before}\nfrom smart_sync.store import sqlite_library as library\nprint(library.prefer_newer(), __import__('sqlite3').__name__)"
+    code = f"{before}\nfrom smart_sync.store import sqlite_library"
+    code += "\nprint(sqlite_library.prefer_newer(), __import__('sqlite3').__name__)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == expected

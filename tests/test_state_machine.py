@@ -33,12 +33,11 @@ from fake_google import FakeGoogle
 from smart_sync import logs
 from smart_sync.admin.explain import DAYS, Explainer
 from smart_sync.core.days import stamp
-from smart_sync.core.merge import strategies as merge
+from smart_sync.core.merge import strategies
 from smart_sync.core.merge.strategies import consistent
 from smart_sync.core.model import MAX_COUNT, METRICS, Outcome, Trigger
-from smart_sync.service.daemon import opened
-from smart_sync.sync.project import Resources
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import HEADER, KEY, World, link
 
@@ -60,7 +59,7 @@ cells = st.lists(st.none() | st.integers(0, 30), min_size=5, max_size=5)
 metrics = st.sampled_from(["followers", "views"])
 projects = st.sampled_from(sorted(PROJECTS))
 counts = st.integers(0, 30) | st.integers(0, 10**7) | st.just(MAX_COUNT)
-strategies = st.sampled_from(["max", "sheet", "parsed", "latest"])
+strategy_names = st.sampled_from(["max", "sheet", "parsed", "latest"])
 zones = st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles"])
 #: A day or two before clocks change in one of them, or in none.
 beginnings = st.sampled_from(
@@ -258,7 +257,7 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, hours: int) -> None:
         self.world.now += timedelta(hours=hours)
 
-    @rule(strategy=strategies)
+    @rule(strategy=strategy_names)
     def another_strategy(self, strategy: str) -> None:
         self.strategy = strategy
         self.reopen(merge={"strategy": strategy})
@@ -541,14 +540,14 @@ def test_every_promise_holds_whatever_happens_in_whatever_order() -> None:
 @pytest.mark.parametrize(
     "weakened",
     [
-        lambda sheet, parsed, before: merge.parsed_first(sheet, parsed),
-        lambda sheet, parsed, before: merge.highest(sheet or 0, parsed),
+        lambda sheet, parsed, before: strategies.parsed_first(sheet, parsed),
+        lambda sheet, parsed, before: strategies.highest(sheet or 0, parsed),
     ],
     ids=["the-parser-wins", "no-value-is-zero"],
 )
-def test_a_broken_merge_is_caught(monkeypatch: pytest.MonkeyPatch, weakened: merge.Strategy) -> None:
+def test_a_broken_merge_is_caught(monkeypatch: pytest.MonkeyPatch, weakened: strategies.Strategy) -> None:
     """The machine is no ornament: each of these mistakes in MAX makes it fail."""
-    monkeypatch.setitem(merge.STRATEGIES, "max", weakened)
+    monkeypatch.setitem(strategies.STRATEGIES, "max", weakened)
     only = settings(phases=[hypothesis.Phase.generate], report_multiple_bugs=False, max_examples=100, database=None)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Machine, settings=only)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smart_sync.service import systemd
+from smart_sync import logs
 
 LOGGING = """
 import os, sys
@@ -67,5 +67,5 @@ def test_streams_without_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("JOURNAL_STREAM", "1:1")
     with (tmp_path / "log").open("w") as closed:
         pass
-    assert not systemd.is_journal(closed)
-    assert not systemd.is_journal(io.StringIO())
+    assert not logs.is_journal(closed)
+    assert not logs.is_journal(io.StringIO())

@@ -195,7 +195,7 @@ FILES = {
     "intruder.py": INTRUDER,
     "opt/smart-sync/bin/smart-sync": f"""#!/bin/sh
 exec /opt/smart-sync/bin/python -c '{HANG}
-from smart_sync.cli import main
+from smart_sync.cli.main import main
 main()' "$@"
 """,
 }

@@ -14,18 +14,18 @@ import pytest
 from standardwebhooks import Webhook
 
 from receiver import Receiver, Told, receiving
-from smart_sync.admin import webhooks as desk
+from smart_sync.admin import webhooks as webhook_commands
 from smart_sync.config import Settings, WebhookSettings
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.sender import Sender
-from smart_sync.service.daemon import opened
 from smart_sync.store import outbox
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 from world import KEY, World
 
@@ -282,8 +282,8 @@ async def test_410_disables_until_a_test_is_accepted(receiver: Receiver, databas
     assert len(receiver.told) == 1
 
     settings = settings_with(tmp_path, webhook)
-    assert (await desk.overview(settings))["webhooks"][0]["disabled"]
-    answer = await desk.send_tests(settings)
+    assert (await webhook_commands.overview(settings))["webhooks"][0]["disabled"]
+    answer = await webhook_commands.send_tests(settings)
     assert answer["success"]
     assert verified(receiver.told[1], NEW)["type"] == "webhook.test"
     async with webhooks(database, webhook) as opened:
@@ -397,7 +397,7 @@ async def test_no_secret_is_shown(receiver: Receiver, database: Database, log: S
         await queue(opened, database, a_pass(Outcome.FAILED))
         await settled(opened, database)
     settings = settings_with(tmp_path, webhook)
-    listed = json.dumps(await desk.overview(settings))
+    listed = json.dumps(await webhook_commands.overview(settings))
     lines = log.getvalue()
     assert {json.loads(line)["event"] for line in lines.splitlines()} >= {"webhook.failed", "webhook.disabled"}
     with closing(sqlite3.connect(database.path)) as connection:

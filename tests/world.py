@@ -13,9 +13,9 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
-from smart_sync.service.daemon import opened
 from smart_sync.store.schema import open_database
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 
 KEY = "k" * 44

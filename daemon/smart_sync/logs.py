@@ -11,6 +11,7 @@ A process of our own calls `configure`.  In anybody else's, who did not, events 
 import contextlib
 import functools
 import logging
+import os
 import re
 import sys
 from collections.abc import MutableMapping
@@ -21,7 +22,6 @@ import structlog
 
 from smart_sync.core.redaction import Known
 from smart_sync.events import EVENTS
-from smart_sync.service import systemd
 
 NAME = "SmartSync"
 MAX_TEXT = 2000
@@ -93,7 +93,7 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
             structlog.processors.format_exc_info if console else _exception_as_data(),
             _clean,
             _in_order,
-            _for_journal(render) if systemd.is_journal(stream) else render,
+            _for_journal(render) if is_journal(stream) else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         context_class=dict,
@@ -228,3 +228,15 @@ def _is_shown(key: str, value: Any) -> bool:
 def _shown(value: Any) -> str:
     text = str(value)
     return text if re.fullmatch(r"[^\s\"'=]+", text) else repr(text)
+
+
+def is_journal(stream: TextIO) -> bool:
+    """Whether what is written to ``stream`` goes to the journal, which reads a ``<priority>`` before each line.
+
+    ``$JOURNAL_STREAM`` names device and inode, because a child may inherit the variable and not the stream.
+    """
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):  # no file behind it, or a closed one
+        return False
+    return os.environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smart_sync.config import keys as names
+from smart_sync.config import keys
 from smart_sync.core.wording import nearest
 
 #: How a dictionary's key is marked in a location.
@@ -39,15 +39,15 @@ def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
     """One mistake for a person; never the value itself, which may be a secret.  ``values`` are the file's."""
     where = _place(values, problem["loc"])
     key = ".".join(where)
-    variable = names.variable(where)
+    variable = keys.variable(where)
     from_environment = variable in map(str.upper, os.environ)
     place = f"the environment: {variable}" if from_environment else f"{path}: {key or '(the whole file)'}"
     only = problem["ctx"]["expected"] if _KEY in problem["loc"] and problem["type"] == "literal_error" else ""
     if only or problem["type"] == "extra_forbidden":
-        meant = _nearest_of(where, only) if only else names.nearest_key(where, values)
+        meant = _nearest_of(where, only) if only else keys.nearest_key(where, values)
         if only and not meant:
             return f"{no_such(place, '')}; expected {only}"
-        return no_such(place, names.variable(meant.split(".")) if meant and from_environment else meant)
+        return no_such(place, keys.variable(meant.split(".")) if meant and from_environment else meant)
     if problem["type"] == "missing":
         return f"{place}: missing"
     if expected := _EXPECTED.get(problem["type"]):
@@ -65,8 +65,8 @@ def of_environment(error: str) -> str:
     section = re.search(r'field "(\w+)"', error)
     if section is None:
         return f"the environment: {error}"
-    name = names.variable([section[1]])
-    found = [own for own in os.environ if own.upper() == name or own.upper().startswith(name + names.LEVEL)]
+    name = keys.variable([section[1]])
+    found = [own for own in os.environ if own.upper() == name or own.upper().startswith(name + keys.LEVEL)]
     return f"the environment: {' or '.join(sorted(found)) or name}: expected JSON, as it stands for a table or a list"
 
 

@@ -18,7 +18,7 @@ from smart_sync.store.cached_query import Fresh
 from smart_sync.store.driver import describe, sqlite, version_at_risk
 from smart_sync.store.overview import Standing, standing
 from smart_sync.store.requested_project import choose
-from smart_sync.sync.project import Resources
+from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Runner
 
 Handler = Callable[[Request], Awaitable[Answer | Stream]]

@@ -1,4 +1,4 @@
-"""What `/healthz`, `/livez` and the status say of the daemon's health: gathered here, judged by `core.results.health`."""
+"""The daemon's health for `/healthz`, `/livez` and the status: gathered here, judged by `core.results.health`."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from smart_sync.core.results import health
 from smart_sync.store.cached_query import Fresh
 from smart_sync.store.driver import describe, sqlite
 from smart_sync.store.overview import Standing
-from smart_sync.sync.project import Resources
+from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Runner
 
 #: Seconds that a tick may be overdue at most, however rare the ticks are.

@@ -127,7 +127,7 @@ class PlatformParser:
 def name_of(account: Account) -> str:
     """The account's name (without ``@``) or id on its platform; "" if the link shows nobody.
 
-    Only the link says it, by the grammar of `core.links.identity`: the user name in the database may be another account's.
+    Only the link says it, by the grammar of `core.links`: the user name in the database may be another account's.
     """
     if name := username(profile_link(account.link, account.platform) or account.link):
         return name

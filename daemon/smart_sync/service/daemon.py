@@ -1,17 +1,15 @@
 """One lap of life: open, serve, close; and the signals that end a lap or begin another."""
 
 import asyncio
-import contextlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from smart_sync import __version__, config, logs
-from smart_sync.clock import Clock, utc_now
+from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.control.api import Api
 from smart_sync.control.server import serve
@@ -20,73 +18,17 @@ from smart_sync.core.results.results import PassResult
 from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
-from smart_sync.notify.delivery import Webhooks
-from smart_sync.notify.ping import Ping
-from smart_sync.parsers import registry
-from smart_sync.parsers.collector import Collector
-from smart_sync.service import memory as interpreter
-from smart_sync.service import preflight, systemd
-from smart_sync.sheets import open_sheets
-from smart_sync.store import instance_lock, new_rows, parsed_query
+from smart_sync.service import memory, preflight, systemd
+from smart_sync.store import instance_lock
 from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite, version_at_risk
-from smart_sync.store.schema import open_database
-from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
-from smart_sync.sync.project import Resources
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import innermost, opened, plain_failures, report_projects
 from smart_sync.sync.scheduler import Runner, RunPass
 from smart_sync.sync.sync_pass import PassRequest, Sync
 
 #: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
 THREADS = 32
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    settings: Settings,
-    announce: Announcer,
-    environment: Mapping[str, str] | None = None,
-    *,
-    parsers_wait: float | None = None,
-    clock: Clock = utc_now,
-) -> AsyncIterator[Resources]:
-    """Everything that passes work with, opened in order and closed in reverse.
-
-    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.
-    """
-    with plain_failures():
-        async with contextlib.AsyncExitStack() as stack:
-            path, timezone = settings.database.path, settings.schedule.timezone
-            database = await stack.enter_async_context(open_database(path, timezone))
-            if wrong := await new_rows.unknown_in(database, dict(settings.sync.defaults)):
-                raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
-            query = await parsed_query.prepare(database, settings.parsed.query)
-            memory = SpreadsheetFacts(database)
-            sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
-            webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
-            collector = Collector(
-                registry.build(settings.parsers),
-                database,
-                clock,
-                parsers_wait,
-                announce,
-                webhooks=webhooks,
-                fails_after=settings.sheets.stale_after,
-            )
-            await stack.enter_async_context(collector)
-            ping = await stack.enter_async_context(Ping(settings.ping))
-            yield Resources(
-                settings,
-                database,
-                sheets,
-                collector.collect,
-                announce,
-                clock,
-                webhooks,
-                ping,
-                query,
-                collector.overview,
-            )
 
 
 def run_daemon(config_path: Path, settings: Settings) -> int:
@@ -101,29 +43,10 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
     except SmartSyncError:
         raise
     except Exception as error:
-        bug = _innermost(error)
+        bug = innermost(error)
         emit("daemon.crashed", reason=f"{type(bug).__name__}: {bug}", exc_info=error)
         return 1
     return 0
-
-
-@contextlib.contextmanager
-def plain_failures() -> Iterator[None]:
-    """A failure that a person can mend comes out as it is, not in the groups of the tasks it passed through."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        _, bugs = group.split(SmartSyncError)
-        if bugs is not None:
-            raise
-        raise _innermost(group) from None
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """What was raised, without the groups of the tasks it came through; of several the first."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 class Service:
@@ -213,7 +136,7 @@ class Service:
             self._runner = runner
             api = Api(resources, runner, self.reload, self._started)
             control = settings.control
-            await preflight.tell_of_projects(resources)
+            await report_projects(resources)
             async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
                 work = group.create_task(runner.run(), name="service:runner")
                 self._ready(settings)
@@ -234,7 +157,7 @@ class Service:
         if version_at_risk():
             self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
         systemd.notify("READY=1", "STATUS=serving")
-        interpreter.settle()
+        memory.settle()
 
     async def _until_over(self, work: asyncio.Task[None]) -> None:
         """Until the lap is over, or the work has died of a bug (which the task group then raises)."""
@@ -275,8 +198,8 @@ async def rest(database: Database) -> None:
     """A pass is over: nothing of it stays in memory until the next."""
     # First what lets the event loop go on: somebody is being answered, and the sweep halts everything.
     await database.rest()
-    interpreter.sweep()
-    await asyncio.to_thread(interpreter.trim)
+    memory.sweep()
+    await asyncio.to_thread(memory.trim)
 
 
 async def _feed_watchdog() -> None:

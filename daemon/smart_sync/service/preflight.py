@@ -3,25 +3,16 @@
 Nothing is made, opened for writing or connected to; what only opening can tell, it still may.
 """
 
-import asyncio
-import contextlib
-import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from smart_sync.config import Settings
 from smart_sync.control import socket_file
-from smart_sync.core.results.health import Facts, no_projects
 from smart_sync.errors import ConfigError, SocketUnusable
 from smart_sync.logs import printable
 from smart_sync.store import new_rows
-from smart_sync.store.overview import standing
-from smart_sync.sync.project import Resources
-
-_MAGIC = b"SQLite format 3\0"
-#: Entries of a folder that are looked at for other databases.
-MAX_LOOKED_AT = 200
+from smart_sync.store.database_files import may_be_sqlite
 
 
 def demand_none(settings: Settings, held: Path | None = None) -> None:
@@ -78,52 +69,12 @@ def _of_database(path: Path, held: Path | None) -> Iterator[str]:
     try:
         if held is not None and held.exists() and path.samefile(held):
             return
-        with path.open("rb") as file:
-            beginning = file.read(len(_MAGIC))
+        readable = may_be_sqlite(path)
     except OSError as error:
         yield f"{path}: cannot be read: {error.strerror}"
         return
-    if beginning not in (b"", _MAGIC):
+    if not readable:
         yield f"{path}: not a SQLite database; name another file, or restore it from a backup"
-
-
-def databases_beside(path: Path) -> list[str]:
-    """The names of other SQLite files in the folder of ``path``, a few: one of them may be meant.
-
-    ``path`` itself is not touched, by whatever name: it may be open here, see `obstacles`.
-    """
-    with contextlib.suppress(OSError), os.scandir(path.absolute().parent) as entries:
-        looked_at = list(itertools.islice(entries, MAX_LOOKED_AT))
-        return sorted(entry.name for entry in looked_at if _is_other_database(entry, path))[:5]
-    return []
-
-
-def _is_other_database(entry: os.DirEntry[str], path: Path) -> bool:
-    if entry.name.endswith(("-wal", "-shm", "-journal", ".lock")) or not entry.is_file():
-        return False
-    same = path.exists() and os.path.samestat(entry.stat(), path.stat())
-    return not same and _is_sqlite(Path(entry.path))
-
-
-def _is_sqlite(path: Path) -> bool:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
-    return False
-
-
-async def tell_of_projects(resources: Resources) -> None:
-    """Log that the database was made just now, and that it has no projects which nothing will add."""
-    path = resources.settings.database.path
-    if resources.database.created:
-        others = await asyncio.to_thread(databases_beside, path)
-        beside = f"; beside it there is {', '.join(others)}" if others else ""
-        resources.announce("database.created", path=str(path), reason=f"there was no database{beside}")
-    stands = await standing(resources.database)
-    creates = resources.settings.sync.create_missing == "projects"
-    made = str(path) if stands.made_at else ""
-    missing = no_projects(Facts(projects=stands.projects, creates_projects=creates, made_database=made))
-    if missing:
-        resources.announce("projects.missing", reason=missing)
 
 
 def _of_folder(path: Path) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import socket
 import time
-from typing import TextIO
 
 #: Seconds that a full queue of systemd's may hold us up: a lost line is better than an event loop that hangs.
 _PATIENCE = 1.0
@@ -37,15 +36,3 @@ def watchdog_interval() -> float | None:
     if not microseconds.isdigit() or int(microseconds) == 0 or watched != str(os.getpid()):
         return None
     return int(microseconds) / 2_000_000
-
-
-def is_journal(stream: TextIO) -> bool:
-    """Whether what is written to ``stream`` goes to the journal, which reads a ``<priority>`` before each line.
-
-    ``$JOURNAL_STREAM`` names device and inode, because a child may inherit the variable and not the stream.
-    """
-    try:
-        found = os.fstat(stream.fileno())
-    except (OSError, ValueError, AttributeError):  # no file behind it, or a closed one
-        return False
-    return os.environ.get("JOURNAL_STREAM", "") == f"{found.st_dev}:{found.st_ino}"

@@ -15,7 +15,9 @@ _NAMES = ", ".join(METRICS)
 #: The newest snapshot of each account.
 _NEWEST = f"""
 SELECT account_id, {_NAMES} FROM (
-    SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY {clock_changes.newest_first("snapshot_time")}, id) AS nth
+    SELECT *, row_number() OVER (
+        PARTITION BY account_id ORDER BY {clock_changes.newest_first("snapshot_time")}, id
+    ) AS nth
     FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL
 ) WHERE nth = 1
 """

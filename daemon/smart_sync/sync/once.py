@@ -6,12 +6,11 @@ from typing import Any
 from smart_sync.config import Settings
 from smart_sync.core.model import Trigger
 from smart_sync.errors import SmartSyncError
-from smart_sync.service.daemon import opened
-from smart_sync.service.preflight import tell_of_projects
 from smart_sync.store import instance_lock
 from smart_sync.store.driver import describe, sqlite
 from smart_sync.store.requested_project import choose
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened, report_projects
 from smart_sync.sync.sync_pass import PassRequest, Sync
 
 #: Seconds that a process which ends after its pass waits for those who are told of it.
@@ -39,7 +38,7 @@ def once(
 
 async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
     async with opened(settings, Announcer()) as resources:
-        await tell_of_projects(resources)
+        await report_projects(resources)
         choice = None if project is None else await choose(resources.database, project, by_name=True)
         if choice is not None and choice.project is None:
             return dict(choice.answer)

@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
-from smart_sync.clock import Clock
-from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.matching.sheet_side import Reading, missing_accounts
 from smart_sync.core.merge.plan import Plan
@@ -19,24 +17,12 @@ from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.worksheet.fingerprint import fingerprint
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
-from smart_sync.notify.delivery import Webhooks
-from smart_sync.notify.ping import Ping
-from smart_sync.sheets.source import Source
 from smart_sync.store import open_suspects, projects, snapshots
-from smart_sync.store.database import Database
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 from smart_sync.store.told_problems import ToldProblems
 from smart_sync.store.writer import Writer
 from smart_sync.sync.planner import Decider, Draft, MergeCrashed
-from smart_sync.sync.reporter import Announcer
-
-
-class Collect(Protocol):
-    """Brings the inbox up to date, as far as a pass waits for it: `Collector.collect`."""
-
-    async def __call__(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
-        """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
-
+from smart_sync.sync.resources import Resources
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
 MAX_IN_FLIGHT = 256
@@ -56,24 +42,6 @@ class Pass:
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What passes work with, opened and owned by `service`."""
-
-    settings: Settings
-    database: Database
-    sheets: Source
-    collect: Collect
-    announce: Announcer
-    clock: Clock
-    webhooks: Webhooks
-    ping: Ping
-    #: What `parsed_query.prepare` made of ``[parsed] query``.
-    parsed_query: str = ""
-    #: What each parser reported last (`Collector.overview`).
-    parsers: Callable[[], list[dict[str, Any]]] = list
 
 
 class ProjectSync:

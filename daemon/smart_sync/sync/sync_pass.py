@@ -18,7 +18,8 @@ from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
 from smart_sync.store.database import Transaction
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
-from smart_sync.sync.project import Pass, ProjectSync, Resources
+from smart_sync.sync.project import Pass, ProjectSync
+from smart_sync.sync.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)

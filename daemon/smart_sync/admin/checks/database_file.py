@@ -12,8 +12,8 @@ from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import printable
-from smart_sync.service.preflight import databases_beside
 from smart_sync.store import scratch_copy
+from smart_sync.store.database_files import databases_beside
 from smart_sync.store.driver import sqlite, version_at_risk
 from smart_sync.store.schema import open_database
 from smart_sync.store.write_probe import refusals

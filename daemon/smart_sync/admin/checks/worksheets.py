@@ -12,11 +12,10 @@ from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
-from smart_sync.service.daemon import opened
 from smart_sync.store import parser_states, scratch_copy
 from smart_sync.store.projects import overview
-from smart_sync.sync.project import Resources
 from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
 
 

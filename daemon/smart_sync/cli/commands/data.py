@@ -25,11 +25,11 @@ def explain(account: str, metric: str | None, as_json: bool) -> None:
     Both sides, the rule, the winner, what happened when.
     """
     from smart_sync.admin import explain
-    from smart_sync.cli import output as screens
+    from smart_sync.cli import output
 
     settings = load_readable()
     chosen = METRICS if metric is None else (metric,)
-    show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, screens.show_explanations)
+    show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, output.show_explanations)
 
 
 @click.command()
@@ -43,11 +43,11 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     Of an account or of a whole project: rows that are gone, cells and columns that were emptied, suspect values,
     rows for which no account was created, a worksheet that is not there.  The next pass goes by it.
     """
-    from smart_sync.admin import confirm as confirming
-    from smart_sync.cli import output as screens
+    from smart_sync.admin import confirm as findings
+    from smart_sync.cli import output
 
     _path, settings = load()
-    show(asyncio.run(confirming.confirm(settings, what, metric, _now())), as_json, screens.show_confirmed)
+    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, output.show_confirmed)
 
 
 @click.command()
@@ -58,12 +58,12 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
 @config_option
 def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
     """List the last passes: who asked, outcome, how long it took."""
-    from smart_sync.admin import history as past
-    from smart_sync.cli import output as screens
+    from smart_sync.admin import history as history_of
+    from smart_sync.cli import output
 
     settings = load_readable()
-    answer = asyncio.run(past.history(settings.database.path, limit, project, failed=failed))
-    show(answer, as_json, screens.show_history)
+    answer = asyncio.run(history_of.history(settings.database.path, limit, project, failed=failed))
+    show(answer, as_json, output.show_history)
 
 
 @click.command()
@@ -77,12 +77,12 @@ def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
 
     PROJECT is an id or a name; without it, all active projects.
     """
-    from smart_sync.admin import history as past
-    from smart_sync.cli import output as screens
+    from smart_sync.admin import history as history_of
+    from smart_sync.cli import output
 
     _path, settings = load()
-    answer = asyncio.run(past.growth(settings.database.path, project, metric, days, _now()))
-    show(answer, as_json, screens.show_growth)
+    answer = asyncio.run(history_of.growth(settings.database.path, project, metric, days, _now()))
+    show(answer, as_json, output.show_growth)
 
 
 @click.command()
@@ -131,14 +131,14 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     Only its own snapshot of that day; explain shows what it said before.
     """
     from smart_sync.admin import snapshot_repair
-    from smart_sync.cli import output as screens
+    from smart_sync.cli import output
 
     _path, settings = load()
     typed = {metric: value for metric, value in values.items() if value is not None}
     if not typed:
         raise click.UsageError("say what it should have been, such as --views 1200")
     answer = asyncio.run(snapshot_repair.repair(settings, account, day.date(), typed, _now()))
-    show(answer, as_json, screens.show_repaired)
+    show(answer, as_json, output.show_repaired)
 
 
 @click.command()
@@ -158,7 +158,7 @@ def ingest(
     later; where there is nothing to take back, the exit code is 1.
     """
     from smart_sync.admin import ingest
-    from smart_sync.cli import output as screens
+    from smart_sync.cli import output
 
     if (file is None) == (forget is None and forget_source is None):
         raise click.UsageError("give a file, or --forget, or --forget-source")
@@ -167,13 +167,13 @@ def ingest(
     _path, settings = load()
     if file is None:
         answer = asyncio.run(ingest.forget(settings, forget, forget_source, metric, _now()))
-        show(answer, as_json, screens.show_forgotten)
+        show(answer, as_json, output.show_forgotten)
         return
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
         click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
-    show(done.answer(), as_json, screens.show_ingested)
+    show(done.answer(), as_json, output.show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
 

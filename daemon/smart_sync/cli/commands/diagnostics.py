@@ -59,11 +59,11 @@ def webhooks(context: click.Context, as_json: bool) -> None:
     """List the webhooks and their newest deliveries."""
     if context.invoked_subcommand is not None:
         return
-    from smart_sync.admin import webhooks as desk
+    from smart_sync.admin import webhooks as queue
     from smart_sync.cli import output
 
     _path, settings = load()
-    show(asyncio.run(desk.overview(settings)), as_json, output.show_webhooks)
+    show(asyncio.run(queue.overview(settings)), as_json, output.show_webhooks)
 
 
 @webhooks.command("test")
@@ -75,7 +75,7 @@ def webhooks_test(as_json: bool) -> None:
     One that accepts it and was disabled is enabled again.
     """
     from smart_sync import logs
-    from smart_sync.admin import webhooks as desk
+    from smart_sync.admin import webhooks as queue
     from smart_sync.cli import output
 
     path, settings = load()
@@ -83,6 +83,6 @@ def webhooks_test(as_json: bool) -> None:
         raise ConfigError((f"{path}: webhooks: there is none to test; add [[webhooks]] with url and secret",))
     logs.configure(settings.log.format, "error", sys.stderr)
     logs.adopt_libraries()
-    answer = asyncio.run(desk.send_tests(settings))
+    answer = asyncio.run(queue.send_tests(settings))
     show(answer, as_json, output.show_webhook_tests)
     sys.exit(0 if answer["success"] else 1)

@@ -32,10 +32,10 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
     Whatever fails says what to click or type.  Asks for what is not given.  Never overwrites a file.
     """
     from smart_sync import config, logs
-    from smart_sync.admin import init as setup
+    from smart_sync.admin import init as steps
     from smart_sync.sheets.credentials import VARIABLE
 
-    setup.refuse_existing(output)
+    steps.refuse_existing(output)
     ask = not yes and sys.stdin.isatty()
     if spreadsheet is None:
         spreadsheet = _asked("The spreadsheet: its address in the browser, its key or title") if ask else ""
@@ -45,10 +45,10 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
         unneeded = not ask or os.environ.get(VARIABLE)
         credentials = "" if unneeded else _asked("The service account's JSON key, a file", "google.json")
     if database is None:
-        database = _asked("The database, a file", setup.DATABASE) if ask else setup.DATABASE
+        database = _asked("The database, a file", steps.DATABASE) if ask else steps.DATABASE
     if Path(database).expanduser().is_file():
         click.echo(f"{database} is there already; what is in it and what clashes tells: smart-sync adopt {database}")
-    setup.write(output, setup.Answers(spreadsheet, credentials, database))
+    steps.write(output, steps.Answers(spreadsheet, credentials, database))
     click.echo(f"{output} is written; now it is tried")
     logs.configure("auto", "error", sys.stderr)
     logs.adopt_libraries()
@@ -77,11 +77,11 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
     """
     from smart_sync import config
     from smart_sync.admin import adopt
-    from smart_sync.admin import init as setup
-    from smart_sync.cli import output as screens
+    from smart_sync.admin import init as steps
+    from smart_sync.cli.output import show_check
     from smart_sync.clock import utc_now
 
-    setup.refuse_existing(output)
+    steps.refuse_existing(output)
     report, found = asyncio.run(adopt.adopt(database, utc_now()))
     answer = report.answer() | {"written": None}
     if report.exit_code == 0:
@@ -91,7 +91,7 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
         if spreadsheet:
             adopt.write_configuration(output, database, spreadsheet, credentials)
             answer["written"] = str(output)
-    show(answer, as_json, screens.show_check)
+    show(answer, as_json, show_check)
     if report.exit_code == 0 and not answer["written"]:
         raise click.UsageError("no project names a spreadsheet; name it: --spreadsheet ADDRESS")
     if not as_json and answer["written"]:
@@ -105,12 +105,12 @@ def _asked(question: str, default: str | None = None) -> str:
 
 
 async def _try(settings: "Settings") -> bool:
-    from smart_sync.admin import init as setup
-    from smart_sync.cli import output as screens
+    from smart_sync.admin import init as steps
+    from smart_sync.cli.output import show_step
 
     good = True
-    async for step in setup.trial(settings):
-        screens.show_step(step)
+    async for step in steps.trial(settings):
+        show_step(step)
         good = good and step.ok
     return good
 

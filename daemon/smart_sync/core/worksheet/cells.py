@@ -46,9 +46,9 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from smart_sync.core.emoji import undecorated
 from smart_sync.core.model import MAX_COUNT, Cell
-from smart_sync.core.worksheet.locales import FALLBACK, INVISIBLE, SPACES, Rules, rules
+from smart_sync.core.signs import INVISIBLE, undecorated
+from smart_sync.core.worksheet.locales import FALLBACK, SPACES, Rules, rules
 from smart_sync.core.worksheet.metric_words import metric_of
 
 #: Longer texts are not numbers, whatever they hold.

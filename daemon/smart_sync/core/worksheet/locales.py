@@ -10,20 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from smart_sync.core.signs import INVISIBLE
+
 if TYPE_CHECKING:
     from babel.core import Locale
 
 FALLBACK = "en_US"
 
-#: Signs that change nothing one sees: zero-width marks, directional marks (but not U+202E, which turns digits round),
-#: soft hyphens, variation selectors, the byte order mark.
-INVISIBLE = dict.fromkeys(
-    map(
-        ord,
-        "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u2060\u2061\u2062\u2063\u2064"
-        "\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff",
-    )
-)
 #: Every space of Unicode that does not end a line.
 SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from smart_sync.core.emoji import undecorated
 from smart_sync.core.model import METRICS
-from smart_sync.core.worksheet.locales import INVISIBLE, WORLDWIDE, loosened
+from smart_sync.core.signs import INVISIBLE, undecorated
+from smart_sync.core.worksheet.locales import WORLDWIDE, loosened
 from smart_sync.core.worksheet.metric_words import NOUNS, TITLES
 
 #: What a column can be; everything else in a worksheet is somebody else's.

@@ -1,7 +1,16 @@
-"""Signs that decorate a text and say nothing: emoji, arrows, bullets, asterisks."""
+"""Signs of a text that say nothing: the invisible ones, and decorations (emoji, arrows, bullets, asterisks)."""
 
 import unicodedata
 
+#: Signs that change nothing one sees: zero-width marks, directional marks (but not U+202E, which turns digits round),
+#: soft hyphens, variation selectors, the byte order mark.
+INVISIBLE = dict.fromkeys(
+    map(
+        ord,
+        "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u2060\u2061\u2062\u2063\u2064"
+        "\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff",
+    )
+)
 _MARKS = frozenset("*•·†‡")
 #: Blocks of pictures; of what is in them, these mean something: signs of arithmetic, 10, 100, dislike, no entry.
 _BLOCKS = (

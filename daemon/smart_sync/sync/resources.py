@@ -1,0 +1,133 @@
+"""What passes work with, opened in order and closed in reverse: the daemon, ``once`` and ``check`` share it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import Settings
+from smart_sync.core.model import Account
+from smart_sync.core.results.health import Facts, no_projects
+from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.notify.delivery import Webhooks
+from smart_sync.notify.ping import Ping
+from smart_sync.parsers import registry
+from smart_sync.parsers.collector import Collector
+from smart_sync.sheets import open_sheets
+from smart_sync.sheets.source import Source
+from smart_sync.store import new_rows, parsed_query
+from smart_sync.store.database import Database
+from smart_sync.store.database_files import databases_beside
+from smart_sync.store.overview import standing
+from smart_sync.store.schema import open_database
+from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
+from smart_sync.sync.reporter import Announcer
+
+
+class Collect(Protocol):
+    """Brings the inbox up to date, as far as a pass waits for it: `Collector.collect`."""
+
+    async def __call__(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
+        """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What passes work with, opened in order by `opened`, closed in reverse."""
+
+    settings: Settings
+    database: Database
+    sheets: Source
+    collect: Collect
+    announce: Announcer
+    clock: Clock
+    webhooks: Webhooks
+    ping: Ping
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str = ""
+    #: What each parser reported last (`Collector.overview`).
+    parsers: Callable[[], list[dict[str, Any]]] = list
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings,
+    announce: Announcer,
+    environment: Mapping[str, str] | None = None,
+    *,
+    parsers_wait: float | None = None,
+    clock: Clock = utc_now,
+) -> AsyncIterator[Resources]:
+    """Everything that passes work with, opened in order and closed in reverse.
+
+    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.
+    """
+    with plain_failures():
+        async with contextlib.AsyncExitStack() as stack:
+            path, timezone = settings.database.path, settings.schedule.timezone
+            database = await stack.enter_async_context(open_database(path, timezone))
+            if wrong := await new_rows.unknown_in(database, dict(settings.sync.defaults)):
+                raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
+            query = await parsed_query.prepare(database, settings.parsed.query)
+            memory = SpreadsheetFacts(database)
+            sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
+            webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
+            collector = Collector(
+                registry.build(settings.parsers),
+                database,
+                clock,
+                parsers_wait,
+                announce,
+                webhooks=webhooks,
+                fails_after=settings.sheets.stale_after,
+            )
+            await stack.enter_async_context(collector)
+            ping = await stack.enter_async_context(Ping(settings.ping))
+            yield Resources(
+                settings,
+                database,
+                sheets,
+                collector.collect,
+                announce,
+                clock,
+                webhooks,
+                ping,
+                query,
+                collector.overview,
+            )
+
+
+@contextlib.contextmanager
+def plain_failures() -> Iterator[None]:
+    """A failure that a person can mend comes out as it is, not in the groups of the tasks it passed through."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        _, bugs = group.split(SmartSyncError)
+        if bugs is not None:
+            raise
+        raise innermost(group) from None
+
+
+def innermost(error: BaseException) -> BaseException:
+    """What was raised, without the groups of the tasks it came through; of several the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def report_projects(resources: Resources) -> None:
+    """Log that the database was made just now, and that it has no projects which nothing will add."""
+    path = resources.settings.database.path
+    if resources.database.created:
+        others = await asyncio.to_thread(databases_beside, path)
+        beside = f"; beside it there is {', '.join(others)}" if others else ""
+        resources.announce("database.created", path=str(path), reason=f"there was no database{beside}")
+    stands = await standing(resources.database)
+    creates = resources.settings.sync.create_missing == "projects"
+    made = str(path) if stands.made_at else ""
+    missing = no_projects(Facts(projects=stands.projects, creates_projects=creates, made_database=made))
+    if missing:
+        resources.announce("projects.missing", reason=missing)
