@@ -1,7 +1,7 @@
 """One pass of all parsers: each is asked for what is due, what it gives is stored as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -10,19 +10,17 @@ from typing import Any, Protocol, cast
 
 from smart_sync import logs
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
-from smart_sync.core.results.parser_health import MANY, Attempt
-from smart_sync.core.wording import counted
+from smart_sync.core.results.parser_health import MANY
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
+from smart_sync.parsers.parser_report import ParserReport, told
 from smart_sync.parsers.registry import Source
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
 BATCH = 100
 BATCH_SECONDS = 1.0
-#: So many reasons are told, each with an account; accounts with others are counted.
-MAX_REASONS = 3
 
 Sink = Callable[[Sequence[ParsedMetrics]], Awaitable[object]]
 
@@ -32,43 +30,6 @@ class Say(Protocol):
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Say that ``event`` has happened."""
-
-
-@dataclass(slots=True)
-class ParserReport:
-    """What a pass of one parser came to."""
-
-    parser: str
-    fetched: int = 0
-    #: Accounts the source does not have or show.
-    missing: int = 0
-    #: Those of the missing that were known for it: they are asked about ever more rarely.
-    known_missing: int = 0
-    failed: int = 0
-    #: Accounts that it did not come to, as its rate or budget let no more through.
-    left: int = 0
-    #: Those of the failed that had failed the last time, too.
-    known_failed: int = 0
-    calls: int | None = None
-    quota_left: str | None = None
-    seconds: float = 0.0
-    #: Why it could not go on, or else what was wrong with the accounts that were not read whole; else empty.
-    reason: str = ""
-    #: It went through all accounts that were due.
-    finished: bool = False
-
-    def attempt(self) -> Attempt:
-        """The same as `core.results.results.parser_health` judges it."""
-        return Attempt(
-            self.parser,
-            self.fetched,
-            self.missing,
-            self.known_missing,
-            self.failed,
-            self.finished,
-            self.reason,
-            self.known_failed,
-        )
 
 
 async def collect(
@@ -249,7 +210,7 @@ class _Pass:
         else:
             for account, reason in self.gone:
                 self._rest(account, reason)
-        report.reason = report.reason or _told(self.troubles)
+        report.reason = report.reason or told(self.troubles)
         if report.left:
             pass
         elif report.finished:
@@ -299,16 +260,6 @@ class _Pass:
             seconds=report.seconds,
             reason=report.reason or None,
         )
-
-
-def _told(troubles: Mapping[str, Sequence[str]]) -> str:
-    """What was wrong, each reason once, with the first account's link and how many more there are."""
-    shown = []
-    for reason, links in islice(troubles.items(), MAX_REASONS):
-        more = f" (and {counted(len(links) - 1, 'more account')})" if len(links) > 1 else ""
-        shown.append(f"{links[0]}: {reason}{more}")
-    rest = sum(map(len, troubles.values())) - sum(map(len, islice(troubles.values(), MAX_REASONS)))
-    return "; ".join([*shown, f"{counted(rest, 'account')} for other reasons"] if rest else shown)
 
 
 class _SinkBroken(Exception):

@@ -15,8 +15,8 @@ from typing import Any
 
 from smart_sync.admin.checks.database_file import check_database, copy_query
 from smart_sync.admin.checks.findings import Finding, Report
+from smart_sync.admin.checks.parser_trials import check_parsers
 from smart_sync.admin.checks.worksheets import check_worksheets
-from smart_sync.checks.parsers import check_parsers
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings, secrets
 from smart_sync.core.model import METRICS

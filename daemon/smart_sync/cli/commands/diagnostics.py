@@ -41,7 +41,7 @@ def parse(links: tuple[str, ...], as_json: bool) -> None:
     Shows what each platform answered, mapped and raw.
     """
     from smart_sync import logs
-    from smart_sync.checks.parsers import parse_links
+    from smart_sync.admin.checks.parser_trials import parse_links
     from smart_sync.cli import output
 
     _path, settings = load()
