@@ -204,7 +204,7 @@ async def test_a_link_that_changes_while_a_platform_is_asked(world: World) -> No
         if event == "parser.finished":
             finished.set()
 
-    source = Source("slow", platform, ParserSettings(), Agenda())
+    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
     async with (
         opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
