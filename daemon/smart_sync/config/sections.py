@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from smart_sync.config import urls
+from smart_sync.config import secrets, urls
 from smart_sync.config.values import (
     ColumnValue,
     Cron,
@@ -45,7 +45,7 @@ class Section(BaseModel):
 class DatabaseSettings(Section):
     """Where the SQLite file is."""
 
-    path: PlainPath = Path("var/view_counter.db")
+    path: Path = Path("var/view_counter.db")
 
     @field_validator("path", mode="after")
     @classmethod
@@ -53,7 +53,7 @@ class DatabaseSettings(Section):
         # Never shown: it may hold a password.
         if re.search(r"^\W*[A-Za-z][A-Za-z0-9+.-]+:/|[a-z]:/+[^/]*@|\bpassword\s*=", str(path)):
             raise ValueError("expected the path of an SQLite file, not a URL or what else says how to connect")
-        return path
+        return secrets.demand_path(path)
 
 
 class ScheduleSettings(Section):

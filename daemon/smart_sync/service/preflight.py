@@ -36,7 +36,7 @@ def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
     if not found["database.path"]:
         found |= new_rows.unknown_at(path, dict(settings.sync.defaults))
     # A name or a path may be any text.
-    return {key: printable(redact(problem)) for key, problem in found.items() if problem}
+    return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
 
 
 def _of_socket(path: Path) -> Iterator[str]:
