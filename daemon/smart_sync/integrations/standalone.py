@@ -82,8 +82,10 @@ def failed_project(error: SmartSyncError, project_id: object) -> dict[str, Any]:
 def run_pass(settings: Settings, project_id: str | None) -> dict[str, Any]:
     """One pass by ``settings`` in this process, over one project or all; waits as `sync_all_projects_standalone` does.
 
-    Raises `SmartSyncError`.
+    Raises `SmartSyncError`; also where there is no database, unless the worksheets would fill a new one.
     """
+    if settings.sync.create_missing != "projects":
+        _database(settings.database.path)
     return outside_of_loops(partial(_once, settings, project_id))
 
 
