@@ -1,21 +1,28 @@
 """Secrets of the configuration: where they are kept, and that they stay there."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, quote_plus
 
 from pydantic import AfterValidator, BaseModel, SecretStr
 
 from smart_sync import logs
 from smart_sync.aio import plain_files
-from smart_sync.core.redaction import is_plausible_path, names_secret
+from smart_sync.core.redaction import is_plausible_path, lookalikes, may_be_secret, names_secret
 
 MAX_BYTES = 65536
+
+#: What is no secret, whatever it looks like: the key or address of a spreadsheet, a query.
+_PUBLIC = re.compile(
+    r"\s*(?:1[\w-]{43}\s*$|(?:https?://)?docs\.google\.com/spreadsheets/[\w/.-]*(?:[?#][\w=&#-]*)?$|(?:select|with)\s)",
+    re.IGNORECASE | re.ASCII,
+)
 
 #: The files that secrets were read from.
 _files: set[Path] = set()
@@ -180,6 +187,68 @@ def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
         if names_secret(name):
             protect(value.get_secret_value())
     return given
+
+
+def protect_in(body: Any) -> None:
+    """Keep what stands under the name of a secret, anywhere in a JSON value, like one; placeholders may be shown."""
+    for name, value in body.items() if isinstance(body, Mapping) else enumerate(body) if isinstance(body, list) else ():
+        if isinstance(value, str) and isinstance(name, str) and names_secret(name):
+            for literal in re.split(r"\{[^{}]*\}", value):
+                protect(literal)
+        else:
+            protect_in(value)
+
+
+def protect_pasted(*given: object) -> None:
+    """Keep whatever looks like a secret in texts of a configuration out of all messages: it may be in the wrong field.
+
+    The names of files that are there may be shown, and of spreadsheets; so may what a query says.
+    """
+    for text in _texts(given):
+        place, colon, name = text.partition(":")
+        bare = name if colon and place in _PLACES else text
+        if not (_PUBLIC.match(bare) or _leads_somewhere(bare)):
+            for run in lookalikes(bare):
+                logs.protect(run)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (*_texts(key), *_texts(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _leads_somewhere(text: str) -> bool:
+    """Whether ``text`` is the path of something that is there, or that can be made in a folder that is there."""
+    place = os.path.join(_base.get(), os.path.expanduser(text))  # noqa: PTH111, PTH118  never raise
+    folder = os.path.dirname(place) if "/" in text.strip("/") else ""  # noqa: PTH120
+    return _is_there(place) or (bool(folder) and _is_there(folder))
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:  # a NUL
+        return False
+
+
+def demand_no_secret(text: str) -> str:
+    """``text``, which is shown and stored.  Raises ValueError if it looks like a secret: it is in the wrong field."""
+    if any(lookalikes(text)):
+        raise ValueError("looks like a secret (not shown), which does not belong here")
+    return text
+
+
+def demand_path(path: Path) -> Path:
+    """``path``, which is shown.  Raises ValueError if it looks like a secret and leads nowhere."""
+    if may_be_secret(str(path)) and not _leads_somewhere(str(path)):
+        raise ValueError("expected a path; this leads nowhere and looks like a secret (not shown)")
+    return path
 
 
 def path_or_secret(text: str) -> Path | SecretStr:

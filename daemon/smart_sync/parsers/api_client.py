@@ -41,7 +41,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def is_safe(url: str) -> str:
     """``url`` if a secret may go there.  Raises ValueError unless it is https, or http to this machine."""
-    parts = urls.split(url)
+    parts = urls.split_public(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("expected https: a secret would travel in the clear")
     return url.rstrip("/")
