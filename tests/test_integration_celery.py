@@ -131,11 +131,18 @@ def test_the_schedule_of_an_own_application(every: float | None) -> None:
 
     app = Celery("own", set_as_current=False)
     register(app, every=every)
-    assert {ALL, ONE} <= set(app.tasks)
     entry = app.conf.beat_schedule.get("smart-sync-every-30-minutes")
     assert (entry and entry["schedule"]) == every
+    assert {ALL, ONE} <= set(app.tasks)
     app = Celery("own", set_as_current=False)
     register(app)
     app.conf.beat_schedule = {"smart-sync-every-30-minutes": {"task": ALL, "schedule": 5.0}}
     app.finalize()
     assert app.conf.beat_schedule["smart-sync-every-30-minutes"]["schedule"] == 5.0
+    # Configured before, and another table put in the place of the schedule afterwards.
+    app = Celery("own", set_as_current=False)
+    assert app.conf.timezone is None
+    register(app)
+    app.conf.beat_schedule = {}
+    app.finalize()
+    assert app.conf.beat_schedule["smart-sync-every-30-minutes"]["schedule"] == 1800.0
