@@ -2,8 +2,8 @@
 
 After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots, growth by the days of
 whatever time zone is configured; after a crash each
-project is as it was before the pass or as it is after it, and nothing in between.  `explain`, `growth`, the report and
-the view say the same, and a web app that reads snapshots finds the merged values.
+project is as it was before the pass or as it is after it, and nothing in between.  `explain`, `growth` and the view say
+the same, and a web app that reads snapshots finds the merged values.
 SOAK_EXAMPLES and SOAK_STEPS make longer runs.
 """
 
@@ -34,6 +34,7 @@ from hypothesis.stateful import (
 from fake_google import FakeGoogle
 from smart_sync import logs
 from smart_sync.admin.explain import DAYS, Explainer
+from smart_sync.admin.history import growth
 from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.core.days import stamp
 from smart_sync.core.merge import strategies
@@ -657,6 +658,20 @@ class Machine(RuleBasedStateMachine):
                 since = self.known_since(account, metric)
                 assert (since is None) == (known.winner[metric] is None)
                 assert days == grown(known.snapshots, self.zone, metric, since)[-DAYS:], "growth by other days"
+        await self.check_growth("views")
+
+    async def check_growth(self, metric: str) -> None:
+        """Of one metric the command and the view."""
+        told = await growth(self.world.path, None, metric, 2 * DAYS, self.world.now)
+        entries = {one["username"]: one for one in told["accounts"]}
+        assert {one["username"] for one in told["left"]} == {a for a, known in self.known.items() if known.left}
+        for account, known in self.known.items():
+            days = grown(known.snapshots, self.zone, metric, self.known_since(account, metric))
+            view = f"SELECT day, {metric}_delta FROM account_growth WHERE account_id = ? ORDER BY day"
+            assert self.world.execute(view, (f"account-{account}",)) == [(day, less) for day, _, less in days]
+            if not known.left:
+                values = {day: value for day, value, _ in days}
+                assert entries[account]["values"] == [values.get(day) for day in told["days"]]
 
 
 def settings(**changes: Any) -> hypothesis.settings:
