@@ -260,3 +260,44 @@ async def test_a_query_over_snapshots_is_no_ratchet(world: World, kind: str) -> 
     world.execute("INSERT INTO account_snapshots VALUES ('web2', 'account-a', 0, 0, 0, 0, 120, ?)", (stamp(world.now),))
     await world.sync()
     assert world.merged("a") == (1, 1, 1, 1, 120), "what the web app writes counts"
+
+
+@pytest.mark.parametrize("on_existing", ["update", "skip"])
+@pytest.mark.parametrize("days", [-3, 3])
+async def test_a_row_of_ours_that_was_moved_out_of_its_day_is_brought_back(
+    world: World, on_existing: str, days: int
+) -> None:
+    """Whoever gave it the time of another day: its own has its row again, with the values of the pass; none is new."""
+    world.sections["snapshots"] = {"on_existing": on_existing}
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[5] * 5, b=[6] * 5)
+    assert (await world.sync_one()).snapshots == 2
+    ids = world.execute("SELECT id FROM account_snapshots ORDER BY id")
+    world.execute(
+        "UPDATE account_snapshots SET snapshot_time = ? WHERE account_id = 'account-a'",
+        (stamp(NOON + timedelta(days=days)),),
+    )
+    world.now += timedelta(hours=1)
+    assert (await world.sync_one(dry_run=True)).snapshots == 0
+    assert (await world.sync_one()).snapshots == 0
+    assert world.snapshots("a") == [(stamp(world.now), *[5] * 5)]
+    assert world.snapshots("b") == [(stamp(NOON), *[6] * 5)]
+    assert world.execute("SELECT id FROM account_snapshots ORDER BY id") == ids
+
+
+async def test_a_row_of_ours_that_was_moved_away_stays_there_while_another_writers_stands_for_it(world: World) -> None:
+    """Theirs says the same; once it does not, ours is brought back beside it."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[5] * 5)
+    await world.sync()
+    moved = stamp(NOON - timedelta(days=3))
+    world.execute("UPDATE account_snapshots SET snapshot_time = ?", (moved,))
+    theirs = (stamp(NOON + timedelta(minutes=5)), *[5] * 5)
+    world.execute("INSERT INTO account_snapshots VALUES ('web', 'account-a', 5, 5, 5, 5, 5, ?)", (theirs[0],))
+    world.now += timedelta(hours=1)
+    await world.sync()
+    assert world.snapshots("a") == [(moved, *[5] * 5), theirs]
+    world.sheet("P", a=[8] * 5)
+    world.now += timedelta(hours=1)
+    await world.sync()
+    assert world.snapshots("a") == [theirs, (stamp(world.now), *[8] * 5)]
