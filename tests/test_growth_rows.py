@@ -127,3 +127,16 @@ async def test_a_database_of_before_grows_from_its_oldest_value_above_0(tmp_path
         (one,), (project,) = told["accounts"], told["projects"]
         assert (one["last"], one["growth"], one["since"]) == (last, grown, since)
         assert (project["last"], project["growth"], project["compared"]) == (last, grown, int(grown is not None))
+
+
+async def test_rows_that_somebody_has_spoilt_are_as_none(database: tuple[World, Database]) -> None:
+    """Times that are none, of when a value became known or a stretch ended, stop no screen."""
+    world, base = database
+    await fill(world, [(day * 24, NOTATIONS[0], 5, 5 + day) for day in range(3)], (9, 9))
+    for junk in ("whenever", b"\xff", 7.5, ""):
+        world.execute("UPDATE account_metrics SET followers_known_since = ?", (junk,))
+        world.execute("INSERT OR REPLACE INTO carried_stretches VALUES ('a', ?, ?)", (junk, junk))
+        assert (await read(base, 30)).ends == {}
+    history = await read(base, 30)
+    assert [values for *_, values in history.values] == [7, 6, 5]
+    assert [values[0] for values in history.values] == [None] * 3
