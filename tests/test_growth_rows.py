@@ -140,3 +140,17 @@ async def test_rows_that_somebody_has_spoilt_are_as_none(database: tuple[World, 
     history = await read(base, 30)
     assert [values for *_, values in history.values] == [7, 6, 5]
     assert [values[0] for values in history.values] == [None] * 3
+
+
+async def test_text_in_a_snapshot_of_before_is_no_value(world: World) -> None:
+    """What the sheet brings to an account that the web app had before us is no growth of a text."""
+    world.add_project("P", ["a"])
+    world.execute("INSERT INTO account_snapshots VALUES ('1', 'account-a', 'n/a', 3, 0, 0, 0, '2026-03-09 10:00:00')")
+    world.sheet("P", a=[700_000, 5, 5, 5, 5])
+    await world.sync()
+    assert world.execute(
+        "SELECT substr(followers_known_since, 1, 10), substr(likes_known_since, 1, 10) FROM account_metrics"
+    ) == [("2026-03-10", "2026-03-09")]
+    assert world.execute("SELECT followers_delta, likes_delta FROM account_growth ORDER BY day DESC LIMIT 1") == [
+        (None, 2)
+    ]
