@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from beside import Beside
 from celery_processes import redis
 from fake_google import FakeGoogle
 from smart_sync import logs
@@ -55,3 +56,13 @@ def broker(tmp_path: Path) -> Iterator[str]:
         pytest.skip("redis-server is not installed: make packages, as root")
     with redis(tmp_path) as address:
         yield address
+
+
+@pytest.fixture
+def beside(tmp_path: Path, google: FakeGoogle) -> Beside:
+    """A web app's database that `smart-sync adopt` has looked at and written a configuration for."""
+    beside = Beside(tmp_path, google)
+    key = google.credentials(tmp_path / "google.json")
+    adopted = beside.command("adopt", str(beside.world.path), "-o", str(beside.config), "--credentials", str(key))
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    return beside

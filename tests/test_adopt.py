@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+import smart_sync
 from daemon_process import run_command
 from fake_google import FakeGoogle
 from smart_sync import config
+from smart_sync.admin.checks import check
 from world import KEY, World
 
 #: As the guide's web app makes its tables.
@@ -134,13 +136,22 @@ def test_what_matters_is_a_warning(app: Path, case: str) -> None:
     assert words in said(answer, "warning")
 
 
-def test_a_module_of_the_apps_with_our_name(app: Path) -> None:
-    """``webapp/backend/smart_sync.py`` would be imported in place of ours: it is named."""
-    module = app.parent / "backend" / "smart_sync.py"
-    module.parent.mkdir()
+@pytest.mark.parametrize("name", ["backend/smart_sync.py", "backend/smart_sync/__init__.py", "smart_sync.py"])
+def test_a_module_of_the_apps_with_our_name(app: Path, name: str) -> None:
+    """What the web app would import in place of ours is named, be it a module or a package; ours is not."""
+    module = app.parent / name
+    module.parent.mkdir(parents=True, exist_ok=True)
     module.write_text("")
     _, answer, _ = adopt(app)
     assert str(module) in said(answer, "warning")
+
+
+def test_our_own_package_is_not_in_its_own_way(tmp_path: Path) -> None:
+    """A database beside an editable installation of Smart Sync finds nobody else's module."""
+    ours = Path(smart_sync.__file__).parents[1]
+    (tmp_path / "daemon").symlink_to(ours)
+    execute(tmp_path / "view_counter.db", GUIDE)
+    assert "is named smart_sync" not in said(adopt(tmp_path / "view_counter.db")[1], "warning")
 
 
 def test_another_program_that_still_writes(app: Path) -> None:
@@ -164,24 +175,75 @@ UNNUMBERED = (
 )
 
 
-@pytest.mark.parametrize("table", ["", UNNUMBERED])
-async def test_two_masters_are_a_clash(tmp_path: Path, google: FakeGoogle, table: str) -> None:
-    """Where the newest snapshot is another program's and differs from the merged value, both numbers are named."""
-    world = World(tmp_path, google)
+THEIRS = (
+    "INSERT INTO account_snapshots (id, account_id, followers, likes, comments, videos, views, snapshot_time)"
+    " VALUES ('{0}', 'account-a', 9500, 900, 900, 900, 900, datetime('now', '{0}'))"
+)
+
+
+async def synced(folder: Path, google: FakeGoogle, table: str = "", **sections: Any) -> World:
+    """A database that a pass has brought to 900 five minutes ago."""
+    world = World(folder, google)
     if table:
         world.execute(table)
     await world.create()
+    world.sections |= sections
     world.add_project("P", ["a"])
     world.sheet("P", a=[900] * 5)
     world.now = datetime.now(UTC) - timedelta(minutes=5)
     await world.sync()
-    world.execute(
-        "INSERT INTO account_snapshots (id, account_id, followers, likes, comments, videos, views, snapshot_time)"
-        " VALUES ('theirs', 'account-a', 9500, 900, 900, 900, 900, datetime('now'))"
-    )
+    return world
+
+
+@pytest.mark.parametrize("table", ["", UNNUMBERED])
+async def test_two_masters_are_a_clash(tmp_path: Path, google: FakeGoogle, table: str) -> None:
+    """Where the newest snapshot is another program's and differs from the merged value, both numbers are named."""
+    world = await synced(tmp_path, google, table)
+    world.execute(THEIRS.format("-1 minutes"))
     code, answer, _ = adopt(world.path, "--spreadsheet", KEY)
     assert code == 1
-    assert "followers of account account-a: 9500 there, 900 merged" in said(answer, "error")
+    told = said(answer, "error")
+    assert "followers of account account-a: 9500 there at " in told
+    assert ", 900 merged; screens show its values until the next pass; switch the web app's own sync off" in told
+
+
+async def test_two_masters_whose_rows_are_covered_are_told(tmp_path: Path, google: FakeGoogle) -> None:
+    """Between two passes the screens showed the other program's values: adopt and check say so while ours are shown."""
+    world = await synced(tmp_path, google)
+    world.execute(THEIRS.format("-2 minutes"))
+    world.now = datetime.now(UTC)
+    await world.sync()
+    assert world.snapshots("a")[-1][1] == 900
+    code, answer, _ = adopt(world.path, "--spreadsheet", KEY)
+    assert code == 0
+    assert "screens have shown its values in between" in said(answer, "warning")
+    found = (await check(world.settings)).findings
+    assert [one.level for one in found if "two programs write snapshots" in one.message] == ["warning"]
+    query = "SELECT account_id, views FROM account_snapshots"
+    world.sections["parsed"] = {"query": query}
+    assert not [one for one in (await check(world.settings)).findings if "two programs" in one.message]
+
+
+@pytest.mark.parametrize("before", ["-10 minutes", "-3 days"])
+async def test_what_was_written_before_the_first_pass_is_no_second_master(
+    tmp_path: Path, google: FakeGoogle, before: str
+) -> None:
+    """Rows of the web app's own sync from before Smart Sync came may differ: nobody writes them any more."""
+    world = await synced(tmp_path, google)
+    world.execute(THEIRS.format(before))
+    code, answer, _ = adopt(world.path, "--spreadsheet", KEY)
+    assert (code, "two programs" in json.dumps(answer)) == (0, False)
+
+
+async def test_our_own_row_of_the_morning_is_no_second_master(tmp_path: Path, google: FakeGoogle) -> None:
+    """Under ``on_existing = "skip"`` our snapshot of the day differs from later values, and is still ours."""
+    world = await synced(tmp_path, google, snapshots={"on_existing": "skip"})
+    world.sheet("P", a=[1000] * 5)
+    world.now = datetime.now(UTC)
+    await world.sync()
+    assert world.snapshots("a")[-1][1] == 900
+    code, answer, _ = adopt(world.path, "--spreadsheet", KEY)
+    assert (code, "two programs" in json.dumps(answer)) == (0, False)
 
 
 def test_without_a_spreadsheet_it_asks_for_one(app: Path) -> None:

@@ -17,7 +17,7 @@ from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
 from smart_sync.sync.reporter import Announcer
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
-from world import World
+from world import World, link
 
 
 class SlowPlatform:
@@ -39,7 +39,7 @@ class SlowPlatform:
 
 
 async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: World) -> None:
-    """A pass waits only so long; what comes afterwards is in the inbox, and merged by the next pass."""
+    """A pass waits only so long; what comes afterwards is merged by the next pass."""
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[1, None, None, None, None], b=[2, None, None, None, None])
     platform = SlowPlatform(world)
@@ -142,7 +142,7 @@ async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world
     source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)))
     async with (
         open_database(world.path) as database,
-        Collector([source], database, lambda: world.now, wait=0.05) as collector,
+        Collector([source], database, lambda: world.now, wait=0.5) as collector,
     ):
         await collector.collect(only=frozenset({"project-P"}))
         await collector.collect(only=frozenset({"project-Q"}))
@@ -185,3 +185,31 @@ async def test_facts_are_only_a_cache(world: World) -> None:
         world.execute("ALTER TABLE spreadsheet_facts RENAME TO away")
         await facts.put("title", "another")
         assert await facts.get("title") is None
+
+
+async def test_a_link_that_changes_while_a_platform_is_asked(world: World) -> None:
+    """The answer is of the profile that was asked for: it has no vote under the new link, however new it is."""
+    world.add_project("P", ["a", "b"])
+    platform = SlowPlatform(world)
+    finished = asyncio.Event()
+
+    def said(event: str, **_fields: object) -> None:
+        if event == "parser.finished":
+            finished.set()
+
+    source = Source("slow", platform, ParserSettings(), Agenda())
+    async with (
+        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
+    ):
+        sync = Sync(replace(resources, collect=collector.collect))
+        await sync.run(PassRequest(Trigger.CLI))
+        world.execute("UPDATE project_social_accounts SET profile_link = ? WHERE id = 'account-b'", (link("c"),))
+        world.now += timedelta(hours=1)
+        await sync.run(PassRequest(Trigger.CLI))
+        world.now += timedelta(hours=1)
+        platform.may_go_on.set()
+        await finished.wait()
+        assert world.execute("SELECT value FROM parsed_values WHERE account_id = 'account-b'") == [(101,)]
+        await Sync(resources).run(PassRequest(Trigger.CLI))
+    assert (world.merged("a"), world.winners("b")) == ((100, 0, 0, 0, 0), (None,) * 5)

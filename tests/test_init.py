@@ -3,8 +3,10 @@
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from smart_sync import config
 from smart_sync.admin import init as init_command
 from smart_sync.admin.init import CLICKS, Answers
 from smart_sync.errors import ConfigError
+from web_app import SCHEMA
 from world import HEADER, KEY, link
 
 GOOD: list[list[Any]] = [list(HEADER), ["@a", link("a"), 1, 2, 3, 4, 5]]
@@ -156,24 +159,54 @@ def test_each_failure_says_what_to_do(
     assert config.load(tmp_path / "config.toml")
 
 
-def test_a_terminal_is_asked(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
-    """On a terminal the three questions are asked, with defaults, and the answers are in the file."""
+def on_a_terminal(folder: Path, google: FakeGoogle, typed: str, *arguments: str) -> tuple[int, str]:
+    """Run it on a terminal in ``folder``, with what somebody types; its exit code and all that is seen."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "SMART_SYNC_SHEETS__API_URL": google.url, "SMART_SYNC_GOOGLE_CREDENTIALS": ""}
     with subprocess.Popen(
-        [*COMMAND, "init"], stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment
+        [*COMMAND, "init", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment
     ) as asking:
         os.close(theirs)
-        os.write(ours, f"{KEY}\n{key.name}\n\n".encode())
+        os.write(ours, typed.encode())
         seen = ""
         while piece := _read(ours):
             seen += piece
-        assert asking.wait(PATIENCE) == 0, seen
+        code = asking.wait(PATIENCE)
     os.close(ours)
+    return code, seen
+
+
+def test_a_terminal_is_asked(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """On a terminal the three questions are asked, with defaults, and the answers are in the file."""
+    code, seen = on_a_terminal(tmp_path, google, f"{KEY}\n{key.name}\n\n")
+    assert code == 0, seen
     written = tomllib.loads((tmp_path / "config.toml").read_text())
     assert (written["sheets"]["spreadsheet"], written["sheets"]["credentials"]) == (KEY, str(key))
     assert written["database"]["path"] == init_command.DATABASE
     assert "next: smart-sync run" in seen
+
+
+@pytest.mark.parametrize("clashes", [False, True])
+def test_a_look_at_the_web_apps_database_is_offered(
+    tmp_path: Path, google: FakeGoogle, key: Path, clashes: bool
+) -> None:
+    """Where the database is there already its contents are told first; what clashes keeps the file from being made."""
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+        connection.executescript(SCHEMA + ("CREATE VIEW account_growth AS SELECT 1;" if clashes else ""))
+        connection.execute(
+            "INSERT INTO projects (id, name, google_sheet_name, start_date, end_date, target_views)"
+            " VALUES ('p', 'Spring', '', '2026-01-01', '2026-12-31', 0)"
+        )
+        connection.commit()
+    given = ("--spreadsheet", KEY, "--credentials", str(key), "--database", "app.db")
+    code, seen = on_a_terminal(tmp_path, google, "\n", *given)
+    assert "app.db is there already; look at what is in it and what clashes [Y/n]" in seen
+    assert "table projects: 1 row, ids are text" in seen
+    assert (code, (tmp_path / "config.toml").exists()) == ((1, False) if clashes else (0, True)), seen
+    (tmp_path / "config.toml").unlink(missing_ok=True)
+    declined = on_a_terminal(tmp_path, google, "n\n", *given)[1]
+    assert "table projects" not in declined
+    assert "smart-sync adopt app.db" in declined
 
 
 def test_the_web_apps_database_gets_nothing_unasked(tmp_path: Path) -> None:

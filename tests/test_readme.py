@@ -176,6 +176,6 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_links_within_the_repository_lead_somewhere() -> None:
     """Files that README names in backticks exist."""
-    named = re.findall(r"`((?:daemon|systemd|tests|bench)/[\w./-]+|[A-Z]+\.md)`", README.read_text())
+    named = re.findall(r"`((?:daemon|systemd|tests|bench|docs)/[\w./-]+|[A-Z]+\.md)`", README.read_text())
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []

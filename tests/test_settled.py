@@ -44,7 +44,7 @@ TABLES = (
     "forgotten_values",
     "values_ahead",
     "values_taken_back",
-    "account_links",
+    "account_link_changes",
 )
 NAMES = [f"a{number}" for number in range(6)]
 CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]

@@ -178,6 +178,15 @@ async def test_an_older_file_may_take_the_place_of_a_forgotten_value(world: Worl
     assert world.merged("a") == (100, 0, 0, 0, 0)
 
 
+async def test_lines_of_one_file_may_be_in_any_order(world: World) -> None:
+    """A line without a time is of now, whatever the next one says."""
+    await begun(world)
+    text = f"account_id,followers,parsed_at\naccount-a,10,\naccount-a,9,{stamp(world.now - HOUR)}\n"
+    assert (await ingest(world.path, text, "csv", world.now)).older == 1
+    await world.sync()
+    assert world.merged("a") == (10, 0, 0, 0, 0)
+
+
 async def test_without_a_match_nothing_is_forgotten(world: World) -> None:
     """An unknown account or source, a metric nobody has, what is forgotten already: each is an error that says so."""
     await begun(world)
@@ -332,7 +341,7 @@ async def test_another_spelling_of_the_link_takes_nothing_back(world: World) -> 
     await world.sync()
     assert world.merged("a") == (999, 5, 0, 0, 0)
     assert world.execute("SELECT link FROM account_metrics") == [("tiktok.com/@A/?lang=de",)]
-    assert world.execute("SELECT count(*) FROM account_links") == [(0,)]
+    assert world.execute("SELECT count(*) FROM account_link_changes") == [(0,)]
 
 
 async def test_an_answer_that_comes_after_the_link_has_changed_is_of_the_earlier_link(world: World) -> None:
@@ -351,6 +360,23 @@ async def test_an_answer_that_comes_after_the_link_has_changed_is_of_the_earlier
     await put(world, Metrics(8), world.now, link=link("other"))
     await world.sync()
     assert world.merged("a") == (8, 0, 0, 0, 0)
+
+
+async def test_a_row_that_names_a_link_is_of_that_link(world: World) -> None:
+    """Whatever its time is: what was ingested under the old link has no vote, what is of the new one has one."""
+    await begun(world)
+    text = f"link,followers,parsed_at\n{link('a')},999,{stamp(world.now + timedelta(minutes=4))}\n"
+    await ingest(world.path, text, "csv", world.now)
+    await world.sync()
+    assert world.merged("a") == (999, 0, 0, 0, 0)
+    relink(world, link("other"))
+    await world.sync()
+    assert world.winners("a")[0] is None
+    assert [bad.line for bad in (await ingest(world.path, text, "csv", world.now)).mistakes] == [2]
+    older = f"link,followers,parsed_at\n{link('other')}/?lang=de,8,{stamp(world.now - DAY)}\n"
+    await ingest(world.path, older, "csv", world.now)
+    await world.sync()
+    assert world.merged("a") == (8, 0, 0, 0, 0), "what is of another profile keeps nothing out"
 
 
 async def test_the_inbox_of_a_web_app_that_keeps_no_times(world: World) -> None:
@@ -436,7 +462,7 @@ def test_check_names_the_clock(world: World) -> None:
     config = write_config(world.folder, "", google=world.google, spreadsheet=KEY)
     ended = run_command("check", "--json", "--config", str(config))
     (said,) = [one["message"] for one in json.loads(ended.stdout)["findings"] if "ahead" in one["message"]]
-    assert said.startswith("parsed_metrics: parsed_at of bot is more than 5 minutes ahead")
+    assert said.startswith("parsed_metrics: values of bot have a parsed_at more than 5 minutes ahead")
     assert said.endswith(f"({link('a')})")
     assert world.execute("SELECT count(*) FROM values_ahead") == [(0,)]
 
@@ -533,7 +559,7 @@ async def test_looking_ahead_writes_nothing(world: World) -> None:
     await world.sync()
     relink(world, link("other"))
     await say(world, PARSER, 5, world.now + DAY)
-    tables = ("account_links", "values_ahead", "values_taken_back", "account_metrics")
+    tables = ("account_link_changes", "values_ahead", "values_taken_back", "account_metrics")
     before = [world.execute(f"SELECT * FROM {table}") for table in tables]
     foreseen = await world.sync_one(dry_run=True)
     assert [world.execute(f"SELECT * FROM {table}") for table in tables] == before

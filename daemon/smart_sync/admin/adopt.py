@@ -1,6 +1,7 @@
 """``smart-sync adopt``: what a web app's database holds, what Smart Sync will write there, and what clashes."""
 
 import asyncio
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -9,18 +10,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import smart_sync
 from smart_sync.admin import init
-from smart_sync.admin.checks.database_file import check_database
+from smart_sync.admin.checks.database_file import check_database, two_masters
 from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.config import Settings
 from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store import inventory
-from smart_sync.store.inventory import Inventory
+from smart_sync.store.inventory import RECENT, Inventory
 from smart_sync.store.schema import REQUIRED, open_database
 
-#: Snapshots that are no older than this tell that another program still writes them.
-_RECENT = timedelta(days=2)
 #: Clocks of the world differ by quarters of an hour.
 _QUARTER = timedelta(minutes=15)
 _TOLERANCE = timedelta(minutes=2)
@@ -34,7 +34,7 @@ async def adopt(path: Path, now: datetime) -> tuple[Report, Inventory]:
     Raises `DatabaseUnusable` if there is no file, or it is no database.
     """
     try:
-        found = await asyncio.to_thread(_taken, path)
+        found = await asyncio.to_thread(_taken, path, now)
     except sqlite3.Error as error:
         raise DatabaseUnusable(f"{path}: not a database that can be read: {error}") from None
     findings = [*_contents(found), *_clashes(found, now), *await _refusals(path), *await _shadows(path)]
@@ -96,15 +96,9 @@ def _other_clock(found: Inventory) -> Iterator[Finding]:
 
 
 def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
-    if found.example is not None:
-        account_id, metric, theirs, ours = found.example
-        yield Finding(
-            "error",
-            f"two programs write snapshots: the newest one of {counted(found.differing, 'account')} is not Smart Sync's"
-            f" and differs, as {metric} of account {account_id}: {theirs} there, {ours} merged; switch the web app's"
-            " own sync off, or its screens change with every pass",
-        )
-    elif found.newest_at is not None and not found.adopted and abs(now - found.newest_at) <= _RECENT:
+    if found.other is not None:
+        yield two_masters(found.other)
+    elif found.newest_at is not None and not found.adopted and abs(now - found.newest_at) <= RECENT:
         yield Finding(
             "warning",
             f"another program has written snapshots lately (the newest: {found.newest_stamp}); if it is the web app's"
@@ -112,10 +106,10 @@ def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _taken(path: Path) -> Inventory:
+def _taken(path: Path, now: datetime) -> Inventory:
     if not path.is_file():
         raise DatabaseUnusable(f"{path}: there is no such file; name the web app's database")
-    return inventory.take(path)
+    return inventory.take(path, now)
 
 
 async def _refusals(path: Path) -> list[Finding]:
@@ -144,7 +138,8 @@ async def _shadows(path: Path) -> list[Finding]:
 
 
 def _modules_of_our_name(folder: Path) -> Iterator[Path]:
-    """``smart_sync.py`` in the database's folder, in the two above it, and in the folders of these."""
+    """A module or package ``smart_sync``, not ours, in ``folder``, the two above it, and the folders of these."""
+    ours = Path(smart_sync.__file__).resolve()
     seen: set[Path] = set()
     for place in (folder, *islice(folder.parents, 2)):
         try:
@@ -152,10 +147,10 @@ def _modules_of_our_name(folder: Path) -> Iterator[Path]:
         except OSError:
             below = []
         for candidate in (place, *sorted(below)):
-            module = candidate / "smart_sync.py"
-            if module not in seen and module.is_file():
-                seen.add(module)
-                yield module
+            for module in (candidate / "smart_sync.py", candidate / "smart_sync" / "__init__.py"):
+                if module not in seen and os.path.isfile(module) and module.resolve() != ours:  # noqa: PTH113  total
+                    seen.add(module)
+                    yield module
 
 
 def _plans(found: Inventory) -> Iterator[Finding]:

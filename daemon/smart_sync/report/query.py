@@ -165,7 +165,7 @@ class _Reading:
             if not active:
                 inactive[project_id] += 1
                 continue
-            current, counted = merged.get(account_id), parsed.votes(account_id, Whose(link, platform), self._votes)
+            current, counted = merged.get(account_id), parsed.votes(str(account_id), Whose(link, platform), self._votes)
             account = AccountFacts(
                 account_id,
                 platform,
@@ -202,7 +202,7 @@ class _Reading:
     def _parsed(self) -> "_Parsed":
         at = vote_records.TIME.format("parsed_at")
         sql = f'SELECT account_id, {at}, {_NAMES}, "precision", source FROM parsed_inbox'
-        inbox = {row[0]: row for row in self._rows("parsed_inbox", sql)}
+        inbox = {str(row[0]): row for row in self._rows("parsed_inbox", sql)}
         known = vote_records.known(
             {table: self._rows(table, vote_records.statement(table, "1")) for table in vote_records.COLUMNS}
         )

@@ -31,7 +31,7 @@ CREATE TABLE values_taken_back (
 ) WITHOUT ROWID;
 
 -- The links of accounts that have had several which mean different profiles, each since when ('': since ever).
-CREATE TABLE account_links (
+CREATE TABLE account_link_changes (
     account_id TEXT NOT NULL, since TEXT NOT NULL, link TEXT NOT NULL, PRIMARY KEY (account_id, since)
 ) WITHOUT ROWID;
 

@@ -219,8 +219,8 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
             found.setdefault((one.place, one.source), set()).add(state.link or state.id)
     return [
         Problem(
-            f"parsed_at of {source or 'values without a source'} is more than 5 minutes ahead; they count as of when"
-            " they were first seen; set that clock right",
+            f"values of {source or 'an unnamed source'} have a parsed_at more than 5 minutes ahead; each counts as of"
+            " when it was first seen; set that clock right",
             place,
             value=f"{min(links)}{' and others' if len(links) > 1 else ''}",
         )

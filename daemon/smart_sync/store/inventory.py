@@ -3,24 +3,38 @@
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from smart_sync.core.days import stamp
+from smart_sync.core.merge.day_snapshot import Own
 from smart_sync.core.model import METRICS
 from smart_sync.store import clock_changes, scratch_copy
 from smart_sync.store.schema import REQUIRED
 
 _NAMES = ", ".join(METRICS)
-#: The newest snapshot of each account.
-_NEWEST = f"""
-SELECT account_id, {_NAMES} FROM (
-    SELECT *, row_number() OVER (
-        PARTITION BY account_id ORDER BY {clock_changes.newest_first("snapshot_time")}, id
-    ) AS nth
-    FROM account_snapshots WHERE datetime(snapshot_time) IS NOT NULL
-) WHERE nth = 1
+#: Snapshots that are no older than this tell that another program still writes them.
+RECENT = timedelta(days=2)
+_LATELY = f"""
+SELECT account_id, id, snapshot_time, {_NAMES} FROM account_snapshots WHERE datetime(snapshot_time) >= datetime(?)
+ORDER BY {clock_changes.newest_first("snapshot_time")}, id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWriter:
+    """Another program that has written snapshots since our first pass, with other values than the merged ones."""
+
+    #: Accounts whose newest row of theirs differs, and one of them: its id, the metric, theirs, ours, their stamp.
+    accounts: int
+    account_id: str
+    metric: str
+    theirs: object
+    ours: int
+    stamp: str
+    #: It is the newest row of all that the account has, so that readers see it.
+    shown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +61,18 @@ class Inventory:
     newest_at: datetime | None = None
     #: When the file was last written.
     written_at: datetime | None = None
-    #: Accounts whose newest snapshot says something else than our merged values, and one of them: id, theirs, ours.
-    differing: int = 0
-    example: tuple[str, str, int, int] | None = None
+    #: Who writes snapshots beside us.
+    other: OtherWriter | None = None
 
 
-def take(path: Path) -> Inventory:
+def take(path: Path, now: datetime) -> Inventory:
     """Look at the database at ``path``.  Raises sqlite3.Error for what is no database, or a damaged one."""
     with closing(scratch_copy.open_for_reading(path)) as source:
         there = scratch_copy.tables(source)
         shared = [table for table in REQUIRED if table in there]
         known = _columns(source, shared)
-        stamp = _newest_stamp(source) if "snapshot_time" in known.get("account_snapshots", ()) else ""
+        newest = _newest_stamp(source) if "snapshot_time" in known.get("account_snapshots", ()) else ""
         adopted = "account_metrics" in there and "smart_sync_schema" in there
-        differing = _differing(source) if adopted and "account_snapshots" in there else []
         return Inventory(
             journal_mode=str(source.execute("PRAGMA journal_mode").fetchone()[0]).lower(),
             rows={table: source.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in shared},
@@ -70,11 +82,10 @@ def take(path: Path) -> Inventory:
             triggers=_triggers(source, shared),
             references=tuple(_references(source, there)),
             spreadsheets=_spreadsheets(source) if "google_sheet_name" in known.get("projects", ()) else (),
-            newest_stamp=stamp,
-            newest_at=_moment(stamp),
+            newest_stamp=newest,
+            newest_at=_moment(newest),
             written_at=_written_at(path),
-            differing=len(differing),
-            example=differing[0] if differing else None,
+            other=other_writer(source, now),
         )
 
 
@@ -122,15 +133,32 @@ def _newest_stamp(source: sqlite3.Connection) -> str:
     return str(row[0]) if row else ""
 
 
-def _differing(source: sqlite3.Connection) -> list[tuple[str, str, int, int]]:
-    """Account, metric, what its newest snapshot says and what we have merged, of each account in which they differ."""
+def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | None:
+    """Whoever has written snapshots since our first pass, and within `RECENT`, that differ from the merged values.
+
+    One whose rows are shown goes before one whose rows are not.
+    """
+    if not {"account_snapshots", "account_metrics", "sync_runs"} <= scratch_copy.tables(source):
+        return None
+    first = source.execute("SELECT min(started_at) FROM sync_runs").fetchone()[0]
+    if first is None:
+        return None
+    since = max(str(first), stamp(now - RECENT))
     ours = {str(row[0]): row[1:] for row in source.execute(f"SELECT account_id, {_NAMES} FROM account_metrics")}
-    found = []
-    for account_id, *values in source.execute(_NEWEST):
-        pairs = zip(METRICS, values, ours.get(str(account_id), values), strict=True)
+    is_own, newest, judged = Own(), set[str](), set[str]()
+    found: list[OtherWriter] = []
+    for account_id, row_id, at, *values in source.execute(_LATELY, (since,)):
+        account = str(account_id)
+        shown = account not in newest
+        newest.add(account)
+        if account in judged or account not in ours or is_own(row_id, account, at):
+            continue
+        judged.add(account)
+        pairs = zip(METRICS, values, ours[account], strict=True)
         unequal = [(metric, theirs, own) for metric, theirs, own in pairs if theirs != own]
-        found += [(str(account_id), *first) for first in unequal[:1]]
-    return found
+        found += [OtherWriter(0, account, *first_of, str(at), shown) for first_of in unequal[:1]]
+    found.sort(key=lambda one: not one.shown)
+    return replace(found[0], accounts=len(found)) if found else None
 
 
 def _moment(stamp: str) -> datetime | None:

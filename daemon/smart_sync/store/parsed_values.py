@@ -7,10 +7,12 @@ from datetime import datetime
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import comes_late
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
-from smart_sync.core.parsed import NO_PAST, OWN, Past, Said, Terms, terms
-from smart_sync.store.database import Database
+from smart_sync.core.parsed import NO_PAST, OWN, Said, Whose, terms
+from smart_sync.core.state import as_text
+from smart_sync.store.database import Database, Transaction
 from smart_sync.store.vote_records import gather
 
+_NOBODY = Whose("")
 _PUT = """
 INSERT INTO parsed_values (account_id, metric, source, value, parsed_at, "precision", link) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account_id, metric, source) DO UPDATE SET value = excluded.value, parsed_at = excluded.parsed_at,
@@ -37,12 +39,16 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     try:
         async with database.transaction() as transaction:
             known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
+            whose = await _whose(transaction, given)
             there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
             for value in given:
-                past = known.past.get(value.account_id, NO_PAST)
-                new = [one for one in _said(value) if not _is_late(one, value.account_id, there, past, judged_by)]
-                taken |= {(value.account_id, one.metric, one.source): one for one in new}
-                there |= taken
+                key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
+                new = {(key, one.metric, one.source): one for one in _said(value)}
+                for place, one in list(new.items()):
+                    if place in there and comes_late(one, there[place], past, whose.get(key, _NOBODY), judged_by):
+                        del new[place]
+                taken |= new
+                there |= new
                 lines += bool(new)
             await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
             ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > judged_by.ahead)
@@ -66,9 +72,14 @@ def _said(value: ParsedMetrics) -> Iterable[Said]:
             yield Said(metric, number, at, value.source, rounded, value.link or "", OWN)
 
 
-def _is_late(one: Said, account_id: str, there: dict[tuple[str, str, str], Said], past: Past, judged_by: Terms) -> bool:
-    before = there.get((account_id, one.metric, one.source))
-    return before is not None and comes_late(one, before, past, judged_by)
+async def _whose(transaction: Transaction, values: Iterable[ParsedMetrics]) -> dict[str, Whose]:
+    """The accounts that the values are of, as they are now."""
+    sql = (
+        "SELECT CAST(id AS TEXT), profile_link, platform FROM project_social_accounts"
+        " WHERE id IN (SELECT value FROM json_each(?))"
+    )
+    rows = await transaction.fetch(sql, (_ids(values),))
+    return {row[0]: Whose(as_text(row[1]), as_text(row[2])) for row in rows}
 
 
 def _row(account_id: str, one: Said) -> tuple[object, ...]:

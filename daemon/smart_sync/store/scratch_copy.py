@@ -24,7 +24,7 @@ _OURS = (
     "forgotten_values",
     "values_ahead",
     "values_taken_back",
-    "account_links",
+    "account_link_changes",
     "suspects",
     "spreadsheet_facts",
     "worksheet_reads",

@@ -18,7 +18,7 @@ TIME = "strftime('%Y-%m-%dT%H:%M:%f000', {})"
 COLUMNS: Mapping[str, str] = {
     "parsed_values": 'account_id, metric, value, parsed_at, source, "precision", link',
     "forgotten_values": "account_id, metric, value, source, whoever, parsed_at, until, reason",
-    "account_links": "account_id, since, link",
+    "account_link_changes": "account_id, since, link",
     "values_ahead": "account_id, metric, place, source, parsed_at, seen_at",
     "values_taken_back": "account_id, metric, place, source, value, parsed_at",
 }
@@ -62,7 +62,7 @@ def known(rows: Mapping[str, Iterable[Any]]) -> Known:
             said[account_id].append(Said(metric, value, as_text(at), as_text(source), rounded, as_text(link), OWN))
     past: dict[str, Past] = {}
     marks = _grouped(rows.get("forgotten_values", ()), Mark._make)
-    links = _grouped(rows.get("account_links", ()), lambda row: (str(row[0]), str(row[1])))
+    links = _grouped(rows.get("account_link_changes", ()), lambda row: (str(row[0]), str(row[1])))
     ahead = _grouped(rows.get("values_ahead", ()), Ahead._make)
     taken_back = _grouped(rows.get("values_taken_back", ()), Key._make)
     for account_id in {*marks, *links, *ahead, *taken_back}:
@@ -90,7 +90,7 @@ async def save(transaction: Transaction, news: Iterable[News], now: str) -> None
                 "UPDATE account_metrics SET link = ? WHERE account_id = ?", (one.link, one.account_id)
             )
         await transaction.execute_many(
-            "INSERT OR REPLACE INTO account_links (account_id, since, link) VALUES (?, ?, ?)",
+            "INSERT OR REPLACE INTO account_link_changes (account_id, since, link) VALUES (?, ?, ?)",
             [(one.account_id, *row) for row in one.links],
         )
         await transaction.execute_many(

@@ -5,16 +5,19 @@ import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
+from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import printable
-from smart_sync.store import scratch_copy
+from smart_sync.store import foreign_snapshots, inventory, scratch_copy
 from smart_sync.store.database_files import databases_beside
 from smart_sync.store.driver import sqlite, version_at_risk
+from smart_sync.store.inventory import OtherWriter
 from smart_sync.store.schema import open_database
 from smart_sync.store.write_probe import refusals
 
@@ -34,6 +37,8 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
             account_id = await asyncio.to_thread(scratch_copy.copy_rows, path, copy)
             refused = await refusals(database, account_id, settings.sync, utc_now())
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
+        if not foreign_snapshots.concerns(settings.parsed.query):  # else what another program writes there is wanted
+            doubled += await asyncio.to_thread(lambda: list(_other_writer(path)))
     except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return False, [*findings, Finding("error", f"{path}: {told}")]
@@ -41,14 +46,32 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
     return True, [*findings, intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
 
 
+def _other_writer(path: Path) -> Iterator[Finding]:
+    with closing(scratch_copy.open_for_reading(path)) as source:
+        if other := inventory.other_writer(source, utc_now()):
+            yield replace(two_masters(other), level="warning")
+
+
+def two_masters(other: OtherWriter) -> Finding:
+    """Two programs write snapshots: an error where readers see the other one's."""
+    seen = "screens show its values until the next pass" if other.shown else "screens have shown its values in between"
+    return Finding(
+        "error" if other.shown else "warning",
+        f"two programs write snapshots: the newest one of another program's, of {counted(other.accounts, 'account')},"
+        f" differs from the merged values, as {printable(other.metric)} of account {printable(other.account_id)}:"
+        f" {printable(str(other.theirs))} there at {printable(other.stamp[:16])}, {other.ours} merged; {seen}; switch"
+        " the web app's own sync off",
+    )
+
+
 def _to_be_made(settings: Settings) -> Finding:
     """There is no database: as it should be where the worksheets fill a new one, else the path may be mistyped."""
-    path, others = settings.database.path, databases_beside(settings.database.path)
-    beside = f"; beside it there is {', '.join(others)}: is one of them meant?" if others else ""
+    path, near = settings.database.path, databases_beside(settings.database.path)
+    beside = f"; beside it there is {', '.join(near)}: is one of them meant?" if near else ""
     if settings.sync.create_missing != "projects":
         told = "there is no database; an empty one will be created at the first start, and nothing fills it"
         return Finding("error", f"{path}: {told}; correct [database] path{beside}")
-    return Finding("warning" if others else "ok", f"{path}: will be created at the first start{beside}")
+    return Finding("warning" if near else "ok", f"{path}: will be created at the first start{beside}")
 
 
 def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:

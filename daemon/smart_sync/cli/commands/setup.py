@@ -47,7 +47,7 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
     if database is None:
         database = _asked("The database, a file", steps.DATABASE) if ask else steps.DATABASE
     if Path(database).expanduser().is_file():
-        click.echo(f"{database} is there already; what is in it and what clashes tells: smart-sync adopt {database}")
+        _offer_a_look(Path(database).expanduser(), ask=ask)
     steps.write(output, steps.Answers(spreadsheet, credentials, database))
     click.echo(f"{output} is written; now it is tried")
     logs.configure("auto", "error", sys.stderr)
@@ -98,6 +98,23 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
         named = "" if output == config.DEFAULT_PATHS[0] else f" --config {output}"
         click.echo(f"{output} is written; next: smart-sync check{named}")
     sys.exit(report.exit_code)
+
+
+def _offer_a_look(database: Path, *, ask: bool) -> None:
+    """Look at a database that is there, if that is wanted; ends with exit code 1 where something clashes."""
+    from smart_sync.admin import adopt
+    from smart_sync.cli.output import show_check
+    from smart_sync.clock import utc_now
+
+    there = f"{database} is there already"
+    if not ask or not click.confirm(f"{there}; look at what is in it and what clashes", default=True):
+        click.echo(f"{there}; what is in it and what clashes tells: smart-sync adopt {database}")
+        return
+    report, _ = asyncio.run(adopt.adopt(database, utc_now()))
+    show_check(report.answer())
+    if report.exit_code:
+        click.echo("nothing is written; mend what clashes first", err=True)
+        sys.exit(report.exit_code)
 
 
 def _asked(question: str, default: str | None = None) -> str:

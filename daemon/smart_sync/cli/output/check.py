@@ -16,7 +16,8 @@ def show_check(answer: dict[str, Any]) -> None:
     for finding in answer["findings"]:
         mark, style = marks[finding["level"]]
         console.print(Text.assemble((mark, style), " ", printable(finding["message"])), soft_wrap=True)
-    data.show_rules(answer["merge"])
+    if answer["merge"]:
+        data.show_rules(answer["merge"])
     errors = sum(finding["level"] == "error" for finding in answer["findings"])
     warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
     terminal.line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")

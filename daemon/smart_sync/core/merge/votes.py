@@ -116,6 +116,11 @@ class _Scrutiny:
             self._new_ahead.append(Ahead(one.metric, one.place, one.source, at, now))
         return now if ahead else at
 
+    def is_new_ahead(self, one: Said) -> bool:
+        """Whether a time is ahead, and nobody knows since when."""
+        known = self._seen.get((one.metric, one.place, one.source))
+        return one.at is not None and one.at > self._terms.ahead and (known is None or known.parsed_at != one.at)
+
     def why_lost(self, one: Said, at: str | None) -> str:
         """Why a value that counts as of ``at`` has no vote; "" if it has one."""
         for mark in self._past.marks:
@@ -179,14 +184,16 @@ def take_back(said: Iterable[Said], past: Past, whose: Whose, judged_by: Terms, 
     return found
 
 
-def comes_late(given: Said, there: Said, past: Past, judged_by: Terms) -> bool:
-    """Whether a source has said something newer than ``given`` in its place: what is ``there`` stays then.
+def comes_late(given: Said, there: Said, past: Past, whose: Whose, judged_by: Terms) -> bool:
+    """Whether what is ``there`` in the place of ``given`` stays: a source has said it later, or of the right profile.
 
-    What is forgotten, or of an unknown time ahead, keeps nothing out.
+    What was taken back keeps nothing out, nor does what is of an unknown time ahead.
     """
-    scrutiny = _Scrutiny(past, Whose(there.link), judged_by)
+    scrutiny = _Scrutiny(past, whose, judged_by)
     known = scrutiny.effective(there)
-    if known == judged_by.now or scrutiny.why_lost(there, known) == FORGOTTEN:
+    if scrutiny.is_new_ahead(there) or scrutiny.why_lost(there, known):
         return False
     at = scrutiny.effective(given)
+    if given.link and scrutiny.why_lost(given, at) == EARLIER_LINK:
+        return True
     return at is not None and known is not None and at < known
