@@ -181,10 +181,14 @@ class Passes:
 
 
 @asynccontextmanager
-async def passes(path: Path) -> AsyncIterator[Passes]:
+async def passes(path: Path, *, snapshots: str = "update") -> AsyncIterator[Passes]:
     """Everything of the daemon's that a pass uses, but for the source of its worksheets; it logs to nowhere."""
     settings = Settings.model_validate(
-        {"database": {"path": path}, "sheets": {"source": "csv", "directory": path.parent}}
+        {
+            "database": {"path": path},
+            "sheets": {"source": "csv", "directory": path.parent},
+            "snapshots": {"on_existing": snapshots},
+        }
     )
     with Path(os.devnull).open("w") as nowhere:
         logs.configure("json", "info", nowhere)

@@ -71,8 +71,8 @@ class Beside:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return run_command(*arguments, environment=self.environment)
 
-    def serving(self) -> AbstractContextManager[httpx2.Client]:
-        environment = {
+    def serving(self, **more: str) -> AbstractContextManager[httpx2.Client]:
+        environment = more | {
             "WEB_APP_DATABASE": str(self.world.path),
             "SMART_SYNC_API_TOKEN": TOKEN,
             "SMART_SYNC_CONTROL__SOCKET": str(self.world.folder / "control.sock"),

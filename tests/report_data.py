@@ -62,14 +62,20 @@ class ReportDatabase:
         self.execute(f"INSERT INTO account_snapshots ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def merged(
-        self, account_id: str, values: Sequence[int], winner: str = "both", at: str = "2026-03-10T08:00:00"
+        self,
+        account_id: str,
+        values: Sequence[int],
+        winner: str = "both",
+        at: str = "2026-03-10T08:00:00",
+        known_since: str = "2020-01-01T08:00:00",
     ) -> None:
         changed = ", ".join(f"{metric}_changed_at" for metric in METRICS)
         winners = ", ".join(f"{metric}_winner" for metric in METRICS)
+        known = ", ".join(f"{metric}_known_since" for metric in METRICS)
         self.execute(
-            f"INSERT INTO account_metrics (account_id, {_NAMES}, {winners}, {changed}, updated_at)"
-            f" VALUES (?, {', '.join('?' * 16)})",
-            [(account_id, *values, *[winner] * 5, *[at] * 6)],
+            f"INSERT INTO account_metrics (account_id, {_NAMES}, {winners}, {changed}, updated_at, {known})"
+            f" VALUES (?, {', '.join('?' * 21)})",
+            [(account_id, *values, *[winner] * 5, *[at] * 6, *[known_since] * 5)],
         )
 
     def parsed(self, account_id: str, values: Sequence[int | None], at: str, precision: str = "exact") -> None:

@@ -122,6 +122,14 @@ WARNINGS = {
         "CREATE TRIGGER seen AFTER INSERT ON account_snapshots BEGIN UPDATE projects SET geo = geo; END",
         "trigger seen on account_snapshots",
     ),
+    "stamps with a zone": (
+        "INSERT INTO account_snapshots (id, account_id, snapshot_time) VALUES ('s', 'a', '2025-03-10T12:00:00+03:00')",
+        "snapshots bear a zone (the newest: 2025-03-10T12:00:00+03:00)",
+    ),
+    "stamps that are none": (
+        "INSERT INTO account_snapshots (id, account_id, snapshot_time) VALUES ('s', 'a', 'yesterday')",
+        "1 snapshot whose snapshot_time is no text in ISO 8601",
+    ),
     "links that need not be unique": (DOUBLE_LINKS, "no UNIQUE (project_id, profile_link)"),
 }
 
@@ -134,6 +142,24 @@ def test_what_matters_is_a_warning(app: Path, case: str) -> None:
     code, answer, _ = adopt(app)
     assert code == 0
     assert words in said(answer, "warning")
+
+
+def test_tables_that_refer_to_the_shared_ones_are_told(app: Path) -> None:
+    """Each column with a foreign key to a shared table is named, and what Smart Sync does about it."""
+    told = said(adopt(app)[1], "ok")
+    assert "account_snapshots.account_id, project_social_accounts.project_id refer to these tables" in told
+
+
+def test_ids_that_are_numbers_are_told(tmp_path: Path) -> None:
+    """Projects and accounts may be numbered; it is said, and no clash while the web app makes their rows."""
+    path = tmp_path / "view_counter.db"
+    numbered = GUIDE.replace("projects (\n    id TEXT", "projects (\n    id INTEGER")
+    numbered = numbered.replace("accounts (\n    id TEXT", "accounts (\n    id INTEGER")
+    execute(path, numbered.replace("('p', 'Spring'", "(1, 'Spring'").replace("('a', 'p'", "(7, 1"))
+    code, answer, _ = adopt(path)
+    assert code == 0
+    assert "table projects: 1 row, ids are integer" in said(answer, "ok")
+    assert "table project_social_accounts: 1 row, ids are integer" in said(answer, "ok")
 
 
 @pytest.mark.parametrize("name", ["backend/smart_sync.py", "backend/smart_sync/__init__.py", "smart_sync.py"])

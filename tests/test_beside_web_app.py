@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -93,35 +93,63 @@ def test_the_web_app_writes_while_passes_run(beside: Beside) -> None:
     assert beside.world.execute("PRAGMA journal_mode") == [("delete",)]
 
 
-@pytest.fixture
-def told(beside: Beside) -> Iterator[tuple[Beside, httpx2.Client]]:
-    """The web app is told by a webhook, as the how-to has it."""
-    with beside.serving() as client:
-        hook = block("toml", "[[webhooks]]").replace("https://app.example.com", str(client.base_url).rstrip("/"))
-        with beside.config.open("a") as config:
-            config.write(f"\n{hook}allow_private = true\n")
-        beside.environment["APP_TOKEN"] = f"Bearer {TOKEN}"
-        yield beside, client
+def is_told(beside: Beside, client: httpx2.Client) -> None:
+    """Let the web app be told by a webhook, as the how-to has it."""
+    hook = block("toml", "[[webhooks]]").replace("https://app.example.com", str(client.base_url).rstrip("/"))
+    with beside.config.open("a") as config:
+        config.write(f"\n{hook}allow_private = true\n")
+    beside.environment["APP_TOKEN"] = f"Bearer {TOKEN}"
 
 
-def test_the_web_app_drops_its_cache_after_a_pass_that_changed_something(told: tuple[Beside, httpx2.Client]) -> None:
+def test_the_web_app_drops_its_cache_after_a_pass_that_changed_something(beside: Beside) -> None:
     """Analytics that are kept for 300 s show an edit right after its pass; a pass without one calls nobody."""
-    beside, client = told
     analytics = "/api/projects/project-1/analytics"
-    with beside.daemon() as daemon:
-        assert beside.command("sync").returncode == 0
-        deadline = time.monotonic() + PATIENCE
-        while client.get(analytics).json()["views"] != 20000 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        beside.edit([1000, 100, 10, 2, 30000])
-        assert beside.command("sync").returncode == 0
-        while client.get(analytics).json()["views"] != 60000:
-            assert time.monotonic() < deadline, daemon.output()
-            time.sleep(0.05)
-        for _ in range(3):
-            assert beside.command("sync").returncode == 0
-        rows = beside.world.execute("SELECT type, status FROM webhook_deliveries")
+    with beside.serving() as client:
+        is_told(beside, client)
+        with beside.daemon() as daemon:
+            for views in (10000, 30000):
+                beside.edit([1000, 100, 10, 2, views])
+                assert beside.command("sync").returncode == 0
+                deadline = time.monotonic() + PATIENCE
+                while client.get(analytics).json()["views"] != 2 * views:
+                    assert time.monotonic() < deadline, daemon.output()
+                    time.sleep(0.05)
+            for _ in range(3):
+                assert beside.command("sync").returncode == 0
+            rows = beside.world.execute("SELECT type, status FROM webhook_deliveries")
     assert rows == [("sync.finished", "delivered")] * 2
+
+
+def test_a_web_app_that_asks_for_a_pass_in_return_makes_no_loop(beside: Beside) -> None:
+    """The pass that the web app asks for when it is told changes nothing, so it is not told again."""
+    asked = "SELECT count(*) FROM sync_runs WHERE \"trigger\" = 'socket' AND finished_at IS NOT NULL"
+    with beside.serving(WEB_APP_ASKS_BACK="1") as client:
+        is_told(beside, client)
+        beside.environment["SMART_SYNC_SCHEDULE__RUN_ON_START"] = "false"
+        with beside.daemon() as daemon:
+            assert beside.command("sync").returncode == 0
+            deadline = time.monotonic() + PATIENCE
+            while beside.world.execute(asked) < [(2,)]:
+                assert time.monotonic() < deadline, daemon.output()
+                time.sleep(0.05)
+            # One more of our own: had the second told anybody, its message would be queued by now.
+            assert beside.command("sync").returncode == 0
+            deliveries = beside.world.execute("SELECT count(*) FROM webhook_deliveries")
+            assert beside.world.execute(asked) == [(3,)]
+    assert deliveries == [(1,)]
+
+
+def test_a_daemon_that_keeps_the_first_snapshot_is_caught(beside: Beside) -> None:
+    """A control: with ``on_existing = "skip"`` an edit of the day does not come to the screens, and `shows` sees it."""
+    text = beside.config.read_text()
+    beside.config.write_text(text.replace('on_existing = "update"', 'on_existing = "skip"'))
+    assert text != beside.config.read_text()
+    with beside.serving() as client:
+        assert beside.command("once").returncode == 0
+        beside.edit([2000, 200, 20, 2, 20000])
+        assert beside.command("once").returncode == 0
+        with pytest.raises(AssertionError):
+            beside.shows(client, [2000, 200, 20, 2, 20000])
 
 
 def test_the_web_app_can_read_what_smart_sync_creates(tmp_path: Path, google: FakeGoogle) -> None:

@@ -49,7 +49,7 @@ async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: Wor
         if event == "parser.finished":
             finished.set()
 
-    source = Source("slow", platform, ParserSettings(), Agenda())
+    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
     async with (
         opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
@@ -69,7 +69,7 @@ async def test_a_platform_that_never_answers_is_let_go_of_at_the_end(world: Worl
     """Leaving the collector cancels what is under way, and keeps what was fetched."""
     world.add_project("P", ["a", "b"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda())
+    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
     async with (
         open_database(world.path) as database,
         Collector([source], database, lambda: world.now, wait=0.05) as collector,
@@ -85,7 +85,7 @@ async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World
     world.sections["sync"] = {"create_missing": "accounts"}
     platform = SlowPlatform(world)
     platform.may_go_on.set()
-    source = Source("slow", platform, ParserSettings(), Agenda())
+    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
     async with (
         opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=None) as collector,
@@ -102,7 +102,7 @@ async def test_a_pass_over_one_project_asks_about_its_accounts_only(world: World
     world.add_project("Q", ["b"])
     platform = SlowPlatform(world)
     platform.may_go_on.set()
-    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)))
+    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)), "slow")
     async with (
         opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=None) as collector,
@@ -118,7 +118,7 @@ async def test_a_collection_is_waited_for_once(world: World) -> None:
     """The pass that begins a collection waits for it; those that find it still at work do not wait again."""
     world.add_project("P", ["a", "b"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda())
+    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
     loop = asyncio.get_running_loop()
     took = []
     async with (
@@ -139,15 +139,22 @@ async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world
     world.add_project("P", ["a", "b"])
     world.add_project("Q", ["c"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)))
+    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)), "slow")
+    finished = asyncio.Event()
+
+    def said(event: str, **_fields: object) -> None:
+        if event == "parser.finished":
+            finished.set()
+
     async with (
         open_database(world.path) as database,
-        Collector([source], database, lambda: world.now, wait=0.5) as collector,
+        Collector([source], database, lambda: world.now, wait=0.5, say=said) as collector,
     ):
         await collector.collect(only=frozenset({"project-P"}))
         await collector.collect(only=frozenset({"project-Q"}))
         platform.may_go_on.set()
         await collector.collect()
+        await finished.wait()
     assert platform.asked[0] == ["account-a", "account-b"]
     assert sorted(platform.asked[1]) == ["account-b", "account-c"]
     stored = [account for (account,) in world.execute("SELECT account_id FROM parsed_values ORDER BY 1")]
@@ -158,7 +165,7 @@ async def test_accounts_that_cannot_be_read_are_asked_about_in_the_next_pass(wor
     """A table that the web app renames for a while costs a warning, not the daemon."""
     world.add_project("P", ["a"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda())
+    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
     said: list[str] = []
 
     def say(event: str, **fields: object) -> None:
@@ -197,7 +204,7 @@ async def test_a_link_that_changes_while_a_platform_is_asked(world: World) -> No
         if event == "parser.finished":
             finished.set()
 
-    source = Source("slow", platform, ParserSettings(), Agenda())
+    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
     async with (
         opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,

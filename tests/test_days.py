@@ -94,7 +94,7 @@ async def test_each_local_day_grows_from_the_one_before(world: World, zone: str,
     assert await told_days(world, "a") == [(day, 1000 + n, 1 if n else None) for n, day in enumerate(labels)]
     answer = await growth(world.path, None, "followers", 6, world.now)
     assert (answer["days"], answer["accounts"][0]["values"]) == (labels, [*range(1000, 1007)])
-    ((account,),) = (project.accounts for project in read(world.path, None, world.now).projects)
+    ((account,),) = (project.accounts for project in (await read(world.path, None, 90, world.now)).projects)
     assert [date.fromordinal(day).isoformat() for day in account.history.days] == labels
     assert [row[1:] for row in world.execute(WEB_APP, ("account-a",))] == [(n, n) for n in range(1006, 999, -1)]
 

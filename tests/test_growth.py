@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,9 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import run_command, write_config
-from smart_sync.admin.history import UnknownProject, growth
-from smart_sync.core.history.growth import BARS, Known, Series, change, condensed, movers, period, sparkline, total
+from smart_sync.admin.history import growth
+from smart_sync.core.history.growth import (
+    BARS,
+    Change,
+    History,
+    added,
+    average,
+    change,
+    condensed,
+    last_known,
+    movers,
+    period,
+    sparkline,
+)
 from smart_sync.core.model import MAX_COUNT
+from smart_sync.store.requested_project import UnknownProject
 from world import KEY, NOON, World
 
 values = st.lists(st.none() | st.integers(0, MAX_COUNT), max_size=40)
@@ -35,42 +49,79 @@ def test_a_long_series_is_condensed_to_what_fits(several: list[int | None], widt
     short = condensed(several, width)
     assert len(short) <= width
     assert set(short) <= {*several, None}
-    assert Series(short).last == Series(tuple(several)).last
+    assert last_known(short) == last_known(several)
     assert len(several) > width or list(short) == several
+
+
+def history(several: list[int | None], *ends: int) -> History:
+    """One metric, a snapshot for each value, whether it is known or not."""
+    deltas = [None if None in (one, two) else two - one for one, two in pairwise([None, *several])]  # type: ignore[operator]
+    days = range(len(several))
+    return History(days, [(value,) for value in several], [(delta,) for delta in deltas], dict.fromkeys(ends, HERE))
+
+
+HERE = frozenset([0])
 
 
 @given(values, st.integers(1, 50))
 def test_growth_is_the_newest_value_less_the_last_one_that_is_old_enough(several: list[int | None], days: int) -> None:
     """Where there is none that old, less the first known; gaps neither invent growth nor hide it."""
-    known = [Known(day, value) for day, value in enumerate(several) if value is not None]
-    if not known:
-        assert change(None, None, None, 0) is None
+    known = [(day, value) for day, value in enumerate(several) if value is not None]
+    as_of = len(several) - 1
+    found = change(history(several), 0, as_of, days)
+    older = [one for one in known if one[0] <= as_of - days]
+    start = older[-1] if older else known[0] if known else None
+    if start is None or start == known[-1]:
+        assert found is None
         return
-    asked = known[-1].day - days
-    older, inside = [one for one in known if one.day <= asked], [one for one in known if one.day > asked]
-    found = change(known[-1], older[-1] if older else None, inside[0], asked)
-    start = older[-1] if older else known[0]
-    assert (found is None) == (start == known[-1])
+    assert found is not None
+    assert (found.amount, found.since) == (known[-1][1] - start[1], start[0])
+    assert found.exact == (start[0] == as_of - days)
+
+
+@given(st.lists(st.integers(0, 99), min_size=2, max_size=20), st.sets(st.integers(1, 19)))
+def test_what_ends_a_carried_stretch_is_left_out_of_averages_and_movers(several: list[int], ends: set[int]) -> None:
+    """The mean and what an account has moved are those of the other days."""
+    whole = history([*several], *ends)
+    last = len(several) - 1
+    others = [two - one for day, (one, two) in enumerate(pairwise(several), 1) if day not in ends]
+    found = change(whole, 0, last, last)
+    assert found is not None
+    assert (found.amount, found.moved) == (several[-1] - several[0], sum(others))
+    assert found.ends == tuple(sorted(day for day in ends if day <= last))
+    assert average(whole, 0, 0, last) == (sum(others) / len(others) if others else None)
+
+
+def test_a_day_that_ends_a_carried_stretch_may_follow_a_gap() -> None:
+    """Its growth is against the last value before the gap."""
+    found = change(history([10, 20, None, 500, 510], 3), 0, 4, 4)
+    assert found is not None
+    assert (found.amount, found.moved) == (500, 20)
+
+
+changes = st.builds(Change, st.integers(-99, 99), st.integers(0, 99), st.integers(0, 9), st.booleans())
+
+
+@given(st.lists(st.none() | changes, max_size=6))
+def test_changes_are_added_up(several: list[Change | None]) -> None:
+    """What cannot be compared adds nothing; where nothing can be, there is no sum, which is not 0."""
+    found = added(several, 5)
+    known = [one for one in several if one is not None]
+    assert (found is None) == (not known)
     if found is not None:
-        assert (found.amount, found.since) == (known[-1].value - start.value, start.day)
-        assert found.exact == (several[asked] is not None if asked >= 0 else False)
+        assert (found.amount, found.accounts) == (sum(one.amount for one in known), len(known))
+        assert found.exact == all(one.exact for one in known)
 
 
-@given(st.lists(st.tuples(st.none() | st.integers(0, 99), st.none() | st.integers(-99, 99)), max_size=6))
-def test_a_total_is_the_sum_of_its_accounts(several: list[tuple[int | None, int | None]]) -> None:
-    """What is not known adds nothing."""
-    assert total(several).growth == sum(growth or 0 for _, growth in several)
-    assert total(several[:2]).last + total(several[2:]).last == total(several).last
-
-
-@given(st.dictionaries(st.text(max_size=3), st.none() | st.integers(-99, 99), max_size=9), st.integers(0, 9))
-def test_nobody_outside_has_moved_more_than_a_mover(growths: dict[str, int | None], count: int) -> None:
+@given(st.dictionaries(st.text(max_size=3), st.none() | changes, max_size=9), st.integers(0, 9))
+def test_nobody_outside_has_moved_more_than_a_mover(several: dict[str, Change | None], count: int) -> None:
     """The biggest, up or down, and none that stood still."""
-    found = movers(growths, count)
-    least = min((abs(growths[name] or 0) for name in found), default=0)
-    others = [abs(growth) for name, growth in growths.items() if growth and name not in found]
-    assert all(growths[name] for name in found)
-    assert not others or (len(found) == count and max(others) <= least) or count == 0
+    moved = {name: found.moved for name, found in several.items() if found is not None}
+    names = movers(several, count)
+    least = min((abs(moved[name]) for name in names), default=0)
+    others = [abs(amount) for name, amount in moved.items() if amount and name not in names]
+    assert all(moved[name] for name in names)
+    assert not others or (len(names) == count and max(others) <= least) or count == 0
 
 
 def test_a_period_begins_with_the_day_to_grow_from() -> None:
@@ -143,5 +194,5 @@ def test_the_command_draws_a_line_per_account(grown: World) -> None:
     as_json = run_command("growth", "P", "--metric", "likes", "--json", "--config", str(config))
     assert (shown.returncode, as_json.returncode) == (0, 0), shown.stderr
     assert "+200  +40.0%      ▁█  since 2026-03-10" in shown.stdout
-    assert "project P: 700 (+200), 1 account" in shown.stdout
+    assert "project P: 807 (+200, +100.0 a day), 3 accounts, 1 of them compared" in shown.stdout
     assert json.loads(as_json.stdout)["metric"] == "likes"

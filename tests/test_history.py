@@ -9,9 +9,10 @@ import pytest
 
 from control_clients import connected
 from daemon_process import Daemon, run_command, write_config
-from smart_sync.admin.history import UnknownProject, history
+from smart_sync.admin.history import history
 from smart_sync.core.model import Trigger
 from smart_sync.store.pass_history import start_run
+from smart_sync.store.requested_project import UnknownProject
 from smart_sync.store.schema import open_database
 from world import KEY, World
 

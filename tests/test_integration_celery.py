@@ -96,6 +96,20 @@ def test_what_an_operator_can_mend_is_no_exception(
     assert "did you mean control.mode?" in answer["error"]
 
 
+def test_a_worker_without_the_database_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file is not, as on a machine that has no part in it, no empty one is made and called a success."""
+    from smart_sync.integrations.celery import smart_sync_all_projects
+
+    (tmp_path / "sheets").mkdir()
+    config = write_config(tmp_path, '[sheets]\ndirectory = "sheets"\n')
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(config))
+    answer = smart_sync_all_projects()
+    assert (answer["success"], "there is no database" in answer["error"]) == (False, True)
+    assert not (tmp_path / "view_counter.db").exists()
+    config.write_text(config.read_text() + '[sync]\ncreate_missing = "projects"\n')
+    assert smart_sync_all_projects()["success"] is True
+
+
 def test_the_application_is_as_the_guide_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tasks have the guide's names, beat runs the first every 30 minutes, and the broker is the environment's."""
     code = (

@@ -72,7 +72,7 @@ class Scripted:
 
 
 def source(parser: Any, name: str = "scripted", every: timedelta | None = None, **table: Any) -> Source:
-    return Source(name, parser, ParserSettings(source=name, **table), Agenda(every))
+    return Source(name, parser, ParserSettings(source=name, **table), Agenda(every), name)
 
 
 def accounts(count: int) -> list[Account]:
@@ -178,7 +178,7 @@ async def test_the_deadline_keeps_what_was_fetched_and_starves_nobody() -> None:
     assert inbox.ids == ["tiktok-0", "tiktok-1"]
     assert parser.closed
     await collect([one], accounts(4), inbox, NOW + timedelta(minutes=30))
-    assert parser.asked[1] == ["tiktok-2", "tiktok-3", "tiktok-0", "tiktok-1"]
+    assert parser.asked[1] == ["tiktok-3", "tiktok-2", "tiktok-0", "tiktok-1"]
 
 
 async def test_cancelled_it_stores_what_is_in_hand() -> None:
@@ -229,7 +229,7 @@ async def test_quota_holds_until_it_begins_anew() -> None:
         from smart_sync.parsers.youtube import YouTube, YouTubeSettings
 
         assert isinstance(table, YouTubeSettings)
-        youtube = Source("youtube", YouTube(table, lambda: clock[0]), table, Agenda())
+        youtube = Source("youtube", YouTube(table, lambda: clock[0]), table, Agenda(), "youtube")
         (facebook,) = build({"facebook": settings("facebook", well.url)})
         for clock[0] in (NOW, NOW + timedelta(hours=19), NOW + timedelta(hours=20, minutes=1)):
             await collect([youtube, facebook], [account("youtube"), account("facebook")], Inbox(), clock[0])

@@ -51,6 +51,11 @@ def one_account(kind: str, words: str) -> str:
     return f"failed:{words}" if kind in OWN_TOKENS else stopped(words)
 
 
+def throttled(kind: str) -> str:
+    """A Threads token that is throttled says nothing of the others."""
+    return "failed:429" if kind == "threads" else "paused:429"
+
+
 #: Failure → (the reply, what must come of it).  "failed": this account, this time; "gone": asked ever more rarely;
 #: "stopped": the parser goes no further; "paused": nor does it come back soon; "value": as if nothing were wrong.
 FAILURES: dict[str, Callable[[str], tuple[Reply, str]]] = {
@@ -58,8 +63,8 @@ FAILURES: dict[str, Callable[[str], tuple[Reply, str]]] = {
     "402": lambda _kind: (Reply({"message": "out of credits"}, 402), stopped("out of credits")),
     "403 without a reason": lambda _kind: (Reply({}, 403), "failed:403"),
     "404": lambda kind: (Reply({}, 404), "gone:404"),
-    "429": lambda kind: (Reply({}, 429), "paused:429"),
-    "429 with Retry-After beyond the deadline": lambda kind: (Reply({}, 429, {"Retry-After": "7200"}), "paused:429"),
+    "429": lambda kind: (Reply({}, 429), throttled(kind)),
+    "429 with Retry-After beyond the deadline": lambda kind: (Reply({}, 429, {"Retry-After": "7200"}), throttled(kind)),
     "500": lambda kind: (Reply({}, 500), "failed:500"),
     "503 with a page": lambda kind: (Reply(b"<html>", 503), "failed:503"),
     "redirect": lambda kind: (Reply({}, 302, {"Location": "http://127.0.0.1:9/"}), stopped("redirects")),

@@ -11,7 +11,7 @@ import stamina
 from fake_platforms import GOOD, FakePlatform, Reply, account, settings
 from smart_sync import config, logs
 from smart_sync.clock import utc_now
-from smart_sync.core.redaction import REDACTED
+from smart_sync.core.redaction import REDACTED, Known
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.inspection import inspect
@@ -143,6 +143,23 @@ async def test_no_secret_is_ever_written(status: int, caplog: pytest.LogCaptureF
     assert [canary for canary in CANARIES if canary in everything] == []
     urls = [call.path + str(call.query) for call in platform.calls]
     assert [url for url in urls for canary in CANARIES[:-1] if canary in url] == []
+
+
+@pytest.mark.parametrize("kept", ["", "env:SMART_SYNC_TEST_HOST"])
+async def test_a_host_is_no_secret(monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
+    """`parse` shows a header that names no secret, and hides one that does; what is kept elsewhere is one anyway."""
+    host, key = "tiktok-api23.p.rapidapi.com", "canary-reseller-key"
+    monkeypatch.setenv("SMART_SYNC_TEST_HOST", host)
+    monkeypatch.setattr(logs, "_protected", Known())
+
+    with FakePlatform(lambda call: Reply(dict(call.headers), 400)) as platform:
+        headers = {"X-RapidAPI-Key": key, "X-RapidAPI-Host": kept or host}
+        sources = build({"x": settings("http_json", platform.url, headers=headers)})
+        (seen,) = await inspect(sources, account("http_json"))
+    assert platform.calls[0].headers["x-rapidapi-key"] == key
+    (exchange,) = seen.exchanges
+    assert (key in exchange.body, host in exchange.body) == (False, not kept)
+    assert f'"x-rapidapi-key": "{REDACTED}"' in exchange.body
 
 
 async def _nowhere(_batch: object) -> None:

@@ -1,5 +1,6 @@
 """The report's numbers: each is what a person with pencil and paper would find."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from report_data import NOW, TODAY, ReportDatabase, day, grown
+from smart_sync.core.history.growth import History
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 from smart_sync.errors import SmartSyncError
-from smart_sync.report.inputs import History, ProjectFacts
+from smart_sync.report.inputs import Facts, ProjectFacts
 from smart_sync.report.packing import DIGITS, NO_VALUE, pack
 from smart_sync.report.query import read
-from smart_sync.report.trend import VIEWS, change, daily, movers, summed, total, total_change, window
+from smart_sync.report.trend import VIEWS, Window, change, daily, movers, summed, total, total_change, window
 
 TODAY_ORDINAL = TODAY.toordinal()
 
@@ -23,14 +25,24 @@ def database(tmp_path: Path) -> ReportDatabase:
     return ReportDatabase(tmp_path / "view_counter.db")
 
 
+def facts_of(database: ReportDatabase, project: str | None = None) -> Facts:
+    return asyncio.run(read(database.path, project, 90, NOW))
+
+
 def only(database: ReportDatabase) -> ProjectFacts:
-    (project,) = read(database.path, None, NOW).projects
+    (project,) = facts_of(database).projects
     return project
 
 
 def history(ago_and_views: Mapping[int, int | None]) -> History:
     days = sorted(ago_and_views, reverse=True)
-    return History([TODAY_ORDINAL - ago for ago in days], [Metrics(views=ago_and_views[ago]) for ago in days])
+    values = [Metrics(views=ago_and_views[ago]) for ago in days]
+    deltas = [Metrics(views=_less(ago_and_views[ago], ago_and_views.get(ago + 1))) for ago in days]
+    return History([TODAY_ORDINAL - ago for ago in days], values, deltas)
+
+
+def _less(value: int | None, before: int | None) -> int | None:
+    return None if value is None or before is None else value - before
 
 
 def unpack(text: str) -> list[int | None]:
@@ -113,9 +125,9 @@ def test_the_last_snapshot_of_a_utc_day_counts(database: ReportDatabase) -> None
         "yesterday": 1, f"{day(-3)}T00:00:00": 2, "": 3,
     }  # fmt: skip
     database.snapshots(account, times)
-    facts = read(database.path, None, NOW)
+    facts = facts_of(database)
     (found,) = facts.projects[0].accounts
-    assert [(TODAY_ORDINAL - d, v.views) for d, v in zip(found.history.days, found.history.values, strict=True)] == [
+    assert [(TODAY_ORDINAL - d, v[VIEWS]) for d, v in zip(found.history.days, found.history.values, strict=True)] == [
         (1, 30),
         (0, 70),
     ]
@@ -126,18 +138,16 @@ def test_the_last_snapshot_of_a_utc_day_counts(database: ReportDatabase) -> None
     ]
 
 
-def test_merged_values_are_the_newest(database: ReportDatabase) -> None:
-    """What the frontend shows is what the report shows, later than the day's snapshot or without any."""
-    project_id = database.project("P")
-    both, alone = database.account(project_id, "both"), database.account(project_id, "alone")
-    database.snapshots(both, grown({0: 100, 1: 90}))
-    database.merged(both, [1, 2, 3, 4, 120])
-    database.merged(alone, [1, 2, 3, 4, 7], at="2026-03-08T08:00:00")
-    accounts = {a.username: a for a in only(database).accounts}
-    found = change(accounts["both"].history, VIEWS, TODAY_ORDINAL, 1)
+def test_the_snapshots_are_what_is_shown(database: ReportDatabase) -> None:
+    """Whoever wrote the newest one, as in the view and in `growth`: a pass sees to it that it has the merged values."""
+    account = database.account(database.project("P"), "a")
+    database.snapshots(account, grown({0: 100, 1: 90}))
+    database.merged(account, [1, 2, 3, 4, 120], known_since="2026-03-09T08:00:00")
+    found = total_change(only(database).accounts, VIEWS, TODAY_ORDINAL, 1)
     assert found is not None
-    assert found.amount == 30
-    assert accounts["alone"].last_day == TODAY_ORDINAL - 2
+    assert (found.amount, found.before) == (10, 90)
+    (view,) = database.fetch("SELECT views, views_delta FROM account_growth WHERE day = ?", day(0))
+    assert view == (100, 10)
 
 
 def test_values_that_are_no_counts_are_no_values(database: ReportDatabase) -> None:
@@ -146,22 +156,22 @@ def test_values_that_are_no_counts_are_no_values(database: ReportDatabase) -> No
     database.snapshots(account, grown({0: 5, 1: -3, 2: 4}))
     database.execute("UPDATE account_snapshots SET views = 'many' WHERE views = 5")
     (found,) = only(database).accounts
-    assert [values.views for values in found.history.values] == [4, None, None]
+    assert [values[VIEWS] for values in found.history.values] == [4, None, None]
 
 
 def test_gaps_are_gaps_in_the_charts() -> None:
     """A day without a snapshot has no value; in a total the account stands with its last one, and nobody grows."""
     a, b = history({0: 40, 3: 10}), history({0: 400, 1: 300, 3: 100})
-    rows = [h.window(TODAY_ORDINAL - 3, 4)[VIEWS] for h in (a, b)]
+    rows = [h.window(VIEWS, TODAY_ORDINAL - 3, 4) for h in (a, b)]
     assert rows[0] == [10, None, None, 40]
     assert summed([a, b], rows, VIEWS, TODAY_ORDINAL - 3) == [110, None, 310, 440]
-    assert daily(rows) == [None, None, None, 100]
+    assert daily([a, b], VIEWS, Window(TODAY_ORDINAL - 3, 4)) == [None, None, None, 100]
 
 
 def test_a_total_starts_with_what_was_known_before() -> None:
     """An account whose last snapshot is older than the chart is part of its total all the same."""
     a, b = history({9: 1_000}), history({0: 2, 1: 1})
-    rows = [h.window(TODAY_ORDINAL - 1, 2)[VIEWS] for h in (a, b)]
+    rows = [h.window(VIEWS, TODAY_ORDINAL - 1, 2) for h in (a, b)]
     assert summed([a, b], rows, VIEWS, TODAY_ORDINAL - 1) == [1_001, 1_002]
 
 
@@ -215,12 +225,12 @@ def test_one_project_by_id_or_name(database: ReportDatabase) -> None:
     database.project("A", project_id="1")
     database.project("Old", project_id="2", active=0)
     database.account("1", "gone", active=0)
-    assert [p.id for p in read(database.path, None, NOW).projects] == ["1", "A"]
-    assert [p.id for p in read(database.path, "A", NOW).projects] == ["A"]
-    assert [p.id for p in read(database.path, "Old", NOW).projects] == ["2"]
-    assert read(database.path, "1", NOW).projects[0].inactive == 1
+    assert [p.id for p in facts_of(database).projects] == ["1", "A"]
+    assert [p.id for p in facts_of(database, "A").projects] == ["A"]
+    assert [p.id for p in facts_of(database, "Old").projects] == ["2"]
+    assert facts_of(database, "1").projects[0].inactive == 1
     with pytest.raises(SmartSyncError, match="nobody"):
-        read(database.path, "nobody\n", NOW)
+        facts_of(database, "nobody\n")
 
 
 @given(st.lists(st.none() | st.integers(0, MAX_COUNT)))
@@ -236,7 +246,7 @@ def test_a_degraded_project_and_its_passes_are_read(database: ReportDatabase) ->
         database.passed(project_id, "synced", at=f"2026-03-09T{hour + 10}:00:00.000000")
     database.passed(project_id, "degraded", "Google is away", at="2026-03-10T11:30:00.000000")
     database.execute("INSERT INTO sync_runs (id, \"trigger\", started_at) VALUES ('x', 'cli', '2026-03-10T11:59:00')")
-    facts = read(database.path, None, NOW)
+    facts = facts_of(database)
     assert facts.projects[0].last_run is not None
     assert (facts.projects[0].last_run.outcome, facts.projects[0].last_run.error) == ("degraded", "Google is away")
     assert len(facts.passes) == 10

@@ -2,7 +2,8 @@
 
 After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots, growth by the days of
 whatever time zone is configured; after a crash each
-project is as it was before the pass or as it is after it, and nothing in between.  `explain` says the same.
+project is as it was before the pass or as it is after it, and nothing in between.  `explain`, `growth`, the report and
+the view say the same, and a web app that reads snapshots finds the merged values.
 SOAK_EXAMPLES and SOAK_STEPS make longer runs.
 """
 
@@ -11,6 +12,7 @@ import contextlib
 import io
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -35,7 +37,7 @@ from smart_sync.admin.explain import DAYS, Explainer
 from smart_sync.core.days import stamp
 from smart_sync.core.merge import strategies
 from smart_sync.core.merge.strategies import consistent
-from smart_sync.core.model import MAX_COUNT, METRICS, Outcome, Trigger
+from smart_sync.core.model import MAX_COUNT, METRICS, NAMESPACE, Outcome, Trigger
 from smart_sync.sync.reporter import Announcer
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
@@ -48,6 +50,20 @@ LONG = {
 PROJECTS = {"P": ["a", "b", "d", "e"], "Q": ["c"]}
 HOME = {account: project for project, accounts in PROJECTS.items() for account in accounts}
 JUNK = "#REF!"
+#: How a web app looks at an account.
+NEWEST = f"SELECT {', '.join(METRICS)} FROM account_snapshots WHERE account_id = ? ORDER BY snapshot_time DESC LIMIT 1"
+A_DAY_AGO = (
+    "SELECT views FROM account_snapshots WHERE account_id = ?1 AND datetime(snapshot_time) <="
+    " datetime(?2, '-24 hours') ORDER BY snapshot_time DESC LIMIT 1"
+)
+BY_DATE = (
+    f"SELECT date(snapshot_time), {', '.join(METRICS)} FROM account_snapshots WHERE account_id = ?"
+    " ORDER BY snapshot_time"
+)
+GUIDE = (
+    "SELECT DATE(snapshot_time) AS date, followers, views FROM account_snapshots WHERE account_id = ?"
+    " ORDER BY snapshot_time DESC LIMIT 30"
+)
 #: [sheets] gone_after, in hours.
 PATIENCE = 48
 
@@ -62,6 +78,7 @@ counts = st.integers(0, 30) | st.integers(0, 10**7) | st.just(MAX_COUNT)
 strategy_names = st.sampled_from(["max", "sheet", "parsed", "latest"])
 zones = st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles"])
 #: A day or two before clocks change in one of them, or in none.
+modes = st.sampled_from(["update", "update", "skip"])
 beginnings = st.sampled_from(
     [datetime(2026, *day, 12, tzinfo=UTC) for day in ((3, 7), (3, 28), (7, 1), (10, 24), (10, 31))]
 )
@@ -113,8 +130,8 @@ class Known:
     seen: Values | None = None
     merged: Values = field(default_factory=nothing)
     winner: Values = field(default_factory=nothing)
-    #: By their time, as a stamp.
-    snapshots: dict[str, Values] = field(default_factory=dict)
+    #: By their id: the time, as a stamp, and the values.
+    snapshots: dict[str, tuple[str, Values]] = field(default_factory=dict)
 
 
 def decide(strategy: str, sheet: int | None, parsed: int | None, before: Any) -> tuple[int | None, str | None]:
@@ -144,14 +161,46 @@ def local_day(at: str, zone: str) -> date:
     return datetime.fromisoformat(at).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
 
 
+def start_of(day: date, zone: str) -> str:
+    """When a day begins on the clocks of ``zone``, as a stamp."""
+    return stamp(datetime.combine(day, datetime.min.time(), ZoneInfo(zone)))
+
+
+Snapshots = dict[str, tuple[str, Values]]
+
+
+def in_order(snapshots: Snapshots) -> list[tuple[str, tuple[str, Values]]]:
+    """By time, the last one last; of two of one moment, which another time zone may make, the lesser id."""
+    return sorted(sorted(snapshots.items(), key=lambda one: one[0], reverse=True), key=lambda one: one[1][0])
+
+
+def photographed(account: str, snapshots: Snapshots, merged: Values, now: str, zone: str, mode: str) -> Snapshots:
+    """The snapshots after a pass that gives an account the ``merged`` values."""
+    day, utc = local_day(now, zone), now[:10]
+    today = [(at, key) for key, (at, _) in in_order(snapshots) if local_day(at, zone) == day]
+    own = str(uuid.uuid5(NAMESPACE, f"account-{account}:{start_of(day, zone)}"))
+    if not today:
+        return {**snapshots, own: (now, merged)}
+    at, newest = today[-1]
+    new_date = at[:10] < day.isoformat() == utc
+    if mode == "skip" or (snapshots[newest][1] == merged and not new_date):
+        return snapshots
+    if own in snapshots and utc > day.isoformat():  # its time must not leave the date that bears the day's label
+        return {**snapshots, own: (snapshots[own][0], merged)}
+    return {**snapshots, own: (now, merged)}
+
+
 def grown(
-    snapshots: dict[str, Values], zone: str, metric: str, known_since: str | None
-) -> list[tuple[str, int, int | None]]:
+    snapshots: Snapshots, zone: str, metric: str, known_since: str | None
+) -> list[tuple[str, int | None, int | None]]:
     """Each day of ``zone``, its last value and the difference to the day before, if the value was known then."""
-    days = {local_day(at, zone): values[metric] for at, values in sorted(snapshots.items())}
+    days = {local_day(at, zone): values[metric] for _, (at, values) in in_order(snapshots)}
     first = local_day(known_since, zone) if known_since else date.max
-    before = {day: days.get(day - timedelta(days=1)) if day > first else None for day in days}
-    return [(day.isoformat(), v, None if (last := before[day]) is None else v - last) for day, v in days.items()]
+    known = {day: value if day >= first else None for day, value in days.items()}
+    before = {day: known.get(day - timedelta(days=1)) for day in days}
+    return [
+        (day.isoformat(), v, None if v is None or (b := before[day]) is None else v - b) for day, v in known.items()
+    ]
 
 
 def side(
@@ -182,12 +231,12 @@ class Machine(RuleBasedStateMachine):
         self.sheets = self.google.settings(folder, KEY, reads_per_minute=3000, deadline=5.0)
         self.sheets = self.sheets.model_copy(update={"gone_after": PATIENCE * 3600.0})
         self.world.sections["sheets"] = self.sheets
-        # The model keeps the first snapshot of a day; those that follow the values are held in test_snapshots.
-        self.world.sections["snapshots"] = {"on_existing": "skip"}
         self.open: contextlib.AsyncExitStack | None = None
         self.resources: Resources
-        self.strategy = "max"
-        self.zone, self.moved = "UTC", False
+        self.strategy, self.mode = "max", "update"
+        self.zone, self.moved, self.was_skipped = "UTC", False, False
+        #: What was merged in the last pass of each local day: account → label → values.
+        self.seen: dict[str, dict[str, tuple[int, ...]]] = {}
         self.typed: dict[str, Values | None] = {account: nothing() for account in HOME}
         self.parsed: dict[str, Values] = {account: nothing() for account in HOME}
         self.rounded: dict[str, bool] = dict.fromkeys(HOME, False)
@@ -197,10 +246,14 @@ class Machine(RuleBasedStateMachine):
         self.reads = {project: Read() for project in PROJECTS}
 
     @initialize(
-        now=beginnings, sheet=st.lists(cells, min_size=5, max_size=5), parsed=st.lists(cells, min_size=5, max_size=5)
+        mode=modes,
+        now=beginnings,
+        sheet=st.lists(cells, min_size=5, max_size=5),
+        parsed=st.lists(cells, min_size=5, max_size=5),
     )
-    def begin(self, now: datetime, sheet: list[list[int | None]], parsed: list[list[int | None]]) -> None:
+    def begin(self, mode: str, now: datetime, sheet: list[list[int | None]], parsed: list[list[int | None]]) -> None:
         self.world.now = now
+        self.another_way_of_snapshots(mode)
         for project, names in PROJECTS.items():
             self.world.add_project(project, names)
         for account, typed, collected in zip(HOME, sheet, parsed, strict=True):
@@ -262,6 +315,12 @@ class Machine(RuleBasedStateMachine):
         self.strategy = strategy
         self.reopen(merge={"strategy": strategy})
 
+    @rule(mode=modes)
+    def another_way_of_snapshots(self, mode: str) -> None:
+        self.mode = mode
+        self.was_skipped |= mode == "skip"
+        self.reopen(snapshots={"on_existing": mode})
+
     @rule(zone=zones)
     def another_time_zone(self, zone: str) -> None:
         self.moved |= zone != self.zone
@@ -306,6 +365,8 @@ class Machine(RuleBasedStateMachine):
                 f"a project was written by halves: {state}, neither {possible[0]} nor {possible[1]}"
             )
             self.known |= state
+            if state == possible[1]:
+                self.remember_the_day(names)
         self.reads = self.observe_reads()
         self.check()
 
@@ -315,7 +376,7 @@ class Machine(RuleBasedStateMachine):
         assert self.observe() == self.known, "SQLite holds something else than the model"
         assert self.observe_reads() == self.reads, "SQLite's clocks of good reads are not the model's"
         for known in self.known.values():
-            days = [local_day(at, self.zone) for at in known.snapshots]
+            days = [local_day(at, self.zone) for at, _ in known.snapshots.values()]
             assert self.moved or len(days) == len(set(days)), "a day has two snapshots"
         self.runner.run(self.check_explanations())
 
@@ -346,6 +407,7 @@ class Machine(RuleBasedStateMachine):
         for project in PROJECTS:
             self.known |= self.after(project, readable=project in readable)
             self.reads[project] = self.reads[project].after(self.world.now, readable=project in readable)
+            self.remember_the_day(PROJECTS[project])
         result = self.runner.run(self.run_pass())
         assert [one.error for one in result.results if one.outcome is Outcome.FAILED] == []
         for one in result.results:
@@ -354,6 +416,8 @@ class Machine(RuleBasedStateMachine):
             assert (one.outcome is Outcome.DEGRADED) == expected, one
         if self.strategy == "max":
             self.no_typed_number_is_lost(readable)
+        if self.mode == "update":
+            self.a_web_app_finds_the_merged_values()
         self.check()
 
     def no_typed_number_is_lost(self, readable: set[str]) -> None:
@@ -364,6 +428,43 @@ class Machine(RuleBasedStateMachine):
                 for metric in set(METRICS) - self.renamed[HOME[account]]:
                     if isinstance(typed[metric], int):  # one that is held is 0 there
                         assert held[account].merged[metric] >= typed[metric]
+
+    def remember_the_day(self, names: list[str]) -> None:
+        """What a pass has merged last on this local day, of the accounts that get a snapshot."""
+        label = local_day(stamp(self.world.now), self.zone).isoformat()
+        for account in names:
+            known = self.known[account]
+            if any(known.winner.values()) and not known.left:
+                self.seen.setdefault(account, {})[label] = tuple(known.merged.values())
+
+    def a_web_app_finds_the_merged_values(self) -> None:
+        """As its screens read: the newest snapshot, the last of a UTC date, one of a day ago, the guide's 30 days."""
+        today, names = self.world.now.date().isoformat(), ", ".join(METRICS)
+        for account, known in self.known.items():
+            if known.left or not any(known.winner.values()):
+                continue
+            of_account = (f"account-{account}",)
+            merged = tuple(known.merged.values())
+            assert self.world.execute(NEWEST, of_account) == [merged]
+            label = local_day(stamp(self.world.now), self.zone).isoformat()
+            by_date = {row[0]: row[1:] for row in self.world.execute(BY_DATE, of_account)}
+            if today <= label:
+                assert by_date[today] == merged, "the last of this UTC date"
+            if self.moved or self.was_skipped:
+                continue
+            assert next(row[1:] for row in self.world.execute(GUIDE, of_account)) == (merged[0], merged[4])
+            # Of each day what was merged in its last pass, in the snapshot that bears its date or the one before.
+            for at, *values in self.world.execute(
+                f"SELECT snapshot_time, {names} FROM account_snapshots WHERE account_id = ?", of_account
+            ):
+                assert tuple(values) == self.seen[account][local_day(at, self.zone).isoformat()]
+            old = self.world.execute(A_DAY_AGO, (*of_account, stamp(self.world.now)))
+            days = [
+                day
+                for day in self.seen[account]
+                if day < local_day(stamp(self.world.now - timedelta(hours=24)), self.zone).isoformat()
+            ]
+            assert not days or old, "there is one to compare with"
 
     def after(self, project: str, *, readable: bool) -> dict[str, Known]:
         """What a pass makes of a project: the whole model."""
@@ -405,9 +506,8 @@ class Machine(RuleBasedStateMachine):
             new.left = new.accepted and not any(value is not None for value in parsed.values())
             if self.strategy == "latest":
                 new.seen = {m: v if v is not None else (old.seen or nothing())[m] for m, v in parsed.items()}
-            counts = any(new.winner.values()) and not new.left
-            if counts and local_day(now, self.zone) not in [local_day(at, self.zone) for at in new.snapshots]:
-                new.snapshots[now] = new.merged
+            if any(new.winner.values()) and not new.left:
+                new.snapshots = photographed(account, old.snapshots, new.merged, now, self.zone, self.mode)
             result[account] = new
         return result
 
@@ -464,8 +564,8 @@ class Machine(RuleBasedStateMachine):
             known.left = True
         for known, row in rows(f"SELECT account_id, {names} FROM parsed_seen"):
             known.seen = dict(zip(METRICS, row, strict=True))
-        for known, row in rows(f"SELECT account_id, snapshot_time, {names} FROM account_snapshots"):
-            known.snapshots[row[0]] = dict(zip(METRICS, row[1:], strict=True))
+        for known, row in rows(f"SELECT account_id, id, snapshot_time, {names} FROM account_snapshots"):
+            known.snapshots[row[0]] = row[1], dict(zip(METRICS, row[2:], strict=True))
         return held
 
     async def sync(self) -> Sync:
@@ -518,7 +618,7 @@ class Machine(RuleBasedStateMachine):
                 assert why["parsed"] == self.parsed[account][metric]
                 assert why["strategy"] == self.strategy
                 last = [e["value"] for e in told["timeline"] if (e["event"], e.get("metric")) == ("changed", metric)]
-                shown = [values[metric] for values in known.snapshots.values()]
+                shown = [values[metric] for _, values in known.snapshots.values()]
                 assert last == [known.merged[metric]] or (last == [] and known.merged[metric] in [None, *shown])
                 days = [(day["day"], day[metric], day[f"{metric}_delta"]) for day in reversed(told["days"])]
                 since = self.known_since(account, metric)

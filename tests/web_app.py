@@ -11,8 +11,9 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import BackgroundTasks, FastAPI
 
+from smart_sync.control.client import request_sync
 from smart_sync.integrations.fastapi import router
 
 SCHEMA = """
@@ -104,12 +105,16 @@ def make() -> FastAPI:
             kept[project_id] = time.monotonic(), answer
         return answer
 
+    socket = os.environ.get("SMART_SYNC_CONTROL__SOCKET")
+
     @app.delete("/api/admin/cache")
-    def drop_cache() -> dict[str, int]:
+    def drop_cache(background: BackgroundTasks) -> dict[str, int]:
         dropped = len(kept)
         kept.clear()
+        if socket and os.environ.get("WEB_APP_ASKS_BACK"):
+            background.add_task(request_sync, socket)
         return {"dropped": dropped}
 
-    if socket := os.environ.get("SMART_SYNC_CONTROL__SOCKET"):
+    if socket:
         app.include_router(router(socket=socket, token=os.environ["SMART_SYNC_API_TOKEN"]))
     return app

@@ -63,6 +63,15 @@ def redact(text: str) -> str:
     return _protected.removed_from(text)
 
 
+def redacted(value: Any) -> Any:
+    """A JSON value with `redact` in all its texts, those of its keys included."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redacted(key): redacted(item) for key, item in value.items()}
+    return [redacted(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def printable(text: object, limit: int = MAX_TEXT) -> str:
     """``text`` in one line, without control characters, so that it can neither forge a line nor drive a terminal."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(text)[:limit])

@@ -76,12 +76,24 @@ def _clashes(found: Inventory, now: datetime) -> Iterator[Finding]:
             "project_social_accounts has no UNIQUE (project_id, profile_link): a link may be there twice, and the"
             " row of the sheet then goes to one of the accounts",
         )
+    if found.unreadable_stamps:
+        yield Finding(
+            "warning",
+            f"{counted(found.unreadable_stamps, 'snapshot')} whose snapshot_time is no text in ISO 8601, such as"
+            " 2026-03-10T12:00:00: Smart Sync does not see them, and what it writes there is such text",
+        )
     yield from _other_clock(found)
     yield from _other_writer(found, now)
 
 
 def _other_clock(found: Inventory) -> Iterator[Finding]:
     """A snapshot that is later than the file's last change was not dated in UTC."""
+    if found.zoned_stamp:
+        yield Finding(
+            "warning",
+            f"snapshots bear a zone (the newest: {found.zoned_stamp}), those of Smart Sync are UTC without one: where"
+            " the web app orders them as text the newest is not always the last one; let it write UTC too",
+        )
     if found.newest_at is None or found.written_at is None:
         return
     ahead = found.newest_at - found.written_at

@@ -20,7 +20,15 @@ from smart_sync.core.parsed import INBOX, Votes, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import account_states, accounts, parsed_query, pass_history, sheet_edits, snapshot_repairs
+from smart_sync.store import (
+    account_states,
+    accounts,
+    growth_rows,
+    parsed_query,
+    pass_history,
+    sheet_edits,
+    snapshot_repairs,
+)
 from smart_sync.store.accounts import Facts, Known
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.database import Database
@@ -102,7 +110,7 @@ class Explainer:
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
             "repairs": await snapshot_repairs.of_account(self.database, account.id, metrics, EDITS),
             "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS),
-            "days": await self._days(account.id, metrics),
+            "days": await growth_rows.newest_days(self.database, known.row_id, metrics, DAYS),
             "passes": passes,
         }
 
@@ -130,11 +138,6 @@ class Explainer:
         one = known.account
         # An account that belongs to no project has no state in one.
         return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)
-
-    async def _days(self, account_id: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
-        wanted = {"day", *metrics, *(f"{metric}_delta" for metric in metrics)}
-        found = await accounts.days(self.database, account_id, DAYS)
-        return [{name: value for name, value in day.items() if name in wanted} for day in found]
 
 
 def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:

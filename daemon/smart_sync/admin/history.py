@@ -1,45 +1,27 @@
 """``smart-sync history`` and ``smart-sync growth``: what passes have done, and how numbers have grown.  Reads only.
 
-Days are those of the view ``account_growth``: of ``[schedule] timezone``, of several snapshots of a day the last.
+Numbers and days are those of `store.growth_rows`, as in the view ``account_growth``; totals are of the active accounts
+that have not left.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from smart_sync.core.days import stamp
-from smart_sync.core.history import growth as core
-from smart_sync.core.history.growth import Change, Series, movers, period, series, total
-from smart_sync.core.project_names import written
-from smart_sync.errors import SmartSyncError
+from smart_sync.core.history.growth import Change, History, added, average, change, movers, newest_day, period, total
+from smart_sync.core.model import Project
 from smart_sync.store import accounts
+from smart_sync.store import growth_rows as store
 from smart_sync.store import pass_history as runs
 from smart_sync.store.accounts import Known
 from smart_sync.store.clock_changes import day_at
+from smart_sync.store.requested_project import UnknownProject, shown
 from smart_sync.store.schema import open_existing
 
 MOVERS = 5
-#: As in the report: what is older is a mistake.
-_OLDEST = "1970-01-01"
-
-
-@dataclass(frozen=True, slots=True)
-class _Grown:
-    """An account, its values in the period, and what they have grown, also against an older value."""
-
-    known: Known
-    series: Series
-    change: Change | None
-
-    @property
-    def growth(self) -> int | None:
-        return self.change.amount if self.change else None
-
-
-class UnknownProject(SmartSyncError):
-    """No project has that id or name."""
 
 
 async def history(path: Path, limit: int, project: str | None, *, failed: bool) -> dict[str, Any]:
@@ -57,95 +39,122 @@ async def history(path: Path, limit: int, project: str | None, *, failed: bool) 
     return {"success": True, "runs": found}
 
 
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """An account and what it has grown."""
+
+    known: Known
+    history: History
+    change: Change | None
+    #: The mean growth of a day of the period.
+    average: float | None
+
+
 async def growth(path: Path, project: str | None, metric: str, days: int, now: datetime) -> dict[str, Any]:
-    """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all.
+    """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
 
     Raises `UnknownProject` and `DatabaseError`.
     """
-    async with open_existing(path, read_only=True) as database:
-        labels = period(date.fromisoformat(await day_at(database, stamp(now))), days)
-        everybody = _of_project(await accounts.everyone(database), project)
-        ids = {known.project.id for known in everybody}
-        only = next(iter(ids)) if project is not None else None
-        values = await accounts.values_by_day(database, metric, _OLDEST, labels[-1], only)
-    newest = _newest_days(everybody, values)
-    found = {}
-    for known in everybody:
-        own = values.get(known.account.id, {})
-        shown = series(labels, own)
-        if shown.last is not None:
-            found[known.account.id] = _Grown(known, shown, _change(own, newest[known.project.id], days))
-    return _answer(metric, labels, found)
+    async with open_existing(path, read_only=True) as database, database.steady():
+        until = date.fromisoformat(await day_at(database, stamp(now)))
+        projects = await shown(database, project)
+        found = await accounts.of_projects(database, projects)
+        ids = [known.row_id for known in found]
+        histories = await store.histories(database, ids, (metric,), days, until)
+    left = [known for known in found if known.left_since is not None]
+    grown: list[_Grown] = []
+    for one in projects:
+        own = [known for known in found if known.project.id == one.id and known.counts]
+        as_of = newest_day(histories[known.account.id] for known in own if known.account.id in histories)
+        grown += [_grown(known, histories.get(known.account.id, History()), as_of, days, until) for known in own]
+    return _answer(metric, period(until, days), projects, grown, [(one, histories.get(one.account.id)) for one in left])
 
 
-def _newest_days(everybody: list[Known], values: Mapping[str, Mapping[str, int | None]]) -> dict[str, int]:
-    """The newest day of each project, from which its days are counted back, as in the report."""
-    newest: dict[str, int] = {}
-    for known in everybody:
-        own = [day for day, value in values.get(known.account.id, {}).items() if value is not None]
-        if own:
-            day = date.fromisoformat(max(own)).toordinal()
-            newest[known.project.id] = max(day, newest.get(known.project.id, day))
-    return newest
+def _grown(known: Known, history: History, as_of: int | None, days: int, until: date) -> _Grown:
+    last = until.toordinal()
+    grown = None if as_of is None else change(history, 0, as_of, days)
+    return _Grown(known, history, grown, average(history, 0, last - days, last))
 
 
-def _change(values: Mapping[str, int | None], newest: int, days: int) -> Change | None:
-    known = [
-        core.Known(date.fromisoformat(day).toordinal(), value)
-        for day, value in sorted(values.items())
-        if value is not None
-    ]
-    asked = newest - days
-    base = next((one for one in reversed(known) if one.day <= asked), None)
-    inside = next((one for one in known if one.day > asked), None)
-    return core.change(known[-1] if known else None, base, inside, asked)
-
-
-def _of_project(everybody: list[Known], project: str | None) -> list[Known]:
-    if project is None:
-        return everybody
-    by_id = [known for known in everybody if known.project.id == project]
-    name = written(project, {known.project.name for known in everybody})
-    chosen = by_id or [known for known in everybody if known.project.name == name]
-    if not chosen:
-        raise UnknownProject(f"no account belongs to a project {project!r}; smart-sync status lists the projects")
-    return [known for known in chosen if known.project.id == chosen[0].project.id]
-
-
-def _answer(metric: str, labels: tuple[str, ...], found: Mapping[str, _Grown]) -> dict[str, Any]:
-    moved = movers({key: one.growth for key, one in found.items()}, MOVERS)
+def _answer(
+    metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_Grown],
+    left: Iterable[tuple[Known, History | None]],
+) -> dict[str, Any]:  # fmt: skip
+    by_id = {one.known.account.id: one for one in grown}
+    moved = movers({account_id: one.change for account_id, one in by_id.items()}, MOVERS)
+    of_project = _grouped(grown, lambda known: known.project.id)
+    of_platform = _grouped(grown, lambda known: known.account.platform)
     return {
         "success": True,
         "metric": metric,
         "since": labels[0],
         "until": labels[-1],
         "days": list(labels),
-        "accounts": [_account(one) for one in found.values()],
-        "projects": _totals(found, lambda known: known.project.name),
-        "platforms": _totals(found, lambda known: known.account.platform),
-        "movers": [_account(found[key]) for key in moved],
+        "accounts": [_account(one, labels) for one in grown],
+        "projects": [
+            {"project_id": one.id, "name": one.name, **_total(of_project.get(one.id, ()))} for one in projects
+        ],
+        "platforms": [{"name": name, **_total(several)} for name, several in sorted(of_platform.items())],
+        "movers": [_account(by_id[account_id], labels) for account_id in moved],
+        "left": [_left(known, history) for known, history in left],
     }
 
 
-def _account(one: _Grown) -> dict[str, Any]:
-    known, change = one.known, one.change
+def _grouped(grown: Iterable[_Grown], key: Callable[[Known], str]) -> dict[str, list[_Grown]]:
+    groups: dict[str, list[_Grown]] = {}
+    for one in grown:
+        groups.setdefault(key(one.known), []).append(one)
+    return groups
+
+
+def _named(known: Known) -> dict[str, Any]:
     return {
         "account_id": known.account.id,
         "link": known.account.link,
         "username": known.account.username,
         "platform": known.account.platform,
+        "project_id": known.project.id,
         "project_name": known.project.name,
-        "first": change.before if change else one.series.last,
-        "last": one.series.last,
-        "growth": one.growth,
-        "since": date.fromordinal(change.since).isoformat() if change else None,
-        "exact": change is not None and change.exact,
-        "values": list(one.series.values),
     }
 
 
-def _totals(found: Mapping[str, _Grown], name_of: Callable[[Known], str]) -> list[dict[str, Any]]:
-    groups: dict[str, list[tuple[int | None, int | None]]] = {}
-    for one in found.values():
-        groups.setdefault(name_of(one.known), []).append((one.series.last, one.growth))
-    return [{"name": name, **asdict(total(several))} for name, several in sorted(groups.items())]
+def _account(one: _Grown, labels: Sequence[str]) -> dict[str, Any]:
+    change, first = one.change, date.fromisoformat(labels[0]).toordinal()
+    last = _last(one.history)
+    return {
+        **_named(one.known),
+        "first": change.before if change else last,
+        "last": last,
+        "growth": change.amount if change else None,
+        "moved": change.moved if change else None,
+        "average": one.average,
+        "since": _label(change.since) if change else None,
+        "exact": change is not None and change.exact,
+        "values": one.history.window(0, first, len(labels)),
+        "ends_carried": [_label(day) for day in change.ends] if change else [],
+    }
+
+
+def _left(known: Known, history: History | None) -> dict[str, Any]:
+    return {**_named(known), "left_since": known.left_since, "last": _last(history) if history else None}
+
+
+def _last(history: History) -> int | None:
+    last = history.at(0, history.days[-1]) if history.days else None
+    return last.value if last else None
+
+
+def _total(grown: Sequence[_Grown]) -> dict[str, Any]:
+    """Accounts together; those with nothing to compare add nothing to the growth."""
+    together = added((one.change for one in grown), 0)
+    return {
+        "accounts": len(grown),
+        "last": total(_last(one.history) for one in grown),
+        "growth": together.amount if together else None,
+        "average": total(one.average for one in grown),
+        "compared": together.accounts if together else 0,
+    }
+
+
+def _label(day: int) -> str:
+    return date.fromordinal(day).isoformat()

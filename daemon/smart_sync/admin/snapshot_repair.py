@@ -7,8 +7,9 @@ from typing import Any
 from smart_sync.admin.explain import UnknownAccount
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
+from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import accounts, snapshot_repairs
+from smart_sync.store import accounts, growth_rows, snapshot_repairs
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.schema import open_existing
 
@@ -46,7 +47,8 @@ async def repair(
             raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
         if not changes:
             raise NothingToRepair(f"{account.link}: the snapshot of {wanted} has these values already")
-        shown = {row["day"]: row for row in await accounts.days(database, account.id, -1)}
+        days = await growth_rows.newest_days(database, found[0].row_id, METRICS)
+        shown = {row["day"]: row for row in days}
     counts = all(shown.get(wanted, {}).get(metric) == new for metric, (_, new) in changes.items())
     return {
         "success": True,

@@ -17,11 +17,15 @@ class Quota:
         self._seconds = seconds
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[float]:
-        """Make one request inside; gives the seconds it had to wait for its turn."""
+    async def slot(self, until: float | None = None) -> AsyncIterator[float]:
+        """Make one request inside; gives the seconds it had to wait for its turn.
+
+        Raises TimeoutError if it has none ``until`` then (the loop's time).
+        """
         loop = asyncio.get_running_loop()
         asked = loop.time()
-        await self._slots.acquire()
+        async with asyncio.timeout_at(until):
+            await self._slots.acquire()
         try:
             yield loop.time() - asked
         finally:

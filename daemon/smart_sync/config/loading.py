@@ -38,6 +38,8 @@ def find(given: Path | None = None) -> Path:
 def load(path: Path) -> Settings:
     """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
     values = _read(path)
+    with secrets.relative_to(path.absolute().parent):
+        secrets.protect_pasted(values, _own_variables())
     misspelt = keys.misspelt(os.environ, values)
     strange = [mistakes.no_such(f"the environment: {name}", meant) for name, meant in misspelt]
     try:
@@ -45,8 +47,8 @@ def load(path: Path) -> Settings:
             settings = Settings(**values)
     except ValidationError as error:
         # A key may be any text, of any length.
-        found = [logs.printable(mistakes.describe(path, values, problem), _MAX_TEXT) for problem in error.errors()]
-        raise ConfigError((*found, *strange)) from None
+        found = [mistakes.describe(path, values, problem) for problem in error.errors()]
+        raise ConfigError(tuple(logs.printable(logs.redact(one), _MAX_TEXT) for one in (*found, *strange))) from None
     except RecursionError:
         raise ConfigError(("the environment: a value of SMART_SYNC_… is nested too deeply", *strange)) from None
     except SettingsError as error:
@@ -57,15 +59,24 @@ def load(path: Path) -> Settings:
     return complete
 
 
+def _own_variables() -> list[str]:
+    """What the environment says of the configuration, but Google's key, which has a reader of its own."""
+    own = (name for name in os.environ if name.upper().startswith(keys.PREFIX))
+    return [os.environ[name] for name in own if name.upper() not in keys.OTHERS]
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(plain_files.read_file(path, MAX_FILE_BYTES)[0].decode())
+        text = plain_files.read_file(path, MAX_FILE_BYTES)[0].decode()
     except OSError as error:
         raise ConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
     except UnicodeDecodeError:
         raise ConfigError((f"{path}: not a text file in UTF-8",)) from None
+    try:
+        return tomllib.loads(text)
     except ValueError as error:  # beside TOMLDecodeError: a number of thousands of digits
-        raise ConfigError((f"{path}: not valid TOML: {error}",)) from None
+        secrets.protect_pasted(text)  # the message may name a key
+        raise ConfigError((logs.printable(logs.redact(f"{path}: not valid TOML: {error}"), _MAX_TEXT),)) from None
     except RecursionError:
         raise ConfigError((f"{path}: not valid TOML: nested too deeply",)) from None
 

@@ -1,21 +1,28 @@
 """Secrets of the configuration: where they are kept, and that they stay there."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, quote_plus
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, BaseModel, SecretStr
 
 from smart_sync import logs
 from smart_sync.aio import plain_files
-from smart_sync.core.redaction import is_plausible_path, names_secret
+from smart_sync.core.redaction import is_plausible_path, lookalikes, may_be_secret, names_secret
 
 MAX_BYTES = 65536
+
+#: What is no secret, whatever it looks like: the key or address of a spreadsheet, a query.
+_PUBLIC = re.compile(
+    r"\s*(?:1[\w-]{43}\s*$|(?:https?://)?docs\.google\.com/spreadsheets/[\w/.-]*(?:[?#][\w=&#-]*)?$|(?:select|with)\s)",
+    re.IGNORECASE | re.ASCII,
+)
 
 #: The files that secrets were read from.
 _files: set[Path] = set()
@@ -44,16 +51,69 @@ def _is_open(path: Path) -> bool:
         return False
 
 
-def _from_environment(name: str) -> str:
+class FileSecret(SecretStr):
+    """A secret that a file holds: `follow` reads it again when the file has changed."""
+
+    def __init__(self, value: str, path: Path) -> None:
+        super().__init__(value)
+        self.path = path
+        self._seen = _state(path)
+
+    def follow(self) -> bool:
+        """Take what the file says now; whether that is another secret.
+
+        Raises ValueError, once, for a file that cannot be read or holds none: the secret stays as it was.
+        """
+        now = _state(self.path)
+        if now == self._seen:
+            return False
+        self._seen = now
+        value = _usable(_text_of(self.path).strip()).get_secret_value()
+        if value == self._secret_value:
+            return False
+        protect(value)
+        self._secret_value = value
+        return True
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def files_in(value: object) -> Iterator[FileSecret]:
+    """The secrets of ``value``, a section of the configuration, that files hold."""
+    if isinstance(value, FileSecret):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, inner in value:
+            yield from files_in(inner)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from files_in(inner)
+    elif isinstance(value, tuple | list):
+        for inner in value:
+            yield from files_in(inner)
+
+
+def _from_environment(name: str) -> SecretStr:
     value = os.environ.get(name)
     if value is None:
         raise ValueError(f"the environment has no {name}")
-    return value
+    return SecretStr(value.strip())
 
 
-def _from_file(path: str) -> str:
+def _from_file(path: str) -> SecretStr:
     place = _base.get() / Path(path).expanduser()
     _files.add(place)
+    return FileSecret(_text_of(place).strip(), place)
+
+
+def _text_of(place: Path) -> str:
     try:
         return plain_files.read_file(place, MAX_BYTES)[0].decode()
     except OSError as error:
@@ -62,7 +122,7 @@ def _from_file(path: str) -> str:
         raise ValueError(f"{place} is not a text file") from None
 
 
-def _from_credential(name: str) -> str:
+def _from_credential(name: str) -> SecretStr:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         raise ValueError("systemd gave no credentials ($CREDENTIALS_DIRECTORY); add LoadCredential= to the unit")
@@ -71,7 +131,7 @@ def _from_credential(name: str) -> str:
     return _from_file(str(Path(folder).absolute() / name))
 
 
-_PLACES: Mapping[str, Callable[[str], str]] = {
+_PLACES: Mapping[str, Callable[[str], SecretStr]] = {
     "env": _from_environment,
     "file": _from_file,
     "credential": _from_credential,
@@ -79,16 +139,21 @@ _PLACES: Mapping[str, Callable[[str], str]] = {
 
 
 def _found(given: SecretStr) -> SecretStr:
-    value, _ = _looked_up(given.get_secret_value())
-    protect(value)
-    return _usable(value)
+    found, _ = _looked_up(given.get_secret_value())
+    protect(found.get_secret_value())
+    return _checked(found)
 
 
-def _looked_up(text: str) -> tuple[str, bool]:
+def _looked_up(text: str) -> tuple[SecretStr, bool]:
     """What ``text`` stands for, and whether it was kept somewhere else."""
     place, colon, name = text.partition(":")
     elsewhere = bool(colon) and place in _PLACES
-    return (_PLACES[place](name) if elsewhere else text).strip(), elsewhere
+    return _PLACES[place](name) if elsewhere else SecretStr(text.strip()), elsewhere
+
+
+def _checked(secret: SecretStr) -> SecretStr:
+    _usable(secret.get_secret_value())
+    return secret
 
 
 def _usable(value: str) -> SecretStr:
@@ -110,10 +175,10 @@ def protect(value: str) -> None:
 
 
 def _perhaps(given: SecretStr) -> SecretStr:
-    value, elsewhere = _looked_up(given.get_secret_value())
+    found, elsewhere = _looked_up(given.get_secret_value())
     if elsewhere:
-        protect(value)
-    return _usable(value)
+        protect(found.get_secret_value())
+    return _checked(found)
 
 
 def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
@@ -122,6 +187,68 @@ def protect_named(given: dict[str, SecretStr]) -> dict[str, SecretStr]:
         if names_secret(name):
             protect(value.get_secret_value())
     return given
+
+
+def protect_in(body: Any) -> None:
+    """Keep what stands under the name of a secret, anywhere in a JSON value, like one; placeholders may be shown."""
+    for name, value in body.items() if isinstance(body, Mapping) else enumerate(body) if isinstance(body, list) else ():
+        if isinstance(value, str) and isinstance(name, str) and names_secret(name):
+            for literal in re.split(r"\{[^{}]*\}", value):
+                protect(literal)
+        else:
+            protect_in(value)
+
+
+def protect_pasted(*given: object) -> None:
+    """Keep whatever looks like a secret in texts of a configuration out of all messages: it may be in the wrong field.
+
+    The names of files that are there may be shown, and of spreadsheets; so may what a query says.
+    """
+    for text in _texts(given):
+        place, colon, name = text.partition(":")
+        bare = name if colon and place in _PLACES else text
+        if not (_PUBLIC.match(bare) or _leads_somewhere(bare)):
+            for run in lookalikes(bare):
+                logs.protect(run)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (*_texts(key), *_texts(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _leads_somewhere(text: str) -> bool:
+    """Whether ``text`` is the path of something that is there, or that can be made in a folder that is there."""
+    place = os.path.join(_base.get(), os.path.expanduser(text))  # noqa: PTH111, PTH118  never raise
+    folder = os.path.dirname(place) if "/" in text.strip("/") else ""  # noqa: PTH120
+    return _is_there(place) or (bool(folder) and _is_there(folder))
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:  # a NUL
+        return False
+
+
+def demand_no_secret(text: str) -> str:
+    """``text``, which is shown and stored.  Raises ValueError if it looks like a secret: it is in the wrong field."""
+    if any(lookalikes(text)):
+        raise ValueError("looks like a secret (not shown), which does not belong here")
+    return text
+
+
+def demand_path(path: Path) -> Path:
+    """``path``, which is shown.  Raises ValueError if it looks like a secret and leads nowhere."""
+    if may_be_secret(str(path)) and not _leads_somewhere(str(path)):
+        raise ValueError("expected a path; this leads nowhere and looks like a secret (not shown)")
+    return path
 
 
 def path_or_secret(text: str) -> Path | SecretStr:

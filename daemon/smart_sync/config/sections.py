@@ -15,8 +15,19 @@ from pydantic import (
     model_validator,
 )
 
-from smart_sync.config import urls
-from smart_sync.config.values import ColumnValue, Cron, GoogleKey, MetricName, Mode, Seconds, Strategy, TimeZone
+from smart_sync.config import secrets, urls
+from smart_sync.config.values import (
+    ColumnValue,
+    Cron,
+    GoogleKey,
+    MetricName,
+    Mode,
+    PlainPath,
+    PlainText,
+    Seconds,
+    Strategy,
+    TimeZone,
+)
 from smart_sync.core.merge.policy import Policy
 
 #: A key, a title or a URL.
@@ -40,9 +51,9 @@ class DatabaseSettings(Section):
     @classmethod
     def _no_url(cls, path: Path) -> Path:
         # Never shown: it may hold a password.
-        if re.search(r"[a-z]:/+[^/]*@", str(path)):
-            raise ValueError("expected the path of an SQLite file, not a URL")
-        return path
+        if re.search(r"^\W*[A-Za-z][A-Za-z0-9+.-]+:/|[a-z]:/+[^/]*@|\bpassword\s*=", str(path)):
+            raise ValueError("expected the path of an SQLite file, not a URL or what else says how to connect")
+        return secrets.demand_path(path)
 
 
 class ScheduleSettings(Section):
@@ -65,7 +76,7 @@ class SheetsSettings(Section):
     """Where the worksheets are, and how politely they are read."""
 
     source: Literal["csv", "google"] = "csv"
-    directory: Path | None = None
+    directory: PlainPath | None = None
     spreadsheet: Spreadsheet = ""
     credentials: GoogleKey | None = None
     api_url: Annotated[str, AfterValidator(urls.web_address)] = ""
@@ -180,7 +191,7 @@ class HistorySettings(Section):
 class ControlSettings(Section):
     """The Unix socket."""
 
-    socket: Path = Path("var/control.sock")
+    socket: PlainPath = Path("var/control.sock")
     mode: Mode = 0o660
     group: str = ""
 
@@ -200,9 +211,9 @@ class ParserSettings(BaseModel):
     _text = field_validator("*", mode="before")(urls.demand_text)
 
     #: Which parser: the name of its entry point; the table's name unless given.
-    kind: str = ""
+    kind: PlainText = ""
     #: What ``source`` its values carry; the table's name unless given.
-    source: str = ""
+    source: PlainText = ""
     enabled: bool = True
     #: The platforms it is asked about, in lower case; empty: all.
     platforms: tuple[str, ...] = ()

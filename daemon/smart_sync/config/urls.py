@@ -30,6 +30,14 @@ def split(address: str) -> SplitResult:
     return parts
 
 
+def split_public(address: str) -> SplitResult:
+    """As `split`, of an address that is shown.  Raises ValueError if it names a user, perhaps with a password."""
+    parts = split(address)
+    if parts.username is not None:
+        raise ValueError("a user name or password in an address is not supported")
+    return parts
+
+
 def spreadsheet_key(where: str) -> str | None:
     """The key in the URL of a Google spreadsheet; None if ``where`` is no URL, but a key or a title.
 
@@ -44,9 +52,9 @@ def spreadsheet_key(where: str) -> str | None:
 
 
 def web_address(address: str) -> str:
-    """``address`` if `split` can make something of it, or if it is empty."""
+    """``address`` if `split_public` can make something of it, or if it is empty."""
     if address:
-        split(address)
+        split_public(address)
     return address
 
 

@@ -101,6 +101,9 @@ def _google_key(value: object) -> object:
 Mode = Annotated[int, BeforeValidator(_mode)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Cron = Annotated[str, AfterValidator(_cron)]
+#: What is shown and stored as it is, so that no secret may stand there.
+PlainPath = Annotated[Path, AfterValidator(secrets.demand_path)]
+PlainText = Annotated[str, AfterValidator(secrets.demand_no_secret)]
 #: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
 Url = Annotated[secrets.Secret, AfterValidator(_url)]
 SigningSecret = Annotated[secrets.Secret, AfterValidator(_signing_secret)]

@@ -1,7 +1,7 @@
 """The endpoints (DESIGN §6): what each answers, on top of `server`."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -13,7 +13,7 @@ from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
-from smart_sync.store import pass_history
+from smart_sync.store import parser_accounts, parser_requests, pass_history
 from smart_sync.store.cached_query import Fresh
 from smart_sync.store.driver import describe, sqlite, version_at_risk
 from smart_sync.store.overview import Standing, standing
@@ -104,13 +104,32 @@ class Api:
             "last_error": runner.last_error or None,
             "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
             "projects": self._results_of(stands),
-            "parsers": _with_troubles(self._resources.parsers(), stands),
+            "parsers": await self._parsers(stands),
             "reading": self._reading(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "sqlite_version": sqlite.sqlite_version,
             "sqlite_at_risk": version_at_risk(),
         }
+
+    async def _parsers(self, stands: Standing) -> list[dict[str, Any]]:
+        """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
+        reports = self._resources.parsers()
+        if not reports:
+            return []
+        database, now = self._resources.database, self._resources.clock()
+        failing = {one.parser: one.since for one in stands.failing_parsers}
+        paused = await parser_accounts.pauses(database, now)
+        made = await parser_requests.made(database, now)
+        return [
+            report
+            | {
+                "failing_since": failing.get(report["parser"]),
+                "paused_until": paused.get(report["table"]),
+                "budget_used": made.get(report["table"], 0) if report["budget"] is not None else None,
+            }
+            for report in reports
+        ]
 
     def _reading(self) -> dict[str, Any]:
         """What reading the worksheets has cost in this pass, or in the last one."""
@@ -207,16 +226,6 @@ def _no_more(request: Request, *known: str) -> None:
 
 def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
     return {"project_id": project.id, "project_name": project.name} | (_brief(result.answer()) if result else {})
-
-
-def _with_troubles(parsers: Sequence[Mapping[str, Any]], stands: Standing) -> list[dict[str, Any]]:
-    """The parsers' reports, each with the stamp since which it has been failing."""
-    failing = {one.parser: one for one in stands.failing_parsers}
-    shown = []
-    for parser in parsers:
-        one = failing.get(parser["parser"])
-        shown.append(dict(parser) | {"failing_since": one.since if one else None})
-    return shown
 
 
 _LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})

@@ -19,6 +19,11 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
+def moment(stamp: str) -> datetime:
+    """The moment that a `stamp` writes down."""
+    return datetime.fromisoformat(stamp).replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """One day of snapshots: its label (``2026-03-29``) and its bounds as stamps, the end excluded."""

@@ -17,6 +17,12 @@ _MAX_PATH = 1024
 
 #: A run without a separator, as keys have and names of files have not.
 _RUN = re.compile(r"[A-Za-z0-9+=]{24,}|[\w+=-]{32,}", re.ASCII)
+#: The same with all that belongs to it.
+_LONG = re.compile(r"[\w+=-]{24,}", re.ASCII)
+#: As tokens have that are identifiers, too: it may well be public, so that it is a secret only where none belongs.
+_UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])", re.IGNORECASE)
+#: Base64, which may have slashes as paths have.
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORDS = frozenset(
     {
@@ -38,7 +44,7 @@ _SHAPES = re.compile(
     r"|(?<=Bearer )[\w.~+/=-]+"
     r"|(?<=Basic )[A-Za-z0-9+/=]{8,}"
     r"|(?<=:/)/?[^\s/@:\"']*:[^\s/@\"']+(?=@)"
-    r"|(?<=[?&])(?P<name>[\w.-]{0,32}(?:key|token|secret|password|passwd|signature|sig|sid)=)[^&\s\"']+"
+    r"|(?:(?<=[?&])|(?<![^\s;,]))(?P<name>[\w.-]{0,32}(?:key|token|secret|password|passwd|pwd|signature|sig|sid)=)[^&\s\"']+"
     r"|(?<![\w+/=-])[\w+/=-]{64,}(?![\w+/=-])",
     re.DOTALL | re.ASCII | re.IGNORECASE,
 )
@@ -53,6 +59,16 @@ def names_secret(name: str) -> bool:
 def may_be_secret(text: str) -> bool:
     """Whether ``text`` has a run of characters as keys and tokens have, and words and names of files have not."""
     return has_shape(text) or any(_is_random(run[0]) for run in _RUN.finditer(text))
+
+
+def lookalikes(text: str) -> Iterator[str]:
+    """The parts of ``text`` that look like secrets: what `may_be_secret` sees, base64 with slashes and UUIDs."""
+    for found in _SHAPES.finditer(text):
+        if _redacted(found) != found[0]:
+            yield found[0].removeprefix(found["name"] or "")
+    yield from (run for run in _BASE64.findall(text) if _is_base64(run))
+    yield from (run for run in _LONG.findall(text) if may_be_secret(run))
+    yield from (found[0] for found in _UUID.finditer(text))
 
 
 def has_shape(text: str) -> bool:

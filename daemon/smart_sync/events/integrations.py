@@ -8,7 +8,8 @@ _PARSER_COUNTS = {
     "parser": "str: the source its values carry, by default the name of its table in the configuration",
     "fetched": "int: accounts with new values",
     "missing": "int: accounts that the source does not have or show",
-    "failed": "int: accounts that could not be fetched this time; the next pass asks again",
+    "failed": "int: accounts that could not be fetched this time; they are asked again after a wait that doubles",
+    "left": "int?: accounts that its rate or budget did not let it come to; a later pass goes on",
     "calls": "int?: requests made",
     "quota_left": "str?: what the platform says is left, in its own unit",
     "seconds": "float: how long it took",
@@ -71,6 +72,13 @@ EVENTS = (
             "reason": "str: what the platform said",
         },
         "correct the link, or deactivate the account",
+    ),
+    Event(
+        "secret.unreadable",
+        "warning",
+        "the file of a parser's secret has changed, and holds none now; the parser goes on with the one before",
+        {"parser": "str: as in parser.finished", "path": "str: the file", "reason": "str: why"},
+        "put the secret into the file, on one line",
     ),
     Event(
         "parser.line_skipped",

@@ -30,6 +30,9 @@ from smart_sync.sync.once import once
 #: Seconds that a call waits while another pass holds the database.
 PATIENCE = 600.0
 
+#: No id of a project has more characters: it is something else, perhaps a key that was handed in in its place.
+_MAX_ID = 64
+
 #: Set while a call is under way: its retries are not the host's.
 _calling: ContextVar[bool] = ContextVar("_calling", default=False)
 
@@ -55,8 +58,12 @@ def sync_single_project_standalone(
     db: object, sheets_credentials: object, sheets_name: str, project_id: str
 ) -> dict[str, Any]:
     """As `sync_all_projects_standalone`, for one project."""
+    wanted = str(project_id)
+    if len(wanted) > _MAX_ID:
+        secrets.protect_pasted(wanted)
     try:
-        return _run(db, sheets_credentials, sheets_name, str(project_id))
+        answer = _run(db, sheets_credentials, sheets_name, wanted)
+        return answer if answer["success"] else logs.redacted(answer)
     except SmartSyncError as error:
         return failed_project(error, project_id)
 
@@ -76,18 +83,21 @@ def failed_pass(error: SmartSyncError) -> dict[str, Any]:
 
 def failed_project(error: SmartSyncError, project_id: object) -> dict[str, Any]:
     """The answer of a pass over one project that could not be run."""
-    return {"success": False, "error": logs.redact(str(error)), "project_id": project_id}
+    return {"success": False, "error": logs.redact(str(error)), "project_id": logs.redacted(project_id)}
 
 
 def run_pass(settings: Settings, project_id: str | None) -> dict[str, Any]:
     """One pass by ``settings`` in this process, over one project or all; waits as `sync_all_projects_standalone` does.
 
-    Raises `SmartSyncError`.
+    Raises `SmartSyncError`; also where there is no database, unless the worksheets would fill a new one.
     """
+    if settings.sync.create_missing != "projects":
+        _database(settings.database.path)
     return outside_of_loops(partial(_once, settings, project_id))
 
 
 def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> dict[str, Any]:
+    secrets.protect_pasted(sheets_name)
     settings = _settings(_database(getattr(db, "db_path", db)), _key(sheets_credentials), sheets_name)
     # A key that is of no use is told at once, not by each project.
     credentials.find(settings.sheets.credentials)

@@ -1,7 +1,7 @@
 """One platform's API as its parser uses it: polite, bounded, and with failures in words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -16,10 +16,12 @@ from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings, urls
 from smart_sync.config.values import Seconds
 from smart_sync.errors import ParserFailed
+from smart_sync.parsers import budget
+from smart_sync.parsers.budget import Budget
 from smart_sync.parsers.error_responses import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled, TokenRefused
 from smart_sync.parsers.http import Answer, Request, Wire, borrowed
-from smart_sync.parsers.parser import Paused, Usage
+from smart_sync.parsers.parser import Paused, RoundOver, Usage
 from smart_sync.parsers.rate import ApiRate, Rate
 
 TRIES = 3
@@ -29,6 +31,8 @@ MAX_AWAY = 12
 TRIED_ONCE_AFTER = 3
 #: So many accounts in a row refused, and it is no account's trouble any more.
 MAX_REFUSED = 25
+#: Seconds before the deadline at which a pass whose rate lets nothing more through ends.
+MARGIN = 5.0
 #: How long a platform is left alone that wants fewer calls and does not say for how long.
 REST = timedelta(minutes=5)
 
@@ -37,7 +41,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def is_safe(url: str) -> str:
     """``url`` if a secret may go there.  Raises ValueError unless it is https, or http to this machine."""
-    parts = urls.split(url)
+    parts = urls.split_public(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("expected https: a secret would travel in the clear")
     return url.rstrip("/")
@@ -52,6 +56,10 @@ class ApiSettings(ParserSettings):
     api_url: ApiUrl = ""
     #: At most so many calls in any window of so long.
     rate: ApiRate = Rate(600, 60.0)
+    #: Requests in any 24 hours, over restarts and in all processes; None: as many as the rate lets through.
+    budget: Budget | None = None
+    #: The platform's terms are kept: `check` says nothing of them.
+    accepted: bool = False
     #: Calls under way at the same time.
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     #: Seconds that one call may take.
@@ -68,9 +76,12 @@ class Judge(Protocol):
 class Api:
     """Lives as long as its parser: the rate is kept over passes."""
 
-    def __init__(self, settings: ApiSettings, judge: Judge, clock: Clock) -> None:
+    def __init__(
+        self, settings: ApiSettings, judge: Judge, clock: Clock, remark: Callable[[Answer], str] = lambda _answer: ""
+    ) -> None:
         self.settings = settings
         self.judge = judge
+        self.remark = remark
         self.clock = clock
         self.quota = Quota(settings.rate.calls, settings.rate.seconds)
 
@@ -84,7 +95,9 @@ class Api:
     async def session(self) -> AsyncIterator["Session"]:
         """For one pass, with a count of its own."""
         async with borrowed() as wire:
-            session = Session(self, wire, asyncio.get_running_loop().time() + self.settings.deadline)
+            # A little before the pass is cut off: to end by itself is better.
+            patience = self.settings.deadline - min(MARGIN, self.settings.deadline / 20)
+            session = Session(self, wire, asyncio.get_running_loop().time() + patience)
             _session.set(session)
             yield session
 
@@ -97,6 +110,7 @@ class Session:
         self.usage = Usage()
         self._wire = wire
         self._ends = ends
+        self._allowance = budget.borrowed()
         #: Calls in a row that had no answer, and accounts in a row that were refused.
         self._away = 0
         self._refused = 0
@@ -159,12 +173,21 @@ class Session:
         raise AssertionError("stamina raises what the last try raised")
 
     async def _once(self, request: Request) -> Any:
-        async with self.api.quota.slot():
-            self.usage.calls += 1
-            answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
+        if self._allowance is not None:
+            await self._allowance.take()
+        try:
+            async with self.api.quota.slot(self._ends):
+                self.usage.calls += 1
+                has_asked.set(True)
+                answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
+        except TimeoutError:
+            rate = self.api.settings.rate
+            raise RoundOver(f"the rate of {rate} lets no more through before the deadline") from None
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
-        return self.api.judge(answer, self.api.clock())
+        found = self.api.judge(answer, self.api.clock())
+        self.usage.remark = self.usage.remark or self.api.remark(answer)
+        return found
 
     def _is_worth_it(self, error: Exception) -> bool | float:
         if not isinstance(error, CallFailed) or not error.retry:
@@ -174,5 +197,7 @@ class Session:
         return error.after if asyncio.get_running_loop().time() + error.after < self._ends else False
 
 
+#: Whether this task has made a request.
+has_asked: ContextVar[bool] = ContextVar("has_asked", default=False)
 #: Passes of one parser may overlap, each in a task of its own.
 _session: ContextVar[Session | None] = ContextVar("_session", default=None)

@@ -1,18 +1,29 @@
-"""What a parser has to remember between passes: whom it asked when, who is gone, when it may ask again.
+"""What one parser has to remember between passes: whom it asked when, who is gone, when it may ask again.
 
-Kept in memory: a restart asks about everybody once more.  Reads no clock.
+`Collector` fills it from the database and keeps what changes there.  Reads no clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from smart_sync.core import polling
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
+from smart_sync.core.polling import Asked
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_FIRST_REST = timedelta(hours=1)
-_LONGEST_REST = timedelta(days=1)
-#: Ticks come a little early or late: an account is due when its time is nearly up.
-_SLACK = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be kept."""
+
+    asked: Mapping[str, Asked]
+    paused: tuple[datetime, str] | None
+
+    def __bool__(self) -> bool:
+        return bool(self.asked) or self.paused is not None
 
 
 class Agenda:
@@ -20,56 +31,96 @@ class Agenda:
 
     def __init__(self, every: timedelta | None = None) -> None:
         self._every = every
-        self._asked: dict[str, datetime] = {}
-        self._answered: dict[str, datetime] = {}
-        self._gone: dict[str, tuple[timedelta, datetime]] = {}
-        self._not_before = _NEVER
+        self._asked: dict[str, Asked] = {}
+        self._links: dict[str, str] = {}
+        self._changed: set[str] = set()
+        #: Nobody may be asked before, and why; "" if there is no reason to wait.
+        self.not_before = _NEVER
+        self.pause_reason = ""
+        self._is_pause_new = False
+        #: Whether what the database knows is here.
+        self.is_recalled = False
 
-    def due(self, accounts: Iterable[Account], now: datetime, *, everybody: bool = True) -> list[Account]:
-        """The accounts to ask about now, the longest unasked first, so that a deadline starves nobody.
+    def recall(self, asked: Mapping[str, Asked], paused: tuple[datetime, str] | None) -> None:
+        """What the database knows of the accounts, and until when nobody may be asked."""
+        self._asked = dict(asked)
+        if paused is not None:
+            self.not_before, self.pause_reason = paused
+        self.is_recalled = True
 
-        If ``accounts`` are ``everybody`` there is, those that are not among them are forgotten.
-        """
-        known = {account.id: account for account in accounts}
-        if everybody:
-            self._asked = {key: when for key, when in self._asked.items() if key in known}
-            self._answered = {key: when for key, when in self._answered.items() if key in known}
-            self._gone = {key: rest for key, rest in self._gone.items() if key in known}
-        if now < self._not_before:
+    def changes(self) -> Changes:
+        """What has changed since it was last kept."""
+        paused = (self.not_before, self.pause_reason) if self._is_pause_new else None
+        return Changes({account_id: self._asked[account_id] for account_id in self._changed}, paused)
+
+    def kept(self, changes: Changes) -> None:
+        """``changes`` are in the database."""
+        self._changed -= {key for key, asked in changes.asked.items() if self._asked.get(key) == asked}
+        self._is_pause_new &= changes.paused != (self.not_before, self.pause_reason)
+
+    def due(self, accounts: Iterable[Account], now: datetime) -> list[Account]:
+        """The accounts to ask about now, the longest unasked first, so that a deadline starves nobody."""
+        if now < self.not_before:
             return []
-        due = [account for account in known.values() if self._is_due(account.id, now)]
-        return sorted(due, key=lambda account: self._asked.get(account.id, _NEVER))
+        due = []
+        for account in accounts:
+            asked = self._known(account)
+            self._links[account.id] = account.link
+            if polling.is_due(asked, now, self._every):
+                due.append((asked.at if asked else _NEVER, account))
+        return [account for _, account in sorted(due, key=lambda one: one[0])]
 
     def answered(self, account_id: str, now: datetime) -> None:
         """The account has values, or the source has none to give."""
-        self._asked[account_id] = self._answered[account_id] = now
-        self._gone.pop(account_id, None)
+        self._note(account_id, polling.answered(self._link(account_id), now))
 
-    def failed(self, account_id: str, now: datetime) -> bool:
-        """The account could not be fetched; whether that is news."""
-        news = account_id not in self._asked or account_id in self._answered
-        self._asked[account_id] = now
-        self._answered.pop(account_id, None)
+    def failed(self, account_id: str, now: datetime, until: datetime | None = None) -> bool:
+        """The account could not be fetched, and rests (at least ``until``); whether that is news."""
+        before = self._asked.get(account_id)
+        self._note(account_id, polling.failed(before, self._link(account_id), now, self._every, until))
+        return before is None or not before.failures
+
+    def cut_off(self, account_id: str, now: datetime) -> None:
+        """The account was being asked about when the pass ended: next time it is the first of those asked in it."""
+        self._note(account_id, polling.cut_off(self._asked.get(account_id), self._link(account_id), now))
+
+    def gone(self, account_id: str, now: datetime) -> bool:
+        """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""
+        news = not self.is_gone(account_id)
+        self._note(account_id, polling.gone(self._asked.get(account_id), self._link(account_id), now, self._every))
         return news
 
     def is_gone(self, account_id: str) -> bool:
         """Whether the account was private or deleted when it was last asked about."""
-        return account_id in self._gone
+        return account_id in self._asked and self._asked[account_id].gone
 
-    def gone(self, account_id: str, now: datetime) -> bool:
-        """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""
-        before = self._gone.get(account_id)
-        rest = min(before[0] * 2, _LONGEST_REST) if before else _FIRST_REST
-        self._gone[account_id] = rest, now + rest
-        self._asked[account_id] = now
-        return before is None
-
-    def paused(self, until: datetime) -> None:
+    def paused(self, until: datetime, reason: str) -> None:
         """Nobody may be asked before ``until``."""
-        self._not_before = max(self._not_before, until)
+        if until > self.not_before:
+            self.not_before, self.pause_reason, self._is_pause_new = until, reason, True
 
-    def _is_due(self, account_id: str, now: datetime) -> bool:
-        if account_id in self._gone:
-            return now >= self._gone[account_id][1] - _SLACK
-        answered = self._answered.get(account_id)
-        return answered is None or self._every is None or now - answered >= self._every - min(_SLACK, self._every / 10)
+    def try_anew(self) -> None:
+        """The credentials are others: whoever waits after a failure is due, and no pause holds."""
+        for account_id, asked in self._asked.items():
+            if asked.failures and not asked.gone:
+                self._note(account_id, replace(asked, not_before=asked.at))
+        if self.pause_reason:
+            self.not_before, self._is_pause_new = _NEVER, True
+
+    def _known(self, account: Account) -> Asked | None:
+        """What is known of the account; nothing, if its link is another account's now."""
+        asked = self._asked.get(account.id)
+        if asked is None or asked.link == account.link:
+            return asked
+        if identity(asked.link, account.platform) != identity(account.link, account.platform):
+            self._asked.pop(account.id)
+            self._changed.discard(account.id)
+            return None
+        return asked
+
+    def _link(self, account_id: str) -> str:
+        return self._links.get(account_id, "")
+
+    def _note(self, account_id: str, asked: Asked) -> None:
+        self._asked[account_id] = asked
+        self._changed.add(account_id)

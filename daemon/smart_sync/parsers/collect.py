@@ -1,7 +1,7 @@
 """One pass of all parsers: each is asked for what is due, what it gives is stored as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -10,18 +10,17 @@ from typing import Any, Protocol, cast
 
 from smart_sync import logs
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
-from smart_sync.core.results.parser_health import MANY, Attempt
-from smart_sync.core.wording import counted
+from smart_sync.core.results.parser_health import MANY
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers import http
-from smart_sync.parsers.parser import Fetched, Paused, Unfetched, Usage
+from smart_sync.parsers import budget, http
+from smart_sync.parsers.budget import Allowance
+from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
+from smart_sync.parsers.parser_report import ParserReport, told
 from smart_sync.parsers.registry import Source
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
 BATCH = 100
 BATCH_SECONDS = 1.0
-#: So many reasons are told, each with an account; accounts with others are counted.
-MAX_REASONS = 3
 
 Sink = Callable[[Sequence[ParsedMetrics]], Awaitable[object]]
 
@@ -33,62 +32,26 @@ class Say(Protocol):
         """Say that ``event`` has happened."""
 
 
-@dataclass(slots=True)
-class ParserReport:
-    """What a pass of one parser came to."""
-
-    parser: str
-    fetched: int = 0
-    #: Accounts the source does not have or show.
-    missing: int = 0
-    #: Those of the missing that were known for it: they are asked about ever more rarely.
-    known_missing: int = 0
-    failed: int = 0
-    #: Those of the failed that had failed the last time, too.
-    known_failed: int = 0
-    calls: int | None = None
-    quota_left: str | None = None
-    seconds: float = 0.0
-    #: Why it could not go on, or else what was wrong with the accounts that were not read whole; else empty.
-    reason: str = ""
-    #: It went through all accounts that were due.
-    finished: bool = False
-
-    def attempt(self) -> Attempt:
-        """The same as `core.results.results.parser_health` judges it."""
-        return Attempt(
-            self.parser,
-            self.fetched,
-            self.missing,
-            self.known_missing,
-            self.failed,
-            self.finished,
-            self.reason,
-            self.known_failed,
-        )
-
-
 async def collect(
     sources: Sequence[Source],
     accounts: Sequence[Account],
     sink: Sink,
     now: datetime,
     *,
-    everybody: bool = True,
+    allow: Callable[[Source], Allowance | None] = lambda _source: None,
     say: Say = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
 
-    ``everybody``: there are no other accounts, so what is remembered of others is forgotten.  A parser with nothing
-    due is not asked and has no report.  One that fails, or takes longer than its deadline, keeps what it fetched and
-    stops no other.  A `SmartSyncError` of ``sink`` counts as the parser's failure.  Cancelled, it stores what is in
-    hand first.
+    ``allow`` gives what a parser may ask of its budget.  A parser with nothing due is not asked and has no report.  One
+    that fails, or takes longer than its deadline, keeps what it fetched and stops no other.  A `SmartSyncError` of
+    ``sink`` counts as the parser's failure.  Cancelled, it stores what is in hand first.
     """
     async with http.lent(), asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_Pass(source, due, sink, now, say).run(), name=f"parser:{source.name}")
+            group.create_task(_Pass(source, due, sink, now, say, allow(source)).run(), name=f"parser:{source.name}")
             for source in sources
-            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now, everybody=everybody))
+            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now))
         ]
     return [task.result() for task in tasks]
 
@@ -102,6 +65,10 @@ class _Pass:
     sink: Sink
     now: datetime
     say: Say
+    #: What it may ask, and how much it had asked when it last said something of an account.
+    allowance: Allowance | None
+    taken: int = 0
+    has_gone_through: bool = False
     report: ParserReport = field(init=False)
     batch: list[ParsedMetrics] = field(default_factory=list)
     batch_began: float = 0.0
@@ -120,7 +87,11 @@ class _Pass:
         """Ask, store, log one line."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        bug = await self._ask()
+        try:
+            async with budget.lent(self.allowance):
+                bug = await self._ask()
+        finally:
+            self._note_the_tried()
         self.report.seconds = round(loop.time() - began, 3)
         self._close()
         self._log(bug)
@@ -133,10 +104,12 @@ class _Pass:
         try:
             async with limit:
                 await self._fetch()
-            report.finished = True
+            report.finished = self.has_gone_through = True
+        except RoundOver as over:
+            report.finished, report.left, report.reason = True, len(self.open), str(over)
         except Paused as pause:
-            self.source.agenda.paused(pause.until)
             report.reason = str(pause)
+            self.source.agenda.paused(pause.until, report.reason)
         except SmartSyncError as failure:
             report.reason = str(failure)
         except _SinkBroken as failure:
@@ -162,6 +135,7 @@ class _Pass:
 
     def _take(self, fetched: Fetched) -> None:
         account = self.open.pop(fetched.account_id, None)
+        self.taken = self.allowance.taken if self.allowance is not None else 0
         if account is None:
             return
         if isinstance(fetched, ParsedMetrics) and (flaw := _flaw(fetched)):
@@ -172,11 +146,11 @@ class _Pass:
             self.gone.append((account, fetched.reason))
         else:
             self.troubles.setdefault(fetched.reason, []).append(account.link)
-            self._failed(account)
+            self._failed(account, fetched.until)
 
-    def _failed(self, account: Account) -> None:
+    def _failed(self, account: Account, until: datetime | None = None) -> None:
         self.report.failed += 1
-        self.report.known_failed += not self.source.agenda.failed(account.id, self.now)
+        self.report.known_failed += not self.source.agenda.failed(account.id, self.now, until)
 
     def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
@@ -236,8 +210,10 @@ class _Pass:
         else:
             for account, reason in self.gone:
                 self._rest(account, reason)
-        report.reason = report.reason or _told(self.troubles)
-        if report.finished:
+        report.reason = report.reason or told(self.troubles)
+        if report.left:
+            pass
+        elif report.finished:
             report.missing += len(self.open)
             for account_id in self.open:
                 self.source.agenda.answered(account_id, self.now)
@@ -246,7 +222,23 @@ class _Pass:
         usage = getattr(self.source.parser, "usage", None)
         if isinstance(usage, Usage):
             report.calls, report.quota_left = usage.calls, usage.quota_left
+            report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
         report.reason = logs.redact(report.reason)
+
+    def _note_the_tried(self) -> None:
+        """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
+        noted = getattr(self.source.parser, "tried", None)
+        if isinstance(noted, set):
+            tried = noted & self.open.keys()
+            noted -= tried
+        else:  # one that says nothing of it asks about one account after the other
+            tried = set(islice(self.open, int(not self.has_gone_through and self._has_asked())))
+        for account_id in tried:
+            self.source.agenda.cut_off(account_id, self.now)
+
+    def _has_asked(self) -> bool:
+        """Whether it has made requests since it last said something of an account, as far as that is known."""
+        return self.allowance is None or self.allowance.taken > self.taken
 
     def _nobody_is_there(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""
@@ -262,21 +254,12 @@ class _Pass:
             fetched=report.fetched,
             missing=report.missing,
             failed=report.failed,
+            left=report.left or None,
             calls=report.calls,
             quota_left=report.quota_left,
             seconds=report.seconds,
             reason=report.reason or None,
         )
-
-
-def _told(troubles: Mapping[str, Sequence[str]]) -> str:
-    """What was wrong, each reason once, with the first account's link and how many more there are."""
-    shown = []
-    for reason, links in islice(troubles.items(), MAX_REASONS):
-        more = f" (and {counted(len(links) - 1, 'more account')})" if len(links) > 1 else ""
-        shown.append(f"{links[0]}: {reason}{more}")
-    rest = sum(map(len, troubles.values())) - sum(map(len, islice(troubles.values(), MAX_REASONS)))
-    return "; ".join([*shown, f"{counted(rest, 'account')} for other reasons"] if rest else shown)
 
 
 class _SinkBroken(Exception):

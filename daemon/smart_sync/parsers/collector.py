@@ -10,16 +10,23 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from smart_sync import logs
+from smart_sync.config import secrets
 from smart_sync.core.days import stamp
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.core.results.webhook_messages import Message, parser_message
 from smart_sync.core.wording import listed
+from smart_sync.parsers import budget
+from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
-from smart_sync.store import parsed_values, parser_states, projects
+from smart_sync.store import parsed_values, parser_accounts, parser_states, projects
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
+
+#: Seconds after which a long collection writes down whom it has asked: what a crash may cost.
+KEEP_EVERY = 30.0
 
 
 class Telling(Protocol):
@@ -59,6 +66,8 @@ class Collector:
         self._say = say
         #: Parser → the last that was said of it.
         self._last: dict[str, dict[str, Any]] = {}
+        #: When (the loop's time) what the parsers remember was last written.
+        self._kept_at = 0.0
         self._group = asyncio.TaskGroup()
         self._running: asyncio.Task[None] | None = None
         #: The projects whose accounts the running collection is about (None: all), and whether a pass
@@ -88,7 +97,7 @@ class Collector:
         if new is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._wait):
-                    await self._ask(new, everybody=False)
+                    await self._ask(new)
             return
         running = self._under_way(only)
         if not self._waited_out:
@@ -96,11 +105,18 @@ class Collector:
             self._waited_out = not done
 
     def overview(self) -> list[dict[str, Any]]:
-        """Each parser: its name and, once it was asked, its last report as ``parser.finished`` words it.
+        """Each parser: name, table, budget and, once it was asked, its last report as ``parser.finished`` words it.
 
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
-        return [self._last.get(source.name, {"parser": source.name}) for source in self._sources]
+        return [
+            {
+                **self._last.get(source.name, {"parser": source.name}),
+                "table": source.table,
+                "budget": budget.of(source.settings),
+            }
+            for source in self._sources
+        ]
 
     def _under_way(self, only: frozenset[str] | None) -> asyncio.Task[None]:
         """The collection that is running if it covers ``only``, else a new one that takes it over."""
@@ -123,17 +139,27 @@ class Collector:
         except sqlite.Error as error:
             self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
             return
-        await self._ask(accounts, everybody=only is None)
+        await self._ask(accounts)
 
     async def _accounts(self, only: frozenset[str] | None) -> list[Account]:
         if only is None:
             return await projects.active_accounts(self._database)
         return [a for key in sorted(only) for a in await projects.active_accounts(self._database, key)]
 
-    async def _ask(self, accounts: Sequence[Account], *, everybody: bool) -> None:
-        reports = await collect(
-            self._sources, accounts, self._store, self._clock(), everybody=everybody, say=self._note
-        )
+    async def _ask(self, accounts: Sequence[Account]) -> None:
+        try:
+            await self._recall()
+            await self._follow_secrets()
+            self._kept_at = asyncio.get_running_loop().time()
+        except sqlite.Error as error:
+            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+            return
+        try:
+            reports = await collect(
+                self._sources, accounts, self._store, self._clock(), allow=self._allowance, say=self._note
+            )
+        finally:
+            await self._keep()
         try:
             verdicts = await self._judge([report.attempt() for report in reports], accounts)
         except sqlite.Error as error:
@@ -143,6 +169,50 @@ class Collector:
             event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
             reason, concerned = attempt.reason or None, state.projects or None
             self._say(event, parser=attempt.parser, since=state.since, projects=concerned, reason=reason)
+
+    async def _follow_secrets(self) -> None:
+        """Read again the files of secrets that have changed."""
+        for source in self._sources:
+            for one in secrets.files_in(source.settings):
+                try:
+                    is_new = await asyncio.to_thread(one.follow)
+                except ValueError as error:
+                    self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=str(error))
+                    continue
+                if is_new:
+                    source.agenda.try_anew()
+
+    async def _recall(self) -> None:
+        """What earlier passes have left in the database, read once: nobody else writes it while we have the lock."""
+        for source in self._sources:
+            if not source.agenda.is_recalled:
+                known = await parser_accounts.load(self._database, source.table)
+                source.agenda.recall(known.asked, known.paused)
+                if (memory := _memory(source)) is not None:
+                    memory |= {identity(known.asked[key].link): dict(ids) for key, ids in known.remembered.items()}
+
+    async def _keep(self) -> None:
+        """Write what has changed since it was last kept, of all parsers in one transaction."""
+        self._kept_at = asyncio.get_running_loop().time()
+        changes = [(source, found) for source in self._sources if (found := source.agenda.changes())]
+        if not changes:
+            return
+        try:
+            async with self._database.transaction() as transaction:
+                for source, found in changes:
+                    memory = _memory(source) or {}
+                    links = {one.link for one in found.asked.values()}
+                    remembered = {link: memory[who] for link in links if (who := identity(link)) in memory}
+                    await parser_accounts.keep(transaction, source.table, found.asked, remembered, found.paused)
+                await parser_accounts.forget_the_deleted(transaction)
+        except sqlite.Error as error:
+            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+            return
+        for source, found in changes:
+            source.agenda.kept(found)
+
+    def _allowance(self, source: Source) -> Allowance | None:
+        return budget.allowance(self._database, source.table, source.settings, self._clock)
 
     async def _judge(
         self, attempts: Sequence[Attempt], accounts: Sequence[Account]
@@ -187,5 +257,13 @@ class Collector:
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:
         try:
             await parsed_values.put(self._database, values, self._clock())
+            if asyncio.get_running_loop().time() - self._kept_at > KEEP_EVERY:
+                await self._keep()
         except sqlite.Error as error:
             raise describe(error, self._database.path) from None
+
+
+def _memory(source: Source) -> dict[str, dict[str, str]] | None:
+    """What the parser remembers of accounts, if it does."""
+    memory = getattr(source.parser, "remembered", None)
+    return memory if isinstance(memory, dict) else None

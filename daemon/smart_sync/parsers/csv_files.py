@@ -11,6 +11,7 @@ from typing import ClassVar
 from smart_sync import logs
 from smart_sync.aio import plain_files
 from smart_sync.config import ParserSettings
+from smart_sync.config.values import PlainPath
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
 from smart_sync.errors import ParserFailed
@@ -26,7 +27,7 @@ class CsvSettings(ParserSettings):
     """``[parsers.csv]``."""
 
     #: Columns: link or account_id, the metrics, and if wanted source, parsed_at, precision.
-    path: Path
+    path: PlainPath
 
 
 class CsvParser:

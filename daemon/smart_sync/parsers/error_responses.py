@@ -15,6 +15,10 @@ from smart_sync.parsers.http import Answer
 _WORDS = ("message", "msg", "status_msg", "error_message", "error", "errors", "detail", "title")
 
 
+#: A number above that is no wait but a time.
+_EPOCH = 1e9
+
+
 def decoded(answer: Answer) -> Any:
     """The answer's JSON; None if it is none."""
     try:
@@ -45,20 +49,41 @@ def judge(answer: Answer, now: datetime) -> Any:
     if status in {404, 410}:
         raise AccountGone(f"the platform does not have it ({status})")
     if status == 429:
-        raise Throttled("too many calls (429)", after=retry_after(answer, now))
+        told = _in_its_words(answer)
+        after = retry_after(answer, now)
+        if after is None and "month" in told.casefold():
+            after = http_client.LONGEST_WAIT
+        raise Throttled(f"too many calls (429){told}", after=after)
     if status == 408 or status >= 500:
         raise CallFailed(f"the API answers {status}", after=retry_after(answer, now))
     raise AccountRefused(f"the API refuses the call ({status}){_in_its_words(answer)}")
 
 
 def retry_after(answer: Answer, now: datetime) -> float | None:
-    """The seconds the platform asks to wait, if it does (``Retry-After``: seconds or a date)."""
-    return http_client.retry_after(answer.headers.get("retry-after", ""), now)
+    """The seconds the platform asks to wait, if it does: ``Retry-After``, or when its rate limit begins anew.
+
+    Those headers hold seconds, or seconds since 1970.
+    """
+    after = http_client.retry_after(answer.headers.get("retry-after", ""), now)
+    if after is not None:
+        return after
+    for name in ("x-ratelimit-requests-reset", "x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"):
+        told = answer.headers.get(name, "").strip()
+        if answer.headers.get(name.replace("reset", "remaining"), "0").strip() != "0":
+            continue  # not this limit
+        if told.isascii() and told.isdecimal():
+            seconds = float(told[:12])
+            left = seconds - now.timestamp() if seconds > _EPOCH else seconds
+            return min(max(0.0, left), http_client.LONGEST_WAIT)
+    return None
 
 
 def quota_left(headers: Mapping[str, str]) -> str | None:
     """What the platform says is left: calls (``X-RateLimit-Remaining``), or percent (Meta's ``X-App-Usage``)."""
-    for name in ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining"):
+    for name in (
+        *("x-ratelimit-requests-remaining", "x-ratelimit-remaining"),
+        *("x-rate-limit-remaining", "ratelimit-remaining"),
+    ):
         if headers.get(name, "").strip().isdecimal():
             return headers[name].strip()[:20]
     try:

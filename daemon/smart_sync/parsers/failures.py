@@ -1,5 +1,7 @@
 """What may come of a call to a platform instead of values."""
 
+from datetime import datetime
+
 from smart_sync.errors import ParserFailed
 
 
@@ -16,10 +18,16 @@ class AccountFailed(Exception):
 
     #: Which of several steps failed, from 1; 0 where there are none.
     step: int = 0
+    #: The platform wants the account to be left alone until then.
+    until: datetime | None = None
 
 
 class TokenRefused(AccountFailed):
-    """The account's own token is not accepted, which says nothing of any other account."""
+    """The account's own token is not accepted, or wants rest, which says nothing of any other account."""
+
+    def __init__(self, reason: str, until: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.until = until
 
 
 class CallFailed(AccountFailed):
@@ -36,6 +44,10 @@ class AccountRefused(CallFailed):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, retry=False)
+
+
+class TooMuch(AccountRefused):
+    """The platform will answer if it is asked for less at once."""
 
 
 class Throttled(CallFailed):

@@ -1,16 +1,27 @@
 """What Meta's Graph API answers when it refuses: Instagram, Facebook and Threads share it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from smart_sync.aio.http_client import LONGEST_WAIT
+from smart_sync.core.foreign_text import read_json
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.counts import mapping
-from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled
+from smart_sync.parsers.counts import count, mapping, mappings
+from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TooMuch
 from smart_sync.parsers.http import Answer
 
+TERMS = (
+    "Meta's Platform Terms (read in November 2026) ask to delete what is not needed any more, and what the user or Meta"
+    " asks to delete"
+)
 _THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
-_PASSING = frozenset({1, 2})
+_UNKNOWN = 1
+_PASSING = frozenset({_UNKNOWN, 2})
+#: Until when versions are served, as Meta has said; after that a newer one answers.
+_ENDS = {"v23.0": "8 October 2027"}
+_VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 _TOKEN = frozenset({102, 190})
 #: The app or its user is blocked, whatever is asked; 200 only where it says so.
 _BLOCKED = frozenset({101, 368})
@@ -38,7 +49,11 @@ def _refused(error: Mapping[str, Any], answer: Answer, now: datetime, table: str
     code = found if isinstance(found := error.get("code"), int) else None
     told = error_responses.said(error.get("message", ""))
     if code in _THROTTLED:
-        raise Throttled(f"too many calls, says Meta ({code})", after=error_responses.retry_after(answer, now))
+        rest = _rest(answer)
+        after = error_responses.retry_after(answer, now) if rest is None else rest
+        raise Throttled(f"too many calls, says Meta ({code})", after=after)
+    if code == _UNKNOWN and "reduce the amount of data" in told:
+        raise TooMuch(f"Meta refuses: {told} ({code})")
     if code in _PASSING:
         raise CallFailed(f"Meta answers: {told} ({code})")
     if code in _TOKEN:
@@ -49,3 +64,47 @@ def _refused(error: Mapping[str, Any], answer: Answer, now: datetime, table: str
         raise AccountGone(f"Meta does not show it: {told}")
     if answer.status < 500 and answer.status not in {404, 408, 429}:
         raise AccountRefused(f"Meta refuses: {told} ({code})")
+
+
+def _rest(answer: Answer) -> float | None:
+    """The seconds until access comes back, as ``X-Business-Use-Case-Usage`` says; None if it does not."""
+    try:
+        used = mapping(read_json(answer.headers.get("x-business-use-case-usage", "")))
+    except ValueError:
+        return None
+    minutes = [count(one.get("estimated_time_to_regain_access")) for uses in used.values() for one in mappings(uses)]
+    longest = max((found for found in minutes if found), default=0)
+    return min(longest * 60.0, LONGEST_WAIT) if longest else None
+
+
+def remark(answer: Answer, api_url: str) -> str:
+    """What is to be said of a good answer: that a newer version than the one that was asked has given it."""
+    asked, served = _VERSION.search(api_url), _VERSION.fullmatch(answer.headers.get("facebook-api-version", ""))
+    if asked is None or served is None or asked[0] == served[0]:
+        return ""
+    until = f", which Meta serves until {_ENDS[asked[0]]}," if asked[0] in _ENDS else ""
+    return (
+        f"Meta answers as {served[0]}: {asked[0]}{until} is not served here any more; see what is new, then set api_url"
+    )
+
+
+async def less_and_less(
+    get: Callable[[int], Awaitable[Any]], wanted: int, remembered: dict[str, dict[str, str]], who: str
+) -> tuple[Mapping[str, Any], str]:
+    """What ``get`` answers for as many of the ``wanted`` latest videos as Meta gives at once; in words, if for fewer.
+
+    How many those are of account ``who`` is ``remembered``.  Raises as ``get``.
+    """
+    known = remembered.get(who, {}).get("videos")
+    videos = wanted if known is None else min(wanted, count(known) or 0)
+    while True:
+        try:
+            body = mapping(await get(videos))
+            break
+        except TooMuch:
+            if not videos:
+                raise
+            videos //= 2
+            remembered[who] = {"videos": str(videos)}
+    flaw = f"Meta gives no more than {videos} of the {wanted} latest videos at once; the sums are of those"
+    return body, flaw if videos < wanted else ""

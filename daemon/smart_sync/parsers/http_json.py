@@ -117,7 +117,6 @@ class HttpJson(PlatformParser):
     def __init__(self, settings: HttpJsonSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._own = settings
-        self._secrets = settings.secrets()
         self._wants_name = any(step.placeholders & _NAMES for step in settings.steps)
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
@@ -160,14 +159,14 @@ class HttpJson(PlatformParser):
         """
         remembered = self.remembered.pop(who, {})
         try:
-            found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, remembered)
+            found, taken = await steps.run(self._own.steps, subject, self._own.secrets(), session.ask, remembered)
         except CallFailed:
             self.remembered[who] = remembered  # no answer says nothing of what was taken
             raise
         except AccountGone:
             if not remembered:
                 raise
-            found, taken = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
+            found, taken = await steps.run(self._own.steps, subject, self._own.secrets(), session.ask, {})
         if taken:
             self.remembered[who] = taken
         return found
@@ -181,11 +180,12 @@ class HttpJson(PlatformParser):
         nobody = [self._values(account, None) for account in accounts if account not in named]
         if not named:
             return nobody
-        return nobody + await split(named, partial(self._batch, session), session, may=self._may_split)
+        with self.trying(named):
+            return nobody + await split(named, partial(self._batch, session), session, may=self._may_split)
 
     async def _batch(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
         subject = Subject({}, tuple(_placeholders(account) for account in accounts))
-        found, _ = await steps.run(self._own.steps, subject, self._secrets, session.ask, {})
+        found, _ = await steps.run(self._own.steps, subject, self._own.secrets(), session.ask, {})
         rows = self._rows(found.pages)
         return [self._of_row(account, rows) for account in accounts]
 

@@ -1,6 +1,6 @@
 """What the parsers make of one account, for the person who sets them up.  Nothing is stored."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any, cast
@@ -10,7 +10,8 @@ from smart_sync.config import ParserSettings
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers import http
+from smart_sync.parsers import budget, http
+from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import Exchange
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import Source, build
@@ -34,12 +35,22 @@ def account_of(link: str) -> Account:
     return Account(id=identity(link), project_id="", platform=platform, username=username, link=link)
 
 
-async def inspect_links(parsers: Mapping[str, ParserSettings], links: Sequence[str]) -> dict[str, Any]:
+#: Gives what a parser may ask of its budget.
+Allow = Callable[[Source], Allowance | None]
+
+
+def _without_limit(_source: Source) -> Allowance | None:
+    return None
+
+
+async def inspect_links(
+    parsers: Mapping[str, ParserSettings], links: Sequence[str], allow: Allow = _without_limit
+) -> dict[str, Any]:
     """Every link through every parser that serves it, as plain data; ``success``: some parser had values for each."""
     sources = build(parsers)
     shown: list[dict[str, Any]] = []
     for link in links:
-        found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link))]
+        found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]
         shown.append({"link": link, "parsers": found})
     return {"success": all(any(p["values"] for p in entry["parsers"]) for entry in shown), "links": shown}
 
@@ -61,15 +72,15 @@ def _as_data(inspection: Inspection) -> dict[str, Any]:
     }
 
 
-async def inspect(sources: Sequence[Source], account: Account) -> list[Inspection]:
-    """Ask every parser that serves ``account`` about it, now, whatever its schedule says."""
-    return [await _inspect(source, account) for source in sources if source.serves(account)]
+async def inspect(sources: Sequence[Source], account: Account, allow: Allow = _without_limit) -> list[Inspection]:
+    """Ask every parser that serves ``account`` about it, now, whatever its schedule says; ``allow``: of its budget."""
+    return [await _inspect(source, account, allow(source)) for source in sources if source.serves(account)]
 
 
-async def _inspect(source: Source, account: Account) -> Inspection:
+async def _inspect(source: Source, account: Account, allowance: Allowance | None) -> Inspection:
     fetched: list[Fetched] = []
     failure = ""
-    async with http.lent(record=True) as wires:
+    async with http.lent(record=True) as wires, budget.lent(allowance):
         stream = cast("AsyncGenerator[Fetched, None]", source.parser.fetch((account,)))
         try:
             async with aclosing(stream):

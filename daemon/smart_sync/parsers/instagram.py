@@ -9,12 +9,13 @@ from pydantic import Field
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
 from smart_sync.parsers.http import Answer
-from smart_sync.parsers.per_account import PlatformParser, name_of
+from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
 from smart_sync.parsers.rate import ApiRate, Rate
 
 #: What a username may be; anything else would become part of the query's syntax.
@@ -38,30 +39,45 @@ class Instagram(PlatformParser):
     """Followers and number of media of professional accounts."""
 
     settings: ClassVar[type[ParserSettings]] = InstagramSettings
+    terms: ClassVar[str] = graph.TERMS
 
     def __init__(self, settings: InstagramSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._user_id = settings.user_id
-        self._media = f",media.limit({settings.videos}){{like_count,comments_count,view_count}}" * (settings.videos > 0)
-        self._headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+        self._videos = settings.videos
+        self._secret = settings.token
 
-    async def ask(self, session: Session, account: Account) -> Metrics | None:
+    async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class; a sum is None where no medium shows its figure."""
         name = name_of(account)
         if not _USERNAME.fullmatch(name):
             return None
-        fields = f"business_discovery.username({name}){{followers_count,media_count{self._media}}}"
-        body = await session.get(self._user_id, {"fields": fields}, self._headers)
-        found = mapping(mapping(body).get("business_discovery"))
+
+        async def get(videos: int) -> Any:
+            media = f",media.limit({videos}){{like_count,comments_count,view_count}}" * (videos > 0)
+            fields = f"business_discovery.username({name}){{followers_count,media_count{media}}}"
+            return await session.get(self._user_id, {"fields": fields}, self._headers)
+
+        body, flaw = await graph.less_and_less(get, self._videos, self.remembered, identity(account.link))
+        found = mapping(body.get("business_discovery"))
         media = mappings(mapping(found.get("media")).get("data"))
-        return Metrics(
+        metrics = Metrics(
             followers=count(found.get("followers_count")),
             likes=total(media, "like_count"),
             comments=total(media, "comments_count"),
             videos=count(found.get("media_count")),
             views=total(media, "view_count"),
         )
+        return Partly(metrics, flaw)
 
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._secret.get_secret_value()}"}
+
+    def remark(self, answer: Answer) -> str:
+        """As `graph.remark`."""
+        return graph.remark(answer, self._settings.api_url)

@@ -18,6 +18,8 @@ class Unfetched:
     reason: str
     #: Private or deleted: asked again ever more rarely, up to daily.
     gone: bool = False
+    #: The platform wants this account to be left alone until then.
+    until: datetime | None = None
 
 
 Fetched = ParsedMetrics | Unfetched
@@ -31,6 +33,17 @@ class Paused(ParserFailed):
         self.until = until
 
 
+class RoundOver(ParserFailed):
+    """No failure: the pass has asked as much as it may; those that it did not come to are asked in a later one.
+
+    ``until``: there is nothing left before; None: the next pass goes on.
+    """
+
+    def __init__(self, reason: str, until: datetime | None = None) -> None:
+        super().__init__(f"{reason}; asks again at {until:%Y-%m-%d %H:%M} UTC" if until else reason)
+        self.until = until
+
+
 @dataclass(slots=True)
 class Usage:
     """What a pass of a parser has cost so far."""
@@ -38,12 +51,16 @@ class Usage:
     calls: int = 0
     #: What the platform says is left, in its own unit: ``4100`` calls, ``72%``.
     quota_left: str | None = None
+    #: What is to be told of its answers, for a person.
+    remark: str = ""
 
 
 class Parser(Protocol):
     """Collects metrics from one source.  Made with its validated settings; lives as long as the configuration.
 
-    A parser may also have ``usage`` (`Usage`), which is then reported, and ``serves(account) -> bool``.
+    A parser may also have ``usage`` (`Usage`), which is then reported; ``serves(account) -> bool``; ``remembered``, a
+    dict from the identity of an account's link to texts, which is kept in the database from pass to pass; and
+    ``tried``, a set of the ids of accounts whose requests were cut off.
     """
 
     #: How ``[parsers.<name>]`` is validated.

@@ -1,19 +1,21 @@
 """A parser that asks a platform's API about one account at a time."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from smart_sync.aio.bounded_tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.links.identity import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
+from smart_sync.errors import ParserFailed
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.api_client import Api, ApiSettings, Session
+from smart_sync.parsers.api_client import Api, ApiSettings, Session, has_asked
 from smart_sync.parsers.failures import AccountFailed, AccountGone
 from smart_sync.parsers.http import Answer
 from smart_sync.parsers.parser import Fetched, Unfetched, Usage
@@ -23,17 +25,28 @@ NAMELESS = "its link does not say which account it is"
 _NUMBERED = re.compile(r"^(?:youtube:channel/|facebook:profile\.php\?id=)(.+)$")
 
 
+class Partly(NamedTuple):
+    """Metrics, and in words what of the answer could not be had."""
+
+    metrics: Metrics
+    flaw: str
+
+
 class PlatformParser:
     """Subclasses say what to ask (`ask`) and what the platform's refusals mean (`judge`)."""
 
     settings: ClassVar[type[ParserSettings]] = ApiSettings
+    #: What the platform asks of those who store its numbers, in a sentence, and when that was read; "" if nothing.
+    terms: ClassVar[str] = ""
 
     def __init__(self, settings: ApiSettings, clock: Clock = utc_now) -> None:
-        self._api = Api(settings, self.judge, clock)
+        self._api = Api(settings, self.judge, clock, self.remark)
         self._settings = settings
         self._clock = clock
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
         self.remembered: dict[str, dict[str, str]] = {}
+        #: The ids of accounts whose requests were cut off (see `Parser`).
+        self.tried: set[str] = set()
 
     @property
     def usage(self) -> Usage:
@@ -49,7 +62,7 @@ class PlatformParser:
                 async for fetched in results:
                     yield fetched
 
-    async def ask(self, session: Session, account: Account) -> Metrics | None:
+    async def ask(self, session: Session, account: Account) -> "Metrics | Partly | None":
         """The account's metrics; None if the account is not one this parser can ask about.
 
         Raises `AccountGone` or `AccountFailed` for this account, `ParserFailed` for all.
@@ -60,25 +73,46 @@ class PlatformParser:
         """What an answer means: its JSON, or one of `failures`, or `ParserFailed`."""
         return error_responses.judge(answer, now)
 
+    def remark(self, answer: Answer) -> str:
+        """What is to be told of a good answer, beside its values; "" if nothing is."""
+        return ""
+
     def precision(self, metrics: Metrics) -> Precision:
         """How exact the platform's figures are."""
         return Precision.EXACT
 
     async def _one(self, session: Session, account: Account) -> Fetched:
         try:
-            fetched = await self.fetch_one(session, account)
+            with self.trying([account]):
+                fetched = await self.fetch_one(session, account)
         except AccountGone as error:
             session.answered()
             return Unfetched(account.id, str(error), gone=True)
         except AccountFailed as error:
             session.refused(error)
-            return Unfetched(account.id, str(error))
+            return Unfetched(account.id, str(error), until=error.until)
         session.answered()
         return fetched
 
+    @contextmanager
+    def trying(self, accounts: Sequence[Account]) -> Iterator[None]:
+        """Inside, requests are made for ``accounts``; if they are cut off, that is noted."""
+        token = has_asked.set(False)
+        try:
+            yield
+        except (ParserFailed, asyncio.CancelledError):
+            if has_asked.get():
+                self.tried |= {account.id for account in accounts}
+            raise
+        finally:
+            has_asked.reset(token)
+
     async def fetch_one(self, session: Session, account: Account) -> Fetched:
         """What comes of one account.  Raises as `ask`."""
-        return self._values(account, await self.ask(session, account))
+        found = await self.ask(session, account)
+        if isinstance(found, Partly):
+            return self._values(account, found.metrics, found.flaw)
+        return self._values(account, found)
 
     def _values(self, account: Account, metrics: Metrics | None, flaw: str = "") -> Fetched:
         """Raises `AccountFailed` if none of the metrics is there."""

@@ -16,6 +16,10 @@ class Rate:
     calls: int
     seconds: float
 
+    def __str__(self) -> str:
+        unit = next((name for name, seconds in _SECONDS.items() if seconds == self.seconds), f"{self.seconds:g}s")
+        return f"{self.calls}/{unit}"
+
 
 def read_rate(value: object) -> object:
     """``"600/min"`` → `Rate`; also per s, h, d.  Raises ValueError."""

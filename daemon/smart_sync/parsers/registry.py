@@ -18,10 +18,13 @@ from smart_sync.parsers.parser import Parser
 class Source:
     """A configured parser and what it has to remember; lives as long as the configuration."""
 
+    #: What its values carry as their source.
     name: str
     parser: Parser
     settings: ParserSettings
     agenda: Agenda
+    #: The name of its table, which no other has: what is kept of it in the database goes by it.
+    table: str
 
     def serves(self, account: Account) -> bool:
         """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
@@ -36,7 +39,7 @@ class Source:
 def build(settings: Mapping[str, ParserSettings]) -> list[Source]:
     """The enabled parsers of ``[parsers]``.  Raises `ConfigError` for one that cannot be made."""
     return [
-        Source(table.source or name, _made(name, table), table, _agenda(table))
+        Source(table.source or name, _made(name, table), table, _agenda(table), name)
         for name, table in settings.items()
         if table.enabled
     ]

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from smart_sync.config.secrets import protect_in
 from smart_sync.config.urls import demand_text
 from smart_sync.config.values import MetricName, Seconds
 from smart_sync.core.model import METRICS, Metrics, Precision
@@ -23,6 +24,7 @@ _MAX_BYTES = 64 * 2**20
 
 def _url(text: str) -> str:
     templates.names_in(text)
+    protect_in(dict(parse_qsl(text.partition("?")[2])))
     if "://" not in text:
         return text.lstrip("/")
     if "{" in text.split("//", 1)[-1].split("/", 1)[0].split("?", 1)[0]:
@@ -32,6 +34,7 @@ def _url(text: str) -> str:
 
 def _body(value: Any) -> Any:
     templates.names_in(value)
+    protect_in(value)
     return value
 
 
@@ -39,6 +42,8 @@ def _body(value: Any) -> Any:
 Url = Annotated[str, AfterValidator(_url)]
 #: Anything that TOML can say, with placeholders in its texts.
 Body = Annotated[Any, AfterValidator(_body)]
+#: Parameters, with placeholders in their values.
+Parameters = Annotated[dict[str, str], AfterValidator(_body)]
 
 
 class StepSettings(BaseModel):
@@ -50,10 +55,10 @@ class StepSettings(BaseModel):
 
     url: Url
     #: Added to the address.
-    query: dict[str, str] = Field(default_factory=dict)
+    query: Parameters = Field(default_factory=dict)
     #: Sent by POST, as JSON or as a form; a step without either is a GET.
     json_body: Body = Field(default=None, alias="json")
-    form: dict[str, str] | None = None
+    form: Parameters | None = None
     #: True where the source says that it has no such account, or that it cannot answer; looked at on every page.
     gone: Expression | None = None
     failed: Expression | None = None

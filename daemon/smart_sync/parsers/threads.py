@@ -28,6 +28,8 @@ class Threads(TokensParser):
     """Followers of the accounts whose tokens are at hand."""
 
     settings: ClassVar[type[ParserSettings]] = ThreadsSettings
+    terms: ClassVar[str] = graph.TERMS
+    limits_are_own: ClassVar[bool] = True
 
     async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics:
         """As the base class."""
@@ -40,3 +42,7 @@ class Threads(TokensParser):
     def judge(self, answer: Answer, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}.tokens]")
+
+    def remark(self, answer: Answer) -> str:
+        """As `graph.remark`."""
+        return graph.remark(answer, self._settings.api_url)

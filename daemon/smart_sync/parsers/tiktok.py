@@ -12,8 +12,9 @@ from smart_sync.core.model import Metrics
 from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
-from smart_sync.parsers.failures import AccountRefused, CallFailed, Refused, Throttled
+from smart_sync.parsers.failures import AccountFailed, AccountGone, AccountRefused, CallFailed, Refused, Throttled
 from smart_sync.parsers.http import Answer
+from smart_sync.parsers.per_account import Partly
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 
 PER_CALL = 20
@@ -44,18 +45,20 @@ class TikTok(TokensParser):
         super().__init__(settings, clock)
         self._videos = settings.videos
 
-    async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics:
-        """As the base class."""
+    async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics | Partly:
+        """As the base class; without the videos, where only they are refused."""
         params = {"fields": "follower_count,likes_count,video_count"}
         user = mapping(mapping(mapping(await session.get("user/info/", params, headers)).get("data")).get("user"))
-        videos = [video async for video in self._latest(session, headers)]
-        return Metrics(
+        metrics = Metrics(
             followers=count(user.get("follower_count")),
             likes=count(user.get("likes_count")),
-            comments=total(videos, "comment_count"),
             videos=count(user.get("video_count")),
-            views=total(videos, "view_count"),
         )
+        try:
+            videos = [video async for video in self._latest(session, headers)]
+        except (Refused, AccountFailed, AccountGone) as failure:
+            return Partly(metrics, f"comments, views: {failure} (they need the scope video.list)")
+        return metrics._replace(comments=total(videos, "comment_count"), views=total(videos, "view_count"))
 
     def judge(self, answer: Answer, now: datetime) -> Any:
         """By ``error.code``, whatever the status: 200 may carry an error, too."""

@@ -67,11 +67,15 @@ class YouTube(PlatformParser):
     """Subscribers (rounded by YouTube to three digits), videos and views of channels."""
 
     settings: ClassVar[type[ParserSettings]] = YouTubeSettings
+    terms: ClassVar[str] = (
+        "YouTube's developer policies (derived metrics, read in May 2026) forbid keeping its numbers beyond 30 days and"
+        " mixing them into other metrics, unless an audited developer has accepted their amendment"
+    )
 
     def __init__(self, settings: YouTubeSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._videos = settings.videos
-        self._headers = {"X-Goog-Api-Key": settings.key.get_secret_value()}
+        self._secret = settings.key
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """As the base class."""
@@ -84,6 +88,10 @@ class YouTube(PlatformParser):
                         yield one
                     if current.failure is not None:
                         raise current.failure
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"X-Goog-Api-Key": self._secret.get_secret_value()}
 
     def precision(self, metrics: Metrics) -> Precision:
         """Rounded, if the subscribers have no more than the three digits YouTube leaves.
@@ -122,9 +130,10 @@ class YouTube(PlatformParser):
         query, accounts = group
         if not query:
             return [Unfetched(account.id, _NO_NAME) for account in accounts]
-        if query == "id":
-            return await split(accounts, partial(self._by_id, current), current.session)
-        return await self._by_name(current, query, accounts)
+        with self.trying(accounts):
+            if query == "id":
+                return await split(accounts, partial(self._by_id, current), current.session)
+            return await self._by_name(current, query, accounts)
 
     async def _by_id(self, current: _Round, accounts: Sequence[Account]) -> list[Fetched]:
         ids = {account.id: self._channel_id(account) for account in accounts}

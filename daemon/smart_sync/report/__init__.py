@@ -1,9 +1,11 @@
 """`smart-sync report`: how the accounts have grown, as one HTML file that mails and opens from disk."""
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 
 from smart_sync.report.build import page
+from smart_sync.report.inputs import Facts
 from smart_sync.report.query import read
 
 
@@ -13,4 +15,6 @@ def make(path: Path, project: str | None, days: int, now: datetime, max_age: flo
     Charts show the last ``days`` days; ``max_age`` is ``[parsed] max_age``.  Raises `SmartSyncError` where the database
     or the project is missing.
     """
-    return page(read(path, project, now, max_age), days, now).encode()
+    if path.is_file() and not path.stat().st_size:  # nobody has made a table yet
+        return page(Facts(), days, now).encode()
+    return page(asyncio.run(read(path, project, days, now, max_age)), days, now).encode()

@@ -7,7 +7,7 @@ from smart_sync.report.inputs import AccountFacts, ProjectFacts
 from smart_sync.report.markup import Html, change_cell, count, day, el, join, named, short, table
 from smart_sync.report.series import ProjectSeries, shown_metric
 from smart_sync.report.sparkline import sparkline
-from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, Series, Window, change, total
+from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, Series, Window, change, newest
 
 MAX_LINK = 500
 
@@ -43,7 +43,7 @@ def _card(account: AccountFacts, metrics: list[Series], window: Window, as_of: i
 def _figure(account: AccountFacts, metric: int, as_of: int | None) -> Html:
     found = None if as_of is None else change(account.history, metric, as_of, WEEK)
     return el(
-        "span", el("b", count(_newest(account, metric))), f" {METRICS[metric]} ", change_cell(found) if found else None
+        "span", el("b", count(newest(account, metric))), f" {METRICS[metric]} ", change_cell(found) if found else None
     )
 
 
@@ -74,17 +74,13 @@ def _table(project: ProjectFacts) -> Html:
         (
             named(account.username or account.link),
             short(account.platform, 20),
-            *(count(_newest(account, metric)) for metric in range(len(METRICS))),
+            *(count(newest(account, metric)) for metric in range(len(METRICS))),
             *(_views_change(project, account, days) for days in HORIZONS),
             "–" if account.last_day is None else day(account.last_day),
         )
         for account in project.accounts
     ]
     return table("All accounts", heads, rows, text_columns=2)
-
-
-def _newest(account: AccountFacts, metric: int) -> int | None:
-    return None if account.last_day is None else total((account,), metric, account.last_day)
 
 
 def _views_change(project: ProjectFacts, account: AccountFacts, days: int) -> Html:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import AccountFacts, PassFacts, ProjectFacts
 from smart_sync.report.markup import Html, count, day, el, join, named, short, signed, stamp, table
+from smart_sync.report.trend import newest
 
 #: Older than this is stale.
 WORKSHEET_AGE = timedelta(days=1)
@@ -38,6 +40,25 @@ def corrections_section(project: ProjectFacts) -> Html:
 
 def _place(worksheet: str, row: int | None) -> str:
     return f"{short(worksheet, 40)}, row {row}" if row is not None else "no row any more"
+
+
+def left_section(project: ProjectFacts) -> Html | None:
+    """The accounts that have left, with their last values; none: nothing is said."""
+    if not project.left:
+        return None
+    rows = [
+        (
+            named(account.username or account.link),
+            short(account.platform, 20),
+            stamp(account.left_since),
+            *(count(newest(account, place)) for place in range(len(METRICS))),
+        )
+        for account in project.left
+    ]
+    heads = ("Account", "Platform", "Since", *(metric.capitalize() for metric in METRICS))
+    why = "Their rows are gone from the worksheet, and no parser has a value: they are in no total."
+    shown = table("Accounts that have left", heads, rows, text_columns=3)
+    return join((el("h3", "Left"), el("p", why, class_="note"), shown))
 
 
 def stale_section(project: ProjectFacts, now: datetime) -> Html:

@@ -10,7 +10,7 @@ from importlib import resources
 from string import Template
 
 from smart_sync.report.account_table import accounts_section
-from smart_sync.report.attention import corrections_section, passes_section, stale_section
+from smart_sync.report.attention import corrections_section, left_section, passes_section, stale_section
 from smart_sync.report.detail import detail_section
 from smart_sync.report.headline import headline, movers_section, overview
 from smart_sync.report.inputs import Facts, ProjectFacts
@@ -74,14 +74,14 @@ def _body(
 def _project(
     anchor: str, project: ProjectFacts, series: ProjectSeries | None, shown: Window | None, now: datetime
 ) -> Html:
-    parts = [headline(project)]
+    parts: list[Html | None] = [headline(project)]
     if series and shown and not series.empty:
         number = int(anchor.rpartition("-")[2])
         parts += [detail_section(project, series, shown, number), accounts_section(project, series, shown)]
         parts += [movers_section(project), corrections_section(project)]
     else:
         parts.append(el("p", "No snapshots in this time."))
-    parts.append(stale_section(project, now))
+    parts += [left_section(project), stale_section(project, now)]
     return el("section", el("h2", named(project.name), id=anchor), *parts, aria_labelledby=anchor)
 
 

@@ -34,6 +34,8 @@ def badge(project: ProjectFacts) -> Html:
 def headline(project: ProjectFacts) -> Html:
     """Views and followers, large, with their changes; and which day they are of."""
     facts = [f"{len(project.accounts)} active account{'' if len(project.accounts) == 1 else 's'}"]
+    if project.left:
+        facts.append(f"{len(project.left)} left, in no total")
     if project.inactive:
         facts.append(f"{project.inactive} inactive, left out")
     if project.as_of is not None:
@@ -74,7 +76,7 @@ def movers_section(project: ProjectFacts) -> Html:
     tables = []
     for name, metric in _METRICS:
         rows = [
-            (named(mover.account.username), mover.account.platform, change_cell(mover.change))
+            (named(mover.account.username), mover.account.platform, change_cell(mover.change, moved=True))
             for mover in movers(project, metric, MOVERS)
         ]
         if rows:

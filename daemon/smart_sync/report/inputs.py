@@ -1,45 +1,9 @@
 """What the report is made from: projects, accounts and passes as the database holds them.  Days are ordinals."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from smart_sync.core.history.growth import Known
-from smart_sync.core.model import METRICS, Metrics
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The known values of an account, one per day, ascending; days that nobody recorded are not in it."""
-
-    days: Sequence[int] = ()
-    values: Sequence[Metrics] = ()
-
-    def at(self, metric: int, day: int) -> Known | None:
-        """The last value of a metric (its place in `METRICS`) at or before ``day``."""
-        for place in range(bisect_right(self.days, day) - 1, -1, -1):
-            value = self.values[place][metric]
-            if value is not None:
-                return Known(self.days[place], value)
-        return None
-
-    def after(self, metric: int, day: int) -> Known | None:
-        """The first value of a metric after ``day``."""
-        for place in range(bisect_right(self.days, day), len(self.days)):
-            value = self.values[place][metric]
-            if value is not None:
-                return Known(self.days[place], value)
-        return None
-
-    def window(self, start: int, length: int) -> list[list[int | None]]:
-        """Metric by metric, the value of each of ``length`` days from ``start``; None where there is none."""
-        rows: list[list[int | None]] = [[None] * length for _ in METRICS]
-        for place in range(bisect_right(self.days, start - 1), bisect_right(self.days, start + length - 1)):
-            index = self.days[place] - start
-            for row, value in zip(rows, self.values[place], strict=True):
-                row[index] = value
-        return rows
+from smart_sync.core.history.growth import History, newest_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +23,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """An active account."""
+    """An account."""
 
     id: str
     platform: str
@@ -70,11 +34,13 @@ class AccountFacts:
     #: Whether there are parsed values that count, and when they were collected (None: never, or unreadable).
     parsed: bool = False
     parsed_at: datetime | None = None
+    #: Since when it has left.
+    left_since: datetime | None = None
 
     @property
     def last_day(self) -> int | None:
         """The day of its newest values."""
-        return self.history.days[-1] if self.history.days else None
+        return self.history.last_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +54,13 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
-    """A project, its active accounts, and how many inactive ones are left out."""
+    """A project, its active accounts, those that have left, and how many inactive ones are left out."""
 
     id: str
     name: str
     accounts: tuple[AccountFacts, ...] = ()
+    #: They are in no total.
+    left: tuple[AccountFacts, ...] = ()
     inactive: int = 0
     last_run: LastRun | None = None
     worksheet_read_at: datetime | None = None
@@ -102,7 +70,7 @@ class ProjectFacts:
     @property
     def as_of(self) -> int | None:
         """The day of its newest values; changes are counted back from it."""
-        return max((a.last_day for a in self.accounts if a.last_day is not None), default=None)
+        return newest_day(account.history for account in self.accounts)
 
 
 @dataclass(frozen=True, slots=True)

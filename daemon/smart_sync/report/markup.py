@@ -79,21 +79,27 @@ def stamp(moment: datetime | None) -> str:
     return "an unknown time" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def change_cell(change: Change | None, accounts: int = 1) -> Html:
-    """A change with what it was compared with, where that is not all accounts on the very day."""
+def change_cell(change: Change | None, accounts: int = 1, *, moved: bool = False) -> Html:
+    """A change of ``accounts`` accounts, with what it is a change of where that is not what was asked for.
+
+    ``moved``: without the days that end a carried stretch.
+    """
     if change is None:
         return el("span", "–", title="no older value to compare with", class_="none")
-    direction = "up" if change.amount > 0 else "down" if change.amount < 0 else "same"
+    amount = change.moved if moved else change.amount
+    direction = "up" if amount > 0 else "down" if amount < 0 else "same"
     notes = [] if change.exact else [f"{'some ' if change.accounts > 1 else ''}since {day(change.since)}"]
     if change.accounts < accounts:
         notes.append(f"{change.accounts} of {accounts} accounts")
-    percent = (
-        f"({change.percent:+.1f}\u00a0%)".replace("-", "−") if change.percent is not None and change.amount else None
-    )
+    if change.ends:
+        which = day(change.ends[0]) if len(change.ends) == 1 else f"{len(change.ends)} days"
+        ends = f"{which} {'ends a carried stretch' if len(change.ends) == 1 else 'end carried stretches'}"
+        notes.append(f"left out: {ends}" if moved else ends)
+    shown = f"({100 * amount / change.before:+.1f}\u00a0%)".replace("-", "−") if change.before and amount else None
     return join(
         (
-            el("span", signed(change.amount), class_=direction),
-            *((" ", el("small", percent)) if percent else ()),
+            el("span", signed(amount), class_=direction),
+            *((" ", el("small", shown)) if shown else ()),
             *((" ", el("small", ", ".join(notes), class_="note")) if notes else ()),
         )
     )

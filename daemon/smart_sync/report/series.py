@@ -33,12 +33,13 @@ class ProjectSeries:
 def series_of(project: ProjectFacts, window: Window) -> ProjectSeries:
     """The series of ``project`` in ``window``."""
     histories = [account.history for account in project.accounts]
-    accounts = [history.window(window.start, window.length) for history in histories]
-    by_metric = [[metrics[place] for metrics in accounts] for place in range(len(METRICS))]
+    places = range(len(METRICS))
+    accounts = [[one.window(place, window.start, window.length) for place in places] for one in histories]
+    by_metric = [[metrics[place] for metrics in accounts] for place in places]
     return ProjectSeries(
         accounts,
         [summed(histories, rows, place, window.start) for place, rows in enumerate(by_metric)],
-        [daily(rows) for rows in by_metric],
+        [daily(histories, place, window) for place in places],
     )
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from smart_sync.core.history import growth
-from smart_sync.core.history.growth import Change
+from smart_sync.core.history.growth import Change, History, change
 from smart_sync.core.model import METRICS
-from smart_sync.report.inputs import AccountFacts, History, ProjectFacts
+from smart_sync.report.inputs import AccountFacts, ProjectFacts
+
+__all__ = ["change"]
 
 #: Days over which the change is shown.
 HORIZONS = (1, 7, 30)
@@ -19,30 +20,20 @@ VIEWS, FOLLOWERS = METRICS.index("views"), METRICS.index("followers")
 Series = list[int | None]
 
 
-def change(history: History, metric: int, as_of: int, days: int) -> Change | None:
-    """The change of one account over ``days`` up to ``as_of``, as `core.history.growth.change` defines it."""
-    asked = as_of - days
-    return growth.change(history.at(metric, as_of), history.at(metric, asked), history.after(metric, asked), asked)
-
-
 def total_change(accounts: Iterable[AccountFacts], metric: int, as_of: int, days: int) -> Change | None:
     """The change of accounts together; an account with one value alone adds nothing."""
-    changes = [found for account in accounts if (found := change(account.history, metric, as_of, days))]
-    if not changes:
-        return None
-    return Change(
-        sum(c.amount for c in changes),
-        sum(c.before for c in changes),
-        min((c.since for c in changes if not c.exact), default=as_of - days),
-        all(c.exact for c in changes),
-        len(changes),
-    )
+    return growth.added((change(account.history, metric, as_of, days) for account in accounts), as_of - days)
+
+
+def newest(account: AccountFacts, metric: int) -> int | None:
+    """The newest value of an account."""
+    return None if account.last_day is None else total((account,), metric, account.last_day)
 
 
 def total(accounts: Iterable[AccountFacts], metric: int, as_of: int) -> int | None:
     """The newest values of accounts together; None if none has one."""
-    values = [known.value for account in accounts if (known := account.history.at(metric, as_of))]
-    return sum(values) if values else None
+    known = (account.history.at(metric, as_of) for account in accounts)
+    return growth.total(one.value for one in known if one)
 
 
 class Mover(NamedTuple):
@@ -56,12 +47,10 @@ def movers(project: ProjectFacts, metric: int, count: int) -> list[Mover]:
     """The accounts that changed most over a week, in either direction, the largest first."""
     if project.as_of is None:
         return []
-    moved = [
-        Mover(account, found)
-        for account in project.accounts
-        if (found := change(account.history, metric, project.as_of, WEEK)) and found.amount
-    ]
-    return sorted(moved, key=lambda mover: -abs(mover.change.amount))[:count]
+    changes = {account.id: change(account.history, metric, project.as_of, WEEK) for account in project.accounts}
+    by_id = {account.id: account for account in project.accounts}
+    moved = growth.movers(changes, count)
+    return [Mover(by_id[name], found) for name in moved if (found := changes[name])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +91,12 @@ def summed(histories: Sequence[History], rows: Sequence[Series], metric: int, st
     return sums
 
 
-def daily(rows: Sequence[Series]) -> Series:
+def daily(histories: Sequence[History], metric: int, window: Window) -> Series:
     """The growth of each day, of the accounts that have a value on it and on the day before."""
-    grown: Series = [None] * (len(rows[0]) if rows else 0)
-    for row in rows:
-        for day, (before, value) in enumerate(pairwise(row), 1):
-            if value is not None and before is not None:
-                grown[day] = (grown[day] or 0) + value - before
-    return grown
+    grown: Series = [None] * window.length
+    for history in histories:
+        for day, delta in enumerate(history.daily(metric, window.start, window.length)):
+            if delta is not None:
+                grown[day] = (grown[day] or 0) + delta
+    # The first day's growth is that of a day before the chart.
+    return [None, *grown[1:]]

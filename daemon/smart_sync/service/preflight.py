@@ -10,7 +10,7 @@ from pathlib import Path
 from smart_sync.config import Settings
 from smart_sync.control import socket_file
 from smart_sync.errors import ConfigError, SocketUnusable
-from smart_sync.logs import printable
+from smart_sync.logs import printable, redact
 from smart_sync.store import new_rows
 from smart_sync.store.database_files import may_be_sqlite
 
@@ -36,7 +36,7 @@ def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
     if not found["database.path"]:
         found |= new_rows.unknown_at(path, dict(settings.sync.defaults))
     # A name or a path may be any text.
-    return {key: printable(problem) for key, problem in found.items() if problem}
+    return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
 
 
 def _of_socket(path: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Looking up accounts, and everything that is known about one of them."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from smart_sync.core.history.timeline import Sight
@@ -7,7 +8,7 @@ from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.store.active import active_account, active_project
-from smart_sync.store.clock_changes import local_day
+from smart_sync.store.clock_changes import in_order, local_day
 from smart_sync.store.database import Database
 
 _NAMES = ", ".join(METRICS)
@@ -18,7 +19,19 @@ class Known(NamedTuple):
 
     account: Account
     project: Project
+    #: Whether it is active, and its project is.
     active: bool
+    #: Whether it is active, whatever its project is.
+    account_active: bool
+    #: Since when it has left, as a stamp: it is in no total.
+    left_since: str | None
+    #: The id as the web app has it, which may be a number.
+    row_id: object
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is in the totals of its project."""
+        return self.account_active and self.left_since is None
 
 
 class Facts(NamedTuple):
@@ -37,8 +50,9 @@ async def everyone(database: Database) -> list[Known]:
     """All accounts, the inactive ones too."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
-        f" {active_account('a')} AND coalesce({active_project('p')}, 0)"
+        f" {active_account('a')}, coalesce({active_project('p')}, 0), m.left_since"
         " FROM project_social_accounts a LEFT JOIN projects p ON p.id = a.project_id"
+        " LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)"
         " WHERE a.id IS NOT NULL ORDER BY p.name, a.platform, a.id"
     )
     return [
@@ -46,10 +60,19 @@ async def everyone(database: Database) -> list[Known]:
         Known(
             Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])),
             Project(str(row[1]), as_text(row[5])),
+            bool(row[6] and row[7]),
             bool(row[6]),
+            row[8],
+            row[0],
         )
         for row in rows
     ]
+
+
+async def of_projects(database: Database, projects: Iterable[Project]) -> list[Known]:
+    """All accounts of some projects, the inactive ones too."""
+    ids = {project.id for project in projects}
+    return [known for known in await everyone(database) if known.project.id in ids]
 
 
 async def find(database: Database, sought: str) -> list[Known]:
@@ -81,14 +104,22 @@ async def facts(database: Database, known: Known) -> Facts:
     return Facts(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at))
 
 
-async def days(database: Database, account_id: str, limit: int) -> list[dict[str, Any]]:
-    """The newest days of an account in ``account_growth``, newest first."""
-    columns = ("day", *(name for metric in METRICS for name in (metric, f"{metric}_delta")))
+class Place(NamedTuple):
+    """The worksheet that an account's sheet values are from, and the local day since which each merged value is so."""
+
+    worksheet: str = ""
+    changed_on: tuple[str | None, ...] = (None,) * len(METRICS)
+
+
+async def places(database: Database, project: Project) -> dict[str, Place]:
+    """Of the accounts of a project, by id."""
     rows = await database.fetch(
-        f"SELECT {', '.join(columns)} FROM account_growth WHERE account_id = ? ORDER BY day DESC LIMIT ?",
-        (account_id, limit),
+        f"SELECT CAST(a.id AS TEXT), s.worksheet, {', '.join(local_day(f'm.{m}_changed_at') for m in METRICS)}"
+        " FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)"
+        " LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT) WHERE a.project_id = ?",
+        (project.id,),
     )
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    return {row[0]: Place(as_text(row[1]), tuple(row[2:])) for row in rows}
 
 
 async def sights(database: Database, account_id: str) -> list[Sight]:
@@ -96,7 +127,7 @@ async def sights(database: Database, account_id: str) -> list[Sight]:
     rows = await database.fetch(
         f"SELECT strftime('%Y-%m-%dT%H:%M:%S', snapshot_time), {local_day('snapshot_time')}, {_NAMES}"
         " FROM account_snapshots WHERE account_id = ? AND datetime(snapshot_time) IS NOT NULL"
-        " ORDER BY datetime(snapshot_time), id DESC",
+        f" ORDER BY {in_order('snapshot_time')}, id DESC",
         (account_id,),
     )
     return [Sight(at, day, sound(values)[0]) for at, day, *values in rows]
@@ -115,18 +146,3 @@ async def oddities(database: Database, account_id: str, believed_before: str) ->
         "suspects": {r[0]: dict(zip(("old", "new", "since", "place"), r[1:], strict=True)) for r in suspects},
         "conflicts": {r[0]: dict(zip(("sheet", "parsed", "at", "place"), r[1:], strict=True)) for r in conflicts},
     }
-
-
-async def values_by_day(
-    database: Database, metric: str, since: str, until: str, project_id: str | None
-) -> dict[str, dict[str, int | None]]:
-    """One metric of ``account_growth`` from day ``since`` to day ``until``: account id → day → value."""
-    rows = await database.fetch(
-        f"SELECT account_id, day, {metric} FROM account_growth WHERE day BETWEEN ?1 AND ?2"
-        " AND (?3 IS NULL OR account_id IN (SELECT id FROM project_social_accounts WHERE project_id = ?3))",
-        (since, until, project_id),
-    )
-    found: dict[str, dict[str, int | None]] = {}
-    for account_id, day, value in rows:
-        found.setdefault(str(account_id), {})[day] = value if type(value) is int else None
-    return found

@@ -131,6 +131,18 @@ class Database:
         async with self._reading:
             return await self._fetched(self._reader, sql, parameters)
 
+    @contextlib.asynccontextmanager
+    async def steady(self) -> AsyncIterator[None]:
+        """Inside, every query sees one and the same committed state.  For programs that only read and end."""
+        glancing = self._glancer, self._glancing
+        self._glancer, self._glancing = self._reader, self._reading
+        await self.fetch("BEGIN")
+        try:
+            yield
+        finally:
+            self._glancer, self._glancing = glancing
+            await self.fetch("COMMIT")
+
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for small answers: never queued behind the large reads of a pass."""
         async with self._glancing:

@@ -58,6 +58,17 @@ def describe(error: Exception, path: Path) -> DatabaseError:
     return DatabaseError(f"{path}: {error}")
 
 
+def describe_reading(error: Exception, path: Path) -> DatabaseError:
+    """`describe` for who only reads, and needs no right to write the file itself."""
+    text = str(error).lower()
+    if "unable to open" in text or "readonly" in text:
+        return DatabaseError(
+            f"{path}: SQLite has to make {path.name}-shm beside it, and this user may not;"
+            " run it as the daemon's user, or while the daemon is running"
+        )
+    return describe(error, path)
+
+
 def judge(verdict: object, path: Path) -> DatabaseError | None:
     """What the first line of ``PRAGMA quick_check`` means for the administrator; None if the file is intact.
 

@@ -59,6 +59,9 @@ class Inventory:
     #: The newest ``snapshot_time`` as it is written, and as a moment if its zone is UTC.
     newest_stamp: str = ""
     newest_at: datetime | None = None
+    #: Snapshots whose time SQLite cannot read as text in ISO 8601, and the newest time that bears a zone.
+    unreadable_stamps: int = 0
+    zoned_stamp: str = ""
     #: When the file was last written.
     written_at: datetime | None = None
     #: Who writes snapshots beside us.
@@ -71,7 +74,8 @@ def take(path: Path, now: datetime) -> Inventory:
         there = scratch_copy.tables(source)
         shared = [table for table in REQUIRED if table in there]
         known = _columns(source, shared)
-        newest = _newest_stamp(source) if "snapshot_time" in known.get("account_snapshots", ()) else ""
+        has_stamps = "snapshot_time" in known.get("account_snapshots", ())
+        newest = _newest_stamp(source) if has_stamps else ""
         adopted = "account_metrics" in there and "smart_sync_schema" in there
         return Inventory(
             journal_mode=str(source.execute("PRAGMA journal_mode").fetchone()[0]).lower(),
@@ -84,6 +88,8 @@ def take(path: Path, now: datetime) -> Inventory:
             spreadsheets=_spreadsheets(source) if "google_sheet_name" in known.get("projects", ()) else (),
             newest_stamp=newest,
             newest_at=_moment(newest),
+            unreadable_stamps=_unreadable_stamps(source) if has_stamps else 0,
+            zoned_stamp=_zoned_stamp(source) if has_stamps else "",
             written_at=_written_at(path),
             other=other_writer(source, now),
         )
@@ -131,6 +137,19 @@ def _newest_stamp(source: sqlite3.Connection) -> str:
         f" ORDER BY {clock_changes.newest_first('snapshot_time')} LIMIT 1"
     ).fetchone()
     return str(row[0]) if row else ""
+
+
+def _unreadable_stamps(source: sqlite3.Connection) -> int:
+    unread = "typeof(snapshot_time) != 'text' OR datetime(snapshot_time) IS NULL"
+    return int(source.execute(f"SELECT count(*) FROM account_snapshots WHERE {unread}").fetchone()[0])
+
+
+def _zoned_stamp(source: sqlite3.Connection) -> str:
+    row = source.execute(
+        "SELECT max(snapshot_time) FROM account_snapshots WHERE snapshot_time GLOB '*[-+][0-9][0-9]:[0-9][0-9]'"
+        " AND snapshot_time NOT GLOB '*[-+]00:00'"
+    ).fetchone()
+    return str(row[0] or "")
 
 
 def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | None:

@@ -8,6 +8,8 @@ from smart_sync.core.model import Project
 from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
+from smart_sync.errors import SmartSyncError
+from smart_sync.logs import printable
 from smart_sync.store.active import active_project
 from smart_sync.store.database import Database
 
@@ -40,6 +42,24 @@ async def choose(database: Database, asked: str, *, by_name: bool = False) -> Ch
     if not chosen:
         return Choice(None, _refusal(asked, rows))
     return Choice(chosen[0].project, {"note": _FINISHED} if chosen[0].finished else {})
+
+
+class UnknownProject(SmartSyncError):
+    """No project has that id or name."""
+
+
+async def shown(database: Database, wanted: str | None) -> list[Project]:
+    """The projects of a screen: the active ones, by name; or the one that is wanted (its id, else its name), whether
+    it is active or not.  Raises `UnknownProject`."""
+    rows = await _rows(database)
+    if wanted is None:
+        return [row.project for row in rows if row.active]
+    name = written(wanted, [row.project.name for row in rows])
+    named = sorted((row for row in rows if row.project.name == name), key=lambda row: not row.active)
+    chosen = [row.project for row in rows if row.project.id == wanted] or [row.project for row in named]
+    if not chosen:
+        raise UnknownProject(f"no project has the id or name {printable(wanted, 100)!r}; see smart-sync status")
+    return chosen[:1]
 
 
 async def _rows(database: Database) -> list[_Row]:

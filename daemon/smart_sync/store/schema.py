@@ -10,9 +10,9 @@ from pathlib import Path
 
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
-from smart_sync.store import clock_changes
+from smart_sync.store import clock_changes, growth_rows
 from smart_sync.store.database import Database, Transaction
-from smart_sync.store.driver import describe, judge, sqlite
+from smart_sync.store.driver import describe, describe_reading, judge, sqlite
 
 #: The columns we cannot do without in a table that the web app made.
 REQUIRED = {
@@ -32,7 +32,7 @@ SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
 """
 MIGRATIONS = (
     *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
-    *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql", "008_votes.sql"),
+    *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql", "008_votes.sql", "009_parsers.sql"),
 )
 
 
@@ -72,7 +72,7 @@ async def open_existing(path: Path, *, read_only: bool) -> AsyncIterator[Databas
             await _check_version(database)
             yield database
     except sqlite.Error as error:
-        raise describe(error, path) from None
+        raise (describe_reading if read_only else describe)(error, path) from None
 
 
 async def _check_version(database: Database) -> None:
@@ -106,6 +106,7 @@ async def _prepare(database: Database, timezone: str | None, *, created: bool) -
         await _adopt(transaction, database.path)
         await _migrate(transaction, database.path)
         await _show_inbox(transaction, database.path)
+        await _show(transaction, "account_growth", growth_rows.VIEW)
         if timezone is not None:
             await clock_changes.set_clocks(transaction, timezone)
         if created:
@@ -181,10 +182,15 @@ async def _show_inbox(transaction: Transaction, path: Path) -> None:
     there = await _columns(transaction, "parsed_metrics")
     more = (f'"{name}"' if name in there else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())
     view = f"CREATE VIEW parsed_inbox AS SELECT account_id, {', '.join((*METRICS, *more))} FROM parsed_metrics"
-    rows = await transaction.fetch("SELECT type, sql FROM sqlite_master WHERE name = 'parsed_inbox'")
+    await _show(transaction, "parsed_inbox", view)
+
+
+async def _show(transaction: Transaction, name: str, view: str) -> None:
+    """Let the view ``name`` be as the statement ``view`` makes it."""
+    rows = await transaction.fetch("SELECT type, sql FROM sqlite_master WHERE name = ?", (name,))
     if rows == [("view", view)]:
         return
-    await transaction.execute("DROP VIEW IF EXISTS parsed_inbox")
+    await transaction.execute(f"DROP VIEW IF EXISTS {name}")
     await transaction.execute(view)
 
 

@@ -36,6 +36,13 @@ async def mend(
             "INSERT INTO snapshot_repairs (account_id, day, metric, old, new, at) VALUES (?, ?, ?, ?, ?, ?)",
             (account_id, day, metric, old, new, now),
         )
+        # What was above 0 then was known then.
+        await transaction.execute(
+            f"UPDATE account_metrics SET {metric}_known_since = min({metric}_known_since, (SELECT"
+            " strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' FROM account_snapshots WHERE id = ?))"
+            " WHERE account_id = ? AND ? > 0",
+            (row_id, account_id, new),
+        )
     if "videos" in changes and await has_fetched_column(transaction):
         await transaction.execute("UPDATE account_snapshots SET total_videos_fetched = videos WHERE id = ?", (row_id,))
     return changes

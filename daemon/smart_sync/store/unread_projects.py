@@ -76,3 +76,15 @@ async def read_times(database: Database) -> dict[str, str]:
     """Project id → the stamp of its last good read."""
     rows = await database.glance("SELECT project_id, read_at FROM worksheet_reads")
     return {str(row[0]): str(row[1]) for row in rows}
+
+
+async def stale_since(database: Database, project_id: str) -> str | None:
+    """Since when a project has been stale; None: it is not."""
+    rows = await database.glance("SELECT stale_since FROM unread_projects WHERE project_id = ?", (project_id,))
+    return rows[0][0] if rows else None
+
+
+async def read_time(database: Database, project_id: str) -> str | None:
+    """The stamp of a project's last good read; None: there was none."""
+    rows = await database.glance("SELECT read_at FROM worksheet_reads WHERE project_id = ?", (project_id,))
+    return rows[0][0] if rows else None

@@ -10,7 +10,7 @@ from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.core.wording import by_text
-from smart_sync.logs import emit
+from smart_sync.logs import emit, redacted
 from smart_sync.sheets.source import ReadUsage
 
 #: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
@@ -40,7 +40,9 @@ class Announcer:
 
     def _tell(self, event: str, **fields: Any) -> None:
         """To the followers alone, not to the log."""
-        told = {"event": event} | {key: value for key, value in fields.items() if value is not None}
+        if not self._followers:
+            return
+        told = redacted({"event": event} | {key: value for key, value in fields.items() if value is not None})
         for queue in self._followers:
             if queue.full():
                 queue.get_nowait()

@@ -15,6 +15,7 @@ from smart_sync.core.model import Outcome, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.schedule import next_cron, seconds_to_next
 from smart_sync.errors import DatabaseError, SmartSyncError
+from smart_sync.logs import redact
 from smart_sync.sync.sync_pass import PassRequest
 
 RunPass = Callable[[PassRequest], Awaitable[PassResult]]
@@ -181,7 +182,7 @@ class Runner:
         try:
             result = await self._run_pass(self.current)
         except DatabaseError as error:
-            self.last_error = str(error)
+            self.last_error = redact(str(error))
             _settle(waiting, error)
         except BaseException:
             _settle(waiting, Stopping("the daemon stopped in the middle of the pass; ask again when it is back"))

@@ -15,6 +15,7 @@ from typing import Any
 
 from smart_sync.admin.checks.database_file import check_database, copy_query
 from smart_sync.admin.checks.findings import Finding, Report
+from smart_sync.admin.checks.parser_trials import check_parsers
 from smart_sync.admin.checks.worksheets import check_worksheets
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings, secrets
@@ -28,8 +29,11 @@ MIN_FREE = 64 * 2**20
 FULL = 2**20
 
 
-async def check(settings: Settings, clock: Clock = utc_now) -> Report:
-    """Look at everything that the configuration names; the file itself has been read already."""
+async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = False) -> Report:
+    """Look at everything that the configuration names; the file itself has been read already.
+
+    ``offline``: no platform is asked.
+    """
     wrong = await asyncio.to_thread(obstacles, settings)
     findings = [Finding("error", f"{key}: {problem}") for key, problem in wrong.items()]
     if not findings:
@@ -55,7 +59,8 @@ async def check(settings: Settings, clock: Clock = utc_now) -> Report:
         of_worksheets = await check_worksheets(on_copy, clock)
         if not was_read:  # then nothing can be said of projects, but still of Google
             of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
-        findings += [*of_database, *of_query, *of_worksheets]
+        of_parsers = await check_parsers(settings, copy, clock, offline=offline)
+        findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
 

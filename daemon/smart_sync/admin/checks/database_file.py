@@ -57,8 +57,8 @@ def two_masters(other: OtherWriter) -> Finding:
     seen = "screens show its values until the next pass" if other.shown else "screens have shown its values in between"
     return Finding(
         "error" if other.shown else "warning",
-        f"two programs write snapshots: the newest one of another program's, of {counted(other.accounts, 'account')},"
-        f" differs from the merged values, as {printable(other.metric)} of account {printable(other.account_id)}:"
+        f"two programs write snapshots: of {counted(other.accounts, 'account')} the newest row of the other one differs"
+        f" from the merged values, such as {printable(other.metric)} of account {printable(other.account_id)}:"
         f" {printable(str(other.theirs))} there at {printable(other.stamp[:16])}, {other.ours} merged; {seen}; switch"
         " the web app's own sync off",
     )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from smart_sync.logs import redact, redacted
+
 Level = Literal["ok", "warning", "error"]
 
 
@@ -31,6 +33,7 @@ class Report:
         """For ``--json``."""
         return {
             "success": self.exit_code == 0,
-            "findings": [{"level": finding.level, "message": finding.message} for finding in self.findings],
-            "merge": list(self.merge),
+            # What the configuration, Google or SQLite say is in them, as it came.
+            "findings": [{"level": finding.level, "message": redact(finding.message)} for finding in self.findings],
+            "merge": redacted(list(self.merge)),
         }

@@ -10,12 +10,14 @@ from smart_sync.errors import ConfigError
 
 
 @click.command()
+@click.option("--offline", is_flag=True, help="Ask no platform: leave the parsers out.")
 @json_option
 @config_option
-def check(as_json: bool) -> None:
+def check(offline: bool, as_json: bool) -> None:
     """Say everything that is wrong, at once; change nothing.
 
-    Looks at configuration, credentials, database and worksheets, and shows the merge rules that follow.
+    Looks at configuration, credentials, database and worksheets, asks each parser about one account, and shows the
+    merge rules that follow.
     """
     from smart_sync import logs
     from smart_sync.admin import checks
@@ -24,7 +26,7 @@ def check(as_json: bool) -> None:
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)
     logs.adopt_libraries()
-    report = asyncio.run(checks.check(settings))
+    report = asyncio.run(checks.check(settings, offline=offline))
     show(report.answer(), as_json, output.show_check)
     sys.exit(report.exit_code)
 
@@ -39,12 +41,12 @@ def parse(links: tuple[str, ...], as_json: bool) -> None:
     Shows what each platform answered, mapped and raw.
     """
     from smart_sync import logs
+    from smart_sync.admin.checks.parser_trials import parse_links
     from smart_sync.cli import output
-    from smart_sync.parsers.inspection import inspect_links
 
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)
-    answer = asyncio.run(inspect_links(settings.parsers, links))
+    answer = asyncio.run(parse_links(settings, links))
     show(answer, as_json, output.show_inspections)
     sys.exit(0 if answer["success"] else 1)
 

@@ -1,7 +1,8 @@
 """What people see on a terminal.  Names come from sheets: they are shown as text, never as markup or control codes."""
 
 from smart_sync.cli.output.check import show_check
-from smart_sync.cli.output.data import show_confirmed, show_explanations, show_growth, show_history
+from smart_sync.cli.output.data import show_confirmed, show_explanations, show_history
+from smart_sync.cli.output.growth_table import show_growth
 from smart_sync.cli.output.ingested import show_forgotten, show_ingested
 from smart_sync.cli.output.inspections import show_inspections
 from smart_sync.cli.output.passes import show_answer, sync_with_progress

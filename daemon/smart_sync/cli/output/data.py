@@ -7,14 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from smart_sync.cli.output.terminal import STYLES, console, line
-from smart_sync.core.history.growth import condensed, sparkline
+from smart_sync.cli.output.terminal import STYLES, console, count, line, when
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import confirm, counted
 from smart_sync.logs import printable
-
-#: Bars of a sparkline, so that a line of growth fits into 80 columns.
-BARS = 31
 
 
 def show_explanations(answer: dict[str, Any]) -> None:
@@ -28,10 +24,10 @@ def show_explanations(answer: dict[str, Any]) -> None:
 
 def _show_account(screen: Console, account: dict[str, Any]) -> None:
     state = "" if account["active"] else ", inactive"
-    state += f", has left {_when(account['left_since'])}" if account["left_since"] else ""
+    state += f", has left {when(account['left_since'])}" if account["left_since"] else ""
     line(screen, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
     line(screen, f"sheet   {_sheet(account['sheet'])}")
-    line(screen, f"merged  {_when(account['updated_at']) if account['updated_at'] else 'no pass has seen it yet'}")
+    line(screen, f"merged  {when(account['updated_at']) if account['updated_at'] else 'no pass has seen it yet'}")
     table = Table("metric", box=None, pad_edge=False)
     for name in ("sheet", "parsed", "result"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -40,31 +36,31 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
     for metric, told in account["metrics"].items():
         table.add_row(
             metric,
-            *(_count(told[name]) for name in ("sheet", "parsed", "value")),
+            *(count(told[name]) for name in ("sheet", "parsed", "value")),
             _winner(told),
-            _when(told["changed_at"]),
+            when(told["changed_at"]),
         )
     screen.print(table)
     _show_together(screen, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
     _show_together(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
     for told in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
         voiceless = [one for one in account["without_vote"] if _without_vote(one) == told]
-        values = ", ".join(f"{one['metric']} {_count(one['value'])}" for one in voiceless)
+        values = ", ".join(f"{one['metric']} {count(one['value'])}" for one in voiceless)
         line(screen, f"no vote, {told}: {values}")
     for note in _notes(account):
         line(screen, note, "yellow")
     for edit in account["edits"]:
-        change = f"{edit['metric']}: {_count(edit['old'])} → {_count(edit['new'])}"
-        line(screen, f"{_when(edit['read_at'])}  edited {change} ({edit['worksheet']}!{edit['cell']})")
+        change = f"{edit['metric']}: {count(edit['old'])} → {count(edit['new'])}"
+        line(screen, f"{when(edit['read_at'])}  edited {change} ({edit['worksheet']}!{edit['cell']})")
     for repair in account["repairs"]:
-        change = f"{repair['metric']}: {_count(repair['old'])} → {_count(repair['new'])}"
-        line(screen, f"{_when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}")
+        change = f"{repair['metric']}: {count(repair['old'])} → {count(repair['new'])}"
+        line(screen, f"{when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}")
     _show_past(screen, account)
 
 
 def _winner(told: Mapping[str, Any]) -> str:
     """Which side gave the value, and since when it stands in."""
-    since = f" since {_when(told['carried_since'])}" if told["carried_since"] else ""
+    since = f" since {when(told['carried_since'])}" if told["carried_since"] else ""
     return f"{told['winner'] or 'nobody'}{since}"
 
 
@@ -77,10 +73,10 @@ def _show_together(screen: Console, title: str, texts: Mapping[str, str]) -> Non
 def _sheet(place: dict[str, Any] | None) -> str:
     if place is None:
         return "no row of the worksheet is this account's"
-    read, confirmed = _when(place["read_at"]), _when(place["confirmed_at"])
+    read, confirmed = when(place["read_at"]), when(place["confirmed_at"])
     if place["gone_since"]:
         vote = "its last values stand in" if place["has_vote"] else "it has no vote any more"
-        return f"worksheet {place['worksheet']}, row {place['row']}: gone since {_when(place['gone_since'])}, {vote}"
+        return f"worksheet {place['worksheet']}, row {place['row']}: gone since {when(place['gone_since'])}, {vote}"
     return f"worksheet {place['worksheet']}, row {place['row']}, read {read}, last confirmed {confirmed}"
 
 
@@ -88,11 +84,11 @@ def _origin(told: dict[str, Any]) -> str:
     if told["parsed"] is None:
         return ""
     rounded = ", rounded" if told["precision"] == "rounded" else ""
-    return f"{told['source'] or 'unnamed'}, {_when(told['parsed_at']) or 'now'}{rounded}"
+    return f"{told['source'] or 'unnamed'}, {when(told['parsed_at']) or 'now'}{rounded}"
 
 
 def _without_vote(one: dict[str, Any]) -> str:
-    return f"{one['reason']}: {one['source'] or 'unnamed'}, {_when(one['parsed_at']) or 'now'}"
+    return f"{one['reason']}: {one['source'] or 'unnamed'}, {when(one['parsed_at']) or 'now'}"
 
 
 def _notes(account: dict[str, Any]) -> Iterable[str]:
@@ -101,22 +97,22 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
             yield (
-                f"{metric}: suspect since {_when(suspect['since'])}: {_count(suspect['old'])} → "
-                f"{_count(suspect['new'])}{place}; correct it, or: {confirm(account['link'], metric)}"
+                f"{metric}: suspect since {when(suspect['since'])}: {count(suspect['old'])} → "
+                f"{count(suspect['new'])}{place}; correct it, or: {confirm(account['link'], metric)}"
             )
         if conflict := told["conflict"]:
             yield (
-                f"{metric}: both sides had changed at {_when(conflict['at'])}: the sheet's {_count(conflict['sheet'])} "
-                f"was taken, the parsed {_count(conflict['parsed'])} was not"
+                f"{metric}: both sides had changed at {when(conflict['at'])}: the sheet's {count(conflict['sheet'])} "
+                f"was taken, the parsed {count(conflict['parsed'])} was not"
             )
         if told["next"] is not None:
-            yield f"{metric}: one side has changed since; the next pass makes it {_count(told['next'])}"
+            yield f"{metric}: one side has changed since; the next pass makes it {count(told['next'])}"
 
 
 def _show_past(screen: Console, account: dict[str, Any]) -> None:
     """What happened when, newest first, what happened together in one line; and that the last pass was."""
     for run in account["passes"][:1]:
-        line(screen, f"{_when(run['finished_at'])}  last pass: {run['outcome']}", _style(run["outcome"]))
+        line(screen, f"{when(run['finished_at'])}  last pass: {run['outcome']}", _style(run["outcome"]))
     together: dict[tuple[str, str], list[str]] = {}
     for event in account["timeline"]:
         changed = together.setdefault((_at(event), _why(event)), [])
@@ -127,18 +123,18 @@ def _show_past(screen: Console, account: dict[str, Any]) -> None:
 
 def _at(event: dict[str, Any]) -> str:
     """When: to the minute, or the day."""
-    return printable(event["day"]) if event["event"] == "seen" else _when(event["at"])
+    return printable(event["day"]) if event["event"] == "seen" else when(event["at"])
 
 
 def _change(event: dict[str, Any]) -> str:
     """What became of a metric."""
     if event["event"] == "conflict":
-        return f"{event['metric']} {_count(event['sheet'])}, not {_count(event['parsed'])}"
+        return f"{event['metric']} {count(event['sheet'])}, not {count(event['parsed'])}"
     if event["event"] == "suspect":
-        return f"{event['metric']} {_count(event['old'])} → {_count(event['new'])}"
+        return f"{event['metric']} {count(event['old'])} → {count(event['new'])}"
     snapshot = event["snapshot"]
-    before = f" ({_count(snapshot['value'])} in the snapshot before)" if snapshot else ""
-    return f"{event['metric']} {_count(event['value'])}{before}"
+    before = f" ({count(snapshot['value'])} in the snapshot before)" if snapshot else ""
+    return f"{event['metric']} {count(event['value'])}{before}"
 
 
 def _why(event: dict[str, Any]) -> str:
@@ -154,12 +150,12 @@ def _why(event: dict[str, Any]) -> str:
             return f"suspect {event['place']}".rstrip()
         case "conflict":
             return f"both sides had changed, the sheet's was taken {event['place']}".rstrip()
-    times = f" ({event['passes']} passes until {_when(event['until'])})" if event["passes"] > 1 else ""
+    times = f" ({event['passes']} passes until {when(event['until'])})" if event["passes"] > 1 else ""
     return f"{event['event']}{times}: {event['error']}"
 
 
 def _snapshot(event: dict[str, Any]) -> str:
-    return f"the snapshot before is of {_when(event['snapshot']['at'])}" if event["snapshot"] else ""
+    return f"the snapshot before is of {when(event['snapshot']['at'])}" if event["snapshot"] else ""
 
 
 def show_history(answer: dict[str, Any]) -> None:
@@ -176,7 +172,7 @@ def show_history(answer: dict[str, Any]) -> None:
             )
         )
         outcome = run["outcome"]
-        line(screen, f"{_when(run['started_at'])}  {run['trigger']:7}  {outcome}: {counts}{seconds}", _style(outcome))
+        line(screen, f"{when(run['started_at'])}  {run['trigger']:7}  {outcome}: {counts}{seconds}", _style(outcome))
         if run["requested_by"]:
             line(screen, f"    asked by {run['requested_by']}", "dim")
         for result in run["results"]:
@@ -195,48 +191,6 @@ def _project(result: dict[str, Any]) -> str:
 
 def _style(outcome: str) -> str:
     return STYLES.get(outcome, "")
-
-
-def show_growth(answer: dict[str, Any]) -> None:
-    """A table per project, a line with a sparkline per account; then totals and the biggest movers."""
-    screen = console()
-    line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
-    for project in answer["projects"]:
-        own = [entry for entry in answer["accounts"] if entry["project_name"] == project["name"]]
-        screen.print()
-        line(screen, f"project {_total(project)}", "bold")
-        screen.print(_growths(own))
-    for entry in answer["platforms"]:
-        line(screen, f"platform {_total(entry)}")
-    for entry in answer["movers"]:
-        line(screen, f"mover {_name(entry)}, {entry['platform']}:{_delta(entry['growth'])}")
-
-
-def _total(entry: dict[str, Any]) -> str:
-    name = entry["name"] or "unnamed"
-    return f"{name}: {_count(entry['last'])}{_delta(entry['growth'])}, {counted(entry['accounts'], 'account')}"
-
-
-def _growths(entries: Iterable[dict[str, Any]]) -> Table:
-    table = Table("account", "platform", box=None, pad_edge=False, show_header=False)
-    for _ in ("last", "growth", "percent"):
-        table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    for entry in entries:
-        growth = (_count(entry["last"]), _delta(entry["growth"]).strip(" ()"), _percent(entry))
-        table.add_row(
-            Text(_name(entry)),
-            Text(printable(entry["platform"], 20)),
-            *growth,
-            sparkline(condensed(entry["values"], BARS)),
-            _since(entry),
-        )
-    return table
-
-
-def _since(entry: dict[str, Any]) -> str:
-    return "" if entry["exact"] or entry["since"] is None else f"since {entry['since']}"
 
 
 def show_rules(rows: Iterable[dict[str, Any]]) -> None:
@@ -271,30 +225,9 @@ def show_confirmed(answer: dict[str, Any]) -> None:
     screen = console()
     findings = answer["findings"]
     for finding in findings[:_SHOWN]:
-        value = _count(finding.get("value"))
+        value = count(finding.get("value"))
         told = _CONFIRMED[finding["kind"]].format(**{"metric": "", **finding, "value": value})
         line(screen, f"{finding['link']}: {told}" if "link" in finding else told)
     if len(findings) > _SHOWN:
         line(screen, f"and {counted(len(findings) - _SHOWN, 'more', 'more')}")
     line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
-
-
-def _when(stamp: str | None) -> str:
-    """A stamp, in UTC, to the minute."""
-    return "" if stamp is None else printable(stamp[:16].replace("T", " "))
-
-
-def _count(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
-
-
-def _delta(value: int | None) -> str:
-    return "" if value is None else f" ({value:+,})"
-
-
-def _percent(entry: dict[str, Any]) -> str:
-    return f"{entry['growth'] / entry['first']:+.1%}" if entry["growth"] is not None and entry["first"] else ""
-
-
-def _name(entry: dict[str, Any]) -> str:
-    return printable(entry["username"] or entry["link"], 60)

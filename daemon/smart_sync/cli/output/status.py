@@ -254,14 +254,16 @@ def _troubles(answer: Answer) -> Iterator[Text]:
 
 
 def _trouble_of(parser: Answer, now: datetime) -> str:
-    since = parser.get("failing_since")
+    since, paused = parser.get("failing_since"), parser.get("paused_until")
     told = printable(parser.get("reason", ""))
+    if paused:
+        told = f"paused until {paused[:16].replace('T', ' ')} UTC{': ' if told else ''}{told}"
     return f"failing since {ago(since, now)}: {told}" if since else told
 
 
 def _parsers(answer: Answer, now: datetime) -> Table:
     table = Table("parser", "reported", box=None, pad_edge=False)
-    for name in ("fetched", "missing", "failed", "calls", "quota left"):
+    for name in ("fetched", "missing", "failed", "left", "calls", "quota left", "budget"):
         table.add_column(name, justify="right")
     table.add_column("trouble")
     for parser in answer["parsers"]:
@@ -269,8 +271,9 @@ def _parsers(answer: Answer, now: datetime) -> Table:
         table.add_row(
             Text(printable(parser["parser"])),
             ago(parser["reported_at"], now) if asked else Text("not asked yet", style="dim"),
-            *(str(parser.get(name, "")) for name in ("fetched", "missing", "failed", "calls")),
+            *(str(parser.get(name, "")) for name in ("fetched", "missing", "failed", "left", "calls")),
             Text(printable(parser.get("quota_left", ""))),
+            "" if parser.get("budget") is None else f"{parser['budget_used']} of {parser['budget']} a day",
             Text(_trouble_of(parser, now), style="" if parser.get("success", True) else "yellow"),
         )
     return table

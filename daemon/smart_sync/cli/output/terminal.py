@@ -22,3 +22,13 @@ def console(*, stderr: bool = False) -> Console:
 def line(screen: Console, text: str, style: str = "") -> None:
     """One line of text, whatever is in it."""
     screen.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def when(stamp: str | None) -> str:
+    """A stamp, in UTC, to the minute."""
+    return "" if stamp is None else printable(stamp[:16].replace("T", " "))
+
+
+def count(value: int | None) -> str:
+    """A count: ``1,234``; a dash where there is none."""
+    return "–" if value is None else f"{value:,}"

@@ -1,27 +1,21 @@
-"""How numbers have grown over some days: series with gaps, sparklines, totals, the biggest movers.
+"""How numbers have grown over some days: histories with gaps, changes, totals, the biggest movers, sparklines.
 
 Growth over some days is the newest value less the last known one at or before that many days ago; where there is
 none that old, less the first that is known since.  The command and the report say so where it is not the very day.
+A day that ends a carried stretch holds the growth of several: it is marked, and averages and movers leave it out.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self, TypeVar
 
 BARS = "▁▂▃▄▅▆▇█"
 
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One metric, a value per day of the period, oldest first; None where the day has no snapshot."""
-
-    values: tuple[int | None, ...]
-
-    @property
-    def last(self) -> int | None:
-        """The last value that is known."""
-        return next((value for value in reversed(self.values) if value is not None), None)
+N = TypeVar("N", int, float)
+#: One metric, a value per day, oldest first; None where nothing is known.
+Series = Sequence[int | None]
 
 
 class Known(NamedTuple):
@@ -29,6 +23,93 @@ class Known(NamedTuple):
 
     day: int
     value: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of an account, day by day, ascending; days that nobody recorded are not in it.
+
+    Days are ordinals.  ``values`` and ``deltas`` (each day against the day before) have a place per metric; None where
+    nothing is known, or cannot be compared.
+    """
+
+    days: Sequence[int] = ()
+    values: Sequence[Series] = ()
+    deltas: Sequence[Series] = ()
+    #: Days that end a carried stretch → the places of the metrics that were carried.
+    ends: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        days: Sequence[int],
+        values: Sequence[Series],
+        first: Sequence[int] | None,
+        ends: Mapping[int, frozenset[int]],
+    ) -> Self:
+        """Of the snapshots' ``values``, of which each metric is known from its ``first`` day on.
+
+        ``first`` is None for an account that no pass has seen yet: then 0 is no value.
+        """
+        latest = 0 if first is None else max(first)
+        known = [
+            row if day >= latest and first is not None else _masked(row, day, first)
+            for day, row in zip(days, values, strict=True)
+        ]
+        deltas, nothing = [], (None,) * (len(values[0]) if values else 0)
+        for place, (day, row) in enumerate(zip(days, known, strict=True)):
+            follows = place > 0 and days[place - 1] == day - 1
+            deltas.append(tuple(map(_less, row, known[place - 1])) if follows else nothing)
+        return cls(days, known, deltas, ends)
+
+    @property
+    def last_day(self) -> int | None:
+        """The day of the newest snapshot."""
+        return self.days[-1] if self.days else None
+
+    def at(self, metric: int, day: int) -> Known | None:
+        """The last value of a metric (its place) at or before ``day``."""
+        for place in range(bisect_right(self.days, day) - 1, -1, -1):
+            value = self.values[place][metric]
+            if value is not None:
+                return Known(self.days[place], value)
+        return None
+
+    def after(self, metric: int, day: int) -> Known | None:
+        """The first value of a metric after ``day``."""
+        for place in range(bisect_right(self.days, day), len(self.days)):
+            value = self.values[place][metric]
+            if value is not None:
+                return Known(self.days[place], value)
+        return None
+
+    def window(self, metric: int, start: int, length: int) -> list[int | None]:
+        """The value of each of ``length`` days from ``start``; None where there is none."""
+        return self._spread(self.values, metric, start, length)
+
+    def daily(self, metric: int, start: int, length: int) -> list[int | None]:
+        """The same of the deltas."""
+        return self._spread(self.deltas, metric, start, length)
+
+    def _spread(self, rows: Sequence[Series], metric: int, start: int, length: int) -> list[int | None]:
+        spread: list[int | None] = [None] * length
+        for place in range(bisect_right(self.days, start - 1), bisect_right(self.days, start + length - 1)):
+            spread[self.days[place] - start] = rows[place][metric]
+        return spread
+
+    def ends_within(self, metric: int, after: int, until: int) -> tuple[int, ...]:
+        """The days after ``after``, up to ``until``, that end a carried stretch of a metric."""
+        return tuple(sorted(day for day, places in self.ends.items() if after < day <= until and metric in places))
+
+
+def _masked(row: Series, day: int, first: Sequence[int] | None) -> Series:
+    if first is None:
+        return tuple(value or None for value in row)
+    return tuple(value if day >= since else None for value, since in zip(row, first, strict=True))
+
+
+def _less(value: int | None, before: int | None) -> int | None:
+    return None if value is None or before is None else value - before
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +123,73 @@ class Change:
     #: Whether every account was compared with the very day asked for.
     exact: bool
     accounts: int = 1
+    #: The days in it that end a carried stretch, and how much of the amount is theirs.
+    ends: tuple[int, ...] = ()
+    at_ends: int = 0
 
     @property
     def percent(self) -> float | None:
         """Of the value before; None if that was 0."""
         return 100 * self.amount / self.before if self.before else None
 
+    @property
+    def moved(self) -> int:
+        """The amount without the days that end a carried stretch: what movers go by."""
+        return self.amount - self.at_ends
 
-def change(newest: Known | None, base: Known | None, inside: Known | None, asked: int) -> Change | None:
-    """How much an account has grown since the day ``asked``: to ``newest``, from ``base``, the last at or before it.
 
-    Where nobody recorded that yet, from ``inside``, the first after it.  None without two days to compare.
-    """
-    start = base or inside
+def change(history: History, metric: int, as_of: int, days: int) -> Change | None:
+    """How much an account has grown over the ``days`` up to ``as_of``; None without two days to compare."""
+    asked = as_of - days
+    newest = history.at(metric, as_of)
+    start = history.at(metric, asked) or history.after(metric, asked)
     if newest is None or start is None or newest.day <= start.day:
         return None
-    return Change(newest.value - start.value, start.value, start.day, start.day == asked)
+    ends = history.ends_within(metric, start.day, newest.day)
+    at_ends = sum(_jump(history, metric, day) for day in ends)
+    amount = newest.value - start.value
+    return Change(amount, start.value, start.day, start.day == asked, ends=ends, at_ends=at_ends)
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """Several accounts together: how many, their last known values, the growth of those that have one."""
+def _jump(history: History, metric: int, day: int) -> int:
+    """How far the value of ``day`` is from the one before it."""
+    before, value = history.at(metric, day - 1), history.at(metric, day)
+    return value.value - before.value if before and value else 0
 
-    accounts: int
-    last: int
-    growth: int
+
+def added(changes: Iterable[Change | None], asked: int) -> Change | None:
+    """Several accounts' changes since the day ``asked`` together; those without one add nothing, None if all are."""
+    found = [one for one in changes if one is not None]
+    if not found:
+        return None
+    return Change(
+        sum(one.amount for one in found),
+        sum(one.before for one in found),
+        min((one.since for one in found if not one.exact), default=asked),
+        all(one.exact for one in found),
+        len(found),
+        tuple(sorted({day for one in found for day in one.ends})),
+        sum(one.at_ends for one in found),
+    )
+
+
+def total(values: Iterable[N | None]) -> N | None:
+    """The sum of the values that are known; None if none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def average(history: History, metric: int, after: int, until: int) -> float | None:
+    """The mean growth of a day after ``after``, up to ``until``, of those that have one and end no carried stretch."""
+    ends = history.ends_within(metric, after, until)
+    daily = zip(range(after + 1, until + 1), history.daily(metric, after + 1, until - after), strict=True)
+    counted = [delta for day, delta in daily if delta is not None and day not in ends]
+    return sum(counted) / len(counted) if counted else None
+
+
+def newest_day(histories: Iterable[History]) -> int | None:
+    """The day of the newest snapshot of several accounts, from which their days are counted back."""
+    return max((history.days[-1] for history in histories if history.days), default=None)
 
 
 def period(until: date, days: int) -> tuple[str, ...]:
@@ -74,36 +197,26 @@ def period(until: date, days: int) -> tuple[str, ...]:
     return tuple((until - timedelta(days=back)).isoformat() for back in range(days, -1, -1))
 
 
-def series(days: Sequence[str], values: Mapping[str, int | None]) -> Series:
-    """``values`` by day, as a series over ``days``."""
-    return Series(tuple(values.get(day) for day in days))
-
-
-def total(several: Iterable[tuple[int | None, int | None]]) -> Total:
-    """The sum of several accounts, each its last known value and its growth."""
-    all_of_them = tuple(several)
-    return Total(
-        len(all_of_them),
-        sum(last or 0 for last, _ in all_of_them),
-        sum(growth or 0 for _, growth in all_of_them),
-    )
-
-
-def movers(growths: Mapping[str, int | None], count: int) -> list[str]:
+def movers(changes: Mapping[str, Change | None], count: int) -> list[str]:
     """The names that have moved most, up or down, the most first; those that stood still are none."""
-    moved = [(name, growth) for name, growth in growths.items() if growth]
-    return [name for name, growth in sorted(moved, key=lambda entry: (-abs(entry[1]), entry[0]))[:count]]
+    moved = [(name, found.moved) for name, found in changes.items() if found is not None and found.moved]
+    return [name for name, amount in sorted(moved, key=lambda entry: (-abs(entry[1]), entry[0]))[:count]]
 
 
-def condensed(values: Sequence[int | None], width: int) -> tuple[int | None, ...]:
+def last_known(values: Series) -> int | None:
+    """The last value of a series that is known."""
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def condensed(values: Series, width: int) -> tuple[int | None, ...]:
     """``values`` in at most ``width`` steps of as many days each as it takes; each step has its last known value."""
     step = max(-(-len(values) // width), 1)
     # Counted from the end, so that the last step is a whole one.
     ends = range(len(values), 0, -step)
-    return tuple(Series(tuple(values[max(end - step, 0) : end])).last for end in reversed(ends))
+    return tuple(last_known(values[max(end - step, 0) : end]) for end in reversed(ends))
 
 
-def sparkline(values: Sequence[int | None]) -> str:
+def sparkline(values: Series) -> str:
     """A bar for each value, the lowest ▁ and the highest █ (all ▄ if they are equal); a space where there is none."""
     known = [value for value in values if value is not None]
     low, high = min(known, default=0), max(known, default=0)

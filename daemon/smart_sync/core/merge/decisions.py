@@ -1,7 +1,8 @@
 """Deciding about accounts, one after the other: which side counts, what is merged, and what of it is new to SQLite."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
@@ -10,6 +11,8 @@ from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Strategy,
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import News
 from smart_sync.core.state import THERE, Absence, AccountState
+
+_NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
 
 
 class SheetValue(NamedTuple):
@@ -49,6 +52,8 @@ class Merged(NamedTuple):
     conflicts: tuple[str, ...] = ()
     #: The account's link.
     link: str = ""
+    #: The metrics that were carried and have a value of their own again → since when they were.
+    resumed: Mapping[str, str] = _NOTHING_RESUMED
 
 
 class _Chosen(NamedTuple):
@@ -104,13 +109,22 @@ def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, 
         winners = tuple([decision.winner for decision in decisions])
         if values != state.merged or winners != state.winners:
             conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
-            decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts, state.link))
+            resumed = _resumed(state, winners)
+            decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts, state.link, resumed))
         if chosen.compare and _last_seen(state) != state.seen:
             decided.seen.append((state.id, _last_seen(state)))
         if state.votes.news is not None:
             decided.votes.append(state.votes.news)
         _keep_life(decided, state, side, winners, sheet)
     return decided
+
+
+def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str, str]:
+    """The metrics of which a carried stretch ends with a value → since when they were carried."""
+    if Winner.CARRIED not in state.winners:
+        return _NOTHING_RESUMED
+    trios = zip(METRICS, state.carried_since, winners, strict=True)
+    return {m: since for m, since, winner in trios if since is not None and winner not in (None, Winner.CARRIED)}
 
 
 def _keep_sheet(

@@ -1,0 +1,93 @@
+"""The parsers: each asked about one account, and what the platforms' terms say."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from smart_sync.admin.checks.findings import Finding
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import Settings
+from smart_sync.core.model import Account, ParsedMetrics
+from smart_sync.errors import SmartSyncError
+from smart_sync.parsers import budget
+from smart_sync.parsers.budget import Allowance
+from smart_sync.parsers.csv_files import CsvSettings
+from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
+from smart_sync.parsers.parser import Unfetched
+from smart_sync.parsers.registry import Source, build
+from smart_sync.store import projects
+from smart_sync.store.schema import open_database, open_existing
+
+
+async def check_parsers(settings: Settings, copy: Path, clock: Clock, *, offline: bool) -> list[Finding]:
+    """What each parser says of one account of ``copy``, a copy of the database; ``offline``: none is asked."""
+    try:
+        # A file is no platform: what it lacks is found without reading it.
+        sources = [one for one in build(settings.parsers) if not isinstance(one.settings, CsvSettings)]
+    except SmartSyncError as error:
+        return [Finding("error", str(error))]
+    findings = list(_terms(sources))
+    if offline or not sources:
+        return findings
+    async with open_database(copy) as database:
+        accounts = await projects.active_accounts(database)
+    try:
+        async with allowances(settings, clock) as allow:
+            for source in sources:
+                findings.append(await _tried(source, accounts, allow))  # noqa: PERF401  one after the other
+    except SmartSyncError as error:
+        findings.append(Finding("error", f"the parsers are not tried: {error}"))
+    return findings
+
+
+@asynccontextmanager
+async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable[[Source], Allowance | None]]:
+    """What a parser may ask of its budget, which is counted in the real database, if there is one."""
+    path = settings.database.path
+    if not path.is_file() or not any(budget.of(table) for table in settings.parsers.values()):
+        yield lambda _source: None
+        return
+    async with open_existing(path, read_only=False) as database:
+        yield lambda source: budget.allowance(database, source.table, source.settings, clock)
+
+
+async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = utc_now) -> dict[str, Any]:
+    """As `inspect_links`, of the parsers' budgets."""
+    async with allowances(settings, clock) as allow:
+        return await inspect_links(settings.parsers, links, allow)
+
+
+async def _tried(source: Source, accounts: Sequence[Account], allow: Callable[[Source], Allowance | None]) -> Finding:
+    served = next((account for account in accounts if source.serves(account)), None)
+    if served is None:
+        return Finding(
+            "warning", f"parser {source.name}: there is no active account that it is for, so it is not tried"
+        )
+    try:
+        (inspection,) = await inspect([source], served, allow)
+    except Exception as error:
+        return Finding("error", f"parser {source.name} has a bug: {type(error).__name__}; report it to its author")
+    return _finding(served.link, inspection)
+
+
+def _finding(link: str, inspection: Inspection) -> Finding:
+    what = f"parser {inspection.parser}: {link}"
+    for one in inspection.fetched:
+        if isinstance(one, ParsedMetrics):
+            said = ", ".join(f"{name} {value}" for name, value in one.metrics._asdict().items() if value is not None)
+            return Finding("warning", f"{what}: {said}; {one.flaw}") if one.flaw else Finding("ok", f"{what}: {said}")
+        if isinstance(one, Unfetched):
+            return Finding("warning" if one.gone else "error", f"{what}: {one.reason}")
+    if inspection.failure:
+        return Finding("error", f"{what}: {inspection.failure}")
+    return Finding("warning", f"{what}: the source says nothing of it")
+
+
+def _terms(sources: Sequence[Source]) -> Iterator[Finding]:
+    """What the terms of a platform ask of those who store its numbers, until somebody says that they are kept."""
+    for source in sources:
+        terms = getattr(source.parser, "terms", "")
+        if terms and not getattr(source.settings, "accepted", False):
+            silence = f"if you keep to that: [parsers.{source.table}] accepted = true"
+            yield Finding("warning", f"parser {source.name}: {terms}; {silence}")

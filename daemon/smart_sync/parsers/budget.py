@@ -1,0 +1,120 @@
+"""The budget of a parser: so many requests in any 24 hours, whichever process makes them."""
+
+import asyncio
+import contextlib
+import re
+import uuid
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from smart_sync.clock import Clock
+from smart_sync.config import ParserSettings
+from smart_sync.parsers.parser import RoundOver
+from smart_sync.store import parser_requests
+from smart_sync.store.database import Database
+from smart_sync.store.driver import describe, sqlite
+
+#: Requests are taken from the budget in blocks, so that the database is not written for each.
+LARGEST_BLOCK = 50
+BLOCKS = 20
+
+
+def read_budget(value: object) -> object:
+    """``"1000/d"`` → 1000.  Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    found = re.fullmatch(r"\s*([1-9][0-9]{0,8})\s*/\s*d\s*", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('expected the requests of a day, such as "1000/d"')
+    return int(found[1])
+
+
+Budget = Annotated[int, BeforeValidator(read_budget)]
+
+
+class Allowance:
+    """What one pass of a parser may ask, of its ``budget``; ``seconds``: how long the pass may take."""
+
+    def __init__(self, database: Database, parser: str, budget: int, seconds: float, clock: Clock) -> None:
+        self._database = database
+        self._parser = parser
+        self._budget = budget
+        self._seconds = timedelta(seconds=seconds)
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._left = 0
+        self._until = clock()
+        self._block = ""
+        #: Block → the requests that were made of it.
+        self._made: dict[str, int] = {}
+
+    async def take(self) -> None:
+        """Before each request.  Raises `RoundOver` if the budget is used up, and `SmartSyncError` of the database."""
+        async with self._turn:
+            if self._left == 0 or self._clock() >= self._until:
+                await self._reserve()
+            self._left -= 1
+            self._made[self._block] += 1
+
+    @property
+    def taken(self) -> int:
+        """The requests that were made of it."""
+        return sum(self._made.values())
+
+    async def settle(self) -> None:
+        """The pass is over: what was not used is free again."""
+        if self._made:
+            # Where it cannot be written, the budget has less than it might, never more.
+            with contextlib.suppress(sqlite.Error):
+                await parser_requests.settle(self._database, self._made, self._clock())
+
+    async def _reserve(self) -> None:
+        now = self._clock()
+        self._block, self._until = uuid.uuid4().hex, now + self._seconds
+        self._made[self._block] = self._left = 0
+        wanted = max(1, min(LARGEST_BLOCK, self._budget // BLOCKS))
+        try:
+            grant = await parser_requests.reserve(
+                self._database, self._parser, self._budget, wanted, now, self._until, self._block
+            )
+        except sqlite.Error as error:
+            raise describe(error, self._database.path) from None
+        if grant.requests <= 0:
+            raise RoundOver(f"the budget of {self._budget} requests in 24 hours is used up", grant.free_at)
+        self._left = grant.requests
+
+
+def of(settings: ParserSettings) -> int | None:
+    """The requests that a parser may make in any 24 hours, if it has a budget."""
+    allowed = getattr(settings, "budget", None)
+    return allowed if isinstance(allowed, int) else None
+
+
+def allowance(database: Database, parser: str, settings: ParserSettings, clock: Clock) -> Allowance | None:
+    """What one pass of ``parser`` (the name of its table) may ask, if it has a budget."""
+    allowed = of(settings)
+    return None if allowed is None else Allowance(database, parser, allowed, settings.deadline, clock)
+
+
+_lent: ContextVar[Allowance | None] = ContextVar("_lent", default=None)
+
+
+@contextlib.asynccontextmanager
+async def lent(allowance: Allowance | None) -> AsyncIterator[None]:
+    """Inside, in this task and those it begins, requests are taken from ``allowance``."""
+    token = _lent.set(allowance)
+    try:
+        yield
+    finally:
+        _lent.reset(token)
+        if allowance is not None:
+            await allowance.settle()
+
+
+def borrowed() -> Allowance | None:
+    """The allowance that is `lent`."""
+    return _lent.get()

@@ -1,0 +1,193 @@
+"""How numbers have grown from day to day: one definition, for the view ``account_growth`` and for our own screens.
+
+Of several snapshots of a local day the last counts.  A metric is known from the day of its ``known_since`` on; of an
+account that no pass has seen yet, 0 is no value.  A day has a delta if the day before has a snapshot and the metric was
+known then: a gap has none, nor has the day on which a value becomes known.  `core.history.growth` has the same in
+Python, for what is shown.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, timedelta
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from smart_sync.core.history.growth import History
+from smart_sync.core.model import METRICS
+from smart_sync.store.clock_changes import local_day, newest_first
+from smart_sync.store.database import Database
+
+#: Snapshots that are older are mistakes.
+_OLDEST = "1970-01-01"
+#: Days between a moment as it is written, in whatever notation, and its local day, at the most.
+_MARGIN = 2
+#: More than there are, and later than all.
+_ALL_DAYS, _NEVER = 50_000, date(9000, 1, 1)
+
+
+def _each(template: str, metrics: Sequence[str] = METRICS) -> str:
+    return ", ".join(template.replace("{m}", metric) for metric in metrics)
+
+
+# The view is read by whatever SQLite the web app has: plain SQL.
+# A count, as `core.state.sound` has it; some tables hold whole numbers as REAL.
+_WHOLE = "typeof({m}) IN ('integer', 'real') AND {m} >= 0 AND {m} = CAST({m} AS INTEGER)"
+_COUNT = f"CASE WHEN {_WHOLE} THEN CAST({{m}} AS INTEGER) END AS {{m}}"
+# The first day of each metric; no day is as late as that of a metric without a value.
+_FIRST_DAY = f"coalesce({local_day('{m}_known_since')}, '~') AS {{m}}"
+_KNOWN = f"SELECT account_id, {_each(_FIRST_DAY)} FROM account_metrics"
+
+
+def _last_of_day(metrics: Sequence[str] = METRICS) -> str:
+    """The table expression ``last_of_day``: the snapshots, numbered in each day of an account, its last one first."""
+    return f"""labelled AS (
+    SELECT account_id, id, snapshot_time, {_each(_COUNT, metrics)}, {local_day("snapshot_time")} AS day
+    FROM account_snapshots
+), last_of_day AS (
+    SELECT account_id, day, {_each("{m}", metrics)},
+           row_number() OVER (PARTITION BY account_id, day ORDER BY {newest_first("snapshot_time")}, id) AS nth
+    FROM labelled
+)"""
+
+
+_DELTA = (
+    "CASE WHEN d.day_before >= coalesce(k.{m}, CASE WHEN d.{m} > 0 AND d.last_{m} > 0 THEN '' END)"
+    " THEN d.{m} - d.last_{m} END AS {m}_delta"
+)
+#: For web apps: where nobody knows a value it has 0, as the snapshot has.  ``ends_carried``: the metrics of which the
+#: day ends a carried stretch, comma separated.
+VIEW = f"""CREATE VIEW account_growth AS
+WITH known AS ({_KNOWN}), {_last_of_day()}, beside_the_last AS (
+    SELECT account_id, day, {_each("{m}")}, {_each("lag({m}) OVER before AS last_{m}")},
+           CASE WHEN lag(day) OVER before = date(day, '-1 day') THEN lag(day) OVER before END AS day_before
+    FROM last_of_day WHERE nth = 1 AND day IS NOT NULL
+    WINDOW before AS (PARTITION BY account_id ORDER BY day)
+)
+SELECT d.account_id, d.day, {_each("d.{m}, " + _DELTA)},
+       (SELECT group_concat(c.metrics) FROM carried_stretches c WHERE c.account_id = CAST(d.account_id AS TEXT)
+        AND {local_day("c.ended_at")} = d.day) AS ends_carried
+FROM beside_the_last d LEFT JOIN known k ON k.account_id = CAST(d.account_id AS TEXT)"""
+
+# Of each account the snapshots of so many days up to its newest, and the last one before them with a value of each
+# metric.  The plain comparison narrows the search for an index, whatever the notation.
+_NEWEST = """
+SELECT b.snapshot_time FROM main.account_snapshots b WHERE b.account_id = j.value AND b.snapshot_time < ?3
+AND datetime(b.snapshot_time) IS NOT NULL ORDER BY b.snapshot_time DESC LIMIT 1"""
+_BASE = f"""coalesce((
+    SELECT b.snapshot_time FROM main.account_snapshots b WHERE b.account_id = a.id AND b.snapshot_time < a.start
+    AND datetime(b.snapshot_time) IS NOT NULL AND {_WHOLE.replace("{m}", "b.{m}")}
+    ORDER BY b.snapshot_time DESC LIMIT 1), a.start)"""
+_BOUNDED = f"""asked AS MATERIALIZED (
+    SELECT j.value AS id, date(datetime(({_NEWEST})), ?2) AS start FROM json_each(?1) j
+), ranges AS MATERIALIZED (
+    SELECT a.id, date(datetime(min({{base}}, a.start)), '-{_MARGIN} days') AS since FROM asked a
+    WHERE a.start IS NOT NULL
+), account_snapshots AS (
+    SELECT s.* FROM ranges r CROSS JOIN main.account_snapshots s
+    ON s.account_id = r.id AND s.snapshot_time >= r.since AND s.snapshot_time < ?3
+)"""
+# Without an index each look would read the whole table; then it is read once.
+_ALL = (
+    "account_snapshots AS (SELECT * FROM main.account_snapshots WHERE account_id IN (SELECT value FROM json_each(?1)))"
+)
+_INDEXED = """
+SELECT 1 FROM pragma_index_list('account_snapshots') i WHERE NOT i.partial
+AND (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) = 'account_id' LIMIT 1
+"""
+
+
+async def histories(
+    database: Database, account_ids: Collection[object], metrics: Sequence[str], days: int | None, today: date
+) -> dict[str, History]:
+    """What is known of ``metrics`` of accounts (ids as the web app has them) up to ``today``: id → history.
+
+    Of each account the last ``days`` days up to its newest snapshot (None: all), and what tells its values before them.
+    """
+    back, until = f"-{(days or _ALL_DAYS) + _MARGIN} days", (today + timedelta(days=_MARGIN)).isoformat()
+    source = _BOUNDED.format(base=_each(_BASE, metrics)) if await database.fetch(_INDEXED) else _ALL
+    rows = await database.fetch(
+        f"WITH {source}, {_last_of_day(metrics)} SELECT account_id, day, {_each('{m}', metrics)} FROM last_of_day"
+        f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?4 ORDER BY account_id, day",
+        (_ids(account_ids), back, until, today.isoformat()),
+    )
+    known, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
+    found = {}
+    for account_id, group in groupby(rows, key=itemgetter(0)):
+        several, own = [*group], str(account_id)
+        labels = [_ordinal(row[1]) for row in several]
+        found[own] = History.of(labels, [row[2:] for row in several], known.get(own), ends.get(own, {}))
+    return found
+
+
+def _ids(account_ids: Iterable[object]) -> str:
+    """As parameter: a number also as text, for snapshots may hold them so."""
+    return json.dumps([*{one: None for several in account_ids for one in (several, str(several))}])
+
+
+async def _known(
+    database: Database, account_ids: Iterable[object], metrics: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """Account id → the first day of each metric; not of an account that no pass has seen."""
+    rows = await database.fetch(
+        f"SELECT account_id, {_each('{m}', metrics)} FROM ({_KNOWN})"
+        " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))",
+        (_ids(account_ids),),
+    )
+    return {account_id: tuple(_ordinal(day) for day in first) for account_id, *first in rows}
+
+
+async def _ends(
+    database: Database, account_ids: Iterable[object], metrics: Sequence[str]
+) -> dict[str, dict[int, frozenset[int]]]:
+    """Account id → the days that end a carried stretch → the places of the metrics that were carried."""
+    rows = await database.fetch(
+        f"SELECT account_id, {local_day('ended_at')}, metrics FROM carried_stretches"
+        " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))",
+        (_ids(account_ids),),
+    )
+    found: dict[str, dict[int, frozenset[int]]] = {}
+    for account_id, day, told in rows:
+        carried = frozenset(metrics.index(metric) for metric in told.split(",") if metric in metrics)
+        of_account = found.setdefault(account_id, {})
+        of_account[_ordinal(day)] = of_account.get(_ordinal(day), frozenset()) | carried
+    return found
+
+
+async def newest_days(
+    database: Database, account_id: object, metrics: Sequence[str], limit: int | None = None
+) -> list[dict[str, Any]]:
+    """The newest days of an account, newest first, as the view has them, those in the future too.
+
+    Each has the values, the deltas and the metrics of which it ends a carried stretch.
+    """
+    history = (await histories(database, [account_id], metrics, None, _NEVER)).get(str(account_id), History())
+    days = zip(history.days, history.values, history.deltas, strict=True)
+    names = [f"{metric}_delta" for metric in metrics]
+    told = [
+        {
+            "day": date.fromordinal(day).isoformat(),
+            **dict(zip(metrics, values, strict=True)),
+            **dict(zip(names, deltas, strict=True)),
+            "ends_carried": [metrics[place] for place in sorted(history.ends.get(day, ()))],
+        }
+        for day, values, deltas in days
+    ]
+    return told[::-1][:limit]
+
+
+async def left_out(database: Database, account_ids: Collection[object], today: date) -> int:
+    """How many snapshots of accounts have a time that cannot be read, or lies in the future or before 1970."""
+    ((count,),) = await database.fetch(
+        "SELECT count(*) FROM account_snapshots WHERE account_id IN (SELECT value FROM json_each(?))"
+        f" AND coalesce({local_day('snapshot_time')} NOT BETWEEN '{_OLDEST}' AND ?, 1)",
+        (_ids(account_ids), today.isoformat()),
+    )
+    return int(count)
+
+
+@cache
+def _ordinal(day: str) -> int:
+    """Of a label; one that is none is later than every day."""
+    return date.max.toordinal() + 1 if day == "~" else date.fromisoformat(day).toordinal()

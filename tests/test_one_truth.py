@@ -1,0 +1,265 @@
+"""Every number of every screen is what one SQL statement says of the same file."""
+
+import asyncio
+import html
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from daemon_process import run_command, write_config
+from smart_sync import report
+from smart_sync.admin.explain import explain
+from smart_sync.admin.history import growth
+from smart_sync.core.days import stamp
+from smart_sync.core.model import METRICS, Trigger
+from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.resources import opened
+from smart_sync.sync.sync_pass import PassRequest, Sync
+from world import KEY, NOON, World, link
+
+DAYS = 60
+#: In these the daemon did not run.
+GAP = range(20, 23)
+#: In these the cell of d cannot be read, the row of e is gone for good, f has no views yet.
+CARRIED, GONE_FROM, BLANK = range(48, 52), 40, range(45)
+
+#: An account is in the totals: it is active, and has not left.
+COUNTS = (
+    "CAST(coalesce(a.is_active, 1) AS INTEGER) = 1 AND NOT EXISTS (SELECT 1 FROM account_metrics m"
+    " WHERE m.account_id = CAST(a.id AS TEXT) AND m.left_since IS NOT NULL)"
+)
+#: What is known of views: the view has 0 where nobody knows a value.
+KNOWN = (
+    "SELECT CAST(g.account_id AS TEXT) AS id, g.day, g.views, g.views_delta, coalesce(g.ends_carried, '') AS ends"
+    " FROM account_growth g JOIN account_metrics m ON m.account_id = CAST(g.account_id AS TEXT)"
+    " WHERE g.day >= date(m.views_known_since)"
+)
+
+
+def views_of(name: str, day: int) -> Any:
+    """What a manager has typed on a day."""
+    if name == "d" and day in CARRIED:
+        return "#REF!"
+    if name == "f" and day in BLANK:
+        return None
+    return {"a": 1000, "b": 5000, "d": 700, "e": 300, "f": 40, "g": 9}[name] + day * {"b": -20}.get(name, 10)
+
+
+@pytest.fixture(scope="module", params=["our snapshots", "their snapshots"])
+def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Sixty days of one project with ids that are numbers, one pass a day; their table of snapshots has no index."""
+    from fake_google import FakeGoogle
+
+    with FakeGoogle() as google:
+        world = World(tmp_path_factory.mktemp("lived"), google)
+        world.sections["sheets"] = google.settings(world.folder, KEY, reads_per_minute=3000)
+        if request.param == "their snapshots":
+            world.execute(
+                f"CREATE TABLE account_snapshots (id TEXT PRIMARY KEY, account_id INTEGER, {', '.join(METRICS)},"
+                " snapshot_time TEXT)"
+            )
+        asyncio.run(_live(world))
+        yield world
+
+
+async def _live(world: World) -> None:
+    world.execute(
+        "CREATE TABLE project_social_accounts (id INTEGER PRIMARY KEY, project_id TEXT, platform TEXT, username TEXT,"
+        " profile_link TEXT, is_active TEXT)"
+    )
+    await world.create()
+    world.add_project("P")
+    insert = "INSERT INTO project_social_accounts VALUES (?, 'project-P', ?, ?, ?, ?)"
+    for number, (name, active) in enumerate(
+        [("a", "1"), ("b", None), ("d", "1"), ("e", "1"), ("f", "1"), ("g", "0")], 1
+    ):
+        world.execute(insert, (number, "youtube" if name == "b" else "tiktok", name, link(name), active))
+    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        for day in range(DAYS):
+            if day not in GAP:
+                names = [name for name in "abdefg" if name != "e" or day < GONE_FROM]
+                world.sheet("P", **{n: [100 + day, 1, 2, 3, views_of(n, day)] for n in names})
+                world.now = NOON + timedelta(days=day)
+                await Sync(resources).run(PassRequest(Trigger.TIMER))
+
+
+def sql(world: World, statement: str, *parameters: Any) -> Any:
+    """The one value that a statement gives."""
+    ((value,),) = world.execute(statement, parameters)
+    return value
+
+
+def first_day(days: int) -> str:
+    return (NOON.date() + timedelta(days=DAYS - 1 - days)).isoformat()
+
+
+#: The growth since a day: less the last known value at or before it, or the first after it.
+GROWTH = f"""
+WITH known AS ({KNOWN}), newest AS (SELECT views, day FROM known WHERE id = ?1 ORDER BY day DESC LIMIT 1),
+start AS (
+    SELECT views, day FROM known WHERE id = ?1 ORDER BY day <= ?2 DESC, iif(day <= ?2, day, NULL) DESC, day LIMIT 1
+)
+SELECT newest.views - start.views FROM newest, start WHERE newest.day > start.day
+"""
+MOVED = f"""
+SELECT ({GROWTH.strip()}) - coalesce((SELECT sum(views_delta) FROM ({KNOWN}) WHERE id = ?1 AND day > ?2
+    AND instr(ends, 'views')), 0)
+"""
+
+
+def growth_of(world: World, account_id: str, days: int) -> int | None:
+    rows = world.execute(GROWTH, (account_id, first_day(days)))
+    return rows[0][0] if rows else None
+
+
+@pytest.mark.parametrize("days", [1, 7, 10, 30, 59, 400])
+async def test_growth(lived: World, days: int) -> None:
+    """Accounts, totals, averages, movers and those that have left."""
+    told = await growth(lived.path, None, "views", days, lived.now)
+    ids = [row[0] for row in lived.execute(f"SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE {COUNTS}")]
+    assert sorted(one["account_id"] for one in told["accounts"]) == sorted(ids) == ["1", "2", "3", "5"]
+    for one in told["accounts"]:
+        key, since = one["account_id"], first_day(days)
+        assert one["last"] == sql(lived, f"SELECT views FROM ({KNOWN}) WHERE id = ? ORDER BY day DESC LIMIT 1", key)
+        assert one["last"] == sql(lived, "SELECT views FROM account_metrics WHERE account_id = ?", key)
+        assert one["growth"] == growth_of(lived, key, days)
+        assert one["moved"] == sql(lived, MOVED, key, since)
+        values = dict(lived.execute(f"SELECT day, views FROM ({KNOWN}) WHERE id = ? AND day >= ?", (key, since)))
+        assert one["values"] == [values.get(day) for day in told["days"]]
+        mean = f"SELECT avg(views_delta) FROM ({KNOWN}) WHERE id = ? AND day > ? AND NOT instr(ends, 'views')"
+        assert one["average"] == sql(lived, mean, key, since)
+        ends = f"SELECT day FROM ({KNOWN}) WHERE id = ? AND day > ? AND instr(ends, 'views')"
+        assert one["ends_carried"] == [row[0] for row in lived.execute(ends, (key, since))]
+    (project,) = told["projects"]
+    assert project["last"] == sql(
+        lived, f"SELECT sum(m.views) FROM project_social_accounts a JOIN account_metrics m ON m.account_id ="
+        f" CAST(a.id AS TEXT) WHERE {COUNTS}"
+    )  # fmt: skip
+    grown = [growth_of(lived, key, days) for key in ids]
+    assert project["growth"] == sum(one for one in grown if one is not None)
+    assert (project["accounts"], project["compared"]) == (4, sum(one is not None for one in grown))
+    assert sum(one["growth"] for one in told["platforms"]) == project["growth"]
+    moved = {one["account_id"]: one["moved"] for one in told["accounts"] if one["moved"]}
+    assert [one["account_id"] for one in told["movers"]] == sorted(moved, key=lambda key: (-abs(moved[key]), key))
+    left = lived.execute("SELECT account_id, left_since, views FROM account_metrics WHERE left_since IS NOT NULL")
+    assert [(one["account_id"], one["left_since"], one["last"]) for one in told["left"]] == left
+    assert left[0][0] == "4"
+
+
+async def test_what_cannot_be_compared_has_no_number(lived: World) -> None:
+    """The day on which f's views became known has no difference anywhere, the days before it no value."""
+    known = NOON.date() + timedelta(days=BLANK.stop)
+    row = "SELECT views, views_delta, followers_delta FROM account_growth WHERE account_id = 5 AND day = ?"
+    assert lived.execute(row, (known.isoformat(),)) == [(views_of("f", BLANK.stop), None, 1)]
+    (told,) = (await explain(lived.settings, link("f"), METRICS, lived.now))["accounts"]
+    days = {day["day"]: (day["views"], day["views_delta"]) for day in told["days"]}
+    assert days[known.isoformat()] == (views_of("f", BLANK.stop), None)
+    assert days[(known - timedelta(1)).isoformat()] == (None, None)
+    assert days[(known + timedelta(1)).isoformat()] == (views_of("f", BLANK.stop + 1), 10)
+    answer = await growth(lived.path, None, "views", DAYS - 1 - BLANK.stop + 3, lived.now)
+    (one,) = [one for one in answer["accounts"] if one["username"] == "f"]
+    assert one["values"][:4] == [None, None, None, views_of("f", BLANK.stop)]
+    assert (one["since"], one["exact"]) == (known.isoformat(), False)
+
+
+async def test_a_day_that_ends_a_carried_stretch_is_marked(lived: World) -> None:
+    """In the view, in explain, in growth and in the report; it is no mover of a day."""
+    end = (NOON.date() + timedelta(days=CARRIED.stop)).isoformat()
+    marked = lived.execute("SELECT account_id, day, ends_carried FROM account_growth WHERE ends_carried IS NOT NULL")
+    assert [(int(row[0]), *row[1:]) for row in marked] == [(3, end, "views")]
+    (told,) = (await explain(lived.settings, link("d"), METRICS, lived.now))["accounts"]
+    assert [day["day"] for day in told["days"] if day["ends_carried"]] == [end]
+    then = NOON + timedelta(days=CARRIED.stop)
+    answer = await growth(lived.path, None, "views", 1, then)
+    (one,) = [one for one in answer["accounts"] if one["username"] == "d"]
+    assert (one["growth"], one["moved"], one["average"], one["ends_carried"]) == (50, 0, None, [end])
+    assert "d" not in [mover["username"] for mover in answer["movers"]]
+    text = page_text(await asyncio.to_thread(report.make, lived.path, None, 90, then))
+    assert "ends a carried stretch" in text
+
+
+async def test_explain(lived: World) -> None:
+    """Each day of each account as the view has it, but for values that nobody knew."""
+    for key, name in enumerate("abdef", 1):
+        (told,) = (await explain(lived.settings, link(name), METRICS, lived.now))["accounts"]
+        for metric in METRICS:
+            rows = lived.execute(
+                f"SELECT g.day, iif(g.day >= date(m.{metric}_known_since), g.{metric}, NULL), g.{metric}_delta FROM"
+                " account_growth g JOIN account_metrics m ON m.account_id = CAST(g.account_id AS TEXT)"
+                " WHERE g.account_id = ? ORDER BY g.day DESC LIMIT 30", (key,),
+            )  # fmt: skip
+            assert [(day["day"], day[metric], day[f"{metric}_delta"]) for day in told["days"]] == rows
+
+
+def page_text(page: bytes) -> str:
+    return re.sub(
+        r"\s+", " ", html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page.decode(), flags=re.DOTALL))
+    )
+
+
+def test_the_report(lived: World) -> None:
+    """Totals, changes of a day, a week and a month, each account's newest values, the last passes."""
+    text = page_text(report.make(lived.path, None, 90, lived.now))
+    ids = [row[0] for row in lived.execute(f"SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE {COUNTS}")]
+    total = sql(
+        lived, f"SELECT sum(m.views) FROM project_social_accounts a JOIN account_metrics m ON m.account_id ="
+        f" CAST(a.id AS TEXT) WHERE {COUNTS}"
+    )  # fmt: skip
+    expected = [f"Views {total:,}"]
+    for days in (1, 7, 30):
+        grown = [one for key in ids if (one := growth_of(lived, key, days)) is not None]
+        expected.append(f"{days} day{'s' if days > 1 else ''} {signed(sum(grown))}")
+    assert " ".join(expected[:2]) in text
+    for said in (*expected, "4 active accounts", "1 left, in no total", "1 inactive, left out"):
+        assert said in text, said
+    for key, name in enumerate("abdef", 1):
+        names = ", ".join(f"printf('%,d', {metric})" for metric in METRICS)
+        newest = f"SELECT {names} FROM account_growth WHERE account_id = ? ORDER BY day DESC LIMIT 1"
+        (values,) = lived.execute(newest, (key,))
+        assert " ".join(values) in text, name
+    runs = "SELECT strftime('%Y-%m-%d %H:%M', started_at), accounts, changed FROM sync_runs"
+    for started, accounts, changed in lived.execute(f"{runs} ORDER BY started_at DESC LIMIT 10"):
+        assert re.search(rf"{started} UTC timer after [\d.]+ s 1 0 0 {accounts} {changed} ", text), started
+
+
+def signed(amount: int) -> str:
+    return "±0" if amount == 0 else f"+{amount:,}" if amount > 0 else f"−{-amount:,}"
+
+
+def test_the_texts_of_the_commands(lived: World) -> None:
+    """What `growth`, `history` and `status` print is what they say as JSON, and that is what the tables have."""
+    config = ["--config", str(write_config(lived.folder, google=lived.google, spreadsheet=KEY))]
+    days = (date.today() - (NOON.date() + timedelta(days=DAYS - 1))).days  # noqa: DTZ011
+    told = json.loads(run_command("growth", "--days", str(days + 10), "--json", *config).stdout)
+    text = run_command("growth", "--days", str(days + 10), *config).stdout
+    for one in told["accounts"]:
+        (row,) = [line for line in text.splitlines() if re.match(rf"{one['username']}\s", line)]
+        assert f"{one['last']:,}" in row
+        assert ("–" if one["growth"] is None else f"{one['growth']:+,}") in row
+    for one in (*told["projects"], *told["platforms"]):
+        assert f"{one['name']}: {one['last']:,} ({one['growth']:+,}, {one['average']:+,.1f} a day)" in text
+    assert "left e, tiktok: 690, since 2026-04-26 12:00, in no total" in text
+    runs = json.loads(run_command("history", "--limit", "100", "--json", *config).stdout)["runs"]
+    columns = (
+        "started_at",
+        "finished_at",
+        "projects",
+        "failed",
+        "degraded",
+        "accounts",
+        "updated",
+        "changed",
+        "snapshots",
+    )
+    rows = lived.execute(f"SELECT {', '.join(columns)} FROM sync_runs ORDER BY started_at DESC")
+    assert [tuple(run[name] for name in columns) for run in runs] == rows
+    shown = run_command("history", "--limit", "100", *config).stdout
+    for run in runs:
+        assert (
+            f"1 project, {run['accounts']} accounts, {run['changed']:,} changed, {run['snapshots']} snapshot" in shown
+        )
+    assert stamp(lived.now)[:16] == rows[0][0][:16]
