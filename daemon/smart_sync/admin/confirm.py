@@ -117,7 +117,7 @@ async def _accept(
             cells = [f for f in by_account.get(state.id, ()) if f.kind == "column"]
             if cells:
                 await confirmations.accept_cells(transaction, state.id, *sheet_after(state, cells))
-        await confirmations.take_back(transaction, [f for f in findings if f.kind in ("column", "emptied")], now)
+        await confirmations.take_back(transaction, [f for f in findings if f.kind in ("column", "emptied")])
         for finding in findings:
             if finding.kind == "suspect":
                 await open_suspects.confirm(transaction, finding.account_id, finding.metric)

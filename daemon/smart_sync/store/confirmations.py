@@ -74,14 +74,14 @@ async def accept_cells(transaction: Transaction, account_id: str, sheet: Metrics
     )
 
 
-async def take_back(transaction: Transaction, findings: Iterable[Finding], now: str) -> None:
-    """Values that stand in are values no more: the next pass decides without them."""
+async def take_back(transaction: Transaction, findings: Iterable[Finding]) -> None:
+    """Nobody has a vote for values that stand in: the next pass decides without them, and counts what it changes."""
     for finding in findings:
         m = finding.metric
         await transaction.execute(
-            f"UPDATE account_metrics SET {m} = 0, {m}_winner = NULL, {m}_changed_at = ?1, {m}_known_since = NULL,"
-            f" {m}_carried_since = NULL, updated_at = ?1 WHERE account_id = ?2 AND {m}_winner = 'carried'",
-            (now, finding.account_id),
+            f"UPDATE account_metrics SET {m}_winner = NULL, {m}_carried_since = NULL"
+            f" WHERE account_id = ? AND {m}_winner = 'carried'",
+            (finding.account_id,),
         )
 
 
