@@ -72,6 +72,11 @@ UNDERSTOOD = {
     "Fans": ("followers", 0),
 }
 NOT_UNDERSTOOD = [
+    "Followers (start)",
+    "Followers (before)",
+    "Likes (at start)",
+    "Comments (initial)",
+    "Подписчики (начальные)",
     "Link (video)", "Platform (topic)",
     "Reach", "Posts", "Following", "Подписки", "Views (30 days)", "Views (May)", "Views, %", "Просмотры за неделю",
     "Просмотры (новые)", "Views 2", "Δ Views", "Followers +", "Views/day", "Views K", "Views (000)", "Просмотры (т)",

@@ -1,10 +1,10 @@
 """Writing down what a person has confirmed, beside a daemon that may be at work."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from smart_sync.core.merge.confirmable import Finding
-from smart_sync.core.model import METRICS, Account, Metrics, Project
+from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.store.active import active_project
 from smart_sync.store.database import Database, Transaction
 
@@ -65,13 +65,14 @@ async def accept_gone(transaction: Transaction, account_ids: Iterable[str]) -> N
     )
 
 
-async def accept_cells(transaction: Transaction, account_id: str, sheet: Metrics, held: Iterable[str]) -> None:
-    """The sheet values of an account, and the metrics that stay held."""
-    names = ", ".join(f"{metric} = ?" for metric in METRICS)
-    await transaction.execute(
-        f"UPDATE sheet_metrics SET {names}, held = ? WHERE account_id = ?",
-        (*sheet, ",".join(sorted(held)), account_id),
-    )
+async def accept_cells(transaction: Transaction, account_id: str, metrics: Collection[str]) -> None:
+    """The sheet has no value of these metrics, and holds none; the others are as the last pass left them."""
+    names = ", ".join(f"{metric} = NULL" for metric in metrics)
+    for (held,) in await transaction.fetch("SELECT held FROM sheet_metrics WHERE account_id = ?", (account_id,)):
+        stays = ",".join(metric for metric in str(held or "").split(",") if metric not in metrics)
+        await transaction.execute(
+            f"UPDATE sheet_metrics SET {names}, held = ? WHERE account_id = ?", (stays, account_id)
+        )
 
 
 async def take_back(transaction: Transaction, findings: Iterable[Finding]) -> None:

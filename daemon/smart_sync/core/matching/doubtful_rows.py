@@ -32,6 +32,7 @@ class Elsewhere(NamedTuple):
 
     account_id: str
     link: str
+    platform: str
     project: str
     #: Its row is gone from the worksheet it was in.
     gone: bool
@@ -55,9 +56,7 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Pa
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
         if one.row.row in numbers and one.row.row not in found:
-            how = "it stands where the row of {} stood" if one.in_place else "its link is nearly that of {}"
-            reason = f"{how.format(one.account.link)}, whose row is gone"
-            found[one.row.row] = Doubt(one.row, one.account.id, reason)
+            found[one.row.row] = Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     found |= {doubt.row.row: doubt for doubt in _still(sheet, past, waited_for) if doubt.row.row not in found}
     found |= {doubt.row.row: doubt for doubt in _moved(sheet, elsewhere, past) if doubt.row.row not in found}
@@ -74,10 +73,11 @@ def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) 
 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> Iterator[Doubt]:
     """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
-    others = {identity(other.link): other for other in sorted(elsewhere, key=lambda other: other.gone)}
+    sought = sorted(elsewhere, key=lambda other: other.gone)
+    others = {name: other for other in sought if (name := identity(other.link, other.platform))}
     moved_away = [other for other in others.values() if other.stood is not None]
     for row in sheet.unmatched if others else ():
-        other = others.get(identity(row.link)) or _moved_away(row, moved_away, past)
+        other = others.get(identity(row.link, row.platform)) or _moved_away(row, moved_away, past)
         if other is None:
             continue
         known = past.get(row.link)
@@ -90,9 +90,9 @@ def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past
 
 def _moved_away(row: SheetRow, moved_away: Sequence[Elsewhere], past: Mapping[str, Past]) -> Elsewhere | None:
     """The account that was moved to another project and left ``row`` behind, though its link is another now."""
-    known, name = past.get(row.link), identity(row.link)
+    known, name = past.get(row.link), identity(row.link, row.platform)
     for other in moved_away[:MAX_MOVED]:
         was_doubtful = known is not None and known.account_id == other.account_id
-        if was_doubtful or other.stood == row.row or nearly(identity(other.link), name):
+        if was_doubtful or other.stood == row.row or nearly(identity(other.link, other.platform), name):
             return other
     return None
