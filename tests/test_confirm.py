@@ -88,7 +88,7 @@ async def test_a_column_that_is_removed_on_purpose(world: World) -> None:
     assert len(await confirmed(world, "P", "likes")) == len(NAMES)
     result = await world.sync_one()
     assert (result.outcome, result.changed, reasons(result)) == (Outcome.SYNCED, len(NAMES), [])
-    assert (world.merged("clara")[1], world.winners("clara")[1]) == (0, None)
+    assert (world.merged("clara"), world.winners("clara")[1]) == ((100, 0, 300, 400, 500), None)
 
 
 async def test_a_parsed_value_counts_at_once_where_a_column_is_removed(world: World) -> None:
@@ -101,7 +101,7 @@ async def test_a_parsed_value_counts_at_once_where_a_column_is_removed(world: Wo
     known = "SELECT likes, likes_winner, likes_known_since FROM account_metrics WHERE account_id = 'account-clara'"
     ((_, _, since),) = world.execute(known)
     await confirmed(world, "P", "likes")
-    assert world.merged("clara")[1] == 200
+    assert world.merged("clara") == (100, 200, 300, 400, 500)
     world.now += timedelta(minutes=30)
     await world.sync()
     assert world.execute(known) == [(80, "parsed", since)]
@@ -115,8 +115,8 @@ async def test_only_what_is_confirmed_is_written(world: World) -> None:
     await world.sync()
     world.execute("UPDATE sheet_metrics SET followers = 777 WHERE account_id = 'account-clara'")
     await confirmed(world, "P", "likes")
-    row = "SELECT followers, likes FROM sheet_metrics WHERE account_id = 'account-clara'"
-    assert world.execute(row) == [(777, None)]
+    query = "SELECT followers, likes FROM sheet_metrics WHERE account_id = 'account-clara'"
+    assert world.execute(query) == [(777, None)]
 
 
 async def test_rows_that_are_gone_at_once_on_purpose(world: World) -> None:

@@ -286,7 +286,7 @@ async def test_a_new_account_has_what_its_columns_say(world: World) -> None:
     result = await world.sync_one()
     assert not result.problems
     told = "SELECT username, topic, telegram_user FROM project_social_accounts ORDER BY profile_link DESC"
-    assert world.execute(told) == [("maria", "Food", "@boss"), ("b", None, "@boss")]
+    assert world.execute(told) == [("maria", "Food", "@boss"), ("b", "", "@boss")]
 
 
 MUTATIONS: list[Callable[[str, random.Random], str]] = [

@@ -21,7 +21,7 @@ from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
-from smart_sync.store import parsed_values, parser_accounts, parser_states, projects
+from smart_sync.store import parsed_values, parser_accounts, parser_states, projects, retention
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
 
@@ -161,6 +161,7 @@ class Collector:
         finally:
             await self._keep()
         try:
+            await self._empty_the_old()
             verdicts = await self._judge([report.attempt() for report in reports], accounts)
         except sqlite.Error as error:
             self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
@@ -194,7 +195,11 @@ class Collector:
     async def _keep(self) -> None:
         """Write what has changed since it was last kept, of all parsers in one transaction."""
         self._kept_at = asyncio.get_running_loop().time()
-        changes = [(source, found) for source in self._sources if (found := source.agenda.changes())]
+        changes = [
+            (source, found)
+            for source in self._sources
+            if (found := source.agenda.changes(everybody=_needs_everybody(source)))
+        ]
         if not changes:
             return
         try:
@@ -210,6 +215,13 @@ class Collector:
             return
         for source, found in changes:
             source.agenda.kept(found)
+
+    async def _empty_the_old(self) -> None:
+        """Take back what sources said longer ago than may be kept."""
+        for source in self._sources:
+            keep = getattr(source.settings, "retention", None)
+            if isinstance(keep, float | int):
+                await retention.empty(self._database, source.name, self._clock(), keep)
 
     def _allowance(self, source: Source) -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
@@ -261,6 +273,12 @@ class Collector:
                 await self._keep()
         except sqlite.Error as error:
             raise describe(error, self._database.path) from None
+
+
+def _needs_everybody(source: Source) -> bool:
+    """Whether something follows from when the parser asked about an account that has values."""
+    agenda = source.agenda
+    return agenda.every is not None or agenda.was_cut_off or bool(_memory(source))
 
 
 def _memory(source: Source) -> dict[str, dict[str, str]] | None:
