@@ -98,3 +98,17 @@ async def test_only_what_is_shown_is_read(database: tuple[World, Database]) -> N
 def test_the_view_is_plain_sql() -> None:
     """Web apps read it with whatever SQLite they have: no function of ours, nothing newer than 3.25."""
     assert not [word for word in ("iif", "MATERIALIZED", "json", "smart_sync") if word in VIEW]
+
+
+async def test_text_in_a_snapshot_of_before_is_no_value(world: World) -> None:
+    """What the sheet brings to an account that the web app had before us is no growth of a text."""
+    world.add_project("P", ["a"])
+    world.execute("INSERT INTO account_snapshots VALUES ('1', 'account-a', 'n/a', 3, 0, 0, 0, '2026-03-09 10:00:00')")
+    world.sheet("P", a=[700_000, 5, 5, 5, 5])
+    await world.sync()
+    assert world.execute(
+        "SELECT substr(followers_known_since, 1, 10), substr(likes_known_since, 1, 10) FROM account_metrics"
+    ) == [("2026-03-10", "2026-03-09")]
+    assert world.execute("SELECT followers_delta, likes_delta FROM account_growth ORDER BY day DESC LIMIT 1") == [
+        (None, 2)
+    ]

@@ -32,6 +32,8 @@ def _each(template: str, metrics: Sequence[str] = METRICS) -> str:
 
 
 # The view is read by whatever SQLite the web app has: plain SQL.
+#: Whether the web app's ``{m}`` of a snapshot is a number above 0: in SQLite every text is above every number.
+ABOVE_ZERO = "(typeof({m}) IN ('integer', 'real') AND {m} > 0)"
 # A count, as `core.state.sound` has it; some tables hold whole numbers as REAL.
 _WHOLE = "typeof({m}) IN ('integer', 'real') AND {m} >= 0 AND {m} = CAST({m} AS INTEGER)"
 _COUNT = f"CASE WHEN {_WHOLE} THEN CAST({{m}} AS INTEGER) END AS {{m}}"
