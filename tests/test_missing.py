@@ -471,7 +471,7 @@ async def test_an_account_in_two_worksheets_is_created_for_both(world: World) ->
 def _moved_away(count: int) -> list[Elsewhere]:
     """Accounts that were moved to another project, and whose rows stood in this project's worksheet, far below."""
     names = [sha256(bytes([n])).hexdigest()[:20] for n in range(count)]
-    return [Elsewhere(name, link(name), "A", True, "", 10_000 + n) for n, name in enumerate(names)]
+    return [Elsewhere(name, link(name), "tiktok", "A", True, "", 10_000 + n) for n, name in enumerate(names)]
 
 
 def _strangers(*names: str) -> Sheet:
