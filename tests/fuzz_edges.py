@@ -20,6 +20,7 @@ from smart_sync import config
 from smart_sync.admin.ingest import ingest
 from smart_sync.config import WebhookSettings
 from smart_sync.control.client import Client
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Account, Cell, ParsedMetrics, Project, Worksheet
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.errors import ConfigError, SheetUnavailable, SmartSyncError
@@ -252,6 +253,7 @@ class Edges:
         table, columns = chance.choice(
             (
                 ("parsed_metrics", (*METRICS, "source", "parsed_at", "precision")),
+                ("parsed_values", ("metric", "value", "source", "parsed_at", "precision", "link")),
                 ("project_social_accounts", ("platform", "username", "profile_link", "added_at", "is_active")),
                 ("projects", ("name", "google_sheet_name", "is_active")),
             )
@@ -259,7 +261,7 @@ class Edges:
         odd: Any = chance.choice(
             (b"\xff\xfe", b"", "", 5, -1, 1.5, 1e300, float("inf"), None, "x" * 5000, "a\0b", 2**62, "-3")
         )
-        key = "account_id" if table == "parsed_metrics" else "id"
+        key = "account_id" if table.startswith("parsed_") else "id"
         victim = "project-Odd" if table == "projects" else "account-odd"
         column = chance.choice(columns)
         with closing(sqlite3.connect(self._world.path)) as connection:
@@ -369,5 +371,7 @@ async def opened(folder: Path, google: FakeGoogle) -> AsyncIterator[Edges]:
         world.sheet("Honest", a=[7] * 5)
         world.sheet("Odd", odd=[8] * 5)
         world.parsed("odd", [9] * 5, source="x")
+        sql = "INSERT INTO parsed_values (account_id, metric, source, value, parsed_at) VALUES (?, 'views', 'x', 9, ?)"
+        world.execute(sql, ("account-odd", stamp(world.now)))
         world.parsed("a", [9] * 5, source="x")
         yield edges

@@ -263,6 +263,39 @@ WEAKNESSES = {
         "service._feed_watchdog = feed\n",
         ["systemd_notify::test_hang"],
     ),
+    # The parsers.
+    "three refusals in a row are everybody's trouble": Weakness(
+        "import smart_sync.parsers.api_client as api\napi.MAX_REFUSED = 3\n",
+        [
+            "parsers_failures::test_what_concerns_one_account_costs_no_other[http_json-0]",
+            "parsers_failures::test_what_concerns_one_account_costs_no_other[http_json-45]",
+        ],
+    ),
+    "the user name of the database will do": Weakness(
+        "import smart_sync.parsers.per_account as per_account\n"
+        "plain = per_account.name_of\n"
+        "per_account.name_of = lambda account: plain(account) or account.username\n",
+        ["parsers_names::test_a_bare_name_is_one_of_its_platform"],
+    ),
+    "whom a parser has asked is not kept": Weakness(
+        "import smart_sync.store.parser_accounts as parser_accounts\n"
+        "async def keep(*_): pass\n"
+        "parser_accounts.keep = keep\n",
+        [
+            "parsers_schedule::test_twenty_accounts_a_day_are_twenty_calls",
+            "parsers_schedule::test_a_pause_outlives_a_restart",
+            "parsers_schedule::test_what_a_step_took_outlives_a_restart",
+        ],
+    ),
+    "each process has a budget of its own": Weakness(
+        "import smart_sync.store.parser_requests as parser_requests\n"
+        "parser_requests._OF_ONE = 'SELECT at, requests FROM parser_requests WHERE parser = ? AND 0'\n",
+        [
+            "parsers_schedule::test_a_crash_costs_budget_and_never_gives_any",
+            "parsers_schedule::test_nobody_is_asked_too_often",
+            "parsers_schedule::test_a_budget_is_used_up_and_told",
+        ],
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from celery import Celery
 
 from celery_processes import celery, wait_until
 from daemon_process import PATIENCE, Daemon, write_config
+from smart_sync.store.instance_lock import InstanceLock
 from world import KEY, World
 
 OURS = "smart_sync.integrations.celery"
@@ -110,6 +112,24 @@ def test_a_worker_without_the_database_says_so(tmp_path: Path, monkeypatch: pyte
     assert smart_sync_all_projects()["success"] is True
 
 
+def test_a_daemon_that_is_about_to_end_is_waited_for(
+    world: World, config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it holds the database and answers nobody the task waits; then it runs the pass itself."""
+    from smart_sync.integrations.celery import smart_sync_all_projects
+
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(config_file))
+    with ThreadPoolExecutor(1) as thread, ExitStack() as held:
+        instance = held.enter_context(InstanceLock(daemon=True))
+        instance.take(world.path)
+        asked = thread.submit(smart_sync_all_projects)
+        # Without waiting the answer that the database is held comes at once.
+        with pytest.raises(TimeoutError):
+            asked.result(timeout=1.5)
+        held.close()
+        assert asked.result(timeout=PATIENCE)["success_count"] == 1
+
+
 def test_the_application_is_as_the_guide_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tasks have the guide's names, beat runs the first every 30 minutes, and the broker is the environment's."""
     code = (
@@ -131,11 +151,18 @@ def test_the_schedule_of_an_own_application(every: float | None) -> None:
 
     app = Celery("own", set_as_current=False)
     register(app, every=every)
-    assert {ALL, ONE} <= set(app.tasks)
     entry = app.conf.beat_schedule.get("smart-sync-every-30-minutes")
     assert (entry and entry["schedule"]) == every
+    assert {ALL, ONE} <= set(app.tasks)
     app = Celery("own", set_as_current=False)
     register(app)
     app.conf.beat_schedule = {"smart-sync-every-30-minutes": {"task": ALL, "schedule": 5.0}}
     app.finalize()
     assert app.conf.beat_schedule["smart-sync-every-30-minutes"]["schedule"] == 5.0
+    # Configured before, and another table put in the place of the schedule afterwards.
+    app = Celery("own", set_as_current=False)
+    assert app.conf.timezone is None
+    register(app)
+    app.conf.beat_schedule = {}
+    app.finalize()
+    assert app.conf.beat_schedule["smart-sync-every-30-minutes"]["schedule"] == 1800.0

@@ -15,7 +15,7 @@ from smart_sync.core.results.results import ProjectResult
 from smart_sync.sync.reporter import Announcer
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
-from world import HEADER, KEY, World, link
+from world import HEADER, KEY, NOON, World, link
 
 DAY = timedelta(days=1)
 NAMES = ["abel", "bruno", "clara", "doris", "emil"]
@@ -417,3 +417,19 @@ async def test_an_account_that_is_deleted_in_the_middle_of_a_pass_leaves_nothing
         ids = {row[0] for row in world.execute(f"SELECT account_id FROM {table}")}
         assert ids in ({f"account-{name}" for name in NAMES if name != "clara"}, set()), table
     assert (await world.sync_one()).accounts == 4
+
+
+@pytest.mark.parametrize(("zone", "marked"), [("UTC", False), ("Asia/Tokyo", True)])
+async def test_only_a_stretch_that_outlasts_a_day_marks_its_end(world: World, zone: str, marked: bool) -> None:
+    """What was carried for an hour is marked if midnight of `[schedule] timezone` lay within, and only the metric."""
+    world.add_project("P", ["a"])
+    world.sections["schedule"] = {"timezone": zone}
+    for hours, views in ((2, 10), (2.5, "#REF!"), (3, "#REF!"), (3.5, 12), (4, 13)):  # 15 UTC is midnight in Tokyo
+        world.now = NOON + timedelta(hours=hours)
+        world.sheet("P", a=[1, 2, 3, 4, views])
+        await world.sync()
+    rows = world.execute(
+        "SELECT ends_carried FROM account_growth WHERE account_id = 'account-a' ORDER BY day DESC LIMIT 1"
+    )
+    assert rows == [("views" if marked else None,)]
+    assert world.execute("SELECT count(*) FROM carried_stretches") == [(int(marked),)]

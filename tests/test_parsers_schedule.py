@@ -282,6 +282,32 @@ async def test_what_a_step_took_outlives_a_restart(world: World) -> None:
     assert [call.path for call in platform.calls] == ["/id", "/clips", "/clips", "/clips"]
 
 
+async def test_what_nothing_follows_from_is_not_written(world: World) -> None:
+    """Whoever is asked in each pass needs no row: only one who fails has one, also when it is well again."""
+    world.add_project("P", ["name1", "name2"])
+    is_well = False
+
+    def answer(call: Call) -> Reply:
+        return Reply(GOOD["http_json"][0]) if is_well or call.path.endswith("name1") else Reply({}, 403)
+
+    with FakePlatform(answer) as platform:
+        await one_life(world, "http_json", platform.url, passes=2)
+        kept = "SELECT account_id, failures FROM parser_accounts"
+        assert world.execute(kept) == [("account-name2", 2)]
+        is_well = True
+        await one_life(world, "http_json", platform.url)
+        assert world.execute(kept) == [("account-name2", 0)]
+
+
+async def test_single_passes_go_on_where_the_last_one_ended(world: World) -> None:
+    """Of more accounts than the rate lets through, a single pass asks those that the one before it did not come to."""
+    world.add_project("P", [f"name{n}" for n in range(9)])
+    with FakePlatform(profile) as platform:
+        for _ in range(3):
+            await one_life(world, "http_json", platform.url, rate="3/h", deadline=0.4)
+    assert sorted(call.path for call in platform.calls) == [f"/users/name{n}" for n in range(9)]
+
+
 async def test_a_budget_is_used_up_and_told(world: World) -> None:
     """The requests that the budget has are made, tries that failed count; the rest waits, and that is no failure."""
     world.add_project("P", [f"name{n}" for n in range(20)])

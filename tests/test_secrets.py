@@ -262,11 +262,12 @@ def dumps(pid: int) -> bool:
 UNTIL_LOADED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
-from smart_sync import cli, config
+from smart_sync import config
+from smart_sync.cli.main import main
 def load(path):
     sys.exit("dumps" if any(resource.getrlimit(resource.RLIMIT_CORE)) else "dumps nothing")
 config.load = load
-cli.main()
+main()
 """
 
 

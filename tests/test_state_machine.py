@@ -2,8 +2,8 @@
 
 After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots, growth by the days of
 whatever time zone is configured; after a crash each
-project is as it was before the pass or as it is after it, and nothing in between.  `explain`, `growth`, the report and
-the view say the same, and a web app that reads snapshots finds the merged values.
+project is as it was before the pass or as it is after it, and nothing in between.  `explain`, `growth` and the view say
+the same, and a web app that reads snapshots finds the merged values.
 SOAK_EXAMPLES and SOAK_STEPS make longer runs.
 """
 
@@ -34,6 +34,8 @@ from hypothesis.stateful import (
 from fake_google import FakeGoogle
 from smart_sync import logs
 from smart_sync.admin.explain import DAYS, Explainer
+from smart_sync.admin.history import growth
+from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.core.days import stamp
 from smart_sync.core.merge import strategies
 from smart_sync.core.merge.strategies import consistent
@@ -128,6 +130,8 @@ class Known:
     at_once: bool = False
     held: set[str] = field(default_factory=set)
     seen: Values | None = None
+    #: Parsed values without which it was decided: metric, value, time.
+    taken_back: set[tuple[str, int, str]] = field(default_factory=set)
     merged: Values = field(default_factory=nothing)
     winner: Values = field(default_factory=nothing)
     #: By their id: the time, as a stamp, and the values.
@@ -174,11 +178,16 @@ def in_order(snapshots: Snapshots) -> list[tuple[str, tuple[str, Values]]]:
     return sorted(sorted(snapshots.items(), key=lambda one: one[0], reverse=True), key=lambda one: one[1][0])
 
 
+def own_id(account: str, day: date, zone: str) -> str:
+    """The id of our snapshot of a day."""
+    return str(uuid.uuid5(NAMESPACE, f"account-{account}:{start_of(day, zone)}"))
+
+
 def photographed(account: str, snapshots: Snapshots, merged: Values, now: str, zone: str, mode: str) -> Snapshots:
     """The snapshots after a pass that gives an account the ``merged`` values."""
     day, utc = local_day(now, zone), now[:10]
     today = [(at, key) for key, (at, _) in in_order(snapshots) if local_day(at, zone) == day]
-    own = str(uuid.uuid5(NAMESPACE, f"account-{account}:{start_of(day, zone)}"))
+    own = own_id(account, day, zone)
     if not today:
         return {**snapshots, own: (now, merged)}
     at, newest = today[-1]
@@ -240,6 +249,8 @@ class Machine(RuleBasedStateMachine):
         self.typed: dict[str, Values | None] = {account: nothing() for account in HOME}
         self.parsed: dict[str, Values] = {account: nothing() for account in HOME}
         self.rounded: dict[str, bool] = dict.fromkeys(HOME, False)
+        self.parsed_at: dict[str, str] = dict.fromkeys(HOME, "")
+        self.forgotten: dict[str, set[tuple[str, int, str]]] = {account: set() for account in HOME}
         self.renamed: dict[str, set[str]] = {project: set() for project in PROJECTS}
         self.gone: set[str] = set()
         self.known = {account: Known() for account in HOME}
@@ -259,6 +270,7 @@ class Machine(RuleBasedStateMachine):
         for account, typed, collected in zip(HOME, sheet, parsed, strict=True):
             self.typed[account] = dict(zip(METRICS, typed, strict=True))
             self.parsed[account] = dict(zip(METRICS, collected, strict=True))
+            self.parsed_at[account] = stamp(now)
             self.world.parsed(account, collected)
 
     def teardown(self) -> None:
@@ -300,9 +312,16 @@ class Machine(RuleBasedStateMachine):
     @rule(account=accounts, metric=metrics, value=st.none() | counts, rounded=st.booleans())
     def parse(self, account: str, metric: str, value: int | None, rounded: bool) -> None:
         self.parsed[account][metric] = value
-        self.rounded[account] = rounded
+        self.rounded[account], self.parsed_at[account] = rounded, stamp(self.world.now)
         precision = "rounded" if rounded else "exact"
         self.world.parsed(account, list(self.parsed[account].values()), precision=precision)
+
+    @rule(account=accounts)
+    def take_back(self, account: str) -> None:
+        with contextlib.suppress(NothingToForget):
+            self.runner.run(forget(self.world.settings, f"account-{account}", None, None, self.world.now))
+        said = {(m, v, self.parsed_at[account]) for m, v in self.parsed[account].items() if v is not None}
+        self.forgotten[account] |= said
 
     # time and administrators
 
@@ -475,13 +494,15 @@ class Machine(RuleBasedStateMachine):
         at_once, held = self.accidents(project) if readable else (set(), {})
         result = {}
         for account in PROJECTS[project]:
-            old, parsed = self.known[account], self.parsed[account]
+            old, at = self.known[account], self.parsed_at[account]
+            silent = {m: (m, v, at) for m, v in self.parsed[account].items() if self.is_forgotten(account, m, v)}
+            parsed = self.parsed[account] | dict.fromkeys(silent)
             typed = self.typed[account]
             if typed is not None:
                 typed = {m: None if m in self.renamed[project] else v for m, v in typed.items()}
             new = Known(
                 gone=old.gone, accepted=old.accepted, at_once=old.at_once, held=set(old.held),
-                seen=old.seen, snapshots=dict(old.snapshots),
+                seen=old.seen, snapshots=dict(old.snapshots), taken_back=set(silent.values()),
             )  # fmt: skip
             if readable and typed is not None:
                 new.gone, new.accepted, new.at_once, new.held = None, False, False, held.get(account, set())
@@ -496,20 +517,30 @@ class Machine(RuleBasedStateMachine):
                 if self.rounded[account] and None not in (of_sheet, of_parser) and consistent(of_parser, of_sheet):
                     of_parser = None
                 before = None
-                if old.merged[m] is not None:
+                if old.merged[m] is not None and m not in silent:
                     before = (old.sheet or nothing())[m], (old.seen or parsed)[m], old.merged[m], old.winner[m]
                 value, winner = decide(self.strategy, of_sheet, of_parser, before)
-                if winner is None and old.winner[m] is not None:  # nobody has a vote any more
+                traces = m in silent and silent[m] not in old.taken_back
+                traces = traces and (old.winner[m] in ("parsed", "both") or old.merged[m] == self.parsed[account][m])
+                if winner is None and old.winner[m] is not None and not traces:  # nobody has a vote any more
                     value, winner = old.merged[m], "carried"
                 new.merged[m] = value or 0
                 new.winner[m] = "carried" if winner == "sheet" and m in standing_in else winner
             new.left = new.accepted and not any(value is not None for value in parsed.values())
             if self.strategy == "latest":
-                new.seen = {m: v if v is not None else (old.seen or nothing())[m] for m, v in parsed.items()}
+                seen = (old.seen or nothing()) | dict.fromkeys(silent)
+                new.seen = {m: v if v is not None else seen[m] for m, v in parsed.items()}
             if any(new.winner.values()) and not new.left:
                 new.snapshots = photographed(account, old.snapshots, new.merged, now, self.zone, self.mode)
+            if not any(new.winner.values()) and self.mode == "update":  # all was taken back
+                new.snapshots.pop(own_id(account, local_day(now, self.zone), self.zone), None)
             result[account] = new
         return result
+
+    def is_forgotten(self, account: str, metric: str, value: int | None) -> bool:
+        """Whether that number was taken back, and nobody has parsed it since."""
+        at = self.parsed_at[account]
+        return any((m, v) == (metric, value) and at <= until for m, v, until in self.forgotten[account])
 
     def accidents(self, project: str) -> tuple[set[str], dict[str, set[str]]]:
         """The accounts whose rows are gone at once, and the cells that are held, in a pass that reads a worksheet."""
@@ -564,6 +595,8 @@ class Machine(RuleBasedStateMachine):
             known.left = True
         for known, row in rows(f"SELECT account_id, {names} FROM parsed_seen"):
             known.seen = dict(zip(METRICS, row, strict=True))
+        for known, row in rows("SELECT account_id, metric, value, parsed_at FROM values_taken_back"):
+            known.taken_back.add((row[0], row[1], row[2]))
         for known, row in rows(f"SELECT account_id, id, snapshot_time, {names} FROM account_snapshots"):
             known.snapshots[row[0]] = row[1], dict(zip(METRICS, row[2:], strict=True))
         return held
@@ -615,7 +648,8 @@ class Machine(RuleBasedStateMachine):
                 assert why["value"] == value
                 assert why["winner"] == known.winner[metric]
                 assert why["sheet"] == (known.sheet or nothing())[metric]
-                assert why["parsed"] == self.parsed[account][metric]
+                said = self.parsed[account][metric]
+                assert why["parsed"] == (None if self.is_forgotten(account, metric, said) else said)
                 assert why["strategy"] == self.strategy
                 last = [e["value"] for e in told["timeline"] if (e["event"], e.get("metric")) == ("changed", metric)]
                 shown = [values[metric] for _, values in known.snapshots.values()]
@@ -624,6 +658,20 @@ class Machine(RuleBasedStateMachine):
                 since = self.known_since(account, metric)
                 assert (since is None) == (known.winner[metric] is None)
                 assert days == grown(known.snapshots, self.zone, metric, since)[-DAYS:], "growth by other days"
+        await self.check_growth("views")
+
+    async def check_growth(self, metric: str) -> None:
+        """Of one metric the command and the view."""
+        told = await growth(self.world.path, None, metric, 2 * DAYS, self.world.now)
+        entries = {one["username"]: one for one in told["accounts"]}
+        assert {one["username"] for one in told["left"]} == {a for a, known in self.known.items() if known.left}
+        for account, known in self.known.items():
+            days = grown(known.snapshots, self.zone, metric, self.known_since(account, metric))
+            view = f"SELECT day, {metric}_delta FROM account_growth WHERE account_id = ? ORDER BY day"
+            assert self.world.execute(view, (f"account-{account}",)) == [(day, less) for day, _, less in days]
+            if not known.left:
+                values = {day: value for day, value, _ in days}
+                assert entries[account]["values"] == [values.get(day) for day in told["days"]]
 
 
 def settings(**changes: Any) -> hypothesis.settings:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
+from fake_platforms import FakePlatform, Reply
 from smart_sync.cli.output import status
 from smart_sync.cli.output.status import screen
 from smart_sync.cli.output.times import ago, duration, until
@@ -66,6 +67,33 @@ def test_the_status_says_how_it_is(config: Path) -> None:
     (parser,) = answer["parsers"]
     assert (parser["parser"], parser["fetched"], parser["success"]) == ("csv", 1, True)
     assert answer["reading"]["calls"] >= 1
+
+
+def test_budget_and_pause_of_a_parser_are_shown(world: World) -> None:
+    """What a parser has used of its budget, and until when it asks nobody: after a restart, too."""
+    world.add_project("P", ["a", "b"])
+    replies = iter([Reply({"n": 5}), Reply({"message": "You have exceeded the MONTHLY quota"}, 429)])
+    with FakePlatform(lambda _call: next(replies)) as platform:
+        parser = f'''[schedule]
+run_on_start = false
+[parsers.rented]
+kind = "http_json"
+platforms = ["tiktok"]
+url = "{platform.url}/{{username}}"
+metrics = {{ followers = "n" }}
+concurrency = 1
+budget = "7/d"
+'''
+        config = write_config(world.folder, parser, google=world.google, spreadsheet=KEY)
+        with Daemon(config):
+            run_command("sync", "--config", str(config))
+        with Daemon(config):
+            shown = run_command("status", "--config", str(config)).stdout
+            (told,) = json.loads(run_command("status", "--json", "--config", str(config)).stdout)["parsers"]
+    assert (told["budget"], told["budget_used"]) == (7, 2)
+    assert told["paused_until"] > stamp(datetime.now(UTC) + timedelta(hours=23))
+    assert "2 of 7 a day" in shown
+    assert "paused until" in shown
 
 
 def test_one_project_synced_by_itself_has_its_own_age(config: Path) -> None:

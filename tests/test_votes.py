@@ -145,6 +145,20 @@ async def test_a_value_that_did_not_count_changes_nothing_when_it_is_forgotten(w
     assert (world.merged("a"), world.winners("a")[0]) == ((500, 0, 0, 0, 0), "parsed")
 
 
+async def test_what_was_taken_back_once_takes_nothing_along_later(world: World) -> None:
+    """The value of another source that has counted since is carried when that source withdraws it, as ever."""
+    await begun(world)
+    await say(world, INBOX, 400, world.now - HOUR, "script")
+    await say(world, PARSER, 999, world.now)
+    await world.sync()
+    await taken_back(world, None, "bot")
+    await world.sync()
+    assert (world.merged("a"), world.winners("a")[0]) == ((400, 0, 0, 0, 0), "parsed")
+    world.execute("DELETE FROM parsed_metrics")
+    await world.sync()
+    assert (world.merged("a"), world.winners("a")[0]) == ((400, 0, 0, 0, 0), "carried")
+
+
 async def test_one_metric_alone_can_be_forgotten(world: World) -> None:
     """The others keep their votes."""
     await begun(world)
@@ -576,6 +590,25 @@ async def test_what_another_program_has_spoilt_is_no_value(world: World) -> None
     world.execute("UPDATE parsed_values SET metric = 'fans', link = x'ff' WHERE metric = 'likes'")
     result = await world.sync_one()
     assert (result.outcome, world.merged("a")) == (Outcome.SYNCED, (5, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("table", ["parsed_values", "forgotten_values", "values_ahead", "account_link_changes"])
+async def test_what_another_program_does_to_the_tables_of_votes_stops_nothing(world: World, table: str) -> None:
+    """Whatever stands in their columns, and in the link of the account as it was decided about."""
+    await begun(world, [5, *NOTHING])
+    await say(world, PARSER, 999, world.now + DAY)
+    await say(world, INBOX, 998, world.now + DAY)
+    await world.sync()
+    await taken_back(world, metric="followers")
+    relink(world, link("other"))
+    world.now += HOUR
+    await world.sync()
+    for junk in (b"\xff\xfe", 5, "many"):
+        for _, column, *_ in world.execute(f"PRAGMA table_info({table})")[1:]:
+            world.execute(f'UPDATE OR IGNORE {table} SET "{column}" = ?', (junk,))
+        world.execute("UPDATE account_metrics SET link = ?", (junk,))
+        world.execute("UPDATE values_taken_back SET parsed_at = ?", (junk,))
+        assert (await world.sync_one()).outcome is not Outcome.FAILED
 
 
 async def test_a_query_that_is_none_is_told(world: World) -> None:

@@ -41,6 +41,7 @@ class Value(NamedTuple):
     counts: datetime
     #: "": nobody says so.
     profile: str
+    source: str
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Installation:
     profile: str = "a"
     numbers: int = 1000
     said: dict[tuple[str, str], Value] = field(default_factory=dict)
-    every: list[tuple[tuple[str, str], Value]] = field(default_factory=list)
+    every: list[Value] = field(default_factory=list)
     #: (number, source, counts, given)
     marks: list[tuple[int, str, datetime, datetime]] = field(default_factory=list)
     #: When a pass found the account under another profile, and which it had before.
@@ -88,24 +89,29 @@ class Installation:
 
     # The model.
 
-    def was_taken_back(self, source: str, value: Value) -> bool:
+    def was_taken_back(self, value: Value) -> bool:
         for number, whose, until, given_ in self.marks:
-            if number == value.number and whose in ("", source) and (value.counts <= until or value.given == given_):
+            if (
+                number == value.number
+                and whose in ("", value.source)
+                and (value.counts <= until or value.given == given_)
+            ):
                 return True
         profile = value.profile or next((was for at, was in self.relinked if value.counts <= at), self.seen_profile)
         return profile != self.seen_profile
 
-    def has_vote(self, source: str, value: Value) -> bool:
-        return not self.was_taken_back(source, value) and self.now - value.counts < MAX_AGE
+    def has_vote(self, value: Value) -> bool:
+        return not self.was_taken_back(value) and self.now - value.counts < MAX_AGE
 
     # What happens.
 
     async def say(self, place: str, source: str, number: int, at: datetime, profile: str) -> None:
         key = (place, source if place == "ours" else "")
         before = self.said.get(key)
-        counts = before.counts if before is not None and before.given == at and at > self.now + AHEAD else at
+        known = before is not None and (before.given, before.source) == (at, source)
+        counts = before.counts if before is not None and known and at > self.now + AHEAD else at
         counts = self.now if counts > self.now + AHEAD else counts
-        value = Value(number, at, counts, profile if place == "ours" else "")
+        value = Value(number, at, counts, profile if place == "ours" else "", source)
         if place == "inbox":
             self.execute(
                 "INSERT OR REPLACE INTO parsed_metrics (account_id, views, source, parsed_at) VALUES (?, ?, ?, ?)",
@@ -117,21 +123,17 @@ class Installation:
                 values = [ParsedMetrics(ACCOUNT, Metrics(views=number), source, at, link=profile and link(profile))]
                 await parsed_values.put(resources.database, values, self.now)
             foreign = profile not in ("", self.seen_profile)
-            if before is not None and (counts < before.counts or foreign) and not self.was_taken_back(source, before):
+            if before is not None and (counts < before.counts or foreign) and not self.was_taken_back(before):
                 return
         self.said[key] = value
-        self.every.append(((place, source), value))
+        self.every.append(value)
 
     async def take_back(self, source: str) -> None:
         with suppress(NothingToForget):
             await forget(self.settings, None if source else ACCOUNT, source or None, None, self.now)
-            for value, whose in self.spoken():
-                if source in ("", whose):
+            for value in self.said.values():
+                if source in ("", value.source):
                     self.marks.append((value.number, source, value.counts, value.given))
-
-    def spoken(self) -> list[tuple[Value, str]]:
-        inbox = self.execute("SELECT source FROM parsed_metrics")
-        return [(value, key[1] if key[0] == "ours" else inbox[0][0]) for key, value in self.said.items()]
 
     def relink(self, profile: str) -> None:
         self.profile = profile
@@ -145,7 +147,7 @@ class Installation:
             self.seen_profile = self.profile
 
     def check(self) -> None:
-        voting = [value for value, source in self.spoken() if self.has_vote(source, value)]
+        voting = [value for value in self.said.values() if self.has_vote(value)]
         ((number, winner),) = self.execute("SELECT views, views_winner FROM account_metrics")
         typed = int(self.sheet) if self.sheet else None
         if winner in ("parsed", "both"):
@@ -156,7 +158,7 @@ class Installation:
             assert (voting, typed, number) == ([], None, 0), "a value with a vote is blocked"
         elif winner == "carried":
             assert (voting, typed) == ([], None), "a value with a vote is blocked"
-            fates = [self.was_taken_back(key[1], value) for key, value in self.every if value.number == number]
+            fates = [self.was_taken_back(value) for value in self.every if value.number == number]
             assert not all(fates), "a value that was taken back stands in"
         else:
             assert number == typed
@@ -204,7 +206,7 @@ async def live(happened: Sequence[tuple[Any, ...]], sheet: str, strategy: str) -
                 await one.say(place, source, one.numbers, one.now + timedelta(minutes=shift), profile.strip())
             elif what == "again" and one.every:
                 place, source = details
-                _, value = one.every[len(one.every) // 2]
+                value = one.every[len(one.every) // 2]
                 await one.say(place, source, value.number, value.given, value.profile)
             elif what == "forget":
                 await one.take_back(*details)

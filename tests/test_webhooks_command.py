@@ -32,7 +32,7 @@ def test_who_tells_nobody_does_not_load_an_http_client(tmp_path: Path) -> None:
     (tmp_path / "sheets").mkdir()
     config = write_config(tmp_path, '[sheets]\ndirectory = "sheets"\n')
     program = (
-        "import pathlib, sys; from smart_sync import config, once;"
+        "import pathlib, sys; from smart_sync import config; from smart_sync.sync import once;"
         f"once.once(config.load(pathlib.Path({str(config)!r})));"
         "print({'httpx2', 'standardwebhooks'} & set(sys.modules))"
     )

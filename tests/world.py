@@ -49,9 +49,13 @@ class World:
         async with open_database(self.path):
             return self
 
+    def connect(self) -> sqlite3.Connection:
+        """A connection of the web app's."""
+        return sqlite3.connect(self.path, timeout=30)
+
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """One statement of the web app's, committed."""
-        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+        with closing(self.connect()) as connection, connection:
             return connection.execute(sql, parameters).fetchall()
 
     def add_project(self, name: str, accounts: Sequence[str] = (), project_id: str = "") -> str:

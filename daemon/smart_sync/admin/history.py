@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import Change, History, added, average, change, movers, newest_day, period, total
@@ -20,6 +20,8 @@ from smart_sync.store.accounts import Known
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.requested_project import UnknownProject, shown
 from smart_sync.store.schema import open_existing
+
+T = TypeVar("T")
 
 MOVERS = 5
 
@@ -58,16 +60,15 @@ async def growth(path: Path, project: str | None, metric: str, days: int, now: d
     async with open_existing(path, read_only=True) as database, database.steady():
         until = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await shown(database, project)
-        found = await accounts.of_projects(database, projects)
-        ids = [known.row_id for known in found]
-        histories = await store.histories(database, ids, (metric,), days, until)
-    left = [known for known in found if known.left_since is not None]
+        found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
+        told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
+    histories = [(known, told.get(known.account.id, History())) for known in found]
     grown: list[_Grown] = []
-    for one in projects:
-        own = [known for known in found if known.project.id == one.id and known.counts]
-        as_of = newest_day(histories[known.account.id] for known in own if known.account.id in histories)
-        grown += [_grown(known, histories.get(known.account.id, History()), as_of, days, until) for known in own]
-    return _answer(metric, period(until, days), projects, grown, [(one, histories.get(one.account.id)) for one in left])
+    for own in _grouped([one for one in histories if one[0].counts], lambda one: one[0].project.id).values():
+        as_of = newest_day(history for _, history in own)
+        grown += [_grown(known, history, as_of, days, until) for known, history in own]
+    left = [one for one in histories if not one[0].counts]
+    return _answer(metric, period(until, days), projects, grown, left)
 
 
 def _grown(known: Known, history: History, as_of: int | None, days: int, until: date) -> _Grown:
@@ -78,12 +79,12 @@ def _grown(known: Known, history: History, as_of: int | None, days: int, until: 
 
 def _answer(
     metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_Grown],
-    left: Iterable[tuple[Known, History | None]],
+    left: Iterable[tuple[Known, History]],
 ) -> dict[str, Any]:  # fmt: skip
     by_id = {one.known.account.id: one for one in grown}
     moved = movers({account_id: one.change for account_id, one in by_id.items()}, MOVERS)
-    of_project = _grouped(grown, lambda known: known.project.id)
-    of_platform = _grouped(grown, lambda known: known.account.platform)
+    of_project = _grouped(grown, lambda one: one.known.project.id)
+    of_platform = _grouped(grown, lambda one: one.known.account.platform)
     return {
         "success": True,
         "metric": metric,
@@ -100,10 +101,10 @@ def _answer(
     }
 
 
-def _grouped(grown: Iterable[_Grown], key: Callable[[Known], str]) -> dict[str, list[_Grown]]:
-    groups: dict[str, list[_Grown]] = {}
-    for one in grown:
-        groups.setdefault(key(one.known), []).append(one)
+def _grouped(several: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for one in several:
+        groups.setdefault(key(one), []).append(one)
     return groups
 
 
@@ -135,8 +136,8 @@ def _account(one: _Grown, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _left(known: Known, history: History | None) -> dict[str, Any]:
-    return {**_named(known), "left_since": known.left_since, "last": _last(history) if history else None}
+def _left(known: Known, history: History) -> dict[str, Any]:
+    return {**_named(known), "left_since": known.left_since, "last": _last(history)}
 
 
 def _last(history: History) -> int | None:

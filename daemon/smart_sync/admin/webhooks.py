@@ -83,7 +83,6 @@ async def _beside(path: Path) -> AsyncIterator[Database | None]:
         return
     try:
         async with Database(path, patience=5.0) as database:
-            known = await database.glance("SELECT 1 FROM sqlite_master WHERE name = 'webhooks_disabled'")
-            yield database if known else None
+            yield database if await outbox.is_there(database) else None
     except sqlite.Error as error:
         raise describe(error, path) from None

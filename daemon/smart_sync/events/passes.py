@@ -211,7 +211,7 @@ EVENTS = (
         "something in a worksheet or in the inbox was found for the first time",
         {
             "project_id": "str: projects.id",
-            "worksheet": "str: its title; parsed_metrics for the inbox",
+            "worksheet": "str: its title; for parsed values parsed_metrics (the inbox), parsed_values or parsed.query",
             "row": "int?: from 1, as the sheet shows it",
             "column": "str?: its letters",
             "reason": "str: what is wrong, and what counts instead",

@@ -8,6 +8,7 @@ Needs the extra ``celery``.  Each task asks the daemon if one is running, and ru
 """
 
 import os
+import time
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from celery import Celery
 
 from smart_sync import config
 from smart_sync.control.client import request_sync
-from smart_sync.errors import DaemonNotRunning, SmartSyncError
+from smart_sync.errors import Busy, DaemonNotRunning, SmartSyncError
 from smart_sync.integrations import standalone
 
 ALL_PROJECTS = "smart_sync_all_projects"
@@ -26,6 +27,9 @@ ENTRY = "smart-sync-every-30-minutes"
 EVERY = 30 * 60.0
 BROKER_VARIABLE = "CELERY_BROKER_URL"
 _BROKER = "redis://localhost:6379/0"
+#: Seconds for which a daemon may hold the database without answering: it starts, or ends.
+_CHANGING = 30.0
+_PAUSE = 0.5
 
 
 def smart_sync_all_projects() -> dict[str, Any]:
@@ -72,10 +76,17 @@ def register(app: Celery, *, every: float | None = EVERY) -> None:
 
 def _run(project_id: str | None) -> dict[str, Any]:
     settings = config.load(config.find())
-    try:
-        return request_sync(settings.control.socket, project_id)
-    except DaemonNotRunning:
-        return standalone.run_pass(settings, project_id)
+    ends = time.monotonic() + _CHANGING
+    while True:
+        try:
+            return request_sync(settings.control.socket, project_id)
+        except DaemonNotRunning:
+            try:
+                return standalone.run_pass(settings, project_id)
+            except Busy:
+                if time.monotonic() >= ends:
+                    raise
+        time.sleep(_PAUSE)
 
 
 @cache

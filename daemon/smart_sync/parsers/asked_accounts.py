@@ -30,31 +30,41 @@ class Agenda:
     """One parser's; ``every`` is how often an account is asked about (None: in each pass)."""
 
     def __init__(self, every: timedelta | None = None) -> None:
-        self._every = every
+        self.every = every
         self._asked: dict[str, Asked] = {}
         self._links: dict[str, str] = {}
         self._changed: set[str] = set()
+        self._in_database: set[str] = set()
         #: Nobody may be asked before, and why; "" if there is no reason to wait.
         self.not_before = _NEVER
         self.pause_reason = ""
         self._is_pause_new = False
+        #: Whether a pass has ended before everybody was asked: then the others come first the next time.
+        self.was_cut_off = False
         #: Whether what the database knows is here.
         self.is_recalled = False
 
     def recall(self, asked: Mapping[str, Asked], paused: tuple[datetime, str] | None) -> None:
         """What the database knows of the accounts, and until when nobody may be asked."""
         self._asked = dict(asked)
+        self._in_database = set(asked)
         if paused is not None:
             self.not_before, self.pause_reason = paused
         self.is_recalled = True
 
-    def changes(self) -> Changes:
-        """What has changed since it was last kept."""
+    def changes(self, *, everybody: bool = True) -> Changes:
+        """What has changed since it was last kept; unless ``everybody``, only of those who fail or have failed.
+
+        Where all others are asked in each pass, nothing follows from when they were.
+        """
         paused = (self.not_before, self.pause_reason) if self._is_pause_new else None
+        if not everybody:
+            self._changed = {key for key in self._changed if key in self._in_database or self._asked[key].failures}
         return Changes({account_id: self._asked[account_id] for account_id in self._changed}, paused)
 
     def kept(self, changes: Changes) -> None:
         """``changes`` are in the database."""
+        self._in_database |= changes.asked.keys()
         self._changed -= {key for key, asked in changes.asked.items() if self._asked.get(key) == asked}
         self._is_pause_new &= changes.paused != (self.not_before, self.pause_reason)
 
@@ -66,7 +76,7 @@ class Agenda:
         for account in accounts:
             asked = self._known(account)
             self._links[account.id] = account.link
-            if polling.is_due(asked, now, self._every):
+            if polling.is_due(asked, now, self.every):
                 due.append((asked.at if asked else _NEVER, account))
         return [account for _, account in sorted(due, key=lambda one: one[0])]
 
@@ -77,7 +87,7 @@ class Agenda:
     def failed(self, account_id: str, now: datetime, until: datetime | None = None) -> bool:
         """The account could not be fetched, and rests (at least ``until``); whether that is news."""
         before = self._asked.get(account_id)
-        self._note(account_id, polling.failed(before, self._link(account_id), now, self._every, until))
+        self._note(account_id, polling.failed(before, self._link(account_id), now, self.every, until))
         return before is None or not before.failures
 
     def cut_off(self, account_id: str, now: datetime) -> None:
@@ -87,7 +97,7 @@ class Agenda:
     def gone(self, account_id: str, now: datetime) -> bool:
         """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""
         news = not self.is_gone(account_id)
-        self._note(account_id, polling.gone(self._asked.get(account_id), self._link(account_id), now, self._every))
+        self._note(account_id, polling.gone(self._asked.get(account_id), self._link(account_id), now, self.every))
         return news
 
     def is_gone(self, account_id: str) -> bool:

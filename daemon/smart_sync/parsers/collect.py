@@ -227,6 +227,7 @@ class _Pass:
 
     def _note_the_tried(self) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
+        self.source.agenda.was_cut_off |= not self.has_gone_through
         noted = getattr(self.source.parser, "tried", None)
         if isinstance(noted, set):
             tried = noted & self.open.keys()

@@ -194,7 +194,11 @@ class Collector:
     async def _keep(self) -> None:
         """Write what has changed since it was last kept, of all parsers in one transaction."""
         self._kept_at = asyncio.get_running_loop().time()
-        changes = [(source, found) for source in self._sources if (found := source.agenda.changes())]
+        changes = [
+            (source, found)
+            for source in self._sources
+            if (found := source.agenda.changes(everybody=_needs_everybody(source)))
+        ]
         if not changes:
             return
         try:
@@ -261,6 +265,12 @@ class Collector:
                 await self._keep()
         except sqlite.Error as error:
             raise describe(error, self._database.path) from None
+
+
+def _needs_everybody(source: Source) -> bool:
+    """Whether something follows from when the parser asked about an account that has values."""
+    agenda = source.agenda
+    return agenda.every is not None or agenda.was_cut_off or bool(_memory(source))
 
 
 def _memory(source: Source) -> dict[str, dict[str, str]] | None:

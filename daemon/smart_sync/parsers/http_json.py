@@ -161,7 +161,8 @@ class HttpJson(PlatformParser):
         try:
             found, taken = await steps.run(self._own.steps, subject, self._own.secrets(), session.ask, remembered)
         except CallFailed:
-            self.remembered[who] = remembered  # no answer says nothing of what was taken
+            if remembered:
+                self.remembered[who] = remembered  # no answer says nothing of what was taken
             raise
         except AccountGone:
             if not remembered:

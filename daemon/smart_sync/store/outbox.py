@@ -121,6 +121,11 @@ async def enable(transaction: Transaction, endpoint: str) -> bool:
     return await transaction.execute("DELETE FROM webhooks_disabled WHERE endpoint = ?", (endpoint,)) > 0
 
 
+async def is_there(database: Database) -> bool:
+    """Whether a daemon has ever made these tables."""
+    return bool(await database.glance("SELECT 1 FROM sqlite_master WHERE name = 'webhooks_disabled'"))
+
+
 async def disabled(source: Database | Transaction) -> frozenset[str]:
     """The endpoints that are disabled."""
     return frozenset(row[0] for row in await source.fetch("SELECT endpoint FROM webhooks_disabled"))

@@ -30,9 +30,7 @@ async def reserve(
     since = stamp(now - WINDOW)
     async with database.transaction() as transaction:
         await transaction.execute("DELETE FROM parser_requests WHERE at <= ?", (since,))
-        rows = await transaction.fetch(
-            "SELECT at, requests FROM parser_requests WHERE parser = ? ORDER BY at", (parser,)
-        )
+        rows = await transaction.fetch(_OF_ONE, (parser,))
         granted = min(wanted, budget - sum(row[1] for row in rows))
         if granted > 0:
             await transaction.execute(

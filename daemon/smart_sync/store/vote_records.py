@@ -1,12 +1,12 @@
 """What SQLite holds of parsed values and their votes: read for `core.merge.votes`, and written as it decides."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from smart_sync.core.model import MAX_COUNT, METRICS, Precision
+from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.parsed import OWN, Ahead, Key, Mark, News, Past, Said
-from smart_sync.core.state import as_text
 from smart_sync.store.database import Transaction
 
 T = TypeVar("T")
@@ -14,13 +14,24 @@ T = TypeVar("T")
 #: A time as the inbox or a query has it, as a stamp; NULL where it is none.
 TIME = "strftime('%Y-%m-%dT%H:%M:%f000', {})"
 
-#: What is read of each table; the account's id comes first.
+
+def _texts(names: str) -> str:
+    """Columns that hold text of ours, as text whatever somebody else has put there."""
+    return ", ".join(f"CAST({name} AS TEXT)" for name in names.split())
+
+
+#: What is read of each table, the account's id and then the fields of what it becomes in `known`.
 COLUMNS: Mapping[str, str] = {
-    "parsed_values": 'account_id, metric, value, parsed_at, source, "precision", link',
-    "forgotten_values": "account_id, metric, value, source, whoever, parsed_at, until, reason",
-    "account_link_changes": "account_id, since, link",
-    "values_ahead": "account_id, metric, place, source, parsed_at, seen_at",
+    "parsed_values": "account_id, metric, value, "
+    f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}'",
+    "forgotten_values": f"account_id, metric, value, {_texts('source')}, whoever, {_texts('parsed_at until reason')}",
+    "account_link_changes": f"account_id, {_texts('since link')}",
+    "values_ahead": f"account_id, {_texts('metric place source parsed_at seen_at')}",
     "values_taken_back": "account_id, metric, place, source, value, parsed_at",
+}
+#: What of their rows is read: others may write here too, and what is no count is no value.
+_SOUND: Mapping[str, str] = {
+    "parsed_values": f" AND typeof(value) = 'integer' AND value >= 0 AND metric IN {METRICS!r}",
 }
 #: The tables that have rows at all: most have none.
 _FILLED = "SELECT " + ", ".join(f"EXISTS (SELECT 1 FROM {table})" for table in COLUMNS)
@@ -31,6 +42,9 @@ class Known(NamedTuple):
 
     said: Mapping[str, Sequence[Said]]
     past: Mapping[str, Past]
+
+
+NOTHING_KNOWN = Known({}, {})
 
 
 class Source(Protocol):
@@ -44,25 +58,21 @@ async def gather(source: Source, where: str, parameters: Sequence[Any]) -> Known
     """What is known of the accounts for which the SQL ``where`` holds."""
     (filled,) = await source.fetch(_FILLED)
     wanted = [table for table, there in zip(COLUMNS, filled, strict=True) if there]
-    return known({table: await source.fetch(statement(table, where), parameters) for table in wanted})
+    rows = {table: await source.fetch(statement(table, where), parameters) for table in wanted}
+    return await asyncio.to_thread(known, rows) if rows else NOTHING_KNOWN
 
 
 def statement(table: str, where: str) -> str:
     """The query of a table for `known`."""
-    return f"SELECT {COLUMNS[table]} FROM {table} WHERE {where} ORDER BY 1, 2"
+    return f"SELECT {COLUMNS[table]} FROM {table} WHERE {where}{_SOUND.get(table, '')} ORDER BY 1, 2"
 
 
 def known(rows: Mapping[str, Iterable[Any]]) -> Known:
     """The rows of the tables, as `statement` gives them."""
-    said: dict[str, list[Said]] = defaultdict(list)
-    for account_id, metric, value, at, source, precision, link in rows.get("parsed_values", ()):
-        # Others may write here too: what is no count is no value.
-        if metric in METRICS and type(value) is int and 0 <= value <= MAX_COUNT:
-            rounded = precision == Precision.ROUNDED
-            said[account_id].append(Said(metric, value, as_text(at), as_text(source), rounded, as_text(link), OWN))
+    said = _grouped(rows.get("parsed_values", ()), Said._make)
     past: dict[str, Past] = {}
     marks = _grouped(rows.get("forgotten_values", ()), Mark._make)
-    links = _grouped(rows.get("account_link_changes", ()), lambda row: (str(row[0]), str(row[1])))
+    links = _grouped(rows.get("account_link_changes", ()), lambda row: (row[0], row[1]))
     ahead = _grouped(rows.get("values_ahead", ()), Ahead._make)
     taken_back = _grouped(rows.get("values_taken_back", ()), Key._make)
     for account_id in {*marks, *links, *ahead, *taken_back}:
@@ -77,8 +87,8 @@ def known(rows: Mapping[str, Iterable[Any]]) -> Known:
 
 def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[str, list[T]]:
     found: dict[str, list[T]] = defaultdict(list)
-    for account_id, *rest in rows:
-        found[account_id].append(made(rest))
+    for row in rows:
+        found[row[0]].append(made(row[1:]))
     return found
 
 

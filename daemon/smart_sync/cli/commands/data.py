@@ -142,7 +142,7 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"), metavar="FILE|-", required=False)
+@click.argument("file", type=click.File("rb"), metavar="[FILE|-]", required=False)
 @click.option("--forget", metavar="LINK|@USERNAME", help="Take back the parsed values of an account.")
 @click.option("--forget-source", metavar="NAME", help="Take back the parsed values of a source.")
 @click.option("--metric", type=click.Choice(METRICS), help="Take back one metric alone.")

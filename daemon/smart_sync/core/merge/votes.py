@@ -9,7 +9,7 @@ first seen.  A query that gives none speaks of now; any other value without a ti
 never too old.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from smart_sync.core.links.identity import identity
@@ -18,6 +18,7 @@ from smart_sync.core.parsed import (
     EARLIER_LINK,
     FORGOTTEN,
     INBOX,
+    NO_PAST,
     OWN,
     QUERY,
     TOO_OLD,
@@ -40,8 +41,10 @@ _RANKS: Final = {INBOX: 0, OWN: 1, QUERY: 2}
 _Rank = tuple[str, int, bool, int]
 
 
-def count(account_id: str, said: Iterable[Said], past: Past, whose: Whose, judged_by: Terms) -> Votes:
+def count(account_id: str, said: Sequence[Said], past: Past, whose: Whose, judged_by: Terms) -> Votes:
     """Which of the values ``said`` of an account count."""
+    if past is NO_PAST and whose.last_link in (None, whose.link) and _are_sound(said, whose.link, judged_by):
+        return _newest(said, judged_by)
     scrutiny = _Scrutiny(past, whose, judged_by)
     chosen: dict[str, tuple[_Rank, Said]] = {}
     newly: dict[str, _Rank] = {}
@@ -70,6 +73,27 @@ def count(account_id: str, said: Iterable[Said], past: Past, whose: Whose, judge
         tuple(scrutiny.ahead),
         scrutiny.news(account_id, frozenset(_key(one) for one, reason in lost if reason != TOO_OLD)),
     )
+
+
+def _are_sound(said: Iterable[Said], link: str, judged_by: Terms) -> bool:
+    """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
+    earliest, latest = judged_by.oldest or "", judged_by.ahead
+    return all((one.at is None or earliest < one.at <= latest) and one.link in ("", link) for one in said)
+
+
+def _newest(said: Iterable[Said], judged_by: Terms) -> Votes:
+    """What `count` finds where all values have a vote."""
+    chosen: dict[str, tuple[_Rank, Said]] = {}
+    for one in said:
+        at = one.at or (judged_by.now if one.place == QUERY else "")
+        best = chosen.get(one.metric)
+        if best is None or at >= best[0][0]:
+            rank = (at, _RANKS[one.place], not one.rounded, one.value)
+            if best is None or rank > best[0]:
+                chosen[one.metric] = rank, one
+    oldest = min((rank[0] for rank, _ in chosen.values() if rank[0]), default="")
+    until = None if judged_by.max_age is None else moved(oldest, judged_by.max_age)
+    return Votes({metric: one for metric, (_, one) in chosen.items()}, until=until)
 
 
 def _until(chosen: Iterable[tuple[_Rank, Said]], ahead: Iterable[Said], judged_by: Terms) -> str | None:
