@@ -145,7 +145,7 @@ async def test_a_round_longer_than_its_rate_allows_is_no_failure() -> None:
     """More accounts than the rate lets through before the deadline: some now, the others in the next pass."""
     accounts = [account("facebook", n, f"https://www.facebook.com/name{n}") for n in range(9)]
     with FakePlatform(lambda _call: Reply(GOOD["facebook"][0])) as platform:
-        (source,) = build({"facebook": settings("facebook", platform.url, rate="4/h", deadline=0.6, concurrency=2)})
+        (source,) = build({"facebook": settings("facebook", platform.url, rate="4/h", deadline=2.0, concurrency=2)})
         reports = await collect([source], accounts, _nowhere, NOW)
     (report,) = reports
     assert (report.fetched, report.failed, report.left, report.finished) == (4, 0, 5, True)

@@ -304,7 +304,7 @@ async def test_single_passes_go_on_where_the_last_one_ended(world: World) -> Non
     world.add_project("P", [f"name{n}" for n in range(9)])
     with FakePlatform(profile) as platform:
         for _ in range(3):
-            await one_life(world, "http_json", platform.url, rate="3/h", deadline=0.4)
+            await one_life(world, "http_json", platform.url, rate="3/h", deadline=2.0)
     assert sorted(call.path for call in platform.calls) == [f"/users/name{n}" for n in range(9)]
 
 

@@ -58,6 +58,8 @@ class ApiSettings(ParserSettings):
     rate: ApiRate = Rate(600, 60.0)
     #: Requests in any 24 hours, over restarts and in all processes; None: as many as the rate lets through.
     budget: Budget | None = None
+    #: Seconds after which what it said is emptied, unless it has said it again; None: never.
+    retention: Seconds | None = None
     #: The platform's terms are kept: `check` says nothing of them.
     accepted: bool = False
     #: Calls under way at the same time.

@@ -21,7 +21,7 @@ from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import Say, collect
 from smart_sync.parsers.registry import Source
-from smart_sync.store import parsed_values, parser_accounts, parser_states, projects
+from smart_sync.store import parsed_values, parser_accounts, parser_states, projects, retention
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
 
@@ -161,6 +161,7 @@ class Collector:
         finally:
             await self._keep()
         try:
+            await self._empty_the_old()
             verdicts = await self._judge([report.attempt() for report in reports], accounts)
         except sqlite.Error as error:
             self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
@@ -214,6 +215,13 @@ class Collector:
             return
         for source, found in changes:
             source.agenda.kept(found)
+
+    async def _empty_the_old(self) -> None:
+        """Take back what sources said longer ago than may be kept."""
+        for source in self._sources:
+            keep = getattr(source.settings, "retention", None)
+            if isinstance(keep, float | int):
+                await retention.empty(self._database, source.name, self._clock(), keep)
 
     def _allowance(self, source: Source) -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
