@@ -2,16 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from smart_sync.core.days import stamp
-from smart_sync.core.matching.missing_rows import nearly
-from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.matching.doubtful_rows import Elsewhere, doubtful
+from smart_sync.core.matching.missing_rows import MAX_PAIRS, nearly
+from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.model import Metrics, Outcome, SheetRow, Trigger
 from smart_sync.core.results.results import ProjectResult
+from smart_sync.store import absences
+from smart_sync.store.database import Database
 from smart_sync.sync.reporter import Announcer
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
@@ -384,6 +389,81 @@ async def test_an_account_in_two_worksheets_is_created_for_both(world: World) ->
         world.now += timedelta(minutes=30)
         await world.sync()
     assert world.execute("SELECT count(*) FROM project_social_accounts WHERE profile_link LIKE '%third'") == [(2,)]
+
+
+def _moved_away(count: int) -> list[Elsewhere]:
+    """Accounts that were moved to another project, and whose rows stood in this project's worksheet, far below."""
+    names = [sha256(bytes([n])).hexdigest()[:20] for n in range(count)]
+    return [Elsewhere(name, link(name), "A", True, "", 10_000 + n) for n, name in enumerate(names)]
+
+
+def _strangers(*names: str) -> Sheet:
+    return Sheet(unmatched=tuple(SheetRow(n, link(name), Metrics(1)) for n, name in enumerate(names, 2)))
+
+
+def test_a_renamed_row_of_an_account_that_was_moved_away_creates_nobody_however_many_were() -> None:
+    """The link of each of them is compared."""
+    moved = _moved_away(150)
+    (doubt,) = doubtful(_strangers("entirely_different", f"{moved[-1].account_id}_"), moved, {})
+    assert (doubt.row.row, doubt.account_id) == (3, moved[-1].account_id)
+
+
+def test_of_too_many_to_compare_every_new_row_may_be_one() -> None:
+    """No account is created on a guess, and the time that it takes is bounded."""
+    strangers = _strangers(*(f"entirely_different{n}" for n in range(MAX_PAIRS // 100 + 1)))
+    assert not doubtful(strangers, _moved_away(90), {})
+    found = doubtful(strangers, _moved_away(100), {})
+    assert len(found) == len(strangers.unmatched)
+
+
+async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A video's link in each worksheet would otherwise cost each project a look at the accounts of all of them."""
+    asked: list[str] = []
+    plain = absences.elsewhere
+
+    async def elsewhere(database: Database, project_id: str, done: Collection[str]) -> list[Elsewhere]:
+        asked.append(project_id)
+        return await plain(database, project_id, done)
+
+    monkeypatch.setattr(absences, "elsewhere", elsewhere)
+    world.sections["sync"] = {"create_missing": "accounts"}
+    await begun(world)
+    rows(world, "P").append(["", "https://www.tiktok.com/@zz/video/7123456789012345678", *[1] * 5])
+    assert (len((await world.sync_one()).unmatched_rows), asked) == (1, [])
+    rows(world, "P").append(["", link("zoe"), *[1] * 5])
+    assert ((await world.sync_one()).new_accounts, asked) == (1, ["project-P"])
+
+
+async def test_one_spoilt_value_does_not_take_the_others_along(world: World) -> None:
+    """The web app has written text into a merged value: the others stand in still, and it is named once."""
+    await begun(world, ["abel"])
+    world.sheet("P", abel=[None] * 5)
+    await world.sync()
+    assert world.winners("abel") == ("carried",) * 5
+    world.execute("UPDATE account_metrics SET views = 'many'")
+    result = await world.sync_one()
+    assert (world.merged("abel"), world.winners("abel")) == ((100, 200, 300, 400, 0), (*["carried"] * 4, None))
+    assert any("the merged views" in reason for reason in reasons(result))
+    assert not any("the merged views" in reason for reason in reasons(await world.sync_one()))
+    world.execute("UPDATE account_metrics SET likes = 'many'")
+    world.sheet("P", abel=[None, 6, None, None, None])
+    assert not (await world.sync_one()).failed_accounts
+    assert (world.merged("abel"), world.winners("abel")[1]) == ((100, 6, 300, 400, 0), "sheet")
+
+
+@pytest.mark.parametrize("strategy", ["max", "sheet", "parsed", "latest"])
+async def test_a_row_that_is_spoilt_whole_is_decided_anew(world: World, strategy: str) -> None:
+    """By whatever has a vote; what has none is gone, and the pass goes on."""
+    world.sections["merge"] = {"strategy": strategy}
+    await begun(world, ["abel", "bruno"])
+    world.execute("UPDATE account_metrics SET (followers, likes, comments, videos, views) = ('a', -1, 'b', x'00', 1.5)")
+    world.sheet("P", abel=[100, 200, 300, 400, 500], bruno=[None] * 5)
+    result = await world.sync_one()
+    assert sum("somebody has written" in reason for reason in reasons(result)) == 2
+    assert world.merged("abel") == (100, 200, 300, 400, 500)
+    assert (world.merged("bruno"), world.winners("bruno")) == ((0,) * 5, (None,) * 5)
 
 
 def test_nearly_is_a_slip_of_the_hand() -> None:
