@@ -73,8 +73,10 @@ def test_a_correction_downwards_shows_too(beside: Beside) -> None:
         beside.shows(client, [950, 100, 10, 2, 10000])
 
 
-def test_the_web_app_writes_while_passes_run(beside: Beside) -> None:
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_the_web_app_writes_while_passes_run(beside: Beside, mode: str) -> None:
     """Not one write of the web app fails or is lost during passes, in the journal mode that it has chosen."""
+    beside.world.execute(f"PRAGMA journal_mode = {mode}")
     with beside.daemon() as daemon:
         pass_runs = subprocess.Popen(
             [
@@ -90,7 +92,7 @@ def test_the_web_app_writes_while_passes_run(beside: Beside) -> None:
             written += 1
         assert pass_runs.returncode == 0
     assert beside.world.execute("SELECT geo FROM projects") == [(f"g{written - 1}",)]
-    assert beside.world.execute("PRAGMA journal_mode") == [("delete",)]
+    assert beside.world.execute("PRAGMA journal_mode") == [(mode,)]
 
 
 def is_told(beside: Beside, client: httpx2.Client) -> None:

@@ -52,7 +52,10 @@ def test_a_webhook_needs_url_and_secret_only(tmp_path: Path, monkeypatch: pytest
         ),
         ('url = "https://h.example/"', "webhooks.0.secret: missing"),
         ('url = "https://h.example/"\nformat = "plane"', "webhooks.0.format: expected 'standard' or 'plain'"),
-        (f'url = "https://h.example/"\nsecret = "{KEY}"\nformat = "plain"', "webhooks.0.secret: format = "),
+        (
+            'url = "https://h.example/"\nsecret = "x"\nformat = "plain"',
+            "webhooks.0.secret: expected whsec_ and 24 to 64",
+        ),
         (f'url = "https://h.example/"\nsecret = "{KEY}"\nmethod = "PUT"', 'webhooks.0: method is for format = "plain"'),
         ('url = "https://h.example/"\nformat = "plain"\nmethod = "FETCH"', "webhooks.0.method: expected "),
         (

@@ -156,6 +156,14 @@ async def test_a_plain_message_has_the_headers_and_no_signature(
         assert json.loads(told.body)["type"] == "sync.finished"
 
 
+async def test_a_plain_message_with_a_secret_is_signed(receiver: Receiver, database: Database) -> None:
+    """A secret is never configured in vain: with one, the plain message has its signature too."""
+    async with webhooks(database, hook(receiver, format="plain", method="PUT")) as opened:
+        await queue(opened, database, a_pass())
+        (told,) = await receiver.got(1)
+    assert (told.method, verified(told, NEW)["type"]) == ("PUT", "sync.finished")
+
+
 async def test_only_a_pass_that_changed_something_is_told(world: World, receiver: Receiver) -> None:
     """A changed value and a new snapshot are told; a pass without either, a snapshot that moves, a dry run are not."""
     world.add_project("P", ["a"])

@@ -76,7 +76,7 @@ level = "info"
 
 # [[webhooks]]                    # a call of the web app's own, such as the one that drops its cache
 # url = "https://app.example.com/api/admin/cache"
-# format = "plain"                # no signature
+# format = "plain"                # no secret needed
 # method = "DELETE"
 # headers = {{ Authorization = "env:APP_TOKEN" }}
 # only_changed = true             # after passes that changed something, and no others

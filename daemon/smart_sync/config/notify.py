@@ -32,7 +32,7 @@ class WebhookSettings(Section):
 
     url: Url
     #: "standard": signed, as Standard Webhooks says; "plain": whatever endpoint there is, such as one of a web app that
-    #: drops its cache.
+    #: drops its cache; it needs no secret.
     format: Literal["standard", "plain"] = "standard"
     #: The message is the body, but of a GET and a DELETE, which have none.
     method: Literal["POST", "PUT", "PATCH", "GET", "DELETE"] = "POST"
@@ -50,11 +50,9 @@ class WebhookSettings(Section):
     def _as_the_format_needs(
         cls, given: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> tuple[SecretStr, ...]:
-        if info.data.get("format") == "plain":
-            if given != ():
-                raise ValueError('format = "plain" is not signed; leave secret out, or put one into headers')
-            return ()
         if given == ():
+            if info.data.get("format") == "plain":
+                return ()
             raise ValueError('missing; or, for an endpoint that checks no signature: format = "plain"')
         secrets: tuple[SecretStr, ...] = check(given)
         return secrets

@@ -45,7 +45,7 @@ class Sender:
     timeout: float = TIMEOUT
 
     async def send(self, webhook: WebhookSettings, message: Message, now: datetime) -> Answer:
-        """Deliver ``message``, signed with the time ``now`` unless it is plain; every failure is an answer."""
+        """Deliver ``message``, signed with the time ``now`` if there is a secret; every failure is an answer."""
         try:
             async with asyncio.timeout(self.timeout):
                 status = await self._post(webhook, message, now)
@@ -72,7 +72,7 @@ class Sender:
                     webhook.method,
                     url._replace(netloc=place).geturl(),
                     headers=headers,
-                    content=b"" if webhook.method in _WITHOUT_BODY else message.body.encode(),
+                    content=_body(webhook, message).encode(),
                     extensions={"sni_hostname": host},
                     connect=self.timeout / (len(addresses[:MAX_ADDRESSES]) + 1),
                 )
@@ -95,16 +95,20 @@ def _headers(webhook: WebhookSettings, message: Message, now: datetime) -> dict[
     """The type and the signatures, as the format has them, and the headers of the configuration, which go before."""
     configured = {name: value.get_secret_value() for name, value in webhook.headers.items()}
     typed = {} if webhook.method in _WITHOUT_BODY else {"Content-Type": "application/json"}
-    own = typed if webhook.format == "plain" else typed | _signed(webhook, message, now)
+    own = typed | _signed(webhook, message, now) if webhook.secret else typed
     taken = {name.lower() for name in configured}
     return {name: value for name, value in own.items() if name.lower() not in taken} | configured
+
+
+def _body(webhook: WebhookSettings, message: Message) -> str:
+    return "" if webhook.method in _WITHOUT_BODY else message.body
 
 
 def _signed(webhook: WebhookSettings, message: Message, now: datetime) -> dict[str, str]:
     from standardwebhooks import Webhook
 
     signatures = (
-        Webhook(secret.get_secret_value()).sign(message.id, now.astimezone(UTC), message.body)
+        Webhook(secret.get_secret_value()).sign(message.id, now.astimezone(UTC), _body(webhook, message))
         for secret in webhook.secret
     )
     return {
