@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from old_database import schema_4
+from old_database import VERSION, schema_4
 from smart_sync.admin.checks import check
 from smart_sync.config import Settings
 from smart_sync.core.model import Metrics, Outcome, ParsedMetrics
 from smart_sync.core.results.alerts import Trouble
-from smart_sync.store import outbox, parsed_values
+from smart_sync.store import outbox, parsed_values, schema
 from smart_sync.store.schema import open_database
 from world import World, link
 
@@ -49,6 +49,64 @@ async def test_a_value_is_known_since_its_oldest_snapshot_above_zero(tmp_path: P
     assert found == [("2026-01-02T10:00:00.000000", "2026-02-02T00:00:00.000000", None, 700000)]
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         assert connection.execute("SELECT count(*) FROM account_snapshots").fetchone() == (3,)
+
+
+async def test_text_in_an_old_snapshot_is_no_value(tmp_path: Path) -> None:
+    """SQLite holds every text to be above 0; whole numbers in a column of another type are values."""
+    found = await _migrated(
+        tmp_path / "a.db",
+        "SELECT followers_known_since, likes_known_since FROM account_metrics",
+        _merged("a", "700000, 7, 0, 0, 0", "'sheet', 'sheet', NULL, NULL, NULL"),
+        "INSERT INTO account_snapshots VALUES ('1', 'a', 'n/a', 'n/a', 0, 0, 0, '2026-01-01T10:00:00.000000')",
+        "INSERT INTO account_snapshots VALUES ('2', 'a', 'n/a', 7.0, 0, 0, 0, '2026-01-02T10:00:00.000000')",
+    )
+    assert found == [("2026-02-02T00:00:00.000000", "2026-01-02T10:00:00.000000")]
+
+
+def _steps(path: Path, accounts: int) -> int:
+    """How many thousand steps SQLite takes for all migrations after version 4 of a database with so many accounts."""
+    schema_4(path)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with closing(sqlite3.connect(path)) as connection:
+        ids = [(f"a{number}",) for number in range(accounts)]
+        connection.executemany("INSERT INTO project_social_accounts (id, project_id) VALUES (?, 'p')", ids)
+        connection.executemany(_merged("a", "5, 5, 5, 5, 5", "'sheet', 'sheet', NULL, 0, 0").replace("'a'", "?"), ids)
+        connection.executemany(
+            "INSERT INTO sheet_metrics VALUES (?, 5, 5, 5, 5, 5, '2026-02-01T00:00:00.000000', 'P', 2)", ids
+        )
+        connection.executemany(
+            "INSERT INTO account_snapshots VALUES (?1, ?1, 5, 5, 5, 5, 5, '2026-01-01T10:00:00.000000')", ids
+        )
+        connection.set_progress_handler(count, 1000)
+        for name in schema.MIGRATIONS[VERSION:]:
+            for statement in schema._statements(name):
+                connection.execute(statement)
+    return steps
+
+
+def test_the_time_of_an_upgrade_grows_with_the_accounts_and_no_faster(tmp_path: Path) -> None:
+    """Four times as many accounts take about four times as many steps of SQLite."""
+    assert _steps(tmp_path / "large.db", 4000) < 6 * _steps(tmp_path / "small.db", 1000)
+
+
+async def test_the_link_is_known_whatever_the_web_app_keeps_its_ids_as(tmp_path: Path) -> None:
+    """An account that is there no more, and one without a link, have none."""
+    found = await _migrated(
+        tmp_path / "a.db",
+        "SELECT account_id, link FROM account_metrics ORDER BY account_id",
+        "DROP TABLE project_social_accounts",
+        "CREATE TABLE project_social_accounts (id INTEGER PRIMARY KEY, project_id, platform, username, profile_link,"
+        " is_active)",
+        "INSERT INTO project_social_accounts (id, profile_link) VALUES (1, 'https://tiktok.com/@a'), (2, NULL)",
+        *(_merged(account_id, "5, 5, 0, 0, 0", "'sheet', 'sheet', NULL, NULL, NULL") for account_id in "123"),
+    )
+    assert found == [("1", "https://tiktok.com/@a"), ("2", ""), ("3", "")]
 
 
 async def test_what_stood_in_still_does(tmp_path: Path) -> None:

@@ -2,16 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from smart_sync.core.days import stamp
-from smart_sync.core.matching.missing_rows import nearly
-from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.matching.doubtful_rows import Elsewhere, doubtful
+from smart_sync.core.matching.missing_rows import MAX_PAIRS, nearly
+from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.model import Metrics, Outcome, SheetRow, Trigger
 from smart_sync.core.results.results import ProjectResult
+from smart_sync.store import absences
+from smart_sync.store.database import Database
 from smart_sync.sync.reporter import Announcer
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, Sync
@@ -312,7 +317,84 @@ async def test_an_account_moved_to_another_project_does_not_degrade_it(world: Wo
         assert len([reason for reason in told if link(name) in reason]) == 2, told
 
 
+async def test_rows_gone_at_once_do_not_degrade_the_project_their_accounts_move_to(world: World) -> None:
+    """The accident stays with the worksheet it happened to."""
+    world.add_project("Q")
+    await begun(world)
+    world.sheet("P", abel=[100, 200, 300, 400, 500])
+    assert Outcome.DEGRADED in [one.outcome for one in (await world.sync()).results]
+    world.execute("UPDATE project_social_accounts SET project_id = 'project-Q' WHERE id != 'account-abel'")
+    result = await world.sync()
+    assert Outcome.DEGRADED not in [one.outcome for one in result.results]
+
+
+async def test_a_held_cell_is_held_while_its_column_has_no_name(world: World) -> None:
+    """It stands in until it holds a value above 0 again, also when the header was renamed for one pass."""
+    await begun(world)
+    for row in rows(world, "P")[1:]:
+        row[6] = 0
+    await world.sync()
+    for row in rows(world, "P")[1:-1]:
+        row[6] = 500
+    await world.sync()
+    for title in ("Remarks", "Views"):
+        rows(world, "P")[0][6] = title
+        result = await world.sync_one()
+        assert result.outcome is Outcome.DEGRADED
+        assert world.merged("emil") == (100, 200, 300, 400, 500)
+
+
+async def test_a_column_is_lost_by_rows_that_are_there(world: World) -> None:
+    """An account whose row is gone has no column to lose."""
+    await begun(world)
+    world.sheet("P", abel=[100, 200, 300, 400, None])
+    world.google.spreadsheets[KEY].worksheets["P"][0][6] = "Remarks"
+    world.execute("UPDATE sheet_metrics SET views = NULL WHERE account_id = 'account-abel'")
+    told = reasons(await world.sync_one())
+    assert [reason for reason in told if "column for views" in reason] == []
+
+
 # No account is created for what may be a missing one's row.
+
+
+@pytest.mark.parametrize("first", ["A", "P"])
+async def test_a_name_with_its_platform_is_as_doubtful_as_its_link(world: World, first: str) -> None:
+    """A row cut from one worksheet and pasted as ``TikTok | @name`` into another, and a mistyped name."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    other = "P" if first == "A" else "A"
+    for project, names in ((first, ["plaza", "paul"]), (other, ["zoe"])):
+        world.add_project(project)
+        world.google.spreadsheets[KEY].worksheets[project] = [
+            ["Platform", "Link", "Views"], *(["TikTok", f"@{name}", 7] for name in names)
+        ]  # fmt: skip
+    await world.sync()
+    rows(world, other).append(rows(world, first).pop(1))
+    for _ in range(3):
+        result = await world.sync()
+        assert sum(one.new_accounts for one in result.results) == 0
+        world.now += timedelta(minutes=30)
+    rows(world, other).pop()
+    rows(world, first)[1:1] = [["TikTok", "@another", 1], ["TikTok", "@third", 1]]
+    rows(world, first).append(["TikTok", "@p1aza", 7])
+    await world.sync()
+    assert world.execute("SELECT count(*) FROM project_social_accounts WHERE profile_link LIKE '%p1aza'") == [(0,)]
+
+
+async def test_a_wrong_link_that_is_corrected_late_leaves_no_second_account(world: World) -> None:
+    """The account that was created when the row had been missing for too long leaves when the link is right again."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.sheet("P", abel=[1] * 5, plaza=[2] * 5)
+    await world.sync()
+    rows(world, "P")[2][1] = link("p1aza")
+    for _ in range(9):
+        world.now += DAY
+        await world.sync()
+    active = "SELECT profile_link FROM project_social_accounts WHERE is_active = 1 ORDER BY 1"
+    assert world.execute(active) == [(link("abel"),), (link("p1aza"),)]
+    rows(world, "P")[2][1] = link("plaza")
+    result = await world.sync_one()
+    assert (world.execute(active), result.left) == ([(link("abel"),), (link("plaza"),)], (link("p1aza"),))
 
 
 async def test_a_mistyped_link_creates_nobody(world: World) -> None:
@@ -384,6 +466,81 @@ async def test_an_account_in_two_worksheets_is_created_for_both(world: World) ->
         world.now += timedelta(minutes=30)
         await world.sync()
     assert world.execute("SELECT count(*) FROM project_social_accounts WHERE profile_link LIKE '%third'") == [(2,)]
+
+
+def _moved_away(count: int) -> list[Elsewhere]:
+    """Accounts that were moved to another project, and whose rows stood in this project's worksheet, far below."""
+    names = [sha256(bytes([n])).hexdigest()[:20] for n in range(count)]
+    return [Elsewhere(name, link(name), "tiktok", "A", True, "", 10_000 + n) for n, name in enumerate(names)]
+
+
+def _strangers(*names: str) -> Sheet:
+    return Sheet(unmatched=tuple(SheetRow(n, link(name), Metrics(1)) for n, name in enumerate(names, 2)))
+
+
+def test_a_renamed_row_of_an_account_that_was_moved_away_creates_nobody_however_many_were() -> None:
+    """The link of each of them is compared."""
+    moved = _moved_away(150)
+    (doubt,) = doubtful(_strangers("entirely_different", f"{moved[-1].account_id}_"), moved, {})
+    assert (doubt.row.row, doubt.account_id) == (3, moved[-1].account_id)
+
+
+def test_of_too_many_to_compare_every_new_row_may_be_one() -> None:
+    """No account is created on a guess, and the time that it takes is bounded."""
+    strangers = _strangers(*(f"entirely_different{n}" for n in range(MAX_PAIRS // 100 + 1)))
+    assert not doubtful(strangers, _moved_away(90), {})
+    found = doubtful(strangers, _moved_away(100), {})
+    assert len(found) == len(strangers.unmatched)
+
+
+async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A video's link in each worksheet would otherwise cost each project a look at the accounts of all of them."""
+    asked: list[str] = []
+    plain = absences.elsewhere
+
+    async def elsewhere(database: Database, project_id: str, done: Collection[str]) -> list[Elsewhere]:
+        asked.append(project_id)
+        return await plain(database, project_id, done)
+
+    monkeypatch.setattr(absences, "elsewhere", elsewhere)
+    world.sections["sync"] = {"create_missing": "accounts"}
+    await begun(world)
+    rows(world, "P").append(["", "https://www.tiktok.com/@zz/video/7123456789012345678", *[1] * 5])
+    assert (len((await world.sync_one()).unmatched_rows), asked) == (1, [])
+    rows(world, "P").append(["", link("zoe"), *[1] * 5])
+    assert ((await world.sync_one()).new_accounts, asked) == (1, ["project-P"])
+
+
+async def test_one_spoilt_value_does_not_take_the_others_along(world: World) -> None:
+    """The web app has written text into a merged value: the others stand in still, and it is named once."""
+    await begun(world, ["abel"])
+    world.sheet("P", abel=[None] * 5)
+    await world.sync()
+    assert world.winners("abel") == ("carried",) * 5
+    world.execute("UPDATE account_metrics SET views = 'many'")
+    result = await world.sync_one()
+    assert (world.merged("abel"), world.winners("abel")) == ((100, 200, 300, 400, 0), (*["carried"] * 4, None))
+    assert any("the merged views" in reason for reason in reasons(result))
+    assert not any("the merged views" in reason for reason in reasons(await world.sync_one()))
+    world.execute("UPDATE account_metrics SET likes = 'many'")
+    world.sheet("P", abel=[None, 6, None, None, None])
+    assert not (await world.sync_one()).failed_accounts
+    assert (world.merged("abel"), world.winners("abel")[1]) == ((100, 6, 300, 400, 0), "sheet")
+
+
+@pytest.mark.parametrize("strategy", ["max", "sheet", "parsed", "latest"])
+async def test_a_row_that_is_spoilt_whole_is_decided_anew(world: World, strategy: str) -> None:
+    """By whatever has a vote; what has none is gone, and the pass goes on."""
+    world.sections["merge"] = {"strategy": strategy}
+    await begun(world, ["abel", "bruno"])
+    world.execute("UPDATE account_metrics SET (followers, likes, comments, videos, views) = ('a', -1, 'b', x'00', 1.5)")
+    world.sheet("P", abel=[100, 200, 300, 400, 500], bruno=[None] * 5)
+    result = await world.sync_one()
+    assert sum("somebody has written" in reason for reason in reasons(result)) == 2
+    assert world.merged("abel") == (100, 200, 300, 400, 500)
+    assert (world.merged("bruno"), world.winners("bruno")) == ((0,) * 5, (None,) * 5)
 
 
 def test_nearly_is_a_slip_of_the_hand() -> None:

@@ -39,7 +39,7 @@ class AccountState(NamedTuple):
     #: The parsed values that count, and the metrics of them that are rounded figures; None if nobody has a vote.
     parsed: Metrics | None = None
     rounded: frozenset[str] = frozenset()
-    #: The merged values; None before the first pass.
+    #: The merged values; None before the first pass, and for a metric that somebody has spoilt.
     merged: Metrics | None = None
     winners: tuple[str | None, ...] = (None,) * len(METRICS)
     #: The parsed values the last pass saw (strategy "latest" only).

@@ -48,7 +48,7 @@ CREATE TABLE doubtful_rows (
 UPDATE sheet_metrics SET project_id = coalesce(
     (SELECT CAST(a.project_id AS TEXT) FROM project_social_accounts a WHERE a.id = sheet_metrics.account_id), '');
 
--- A value counts as known since the oldest snapshot above 0; without one since it last changed.
+-- A value counts as known since the oldest snapshot above 0 (text is none); without one since it last changed.
 UPDATE account_metrics SET
     followers_known_since = CASE WHEN followers_winner IS NOT NULL THEN followers_changed_at END,
     likes_known_since = CASE WHEN likes_winner IS NOT NULL THEN likes_changed_at END,
@@ -69,9 +69,11 @@ UPDATE account_metrics SET
     views_known_since = CASE WHEN views_winner IS NOT NULL THEN coalesce(s.views, views_known_since) END
 FROM (
     SELECT CAST(account_id AS TEXT) AS account_id,
-           min(CASE WHEN followers > 0 THEN at END) AS followers, min(CASE WHEN likes > 0 THEN at END) AS likes,
-           min(CASE WHEN comments > 0 THEN at END) AS comments, min(CASE WHEN videos > 0 THEN at END) AS videos,
-           min(CASE WHEN views > 0 THEN at END) AS views
+           min(CASE WHEN typeof(followers) IN ('integer', 'real') AND followers > 0 THEN at END) AS followers,
+           min(CASE WHEN typeof(likes) IN ('integer', 'real') AND likes > 0 THEN at END) AS likes,
+           min(CASE WHEN typeof(comments) IN ('integer', 'real') AND comments > 0 THEN at END) AS comments,
+           min(CASE WHEN typeof(videos) IN ('integer', 'real') AND videos > 0 THEN at END) AS videos,
+           min(CASE WHEN typeof(views) IN ('integer', 'real') AND views > 0 THEN at END) AS views
     FROM (SELECT *, strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' AS at FROM account_snapshots)
     GROUP BY 1
 ) s WHERE s.account_id = account_metrics.account_id;

@@ -73,7 +73,7 @@ async def read(
         return [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
 
     states = await asyncio.to_thread(understood)
-    return states, [*problems, *_ahead(states)]
+    return states, [*problems, *_ahead(states), *_spoilt(states)]
 
 
 async def voiced(
@@ -198,12 +198,16 @@ def _voiced(row: Any, inbox: Metrics | None, known: Known, told: Mapping[str, li
 
 def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:
     rest = row[_WIDTH + 9 :]
+    merged = _merged(rest[0:5])
+    winners = rest[5:10]
+    if merged is not None and None in merged:
+        winners = tuple(None if value is None else winner for value, winner in zip(merged, winners, strict=True))
     return _outline(row)._replace(
         parsed=parsed[0],
         rounded=parsed[1],
         votes=parsed[2],
-        merged=_merged(rest[0:5]),
-        winners=rest[5:10],
+        merged=merged,
+        winners=winners,
         seen=sound(rest[11:16])[0] if rest[10] else None,
         known_since=rest[16:21],
         carried_since=rest[21:26],
@@ -229,9 +233,21 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
 
 
 def _merged(row: Sequence[Any]) -> Metrics | None:
-    """The merged values; a row that somebody has spoilt is as none, and written anew."""
-    metrics = sound(row)[0]
-    return None if None in metrics else metrics
+    """The merged values; None for one that somebody has spoilt: it has no winner, and is written anew."""
+    return None if row[0] is None and all(value is None for value in row) else sound(row)[0]
+
+
+def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
+    """A problem for each account of which somebody has spoilt merged values."""
+    for state in states:
+        if state.merged is not None and None in state.merged:
+            metrics = ", ".join(m for m, value in zip(METRICS, state.merged, strict=True) if value is None)
+            yield Problem(
+                f"somebody has written what is no count into the merged {metrics}; only Smart Sync may write there;"
+                " the value is decided anew",
+                "account_metrics",
+                value=state.link or f"account {state.id}",
+            )
 
 
 def _unsound(row: Any) -> Problem:

@@ -10,6 +10,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.core.results.outcomes import Written
 from smart_sync.store import absences, carried_stretches, open_suspects, projects, sheet_edits, snapshots, vote_records
 from smart_sync.store.database import Transaction
+from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.savepoints import together_or_apart
 from smart_sync.store.snapshots import Writing
 
@@ -53,7 +54,7 @@ _KNOWN_BEFORE = (
         for m in METRICS
     )
     + " FROM (SELECT CAST(account_id AS TEXT) AS account_id, "
-    + ", ".join(f"min(CASE WHEN {m} > 0 THEN at END) AS {m}" for m in METRICS)
+    + ", ".join(f"min(CASE WHEN {ABOVE_ZERO.format(m=m)} THEN at END) AS {m}" for m in METRICS)
     + " FROM (SELECT *, strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' AS at FROM account_snapshots"
     " WHERE account_id IN (SELECT value FROM json_each(?))) GROUP BY 1) s"
     " WHERE account_metrics.account_id = s.account_id"

@@ -12,6 +12,7 @@ from smart_sync.store import foreign_snapshots
 from smart_sync.store.clock_changes import local_day
 from smart_sync.store.database import Database
 from smart_sync.store.driver import judge
+from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.schema import REQUIRED
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
@@ -103,10 +104,11 @@ def zero_snapshots(source: sqlite3.Connection) -> int:
     """How many snapshots hold nothing but 0 although a later one of the account does not."""
     if "account_snapshots" not in tables(source):
         return 0
+    known = " OR ".join(ABOVE_ZERO.format(m=metric) for metric in METRICS)
     above = " OR ".join(f"{metric} > 0" for metric in METRICS)
     sql = (
         "SELECT count(*) FROM account_snapshots s JOIN (SELECT account_id, max(datetime(snapshot_time)) AS last"
-        f" FROM account_snapshots WHERE {above} GROUP BY account_id) k ON k.account_id = s.account_id"
+        f" FROM account_snapshots WHERE {known} GROUP BY account_id) k ON k.account_id = s.account_id"
         f" WHERE NOT coalesce({above}, 0) AND datetime(s.snapshot_time) < k.last"
     )
     return int(source.execute(sql).fetchone()[0])
@@ -120,7 +122,8 @@ def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, 
     found = (
         f"SELECT coalesce(a.profile_link, s.account_id), {local_day('s.snapshot_time')}, '{metric}'"
         " FROM account_snapshots s JOIN (SELECT account_id, min(datetime(snapshot_time)) AS first,"
-        f" max(datetime(snapshot_time)) AS last FROM account_snapshots WHERE {metric} > 0 GROUP BY account_id) k"
+        f" max(datetime(snapshot_time)) AS last FROM account_snapshots WHERE {ABOVE_ZERO.format(m=metric)}"
+        " GROUP BY account_id) k"
         " ON k.account_id = s.account_id LEFT JOIN project_social_accounts a ON a.id = s.account_id"
         f" WHERE s.{metric} = 0 AND datetime(s.snapshot_time) > k.first AND datetime(s.snapshot_time) < k.last"
         for metric in METRICS

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from smart_sync.config import Settings
+from smart_sync.core.links.identity import profile_link
 from smart_sync.core.matching.doubtful_rows import Doubt, doubtful
 from smart_sync.core.matching.missing_rows import Terms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, edited, understand
@@ -107,8 +108,8 @@ class Decider:
 
     async def _doubtful(self, sheet: Sheet, terms: Terms, done: Collection[str]) -> Sequence[Doubt]:
         """The rows that could become accounts, and must not: they may be those of accounts that miss theirs."""
-        if not self._creates or not sheet.unmatched:
-            return ()
+        if not self._creates or not any(profile_link(row.link, row.platform) for row in sheet.unmatched):
+            return ()  # the usual case, where accounts of all the other projects need not be looked at
         elsewhere = await absences.elsewhere(self._database, terms.project_id, done)
         past = await absences.past_doubts(self._database, terms.project_id)
         return await _fenced(lambda: doubtful(sheet, elsewhere, past))

@@ -1,16 +1,13 @@
 """Rows without an account that may be those of an account whose row is missing: no account is created for them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from smart_sync.core.links.identity import identity, profile_link
-from smart_sync.core.matching.missing_rows import nearly
+from smart_sync.core.matching.missing_rows import MAX_PAIRS, nearly
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.model import Problem, SheetRow
 from smart_sync.core.wording import confirm
-
-#: Of more accounts that were moved away, only those links are compared.
-MAX_MOVED = 100
 
 
 class Doubt(NamedTuple):
@@ -32,6 +29,7 @@ class Elsewhere(NamedTuple):
 
     account_id: str
     link: str
+    platform: str
     project: str
     #: Its row is gone from the worksheet it was in.
     gone: bool
@@ -55,9 +53,7 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Pa
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
         if one.row.row in numbers and one.row.row not in found:
-            how = "it stands where the row of {} stood" if one.in_place else "its link is nearly that of {}"
-            reason = f"{how.format(one.account.link)}, whose row is gone"
-            found[one.row.row] = Doubt(one.row, one.account.id, reason)
+            found[one.row.row] = Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     found |= {doubt.row.row: doubt for doubt in _still(sheet, past, waited_for) if doubt.row.row not in found}
     found |= {doubt.row.row: doubt for doubt in _moved(sheet, elsewhere, past) if doubt.row.row not in found}
@@ -74,13 +70,14 @@ def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) 
 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> Iterator[Doubt]:
     """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
-    others = {identity(other.link): other for other in sorted(elsewhere, key=lambda other: other.gone)}
-    moved_away = [other for other in others.values() if other.stood is not None]
+    sought = sorted(elsewhere, key=lambda other: other.gone)
+    others = {name: other for other in sought if (name := identity(other.link, other.platform))}
+    left_behind = _LeftBehind(others, len(sheet.unmatched))
     for row in sheet.unmatched if others else ():
-        other = others.get(identity(row.link)) or _moved_away(row, moved_away, past)
+        name, known = identity(row.link, row.platform), past.get(row.link)
+        other = others.get(name) or left_behind.by(row, name, known)
         if other is None:
             continue
-        known = past.get(row.link)
         if other.gone:
             yield Doubt(row, other.account_id, f"it may be the row of {other.link} that project {other.project} misses")
         elif known is None or not known.since < other.read_at:
@@ -88,11 +85,24 @@ def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past
             yield Doubt(row, other.account_id, reason)
 
 
-def _moved_away(row: SheetRow, moved_away: Sequence[Elsewhere], past: Mapping[str, Past]) -> Elsewhere | None:
-    """The account that was moved to another project and left ``row`` behind, though its link is another now."""
-    known, name = past.get(row.link), identity(row.link)
-    for other in moved_away[:MAX_MOVED]:
-        was_doubtful = known is not None and known.account_id == other.account_id
-        if was_doubtful or other.stood == row.row or nearly(identity(other.link), name):
-            return other
-    return None
+class _LeftBehind:
+    """Finds the account that was moved to another project and left a row behind, though its link is another now."""
+
+    def __init__(self, others: Mapping[str, Elsewhere], rows: int) -> None:
+        """``others`` by identity; ``rows`` are asked about."""
+        self._moved = [(name, other) for name, other in others.items() if other.stood is not None]
+        self._by_id = {other.account_id: other for _, other in self._moved}
+        self._by_place = {other.stood: other for _, other in reversed(self._moved)}
+        self._too_many = len(self._moved) * rows > MAX_PAIRS
+
+    def by(self, row: SheetRow, name: str, known: Past | None) -> Elsewhere | None:
+        """Whose ``row`` (of identity ``name``, ``known`` from an earlier pass) may be.
+
+        If there are too many to compare, it may be any of theirs.
+        """
+        sure = self._by_id.get(known.account_id) if known is not None else None
+        if found := sure or self._by_place.get(row.row):
+            return found
+        if self._too_many:
+            return self._moved[0][1]
+        return next((other for own, other in self._moved if nearly(own, name)), None)
