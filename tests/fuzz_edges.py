@@ -21,13 +21,14 @@ from smart_sync.admin.ingest import ingest
 from smart_sync.config import WebhookSettings
 from smart_sync.control.client import Client
 from smart_sync.core.days import stamp
-from smart_sync.core.model import METRICS, Cell, ParsedMetrics, Project, Worksheet
+from smart_sync.core.model import METRICS, Account, Cell, ParsedMetrics, Project, Worksheet
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.errors import ConfigError, SheetUnavailable, SmartSyncError
 from smart_sync.notify import http_post
 from smart_sync.notify.sender import Sender
+from smart_sync.parsers import recipes
 from smart_sync.parsers.http import lent
-from smart_sync.parsers.parser import Unfetched
+from smart_sync.parsers.parser import Parser, Unfetched
 from smart_sync.service.preflight import obstacles
 from smart_sync.sheets import credentials
 from smart_sync.sheets.csv_directory import rows_of
@@ -35,6 +36,8 @@ from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
 from smart_sync.store.schema import open_database
 from test_control_fuzz import check, frame
+from test_parsers_recipes import IMITATIONS
+from test_parsers_recipes import parser as seller
 from world import NOON, World, link
 
 #: One try at an edge.  Raises AssertionError, or whatever went through, if the edge does not hold.
@@ -44,6 +47,12 @@ ONCE = Backoff(tries=2, initial=0.0, longest=0.0, jitter=0.0)
 SECRET = "whsec_" + "A" * 44
 SHEETS = recorded("sheets/SpreadsheetTest.test_add_del_worksheet.json")
 METADATA = next(entry["body"] for entry in SHEETS if "sheets" in entry["body"])
+GRAPH_ERRORS = recorded("facebook/graph_errors.json")
+#: What a platform says in place of an answer.
+REFUSALS = {
+    **dict.fromkeys(("facebook", "instagram", "threads"), GRAPH_ERRORS),
+    "youtube": [recorded("youtube/error_response.json")],
+}
 FILES = {"files": [{"id": "key", "name": "A title"}], "kind": "drive#fileList"}
 ROWS = [["Link", "Views"], *([link(f"a{number}"), "1.234" if number % 7 else number] for number in range(30))]
 VALUES = {
@@ -133,6 +142,7 @@ class Edges:
         return {
             **{kind: self._sheets(kind) for kind in ("token", "batch", "metadata", "drive")},
             **{kind: self._parser(kind) for kind in GOOD},
+            **{recipe: self._seller(recipe) for recipe in IMITATIONS},
             "webhook": self._webhook,
             "ping": self._ping,
             "worksheet file": self._worksheet_file,
@@ -167,17 +177,27 @@ class Edges:
 
     def _parser(self, kind: str) -> Edge:
         async def ask(chance: random.Random) -> None:
-            bad = answer(chance, GOOD[kind][0])
+            body, status = GOOD[kind][0], 200
+            if kind in REFUSALS and chance.random() < 0.3:
+                body, status = chance.choice(REFUSALS[kind]), chance.choice((400, 403))
+            bad = answer(chance, body, status)
             self._server.say = lambda _line: bad
-            asked = parser(kind, self._server.url, timeout=1.0)
-            found, failure = await drain(asked, [account(kind)])
-            if failure is not None:
-                one_line(str(failure))
-            for item in found:
-                if isinstance(item, Unfetched):
-                    one_line(item.reason)
-                else:
-                    check_parsed(item)
+            await _asked(parser(kind, self._server.url, timeout=1.0), account(kind))
+
+        return ask
+
+    def _seller(self, recipe: str) -> Edge:
+        """A rented source: of its answers, which follow each other, one is wounded."""
+        link, exchanges, _, _ = IMITATIONS[recipe]
+
+        async def ask(chance: random.Random) -> None:
+            said = [good(body) for _, _, body in exchanges]
+            wounded = chance.randrange(len(said))
+            said[wounded] = answer(chance, exchanges[wounded][2])
+            first = len(self._server.asked)
+            self._server.say = lambda _line: said[min(len(self._server.asked) - first, len(said)) - 1]
+            asked = seller(recipe, self._server.url, timeout=1.0, steps=impatient(recipe))
+            await _asked(asked, account("tiktok", 0, link))
 
         return ask
 
@@ -299,6 +319,23 @@ class Edges:
                 check_worksheet(await sheets.read(Project("1", "A")))
             except SheetUnavailable as failure:
                 one_line(str(failure))
+
+
+def impatient(recipe: str) -> list[dict[str, Any]]:
+    """The steps of a recipe, which wait for a job for a moment only."""
+    steps: list[dict[str, Any]] = recipes.read(recipe)["steps"]
+    return [step | ({"wait": "1ms", "timeout": "100ms"} if "until" in step else {}) for step in steps]
+
+
+async def _asked(asked: Parser, whom: Account) -> None:
+    found, failure = await drain(asked, [whom])
+    if failure is not None:
+        one_line(str(failure))
+    for item in found:
+        if isinstance(item, Unfetched):
+            one_line(item.reason)
+        else:
+            check_parsed(item)
 
 
 def check_worksheet(worksheet: Worksheet) -> None:

@@ -2,12 +2,15 @@
 
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from old_database import schema_4
+from smart_sync.admin.history import growth
 from smart_sync.core.history.growth import History, change
 from smart_sync.core.model import METRICS
 from smart_sync.store.database import Database
@@ -98,6 +101,45 @@ async def test_only_what_is_shown_is_read(database: tuple[World, Database]) -> N
 def test_the_view_is_plain_sql() -> None:
     """Web apps read it with whatever SQLite they have: no function of ours, nothing newer than 3.25."""
     assert not [word for word in ("iif", "MATERIALIZED", "json", "smart_sync") if word in VIEW]
+
+
+async def test_a_database_of_before_grows_from_its_oldest_value_above_0(tmp_path: Path) -> None:
+    """Schema 4: its zeros before that are no values, and no day grows from them; a metric that nobody knew has none."""
+    changed = ", ".join(f"{metric}_changed_at" for metric in METRICS)
+    path = schema_4(
+        tmp_path / "old.db",
+        "INSERT INTO projects (id, name, is_active) VALUES (1, 'P', 1)",
+        "INSERT INTO project_social_accounts (id, project_id, platform, username) VALUES (7, 1, 'tiktok', 'a')",
+        f"INSERT INTO account_metrics (account_id, {', '.join(METRICS)}, {changed}, views_winner, updated_at)"
+        " VALUES ('7', 0, 0, 0, 0, 900, '', '', '', '', '2026-03-05T12:00:00.000000', 'sheet', '')",
+        *(
+            f"INSERT INTO account_snapshots VALUES ('{day}', '7', 0, 0, 0, 0, {views}, '2026-03-0{day} 12:00:00')"
+            for day, views in enumerate((0, 0, 500, 700, 900), 1)
+        ),
+    )
+    async with open_database(path, "Europe/Moscow") as database:
+        assert await database.fetch("SELECT views, views_delta, likes_delta, ends_carried FROM account_growth") == [
+            (0, None, None, None), (0, None, None, None), (500, None, None, None), (700, 200, None, None),
+            (900, 200, None, None),
+        ]  # fmt: skip
+    for metric, last, grown, since in (("views", 900, 400, "2026-03-03"), ("likes", None, None, None)):
+        told = await growth(path, None, metric, 30, NOON)
+        (one,), (project,) = told["accounts"], told["projects"]
+        assert (one["last"], one["growth"], one["since"]) == (last, grown, since)
+        assert (project["last"], project["growth"], project["compared"]) == (last, grown, int(grown is not None))
+
+
+async def test_rows_that_somebody_has_spoilt_are_as_none(database: tuple[World, Database]) -> None:
+    """Times that are none, of when a value became known or a stretch ended, stop no screen."""
+    world, base = database
+    await fill(world, [(day * 24, NOTATIONS[0], 5, 5 + day) for day in range(3)], (9, 9))
+    for junk in ("whenever", b"\xff", 7.5, ""):
+        world.execute("UPDATE account_metrics SET followers_known_since = ?", (junk,))
+        world.execute("INSERT OR REPLACE INTO carried_stretches VALUES ('a', ?, ?)", (junk, junk))
+        assert (await read(base, 30)).ends == {}
+    history = await read(base, 30)
+    assert [values for *_, values in history.values] == [7, 6, 5]
+    assert [values[0] for values in history.values] == [None] * 3
 
 
 async def test_text_in_a_snapshot_of_before_is_no_value(world: World) -> None:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, SecretStr
 
 from smart_sync import logs
 from smart_sync.aio import plain_files
-from smart_sync.core.redaction import is_plausible_path, lookalikes, may_be_secret, names_secret
+from smart_sync.core.redaction import is_plausible_name, is_plausible_path, lookalikes, may_be_secret, names_secret
 
 MAX_BYTES = 65536
 
@@ -103,6 +103,8 @@ def files_in(value: object) -> Iterator[FileSecret]:
 def _from_environment(name: str) -> SecretStr:
     value = os.environ.get(name)
     if value is None:
+        if not is_plausible_name(name):
+            raise ValueError("expected env:NAME, the name of a variable; this is none (not shown)")
         raise ValueError(f"the environment has no {name}")
     return SecretStr(value.strip())
 
@@ -117,7 +119,8 @@ def _text_of(place: Path) -> str:
     try:
         return plain_files.read_file(place, MAX_BYTES)[0].decode()
     except OSError as error:
-        raise ValueError(f"{place} cannot be read: {error.strerror}") from None
+        shown = place if is_plausible_path(place.name) else "the file (its name is not shown, it may be a secret)"
+        raise ValueError(f"{shown} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{place} is not a text file") from None
 

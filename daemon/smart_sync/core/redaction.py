@@ -23,6 +23,10 @@ _LONG = re.compile(r"[\w+=-]{24,}", re.ASCII)
 _UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])", re.IGNORECASE)
 #: Base64, which may have slashes as paths have.
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+_CODE = re.compile(r"[\w+=-]+", re.ASCII)
+_KINDS = (str.isdigit, str.islower, str.isupper)
+#: As variables are called: in capitals, or in small letters.
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}|[a-z_][a-z0-9_]{0,63}", re.ASCII)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORDS = frozenset(
     {
@@ -38,7 +42,7 @@ _SECRET_ENDS = ("key", "token", "secret", "password", "passwd", "signature", "co
 _SHAPES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
     r"|\bya29\.[\w.-]+"
-    r"|\bAIza[\w-]{16,}"
+    r"|\bAIza[\w-]{6,}"
     r"|\bEAA[A-Za-z0-9]{16,}"
     r"|\bwhsec_[\w+/=-]+"
     r"|(?<=Bearer )[\w.~+/=-]+"
@@ -77,7 +81,7 @@ def has_shape(text: str) -> bool:
 
 
 def _is_random(run: str) -> bool:
-    kinds = [any(map(kind, run)) for kind in (str.isdigit, str.islower, str.isupper)]
+    kinds = [any(map(kind, run)) for kind in _KINDS]
     return sum(kinds) == 3 or (kinds[0] and sum(kinds) == 2 and not set(run) & set("-_"))
 
 
@@ -90,7 +94,18 @@ def is_plausible_path(text: str) -> bool:
         and "://" not in text
         and all(len(name.encode(errors="replace")) <= _MAX_NAME for name in text.split("/"))
         and not may_be_secret(text)
+        and not _is_code(text)
     )
+
+
+def _is_code(text: str) -> bool:
+    """Whether ``text`` is one word of letters of both kinds, or of letters and digits, as keys are and few files."""
+    return len(text) >= 8 and _CODE.fullmatch(text) is not None and sum(any(map(kind, text)) for kind in _KINDS) > 1
+
+
+def is_plausible_name(text: str) -> bool:
+    """Whether ``text`` can be meant as the name of a variable, so that a message may quote it."""
+    return _VARIABLE.fullmatch(text) is not None and not may_be_secret(text)
 
 
 def without_shapes(text: str) -> str:

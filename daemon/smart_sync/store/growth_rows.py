@@ -16,6 +16,7 @@ from typing import Any
 
 from smart_sync.core.history.growth import History
 from smart_sync.core.model import METRICS
+from smart_sync.core.state import as_text
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.database import Database
 
@@ -145,13 +146,13 @@ async def _ends(
 ) -> dict[str, dict[int, frozenset[int]]]:
     """Account id → the days that end a carried stretch → the places of the metrics that were carried."""
     rows = await database.fetch(
-        f"SELECT account_id, {local_day('ended_at')}, metrics FROM carried_stretches"
-        " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))",
+        f"SELECT account_id, {local_day('ended_at')} AS day, metrics FROM carried_stretches"
+        " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?)) AND day >= '1970-01-01'",
         (_ids(account_ids),),
     )
     found: dict[str, dict[int, frozenset[int]]] = {}
     for account_id, day, told in rows:
-        carried = frozenset(metrics.index(metric) for metric in told.split(",") if metric in metrics)
+        carried = frozenset(metrics.index(metric) for metric in as_text(told).split(",") if metric in metrics)
         of_account = found.setdefault(account_id, {})
         of_account[_ordinal(day)] = of_account.get(_ordinal(day), frozenset()) | carried
     return found
@@ -191,5 +192,7 @@ async def left_out(database: Database, account_ids: Collection[object], today: d
 
 @cache
 def _ordinal(day: str) -> int:
-    """Of a label; one that is none is later than every day."""
-    return date.max.toordinal() + 1 if day == "~" else date.fromisoformat(day).toordinal()
+    """Of a label.  No day is later than ``~``; before those of snapshots all are alike."""
+    if day == "~":
+        return date.max.toordinal() + 1
+    return date.fromisoformat(day).toordinal() if day >= _OLDEST else 0
