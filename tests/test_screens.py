@@ -102,15 +102,8 @@ def test_csv_files_are_no_calls_to_google(world: World) -> None:
 
 def test_who_left_and_who_is_back_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Accounts without a row leave, and those whose rows return are back: with their links."""
-    show_answer(
-        {
-            "project_id": "1",
-            "project_name": "P",
-            "outcome": "synced",
-            "left": ["https://x/@a"],
-            "returned": ["https://x/@b"],
-        }
-    )
+    one = {"project_id": "1", "project_name": "P", "outcome": "synced", "problem_count": 0, "problems": []}
+    show_answer(one | {"left": ["https://x/@a"], "returned": ["https://x/@b"]})
     shown = " ".join(capsys.readouterr().out.split())
     assert "1 account left, as no row has their link any more: https://x/@a" in shown
     assert "1 account back, with their rows: https://x/@b" in shown
