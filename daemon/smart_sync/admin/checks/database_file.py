@@ -113,8 +113,8 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
         if ahead:
             yield Finding(
                 "warning",
-                f"account_snapshots: {counted(ahead, 'snapshot')} dated ahead, the newest {newest[:16]} UTC: a clock was"
-                " wrong; until then readers of the newest snapshot see it in place of today's; correct its"
+                f"account_snapshots: {counted(ahead, 'snapshot')} dated ahead, the newest {newest[:16]} UTC: a clock"
+                " was wrong; until then readers of the newest snapshot see it in place of today's; correct its"
                 " snapshot_time",
             )
         between = scratch_copy.zeros_between(source, timezone)
