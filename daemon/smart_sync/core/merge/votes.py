@@ -65,12 +65,13 @@ def count(account_id: str, said: Sequence[Said], past: Past, whose: Whose, judge
     for one, reason in lost:
         if one.metric in concerned and reason != TOO_OLD and _key(one) not in past.taken_back:
             taken_back[one.metric].add(one.value)
+    without = {id(one) for one, _ in lost}
     return Votes(
         {metric: one for metric, (_, one) in chosen.items()},
         tuple(lost),
         taken_back,
         _until(chosen.values(), scrutiny.ahead, judged_by),
-        tuple(scrutiny.ahead),
+        tuple(one for one in scrutiny.ahead if id(one) not in without),
         scrutiny.news(account_id, frozenset(_key(one) for one, reason in lost if reason != TOO_OLD)),
     )
 
