@@ -255,6 +255,20 @@ async def test_the_parsed_values_of_an_account_that_is_back_are_counted() -> Non
     await _compare([*gone, parse_the_first, nothing, put_the_first_row_back], "max", random.Random(1), False)
 
 
+def spoil(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """Another program writes text into merged values."""
+    for name in ("living", "fresh"):
+        with closing(sqlite3.connect(twins.folder / f"{name}.db", timeout=30)) as connection, connection:
+            connection.execute("UPDATE account_metrics SET views = 'many'")
+    return ()
+
+
+@pytest.mark.parametrize("after", [nothing, edit])
+async def test_values_that_were_spoilt_are_told_as_a_fresh_daemon_tells_them(after: Act) -> None:
+    """In the pass that finds them, and in no later one."""
+    await _compare([spoil, after], "max", random.Random(1), by_other_process=False)
+
+
 def junk_the_second_link(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
     """The link of the second row is an error."""
     twins.rows[2][0] = "#REF!"

@@ -239,9 +239,9 @@ def _merged(row: Sequence[Any]) -> Metrics | None:
 
 
 def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
-    """A problem for each account of which somebody has spoilt merged values."""
+    """A problem for each active account of which somebody has spoilt merged values: those are written anew."""
     for state in states:
-        if state.merged is not None and None in state.merged:
+        if state.active and state.merged is not None and None in state.merged:
             metrics = ", ".join(m for m, value in zip(METRICS, state.merged, strict=True) if value is None)
             yield Problem(
                 f"somebody has written what is no count into the merged {metrics}; only Smart Sync may write there;"

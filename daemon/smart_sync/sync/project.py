@@ -130,6 +130,8 @@ class ProjectSync:
         result = replace(result_of(plan, written, problems), new_accounts=created)
         # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
         moves = plan.doubtful or plan.left or plan.returned
+        # What somebody has spoilt is told once: it has been written anew.
+        moves = moves or any(row.before is not None and None in row.before for row in plan.merged)
         if mark is not None and plan.trouble is None and not written.failed and not moves:
             due = [] if plan.due_in is None else [this.now + timedelta(seconds=plan.due_in)]
             due += [] if draft.votes_until is None else [draft.votes_until]
