@@ -87,7 +87,36 @@ async def test_a_column_that_is_removed_on_purpose(world: World) -> None:
     assert (await world.sync_one()).outcome is Outcome.DEGRADED
     assert len(await confirmed(world, "P", "likes")) == len(NAMES)
     result = await world.sync_one()
-    assert (result.outcome, reasons(result), world.winners("clara")[1]) == (Outcome.UNCHANGED, [], None)
+    assert (result.outcome, result.changed, reasons(result)) == (Outcome.SYNCED, len(NAMES), [])
+    assert (world.merged("clara"), world.winners("clara")[1]) == ((100, 0, 300, 400, 500), None)
+
+
+async def test_a_parsed_value_counts_at_once_where_a_column_is_removed(world: World) -> None:
+    """What a person has confirmed changes no merged value before the next pass, which takes the parsed one."""
+    await begun(world)
+    world.parsed("clara", [None, 80, None, None, None])
+    for row in rows(world, "P"):
+        del row[3]
+    await world.sync()
+    known = "SELECT likes, likes_winner, likes_known_since FROM account_metrics WHERE account_id = 'account-clara'"
+    ((_, _, since),) = world.execute(known)
+    await confirmed(world, "P", "likes")
+    assert world.merged("clara") == (100, 200, 300, 400, 500)
+    world.now += timedelta(minutes=30)
+    await world.sync()
+    assert world.execute(known) == [(80, "parsed", since)]
+
+
+async def test_only_what_is_confirmed_is_written(world: World) -> None:
+    """A value that a pass has read meanwhile stays."""
+    await begun(world)
+    for row in rows(world, "P"):
+        del row[3]
+    await world.sync()
+    world.execute("UPDATE sheet_metrics SET followers = 777 WHERE account_id = 'account-clara'")
+    await confirmed(world, "P", "likes")
+    query = "SELECT followers, likes FROM sheet_metrics WHERE account_id = 'account-clara'"
+    assert world.execute(query) == [(777, None)]
 
 
 async def test_rows_that_are_gone_at_once_on_purpose(world: World) -> None:

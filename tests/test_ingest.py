@@ -47,6 +47,14 @@ async def test_csv_and_json_lines_are_stored_and_merged(filled: World) -> None:
     assert (filled.merged("a"), filled.merged("b")) == ((1200, 0, 0, 0, 0), (0, 0, 0, 0, 7))
 
 
+@pytest.mark.parametrize("text", ["", "\n \n"])
+async def test_an_empty_input_is_a_mistake(filled: World, text: str) -> None:
+    """What should have written it has failed; a header without lines is none."""
+    answer = (await put(filled, text)).answer()
+    assert (answer["success"], len(answer["mistakes"])) == (False, 1)
+    assert (await put(filled, "link,views\n")).answer()["success"]
+
+
 async def test_every_mistake_is_named_and_the_good_lines_are_kept(filled: World) -> None:
     """Bad counts, times and accounts each cost their own line alone; the report is in the file's order."""
     lines = [

@@ -317,7 +317,84 @@ async def test_an_account_moved_to_another_project_does_not_degrade_it(world: Wo
         assert len([reason for reason in told if link(name) in reason]) == 2, told
 
 
+async def test_rows_gone_at_once_do_not_degrade_the_project_their_accounts_move_to(world: World) -> None:
+    """The accident stays with the worksheet it happened to."""
+    world.add_project("Q")
+    await begun(world)
+    world.sheet("P", abel=[100, 200, 300, 400, 500])
+    assert Outcome.DEGRADED in [one.outcome for one in (await world.sync()).results]
+    world.execute("UPDATE project_social_accounts SET project_id = 'project-Q' WHERE id != 'account-abel'")
+    result = await world.sync()
+    assert Outcome.DEGRADED not in [one.outcome for one in result.results]
+
+
+async def test_a_held_cell_is_held_while_its_column_has_no_name(world: World) -> None:
+    """It stands in until it holds a value above 0 again, also when the header was renamed for one pass."""
+    await begun(world)
+    for row in rows(world, "P")[1:]:
+        row[6] = 0
+    await world.sync()
+    for row in rows(world, "P")[1:-1]:
+        row[6] = 500
+    await world.sync()
+    for title in ("Remarks", "Views"):
+        rows(world, "P")[0][6] = title
+        result = await world.sync_one()
+        assert result.outcome is Outcome.DEGRADED
+        assert world.merged("emil") == (100, 200, 300, 400, 500)
+
+
+async def test_a_column_is_lost_by_rows_that_are_there(world: World) -> None:
+    """An account whose row is gone has no column to lose."""
+    await begun(world)
+    world.sheet("P", abel=[100, 200, 300, 400, None])
+    world.google.spreadsheets[KEY].worksheets["P"][0][6] = "Remarks"
+    world.execute("UPDATE sheet_metrics SET views = NULL WHERE account_id = 'account-abel'")
+    told = reasons(await world.sync_one())
+    assert [reason for reason in told if "column for views" in reason] == []
+
+
 # No account is created for what may be a missing one's row.
+
+
+@pytest.mark.parametrize("first", ["A", "P"])
+async def test_a_name_with_its_platform_is_as_doubtful_as_its_link(world: World, first: str) -> None:
+    """A row cut from one worksheet and pasted as ``TikTok | @name`` into another, and a mistyped name."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    other = "P" if first == "A" else "A"
+    for project, names in ((first, ["plaza", "paul"]), (other, ["zoe"])):
+        world.add_project(project)
+        world.google.spreadsheets[KEY].worksheets[project] = [
+            ["Platform", "Link", "Views"], *(["TikTok", f"@{name}", 7] for name in names)
+        ]  # fmt: skip
+    await world.sync()
+    rows(world, other).append(rows(world, first).pop(1))
+    for _ in range(3):
+        result = await world.sync()
+        assert sum(one.new_accounts for one in result.results) == 0
+        world.now += timedelta(minutes=30)
+    rows(world, other).pop()
+    rows(world, first)[1:1] = [["TikTok", "@another", 1], ["TikTok", "@third", 1]]
+    rows(world, first).append(["TikTok", "@p1aza", 7])
+    await world.sync()
+    assert world.execute("SELECT count(*) FROM project_social_accounts WHERE profile_link LIKE '%p1aza'") == [(0,)]
+
+
+async def test_a_wrong_link_that_is_corrected_late_leaves_no_second_account(world: World) -> None:
+    """The account that was created when the row had been missing for too long leaves when the link is right again."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P")
+    world.sheet("P", abel=[1] * 5, plaza=[2] * 5)
+    await world.sync()
+    rows(world, "P")[2][1] = link("p1aza")
+    for _ in range(9):
+        world.now += DAY
+        await world.sync()
+    active = "SELECT profile_link FROM project_social_accounts WHERE is_active = 1 ORDER BY 1"
+    assert world.execute(active) == [(link("abel"),), (link("p1aza"),)]
+    rows(world, "P")[2][1] = link("plaza")
+    result = await world.sync_one()
+    assert (world.execute(active), result.left) == ([(link("abel"),), (link("plaza"),)], (link("p1aza"),))
 
 
 async def test_a_mistyped_link_creates_nobody(world: World) -> None:
@@ -394,7 +471,7 @@ async def test_an_account_in_two_worksheets_is_created_for_both(world: World) ->
 def _moved_away(count: int) -> list[Elsewhere]:
     """Accounts that were moved to another project, and whose rows stood in this project's worksheet, far below."""
     names = [sha256(bytes([n])).hexdigest()[:20] for n in range(count)]
-    return [Elsewhere(name, link(name), "A", True, "", 10_000 + n) for n, name in enumerate(names)]
+    return [Elsewhere(name, link(name), "tiktok", "A", True, "", 10_000 + n) for n, name in enumerate(names)]
 
 
 def _strangers(*names: str) -> Sheet:

@@ -310,8 +310,8 @@ def test_the_mutations_find_what_is_broken(weak: str, monkeypatch: pytest.Monkey
 
     @given(st.data(), seeds)
     @settings(
-        max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None,
-        report_multiple_bugs=False,
+        max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate],
+        database=None, report_multiple_bugs=False,
     )  # fmt: skip
     def run(data: st.DataObject, seed: int) -> None:
         with tempfile.TemporaryDirectory() as folder:

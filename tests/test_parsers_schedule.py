@@ -300,11 +300,12 @@ async def test_what_nothing_follows_from_is_not_written(world: World) -> None:
 
 
 async def test_single_passes_go_on_where_the_last_one_ended(world: World) -> None:
-    """Of more accounts than the rate lets through, a single pass asks those that the one before it did not come to."""
+    """Of more accounts than the budget lets through, a single pass asks those that the one before did not come to."""
     world.add_project("P", [f"name{n}" for n in range(9)])
     with FakePlatform(profile) as platform:
         for _ in range(3):
-            await one_life(world, "http_json", platform.url, rate="3/h", deadline=2.0)
+            await one_life(world, "http_json", platform.url, budget="3/d")
+            world.now += timedelta(days=1, minutes=11)
     assert sorted(call.path for call in platform.calls) == [f"/users/name{n}" for n in range(9)]
 
 

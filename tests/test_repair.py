@@ -116,3 +116,14 @@ async def test_check_names_zeros_between_values(mistyped: World) -> None:
     mistyped.execute("UPDATE account_snapshots SET views = 100 WHERE snapshot_time LIKE '2026-03-10%'")
     (named,) = [one for one in (await check(mistyped.settings)).findings if "is 0 on" in one.message]
     assert f"smart-sync snapshots repair {link('a')} 2026-03-11 --views N" in named.message
+
+
+async def test_check_names_snapshots_dated_ahead(mistyped: World) -> None:
+    """A clock that was wrong leaves rows which readers of the newest snapshot see until their time has come."""
+    ahead = [one.message for one in (await check(mistyped.settings)).findings if "dated ahead" in one.message]
+    assert ahead == []
+    mistyped.execute(
+        "UPDATE account_snapshots SET snapshot_time = '2999-01-01 10:00' WHERE snapshot_time LIKE '2026-03-10%'"
+    )
+    (named,) = [one.message for one in (await check(mistyped.settings)).findings if "dated ahead" in one.message]
+    assert "1 snapshot dated ahead, the newest 2999-01-01 10:00 UTC" in named

@@ -98,3 +98,12 @@ def test_csv_files_are_no_calls_to_google(world: World) -> None:
     (finished,) = [line for line in map(json.loads, ended.stderr.splitlines()) if line["event"] == "sync.finished"]
     (run,) = json.loads(run_command("history", "--json", "--config", str(config)).stdout)["runs"]
     assert (finished["calls"], finished["bytes"], run["calls"]) == (0, 0, 0)
+
+
+def test_who_left_and_who_is_back_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Accounts without a row leave, and those whose rows return are back: with their links."""
+    one = {"project_id": "1", "project_name": "P", "outcome": "synced", "problem_count": 0, "problems": []}
+    show_answer(one | {"left": ["https://x/@a"], "returned": ["https://x/@b"]})
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 account left, as no row has their link any more: https://x/@a" in shown
+    assert "1 account back, with their rows: https://x/@b" in shown

@@ -235,6 +235,26 @@ async def test_accounts_that_have_left_are_counted_as_a_fresh_daemon_counts_them
     await _compare(acts, "max", random.Random(1), by_other_process=False)
 
 
+def parse_the_first(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """A parser has values of the first row's account, which is inactive."""
+    with closing(sqlite3.connect(twins.folder / "fresh.db")) as connection:
+        sql = "SELECT id FROM project_social_accounts WHERE NOT is_active AND profile_link = ?"
+        ((account_id,),) = connection.execute(sql, (link(NAMES[0]),))
+    return [ParsedMetrics(account_id, Metrics(7, 7, 7, 7, 7), "ours", twins.now)]
+
+
+def put_the_first_row_back(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
+    """The row that was cut returns."""
+    twins.rows.insert(1, [link(NAMES[0]), *"12345"])
+    return ()
+
+
+async def test_the_parsed_values_of_an_account_that_is_back_are_counted() -> None:
+    """It was inactive when the last pass counted them; the returned row is all that has changed since."""
+    gone = [cut_the_first_row, days_later, days_later, nothing]
+    await _compare([*gone, parse_the_first, nothing, put_the_first_row_back], "max", random.Random(1), False)
+
+
 def junk_the_second_link(twins: Twins, _choice: random.Random) -> Sequence[ParsedMetrics]:
     """The link of the second row is an error."""
     twins.rows[2][0] = "#REF!"
@@ -284,7 +304,10 @@ def _rows(twins: Twins, name: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _told(result: PassResult) -> list[dict[str, Any]]:
-    return [{key: value for key, value in one.answer().items() if key != "timestamp"} for one in result.results]
+    return [
+        {key: value for key, value in one.answer().items() if key != "timestamp"} | {"parsed": one.parsed}
+        for one in result.results
+    ]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -22,7 +22,7 @@ ZONES = ["UTC", "Europe/Moscow", "America/Los_Angeles", "Pacific/Kiritimati", "E
 #: How the web app looks at an account.
 NEWEST = f"SELECT {NAMES} FROM account_snapshots WHERE account_id = ? ORDER BY snapshot_time DESC LIMIT 1"
 A_DAY_AGO = (
-    f"SELECT {NAMES} FROM account_snapshots WHERE account_id = ?1 AND datetime(snapshot_time) <="
+    "SELECT snapshot_time, followers FROM account_snapshots WHERE account_id = ?1 AND datetime(snapshot_time) <="
     " datetime(?2, '-24 hours') ORDER BY snapshot_time DESC LIMIT 1"
 )
 BY_DATE = "SELECT date(snapshot_time), followers FROM account_snapshots WHERE account_id = ? ORDER BY snapshot_time"
@@ -78,6 +78,9 @@ async def test_the_web_app_finds_the_merged_values_in_every_zone(world: World, z
             by_date = dict(world.execute(BY_DATE, ("account-a",)))
             if today <= day_of(world.now, zone).label:
                 assert by_date[today] == followers, "the last of this UTC date"
+            if number > 66:  # two days: there is one to compare with, and it has what its day ended with
+                ((at, value),) = world.execute(A_DAY_AGO, ("account-a", stamp(world.now)))
+                assert value == last_of_day[day_of(datetime.fromisoformat(at).replace(tzinfo=UTC), zone).label]
     rows = world.snapshots("a")
     days = [day_of(datetime.fromisoformat(row[0]).replace(tzinfo=UTC), zone).label for row in rows]
     assert [(day, row[1]) for day, row in zip(days, rows, strict=True)] == sorted(last_of_day.items())
@@ -260,3 +263,44 @@ async def test_a_query_over_snapshots_is_no_ratchet(world: World, kind: str) -> 
     world.execute("INSERT INTO account_snapshots VALUES ('web2', 'account-a', 0, 0, 0, 0, 120, ?)", (stamp(world.now),))
     await world.sync()
     assert world.merged("a") == (1, 1, 1, 1, 120), "what the web app writes counts"
+
+
+@pytest.mark.parametrize("on_existing", ["update", "skip"])
+@pytest.mark.parametrize("days", [-3, 3])
+async def test_a_row_of_ours_that_was_moved_out_of_its_day_is_brought_back(
+    world: World, on_existing: str, days: int
+) -> None:
+    """Whoever gave it the time of another day: its own has its row again, with the values of the pass; none is new."""
+    world.sections["snapshots"] = {"on_existing": on_existing}
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[5] * 5, b=[6] * 5)
+    assert (await world.sync_one()).snapshots == 2
+    ids = world.execute("SELECT id FROM account_snapshots ORDER BY id")
+    world.execute(
+        "UPDATE account_snapshots SET snapshot_time = ? WHERE account_id = 'account-a'",
+        (stamp(NOON + timedelta(days=days)),),
+    )
+    world.now += timedelta(hours=1)
+    assert (await world.sync_one(dry_run=True)).snapshots == 0
+    assert (await world.sync_one()).snapshots == 0
+    assert world.snapshots("a") == [(stamp(world.now), *[5] * 5)]
+    assert world.snapshots("b") == [(stamp(NOON), *[6] * 5)]
+    assert world.execute("SELECT id FROM account_snapshots ORDER BY id") == ids
+
+
+async def test_a_row_of_ours_that_was_moved_away_stays_there_while_another_writers_stands_for_it(world: World) -> None:
+    """Theirs says the same; once it does not, ours is brought back beside it."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[5] * 5)
+    await world.sync()
+    moved = stamp(NOON - timedelta(days=3))
+    world.execute("UPDATE account_snapshots SET snapshot_time = ?", (moved,))
+    theirs = (stamp(NOON + timedelta(minutes=5)), *[5] * 5)
+    world.execute("INSERT INTO account_snapshots VALUES ('web', 'account-a', 5, 5, 5, 5, 5, ?)", (theirs[0],))
+    world.now += timedelta(hours=1)
+    await world.sync()
+    assert world.snapshots("a") == [(moved, *[5] * 5), theirs]
+    world.sheet("P", a=[8] * 5)
+    world.now += timedelta(hours=1)
+    await world.sync()
+    assert world.snapshots("a") == [theirs, (stamp(world.now), *[8] * 5)]

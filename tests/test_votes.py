@@ -344,6 +344,38 @@ async def test_a_value_of_an_earlier_link_is_taken_back(world: World, place: str
     assert world.winners("a")[0] is None
 
 
+@pytest.mark.parametrize("blank", ["", "  ", None])
+async def test_a_link_that_is_empty_meanwhile_hides_no_change_of_profile(world: World, blank: str | None) -> None:
+    """The old profile's value counts as long as no other profile is meant, and no longer, whatever else changes."""
+    await begun(world, [5, *NOTHING])
+    await say(world, PARSER, 999, world.now)
+    await world.sync()
+    world.execute("UPDATE project_social_accounts SET profile_link = ? WHERE id = 'account-a'", (blank,))
+    for likes in (None, 7):
+        world.now += HOUR
+        world.parsed("a", [None, likes, None, None, None])
+        await world.sync()
+        assert world.merged("a") == (999, likes or 0, 0, 0, 0)
+    relink(world, link("other"))
+    world.now += HOUR
+    await world.sync()
+    assert world.merged("a")[0] != 999  # type: ignore[index]
+    assert sorted(told["value"] for told in (await explained(world))["without_vote"]) == [7, 999]
+
+
+async def test_odd_rows_of_what_links_there_were_end_nothing(world: World) -> None:
+    """Somebody has deleted the first of them: the earliest that is left stands for it."""
+    await begun(world)
+    await say(world, PARSER, 999, world.now)
+    await world.sync()
+    relink(world, link("other"))
+    world.now += HOUR
+    await world.sync()
+    world.execute("DELETE FROM account_link_changes WHERE since = ''")
+    result = await world.sync_one()
+    assert (result.outcome, world.merged("a")) == (Outcome.SYNCED, (999, 0, 0, 0, 0))
+
+
 async def test_another_spelling_of_the_link_takes_nothing_back(world: World) -> None:
     """`tiktok.com/@A/?lang=de` is the same profile."""
     await begun(world)

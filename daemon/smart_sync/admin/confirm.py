@@ -9,8 +9,8 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity, owner, profile_link
 from smart_sync.core.matching.sheet_side import account_id
-from smart_sync.core.merge.confirmable import Finding, of_account, sheet_after
-from smart_sync.core.model import Account, Project
+from smart_sync.core.merge.confirmable import Finding, of_account
+from smart_sync.core.model import NO_METRICS, Account, Project
 from smart_sync.core.parsed import Terms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
@@ -82,7 +82,7 @@ async def _scope(database: Database, sought: str, judged_by: Terms, query: str) 
 def _is_meant(row: DoubtfulRow, sought: str) -> bool:
     if sought.startswith("@"):
         return sought[1:].casefold() in {row.username.casefold(), owner(row.link).username.casefold()}
-    return sought == row.link or (identity(sought) != "" and identity(sought) == identity(row.link))
+    return sought == row.link or identity(sought, row.platform) == identity(row.link, row.platform) != ""
 
 
 async def _findings(database: Database, scope: _Scope, metric: str | None) -> list[Finding]:
@@ -114,10 +114,12 @@ async def _accept(
                 await confirmations.accept_worksheet(transaction, project)
         await confirmations.accept_gone(transaction, [f.account_id for f in findings if f.kind == "gone"])
         for _, state in scope.accounts:
-            cells = [f for f in by_account.get(state.id, ()) if f.kind == "column"]
-            if cells:
-                await confirmations.accept_cells(transaction, state.id, *sheet_after(state, cells))
-        await confirmations.take_back(transaction, [f for f in findings if f.kind in ("column", "emptied")], now)
+            cells = [f for f in by_account.get(state.id, ()) if f.kind in ("column", "emptied")]
+            if columns := [f.metric for f in cells if f.kind == "column"]:
+                await confirmations.accept_cells(transaction, state.id, columns)
+            # Where a parser has a value, the next pass takes that one.
+            parsed = state.parsed or NO_METRICS
+            await confirmations.take_back(transaction, [f for f in cells if getattr(parsed, f.metric) is None])
         for finding in findings:
             if finding.kind == "suspect":
                 await open_suspects.confirm(transaction, finding.account_id, finding.metric)

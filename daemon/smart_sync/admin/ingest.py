@@ -85,6 +85,8 @@ async def ingest(path: Path, text: str, form: Format, now: datetime) -> Ingested
         found = list(read_rows(io.StringIO(text, newline=""), form))
         rows, mistakes = [row for row in found if isinstance(row, Row)], [r for r in found if isinstance(r, BadLine)]
         matched = match(rows, known)
+        if not (found or text.strip()):
+            mistakes.append(BadLine(1, "the input is empty; did what should have written it fail?"))
         mistakes += _strangers(rows, {row.line for _, row in matched})
         values = [row.of(account, SOURCE, now) for account, row in matched]
         stored = await parsed_values.put(database, values, now)

@@ -67,6 +67,8 @@ level = "info"
 
 # [parsers.youtube]               # fresh numbers from the platforms
 # key = "env:YOUTUBE_KEY"
+# every = "6h"                    # kept over restarts
+# budget = "8000/d"               # requests in any 24 hours
 
 # [[webhooks]]                    # who is told, and of what
 # url = "https://hooks.example.com/smart-sync"

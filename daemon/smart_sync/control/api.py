@@ -225,7 +225,8 @@ def _no_more(request: Request, *known: str) -> None:
 
 
 def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
-    return {"project_id": project.id, "project_name": project.name} | (_brief(result.answer()) if result else {})
+    # It may have been renamed since the pass.
+    return (_brief(result.answer()) if result else {}) | {"project_id": project.id, "project_name": project.name}
 
 
 _LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})

@@ -22,7 +22,7 @@ from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.expressions import search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
 from smart_sync.parsers.http import Answer
-from smart_sync.parsers.parser import Fetched, Unfetched
+from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
 from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
 
@@ -130,7 +130,7 @@ class HttpJson(PlatformParser):
             rest = iter(accounts)
             groups = iter(lambda: list(islice(rest, self._own.batch)), [])
             many, name = partial(self._many, session), f"parser:{self._settings.source}:call"
-            async with aclosing(each(groups, many, self._settings.concurrency, name)) as several:
+            async with aclosing(each(groups, many, self._settings.concurrency, name, ends=(RoundOver,))) as several:
                 async for group in several:
                     for fetched in group:
                         yield fetched

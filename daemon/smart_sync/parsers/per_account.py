@@ -18,7 +18,7 @@ from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import Api, ApiSettings, Session, has_asked
 from smart_sync.parsers.failures import AccountFailed, AccountGone
 from smart_sync.parsers.http import Answer
-from smart_sync.parsers.parser import Fetched, Unfetched, Usage
+from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched, Usage
 
 NAMELESS = "its link does not say which account it is"
 #: Identities that hold an id instead of a name.
@@ -58,7 +58,7 @@ class PlatformParser:
         async with self._api.session() as session:
             name = f"parser:{self._settings.source}:call"
             one = partial(self._one, session)
-            async with aclosing(each(accounts, one, self._settings.concurrency, name)) as results:
+            async with aclosing(each(accounts, one, self._settings.concurrency, name, ends=(RoundOver,))) as results:
                 async for fetched in results:
                     yield fetched
 

@@ -23,7 +23,7 @@ from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.http import Answer
-from smart_sync.parsers.parser import Fetched, Paused, Unfetched
+from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
 
 PER_CALL = 50
@@ -82,12 +82,16 @@ class YouTube(PlatformParser):
         async with self._api.session() as session:
             current, name = _Round(session), f"parser:{self._settings.source}:call"
             work = partial(self._group, current)
-            async with aclosing(each(self._groups(accounts), work, self._settings.concurrency, name)) as results:
+            async with aclosing(
+                each(self._groups(accounts), work, self._settings.concurrency, name, ends=(RoundOver,))
+            ) as results:
                 async for fetched in results:
                     for one in fetched:
                         yield one
-                    if current.failure is not None:
+                    if current.failure is not None and not isinstance(current.failure, RoundOver):
                         raise current.failure
+            if current.failure is not None:
+                raise current.failure
 
     @property
     def _headers(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ LEFT JOIN worksheet_troubles t ON t.project_id = p.id
 """
 # Those whose row is gone, stood in this project's worksheet, or has yet to be looked for in this pass.
 _ELSEWHERE = f"""
-SELECT CAST(a.id AS TEXT), coalesce(a.profile_link, ''), coalesce(p.name, ''),
+SELECT CAST(a.id AS TEXT), coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''),
        s.gone_since IS NOT NULL OR s.project_id = ?1, coalesce(r.read_at, ''), iif(s.project_id = ?1, s."row", NULL)
 FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
 JOIN projects p ON p.id = a.project_id AND {active_project("p")}
@@ -59,7 +59,7 @@ async def elsewhere(database: Database, project_id: str, done: Collection[str]) 
     ``done`` projects have been brought up to date by this pass: what their worksheets say is known.
     """
     rows = await database.fetch(_ELSEWHERE, (project_id, json.dumps(sorted(done))))
-    return [Elsewhere(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+    return [Elsewhere(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]) for row in rows]
 
 
 async def past_doubts(database: Database, project_id: str) -> dict[str, Past]:

@@ -9,6 +9,7 @@ from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
 from smart_sync.core.parsed import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Votes, Whose, of_row
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
+from smart_sync.logs import printable
 from smart_sync.store import parsed_query, vote_records
 from smart_sync.store.active import active_account
 from smart_sync.store.database import Database
@@ -251,8 +252,10 @@ def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
 
 
 def _unsound(row: Any) -> Problem:
+    counts = zip(METRICS, _inbox(row), sound(_inbox(row))[0], strict=True)
+    wrong = [f"{m} {printable(str(told), 40)}" for m, told, read in counts if told is not None and read is None]
     return Problem(
         "the inbox holds a value that is no count from 0 to 2^63-1; it counts as no value",
         "parsed_metrics",
-        value=f"account {row[0]}",
+        value=f"{as_text(row[3]) or f'account {row[0]}'}: {', '.join(wrong)}",
     )

@@ -1,10 +1,10 @@
 """Writing down what a person has confirmed, beside a daemon that may be at work."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from smart_sync.core.merge.confirmable import Finding
-from smart_sync.core.model import METRICS, Account, Metrics, Project
+from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.store.active import active_project
 from smart_sync.store.database import Database, Transaction
 
@@ -65,23 +65,24 @@ async def accept_gone(transaction: Transaction, account_ids: Iterable[str]) -> N
     )
 
 
-async def accept_cells(transaction: Transaction, account_id: str, sheet: Metrics, held: Iterable[str]) -> None:
-    """The sheet values of an account, and the metrics that stay held."""
-    names = ", ".join(f"{metric} = ?" for metric in METRICS)
-    await transaction.execute(
-        f"UPDATE sheet_metrics SET {names}, held = ? WHERE account_id = ?",
-        (*sheet, ",".join(sorted(held)), account_id),
-    )
+async def accept_cells(transaction: Transaction, account_id: str, metrics: Collection[str]) -> None:
+    """The sheet has no value of these metrics, and holds none; the others are as the last pass left them."""
+    names = ", ".join(f"{metric} = NULL" for metric in metrics)
+    for (held,) in await transaction.fetch("SELECT held FROM sheet_metrics WHERE account_id = ?", (account_id,)):
+        stays = ",".join(metric for metric in str(held or "").split(",") if metric not in metrics)
+        await transaction.execute(
+            f"UPDATE sheet_metrics SET {names}, held = ? WHERE account_id = ?", (stays, account_id)
+        )
 
 
-async def take_back(transaction: Transaction, findings: Iterable[Finding], now: str) -> None:
-    """Values that stand in are values no more: the next pass decides without them."""
+async def take_back(transaction: Transaction, findings: Iterable[Finding]) -> None:
+    """Nobody has a vote for values that stand in: the next pass decides without them, and counts what it changes."""
     for finding in findings:
         m = finding.metric
         await transaction.execute(
-            f"UPDATE account_metrics SET {m} = 0, {m}_winner = NULL, {m}_changed_at = ?1, {m}_known_since = NULL,"
-            f" {m}_carried_since = NULL, updated_at = ?1 WHERE account_id = ?2 AND {m}_winner = 'carried'",
-            (now, finding.account_id),
+            f"UPDATE account_metrics SET {m}_winner = NULL, {m}_carried_since = NULL"
+            f" WHERE account_id = ? AND {m}_winner = 'carried'",
+            (finding.account_id,),
         )
 
 

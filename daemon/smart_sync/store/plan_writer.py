@@ -29,7 +29,9 @@ _UPSERT_MERGED = (
     f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)}, link)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
     + ", ".join(f"iif(?{n} IS NULL, NULL, ?12), iif(?{n} = 'carried', ?12, NULL)" for n in range(7, 12))
-    + ", ?13) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at, link = excluded.link, "
+    + ", ?13) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at,"
+    # Another one than the last pass decided with is news of the votes.
+    " link = coalesce(link, excluded.link), "
     + ", ".join(
         f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
         f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END,"

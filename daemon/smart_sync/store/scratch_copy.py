@@ -4,11 +4,13 @@ import contextlib
 import sqlite3
 import time
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from smart_sync.core.days import clock_changes
+from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
+from smart_sync.core.parsed import AHEAD
 from smart_sync.store import foreign_snapshots
 from smart_sync.store.clock_changes import local_day
 from smart_sync.store.database import Database
@@ -115,6 +117,18 @@ def zero_snapshots(source: sqlite3.Connection) -> int:
         f" WHERE NOT coalesce({above}, 0) AND datetime(s.snapshot_time) < k.last"
     )
     return int(source.execute(sql).fetchone()[0])
+
+
+def snapshots_ahead(source: sqlite3.Connection, now: datetime) -> tuple[int, str]:
+    """How many snapshots, of any writer, are dated more than `AHEAD` after ``now``, and the newest time in UTC."""
+    if "account_snapshots" not in tables(source):
+        return 0, ""
+    count, newest = source.execute(
+        "SELECT count(*), coalesce(max(datetime(snapshot_time)), '') FROM account_snapshots"
+        " WHERE datetime(snapshot_time) > datetime(?)",
+        (stamp(now + AHEAD),),
+    ).fetchone()
+    return int(count), str(newest)
 
 
 def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, str, str]]:

@@ -27,6 +27,7 @@ WHERE s.account_id IN (SELECT value FROM json_each(?))
   AND datetime(s.snapshot_time) >= datetime(?) AND datetime(s.snapshot_time) < datetime(?)
 ORDER BY {clock_changes.in_order("s.snapshot_time")}, s.id DESC
 """
+_THERE = "SELECT id FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,10 @@ async def _steps(
             if writing.update_snapshots
             else Step.NOTHING
         )
+    own = {snapshot_id(account_id, day.start): account_id for account_id, one in steps.items() if one is Step.INSERT}
+    # Somebody has given it a time of another day.
+    for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)) if own else ():
+        steps[own[row_id]] = Step.MOVE
     return steps
 
 

@@ -19,6 +19,7 @@ from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states
 from smart_sync.store.database import Database
+from smart_sync.store.driver import sqlite
 
 T = TypeVar("T")
 
@@ -62,9 +63,7 @@ class Decider:
         """
         async with self._turn:
             terms = await self._terms(project, doubts)
-            states, problems = await account_states.read(
-                self._database, project, vote_terms(doubts.now, self._max_age), self._query
-            )
+            states, problems = await self._states(project, doubts, self._query)
             states += [AccountState(a.id, a.platform, a.username, a.link) for a in new]
             sheet = await _fenced(lambda: understand(reading, states, terms, synonyms=self._synonyms))
             doubtful = await self._doubtful(sheet, terms, done)
@@ -82,9 +81,7 @@ class Decider:
             outlines = await account_states.outlines(self._database, project)
             sheet = await _fenced(lambda: understand(reading, outlines, terms, synonyms=self._synonyms))
             doubtful = await self._doubtful(sheet, terms, done)
-            states, _ = await account_states.read(
-                self._database, project, vote_terms(doubts.now, self._max_age), only=edited(sheet, outlines)
-            )
+            states, _ = await self._states(project, doubts, only=edited(sheet, outlines))
             found = {state.id: state for state in states}
             everybody = [found.get(outline.id, outline) for outline in outlines]
             rest = frozenset(outline.id for outline in outlines if outline.id not in found)
@@ -92,6 +89,18 @@ class Decider:
                 lambda: make_plan(project, sheet, everybody, self._policy, doubts, settled=rest, doubtful=doubtful)
             )
         return Draft(plan, everybody)
+
+    async def _states(
+        self, project: Project, doubts: Doubts, query: str = "", only: Sequence[str] | None = None
+    ) -> tuple[list[AccountState], list[Problem]]:
+        """The accounts as SQLite has them; what is odd beyond our imagination is one project's failure."""
+        judged_by = vote_terms(doubts.now, self._max_age)
+        try:
+            return await account_states.read(self._database, project, judged_by, query, only)
+        except (sqlite.Error, SmartSyncError):
+            raise
+        except Exception as error:
+            raise _crashed(error) from error
 
     async def _terms(self, project: Project, doubts: Doubts) -> Terms:
         """By what missing rows and values are judged now."""
@@ -125,4 +134,8 @@ async def _fenced(decide: Callable[[], T]) -> T:
     try:
         return await asyncio.to_thread(decide)
     except Exception as error:
-        raise MergeCrashed(f"internal error while merging: {type(error).__name__}") from error
+        raise _crashed(error) from error
+
+
+def _crashed(error: Exception) -> MergeCrashed:
+    return MergeCrashed(f"internal error while merging: {type(error).__name__}")

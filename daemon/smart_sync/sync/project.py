@@ -165,7 +165,8 @@ class ProjectSync:
         ):
             return await self._decider.decide(project, reading, doubts, this.done)
         draft = await self._decider.decide_edited(project, reading, doubts, this.done)
-        plan = replace(draft.plan, parsed_count=settled.result.parsed)
+        back = sum(s.parsed is not None for s in draft.states if s.id in draft.plan.reactivated)
+        plan = replace(draft.plan, parsed_count=settled.result.parsed + back)
         # Nothing has stood in, so what is due by time alone are votes: of accounts that were not looked at, too.
         return replace(draft, plan=plan, problems=settled.problems, votes_until=settled.due)
 

@@ -109,6 +109,14 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
                 f"account_snapshots: {zeros} snapshots hold nothing but 0 though the account had values later: nobody "
                 "knew them that day, or its row was missing; Smart Sync leaves them as they are",
             )
+        ahead, newest = scratch_copy.snapshots_ahead(source, utc_now())
+        if ahead:
+            yield Finding(
+                "warning",
+                f"account_snapshots: {counted(ahead, 'snapshot')} dated ahead, the newest {newest[:16]} UTC: a clock"
+                " was wrong; until then readers of the newest snapshot see it in place of today's; correct its"
+                " snapshot_time",
+            )
         between = scratch_copy.zeros_between(source, timezone)
         for link, day, metric in between[:_NAMED]:
             yield Finding(

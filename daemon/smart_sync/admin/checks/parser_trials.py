@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from smart_sync.parsers.parser import Unfetched
 from smart_sync.parsers.registry import Source, build
 from smart_sync.store import projects
 from smart_sync.store.schema import open_database, open_existing
+
+#: So many accounts are tried until one has values.
+MAX_ACCOUNTS = 3
 
 
 async def check_parsers(settings: Settings, copy: Path, clock: Clock, *, offline: bool) -> list[Finding]:
@@ -59,16 +63,17 @@ async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = u
 
 
 async def _tried(source: Source, accounts: Sequence[Account], allow: Callable[[Source], Allowance | None]) -> Finding:
-    served = next((account for account in accounts if source.serves(account)), None)
-    if served is None:
-        return Finding(
-            "warning", f"parser {source.name}: there is no active account that it is for, so it is not tried"
-        )
-    try:
-        (inspection,) = await inspect([source], served, allow)
-    except Exception as error:
-        return Finding("error", f"parser {source.name} has a bug: {type(error).__name__}; report it to its author")
-    return _finding(served.link, inspection)
+    """What it says of one account; of another, if that one is refused, which may be its own trouble."""
+    finding = Finding("warning", f"parser {source.name}: there is no active account that it is for, so it is not tried")
+    for served in islice((account for account in accounts if source.serves(account)), MAX_ACCOUNTS):
+        try:
+            (inspection,) = await inspect([source], served, allow)
+        except Exception as error:
+            return Finding("error", f"parser {source.name} has a bug: {type(error).__name__}; report it to its author")
+        finding = _finding(served.link, inspection)
+        if inspection.failure or any(isinstance(one, ParsedMetrics) for one in inspection.fetched):
+            break
+    return finding
 
 
 def _finding(link: str, inspection: Inspection) -> Finding:

@@ -147,6 +147,10 @@ def _notes(result: dict[str, Any]) -> Iterable[str]:
     yield from troubles(result)
     if new := result.get("new_accounts"):
         yield f"{counted(new, 'new account')}, for rows that had none"
+    if left := result.get("left"):
+        yield f"{counted(len(left), 'account')} left, as no row has their link any more: {listed(left, 5)}"
+    if back := result.get("returned"):
+        yield f"{counted(len(back), 'account')} back, with their rows: {listed(back, 5)}"
     for account_id, reason in result.get("failed_accounts", {}).items():
         yield f"account {account_id} could not be written: {reason}"
     yield from result.get("problems", [])

@@ -36,7 +36,11 @@ def watch(table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountSt
     for index, metric in enumerate(METRICS):
         had = [state for state in known if state.sheet and state.sheet[index]]
         if metric not in table.columns:
-            if any(s.sheet and s.sheet[index] is not None for s in active):
+            # A cell that was held before its column went is held when the column is back.
+            for state in had:
+                if metric in state.held:
+                    held[state.id] = held.get(state.id, frozenset()) | {metric}
+            if any(s.sheet and s.sheet[index] is not None for s in known):
                 lost.add(metric)
                 problems.append(_lost(table, metric, terms))
                 if len(had) >= AT_LEAST:

@@ -29,6 +29,7 @@ class Elsewhere(NamedTuple):
 
     account_id: str
     link: str
+    platform: str
     project: str
     #: Its row is gone from the worksheet it was in.
     gone: bool
@@ -52,9 +53,7 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Pa
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
         if one.row.row in numbers and one.row.row not in found:
-            how = "it stands where the row of {} stood" if one.in_place else "its link is nearly that of {}"
-            reason = f"{how.format(one.account.link)}, whose row is gone"
-            found[one.row.row] = Doubt(one.row, one.account.id, reason)
+            found[one.row.row] = Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     found |= {doubt.row.row: doubt for doubt in _still(sheet, past, waited_for) if doubt.row.row not in found}
     found |= {doubt.row.row: doubt for doubt in _moved(sheet, elsewhere, past) if doubt.row.row not in found}
@@ -71,10 +70,11 @@ def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) 
 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> Iterator[Doubt]:
     """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
-    others = {identity(other.link): other for other in sorted(elsewhere, key=lambda other: other.gone)}
+    sought = sorted(elsewhere, key=lambda other: other.gone)
+    others = {name: other for other in sought if (name := identity(other.link, other.platform))}
     left_behind = _LeftBehind(others, len(sheet.unmatched))
     for row in sheet.unmatched if others else ():
-        name, known = identity(row.link), past.get(row.link)
+        name, known = identity(row.link, row.platform), past.get(row.link)
         other = others.get(name) or left_behind.by(row, name, known)
         if other is None:
             continue

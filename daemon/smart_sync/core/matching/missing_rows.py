@@ -7,6 +7,7 @@ person can correct it, and no account is created for them.
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from smart_sync.core.links.identity import identity
@@ -39,12 +40,25 @@ class Terms:
     accepted: str = ""
 
 
+class Why(Enum):
+    """Why a row may be that of a missing account."""
+
+    IN_PLACE = "it stands where the row of {link} stood, whose row is gone"
+    NEARLY = "its link is nearly that of {link}, whose row is gone"
+    TOO_MANY = "so many rows are gone at once that it may be one of them, such as {link}"
+
+
 class Likeness(NamedTuple):
     """A row that may be the one that ``account`` is missing, and why."""
 
     account: AccountState
     row: SheetRow
-    in_place: bool
+    why: Why
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the row stands where the account's row would."""
+        return self.why is Why.IN_PLACE
 
 
 def absences(
@@ -66,6 +80,9 @@ def _absence(state: AccountState, terms: Terms, *, at_once: bool, settled: bool)
     old = state.absence
     if old.gone_since is None:
         old = Absence(old.project_id or terms.project_id, terms.now, terms.clock, at_once)
+    elif old.at_once and old.project_id != terms.project_id:
+        # Moved with its account: the accident is that of the other worksheet, and so was its clock.
+        old = old._replace(at_once=False, clock=terms.clock)
     if settled or (not old.at_once and terms.clock - old.clock >= terms.gone_after):
         return old._replace(at_once=False, accepted=True)
     return old
@@ -93,7 +110,7 @@ def likenesses(
     by_number = {row.row: row for row in strangers}
     places = _Places(states, rows)
     found = [
-        Likeness(state, by_number[number], in_place=True)
+        Likeness(state, by_number[number], Why.IN_PLACE)
         for state in gone
         for number in sorted(places.of(state))
         if number in by_number
@@ -101,12 +118,12 @@ def likenesses(
     seen = {(one.account.id, one.row.row) for one in found}
     if len(gone) * len(unmatched) > MAX_PAIRS:
         standing = {one.row.row for one in found}
-        return found + [Likeness(gone[0], row, in_place=False) for row in unmatched if row.row not in standing]
-    names = [(row, identity(row.link)) for row in unmatched]
+        return found + [Likeness(gone[0], row, Why.TOO_MANY) for row in unmatched if row.row not in standing]
+    names = [(row, identity(row.link, row.platform)) for row in unmatched]
     for state in gone:
-        own = identity(state.link)
+        own = identity(state.link, state.platform)
         found += [
-            Likeness(state, row, in_place=False)
+            Likeness(state, row, Why.NEARLY)
             for row, name in names
             if (state.id, row.row) not in seen and nearly(own, name)
         ]

@@ -79,6 +79,7 @@ def understand(
     missing = absences(active, {*matches.rows, *matches.twins}, terms)
     twins = [state for state in active if state.id in matches.twins and state.id not in matches.rows]
     missing |= absences(twins, (), terms, settled=True)
+    missing |= absences(_replaced(states, matches.rows, missing, terms), (), terms, settled=True)
     waited_for = [account_id for account_id, absence in missing.items() if not absence.accepted]
     alike = likenesses(table, matches.unmatched, matches.rows, states, waited_for)
     columns = watch(table, matches.rows, active, terms)
@@ -105,6 +106,15 @@ def understand(
         places=places(alike),
         due_in=due_in(missing.values(), terms),
     )
+
+
+def _replaced(
+    states: Sequence[AccountState], rows: Mapping[str, SheetRow], missing: Mapping[str, Absence], terms: Terms
+) -> list[AccountState]:
+    """Missing accounts that were made for a wrong link, now corrected to that of an account that had left."""
+    returned = {rows[s.id].row for s in states if not s.active and s.left_since is not None and s.id in rows}
+    gone = [s for s in states if s.id in missing and s.absence.gone_since is None] if returned else []
+    return [s for s in gone if s.sheet_row in returned and s.id == account_id(terms.project_id, s.link)]
 
 
 def _nothing(

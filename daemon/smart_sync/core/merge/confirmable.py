@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from smart_sync.core.model import METRICS, NO_METRICS, Metrics
+from smart_sync.core.model import METRICS, NO_METRICS
 from smart_sync.core.state import AccountState
 
 
@@ -52,11 +52,3 @@ def of_account(
             yield Finding("emptied", project_id, state.id, state.link, name, merged)
         if name in suspects:
             yield Finding("suspect", project_id, state.id, state.link, name, suspects[name])
-
-
-def sheet_after(state: AccountState, findings: Collection[Finding]) -> tuple[Metrics, frozenset[str]]:
-    """The sheet values of an account, and the metrics that are held, once ``findings`` are confirmed."""
-    columns = {finding.metric for finding in findings if finding.kind == "column"}
-    sheet = state.sheet or Metrics()
-    values = (None if name in columns else value for name, value in zip(METRICS, sheet, strict=True))
-    return Metrics._make(values), state.held - columns

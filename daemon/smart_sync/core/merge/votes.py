@@ -65,12 +65,13 @@ def count(account_id: str, said: Sequence[Said], past: Past, whose: Whose, judge
     for one, reason in lost:
         if one.metric in concerned and reason != TOO_OLD and _key(one) not in past.taken_back:
             taken_back[one.metric].add(one.value)
+    without = {id(one) for one, _ in lost}
     return Votes(
         {metric: one for metric, (_, one) in chosen.items()},
         tuple(lost),
         taken_back,
         _until(chosen.values(), scrutiny.ahead, judged_by),
-        tuple(scrutiny.ahead),
+        tuple(one for one in scrutiny.ahead if id(one) not in without),
         scrutiny.news(account_id, frozenset(_key(one) for one, reason in lost if reason != TOO_OLD)),
     )
 
@@ -117,7 +118,9 @@ class _Scrutiny:
         self._new_marks: list[Mark] = []
         self.ahead: list[Said] = []
         last = whose.last_link if whose.last_link is not None or not past.links else past.links[-1][1]
-        self._new_link = whose.link if whose.last_link not in (None, whose.link) else None
+        # A link that means no profile is not remembered: it would hide that the next one means another.
+        is_new = whose.last_link not in (None, whose.link) and identity(whose.link, whose.platform)
+        self._new_link = whose.link if is_new else None
         self._relinked = last is not None and not self._is_same(last)
         begun = past.links or (("", last or ""),)
         self._new_links = ((*begun, (judged_by.now, whose.link))[len(past.links) :]) if self._relinked else ()
@@ -177,8 +180,8 @@ class _Scrutiny:
             if self._relinked:
                 self._new_marks.append(Mark(one.metric, one.value, one.source, False, "", "", EARLIER_LINK))
             return self._relinked
-        link = [link for since, link in self._links if since < at or not since][-1]
-        return not self._is_same(link)
+        earlier = [link for since, link in self._links if since < at or not since]
+        return not self._is_same(earlier[-1] if earlier else self._links[0][1])
 
     def _is_same(self, link: str) -> bool:
         """Whether ``link`` means the profile that the account's own means; what means none tells nothing."""

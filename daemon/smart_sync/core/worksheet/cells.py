@@ -66,6 +66,8 @@ _NUMBER = re.compile(
 _WORD = re.compile(r"[^\s.]+\.?")
 _GROUP_SIGNS = frozenset(" '٬,.")
 _FRACTION_SIGNS = frozenset(",.٫")
+#: The power of ten that no count reaches.
+_TRILLION = 12
 #: One part in so many is a formula's rounding, not a fraction.
 _ROUNDING = 10**6
 
@@ -143,6 +145,8 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     power, own = _power(before, after, speaking, metric, foreign=read.foreign) or _refuse(text)
     if (power or exponent) and (scale or (power and exponent)):
         raise Unreadable("two units, which would multiply each other")
+    if power >= _TRILLION:  # nobody has so many, and "12T" may be tons or thousands
+        _refuse(text)
     power += int(exponent or scale)
     count = _in_range(_whole(int(read.digits) * 10 ** max(0, power), 10 ** (read.decimals + max(0, -power))))
     if not (power or number[0].isdigit()):
