@@ -120,6 +120,15 @@ def test_an_obstacle_stands_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in obstacles(config.load(path))["control.group"]
 
 
+@pytest.mark.parametrize("text", ['[database]\npath = "/"\n', '[control]\nsocket = "/"\n'])
+def test_the_root_of_all_folders_is_an_obstacle(tmp_path: Path, text: str) -> None:
+    """Above it there is no folder to look at; it is refused, like any other folder, by a reload too."""
+    path = tmp_path / "config.toml"
+    path.write_text(SHEETS + text)
+    (problem,) = obstacles(config.load(path)).values()
+    assert problem.startswith("/: ")
+
+
 def test_a_reload_survives_every_one_of_them(tmp_path: Path) -> None:
     """Each is refused by a reload with 422, and the daemon goes on: it can still run a pass and be reloaded."""
     path = tmp_path / "config.toml"

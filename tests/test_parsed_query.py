@@ -1,6 +1,11 @@
 """[parsed] query: parsed values that the web app's own tables hold."""
 
+import asyncio
+import contextlib
 import json
+import os
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon_process import run_command, write_config
+from daemon_process import PATIENCE, Daemon, run_command, write_config
+from smart_sync.admin.checks.database_file import copy_query
+from smart_sync.control.client import Client
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.core.parsed import INBOX, NO_PAST, QUERY, Whose, of_row, terms
-from smart_sync.errors import ConfigError
+from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.store import driver, scratch_copy
 from world import KEY, NOON, World
 
 NOTHING = [None] * 4
@@ -119,3 +127,44 @@ async def _check(world: World, query: str) -> list[str]:
     )
     ended = run_command("check", "--json", "--config", str(config))
     return [finding["message"] for finding in json.loads(ended.stdout)["findings"]]
+
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS account_id, i AS views FROM n"
+
+
+async def test_a_query_without_an_end_costs_its_values_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cut off after its time and reported; the sheet is synced, and `check` fills no disk with its rows."""
+    monkeypatch.setattr(driver, "MAX_ASKING", 0.2)
+    monkeypatch.setattr(scratch_copy, "MAX_ASKING", 0.2)
+    await world_with_channels(world, ENDLESS)
+    world.sheet("P", a=[1] * 5, b=[2] * 5)
+    result = await world.sync_one()
+    assert (result.outcome, world.merged("a")) == ("synced", (1,) * 5)
+    assert any("no answer within 0.2 s" in problem.reason for problem in result.problems)
+    _, findings = copy_query(world.settings, world.folder / "copy.db")
+    assert "interrupted" in findings[0].message
+
+
+def test_a_query_without_an_end_does_not_keep_the_daemon(world: World) -> None:
+    """SIGTERM ends the daemon in the middle of it."""
+    world.add_project("P", ["a"])
+    text = f'[schedule]\nrun_on_start = false\n[parsed]\nquery = "{ENDLESS}"\n'
+    with Daemon(write_config(world.folder, text, google=world.google, spreadsheet=KEY)) as daemon:
+        asking = threading.Thread(target=lambda: asyncio.run(_ask(daemon)))
+        asking.start()
+        begun = _worked(daemon)
+        while _worked(daemon) < begun + 1:  # of all that the daemon does, the query alone takes as long
+            time.sleep(0.02)
+        assert daemon.stop() == 0
+        asking.join()
+
+
+def _worked(daemon: Daemon) -> float:
+    """Seconds of processor time that the daemon has used."""
+    fields = Path(f"/proc/{daemon.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) / os.sysconf("SC_CLK_TCK")
+
+
+async def _ask(daemon: Daemon) -> None:
+    with contextlib.suppress(SmartSyncError):
+        await Client(daemon.socket, timeout=PATIENCE).request("POST", "/api/admin/smart_sync")

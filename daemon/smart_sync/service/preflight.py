@@ -79,7 +79,8 @@ def _of_database(path: Path, held: Path | None) -> Iterator[str]:
 
 def _of_folder(path: Path) -> str:
     """Why nothing can be made beside ``path``, whose folder is made where it is missing; "" if it can."""
-    folder = next(parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110  never raises
+    above = (parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110  never raises
+    folder = next(above, Path("/"))  # nothing is above "/"
     if not folder.is_dir():
         return f"{folder} is not a folder"
     if not os.access(folder, os.W_OK | os.X_OK):

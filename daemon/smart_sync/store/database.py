@@ -24,7 +24,7 @@ from smart_sync.core.merge.day_snapshot import Own
 from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store import foreign_snapshots
-from smart_sync.store.driver import is_busy, sqlite
+from smart_sync.store.driver import is_busy, sqlite, time_limit
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
 BUSY_TIMEOUT = 0.1
@@ -149,11 +149,12 @@ class Database:
             return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for somebody else's query: it sees no snapshots of ours (see `others`)."""
-        if not foreign_snapshots.concerns(sql):
-            return await self.fetch(sql, parameters)
-        async with self._asking:
-            return await self._fetched(await self._without_ours(), sql, parameters)
+        """`fetch` for somebody else's query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""
+        plain = not foreign_snapshots.concerns(sql)
+        async with self._reading if plain else self._asking:
+            connection = self._reader if plain else await self._without_ours()
+            async with time_limit(connection):
+                return await self._fetched(connection, sql, parameters)
 
     async def columns(self, sql: str) -> list[str]:
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""

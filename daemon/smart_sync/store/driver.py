@@ -1,15 +1,24 @@
 """SQLite itself: which library it is, and what its errors mean."""
 
+import asyncio
+import contextlib
 import re
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
+
+if TYPE_CHECKING:
+    import aiosqlite
 
 #: The one of this process: see `library`.
 sqlite: ModuleType = sqlite3
 
+#: Seconds that somebody else's query may take.
+MAX_ASKING = 60.0
 #: Before this version two processes that write a WAL file can corrupt it.
 WAL_SAFE_SINCE = (3, 51, 3)
 
@@ -38,6 +47,22 @@ _OF_THE_FILE = frozenset(
 def is_of_the_file(error: Exception) -> bool:
     """Whether the file as a whole is in trouble (no room, no right, damaged, locked), rather than one row."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
+
+
+@contextlib.asynccontextmanager
+async def time_limit(connection: "aiosqlite.Connection") -> AsyncIterator[None]:
+    """Inside, the statement of ``connection`` has `MAX_ASKING` seconds.  Raises the driver's error after them.
+
+    It ends, too, when nobody waits for it any more: else it would keep the connection, and the process, for ever.
+    """
+    try:
+        async with asyncio.timeout(MAX_ASKING):
+            yield
+    except BaseException as error:
+        await connection.interrupt()
+        if isinstance(error, TimeoutError):
+            raise sqlite.OperationalError(f"no answer within {MAX_ASKING:g} s") from None
+        raise
 
 
 def describe(error: Exception, path: Path) -> DatabaseError:

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from smart_sync.core.parsed import AHEAD
 from smart_sync.store import foreign_snapshots
 from smart_sync.store.clock_changes import local_day
 from smart_sync.store.database import Database
-from smart_sync.store.driver import judge
+from smart_sync.store.driver import MAX_ASKING, judge
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.schema import REQUIRED
 
@@ -73,11 +74,13 @@ def copy_schema(path: Path, empty: Path) -> None:
 def copy_query(path: Path, query: str, copy: Path) -> str:
     """Keep what ``query`` gives in a table of ``copy``; returns the query that reads it there.
 
-    Raises the driver's error, or ValueError, for what is no SELECT of this database.
+    Raises the driver's error, or ValueError, for what is no SELECT of this database, or takes too long.
     """
+    ends = time.monotonic() + MAX_ASKING
     with closing(open_for_reading(path)) as source, closing(sqlite3.connect(copy)) as target, target:
         if foreign_snapshots.concerns(query):
             foreign_snapshots.hide(source)
+        source.set_progress_handler(lambda: time.monotonic() > ends, 100_000)
         rows = source.execute(f"SELECT * FROM (\n{query}\n)")
         names = ", ".join('"{}"'.format(column[0].replace('"', "")) for column in rows.description)
         marks = ", ".join("?" * len(rows.description))

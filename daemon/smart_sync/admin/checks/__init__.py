@@ -75,7 +75,7 @@ def _missing_files(settings: Settings) -> Iterator[Finding]:
 def _full_disk(database: Path) -> Iterator[Finding]:
     """A pass writes a few pages even where nothing changed."""
     with contextlib.suppress(OSError):
-        folder = next(parent for parent in database.absolute().parents if parent.exists())
+        folder = next((parent for parent in database.absolute().parents if parent.exists()), Path("/"))
         free = shutil.disk_usage(folder).free
         if free < MIN_FREE:
             told = (
