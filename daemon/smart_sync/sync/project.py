@@ -129,7 +129,7 @@ class ProjectSync:
         watch.lap("write")
         result = replace(result_of(plan, written, problems), new_accounts=created)
         # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
-        moves = plan.doubtful or plan.left or plan.returned
+        moves = bool(plan.doubtful or plan.left or plan.returned)
         # What somebody has spoilt is told once: it has been written anew.
         moves = moves or any(row.before is not None and None in row.before for row in plan.merged)
         if mark is not None and plan.trouble is None and not written.failed and not moves:
