@@ -15,9 +15,9 @@ from fake_google import FakeGoogle
 from smart_sync import logs
 from smart_sync.config import Settings
 from smart_sync.core.model import Outcome, Trigger
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 KEY = "k" * 44
 SHEETS_CALLS = ("batch", "values", "metadata", "drive")
@@ -57,8 +57,8 @@ class _World:
         settings = Settings.model_validate({"database": {"path": ours}, "sheets": sheets})
         with Path(os.devnull).open("w") as nowhere:
             logs.configure("json", "info", nowhere)
-            async with opened(settings, Announcer(), clock=lambda: self._now) as resources:
-                sync = Sync(resources)
+            async with opened(settings, Reporter(), clock=lambda: self._now) as resources:
+                sync = SyncPass(resources)
                 for _ in range(rounds):
                     self._edit()
                     mine = await self._counted(_pass(sync))
@@ -83,7 +83,7 @@ class _World:
         return time.perf_counter() - started, self._google.count(*SHEETS_CALLS) - before
 
 
-async def _pass(sync: Sync) -> None:
+async def _pass(sync: SyncPass) -> None:
     result = await sync.run(PassRequest(Trigger.CLI))
     if result.count(Outcome.SYNCED) != len(result.results):
         raise RuntimeError(f"the pass went wrong: {result.results[0].error}")

@@ -22,9 +22,9 @@ from smart_sync.service import memory
 from smart_sync.service.daemon import rest
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.schema import open_database
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 HEADER: list[Cell] = ["Account", "Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 FIRST_DAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -153,7 +153,7 @@ class Passes:
     """Passes over one database, on a clock of its own and with worksheets of the caller's."""
 
     def __init__(self, resources: Resources, sheets: MemorySheets) -> None:
-        self._run = Sync(resources).run
+        self._run = SyncPass(resources).run
         self._database = resources.database
         self._sheets = sheets
         self._day = 0
@@ -193,7 +193,7 @@ async def passes(path: Path, *, snapshots: str = "update") -> AsyncIterator[Pass
     with Path(os.devnull).open("w") as nowhere:
         logs.configure("json", "info", nowhere)
         found: list[Passes] = []
-        async with opened(settings, Announcer(), clock=lambda: found[0].now) as resources:
+        async with opened(settings, Reporter(), clock=lambda: found[0].now) as resources:
             sheets = MemorySheets(lambda _title: [])
             memory.settle()  # as the daemon does once it is ready
             found.append(Passes(replace(resources, sheets=sheets), sheets))

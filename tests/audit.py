@@ -39,7 +39,7 @@ def verdict(service: str, told: Sequence[Mapping[str, Any]]) -> tuple[int, Itera
     def lines() -> Iterator[str]:
         for package, vulnerability in found:
             fixed = ", ".join(vulnerability.get("fix_versions", ())) or "no version yet"
-            yield f"{package['name']} {package['version']}: {vulnerability['id']}, mended in {fixed}; make lock"
+            yield f"{package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed}; make lock"
         for package in told:
             if package not in known:
                 yield f"{package['name']}: not audited: {package.get('skip_reason', 'no reason given')}"

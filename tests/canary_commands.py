@@ -18,7 +18,7 @@ import stamina
 import smart_sync
 from smart_sync import logs
 from smart_sync.cli import main as cli
-from smart_sync.core.redaction import Known
+from smart_sync.core.redaction import KnownSecrets
 
 
 def command(arguments: list[str]) -> str:
@@ -48,7 +48,7 @@ def call(name: str, arguments: list[Any]) -> str:
 
 def run(step: dict[str, Any]) -> dict[str, str]:
     """What a step says, by command or function."""
-    logs._protected = Known()
+    logs._protected = KnownSecrets()
     logs.reset()
     for path, text in step["files"].items():
         Path(path).write_bytes(text.encode())

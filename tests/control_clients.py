@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smart_sync.control.server import Answer, Limits, Request, Route, Routes, serve
+from smart_sync.control.server import Limits, Request, Response, Route, Routes, serve
 
 #: Short enough for tests, long enough for two busy cores.
 QUICK = Limits(request_seconds=0.4, idle_seconds=0.4, stall_seconds=0.4, grace_seconds=0.4, patience_seconds=0.1)
@@ -77,9 +77,9 @@ async def exchange(path: Path, sent: bytes) -> bytes:
             return b""
 
 
-async def echo(request: Request) -> Answer:
+async def echo(request: Request) -> Response:
     """Says what was understood."""
-    return Answer(
+    return Response(
         200,
         {
             "success": True,

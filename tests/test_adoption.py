@@ -23,9 +23,9 @@ from smart_sync.errors import Busy, DatabaseUnusable
 from smart_sync.store import parsed_values
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, World, link
 
 NUMBERED = "id INTEGER PRIMARY KEY, project_id INTEGER, platform TEXT, username TEXT, profile_link TEXT, is_active"
@@ -241,11 +241,11 @@ async def test_what_is_refused_is_told_by_its_link_and_costs_no_other_row(bare: 
     strange = [["", f"https://www.youtube.com/@{name}", 3] for name in ("c", "d")]
     bare.sheet("P", a=[1] * 5, b=[2] * 5)
     bare.google.spreadsheets[KEY].worksheets["P"][2:2] = strange
-    announce = Announcer()
+    announce = Reporter()
     with announce.follow() as told:
         async with opened(bare.settings, announce, clock=lambda: bare.now) as resources:
             for dry_run in (True, False, False):
-                result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=dry_run))
+                result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=dry_run))
         events = [told.get_nowait() for _ in range(told.qsize())]
     assert bare.execute("SELECT username FROM project_social_accounts ORDER BY username") == [("a",), ("b",)]
     assert [e.get("link") for e in events if e["event"] == "accounts.refused"] == [row[1] for row in strange]
@@ -281,10 +281,10 @@ async def test_a_project_that_was_renamed_is_not_created_again(world: World) -> 
 
 async def events(world: World) -> list[dict[str, Any]]:
     """What one pass tells."""
-    announce = Announcer()
+    announce = Reporter()
     with announce.follow() as told:
         async with opened(world.settings, announce, clock=lambda: world.now) as resources:
-            await Sync(resources).run(PassRequest(Trigger.CLI))
+            await SyncPass(resources).run(PassRequest(Trigger.CLI))
         return [told.get_nowait() for _ in range(told.qsize())]
 
 
@@ -303,7 +303,7 @@ class Lap:
 
     def __init__(self, world: World, resources: Resources) -> None:
         self.world = world
-        self.sync = Sync(resources)
+        self.sync = SyncPass(resources)
 
     async def run(self) -> ProjectResult:
         """One pass over the only project there is."""
@@ -318,12 +318,12 @@ class Lap:
 
 
 @pytest.fixture
-async def lap(world: World) -> AsyncIterator[Lap]:
+async def record(world: World) -> AsyncIterator[Lap]:
     """A lap over one project with two accounts, the first of them with parsed values."""
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[1] * 5, b=[2] * 5)
     world.parsed("a", [9, None, None, None, None])
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         yield Lap(world, resources)
 
 
@@ -358,7 +358,7 @@ async def test_what_a_parser_of_ours_has_put_in_is_merged_by_the_next_pass(world
     """A settled project is decided anew when this very process has written to the inbox."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         lap = Lap(world, resources)
         await lap.settle()
         await parsed_values.put(
@@ -371,7 +371,7 @@ async def test_what_a_parser_of_ours_has_put_in_is_merged_by_the_next_pass(world
 async def test_what_another_process_writes_during_a_pass_is_merged_by_the_next_one(world: World) -> None:
     """What comes between a decision and the end of its pass does not pass for what was decided from."""
 
-    class Late(Announcer):
+    class Late(Reporter):
         def project_done(self, result: ProjectResult, *, dry_run: bool = False) -> None:
             super().project_done(result, dry_run=dry_run)
             world.parsed("a", [9] * 5)
@@ -416,7 +416,7 @@ async def test_another_configuration_decides_anew(world: World, lap: Lap) -> Non
     """A reload with other merge rules merges the same numbers by them, in its first pass."""
     await lap.settle()
     world.sections["merge"] = {"strategy": "sheet"}
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         await Lap(world, resources).run()
     assert world.merged("a") == (1,) * 5
 

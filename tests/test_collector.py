@@ -8,15 +8,15 @@ from typing import ClassVar
 
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Trigger
-from smart_sync.parsers.asked_accounts import Agenda
+from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched
-from smart_sync.parsers.registry import Source
+from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store.schema import open_database
-from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
-from smart_sync.sync.reporter import Announcer
+from smart_sync.store.spreadsheet_cache import SpreadsheetCache
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import World, link
 
 
@@ -49,12 +49,12 @@ async def test_a_slow_platform_does_not_slow_the_pass_over_the_sheets(world: Wor
         if event == "parser.finished":
             finished.set()
 
-    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
     async with (
-        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        opened(world.settings, Reporter(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
     ):
-        sync = Sync(replace(resources, collect=collector.collect))
+        sync = SyncPass(replace(resources, collect=collector.collect))
         await sync.run(PassRequest(Trigger.CLI))
         assert world.merged("b") == (2, 0, 0, 0, 0)
         await sync.run(PassRequest(Trigger.CLI))
@@ -69,7 +69,7 @@ async def test_a_platform_that_never_answers_is_let_go_of_at_the_end(world: Worl
     """Leaving the collector cancels what is under way, and keeps what was fetched."""
     world.add_project("P", ["a", "b"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
     async with (
         open_database(world.path) as database,
         Collector([source], database, lambda: world.now, wait=0.05) as collector,
@@ -85,29 +85,29 @@ async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World
     world.sections["sync"] = {"create_missing": "accounts"}
     platform = SlowPlatform(world)
     platform.may_go_on.set()
-    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
     async with (
-        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        opened(world.settings, Reporter(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=None) as collector,
     ):
-        sync = Sync(replace(resources, collect=collector.collect))
+        sync = SyncPass(replace(resources, collect=collector.collect))
         (result,) = (await sync.run(PassRequest(Trigger.CLI))).results
     assert [len(asked) for asked in platform.asked] == [1, 1]
     assert (result.accounts, result.parsed, result.changed) == (2, 2, 2)
 
 
 async def test_a_pass_over_one_project_asks_about_its_accounts_only(world: World) -> None:
-    """A selection is asked about alone, and what the agenda knows of the others is not forgotten."""
+    """A selection is asked about alone, and what the asked knows of the others is not forgotten."""
     world.add_project("P", ["a"])
     world.add_project("Q", ["b"])
     platform = SlowPlatform(world)
     platform.may_go_on.set()
-    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(timedelta(hours=1)), "slow")
     async with (
-        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        opened(world.settings, Reporter(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=None) as collector,
     ):
-        sync = Sync(replace(resources, collect=collector.collect))
+        sync = SyncPass(replace(resources, collect=collector.collect))
         await sync.run(PassRequest(Trigger.CLI, frozenset({"project-P"})))
         await sync.run(PassRequest(Trigger.CLI, frozenset({"project-Q"})))
         await sync.run(PassRequest(Trigger.CLI))
@@ -118,7 +118,7 @@ async def test_a_collection_is_waited_for_once(world: World) -> None:
     """The pass that begins a collection waits for it; those that find it still at work do not wait again."""
     world.add_project("P", ["a", "b"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
     loop = asyncio.get_running_loop()
     took = []
     async with (
@@ -139,7 +139,7 @@ async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world
     world.add_project("P", ["a", "b"])
     world.add_project("Q", ["c"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda(timedelta(hours=1)), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(timedelta(hours=1)), "slow")
     finished = asyncio.Event()
 
     def said(event: str, **_fields: object) -> None:
@@ -165,7 +165,7 @@ async def test_accounts_that_cannot_be_read_are_asked_about_in_the_next_pass(wor
     """A table that the web app renames for a while costs a warning, not the daemon."""
     world.add_project("P", ["a"])
     platform = SlowPlatform(world)
-    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
     said: list[str] = []
 
     def say(event: str, **fields: object) -> None:
@@ -186,7 +186,7 @@ async def test_accounts_that_cannot_be_read_are_asked_about_in_the_next_pass(wor
 async def test_facts_are_only_a_cache(world: World) -> None:
     """A table of facts that cannot be used is as good as an empty one, and no failure."""
     async with open_database(world.path) as database:
-        facts = SpreadsheetFacts(database)
+        facts = SpreadsheetCache(database)
         await facts.put("title", "key")
         assert await facts.get("title") == "key"
         world.execute("ALTER TABLE spreadsheet_facts RENAME TO away")
@@ -204,12 +204,12 @@ async def test_a_link_that_changes_while_a_platform_is_asked(world: World) -> No
         if event == "parser.finished":
             finished.set()
 
-    source = Source("slow", platform, ParserSettings(), Agenda(), "slow")
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
     async with (
-        opened(world.settings, Announcer(), clock=lambda: world.now) as resources,
+        opened(world.settings, Reporter(), clock=lambda: world.now) as resources,
         Collector([source], resources.database, lambda: world.now, wait=0.05, say=said) as collector,
     ):
-        sync = Sync(replace(resources, collect=collector.collect))
+        sync = SyncPass(replace(resources, collect=collector.collect))
         await sync.run(PassRequest(Trigger.CLI))
         world.execute("UPDATE project_social_accounts SET profile_link = ? WHERE id = 'account-b'", (link("c"),))
         world.now += timedelta(hours=1)
@@ -218,5 +218,5 @@ async def test_a_link_that_changes_while_a_platform_is_asked(world: World) -> No
         platform.may_go_on.set()
         await finished.wait()
         assert world.execute("SELECT value FROM parsed_values WHERE account_id = 'account-b'") == [(101,)]
-        await Sync(resources).run(PassRequest(Trigger.CLI))
+        await SyncPass(resources).run(PassRequest(Trigger.CLI))
     assert (world.merged("a"), world.winners("b")) == ((100, 0, 0, 0, 0), (None,) * 5)

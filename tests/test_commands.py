@@ -105,7 +105,7 @@ def test_sync_and_status_ask_the_daemon(config: Path) -> None:
         status = run_command("status", "--config", str(config))
         as_json = run_command("status", "--json", "--config", str(config))
     assert {c.returncode for c in (shown, single, dry, status, as_json)} == {0}
-    assert "1 project: 1 in step, 0 failed" in shown.stdout
+    assert "1 project: 1 up to date, 0 failed" in shown.stdout
     assert "P!C3" in shown.stdout
     assert json.loads(single.stdout)["project_id"] == "1"
     assert __version__ in status.stdout

@@ -9,9 +9,9 @@ import pytest
 from daemon_process import run_command, write_config
 from smart_sync.admin.confirm import NothingToConfirm, confirm
 from smart_sync.core.model import Outcome, Trigger
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from test_missing import NAMES, begun, reasons, rows
 from world import KEY, World, link
 
@@ -182,8 +182,8 @@ async def test_whatever_a_project_has_is_confirmed_with_it(world: World) -> None
 async def test_a_daemon_that_lives_on_goes_by_it(world: World) -> None:
     """What it remembers from pass to pass does not hide what a person has confirmed."""
     await begun(world)
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        sync = Sync(resources)
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync = SyncPass(resources)
         for row in rows(world, "P")[1:]:
             row[3] = 0
         del rows(world, "P")[5]
@@ -200,8 +200,8 @@ async def test_a_daemon_that_lives_on_goes_by_it(world: World) -> None:
 async def test_a_daemon_that_lives_on_notices_that_the_time_is_over(world: World) -> None:
     """Nothing but time has changed."""
     await begun(world)
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        sync = Sync(resources)
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync = SyncPass(resources)
         del rows(world, "P")[5]
         await sync.run(PassRequest(Trigger.TIMER))
         await sync.run(PassRequest(Trigger.TIMER))

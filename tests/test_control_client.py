@@ -13,7 +13,7 @@ import pytest
 
 from control_clients import PATIENT, descriptors, echo, served
 from smart_sync.control.client import Client, request_sync
-from smart_sync.control.server import Answer, Request, Route, Stream, serve
+from smart_sync.control.server import Request, Response, Route, Stream, serve
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 
@@ -169,7 +169,7 @@ async def test_cut_short(tmp_path: Path) -> None:
     """A daemon that stops tells a waiting client so, as JSON."""
     begun = asyncio.Event()
 
-    async def slow(_: Request) -> Answer:
+    async def slow(_: Request) -> Response:
         begun.set()
         await asyncio.Event().wait()
         raise AssertionError

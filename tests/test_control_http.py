@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from control_clients import connected, exchange, served
-from smart_sync.control.server import Answer, Limits, Request, Route, Stream
+from smart_sync.control.server import Limits, Request, Response, Route, Stream
 from smart_sync.errors import SmartSyncError
 
 _ECHO = b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -40,9 +40,9 @@ async def test_pipelining_leaves_room_for_others(tmp_path: Path) -> None:
     """However many requests a client sends at once, the event loop gets its turn after a few answers."""
     answered = [0]
 
-    async def count(_request: Request) -> Answer:
+    async def count(_request: Request) -> Response:
         answered[0] += 1
-        return Answer(200, {})
+        return Response(200, {})
 
     longest = 0
     async with served(tmp_path, {"/count": {"GET": Route(count)}}) as path, connected(path) as connection:
@@ -305,9 +305,9 @@ async def test_deaf_sender(tmp_path: Path) -> None:
 
 
 async def test_remedy(tmp_path: Path) -> None:
-    """A failure that a person can mend is 503 with its message."""
+    """A failure that a person can fix is 503 with its message."""
 
-    async def locked(_: Request) -> Answer:
+    async def locked(_: Request) -> Response:
         raise SmartSyncError("view_counter.db: locked; end the other writer")
 
     async with served(tmp_path, {"/locked": {"GET": Route(locked)}}) as path, connected(path) as connection:
@@ -320,8 +320,8 @@ async def test_nothing_drives_a_terminal(tmp_path: Path) -> None:
     """Text from outside comes out escaped: no control character, no direction mark, no broken Unicode."""
     nasty = "\x1b[31m\x9b2J\u202e\ud800\x00"
 
-    async def nasties(_: Request) -> Answer:
-        return Answer(200, {"name": nasty})
+    async def nasties(_: Request) -> Response:
+        return Response(200, {"name": nasty})
 
     async with served(tmp_path, {"/nasty": {"GET": Route(nasties)}}) as path, connected(path) as connection:
         connection.get("/nasty")

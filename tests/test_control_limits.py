@@ -16,14 +16,14 @@ import pytest
 from control_clients import QUICK, Connection, clients, connected, descriptors, exchange, served, until
 from smart_sync.control import server
 from smart_sync.control.client import Client
-from smart_sync.control.server import Answer, Limits, Request, Route, Stream
+from smart_sync.control.server import Limits, Request, Response, Route, Stream
 from smart_sync.errors import SmartSyncError
 
 _LARGE = "x" * 1_500_000
 
 
-async def _large(_: Request) -> Answer:
-    return Answer(200, {"large": _LARGE})
+async def _large(_: Request) -> Response:
+    return Response(200, {"large": _LARGE})
 
 
 async def test_slow_loris(tmp_path: Path) -> None:
@@ -106,13 +106,13 @@ async def test_thousand_share(tmp_path: Path) -> None:
     asyncio.get_running_loop().set_debug(False)  # it would take most of the time
     waiting, enough, go = 0, asyncio.Event(), asyncio.Event()
 
-    async def together(_: Request) -> Answer:
+    async def together(_: Request) -> Response:
         nonlocal waiting
         waiting += 1
         if waiting == 1000:
             enough.set()
         await go.wait()
-        return Answer(200, {"success": True})
+        return Response(200, {"success": True})
 
     async with served(tmp_path, {"/together": {"POST": Route(together)}}) as path:
         client = Client(path)
@@ -155,9 +155,9 @@ async def _dribble(rude: Sequence[Connection]) -> None:
 async def test_what_holds_up_the_loop_is_seen(tmp_path: Path) -> None:
     """Negative control: where each answer keeps the event loop for 60 ms, an honest client's p99 says so."""
 
-    async def blocking(_: Request) -> Answer:
+    async def blocking(_: Request) -> Response:
         time.sleep(0.06)  # noqa: ASYNC251  # that is what must be seen
-        return Answer(200, {"success": True})
+        return Response(200, {"success": True})
 
     async with served(tmp_path, {"/blocking": {"GET": Route(blocking)}}) as path:
         assert await _p99(Client(path), "/blocking", 10) >= 0.05

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from control_clients import ECHO, PATIENT, Connection, connected, served
-from smart_sync.control.server import Answer, Limits, Request, Route, Stream, serve
+from smart_sync.control.server import Limits, Request, Response, Route, Stream, serve
 
 
 class _Bug(Exception):
@@ -23,10 +23,10 @@ class _Slow:
         self.begun = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def __call__(self, _: Request) -> Answer:
+    async def __call__(self, _: Request) -> Response:
         self.begun.set()
         await self.go.wait()
-        return Answer(200, {"success": True})
+        return Response(200, {"success": True})
 
 
 async def _asked(stack: AsyncExitStack, path: Path, target: str) -> Connection:
@@ -62,11 +62,11 @@ async def test_cut_short(tmp_path: Path) -> None:
 async def test_own_last_word(tmp_path: Path) -> None:
     """A handler that is cancelled may say itself how far it came."""
 
-    async def handler(_: Request) -> Answer:
+    async def handler(_: Request) -> Response:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            return Answer(503, {"success": False, "done": 3})
+            return Response(503, {"success": False, "done": 3})
         raise AssertionError
 
     async with AsyncExitStack() as stack:
@@ -134,8 +134,8 @@ async def test_stream_ends(tmp_path: Path) -> None:
 async def test_never_reader_does_not_hold_up(tmp_path: Path) -> None:
     """A client that takes nothing holds up the stop no longer than the grace."""
 
-    async def large(_: Request) -> Answer:
-        return Answer(200, {"x": "x" * 3_000_000})
+    async def large(_: Request) -> Response:
+        return Response(200, {"x": "x" * 3_000_000})
 
     async with AsyncExitStack() as stack:
         async with served(tmp_path, {"/large": {"GET": Route(large)}}) as path:
@@ -176,12 +176,12 @@ async def test_owners_error(tmp_path: Path) -> None:
             raise _Bug
 
 
-async def _breaks(_: Request) -> Answer:
+async def _breaks(_: Request) -> Response:
     raise _Bug
 
 
-async def _not_json(_: Request) -> Answer:
-    return Answer(200, {"x": object()})
+async def _not_json(_: Request) -> Response:
+    return Response(200, {"x": object()})
 
 
 async def _broken_stream(_: Request) -> Stream:
@@ -192,7 +192,7 @@ async def _broken_stream(_: Request) -> Stream:
     return Stream(lines())
 
 
-async def _timed_out(_: Request) -> Answer:
+async def _timed_out(_: Request) -> Response:
     raise TimeoutError
 
 

@@ -168,10 +168,10 @@ WEAKNESSES = {
     ),
     "nobody notes who asks": Weakness(
         "import smart_sync.sync.scheduler as runner\n"
-        "plain = runner.Runner.request\n"
+        "plain = runner.Scheduler.request\n"
         "async def request(self, trigger, project_id=None, *, asked_by='', dry_run=False):\n"
         "    return await plain(self, trigger, project_id, dry_run=dry_run)\n"
-        "runner.Runner.request = request\n",
+        "runner.Scheduler.request = request\n",
         ["daemon::test_who_asked_is_in_the_log_and_in_the_history"],
     ),
     "what is at the path is removed": Weakness(
@@ -211,8 +211,8 @@ WEAKNESSES = {
     ),
     "silence has all the time in the world": Weakness(
         "import smart_sync.control.connection as talk\n"
-        "plain = talk.Conversation._waiting\n"
-        "talk.Conversation._waiting = lambda self, wait, seconds: plain(self, wait, None)\n",
+        "plain = talk.Connection._waiting\n"
+        "talk.Connection._waiting = lambda self, wait, seconds: plain(self, wait, None)\n",
         ["control_limits::test_slow_loris"],
     ),
     "each client leaves a descriptor": Weakness(

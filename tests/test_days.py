@@ -17,9 +17,9 @@ from smart_sync.core.model import METRICS, Trigger
 from smart_sync.report.query import read
 from smart_sync.store.clock_changes import local_day
 from smart_sync.store.schema import open_database
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import NOON, World, link
 
 #: Both changes of the clocks; far ahead and far behind; clocks that change at midnight, and by half an hour.
@@ -85,11 +85,11 @@ async def test_each_local_day_grows_from_the_one_before(world: World, zone: str,
     moments = [
         day + (timedelta(minutes=1) if n % 2 else timedelta(hours=23, minutes=59)) for n, day in enumerate(local)
     ]
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         for number, moment in enumerate(moments):
             world.now = moment.astimezone(UTC)
             world.sheet("P", a=[1000 + number] * 5)
-            await Sync(resources).run(PassRequest(Trigger.TIMER))
+            await SyncPass(resources).run(PassRequest(Trigger.TIMER))
     labels = [(first + timedelta(days=n)).isoformat() for n in range(7)]
     assert await told_days(world, "a") == [(day, 1000 + n, 1 if n else None) for n, day in enumerate(labels)]
     answer = await growth(world.path, None, "followers", 6, world.now)

@@ -20,9 +20,9 @@ from smart_sync.core.model import Outcome, Trigger
 from smart_sync.errors import DatabaseError, DatabaseReplaced, DatabaseUnusable
 from smart_sync.store import database as store
 from smart_sync.store.schema import MIGRATIONS, open_database
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, World
 
 MANY = [f"a{number}" for number in range(400)]
@@ -65,20 +65,20 @@ async def test_a_full_database_fails_the_pass_whole_and_the_next_one_makes_up_fo
     world.sheet("P", **{name: [1] * 5 for name in MANY})
     await world.sync()
     world.sheet("P", **{name: [2] * 5 for name in MANY})
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         # Every account written takes a page of its own, and there is room for some of them.
         world.execute("CREATE TABLE filler (x)")
         grow = "CREATE TRIGGER grow AFTER UPDATE ON account_metrics BEGIN INSERT INTO filler VALUES ({}); END"
         world.execute(grow.format("zeroblob(4000)"))
         pages = world.execute("PRAGMA page_count")[0][0]
         await resources.database.execute(f"PRAGMA max_page_count = {pages + 200}")
-        result = await Sync(resources).run(PassRequest(Trigger.CLI))
+        result = await SyncPass(resources).run(PassRequest(Trigger.CLI))
         assert result.results[0].outcome is Outcome.FAILED
         assert "the disk is full" in result.results[0].error
         assert {world.merged(name) for name in MANY} == {(1,) * 5}
         assert intact(world)
         await resources.database.execute("PRAGMA max_page_count = 100000")
-        await Sync(resources).run(PassRequest(Trigger.CLI))
+        await SyncPass(resources).run(PassRequest(Trigger.CLI))
     assert {world.merged(name) for name in MANY} == {(2,) * 5}
     assert len(world.snapshots()) == len(MANY)
 
@@ -174,13 +174,13 @@ async def test_a_connection_that_may_not_write_fails_every_pass_and_says_why(wor
     world.sheet("P", a=[1] * 5)
     await world.sync()
     world.sheet("P", a=[2] * 5)
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         await resources.database.execute("PRAGMA query_only = ON")
         with pytest.raises(DatabaseError, match=r"read-only; give the daemon's user write permission"):
-            await Sync(resources).run(PassRequest(Trigger.CLI))
+            await SyncPass(resources).run(PassRequest(Trigger.CLI))
         await resources.database.execute("PRAGMA query_only = OFF")
         assert world.merged("a") == (1,) * 5
-        await Sync(resources).run(PassRequest(Trigger.CLI))
+        await SyncPass(resources).run(PassRequest(Trigger.CLI))
     assert world.merged("a") == (2,) * 5
 
 
@@ -236,7 +236,7 @@ async def test_a_file_taken_away_in_the_middle_of_a_pass_is_not_acknowledged(wor
     """The end of a pass looks once more: what it wrote must be where the web app reads."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         read = resources.sheets.read
 
         async def read_and_lose(project: Any) -> Any:
@@ -245,7 +245,7 @@ async def test_a_file_taken_away_in_the_middle_of_a_pass_is_not_acknowledged(wor
 
         resources.sheets.read = read_and_lose  # type: ignore[method-assign]
         with pytest.raises(DatabaseReplaced):
-            await Sync(resources).run(PassRequest(Trigger.CLI))
+            await SyncPass(resources).run(PassRequest(Trigger.CLI))
 
 
 # Damaged, or from elsewhere.
@@ -298,9 +298,9 @@ async def test_a_lock_is_outwaited_while_there_is_patience(world: World) -> None
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     with closing(sqlite3.connect(world.path, isolation_level=None, check_same_thread=False)) as other:
-        async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
             other.execute("BEGIN EXCLUSIVE")
-            running = asyncio.ensure_future(Sync(resources).run(PassRequest(Trigger.CLI)))
+            running = asyncio.ensure_future(SyncPass(resources).run(PassRequest(Trigger.CLI)))
             done, _ = await asyncio.wait({running}, timeout=LOCKED)
             assert not done
             other.execute("COMMIT")
@@ -317,12 +317,12 @@ async def test_a_lock_longer_than_the_patience_fails_the_pass_and_nothing_else(
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     with patience(monkeypatch, 0.3), closing(sqlite3.connect(world.path, isolation_level=None)) as other:
-        async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+        async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(DatabaseError, match="locked for too long; find it with fuser"):
-                await Sync(resources).run(PassRequest(Trigger.CLI))
+                await SyncPass(resources).run(PassRequest(Trigger.CLI))
             other.execute("COMMIT")
-            await Sync(resources).run(PassRequest(Trigger.CLI))
+            await SyncPass(resources).run(PassRequest(Trigger.CLI))
     assert world.merged("a") == (1,) * 5
 
 

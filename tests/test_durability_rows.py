@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smart_sync.core.model import METRICS, Outcome, Trigger
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import World, link
 
 NO_TEXT = b"\xff\xfe\xed\xa0\x80\x00\xc3"
@@ -115,12 +115,12 @@ async def test_our_own_tables_with_a_strangers_rows(honest: World, table: str, m
     """Rows of ours that another program has spoilt stop nothing, and what is in the sheet is right again."""
     await honest.sync()
     columns = [row[1] for row in honest.execute(f"PRAGMA table_info({table})")][1:]
-    async with opened(honest.settings, Announcer(), clock=lambda: honest.now) as resources:
+    async with opened(honest.settings, Reporter(), clock=lambda: honest.now) as resources:
         for number, junk in enumerate(JUNK):
             for column in columns:
                 honest.execute(f'UPDATE OR IGNORE {table} SET "{column}" = {mark}', (junk,))
             honest.sheet("Honest", a=[100 + number] * 5)
-            await Sync(resources).run(PassRequest(Trigger.CLI))
+            await SyncPass(resources).run(PassRequest(Trigger.CLI))
             assert honest.merged("a") == (100 + number,) * 5
 
 
@@ -170,11 +170,11 @@ async def test_days_of_23_and_25_hours_have_one_snapshot_each(world: World, day:
     world.add_project("P", ["a"])
     world.sections["schedule"] = {"timezone": "Europe/Berlin"}
     moments = [day + timedelta(hours=step) for step in range(-3, 28)]
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         for number, moment in enumerate(moments):
             world.now = moment
             world.sheet("P", a=[number] * 5)
-            await Sync(resources).run(PassRequest(Trigger.TIMER))
+            await SyncPass(resources).run(PassRequest(Trigger.TIMER))
     made = [datetime.fromisoformat(row[0]).replace(tzinfo=UTC) for row in world.snapshots()]
     last = {moment.astimezone(berlin).date(): moment for moment in moments}
     assert made == sorted(last.values())
@@ -192,8 +192,8 @@ async def test_midnight_inside_a_pass_does_not_split_it(world: World) -> None:
     def clock() -> datetime:
         return next(times, began + timedelta(seconds=2))
 
-    async with opened(world.settings, Announcer(), clock=clock) as resources:
-        await Sync(resources).run(PassRequest(Trigger.TIMER))
+    async with opened(world.settings, Reporter(), clock=clock) as resources:
+        await SyncPass(resources).run(PassRequest(Trigger.TIMER))
         assert {row[0][:10] for row in world.snapshots()} == {"2026-03-10"}
-        await Sync(resources).run(PassRequest(Trigger.TIMER))
+        await SyncPass(resources).run(PassRequest(Trigger.TIMER))
     assert sorted(row[0][:10] for row in world.snapshots()) == ["2026-03-10"] * 2 + ["2026-03-11"] * 2

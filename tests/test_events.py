@@ -15,9 +15,9 @@ from readme import README, with_events
 from smart_sync import logs
 from smart_sync.core.model import Trigger
 from smart_sync.events import COMMON_FIELDS, EVENTS
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, World
 
 SOURCE = Path(logs.__file__).parent
@@ -79,8 +79,8 @@ async def test_a_problem_is_reported_once(world: World, log: io.StringIO) -> Non
     """The same bad cell is a line of its own when it is new, and only counted afterwards."""
     world.add_project("P", ["a"])
     world.sheet("P", a=["junk", 1, 1, 1, 1])
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        sync = Sync(resources)
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync = SyncPass(resources)
         await sync.run(PassRequest(Trigger.CLI))
         await sync.run(PassRequest(Trigger.CLI))
         world.sheet("P", a=["junk", 2, 1, 1, 1])
@@ -144,8 +144,8 @@ async def test_a_console_shows_what_there_is_to_see(world: World) -> None:
     for form in ("console", "json"):
         stream = io.StringIO()
         logs.configure(form, "info", stream)
-        async with opened(world.settings, Announcer()) as resources:
-            await Sync(resources).run(PassRequest(Trigger.TIMER))
+        async with opened(world.settings, Reporter()) as resources:
+            await SyncPass(resources).run(PassRequest(Trigger.TIMER))
         structlog.reset_defaults()
         told[form] = next(line for line in stream.getvalue().splitlines() if "project.synced" in line)
     for name in ("accounts=1", "sheet=0", "parsed=0", "merged=1", "updated=1"):
@@ -218,8 +218,8 @@ async def test_an_outage_makes_no_old_problem_new(world: World, log: io.StringIO
     """A problem is reported once, however many passes stand in for the sheet meanwhile, and those of an outage too."""
     world.add_project("P", ["a"])
     world.sheet("P", a=["junk", 1, 1, 1, 1])
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        sync = Sync(resources)
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync = SyncPass(resources)
         await sync.run(PassRequest(Trigger.CLI))
         world.google.spreadsheets[KEY].shared = False
         world.parsed("a", [-1, None, None, None, None])

@@ -12,9 +12,9 @@ from fake_google import FakeGoogle
 from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, World
 
 SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "500"))
@@ -75,10 +75,10 @@ async def test_no_fault_takes_a_number_from_a_manager(seed: int, tmp_path: Path,
     degraded = 0
     loop = asyncio.get_running_loop()
     async with (
-        opened(settings, Announcer(), clock=lambda: world.now) as resources,
+        opened(settings, Reporter(), clock=lambda: world.now) as resources,
         GoogleSheets(sheets_settings, backoff=backoff) as sheets,
     ):
-        sync = Sync(replace(resources, sheets=sheets))
+        sync = SyncPass(replace(resources, sheets=sheets))
         for _ in range(SCHEDULES // WORLDS):
             type_something(world, choose, typed)
             break_something(google, choose)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smart_sync.store.cached_query import Fresh
+from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.database import Database
 
 
@@ -36,7 +36,7 @@ class Sum:
 async def test_every_commit_is_seen_at_once(file: Path) -> None:
     """What another process commits, and what we commit ourselves, is in the next answer."""
     async with Database(file) as database:
-        fresh = Fresh(database, Sum())
+        fresh = CachedQuery(database, Sum())
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             seen = [await fresh.get()]
             other.execute("INSERT INTO numbers VALUES (10)")
@@ -56,7 +56,7 @@ async def test_nothing_is_read_twice(file: Path) -> None:
     """As long as nobody commits, one query does for all who ask."""
     async with Database(file) as database:
         total = Sum()
-        fresh = Fresh(database, total)
+        fresh = CachedQuery(database, total)
         assert [await fresh.get() for _ in range(5)] == [1] * 5
     assert total.asked == 1
 
@@ -73,7 +73,7 @@ async def test_a_commit_while_it_reads_is_not_lost(file: Path) -> None:
                     other.execute("INSERT INTO numbers VALUES (10)")
             return found
 
-        fresh = Fresh(database, overtaken)
+        fresh = CachedQuery(database, overtaken)
         assert [await fresh.get(), await fresh.get()] == [1, 11]
 
 

@@ -13,7 +13,7 @@ from gspread.utils import absolute_range_name
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from smart_sync.aio.rate_limit import Quota
+from smart_sync.aio.rate_limit import RateLimit
 from smart_sync.sheets import requests as sheet_requests
 from smart_sync.sheets.batches import MAX_ANSWER_BYTES, MAX_URL_BYTES, next_batch
 from smart_sync.sheets.google_errors import retry_after
@@ -55,7 +55,7 @@ def test_no_minute_has_more_calls_than_allowed(limit: int, wishes: list[tuple[in
     """However long requests take, no window of 60 s sees more of them arrive than the limit."""
     arrived: list[float] = []
 
-    async def call(quota: Quota, at: int, takes: int) -> None:
+    async def call(quota: RateLimit, at: int, takes: int) -> None:
         await asyncio.sleep(at)
         async with quota.slot():
             # It may arrive at Google at any time while it is under way.
@@ -64,7 +64,7 @@ def test_no_minute_has_more_calls_than_allowed(limit: int, wishes: list[tuple[in
             await asyncio.sleep(takes / 2)
 
     async def main() -> None:
-        quota = Quota(limit)
+        quota = RateLimit(limit)
         await asyncio.gather(*(call(quota, at, takes) for at, takes in wishes))
 
     with asyncio.Runner(loop_factory=ClockedLoop) as runner:
@@ -76,7 +76,7 @@ def test_no_minute_has_more_calls_than_allowed(limit: int, wishes: list[tuple[in
 def test_a_burst_does_not_wait() -> None:
     """As many calls as the quota allows go at once, and no more than that in any minute."""
 
-    async def starts(quota: Quota) -> list[float]:
+    async def starts(quota: RateLimit) -> list[float]:
         async def one() -> float:
             async with quota.slot():
                 return asyncio.get_running_loop().time()
@@ -84,7 +84,7 @@ def test_a_burst_does_not_wait() -> None:
         return await asyncio.gather(*(one() for _ in range(130)))
 
     with asyncio.Runner(loop_factory=ClockedLoop) as runner:
-        ours = runner.run(starts(Quota(60)))
+        ours = runner.run(starts(RateLimit(60)))
     assert [ours.count(when) for when in sorted(set(ours))] == [60, 60, 10]
     assert most_in_a_minute(ours) == 60
 

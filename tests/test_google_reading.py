@@ -14,7 +14,7 @@ from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
-from smart_sync.sheets.source import Forgetful, Source
+from smart_sync.sheets.source import ProcessMemory, SheetSource
 
 QUICK = Backoff(initial=0.0, longest=0.0, jitter=0.0)
 HEADER = ["Link", "Followers"]
@@ -34,7 +34,9 @@ def worksheet(number: int) -> Rows:
     return [HEADER, [f"https://tiktok.com/@user{number}", number]]
 
 
-async def read_all(sheets: Source, titles: list[str], spreadsheet: str = "") -> dict[str, Worksheet | SheetUnavailable]:
+async def read_all(
+    sheets: SheetSource, titles: list[str], spreadsheet: str = ""
+) -> dict[str, Worksheet | SheetUnavailable]:
     async def read(title: str) -> Worksheet | SheetUnavailable:
         try:
             return await sheets.read(project(title, spreadsheet))
@@ -275,7 +277,7 @@ class Later:
 async def test_the_locale_is_asked_for_once_a_day(google: FakeGoogle, tmp_path: Path, cell: object) -> None:
     """A spreadsheet's own locale goes with its cells, whatever they are, and is remembered for a day by later runs."""
     spreadsheet = google.add("key", {"A": [[cell, "x"]]}, locale="de_DE")
-    memory, clock = Forgetful(), Later()
+    memory, clock = ProcessMemory(), Later()
 
     async def read() -> tuple[str, int]:
         async with GoogleSheets(google.settings(tmp_path, locale=""), memory, clock=clock) as sheets:
@@ -303,7 +305,7 @@ async def test_a_locale_in_the_configuration_is_asked_for_nowhere(google: FakeGo
 async def test_without_its_locale_a_spreadsheet_is_not_guessed_at(google: FakeGoogle, tmp_path: Path) -> None:
     """While Google does not tell the locale nothing is read, unless an older one is remembered."""
     google.add("key", {"A": worksheet(1)}, locale="de_DE")
-    memory, clock = Forgetful(), Later()
+    memory, clock = ProcessMemory(), Later()
     settings = google.settings(tmp_path, locale="")
     google.fail("metadata", times=4, status=503)
     async with GoogleSheets(settings, memory, QUICK, clock=clock) as sheets:
@@ -325,7 +327,7 @@ async def test_without_its_locale_a_spreadsheet_is_not_guessed_at(google: FakeGo
 async def test_a_spoilt_memory_is_none(google: FakeGoogle, tmp_path: Path, fact: str) -> None:
     """Whatever is remembered of a locale, Google is asked where it cannot be read."""
     google.add("key", {"A": worksheet(1)}, locale="it_IT")
-    memory = Forgetful()
+    memory = ProcessMemory()
     await memory.put("locale\nkey", fact)
     async with GoogleSheets(google.settings(tmp_path, locale=""), memory) as sheets:
         assert (await sheets.read(project("A"))).locale == "it_IT"
@@ -350,7 +352,7 @@ async def test_dates_and_durations_arrive_as_text(google: FakeGoogle, tmp_path: 
 async def test_a_title_is_looked_up_once_and_remembered(google: FakeGoogle, tmp_path: Path) -> None:
     """A spreadsheet named by title costs one Drive call ever; a replaced one is found again."""
     google.add("key-1", {"A": worksheet(1)}, title='Our "metrics" \\ 2025')
-    memory = Forgetful()
+    memory = ProcessMemory()
     settings = google.settings(tmp_path, spreadsheet='Our "metrics" \\ 2025')
     for drive_calls in (1, 1):
         async with GoogleSheets(settings, memory) as sheets:

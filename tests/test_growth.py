@@ -13,7 +13,7 @@ from daemon_process import run_command, write_config
 from smart_sync.admin.history import growth
 from smart_sync.core.history.growth import (
     BARS,
-    Change,
+    Growth,
     History,
     added,
     average,
@@ -99,11 +99,11 @@ def test_a_day_that_ends_a_carried_stretch_may_follow_a_gap() -> None:
     assert (found.amount, found.moved) == (500, 20)
 
 
-changes = st.builds(Change, st.integers(-99, 99), st.integers(0, 99), st.integers(0, 9), st.booleans())
+changes = st.builds(Growth, st.integers(-99, 99), st.integers(0, 99), st.integers(0, 9), st.booleans())
 
 
 @given(st.lists(st.none() | changes, max_size=6))
-def test_changes_are_added_up(several: list[Change | None]) -> None:
+def test_changes_are_added_up(several: list[Growth | None]) -> None:
     """What cannot be compared adds nothing; where nothing can be, there is no sum, which is not 0."""
     found = added(several, 5)
     known = [one for one in several if one is not None]
@@ -114,7 +114,7 @@ def test_changes_are_added_up(several: list[Change | None]) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=3), st.none() | changes, max_size=9), st.integers(0, 9))
-def test_nobody_outside_has_moved_more_than_a_mover(several: dict[str, Change | None], count: int) -> None:
+def test_nobody_outside_has_moved_more_than_a_mover(several: dict[str, Growth | None], count: int) -> None:
     """The biggest, up or down, and none that stood still."""
     moved = {name: found.moved for name, found in several.items() if found is not None}
     names = movers(several, count)

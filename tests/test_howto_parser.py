@@ -13,7 +13,7 @@ from fake_platforms import Call, FakePlatform, Reply
 from smart_sync import config
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.parsers.collect import collect
-from smart_sync.parsers.registry import Source, build
+from smart_sync.parsers.registry import ConfiguredParser, build
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "write-a-parser.md"
 ANSWERS = {
@@ -26,7 +26,7 @@ NAMES = [*ANSWERS, "good2", "good3"]
 
 
 @pytest.fixture
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConfiguredParser:
     """The page's parser, installed and configured by the page's tables."""
     blocks = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (module,) = [text for language, text in blocks if language == "python"]
@@ -46,13 +46,13 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     return built
 
 
-def on(source: Source, platform: FakePlatform) -> Source:
+def on(source: ConfiguredParser, platform: FakePlatform) -> ConfiguredParser:
     """The same parser, asking ``platform``."""
     table = source.settings.model_copy(update={"api_url": platform.url})
-    return Source(source.name, type(source.parser)(table), table, source.agenda, source.table)  # type: ignore[call-arg]
+    return ConfiguredParser(source.name, type(source.parser)(table), table, source.asked, source.table)  # type: ignore[call-arg]
 
 
-async def passed(source: Source) -> tuple[dict[str, ParsedMetrics], str, list[int]]:
+async def passed(source: ConfiguredParser) -> tuple[dict[str, ParsedMetrics], str, list[int]]:
     """What a pass brings, what it says, and how many accounts were fetched, missing and failed."""
     stored: dict[str, ParsedMetrics] = {}
 
@@ -66,7 +66,7 @@ async def passed(source: Source) -> tuple[dict[str, ParsedMetrics], str, list[in
     return stored, report.reason, [report.fetched, report.missing, report.failed]
 
 
-async def test_the_parser_of_the_page(source: Source) -> None:
+async def test_the_parser_of_the_page(source: ConfiguredParser) -> None:
     """The page's class fetches whom it can, and each refusal is what the page's table says."""
 
     def answer(call: Call) -> Reply:
@@ -84,7 +84,7 @@ async def test_the_parser_of_the_page(source: Source) -> None:
     assert "the answer holds none of the metrics" in reason
 
 
-async def test_a_refused_token_ends_the_parser_of_the_page(source: Source) -> None:
+async def test_a_refused_token_ends_the_parser_of_the_page(source: ConfiguredParser) -> None:
     """A 401 is everybody's trouble: the parser says so, and asks no further."""
     with FakePlatform(lambda _call: Reply({}, 401)) as platform:
         stored, reason, counts = await passed(on(source, platform))

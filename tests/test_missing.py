@@ -17,9 +17,9 @@ from smart_sync.core.model import Metrics, Outcome, SheetRow, Trigger
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.store import absences
 from smart_sync.store.database import Database
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import HEADER, KEY, NOON, World, link
 
 DAY = timedelta(days=1)
@@ -557,8 +557,8 @@ async def test_an_account_that_is_deleted_in_the_middle_of_a_pass_leaves_nothing
     """It gets no snapshot and no values, and the others get theirs."""
     world.add_project("P", NAMES)
     world.sheet("P", **{name: [1] * 5 for name in NAMES})
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        sync, loop = Sync(resources), asyncio.get_running_loop()
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync, loop = SyncPass(resources), asyncio.get_running_loop()
 
         def delete(sql: str) -> None:
             if "SELECT a.id, a.platform" in sql:

@@ -23,9 +23,9 @@ from smart_sync.core.merge import decisions
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Trigger
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.store import parsed_values
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import NOON, link
 
 HEADER = ["Link", *(metric.title() for metric in METRICS)]
@@ -248,8 +248,8 @@ async def live(agency: Agency, choice: random.Random, passes: int) -> None:
     """Damage and repair, pass after pass, within the week that rows may be gone; then all is repaired."""
     clock = lambda: agency.now  # noqa: E731 - the clock of the daemon
     agency.type()
-    async with opened(agency.settings, Announcer(), clock=clock) as resources:
-        sync = Sync(resources)
+    async with opened(agency.settings, Reporter(), clock=clock) as resources:
+        sync = SyncPass(resources)
         await sync.run(PassRequest(Trigger.TIMER))
         ids = dict(await resources.database.fetch("SELECT profile_link, id FROM project_social_accounts"))
         values = [ParsedMetrics(ids[link(name)], one, "ours", agency.now) for name, one in agency.parsed.items()]

@@ -16,9 +16,9 @@ from smart_sync.admin.explain import explain
 from smart_sync.admin.history import growth
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, NOON, World, link
 
 DAYS = 60
@@ -78,13 +78,13 @@ async def _live(world: World) -> None:
         [("a", "1"), ("b", None), ("d", "1"), ("e", "1"), ("f", "1"), ("g", "0")], 1
     ):
         world.execute(insert, (number, "youtube" if name == "b" else "tiktok", name, link(name), active))
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         for day in range(DAYS):
             if day not in GAP:
                 names = [name for name in "abdefg" if name != "e" or day < GONE_FROM]
                 world.sheet("P", **{n: [100 + day, 1, 2, 3, views_of(n, day)] for n in names})
                 world.now = NOON + timedelta(days=day)
-                await Sync(resources).run(PassRequest(Trigger.TIMER))
+                await SyncPass(resources).run(PassRequest(Trigger.TIMER))
 
 
 def sql(world: World, statement: str, *parameters: Any) -> Any:

@@ -19,7 +19,7 @@ from smart_sync.control.client import Client
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, Metrics
-from smart_sync.core.parsed import INBOX, NO_PAST, QUERY, Whose, of_row, terms
+from smart_sync.core.parsed import INBOX, NO_PAST, QUERY, ParsedAccount, of_row, terms
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.store import driver, scratch_copy
 from world import KEY, NOON, World
@@ -41,7 +41,7 @@ def test_the_fresher_value_counts_and_the_other_fills_in(row: Metrics, inbox: Me
     """Per metric: the fresher side's value if it has one, else the other's; the query's if it does not say when."""
     at = None if minutes is None else stamp(NOON + timedelta(minutes=minutes))
     said = [*of_row(inbox, stamp(NOON), "", INBOX, rounded=False), *of_row(row, at, "", QUERY, rounded=False)]
-    told = count("a", said, NO_PAST, Whose("x"), terms(stamp(NOON + timedelta(hours=1)), None)).metrics
+    told = count("a", said, NO_PAST, ParsedAccount("x"), terms(stamp(NOON + timedelta(hours=1)), None)).metrics
     fresher, older = (row, inbox) if minutes is None or minutes >= 0 else (inbox, row)
     for metric in METRICS:
         values = [getattr(side, metric) for side in (fresher, older)]

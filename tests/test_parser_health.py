@@ -16,9 +16,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.store.overview import standing
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import World
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -92,8 +92,8 @@ def test_beginnings_and_ends_alternate(attempts: list[tuple[float, Attempt]]) ->
 @asynccontextmanager
 async def a_process(world: World) -> AsyncIterator[Resources]:
     """A pass in a process of its own, as far as what is remembered goes."""
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        await Sync(resources).run(PassRequest(Trigger.CLI))
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        await SyncPass(resources).run(PassRequest(Trigger.CLI))
         yield resources
 
 

@@ -15,11 +15,11 @@ from smart_sync import logs
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.errors import DatabaseError, ParserFailed
-from smart_sync.parsers.asked_accounts import Agenda
+from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.inspection import account_of, inspect
 from smart_sync.parsers.parser import Fetched, Unfetched
-from smart_sync.parsers.registry import Source, build
+from smart_sync.parsers.registry import ConfiguredParser, build
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -71,8 +71,8 @@ class Scripted:
             self.closed = True
 
 
-def source(parser: Any, name: str = "scripted", every: timedelta | None = None, **table: Any) -> Source:
-    return Source(name, parser, ParserSettings(source=name, **table), Agenda(every), name)
+def source(parser: Any, name: str = "scripted", every: timedelta | None = None, **table: Any) -> ConfiguredParser:
+    return ConfiguredParser(name, parser, ParserSettings(source=name, **table), AskedAccounts(every), name)
 
 
 def accounts(count: int) -> list[Account]:
@@ -229,7 +229,7 @@ async def test_quota_holds_until_it_begins_anew() -> None:
         from smart_sync.parsers.youtube import YouTube, YouTubeSettings
 
         assert isinstance(table, YouTubeSettings)
-        youtube = Source("youtube", YouTube(table, lambda: clock[0]), table, Agenda(), "youtube")
+        youtube = ConfiguredParser("youtube", YouTube(table, lambda: clock[0]), table, AskedAccounts(), "youtube")
         (facebook,) = build({"facebook": settings("facebook", well.url)})
         for clock[0] in (NOW, NOW + timedelta(hours=19), NOW + timedelta(hours=20, minutes=1)):
             await collect([youtube, facebook], [account("youtube"), account("facebook")], Inbox(), clock[0])

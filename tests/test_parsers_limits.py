@@ -10,10 +10,10 @@ import stamina
 from fake_platforms import GOOD, Call, FakePlatform, Reply, account, drain, parser, settings, troubles, values
 from smart_sync.config.plugins import parser_class
 from smart_sync.core.model import Metrics
-from smart_sync.parsers.asked_accounts import Agenda
+from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.parser import Paused
-from smart_sync.parsers.registry import Source, build
+from smart_sync.parsers.registry import ConfiguredParser, build
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -129,7 +129,7 @@ async def test_a_newer_version_is_told() -> None:
         reply = Reply(GOOD["facebook"][0], headers={"facebook-api-version": version})
         with FakePlatform(lambda _call, reply=reply: reply) as platform:  # type: ignore[misc]
             table = settings("facebook", platform.url, api_url=f"{platform.url}/v23.0")
-            source = Source("facebook", parser_class("facebook")(table), table, Agenda(), "facebook")
+            source = ConfiguredParser("facebook", parser_class("facebook")(table), table, AskedAccounts(), "facebook")
             (report,) = await collect([source], [account("facebook")], _nowhere, NOW)
         seen[version] = (report.fetched, report.reason)
     assert seen["v23.0"] == seen["no version"] == (1, "")

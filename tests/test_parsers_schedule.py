@@ -26,10 +26,10 @@ from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.core.redaction import REDACTED
 from smart_sync.parsers import budget
 from smart_sync.parsers.api_client import ApiSettings
-from smart_sync.parsers.asked_accounts import Agenda
+from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched, Unfetched
-from smart_sync.parsers.registry import Source
+from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store import parser_accounts, parser_requests
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
@@ -125,7 +125,9 @@ class Life:
             await collector.collect()
 
     def _collector(self, database: Database) -> Collector:
-        source = Source("simulated", Simulated(self.platform), self._table, Agenda(self._every), "simulated")
+        source = ConfiguredParser(
+            "simulated", Simulated(self.platform), self._table, AskedAccounts(self._every), "simulated"
+        )
         return Collector([source], database, lambda: self.platform.now, None, quiet)
 
 
@@ -208,7 +210,7 @@ async def one_life(world: World, kind: str, url: str, passes: int = 1, **changes
     table = table_of(kind, url, **changes)
     every = timedelta(seconds=table.every) if table.every else None
     clock = lambda: world.now  # noqa: E731
-    source = Source(kind, parser_class(kind)(table, clock), table, Agenda(every), kind)
+    source = ConfiguredParser(kind, parser_class(kind)(table, clock), table, AskedAccounts(every), kind)
     async with open_database(world.path) as database, Collector([source], database, clock, None, quiet) as collector:
         for _ in range(passes):
             await collector.collect()
@@ -319,7 +321,9 @@ async def test_a_budget_is_used_up_and_told(world: World) -> None:
 
     with FakePlatform(profile) as platform:
         table = table_of("http_json", platform.url, budget="7/d")
-        source = Source("http_json", parser_class("http_json")(table, lambda: world.now), table, Agenda(), "http_json")
+        source = ConfiguredParser(
+            "http_json", parser_class("http_json")(table, lambda: world.now), table, AskedAccounts(), "http_json"
+        )
         async with open_database(world.path) as database:
             async with Collector([source], database, lambda: world.now, None, say) as collector:
                 for _ in range(3):
@@ -395,7 +399,9 @@ async def test_a_stop_in_the_middle_is_kept(world: World) -> None:
 
     with FakePlatform(answer) as platform:
         table = table_of("http_json", platform.url, every="24h", concurrency=1)
-        source = Source("h", parser_class("http_json")(table, lambda: world.now), table, Agenda(DAY), "h")
+        source = ConfiguredParser(
+            "h", parser_class("http_json")(table, lambda: world.now), table, AskedAccounts(DAY), "h"
+        )
         async with (
             open_database(world.path) as database,
             Collector([source], database, lambda: world.now, 0.01, quiet) as collector,
@@ -432,7 +438,9 @@ async def test_a_secret_is_read_again_when_its_file_changes(world: World, tmp_pa
     write("canary-old")
     with FakePlatform(answer) as platform:
         table = table_of("http_json", platform.url, every="24h", headers={"X-Key": f"file:{key}"})
-        source = Source("h", parser_class("http_json")(table, lambda: world.now), table, Agenda(DAY), "h")
+        source = ConfiguredParser(
+            "h", parser_class("http_json")(table, lambda: world.now), table, AskedAccounts(DAY), "h"
+        )
         async with (
             open_database(world.path) as database,
             Collector([source], database, lambda: world.now, None, say) as collector,

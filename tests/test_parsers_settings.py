@@ -11,7 +11,7 @@ import stamina
 from fake_platforms import GOOD, FakePlatform, Reply, account, settings
 from smart_sync import config, logs
 from smart_sync.clock import utc_now
-from smart_sync.core.redaction import REDACTED, Known
+from smart_sync.core.redaction import REDACTED, KnownSecrets
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.inspection import inspect
@@ -150,7 +150,7 @@ async def test_a_host_is_no_secret(monkeypatch: pytest.MonkeyPatch, kept: str) -
     """`parse` shows a header that names no secret, and hides one that does; what is kept elsewhere is one anyway."""
     host, key = "tiktok-api23.p.rapidapi.com", "canary-reseller-key"
     monkeypatch.setenv("SMART_SYNC_TEST_HOST", host)
-    monkeypatch.setattr(logs, "_protected", Known())
+    monkeypatch.setattr(logs, "_protected", KnownSecrets())
 
     with FakePlatform(lambda call: Reply(dict(call.headers), 400)) as platform:
         headers = {"X-RapidAPI-Key": key, "X-RapidAPI-Host": kept or host}

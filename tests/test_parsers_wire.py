@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from smart_sync.aio.bounded_tasks import each
-from smart_sync.aio.rate_limit import Quota
+from smart_sync.aio.rate_limit import RateLimit
 from smart_sync.clock import utc_now
-from smart_sync.parsers.api_client import Api, ApiSettings
+from smart_sync.parsers.api_client import ApiClient, ApiSettings
 from smart_sync.parsers.error_responses import judge
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.parsers.http import Request, lent
+from smart_sync.parsers.http import HttpRequest, lent
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
@@ -56,7 +56,7 @@ async def test_certificates_are_checked(tmp_path: Path) -> None:
     async with server, lent() as wire:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(CallFailed, match="cannot be reached"):
-            await wire.send(Request(f"https://127.0.0.1:{port}/", {}, {"Authorization": "Bearer canary"}), 5)
+            await wire.send(HttpRequest(f"https://127.0.0.1:{port}/", {}, {"Authorization": "Bearer canary"}), 5)
     assert not reached.is_set()
 
 
@@ -75,7 +75,7 @@ async def test_a_trickle_is_cut() -> None:
     async with server, lent() as wire:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(CallFailed, match=r"no answer within 0\.2 s"):
-            await wire.send(Request(f"http://127.0.0.1:{port}/", {}, {}), 0.2)
+            await wire.send(HttpRequest(f"http://127.0.0.1:{port}/", {}, {}), 0.2)
 
 
 def test_who_uses_no_api_pays_for_none() -> None:
@@ -93,7 +93,7 @@ def test_who_uses_no_api_pays_for_none() -> None:
 
 async def test_the_rate_counts_from_the_end_of_a_call() -> None:
     """A slow call keeps its place until its window is over, so that the platform never sees more."""
-    quota = Quota(2, 0.2)
+    quota = RateLimit(2, 0.2)
     ended: list[float] = []
     began: list[float] = []
     loop = asyncio.get_running_loop()
@@ -148,7 +148,7 @@ async def test_overlapping_passes_of_one_parser_count_for_themselves() -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server, lent():
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        api = Api(ApiSettings(api_url=url), judge, utc_now)
+        api = ApiClient(ApiSettings(api_url=url), judge, utc_now)
         began, other = asyncio.Event(), asyncio.Event()
 
         async def first() -> tuple[int, str | None]:

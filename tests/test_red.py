@@ -26,17 +26,17 @@ from smart_sync.cli.output.status import screen
 from smart_sync.cli.output.times import moment
 from smart_sync.config import ScheduleSettings
 from smart_sync.control import health_state
-from smart_sync.control.api import Api
+from smart_sync.control.api import Endpoints
 from smart_sync.control.client import Client
 from smart_sync.control.server import serve
 from smart_sync.core.model import Trigger
-from smart_sync.core.results.health import Facts, missed_tick, reasons
+from smart_sync.core.results.health import HealthInputs, missed_tick, reasons
 from smart_sync.core.results.results import PassResult
 from smart_sync.errors import SmartSyncError
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened, report_projects
-from smart_sync.sync.scheduler import Runner
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.scheduler import Scheduler
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from test_monitoring import ALERTS, _chosen
 from test_status import drawn_of
 from world import KEY, NOON, World
@@ -79,14 +79,14 @@ class Story:
         world = self.world
         world.now = NOON + timedelta(hours=hours)
         socket = world.folder / "s"
-        announce = Announcer()
+        announce = Reporter()
         async with opened(world.settings, announce, clock=lambda: world.now) as resources:
             await report_projects(resources)
             schedule = ScheduleSettings(run_on_start=False)
-            runner = Runner(Sync(resources).run, schedule, lambda: world.now, resources.database.rest)
+            runner = Scheduler(SyncPass(resources).run, schedule, lambda: world.now, resources.database.rest)
             work = asyncio.create_task(runner.run())
             self.heard.sync = await self._exit_code_of(runner)
-            api = Api(resources, runner, _never, 0.0)
+            api = Endpoints(resources, runner, _never, 0.0)
             async with serve(socket, api.routes()):
                 client = Client(socket, timeout=60)
                 self.heard.healthz, health = await client.request("GET", "/healthz")
@@ -100,7 +100,7 @@ class Story:
             await asyncio.gather(resources.ping.flush(10), resources.webhooks.flush(10))
         self.heard.check = (await check(world.settings, lambda: world.now)).exit_code
 
-    async def _exit_code_of(self, runner: Runner) -> int:
+    async def _exit_code_of(self, runner: Scheduler) -> int:
         try:
             result = await runner.request(Trigger.TIMER)
         except SmartSyncError as error:
@@ -289,15 +289,15 @@ async def test_a_missed_tick_is_red_for_restarts_too(world: World, monkeypatch: 
     monkeypatch.setattr(health_state, "BESIDE_READING", -1000.0)
     world.add_project("P", ["a"])
     may_end = asyncio.Event()
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        sync = Sync(resources)
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync = SyncPass(resources)
 
         async def a_pass(request: PassRequest) -> PassResult:
             await may_end.wait()
             return await sync.run(request)
 
-        runner = Runner(a_pass, ScheduleSettings(every=0.2), lambda: world.now, resources.database.rest)
-        api = Api(resources, runner, _never, 0.0)
+        runner = Scheduler(a_pass, ScheduleSettings(every=0.2), lambda: world.now, resources.database.rest)
+        api = Endpoints(resources, runner, _never, 0.0)
         async with serve(world.folder / "s", api.routes()):
             client = Client(world.folder / "s", timeout=60)
 
@@ -320,7 +320,7 @@ async def test_a_missed_tick_is_red_for_restarts_too(world: World, monkeypatch: 
 
 def test_a_night_without_ticks_is_none_that_was_missed() -> None:
     """By cron nothing is due before the morning, however long the last pass is ago."""
-    facts = Facts(overdue=-8 * 3600.0, allowed=600.0, projects=1, active=1)
+    facts = HealthInputs(overdue=-8 * 3600.0, allowed=600.0, projects=1, active=1)
     assert (missed_tick(facts), reasons(facts)) == ("", [])
 
 

@@ -92,7 +92,7 @@ async def test_a_later_snapshot_of_another_writer_counts(mistyped: World) -> Non
 
 
 async def test_the_command_says_what_it_did(mistyped: World) -> None:
-    """Old and new value; exit 1 where there is nothing to mend, 2 without a value or with an impossible one."""
+    """Old and new value; exit 1 where there is nothing to fix, 2 without a value or with an impossible one."""
     config = ["--config", str(write_config(mistyped.folder, google=mistyped.google, spreadsheet=KEY))]
     command = ["snapshots", "repair", link("a"), "2026-03-11"]
     done = run_command(*command, "--views", "110", *config)

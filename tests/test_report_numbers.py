@@ -12,7 +12,7 @@ from report_data import NOW, TODAY, ReportDatabase, day, grown
 from smart_sync.core.history.growth import History
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 from smart_sync.errors import SmartSyncError
-from smart_sync.report.inputs import Facts, ProjectFacts
+from smart_sync.report.inputs import ProjectFacts, ReportInputs
 from smart_sync.report.packing import DIGITS, NO_VALUE, pack
 from smart_sync.report.query import read
 from smart_sync.report.trend import VIEWS, Window, change, daily, movers, summed, total, total_change, window
@@ -25,7 +25,7 @@ def database(tmp_path: Path) -> ReportDatabase:
     return ReportDatabase(tmp_path / "view_counter.db")
 
 
-def facts_of(database: ReportDatabase, project: str | None = None) -> Facts:
+def facts_of(database: ReportDatabase, project: str | None = None) -> ReportInputs:
     return asyncio.run(read(database.path, project, 90, NOW))
 
 

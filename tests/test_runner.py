@@ -11,7 +11,7 @@ from smart_sync.config import ScheduleSettings
 from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results.results import PassResult
 from smart_sync.errors import DatabaseError
-from smart_sync.sync.scheduler import Runner, Stopping
+from smart_sync.sync.scheduler import Scheduler, Stopping
 from smart_sync.sync.sync_pass import PassRequest
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -48,8 +48,8 @@ class Passes:
 
 
 @asynccontextmanager
-async def running(passes: Passes, schedule: ScheduleSettings = QUIET) -> AsyncIterator[Runner]:
-    runner = Runner(passes.run, schedule, lambda: NOW, passes.tidy_up)
+async def running(passes: Passes, schedule: ScheduleSettings = QUIET) -> AsyncIterator[Scheduler]:
+    runner = Scheduler(passes.run, schedule, lambda: NOW, passes.tidy_up)
     work = asyncio.create_task(runner.run())
     try:
         yield runner
@@ -58,7 +58,7 @@ async def running(passes: Passes, schedule: ScheduleSettings = QUIET) -> AsyncIt
         await asyncio.wait({work})
 
 
-async def asked(runner: Runner, project_id: str | None = None, *, dry_run: bool = False) -> asyncio.Task[PassResult]:
+async def asked(runner: Scheduler, project_id: str | None = None, *, dry_run: bool = False) -> asyncio.Task[PassResult]:
     """A request that has been made by the time this returns."""
     task = asyncio.create_task(runner.request(Trigger.SOCKET, project_id, dry_run=dry_run))
     await asyncio.sleep(0)
@@ -166,7 +166,7 @@ async def test_nobody_waits_for_the_tidying() -> None:
 async def test_stop_lets_the_pass_under_way_end() -> None:
     """After stop no pass begins; the one under way ends and is answered."""
     passes = Passes()
-    runner = Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up)
+    runner = Scheduler(passes.run, QUIET, lambda: NOW, passes.tidy_up)
     work = asyncio.create_task(runner.run())
     await asyncio.sleep(0)
     task = await asked(runner)
@@ -201,7 +201,7 @@ async def test_a_bug_ends_the_runner() -> None:
     passes = Passes()
     passes.error = ZeroDivisionError("a bug")
     passes.may_end.release()
-    runner = Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up)
+    runner = Scheduler(passes.run, QUIET, lambda: NOW, passes.tidy_up)
     work = asyncio.create_task(runner.run())
     await asyncio.sleep(0)
     task = await asked(runner)
@@ -215,8 +215,8 @@ async def test_the_interval_of_a_cron_schedule_is_between_its_next_two_times() -
     """Health allows two intervals, whichever way the schedule is written."""
     passes = Passes()
     cron = ScheduleSettings(cron="*/20 * * * *")
-    assert Runner(passes.run, cron, lambda: NOW, passes.tidy_up).interval() == 1200
-    assert Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up).interval() == 1800
+    assert Scheduler(passes.run, cron, lambda: NOW, passes.tidy_up).interval() == 1200
+    assert Scheduler(passes.run, QUIET, lambda: NOW, passes.tidy_up).interval() == 1800
 
 
 def test_a_pass_knows_the_result_of_each_project() -> None:
@@ -243,7 +243,7 @@ async def test_requests_do_not_put_off_the_timer() -> None:
 async def test_a_cron_tick_fires_once_though_the_wall_clock_falls_behind() -> None:
     """A sleep that ends a little before its tick has slept for it: the tick is not fired a second time."""
     passes = Passes()
-    runner = Runner(passes.run, ScheduleSettings(cron="*/30 * * * *"), lambda: wall, passes.tidy_up)
+    runner = Scheduler(passes.run, ScheduleSettings(cron="*/30 * * * *"), lambda: wall, passes.tidy_up)
     wall = datetime(2026, 3, 10, 12, 5, tzinfo=UTC)
     assert runner._next_due(0.0, 0.0) == 25 * 60
     wall = datetime(2026, 3, 10, 12, 29, 59, tzinfo=UTC)
@@ -256,7 +256,9 @@ async def test_the_next_run_is_the_tick_itself() -> None:
     """A schedule by the clock is told to the minute, not as the time that a sleep will take to it."""
     passes = Passes()
     late = datetime(2026, 3, 10, 12, 5, 0, 4, tzinfo=UTC)
-    runner = Runner(passes.run, ScheduleSettings(cron="0 13 * * *", run_on_start=False), lambda: late, passes.tidy_up)
+    runner = Scheduler(
+        passes.run, ScheduleSettings(cron="0 13 * * *", run_on_start=False), lambda: late, passes.tidy_up
+    )
     work = asyncio.create_task(runner.run())
     await asyncio.sleep(0)
     work.cancel()
@@ -271,6 +273,6 @@ async def test_a_new_lap_knows_when_all_was_well() -> None:
         task = await asked(runner)
         passes.may_end.release()
         await task
-    after = Runner(passes.run, QUIET, lambda: NOW, passes.tidy_up)
+    after = Scheduler(passes.run, QUIET, lambda: NOW, passes.tidy_up)
     after.take_over(runner)
     assert after.last_good_at == NOW

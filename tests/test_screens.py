@@ -25,8 +25,8 @@ def test_one_is_singular(number: int, told: str) -> None:
 
 def test_a_degraded_project_is_not_in_step() -> None:
     """Each project of a pass is counted once: in step, degraded or failed."""
-    assert totals(4, 3, 1, 1) == "4 projects: 2 in step, 1 degraded, 1 failed"
-    assert totals(1, 1, 0, 0) == "1 project: 1 in step, 0 failed"
+    assert totals(4, 3, 1, 1) == "4 projects: 2 up to date, 1 degraded, 1 failed"
+    assert totals(1, 1, 0, 0) == "1 project: 1 up to date, 0 failed"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.redaction import Known, is_plausible_path, names_secret
+from smart_sync.core.redaction import KnownSecrets, is_plausible_path, names_secret
 
 SECRET = "kV7q-2Zr!x9Lw_04mTn8.Yb3Hc6Df5Gs1Pj~aQe"
 
@@ -16,7 +16,7 @@ def test_no_longer_run_of_a_secret_is_left(before: str, after: str, data: st.Dat
     """Wherever 24 characters or more of it stand in a text, none of such length are left."""
     start = data.draw(st.integers(0, len(SECRET) - 24))
     end = data.draw(st.integers(start + 24, len(SECRET)))
-    known = Known()
+    known = KnownSecrets()
     known.add(SECRET)
     left = known.removed_from(before + SECRET[start:end] + after)
     assert [at for at in range(len(SECRET) - 23) if SECRET[at : at + 24] in left] == []
@@ -25,7 +25,7 @@ def test_no_longer_run_of_a_secret_is_left(before: str, after: str, data: st.Dat
 @given(st.text())
 def test_without_a_secret_a_text_stays(text: str) -> None:
     """What shares nothing with a secret, and looks like none, is left as it is."""
-    known = Known()
+    known = KnownSecrets()
     known.add("\ue000" * 40)
     plain = text.replace("\ue000", "").replace("://", "").replace("-", "")[:60].replace("=", "")
     assert known.removed_from(plain) == plain

@@ -24,9 +24,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Precision, Trigger
 from smart_sync.core.results.results import PassResult
 from smart_sync.store import parsed_values
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import NOON, link
 
 TABLES = (
@@ -290,16 +290,16 @@ async def _compare(acts: Sequence[Act], strategy: str, choice: random.Random, by
     with tempfile.TemporaryDirectory() as folder:
         twins = Twins(Path(folder))
         clock = lambda: twins.now  # noqa: E731 - the clock of both
-        async with opened(twins.settings("living", strategy), Announcer(), clock=clock) as resources:
-            sync = Sync(resources)
+        async with opened(twins.settings("living", strategy), Reporter(), clock=clock) as resources:
+            sync = SyncPass(resources)
             for act in (nothing, *acts):
                 parsed = act(twins, choice)
                 twins.type()
                 await _put(resources, parsed, twins.now, by_other_process=by_other_process)
                 lived = await sync.run(PassRequest(Trigger.TIMER))
-                async with opened(twins.settings("fresh", strategy), Announcer(), clock=clock) as others:
+                async with opened(twins.settings("fresh", strategy), Reporter(), clock=clock) as others:
                     await parsed_values.put(others.database, parsed, twins.now)
-                    fresh = await Sync(others).run(PassRequest(Trigger.TIMER))
+                    fresh = await SyncPass(others).run(PassRequest(Trigger.TIMER))
                 assert _rows(twins, "living") == _rows(twins, "fresh"), act.__doc__
                 assert _told(lived) == _told(fresh), act.__doc__
 
@@ -308,7 +308,7 @@ async def _put(resources: Resources, parsed: Sequence[ParsedMetrics], now: datet
     if not by_other_process:
         await parsed_values.put(resources.database, parsed, now)
         return
-    async with opened(resources.settings, Announcer()) as others:
+    async with opened(resources.settings, Reporter()) as others:
         await parsed_values.put(others.database, parsed, now)
 
 
@@ -328,8 +328,8 @@ def _told(result: PassResult) -> list[dict[str, Any]]:
 async def test_nobody_looks_at_what_cannot_have_changed(tmp_path: Path, dry_run: bool) -> None:
     """After a pass that wrote everything, an edited cell costs a look at its own account, and an unread file none."""
     twins = Twins(tmp_path)
-    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
-        sync, traced = Sync(resources), list[str]()
+    async with opened(twins.settings("living", "max"), Reporter(), clock=lambda: twins.now) as resources:
+        sync, traced = SyncPass(resources), list[str]()
         twins.type()
         await sync.run(PassRequest(Trigger.TIMER))
         await resources.database._reader.set_trace_callback(traced.append)
@@ -343,8 +343,8 @@ async def test_nobody_looks_at_what_cannot_have_changed(tmp_path: Path, dry_run:
 async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are_there(tmp_path: Path) -> None:
     """A parser that is cut off while SQLite commits its values has brought them, and the next pass merges them."""
     twins = Twins(tmp_path)
-    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
-        sync, database = Sync(resources), resources.database
+    async with opened(twins.settings("living", "max"), Reporter(), clock=lambda: twins.now) as resources:
+        sync, database = SyncPass(resources), resources.database
         twins.type()
         await sync.run(PassRequest(Trigger.TIMER))
         ((account,),) = await database.fetch("SELECT min(id) FROM project_social_accounts")
@@ -368,8 +368,8 @@ async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are
 async def test_triggers_of_the_web_app_are_reckoned_with(tmp_path: Path) -> None:
     """What a trigger does in a commit of ours is news for the next pass, as if another process had written it."""
     twins = Twins(tmp_path)
-    async with opened(twins.settings("living", "max"), Announcer(), clock=lambda: twins.now) as resources:
-        sync = Sync(resources)
+    async with opened(twins.settings("living", "max"), Reporter(), clock=lambda: twins.now) as resources:
+        sync = SyncPass(resources)
         twins.type()
         await sync.run(PassRequest(Trigger.TIMER))
         with closing(sqlite3.connect(tmp_path / "living.db")) as connection, connection:

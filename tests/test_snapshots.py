@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from smart_sync.admin.explain import explain
 from smart_sync.core.days import day_of, stamp
-from smart_sync.core.merge.day_snapshot import Own, Seen, Step, snapshot_id, step
+from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
 from smart_sync.core.model import METRICS, NAMESPACE, Outcome, Trigger
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, NOON, World, link
 
 NAMES = ", ".join(METRICS)
@@ -37,18 +37,20 @@ def test_a_second_pass_with_nothing_new_does_nothing(
     rows: list[tuple[str, str, tuple[int, ...]]], merged: tuple[int, ...], today: str
 ) -> None:
     """Whatever stands in the day, what a pass leaves there is what the next one would leave, and shows the values."""
-    seen = sorted((Seen(*row) for row in {row[0]: row for row in rows}.values()), key=lambda one: one.utc_date)
+    seen = sorted(
+        (StoredSnapshot(*row) for row in {row[0]: row for row in rows}.values()), key=lambda one: one.utc_date
+    )
     done = step(seen, "own", merged, today, LABEL)
     theirs = [one for one in seen if one.id != "own"]
     own = [one for one in seen if one.id == "own"]
     after = {
-        Step.NOTHING: seen,
-        Step.INSERT: [*seen, Seen("own", today, merged)],
-        Step.MOVE: [*theirs, Seen("own", today, merged)],
-        Step.REFRESH: [one._replace(values=merged) if one.id == "own" else one for one in seen],
+        SnapshotStep.NOTHING: seen,
+        SnapshotStep.INSERT: [*seen, StoredSnapshot("own", today, merged)],
+        SnapshotStep.MOVE: [*theirs, StoredSnapshot("own", today, merged)],
+        SnapshotStep.REFRESH: [one._replace(values=merged) if one.id == "own" else one for one in seen],
     }[done]
-    assert step(after, "own", merged, today, LABEL) is Step.NOTHING
-    assert own or done is not Step.MOVE
+    assert step(after, "own", merged, today, LABEL) is SnapshotStep.NOTHING
+    assert own or done is not SnapshotStep.MOVE
     if today <= LABEL:
         assert after[-1].values == merged, "the newest shows the merged values"
     if today == LABEL:
@@ -64,8 +66,8 @@ async def test_the_web_app_finds_the_merged_values_in_every_zone(world: World, z
     world.sections["schedule"] = {"timezone": zone}
     world.sections["sheets"] = world.google.settings(world.folder, KEY, reads_per_minute=3000)
     last_of_day: dict[str, int] = {}
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-        sync = Sync(resources)
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync = SyncPass(resources)
         for number in range(64 * 2):
             start = datetime(around.year, around.month, around.day, tzinfo=UTC)
             world.now = start + timedelta(minutes=45 * number, seconds=number)
@@ -99,10 +101,10 @@ async def test_a_project_that_is_unchanged_gets_the_row_of_each_date(world: Worl
     world.sections["schedule"] = {"timezone": "Europe/Moscow"}
     world.sheet("P", a=[7] * 5)
     seen = []
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         for hours in (0, 6, 8, 9, 10, 12.5, 13):  # local midnight after 9 hours, the one of UTC after 12
             world.now = NOON + timedelta(hours=hours)
-            (result,) = (await Sync(resources).run(PassRequest(Trigger.TIMER))).results
+            (result,) = (await SyncPass(resources).run(PassRequest(Trigger.TIMER))).results
             seen.append((result.outcome, result.changed, len(world.snapshots()), world.snapshots()[-1][0][:16]))
     assert seen == [
         (Outcome.SYNCED, 1, 1, "2026-03-10T12:00"),
@@ -123,7 +125,7 @@ async def test_a_second_master_is_never_fought(world: World, zone: str) -> None:
     world.sections["schedule"] = {"timezone": zone}
     world.sheet("P", a=[5] * 5)
     theirs = []
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         for minute in range(90):
             world.now = NOON + timedelta(minutes=minute)
             row = (f"web-{minute}", "account-a", *[9 if minute < 60 else 5] * 5, f"{world.now:%Y-%m-%d %H:%M:%S}")
@@ -131,7 +133,7 @@ async def test_a_second_master_is_never_fought(world: World, zone: str) -> None:
             theirs.append(row)
             if minute % 30 == 29:
                 world.now += timedelta(seconds=30)
-                (result,) = (await Sync(resources).run(PassRequest(Trigger.TIMER))).results
+                (result,) = (await SyncPass(resources).run(PassRequest(Trigger.TIMER))).results
                 assert result.changed == (1 if minute == 29 else 0)
                 assert world.execute(NEWEST, ("account-a",)) == [(5,) * 5]
     assert world.execute("SELECT * FROM account_snapshots WHERE id LIKE 'web-%' ORDER BY snapshot_time") == theirs
@@ -198,7 +200,7 @@ async def test_an_account_that_is_deleted_in_a_pass_leaves_nothing(world: World)
     """What the web app deletes between reading and writing gets no rows that would belong to nobody."""
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[5] * 5, b=[5] * 5)
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         write = resources.database.transaction
         deleted = False
 
@@ -212,7 +214,7 @@ async def test_an_account_that_is_deleted_in_a_pass_leaves_nothing(world: World)
         async with resources.database.transaction():
             pass
         resources.database.transaction = transaction  # type: ignore[method-assign]
-        await Sync(resources).run(PassRequest(Trigger.TIMER))
+        await SyncPass(resources).run(PassRequest(Trigger.TIMER))
     assert deleted
     for table in ("account_snapshots", "account_metrics", "sheet_metrics"):
         assert world.execute(f"SELECT DISTINCT account_id FROM {table}") == [("account-b",)]
@@ -224,7 +226,7 @@ def test_our_rows_are_known_by_their_ids(zone: str, moment: int, other: uuid.UUI
     now = datetime.fromtimestamp(moment, UTC)
     ours = snapshot_id("account-a", day_of(now, zone).start)
     assert ours == str(uuid.uuid5(NAMESPACE, f"account-a:{day_of(now, zone).start}"))
-    is_own = Own()
+    is_own = OwnSnapshots()
     assert is_own(ours, "account-a", stamp(now))
     assert not is_own(ours, "account-b", stamp(now))
     assert not is_own(str(uuid.uuid5(NAMESPACE, str(other))), "account-a", stamp(now))
@@ -251,12 +253,12 @@ async def test_a_query_over_snapshots_is_no_ratchet(world: World, kind: str) -> 
     world.add_project("P", ["a"])
     world.execute("INSERT INTO account_snapshots VALUES ('web', 'account-a', 0, 0, 0, 0, 100, '2026-03-09 08:00:00')")
     world.sections["parsed"] = {"query": QUERY}
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         for views, merged in ((900, 900), (9_000_000, 9_000_000), (950, 950), (50, 100)):
             world.now += timedelta(hours=11)
             world.sheet("P", a=[1, 1, 1, 1, views])
             for _ in range(2):
-                await Sync(resources).run(PassRequest(Trigger.TIMER))
+                await SyncPass(resources).run(PassRequest(Trigger.TIMER))
                 assert world.merged("a") == (1, 1, 1, 1, merged)
     (told,) = (await explain(world.settings, link("a"), ("views",), world.now))["accounts"]
     assert (told["metrics"]["views"]["parsed"], told["metrics"]["views"]["next"]) == (100, None)

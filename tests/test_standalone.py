@@ -1,4 +1,4 @@
-"""The Python way in: blocking, from any thread, the contract's dictionary, no exception for what can be mended."""
+"""The Python way in: blocking, from any thread, the contract's dictionary, no exception for what can be fixed."""
 
 import asyncio
 import base64

@@ -40,9 +40,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.merge import strategies
 from smart_sync.core.merge.strategies import consistent
 from smart_sync.core.model import MAX_COUNT, METRICS, NAMESPACE, Outcome, Trigger
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import HEADER, KEY, World, link
 
 LONG = {
@@ -601,14 +601,14 @@ class Machine(RuleBasedStateMachine):
             known.snapshots[row[0]] = row[1], dict(zip(METRICS, row[2:], strict=True))
         return held
 
-    async def sync(self) -> Sync:
+    async def sync(self) -> SyncPass:
         if self.open is None:
             self.open = contextlib.AsyncExitStack()
             settings = self.world.settings
             self.resources = await self.open.enter_async_context(
-                opened(settings, Announcer(), clock=lambda: self.world.now)
+                opened(settings, Reporter(), clock=lambda: self.world.now)
             )
-        return Sync(self.resources)
+        return SyncPass(self.resources)
 
     async def close(self) -> None:
         if self.open is not None:

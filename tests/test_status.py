@@ -28,7 +28,7 @@ from smart_sync.cli.output import status
 from smart_sync.cli.output.status import screen
 from smart_sync.cli.output.times import ago, duration, until
 from smart_sync.control.client import Client
-from smart_sync.control.server import Answer, Request, Route, Stream, serve
+from smart_sync.control.server import Request, Response, Route, Stream, serve
 from smart_sync.core.days import stamp
 from smart_sync.errors import SmartSyncError
 from world import KEY, World
@@ -63,7 +63,7 @@ def test_the_status_says_how_it_is(config: Path) -> None:
     assert after.index("Lost") < after.index("Good"), "who needs help comes first"
     assert "its title must be" in after or "Lost: " in after
     assert rows["csv"][-3:] == ["1", "2", "0"]
-    assert "2 projects: 1 in step, 1 degraded, 0 failed" in after
+    assert "2 projects: 1 up to date, 1 degraded, 0 failed" in after
     (parser,) = answer["parsers"]
     assert (parser["parser"], parser["fetched"], parser["success"]) == ("csv", 1, True)
     assert answer["reading"]["calls"] >= 1
@@ -174,10 +174,10 @@ async def test_watch_takes_a_refusal_for_the_end_of_a_lap_only_if_the_stream_end
 
         return Stream(lines())
 
-    async def refuse(_: Request) -> Answer:
+    async def refuse(_: Request) -> Response:
         if ends:
             over.set()
-        return Answer(503, {"success": False, "error": "the daemon is stopping"})
+        return Response(503, {"success": False, "error": "the daemon is stopping"})
 
     routes = {"/api/admin/events": {"GET": Route(events)}, "/api/admin/sync_status": {"GET": Route(refuse)}}
     async with serve(tmp_path / "s", routes):

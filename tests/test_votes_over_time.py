@@ -22,9 +22,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.merge import votes
 from smart_sync.core.model import Metrics, ParsedMetrics, Trigger
 from smart_sync.store import parsed_values
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import NOON, link
 
 ACCOUNT = "account"
@@ -119,7 +119,7 @@ class Installation:
             )
             await self.run()  # a time ahead counts as of the pass that sees it first
         else:
-            async with opened(self.settings, Announcer()) as resources:
+            async with opened(self.settings, Reporter()) as resources:
                 values = [ParsedMetrics(ACCOUNT, Metrics(views=number), source, at, link=profile and link(profile))]
                 await parsed_values.put(resources.database, values, self.now)
             foreign = profile not in ("", self.seen_profile)
@@ -140,8 +140,8 @@ class Installation:
         self.execute("UPDATE project_social_accounts SET profile_link = ?", (link(profile),))
 
     async def run(self) -> None:
-        async with opened(self.settings, Announcer(), clock=lambda: self.now) as resources:
-            await Sync(resources).run(PassRequest(Trigger.TIMER))
+        async with opened(self.settings, Reporter(), clock=lambda: self.now) as resources:
+            await SyncPass(resources).run(PassRequest(Trigger.TIMER))
         if self.profile != self.seen_profile:
             self.relinked.append((self.now, self.seen_profile))
             self.seen_profile = self.profile
@@ -194,7 +194,7 @@ async def live(happened: Sequence[tuple[Any, ...]], sheet: str, strategy: str) -
     """Do all that, with a pass after each thing."""
     with tempfile.TemporaryDirectory() as folder:
         one = Installation(Path(folder), sheet, strategy)
-        async with opened(one.settings, Announcer()):
+        async with opened(one.settings, Reporter()):
             pass
         one.begin()
         await one.run()

@@ -12,7 +12,7 @@ from receiver import certificates, receiving
 from smart_sync.config import WebhookSettings
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.notify import http_post
-from smart_sync.notify.sender import Answer, Sender
+from smart_sync.notify.sender import AttemptResult, Sender
 from smart_sync.notify.ssrf import is_public
 
 SECRET = "whsec_" + "A" * 44
@@ -31,7 +31,7 @@ def webhook(url: str, **more: Any) -> WebhookSettings:
     return WebhookSettings(url=url, secret=SECRET, **more)  # type: ignore[arg-type]
 
 
-async def send(url: str, *addresses: str, **more: Any) -> Answer:
+async def send(url: str, *addresses: str, **more: Any) -> AttemptResult:
     """Send to a name that has just these addresses."""
 
     async def resolver(_host: str, _port: int) -> list[str]:
@@ -44,7 +44,7 @@ async def send(url: str, *addresses: str, **more: Any) -> Answer:
 async def test_private_addresses_are_refused(address: str) -> None:
     """A name that leads into the machine or its network is refused, in whatever notation."""
     answer = await send("https://hooks.example.com/", address)
-    assert answer == Answer(
+    assert answer == AttemptResult(
         None, f"hooks.example.com has the private address {address}; if it is meant, set allow_private = true"
     )
 
@@ -72,7 +72,7 @@ async def test_addresses_in_the_url_are_looked_at_too(host: str) -> None:
 async def test_without_tls_only_private_addresses() -> None:
     """``allow_private`` lets plain HTTP into the own network, never out to the internet."""
     answer = await send("http://hooks.example.com/", "8.8.8.8", allow_private=True)
-    assert answer == Answer(None, "hooks.example.com has the public address 8.8.8.8; use https")
+    assert answer == AttemptResult(None, "hooks.example.com has the public address 8.8.8.8; use https")
 
 
 async def test_a_name_without_an_address_is_an_answer_too() -> None:

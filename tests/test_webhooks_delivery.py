@@ -24,9 +24,9 @@ from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, World
 
 NEW, OLD = "whsec_" + "A" * 44, "whsec_" + "B" * 44
@@ -174,8 +174,8 @@ async def test_only_a_pass_that_changed_something_is_told(world: World, receiver
     async def told(after: Callable[[], object] = lambda: None) -> int:
         before = len(receiver.told)
         after()
-        async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
-            await Sync(resources).run(PassRequest(Trigger.CLI))
+        async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+            await SyncPass(resources).run(PassRequest(Trigger.CLI))
             await resources.webhooks.flush(10)
         return len(receiver.told) - before
 

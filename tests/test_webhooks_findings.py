@@ -15,9 +15,9 @@ from smart_sync.core.model import Trigger
 from smart_sync.errors import DatabaseError
 from smart_sync.notify import delivery
 from smart_sync.store import database
-from smart_sync.sync.reporter import MAX_LOGGED_SUSPECTS, Announcer
+from smart_sync.sync.reporter import MAX_LOGGED_SUSPECTS, Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, Values, World
 
 FINDINGS = ["value.suspected", "worksheet.problem_found", "accounts.created"]
@@ -35,9 +35,9 @@ def listen(world: World, receiver: Receiver, *events: str) -> None:
 
 
 async def a_pass(world: World) -> None:
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         try:
-            await Sync(resources).run(PassRequest(Trigger.CLI))
+            await SyncPass(resources).run(PassRequest(Trigger.CLI))
         finally:
             await resources.webhooks.flush(10)
 
@@ -128,12 +128,12 @@ async def test_a_locked_database_is_told_past_the_queue(
     listen(world, receiver, "sync.failed")
     monkeypatch.setattr(database, "LONG_WAIT", 0.1)
     monkeypatch.setattr(delivery, "LONG_WAIT", 0.1)
-    async with opened(world.settings, Announcer(), clock=lambda: world.now) as resources:
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
         monkeypatch.setattr(resources.database, "_patience", 2.0)
         with closing(sqlite3.connect(world.path)) as web_app:
             web_app.execute("BEGIN IMMEDIATE")
             for _ in range(2):
-                waiting = asyncio.create_task(Sync(resources).run(PassRequest(Trigger.CLI)))
+                waiting = asyncio.create_task(SyncPass(resources).run(PassRequest(Trigger.CLI)))
                 await asyncio.wait({waiting}, timeout=0.5)
                 assert resources.database.locked_seconds() >= 0.1, "that it waits is known before it gives up"
                 with pytest.raises(DatabaseError):

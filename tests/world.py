@@ -14,9 +14,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.store.schema import open_database
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 KEY = "k" * 44
 HEADER = ["@Username", "Link", "Followers", "Likes", "Comments", "Videos", "Views", "Status"]
@@ -107,14 +107,14 @@ class World:
     async def sync(self, *project_ids: str, dry_run: bool = False) -> PassResult:
         """One pass."""
         ids = frozenset(project_ids) or None
-        async with opened(self.settings, Announcer(), clock=lambda: self.now) as resources:
-            return await Sync(resources).run(PassRequest(Trigger.CLI, ids, dry_run=dry_run))
+        async with opened(self.settings, Reporter(), clock=lambda: self.now) as resources:
+            return await SyncPass(resources).run(PassRequest(Trigger.CLI, ids, dry_run=dry_run))
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[Callable[[], Awaitable[PassResult]]]:
         """Passes by one program that lives on; what comes out runs one."""
-        async with opened(self.settings, Announcer(), clock=lambda: self.now) as resources:
-            sync = Sync(resources)
+        async with opened(self.settings, Reporter(), clock=lambda: self.now) as resources:
+            sync = SyncPass(resources)
             yield lambda: sync.run(PassRequest(Trigger.CLI))
 
     async def sync_one(self, dry_run: bool = False) -> ProjectResult:

@@ -16,13 +16,13 @@ EXIT_CODES = {
 
 
 class SmartSyncError(Exception):
-    """Base of the failures a person can mend; ``exit_code`` is what the command line returns."""
+    """Base of the failures a person can fix; ``exit_code`` is what the command line returns."""
 
     exit_code = 1
 
 
 class ConfigError(SmartSyncError):
-    """The administrator must mend the configuration; ``problems`` lists every mistake."""
+    """The administrator must fix the configuration; ``problems`` lists every mistake."""
 
     exit_code = 2
 

@@ -20,7 +20,7 @@ from typing import Any, TextIO, cast
 import stamina
 import structlog
 
-from smart_sync.core.redaction import Known
+from smart_sync.core.redaction import KnownSecrets
 from smart_sync.events import EVENTS
 
 NAME = "SmartSync"
@@ -44,7 +44,7 @@ _BEGIN: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 
-_protected = Known()
+_protected = KnownSecrets()
 
 #: Where events go once `configure` has been called.
 _own: Any = None
@@ -217,7 +217,7 @@ def _for_journal(render: structlog.typing.Processor) -> structlog.typing.Process
 
 
 def _render_for_guest(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
-    """As on a console; level and time are added by whoever has set up the logging."""
+    """As on a console; level and time are added by the host's logging."""
     line.pop("timestamp")
     return _render_console(_logger, _method, line).partition(" ")[2]
 

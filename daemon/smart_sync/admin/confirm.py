@@ -9,9 +9,9 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity, owner, profile_link
 from smart_sync.core.matching.sheet_side import account_id
-from smart_sync.core.merge.confirmable import Finding, of_account
+from smart_sync.core.merge.confirmable import Confirmation, of_account
 from smart_sync.core.model import NO_METRICS, Account, Project
-from smart_sync.core.parsed import Terms, terms
+from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import account_states, accounts, confirmations, open_suspects, parsed_query, projects
@@ -62,7 +62,7 @@ def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
     return f"the last pass found nothing about {what} that could be confirmed; see: smart-sync check"
 
 
-async def _scope(database: Database, sought: str, judged_by: Terms, query: str) -> _Scope:
+async def _scope(database: Database, sought: str, judged_by: VoteTerms, query: str) -> _Scope:
     scope = _Scope()
     project = await projects.find(database, sought)
     doubts = await confirmations.doubtful_rows(database)
@@ -85,9 +85,9 @@ def _is_meant(row: DoubtfulRow, sought: str) -> bool:
     return sought == row.link or identity(sought, row.platform) == identity(row.link, row.platform) != ""
 
 
-async def _findings(database: Database, scope: _Scope, metric: str | None) -> list[Finding]:
+async def _findings(database: Database, scope: _Scope, metric: str | None) -> list[Confirmation]:
     found = [
-        Finding("worksheet", project.id)
+        Confirmation("worksheet", project.id)
         for project in scope.projects
         if metric is None and await confirmations.has_no_worksheet(database, project.id)
     ]
@@ -97,15 +97,15 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
     for project, state in scope.accounts:
         found += of_account(state, project.id, metric, lost[project.id], suspect.get(state.id, {}))
     if metric is None:
-        found += [Finding("doubtful", row.project_id, link=row.link) for row in scope.rows]
+        found += [Confirmation("doubtful", row.project_id, link=row.link) for row in scope.rows]
     return found
 
 
 async def _accept(
-    database: Database, scope: _Scope, findings: list[Finding], now: str, defaults: Mapping[str, object]
+    database: Database, scope: _Scope, findings: list[Confirmation], now: str, defaults: Mapping[str, object]
 ) -> None:
     new = [_account(row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
-    by_account: dict[str, list[Finding]] = {}
+    by_account: dict[str, list[Confirmation]] = {}
     for finding in findings:
         by_account.setdefault(finding.account_id, []).append(finding)
     async with database.transaction() as transaction:
@@ -129,7 +129,7 @@ async def _accept(
         raise NothingToConfirm(f"SQLite refuses the account {link}: {reason}; see: smart-sync check")
 
 
-def _keys(findings: list[Finding]) -> set[tuple[str, str, str]]:
+def _keys(findings: list[Confirmation]) -> set[tuple[str, str, str]]:
     return {(finding.kind, finding.project_id, finding.link) for finding in findings}
 
 

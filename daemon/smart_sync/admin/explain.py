@@ -11,7 +11,7 @@ from typing import Any
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
-from smart_sync.core.history.timeline import Asked, Event, Last, changes, of_row, timeline, troubles
+from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, of_row, timeline, troubles
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.policy import Policy, Rule
@@ -29,7 +29,7 @@ from smart_sync.store import (
     sheet_edits,
     snapshot_repairs,
 )
-from smart_sync.store.accounts import Facts, Known
+from smart_sync.store.accounts import AccountDetails, KnownAccount
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.database import Database
 from smart_sync.store.open_suspects import believed_before
@@ -81,7 +81,7 @@ class Explainer:
         """An explanation for each account that ``sought`` means: a link, an ``@username`` or an id; [] if none."""
         return [await self._explain(known, metrics) for known in await accounts.find(self.database, sought)]
 
-    async def _explain(self, known: Known, metrics: Sequence[str]) -> dict[str, Any]:
+    async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> dict[str, Any]:
         account, project = known.account, known.project
         facts = await accounts.facts(self.database, known)
         state = await self._state(known)
@@ -114,7 +114,7 @@ class Explainer:
             "passes": passes,
         }
 
-    async def _timeline(self, known: Known, values: Mapping[str, Mapping[str, Any]]) -> list[Event]:
+    async def _timeline(self, known: KnownAccount, values: Mapping[str, Mapping[str, Any]]) -> list[Event]:
         since = stamp(self.now - timedelta(days=DAYS))
         sights = await accounts.sights(self.database, known.account.id)
         asked = await pass_history.reasons(self.database, {told["changed_at"] for told in values.values()} - {None})
@@ -122,7 +122,7 @@ class Explainer:
         for metric, told in values.items():
             at = told["changed_at"]
             # A snapshot has 0 where nobody has a value.
-            last = Last(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
+            last = LastMerged(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
             events += changes(metric, sights, last, asked.get(at, Asked()))
             if suspect := told["suspect"]:
                 events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})
@@ -131,7 +131,7 @@ class Explainer:
         events += troubles(await pass_history.outcomes(self.database, known.project.id, since))
         return timeline(events, since)
 
-    async def _state(self, known: Known) -> AccountState:
+    async def _state(self, known: KnownAccount) -> AccountState:
         judged_by = terms(stamp(self.now), self.max_age)
         only = [known.account.id]
         states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
@@ -140,7 +140,7 @@ class Explainer:
         return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)
 
 
-def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:
+def _sheet(state: AccountState, facts: AccountDetails) -> dict[str, Any] | None:
     """Where the sheet values stand, when the read was that brought them, and the last that found them again."""
     if state.sheet is None:
         return None
@@ -154,7 +154,7 @@ def _sheet(state: AccountState, facts: Facts) -> dict[str, Any] | None:
     }
 
 
-def _of_row(passes: Sequence[Mapping[str, Any]], facts: Facts, state: AccountState) -> list[str]:
+def _of_row(passes: Sequence[Mapping[str, Any]], facts: AccountDetails, state: AccountState) -> list[str]:
     """What the newest pass found wrong with the account's row."""
     if not passes or facts.worksheet is None or state.sheet_row is None:
         return []
@@ -181,7 +181,7 @@ def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str,
     return values
 
 
-def _origin(metric: str, votes: Votes, facts: Facts) -> dict[str, Any]:
+def _origin(metric: str, votes: Votes, facts: AccountDetails) -> dict[str, Any]:
     """Who gave a parsed value, and when."""
     chosen = votes.chosen.get(metric)
     if chosen is None:

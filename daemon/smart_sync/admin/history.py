@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from smart_sync.core.days import stamp
-from smart_sync.core.history.growth import Change, History, added, average, change, movers, newest_day, period, total
+from smart_sync.core.history.growth import Growth, History, added, average, change, movers, newest_day, period, total
 from smart_sync.core.model import Project
 from smart_sync.store import accounts
 from smart_sync.store import growth_rows as store
 from smart_sync.store import pass_history as runs
-from smart_sync.store.accounts import Known
+from smart_sync.store.accounts import KnownAccount
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.requested_project import UnknownProject, shown
 from smart_sync.store.schema import open_existing
@@ -45,9 +45,9 @@ async def history(path: Path, limit: int, project: str | None, *, failed: bool) 
 class _Grown:
     """An account and what it has grown."""
 
-    known: Known
+    known: KnownAccount
     history: History
-    change: Change | None
+    change: Growth | None
     #: The mean growth of a day of the period.
     average: float | None
 
@@ -71,7 +71,7 @@ async def growth(path: Path, project: str | None, metric: str, days: int, now: d
     return _answer(metric, period(until, days), projects, grown, left)
 
 
-def _grown(known: Known, history: History, as_of: int | None, days: int, until: date) -> _Grown:
+def _grown(known: KnownAccount, history: History, as_of: int | None, days: int, until: date) -> _Grown:
     last = until.toordinal()
     grown = None if as_of is None else change(history, 0, as_of, days)
     return _Grown(known, history, grown, average(history, 0, last - days, last))
@@ -79,7 +79,7 @@ def _grown(known: Known, history: History, as_of: int | None, days: int, until: 
 
 def _answer(
     metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_Grown],
-    left: Iterable[tuple[Known, History]],
+    left: Iterable[tuple[KnownAccount, History]],
 ) -> dict[str, Any]:  # fmt: skip
     by_id = {one.known.account.id: one for one in grown}
     moved = movers({account_id: one.change for account_id, one in by_id.items()}, MOVERS)
@@ -108,7 +108,7 @@ def _grouped(several: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]
     return groups
 
 
-def _named(known: Known) -> dict[str, Any]:
+def _named(known: KnownAccount) -> dict[str, Any]:
     return {
         "account_id": known.account.id,
         "link": known.account.link,
@@ -136,7 +136,7 @@ def _account(one: _Grown, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _left(known: Known, history: History) -> dict[str, Any]:
+def _left(known: KnownAccount, history: History) -> dict[str, Any]:
     return {**_named(known), "left_since": known.left_since, "last": _last(history)}
 
 

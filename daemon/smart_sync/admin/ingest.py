@@ -27,7 +27,7 @@ MAX_BYTES = 64 * 2**20
 SOURCE = "ingest"
 
 
-class Unreadable(SmartSyncError):
+class UnreadableFile(SmartSyncError):
     """The file cannot be read at all."""
 
 
@@ -59,11 +59,11 @@ class Ingested:
 def read_text(file: BinaryIO, name: str) -> str:
     """The whole of ``file``.  Signs that are not UTF-8 become marks, so that only their lines are wrong.
 
-    Raises `Unreadable` if it is too large.
+    Raises `UnreadableFile` if it is too large.
     """
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise Unreadable(f"{name}: larger than {MAX_BYTES // 2**20} MB; split it")
+        raise UnreadableFile(f"{name}: larger than {MAX_BYTES // 2**20} MB; split it")
     return content.decode("utf-8-sig", errors="replace")
 
 
@@ -112,9 +112,9 @@ async def forget(
 ) -> dict[str, Any]:
     """Take back parsed values: of ``account`` (a link, an ``@username`` or an id), of ``source``, of one ``metric``.
 
-    They have no vote from the next pass on, wherever they stand, and whoever brings them again; only values that were
-    parsed later have one.  The values themselves stay where they are.  Raises `NothingToForget`, `DatabaseError` and
-    `ConfigError`.
+    They have no vote from the next pass on, wherever they stand, and whichever source brings them again; only values
+    that were parsed later have one.  The values themselves stay where they are.  Raises `NothingToForget`,
+    `DatabaseError` and `ConfigError`.
     """
     judged_by = terms(stamp(now), None)
     async with open_existing(settings.database.path, read_only=False) as database:
@@ -127,7 +127,7 @@ async def forget(
             for one in await account_states.voiced(database, project, query, only):
                 wanted = [s for s in one.said if source in (None, s.source) and metric in (None, s.metric)]
                 found.append(
-                    (one.account_id, take_back(wanted, one.past, one.whose, judged_by, whoever=source is None))
+                    (one.account_id, take_back(wanted, one.past, one.whose, judged_by, any_source=source is None))
                 )
         if not any(taken for _, taken in found):
             raise NothingToForget(_nothing(account, source, metric, known=bool(meant)))

@@ -16,7 +16,7 @@ from smart_sync.core.model import METRICS, Project
 from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SheetUnavailable
 from smart_sync.sheets import open_sheets
-from smart_sync.sheets.source import Source
+from smart_sync.sheets.source import SheetSource
 
 DATABASE = "var/view_counter.db"
 
@@ -111,7 +111,7 @@ class Answers(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SetupStep:
     """One part of the trial, and what came of it."""
 
     name: str
@@ -170,7 +170,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-async def trial(settings: Settings) -> AsyncIterator[Step]:
+async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
     """Credentials, spreadsheet, worksheets, database; without the first two there is no use in going on."""
     told: list[str] = []
     for attempt in (_credentials, _worksheets, _database):
@@ -187,17 +187,17 @@ async def trial(settings: Settings) -> AsyncIterator[Step]:
 _NEEDED = ("credentials", "spreadsheet")
 
 
-async def _credentials(settings: Settings) -> list[Step]:
+async def _credentials(settings: Settings) -> list[SetupStep]:
     from smart_sync.sheets import credentials
 
     try:
         found = await asyncio.to_thread(credentials.find, settings.sheets.credentials)
     except SheetUnavailable as trouble:
         return [_failed("credentials", trouble)]
-    return [Step("credentials", True, f"the service account {found.service_account_email}")]
+    return [SetupStep("credentials", True, f"the service account {found.service_account_email}")]
 
 
-async def _worksheets(settings: Settings) -> list[Step]:
+async def _worksheets(settings: Settings) -> list[SetupStep]:
     async with open_sheets(settings.sheets) as sheets:
         sheets.begin()
         try:
@@ -207,10 +207,10 @@ async def _worksheets(settings: Settings) -> list[Step]:
         # Read together, they are one request.
         async with asyncio.TaskGroup() as group:
             reads = [group.create_task(_worksheet(sheets, title, settings), name=f"init:{title}") for title in titles]
-    return [Step("spreadsheet", True, f"{len(titles)} worksheets"), *(read.result() for read in reads)]
+    return [SetupStep("spreadsheet", True, f"{len(titles)} worksheets"), *(read.result() for read in reads)]
 
 
-async def _worksheet(sheets: Source, title: str, settings: Settings) -> Step:
+async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> SetupStep:
     name = f"worksheet {title}"
     try:
         worksheet = await sheets.read(Project("", title))
@@ -220,7 +220,7 @@ async def _worksheet(sheets: Source, title: str, settings: Settings) -> Step:
     sheet = understand(worksheet, (), Terms("", "", title), synonyms=synonyms)
     if sheet.trouble is not None:
         return _failed(name, sheet.trouble)
-    return Step(name, True, _content(sheet))
+    return SetupStep(name, True, _content(sheet))
 
 
 def _content(sheet: Sheet) -> str:
@@ -229,18 +229,18 @@ def _content(sheet: Sheet) -> str:
     return told + (f"; {counted(len(sheet.problems), 'problem')}, see: smart-sync check" if sheet.problems else "")
 
 
-async def _database(settings: Settings) -> list[Step]:
+async def _database(settings: Settings) -> list[SetupStep]:
     """As ``smart-sync check`` sees it: nothing is made or changed.  With it, the projects that are there already."""
     path = settings.database.path
     findings = (await checks.check(settings)).findings
     errors = [finding.message for finding in findings if finding.level == "error"]
     about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]
     if about_it:
-        return [Step("database", False, about_it[0], "mend that, or name another file in [database] path")]
+        return [SetupStep("database", False, about_it[0], "fix that, or name another file in [database] path")]
     seen = next((finding.message for finding in findings if finding.message.startswith(f"{path}:")), str(path))
-    return [Step("database", True, seen), *(Step("project", False, message) for message in errors)]
+    return [SetupStep("database", True, seen), *(SetupStep("project", False, message) for message in errors)]
 
 
-def _failed(name: str, trouble: SheetUnavailable) -> Step:
+def _failed(name: str, trouble: SheetUnavailable) -> SetupStep:
     how = next((clicks for asked, clicks in CLICKS.items() if asked in trouble.remedy), "")
-    return Step(name, False, str(trouble), how)
+    return SetupStep(name, False, str(trouble), how)

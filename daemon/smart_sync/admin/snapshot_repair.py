@@ -15,7 +15,7 @@ from smart_sync.store.schema import open_existing
 
 
 class NothingToRepair(SmartSyncError):
-    """There is no snapshot of ours that could be mended, or it says so already."""
+    """There is no snapshot of ours that could be fixed, or it says so already."""
 
 
 async def repair(
@@ -42,7 +42,7 @@ async def repair(
             raise NothingToRepair(f"{sought!r} means several accounts; give the id of one: {ids}")
         account = found[0].account
         async with database.transaction() as transaction:
-            changes = await snapshot_repairs.mend(transaction, account.id, wanted, values, stamp(now))
+            changes = await snapshot_repairs.repair(transaction, account.id, wanted, values, stamp(now))
         if changes is None:
             raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
         if not changes:

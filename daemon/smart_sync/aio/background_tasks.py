@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 
-class Background:
+class BackgroundTasks:
     """``async with Background({name: coroutine function})``: they run beside the block and end with it.
 
     A bug in one of them ends the block, as in a TaskGroup; what the block itself raises passes as it is.

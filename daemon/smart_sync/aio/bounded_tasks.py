@@ -21,7 +21,7 @@ async def each(
 
     Raises what ``work`` raises, after the results that were there already; one of ``ends`` only begins nothing more,
     and is raised when all that is under way is done.  Owns its tasks: when it ends or is closed, they have ended.  (No
-    TaskGroup: that would cancel whoever iterates, in the middle of its own work.)
+    TaskGroup: that would cancel the caller's task in the middle of its work.)
     """
     todo = iter(items)
     running: set[asyncio.Task[R]] = set()

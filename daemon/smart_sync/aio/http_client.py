@@ -12,7 +12,7 @@ from smart_sync import __version__
 if TYPE_CHECKING:
     import httpx2
 
-#: Seconds.  Whoever asks to be left alone for longer is asked again after a day.
+#: Seconds.  A server that asks for a longer pause is asked again after a day.
 LONGEST_WAIT = 86_400.0
 #: What the libraries raise of an answer that is not HTTP, beside the errors that they declare.
 UNREADABLE = (ValueError, LookupError, ArithmeticError)

@@ -1,11 +1,11 @@
-"""A quota: at most so many calls in any window of time, whoever makes them."""
+"""A rate limit: at most so many calls in any window of time, over all callers."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Quota:
+class RateLimit:
     """At most ``calls`` requests in any ``seconds``; a burst of that many is let through at once.
 
     A slot comes back ``seconds`` after its request *ended*, so that the promise holds at the other end,

@@ -1,4 +1,4 @@
-"""One mistake in the configuration, as pydantic reports it, in the words of whoever wrote the file."""
+"""One mistake in the configuration, as pydantic reports it, in the words of the file."""
 
 import os
 import re

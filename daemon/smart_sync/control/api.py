@@ -7,34 +7,34 @@ from typing import Any
 
 from smart_sync import __version__
 from smart_sync.control.health_state import Health
-from smart_sync.control.request import Answer, Refusal, Request, Route, Routes, Stream
+from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.store import parser_accounts, parser_requests, pass_history
-from smart_sync.store.cached_query import Fresh
+from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite, version_at_risk
 from smart_sync.store.overview import Standing, standing
 from smart_sync.store.requested_project import choose
 from smart_sync.sync.resources import Resources
-from smart_sync.sync.scheduler import Runner
+from smart_sync.sync.scheduler import Scheduler
 
-Handler = Callable[[Request], Awaitable[Answer | Stream]]
+Handler = Callable[[Request], Awaitable[Response | Stream]]
 
 
-class Api:
-    """The answers of one lap."""
+class Endpoints:
+    """The endpoints of the control channel, until a stop or a reload."""
 
     def __init__(
-        self, resources: Resources, runner: Runner, reload: Callable[[], Awaitable[None]], started: float
+        self, resources: Resources, runner: Scheduler, reload: Callable[[], Awaitable[None]], started: float
     ) -> None:
         self._resources = resources
         self._runner = runner
         self._reload = reload
         self._started = started
-        self._health = Health(resources, runner, Fresh(resources.database, standing), started)
+        self._health = Health(resources, runner, CachedQuery(resources.database, standing), started)
         #: How things stood, results, and what `_results_of` made of them.
         self._shown: tuple[Standing, Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
 
@@ -54,7 +54,7 @@ class Api:
     def _or_say_why(self, handler: Handler) -> Handler:
         """A database that cannot be read just now is a 503 with its remedy, and no bug of ours."""
 
-        async def guarded(request: Request) -> Answer | Stream:
+        async def guarded(request: Request) -> Response | Stream:
             try:
                 return await handler(request)
             except sqlite.Error as error:
@@ -62,25 +62,25 @@ class Api:
 
         return guarded
 
-    async def _smart_sync(self, request: Request) -> Answer:
+    async def _smart_sync(self, request: Request) -> Response:
         project_id = _option(request, "project_id")
         dry_run = _flag(request, "dry_run")
         _no_more(request, "project_id", "dry_run")
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
-            return Answer(404, choice.answer)
+            return Response(404, choice.answer)
         result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
         if project_id is None or choice is None:
             facts, _ = await self._health.facts()
-            return Answer(200, result.answer() | {"warnings": health.warnings(facts)})
+            return Response(200, result.answer() | {"warnings": health.warnings(facts)})
         own = result.of(project_id)
         # It may have been switched off between the question and the pass.
-        return Answer(200, {**own.answer(), **choice.answer}) if own else await self._refused(project_id)
+        return Response(200, {**own.answer(), **choice.answer}) if own else await self._refused(project_id)
 
-    async def _sync_status(self, request: Request) -> Answer:
+    async def _sync_status(self, request: Request) -> Response:
         _no_more(request)
-        return Answer(200, await self.status())
+        return Response(200, await self.status())
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing, its last pass and its next one."""
@@ -164,41 +164,43 @@ class Api:
             self._shown = stands, results, shown
         return self._shown[2]
 
-    async def _sync_history(self, request: Request) -> Answer:
+    async def _sync_history(self, request: Request) -> Response:
         limit = _option(request, "limit") or "20"
         project_id, failed = _option(request, "project_id"), _flag(request, "failed")
         _no_more(request, "limit", "project_id", "failed")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4) or not 1 <= int(limit) <= 1000:
             raise Refusal(400, "limit must be a number from 1 to 1000")
         runs = await pass_history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
-        return Answer(200, {"success": True, "runs": runs})
+        return Response(200, {"success": True, "runs": runs})
 
     async def _events(self, request: Request) -> Stream:
         _no_more(request)
         return Stream(_as_lines(self._resources.announce.events()))
 
-    async def _reload_config(self, request: Request) -> Answer:
+    async def _reload_config(self, request: Request) -> Response:
         _no_more(request)
         try:
             await self._reload()
         except ConfigError as error:
             self._resources.announce("config.rejected", problems=list(error.problems))
-            return Answer(422, {"success": False, "error": str(error), "problems": list(error.problems)})
-        return Answer(200, {"success": True, "message": "reloaded"})
+            return Response(422, {"success": False, "error": str(error), "problems": list(error.problems)})
+        return Response(200, {"success": True, "message": "reloaded"})
 
-    async def _healthz(self, request: Request) -> Answer:
+    async def _healthz(self, request: Request) -> Response:
         _no_more(request)
         body = await self._health.healthz()
-        return Answer(200 if body["healthy"] else 503, body)
+        return Response(200 if body["healthy"] else 503, body)
 
-    async def _livez(self, request: Request) -> Answer:
+    async def _livez(self, request: Request) -> Response:
         _no_more(request)
         body = self._health.livez()
-        return Answer(200 if body["alive"] else 503, body)
+        return Response(200 if body["alive"] else 503, body)
 
-    async def _refused(self, project_id: str) -> Answer:
+    async def _refused(self, project_id: str) -> Response:
         choice = await choose(self._resources.database, project_id)
-        return Answer(404, choice.answer or {"success": False, "error": "Project not found", "project_id": project_id})
+        return Response(
+            404, choice.answer or {"success": False, "error": "Project not found", "project_id": project_id}
+        )
 
 
 def _option(request: Request, name: str) -> str | None:

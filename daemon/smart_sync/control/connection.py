@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import Enum, auto
 
-from smart_sync.control.http11 import Wire, encode
+from smart_sync.control.http11 import Http11, encode
 from smart_sync.control.peer import Peer, peer_of
-from smart_sync.control.request import Answer, Limits, Refusal, Request, Stream, failure, parse_target
+from smart_sync.control.request import Limits, Refusal, Request, Response, Stream, failure, parse_target
 from smart_sync.errors import SmartSyncError
 
 _STOPPING = failure(503, "the daemon is stopping; ask again when it runs")
@@ -19,7 +19,7 @@ _BURST = 16
 
 
 class _Wait(Enum):
-    """What a conversation waits for, or waited for last."""
+    """What a connection waits for, or waited for last."""
 
     IDLE = auto()
     REQUEST = auto()
@@ -28,14 +28,14 @@ class _Wait(Enum):
     CLIENT = auto()
 
 
-class Conversation:
+class Connection:
     """Serves the client at the other end of ``connected``, and owns that socket from now on.
 
     ``handle`` answers requests; it raises `Refusal` or `SmartSyncError` for answers 4xx and 503.
     """
 
     def __init__(
-        self, connected: socket.socket, handle: Callable[[Request], Awaitable[Answer | Stream]], limits: Limits
+        self, connected: socket.socket, handle: Callable[[Request], Awaitable[Response | Stream]], limits: Limits
     ) -> None:
         self._socket = connected
         self._handle = handle
@@ -50,7 +50,7 @@ class Conversation:
         self._timeout = asyncio.timeout(None)
         self._bug: Exception | None = None
         self._reader = asyncio.StreamReader(limit=limits.head_bytes)
-        self._wire = Wire(self._reader, limits)
+        self._wire = Http11(self._reader, limits)
         self._writer: asyncio.StreamWriter
         self._opened = False
 
@@ -162,7 +162,7 @@ class Conversation:
             return Refusal(_STOPPING.status, str(_STOPPING.body["error"]))
         return Refusal(408, "the request did not arrive in time")
 
-    async def _reply(self, request: Request) -> Answer | Stream:
+    async def _reply(self, request: Request) -> Response | Stream:
         if self._leaving:
             return _STOPPING
         try:
@@ -182,7 +182,7 @@ class Conversation:
             return _BUG
 
     def _say_stopping(self) -> None:
-        """The last word of a conversation that is cut off: what the kernel takes without waiting."""
+        """The last bytes to a client that is cut off: what the kernel takes without waiting."""
         if self._wire.unanswered:
             self._writer.write(self._wire.answer(_STOPPING.status, encode(_STOPPING.body), last=True))
 
@@ -195,7 +195,7 @@ class Conversation:
             async with self._waiting(_Wait.CLIENT, self._limits.stall_seconds):
                 await self._writer.drain()
 
-    async def _send_answer(self, answer: Answer, *, allow: str = "", last: bool = False) -> None:
+    async def _send_answer(self, answer: Response, *, allow: str = "", last: bool = False) -> None:
         try:
             body = encode(answer.body)
         except (TypeError, ValueError) as error:

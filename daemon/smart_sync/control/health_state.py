@@ -8,11 +8,11 @@ from typing import Any
 
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
-from smart_sync.store.cached_query import Fresh
+from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite
 from smart_sync.store.overview import Standing
 from smart_sync.sync.resources import Resources
-from smart_sync.sync.scheduler import Runner
+from smart_sync.sync.scheduler import Scheduler
 
 #: Seconds that a tick may be overdue at most, however rare the ticks are.
 LONGEST = 3600.0
@@ -22,14 +22,14 @@ BESIDE_READING = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Judges one lap of the daemon; ``started``: `time.monotonic` of the daemon's start."""
+    """Judges the daemon, until a stop or a reload; ``started``: `time.monotonic` of the daemon's start."""
 
     resources: Resources
-    runner: Runner
-    standing: Fresh[Standing]
+    runner: Scheduler
+    standing: CachedQuery[Standing]
     started: float
 
-    async def facts(self) -> tuple[health.Facts, Standing | None]:
+    async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
         """What is known now; without the standing where the database cannot be read."""
         settings = self.resources.settings
         standing, error = None, ""
@@ -38,7 +38,7 @@ class Health:
         except sqlite.Error as trouble:
             error = str(describe(trouble, self.resources.database.path))
         outcomes = [result.outcome for result in self.runner.results.values()]
-        return health.Facts(
+        return health.HealthInputs(
             overdue=self.runner.overdue(),
             allowed=self._allowed(),
             last_error=self.runner.last_error,
@@ -56,7 +56,7 @@ class Health:
 
     def livez(self) -> dict[str, Any]:
         """The answer of ``/livez``."""
-        missed = health.missed_tick(health.Facts(overdue=self.runner.overdue(), allowed=self._allowed()))
+        missed = health.missed_tick(health.HealthInputs(overdue=self.runner.overdue(), allowed=self._allowed()))
         return {
             "success": not missed,
             "alive": not missed,

@@ -27,7 +27,7 @@ def encode(value: Mapping[str, object]) -> bytes:
     return _JSON.encode(value).encode() + b"\n"
 
 
-class Wire:
+class Http11:
     """Reads requests from ``reader`` and turns answers into bytes; knows whether another request may follow."""
 
     def __init__(self, reader: asyncio.StreamReader, limits: Limits) -> None:

@@ -23,7 +23,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One JSON object with an HTTP status."""
 
     status: int
@@ -46,7 +46,7 @@ class Stream:
 class Route:
     """Who answers; ``mutates`` reserves it for root, the daemon's user and members of the socket's group."""
 
-    handler: Callable[[Request], Awaitable[Answer | Stream]]
+    handler: Callable[[Request], Awaitable[Response | Stream]]
     mutates: bool = False
 
 
@@ -91,9 +91,9 @@ class Refusal(Exception):
         self.allow = allow
 
 
-def failure(status: int, error: str) -> Answer:
+def failure(status: int, error: str) -> Response:
     """The shape of every error."""
-    return Answer(status, {"success": False, "error": error})
+    return Response(status, {"success": False, "error": error})
 
 
 def parse_target(target: str) -> tuple[str, dict[str, str]]:

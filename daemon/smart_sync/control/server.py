@@ -1,6 +1,6 @@
 """The control channel's server: HTTP/1.1 over a Unix socket, for routes that are handed in.
 
-`serve` opens the socket and holds a bounded number of clients; `conversation` talks to one of them,
+`serve` opens the socket and holds a bounded number of clients; `connection` talks to one of them,
 `wire` knows HTTP, `socket_file` the file, `peer` who asks.
 """
 
@@ -15,12 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.control import socket_file
-from smart_sync.control.connection import Conversation
+from smart_sync.control.connection import Connection
 from smart_sync.control.peer import Peer, process_of
-from smart_sync.control.request import DEFAULT_LIMITS, Answer, Limits, Refusal, Request, Route, Routes, Stream, failure
+from smart_sync.control.request import (
+    DEFAULT_LIMITS,
+    Limits,
+    Refusal,
+    Request,
+    Response,
+    Route,
+    Routes,
+    Stream,
+    failure,
+)
 from smart_sync.logs import emit
 
-__all__ = ["Answer", "Limits", "Peer", "Refusal", "Request", "Route", "Routes", "Stream", "failure", "serve"]
+__all__ = ["Limits", "Peer", "Refusal", "Request", "Response", "Route", "Routes", "Stream", "failure", "serve"]
 
 #: A process by pid and uid.
 _Process = tuple[int, int]
@@ -78,7 +88,7 @@ class _Server:
         #: The last places are for processes that hold few: one process alone never takes all.
         self._reserved = self._places // _RESERVED
         self._max_waiting = min(limits.waiting, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
-        self._clients: dict[Conversation, asyncio.Task[None]] = {}
+        self._clients: dict[Connection, asyncio.Task[None]] = {}
         #: How many places each process holds, and its connections that wait for one.
         self._held: Counter[_Process] = Counter()
         self._waiting: dict[_Process, deque[socket.socket]] = {}
@@ -89,7 +99,7 @@ class _Server:
         self._knock = self._loop.call_later(0, self._resume)
 
     def open_door(self) -> None:
-        """Accept whoever comes."""
+        """Accept connections."""
         self._open = True
         self._loop.add_reader(self._listener.socket.fileno(), self._accept)
 
@@ -109,8 +119,8 @@ class _Server:
                 else:
                     connected.close()
         self._waiting.clear()
-        for conversation in self._clients:
-            conversation.leave()
+        for connection in self._clients:
+            connection.leave()
         if self._clients:
             await asyncio.wait(list(self._clients.values()))
 
@@ -186,21 +196,21 @@ class _Server:
         """While others wait for a place, silence has little time."""
         self._crowded = bool(self._waiting) and self._open
         if self._crowded:
-            for conversation in self._clients:
-                conversation.give_way()
+            for connection in self._clients:
+                connection.give_way()
             self._loop.call_later(self._limits.patience_seconds, self._make_room)
 
     def _welcome(self, connected: socket.socket, process: _Process) -> None:
         self._count += 1
         self._held[process] += 1
-        conversation = Conversation(connected, self._handle, self._limits)
-        task = self._group.create_task(conversation.run(), name=f"control:client-{self._count}")
-        self._clients[conversation] = task
-        task.add_done_callback(lambda ended: self._left(conversation, process, ended))
+        connection = Connection(connected, self._handle, self._limits)
+        task = self._group.create_task(connection.run(), name=f"control:client-{self._count}")
+        self._clients[connection] = task
+        task.add_done_callback(lambda ended: self._left(connection, process, ended))
 
-    def _left(self, conversation: Conversation, process: _Process, task: asyncio.Task[None]) -> None:
-        conversation.drop()  # here: a task that is cancelled before it begins never runs
-        del self._clients[conversation]
+    def _left(self, connection: Connection, process: _Process, task: asyncio.Task[None]) -> None:
+        connection.drop()  # here: a task that is cancelled before it begins never runs
+        del self._clients[connection]
         self._held[process] -= 1
         if not self._held[process]:
             del self._held[process]
@@ -208,7 +218,7 @@ class _Server:
             self._close_door()  # a bug: the group ends, and takes no new tasks
         self._admit()
 
-    async def _handle(self, request: Request) -> Answer | Stream:
+    async def _handle(self, request: Request) -> Response | Stream:
         route = self._route(request)
         if route.mutates:
             self._allow(request)

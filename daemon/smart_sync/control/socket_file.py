@@ -65,7 +65,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise SocketUnusable(f"{path}: cannot listen there: {reason}; mend it or change [control] socket") from None
+        raise SocketUnusable(f"{path}: cannot listen there: {reason}; fix it or change [control] socket") from None
 
 
 @asynccontextmanager

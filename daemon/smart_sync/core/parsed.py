@@ -23,7 +23,7 @@ EARLIER_LINK: Final = "earlier link"
 TOO_OLD: Final = "too old"
 
 
-class Terms(NamedTuple):
+class VoteTerms(NamedTuple):
     """What values are judged by: the time, the limit of clocks that are ahead, the time at which they are too old."""
 
     now: str
@@ -32,10 +32,10 @@ class Terms(NamedTuple):
     max_age: float | None = None
 
 
-def terms(now: str, max_age: float | None) -> Terms:
+def terms(now: str, max_age: float | None) -> VoteTerms:
     """The terms at the stamp ``now`` with ``[parsed] max_age`` in seconds (None: however old)."""
     ahead = moved(now, AHEAD.total_seconds()) or now
-    return Terms(now, ahead, None if max_age is None else moved(now, -max_age), max_age)
+    return VoteTerms(now, ahead, None if max_age is None else moved(now, -max_age), max_age)
 
 
 def moved(at: str, seconds: float) -> str | None:
@@ -51,7 +51,7 @@ def is_ahead(moment: datetime, now: datetime) -> bool:
     return moment > now + AHEAD
 
 
-class Said(NamedTuple):
+class ParsedValue(NamedTuple):
     """What one source says of one metric of an account; ``link``: the link that was asked for ("": not known)."""
 
     metric: str
@@ -63,10 +63,10 @@ class Said(NamedTuple):
     place: str
 
 
-def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded: bool) -> list[Said]:
+def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded: bool) -> list[ParsedValue]:
     """A row of all metrics, as values of its one time, source and precision."""
     return [
-        Said(metric, value, at, source, rounded, "", place)
+        ParsedValue(metric, value, at, source, rounded, "", place)
         for metric, value in zip(METRICS, metrics, strict=True)
         if value is not None
     ]
@@ -78,13 +78,13 @@ class Mark(NamedTuple):
     metric: str
     value: int
     source: str
-    whoever: bool
+    any_source: bool
     parsed_at: str
     until: str
     reason: str = FORGOTTEN
 
 
-class Ahead(NamedTuple):
+class AheadSince(NamedTuple):
     """When a value of a metric, by a source at a place, was first seen whose time is ahead."""
 
     metric: str
@@ -104,20 +104,20 @@ class Key(NamedTuple):
     parsed_at: str
 
 
-class Past(NamedTuple):
+class ParsedHistory(NamedTuple):
     """What earlier passes and persons have left about an account's parsed values."""
 
     marks: tuple[Mark, ...] = ()
     #: (since, link), in order.
     links: tuple[tuple[str, str], ...] = ()
-    ahead: tuple[Ahead, ...] = ()
+    ahead: tuple[AheadSince, ...] = ()
     taken_back: frozenset[Key] = frozenset()
 
 
-NO_PAST: Final = Past()
+NO_PAST: Final = ParsedHistory()
 
 
-class Whose(NamedTuple):
+class ParsedAccount(NamedTuple):
     """The account: its link, what platform it is on, and the link it had in the last pass (None: there was none)."""
 
     link: str
@@ -125,21 +125,21 @@ class Whose(NamedTuple):
     last_link: str | None = None
 
 
-class Lost(NamedTuple):
+class LostVote(NamedTuple):
     """A value without a vote, and why."""
 
-    said: Said
+    said: ParsedValue
     reason: str
 
 
-class News(NamedTuple):
+class ParsedChanges(NamedTuple):
     """What a pass must remember of an account's parsed values."""
 
     account_id: str
     #: The link that it decides with, if the last pass had another; and if that means another profile, since when.
     link: str | None = None
     links: tuple[tuple[str, str], ...] = ()
-    ahead: tuple[Ahead, ...] = ()
+    ahead: tuple[AheadSince, ...] = ()
     marks: tuple[Mark, ...] = ()
     #: All that is taken back, if it is not what the last pass knew.
     taken_back: frozenset[Key] | None = None
@@ -148,15 +148,15 @@ class News(NamedTuple):
 class Votes(NamedTuple):
     """What became of an account's parsed values: those that count, and those without a vote."""
 
-    chosen: Mapping[str, Said] = MappingProxyType({})
-    lost: tuple[Lost, ...] = ()
+    chosen: Mapping[str, ParsedValue] = MappingProxyType({})
+    lost: tuple[LostVote, ...] = ()
     #: Metric → the values that were taken back since the last pass, where one of them would have counted.
     taken_back: Mapping[str, Collection[int]] = MappingProxyType({})
     #: When time alone makes a difference: the first of those that count is too old, or a time is ahead no more.
     until: str | None = None
     #: Those whose time is ahead.
-    ahead: tuple[Said, ...] = ()
-    news: News | None = None
+    ahead: tuple[ParsedValue, ...] = ()
+    news: ParsedChanges | None = None
 
     @property
     def metrics(self) -> Metrics:

@@ -129,7 +129,7 @@ def _is_base64(run: str) -> bool:
     )
 
 
-class Known:
+class KnownSecrets:
     """Secrets that are known, found again in any text, whole or in pieces."""
 
     def __init__(self) -> None:

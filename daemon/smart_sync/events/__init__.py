@@ -1,4 +1,4 @@
-"""The catalogue of log events: a contract with whoever monitors the daemon.
+"""The catalogue of log events: a contract with those who monitor the daemon.
 
 Every line the program logs is one of these, with these fields; README's table is made from here.
 Names are ``noun.past_verb``.  Durations are seconds, sizes bytes, times UTC in ISO 8601.

@@ -1,4 +1,4 @@
-"""The events of the daemon itself: its laps, configuration, control socket and libraries."""
+"""The events of the daemon itself: its start and end, configuration, control socket and libraries."""
 
 from smart_sync.events.event import Event
 
@@ -6,7 +6,7 @@ EVENTS = (
     Event(
         "daemon.started",
         "info",
-        "a lap begins: at the start, and after each reload",
+        "the daemon serves: after the start, and after each reload",
         {
             "version": "str: of Smart Sync",
             "database": "str: path",
@@ -23,13 +23,13 @@ EVENTS = (
         {"reason": "str: the exception"},
         "report it with the traceback",
     ),
-    Event("config.reloaded", "info", "the configuration was read again, and a new lap begins", {}),
+    Event("config.reloaded", "info", "the configuration was read again, and the daemon goes on with it", {}),
     Event(
         "config.rejected",
         "error",
         "a reload found mistakes; the daemon goes on with the old configuration",
         {"problems": "list: every mistake, with its key"},
-        "mend them and reload again",
+        "fix them and reload again",
     ),
     Event(
         "sqlite.at_risk",

@@ -126,7 +126,7 @@ EVENTS = (
         "warning",
         "the queue of the webhooks cannot be read or written; tried again after a minute",
         {"webhook": "str: its host", "reason": "str: what happened, and what to do"},
-        "mend what the reason names; a message may arrive twice, with the same id",
+        "fix what the reason names; a message may arrive twice, with the same id",
     ),
     Event(
         "ping.failed",

@@ -26,7 +26,7 @@ _PROJECT: Mapping[str, str] = {
     "decide_seconds": "float?: merging",
     "write_seconds": "float?: writing",
 }
-#: A reload begins another lap of the daemon, with ``run_on_start`` as at the first.
+#: After a reload ``run_on_start`` counts as after a start.
 _TRIGGER = "str: startup (of the daemon, or again after a reload), timer, socket, cli"
 _FAILURE: Mapping[str, str] = {"reason": "str: what happened", "remedy": "str?: who must do what"}
 
@@ -84,7 +84,7 @@ EVENTS = (
         "error",
         "a pass could not be run at all",
         {"trigger": _TRIGGER, "reason": "str: what happened, and what to do"},
-        "mend what the reason names; the next pass makes up for it",
+        "fix what the reason names; the next pass makes up for it",
     ),
     Event("project.synced", "info", "a project's numbers are up to date; one line per pass", _PROJECT),
     Event(

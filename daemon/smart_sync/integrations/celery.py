@@ -36,7 +36,7 @@ def smart_sync_all_projects() -> dict[str, Any]:
     """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
 
     The configuration is the file that ``SMART_SYNC_CONFIG`` names, else the one that the commands would use.  What an
-    operator can mend is ``{"success": False, "error": …}``, never an exception.
+    operator can fix is ``{"success": False, "error": …}``, never an exception.
     """
     try:
         return _run(None)

@@ -65,7 +65,7 @@ def router(*, socket: str | Path, token: str) -> APIRouter:
     expected = token.encode()
 
     def guarded(endpoint: _Endpoint) -> _Endpoint:
-        """``endpoint`` for whoever has the token."""
+        """``endpoint`` for requests with the token."""
 
         async def guard(request: Request, credentials: _Credentials) -> Response:
             if credentials is None or not secrets.compare_digest(credentials.credentials.encode(), expected):

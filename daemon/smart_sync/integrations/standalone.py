@@ -1,7 +1,7 @@
 """The Python way in: a pass without a daemon, from any thread, blocking.
 
 For the callers that already exist (a web app's route, a task queue): they get the dictionary that the
-control channel answers, and no exception for anything that an operator can mend.  The process is theirs: its logging,
+control channel answers, and no exception for anything that an operator can fix.  The process is theirs: its logging,
 its SQLite library and its signal handlers stay as they are.
 """
 
@@ -45,7 +45,7 @@ def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_
     finds it.  ``sheets_name``: the spreadsheet's key, URL or title.
 
     Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
-    What an operator can mend is ``{"success": False, "error": …}``: no database or key where they should be, a daemon
+    What an operator can fix is ``{"success": False, "error": …}``: no database or key where they should be, a daemon
     that has the database, a pass of somebody else's that does not end.
     """
     try:

@@ -1,4 +1,4 @@
-"""All webhooks: what a pass has to tell goes into the queue with its results, couriers take it from there."""
+"""All webhooks: what a pass has to tell goes into the queue with its results, workers take it from there."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from smart_sync.aio.background_tasks import Background
+from smart_sync.aio.background_tasks import BackgroundTasks
 from smart_sync.config import WebhookSettings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
@@ -16,7 +16,7 @@ from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.core.results.webhook_messages import Message, failure_message, messages
 from smart_sync.logs import emit
-from smart_sync.notify.delivery_worker import RETRIES, Courier
+from smart_sync.notify.delivery_worker import RETRIES, DeliveryWorker
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox, pass_history
 from smart_sync.store.database import LONG_WAIT, Database, Transaction
@@ -26,7 +26,7 @@ from smart_sync.store.driver import sqlite
 class Webhooks:
     """Use as ``async with``: inside, one task per webhook delivers; at the end they are cancelled.
 
-    What could not be delivered by then stays queued: whoever opens the same database next goes on with it.
+    What could not be delivered by then stays queued: the next process that opens the database goes on with it.
     Without webhooks there is no task, and nothing is written.
     """
 
@@ -43,8 +43,8 @@ class Webhooks:
         self._database = database
         #: The ids of the messages that were sent past the queue.
         self._sent: set[str] = set()
-        self._couriers = [Courier(each, database, clock, sender or Sender(), retries) for each in settings]
-        self._background = Background({f"webhook:{each.endpoint}": each.run for each in self._couriers})
+        self._workers = [DeliveryWorker(each, database, clock, sender or Sender(), retries) for each in settings]
+        self._background = BackgroundTasks({f"webhook:{each.endpoint}": each.run for each in self._workers})
 
     async def __aenter__(self) -> Self:
         await self._background.__aenter__()
@@ -57,7 +57,7 @@ class Webhooks:
 
     async def enqueue(self, transaction: Transaction, result: PassResult, freshness: Freshness) -> None:
         """Queue what ``result`` has to tell, in the transaction that keeps the result; then call `wake`."""
-        if not self._couriers:
+        if not self._workers:
             return
         read_again = {one.project.id for one in freshness.read_again}
         judgement = alerts.judge(result.results, await outbox.troubles(transaction), read_again)
@@ -70,29 +70,29 @@ class Webhooks:
 
         ``changed``: whether a pass that finished has changed what readers see.
         """
-        if not (self._couriers and told):
+        if not (self._workers and told):
             return
         off = await outbox.disabled(transaction)
-        for courier in self._couriers:
-            if courier.endpoint in off:
+        for worker in self._workers:
+            if worker.endpoint in off:
                 continue
-            webhook = courier.webhook
+            webhook = worker.webhook
             wanted = [
                 message
                 for message in told
                 if message.type in webhook.events
                 and (changed or not webhook.only_changed or message.type != alerts.SYNC_FINISHED)
             ]
-            dropped = await outbox.add(transaction, courier.endpoint, wanted, stamp(self._clock()))
+            dropped = await outbox.add(transaction, worker.endpoint, wanted, stamp(self._clock()))
             if dropped:
-                emit("webhook.overflowed", webhook=courier.label, dropped=dropped)
+                emit("webhook.overflowed", webhook=worker.label, dropped=dropped)
 
     async def tell_of_failure(self, trigger: Trigger, reason: str) -> None:
         """A pass could not be run: told once for each reason, until a pass ends.
 
         Where not even the queue can be written, it is sent past the queue, once.
         """
-        if not self._couriers:
+        if not self._workers:
             return
         now = stamp(self._clock())
         try:
@@ -106,17 +106,17 @@ class Webhooks:
             failed = failure_message("", trigger, reason, now)
             if failed.id not in self._sent:
                 self._sent = {failed.id}
-                wanted = [each for each in self._couriers if failed.type in each.webhook.events]
+                wanted = [each for each in self._workers if failed.type in each.webhook.events]
                 await asyncio.gather(*(each.send_now(failed) for each in wanted))
 
     def wake(self) -> None:
-        """Let the couriers look into the queue; returns at once."""
-        for courier in self._couriers:
-            courier.wake()
+        """Let the workers look into the queue; returns at once."""
+        for worker in self._workers:
+            worker.wake()
 
     async def flush(self, seconds: float) -> None:
         """Wait until nothing is due any more, at most ``seconds``; for processes that end after a pass."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                for courier in self._couriers:
-                    await courier.idle()
+                for worker in self._workers:
+                    await worker.idle()

@@ -11,7 +11,7 @@ from smart_sync.config import WebhookSettings
 from smart_sync.core.days import stamp
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.logs import emit
-from smart_sync.notify.sender import Answer, Sender, endpoint_of, label_of
+from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of
 from smart_sync.store import outbox
 from smart_sync.store.database import Database
 from smart_sync.store.driver import describe, sqlite
@@ -27,7 +27,7 @@ MAX_AGE = timedelta(days=3)
 STALLED = 60.0
 
 
-class Courier:
+class DeliveryWorker:
     """One webhook's part of the queue.  ``run`` is its one loop; without a message that waits it sleeps."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Courier:
         at = await outbox.next_due(self._database, self.endpoint)
         return None if at is None else (datetime.fromisoformat(at).replace(tzinfo=UTC) - self._clock()).total_seconds()
 
-    async def _deliver(self, delivery: Delivery) -> Answer:
+    async def _deliver(self, delivery: Delivery) -> AttemptResult:
         started = time.perf_counter()
         answer = await self._sender.send(self.webhook, delivery.message, self._clock())
         seconds = round(time.perf_counter() - started, 3)
@@ -115,7 +115,7 @@ class Courier:
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  no secret depends on it
         return stamp(now + timedelta(seconds=self._retries[delivery.attempts] * jitter))
 
-    def _log(self, delivery: Delivery, answer: Answer, seconds: float, retry_at: str | None) -> None:
+    def _log(self, delivery: Delivery, answer: AttemptResult, seconds: float, retry_at: str | None) -> None:
         emit(
             "webhook.delivered" if answer.accepted else "webhook.failed",
             webhook=self.label,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import stamina
 
-from smart_sync.aio.background_tasks import Background
+from smart_sync.aio.background_tasks import BackgroundTasks
 from smart_sync.config import PingSettings
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
@@ -38,7 +38,7 @@ class Ping:
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._background = Background({} if settings.url is None else {"ping": self._run})
+        self._background = BackgroundTasks({} if settings.url is None else {"ping": self._run})
 
     async def __aenter__(self) -> Self:
         await self._background.__aenter__()

@@ -20,7 +20,7 @@ _WITHOUT_BODY = ("GET", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AttemptResult:
     """What came of an attempt: the status, None if there was no answer; ``reason`` is for a person."""
 
     status: int | None
@@ -44,18 +44,20 @@ class Sender:
     resolver: Resolve = resolve
     timeout: float = TIMEOUT
 
-    async def send(self, webhook: WebhookSettings, message: Message, now: datetime) -> Answer:
+    async def send(self, webhook: WebhookSettings, message: Message, now: datetime) -> AttemptResult:
         """Deliver ``message``, signed with the time ``now`` if there is a secret; every failure is an answer."""
         try:
             async with asyncio.timeout(self.timeout):
                 status = await self._post(webhook, message, now)
         except TimeoutError:
-            return Answer(None, f"no answer within {self.timeout:g} s")
+            return AttemptResult(None, f"no answer within {self.timeout:g} s")
         except (AddressRefused, http_post.NotReached) as error:
-            return Answer(None, str(error))
+            return AttemptResult(None, str(error))
         except (OSError, ValueError) as error:
-            return Answer(None, f"the name cannot be resolved: {getattr(error, 'strerror', None) or 'no address'}")
-        return Answer(status, _explained(status))
+            return AttemptResult(
+                None, f"the name cannot be resolved: {getattr(error, 'strerror', None) or 'no address'}"
+            )
+        return AttemptResult(status, _explained(status))
 
     async def _post(self, webhook: WebhookSettings, message: Message, now: datetime) -> int:
         url = urlsplit(webhook.url.get_secret_value())

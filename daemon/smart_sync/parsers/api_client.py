@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 import stamina
 from pydantic import AfterValidator, Field
 
-from smart_sync.aio.rate_limit import Quota
+from smart_sync.aio.rate_limit import RateLimit
 from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings, urls
 from smart_sync.config.values import Seconds
@@ -20,7 +20,7 @@ from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Budget
 from smart_sync.parsers.error_responses import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled, TokenRefused
-from smart_sync.parsers.http import Answer, Request, Wire, borrowed
+from smart_sync.parsers.http import HttpClient, HttpRequest, HttpResponse, borrowed
 from smart_sync.parsers.parser import Paused, RoundOver, Usage
 from smart_sync.parsers.rate import ApiRate, Rate
 
@@ -71,21 +71,25 @@ class ApiSettings(ParserSettings):
 class Judge(Protocol):
     """Tells what an answer means: returns its JSON, or raises one of `failures`, or `ParserFailed`."""
 
-    def __call__(self, answer: Answer, now: datetime) -> Any:
+    def __call__(self, answer: HttpResponse, now: datetime) -> Any:
         """What the answer holds."""
 
 
-class Api:
+class ApiClient:
     """Lives as long as its parser: the rate is kept over passes."""
 
     def __init__(
-        self, settings: ApiSettings, judge: Judge, clock: Clock, remark: Callable[[Answer], str] = lambda _answer: ""
+        self,
+        settings: ApiSettings,
+        judge: Judge,
+        clock: Clock,
+        remark: Callable[[HttpResponse], str] = lambda _answer: "",
     ) -> None:
         self.settings = settings
         self.judge = judge
         self.remark = remark
         self.clock = clock
-        self.quota = Quota(settings.rate.calls, settings.rate.seconds)
+        self.quota = RateLimit(settings.rate.calls, settings.rate.seconds)
 
     @property
     def usage(self) -> Usage:
@@ -107,7 +111,7 @@ class Api:
 class Session:
     """The calls of one pass."""
 
-    def __init__(self, api: Api, wire: Wire, ends: float) -> None:
+    def __init__(self, api: ApiClient, wire: HttpClient, ends: float) -> None:
         self.api = api
         self.usage = Usage()
         self._wire = wire
@@ -122,15 +126,15 @@ class Session:
 
         Raises `ParserFailed` if no further call makes sense, else `AccountGone` or `AccountFailed`.
         """
-        return await self.ask(Request(path, params, headers))
+        return await self.ask(HttpRequest(path, params, headers))
 
     async def post(
         self, path: str, params: Mapping[str, str], headers: Mapping[str, str], body: Mapping[str, Any]
     ) -> Any:
         """As `get`, sending ``body`` as JSON."""
-        return await self.ask(Request(path, params, headers, body))
+        return await self.ask(HttpRequest(path, params, headers, body))
 
-    async def ask(self, request: Request) -> Any:
+    async def ask(self, request: HttpRequest) -> Any:
         """As `get`, any request."""
         whole = request.url if "://" in request.url else f"{self.api.settings.api_url}/{request.url}"
         try:
@@ -164,7 +168,7 @@ class Session:
                 f" [parsers.{self.api.settings.source}] or what its credentials may do"
             ) from None
 
-    async def _tried(self, request: Request) -> Any:
+    async def _tried(self, request: HttpRequest) -> Any:
         if not request.repeat or self._away >= TRIED_ONCE_AFTER:
             return await self._once(request)
         async for attempt in stamina.retry_context(
@@ -174,7 +178,7 @@ class Session:
                 return await self._once(request)
         raise AssertionError("stamina raises what the last try raised")
 
-    async def _once(self, request: Request) -> Any:
+    async def _once(self, request: HttpRequest) -> Any:
         if self._allowance is not None:
             await self._allowance.take()
         try:

@@ -26,7 +26,7 @@ class Changes:
         return bool(self.asked) or self.paused is not None
 
 
-class Agenda:
+class AskedAccounts:
     """One parser's; ``every`` is how often an account is asked about (None: in each pass)."""
 
     def __init__(self, every: timedelta | None = None) -> None:
@@ -110,7 +110,7 @@ class Agenda:
             self.not_before, self.pause_reason, self._is_pause_new = until, reason, True
 
     def try_anew(self) -> None:
-        """The credentials are others: whoever waits after a failure is due, and no pause holds."""
+        """The credentials are others: accounts that wait after a failure are due, and no pause holds."""
         for account_id, asked in self._asked.items():
             if asked.failures and not asked.gone:
                 self._note(account_id, replace(asked, not_before=asked.at))

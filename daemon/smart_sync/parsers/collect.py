@@ -16,7 +16,7 @@ from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
 from smart_sync.parsers.parser_report import ParserReport, told
-from smart_sync.parsers.registry import Source
+from smart_sync.parsers.registry import ConfiguredParser
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
 BATCH = 100
@@ -25,7 +25,7 @@ BATCH_SECONDS = 1.0
 Sink = Callable[[Sequence[ParsedMetrics]], Awaitable[object]]
 
 
-class Say(Protocol):
+class EventReporter(Protocol):
     """Reports an event: `logs.emit`, or an `Announcer`."""
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
@@ -33,13 +33,13 @@ class Say(Protocol):
 
 
 async def collect(
-    sources: Sequence[Source],
+    sources: Sequence[ConfiguredParser],
     accounts: Sequence[Account],
     sink: Sink,
     now: datetime,
     *,
-    allow: Callable[[Source], Allowance | None] = lambda _source: None,
-    say: Say = logs.emit,
+    allow: Callable[[ConfiguredParser], Allowance | None] = lambda _source: None,
+    say: EventReporter = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
 
@@ -51,7 +51,7 @@ async def collect(
         tasks = [
             group.create_task(_Pass(source, due, sink, now, say, allow(source)).run(), name=f"parser:{source.name}")
             for source in sources
-            if (due := source.agenda.due((a for a in accounts if source.serves(a)), now))
+            if (due := source.asked.due((a for a in accounts if source.serves(a)), now))
         ]
     return [task.result() for task in tasks]
 
@@ -60,11 +60,11 @@ async def collect(
 class _Pass:
     """One parser's part of a pass."""
 
-    source: Source
+    source: ConfiguredParser
     due: list[Account]
     sink: Sink
     now: datetime
-    say: Say
+    say: EventReporter
     #: What it may ask, and how much it had asked when it last said something of an account.
     allowance: Allowance | None
     taken: int = 0
@@ -109,7 +109,7 @@ class _Pass:
             report.finished, report.left, report.reason = True, len(self.open), str(over)
         except Paused as pause:
             report.reason = str(pause)
-            self.source.agenda.paused(pause.until, report.reason)
+            self.source.asked.paused(pause.until, report.reason)
         except SmartSyncError as failure:
             report.reason = str(failure)
         except _SinkBroken as failure:
@@ -150,7 +150,7 @@ class _Pass:
 
     def _failed(self, account: Account, until: datetime | None = None) -> None:
         self.report.failed += 1
-        self.report.known_failed += not self.source.agenda.failed(account.id, self.now, until)
+        self.report.known_failed += not self.source.asked.failed(account.id, self.now, until)
 
     def _keep(self, values: ParsedMetrics, account: Account) -> None:
         if not self.batch:
@@ -161,7 +161,7 @@ class _Pass:
 
     def _rest(self, account: Account, reason: str) -> None:
         self.report.missing += 1
-        if not self.source.agenda.gone(account.id, self.now):
+        if not self.source.asked.gone(account.id, self.now):
             self.report.known_missing += 1
         else:
             self.say(
@@ -190,7 +190,7 @@ class _Pass:
             raise _SinkBroken(error) from None
         self.report.fetched += len(self.batch)
         for values in self.batch:
-            self.source.agenda.answered(values.account_id, self.now)
+            self.source.asked.answered(values.account_id, self.now)
         self.batch = []
 
     def _give_up_batch(self) -> None:
@@ -216,7 +216,7 @@ class _Pass:
         elif report.finished:
             report.missing += len(self.open)
             for account_id in self.open:
-                self.source.agenda.answered(account_id, self.now)
+                self.source.asked.answered(account_id, self.now)
         else:
             report.failed += len(self.open)
         usage = getattr(self.source.parser, "usage", None)
@@ -227,7 +227,7 @@ class _Pass:
 
     def _note_the_tried(self) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
-        self.source.agenda.was_cut_off |= not self.has_gone_through
+        self.source.asked.was_cut_off |= not self.has_gone_through
         noted = getattr(self.source.parser, "tried", None)
         if isinstance(noted, set):
             tried = noted & self.open.keys()
@@ -235,7 +235,7 @@ class _Pass:
         else:  # one that says nothing of it asks about one account after the other
             tried = set(islice(self.open, int(not self.has_gone_through and self._has_asked())))
         for account_id in tried:
-            self.source.agenda.cut_off(account_id, self.now)
+            self.source.asked.cut_off(account_id, self.now)
 
     def _has_asked(self) -> bool:
         """Whether it has made requests since it last said something of an account, as far as that is known."""
@@ -243,7 +243,7 @@ class _Pass:
 
     def _nobody_is_there(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""
-        news = sum(not self.source.agenda.is_gone(account.id) for account, _ in self.gone)
+        news = sum(not self.source.asked.is_gone(account.id) for account, _ in self.gone)
         return news >= MANY and not (self.report.fetched or self.report.failed)
 
     def _log(self, bug: Exception | None) -> None:

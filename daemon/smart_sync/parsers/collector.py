@@ -19,8 +19,8 @@ from smart_sync.core.results.webhook_messages import Message, parser_message
 from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
-from smart_sync.parsers.collect import Say, collect
-from smart_sync.parsers.registry import Source
+from smart_sync.parsers.collect import EventReporter, collect
+from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store import parsed_values, parser_accounts, parser_states, projects, retention
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
@@ -29,7 +29,7 @@ from smart_sync.store.driver import describe, sqlite
 KEEP_EVERY = 30.0
 
 
-class Telling(Protocol):
+class WebhookQueue(Protocol):
     """Takes what webhooks are told: `Webhooks`."""
 
     async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
@@ -48,13 +48,13 @@ class Collector:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[ConfiguredParser],
         database: Database,
         clock: Callable[[], datetime],
         wait: float | None,
-        say: Say = logs.emit,
+        say: EventReporter = logs.emit,
         *,
-        webhooks: Telling | None = None,
+        webhooks: WebhookQueue | None = None,
         fails_after: float = math.inf,
     ) -> None:
         self._webhooks = webhooks
@@ -181,14 +181,14 @@ class Collector:
                     self._say("secret.unreadable", parser=source.name, path=str(one.path), reason=str(error))
                     continue
                 if is_new:
-                    source.agenda.try_anew()
+                    source.asked.try_anew()
 
     async def _recall(self) -> None:
         """What earlier passes have left in the database, read once: nobody else writes it while we have the lock."""
         for source in self._sources:
-            if not source.agenda.is_recalled:
+            if not source.asked.is_recalled:
                 known = await parser_accounts.load(self._database, source.table)
-                source.agenda.recall(known.asked, known.paused)
+                source.asked.recall(known.asked, known.paused)
                 if (memory := _memory(source)) is not None:
                     memory |= {identity(known.asked[key].link): dict(ids) for key, ids in known.remembered.items()}
 
@@ -198,7 +198,7 @@ class Collector:
         changes = [
             (source, found)
             for source in self._sources
-            if (found := source.agenda.changes(everybody=_needs_everybody(source)))
+            if (found := source.asked.changes(everybody=_needs_everybody(source)))
         ]
         if not changes:
             return
@@ -214,7 +214,7 @@ class Collector:
             self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
             return
         for source, found in changes:
-            source.agenda.kept(found)
+            source.asked.kept(found)
 
     async def _empty_the_old(self) -> None:
         """Take back what sources said longer ago than may be kept."""
@@ -223,7 +223,7 @@ class Collector:
             if isinstance(keep, float | int):
                 await retention.empty(self._database, source.name, self._clock(), keep)
 
-    def _allowance(self, source: Source) -> Allowance | None:
+    def _allowance(self, source: ConfiguredParser) -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
 
     async def _judge(
@@ -275,13 +275,13 @@ class Collector:
             raise describe(error, self._database.path) from None
 
 
-def _needs_everybody(source: Source) -> bool:
+def _needs_everybody(source: ConfiguredParser) -> bool:
     """Whether something follows from when the parser asked about an account that has values."""
-    agenda = source.agenda
-    return agenda.every is not None or agenda.was_cut_off or bool(_memory(source))
+    asked = source.asked
+    return asked.every is not None or asked.was_cut_off or bool(_memory(source))
 
 
-def _memory(source: Source) -> dict[str, dict[str, str]] | None:
+def _memory(source: ConfiguredParser) -> dict[str, dict[str, str]] | None:
     """What the parser remembers of accounts, if it does."""
     memory = getattr(source.parser, "remembered", None)
     return memory if isinstance(memory, dict) else None

@@ -9,7 +9,7 @@ from smart_sync.aio import http_client
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 
 #: Where sources put their own words for a refusal.
 _WORDS = ("message", "msg", "status_msg", "error_message", "error", "errors", "detail", "title")
@@ -19,7 +19,7 @@ _WORDS = ("message", "msg", "status_msg", "error_message", "error", "errors", "d
 _EPOCH = 1e9
 
 
-def decoded(answer: Answer) -> Any:
+def decoded(answer: HttpResponse) -> Any:
     """The answer's JSON; None if it is none."""
     try:
         return read_json(answer.body)
@@ -27,7 +27,7 @@ def decoded(answer: Answer) -> Any:
         return None
 
 
-def judge(answer: Answer, now: datetime) -> Any:
+def judge(answer: HttpResponse, now: datetime) -> Any:
     """The JSON of a good answer.
 
     Raises `ParserFailed` if no call can succeed (credentials, credit, redirect), `AccountGone` (404, 410),
@@ -59,7 +59,7 @@ def judge(answer: Answer, now: datetime) -> Any:
     raise AccountRefused(f"the API refuses the call ({status}){_in_its_words(answer)}")
 
 
-def retry_after(answer: Answer, now: datetime) -> float | None:
+def retry_after(answer: HttpResponse, now: datetime) -> float | None:
     """The seconds the platform asks to wait, if it does: ``Retry-After``, or when its rate limit begins anew.
 
     Those headers hold seconds, or seconds since 1970.
@@ -103,7 +103,7 @@ def words(body: object) -> str:
     return words(inner) if isinstance(inner, dict) else said(inner)
 
 
-def _in_its_words(answer: Answer) -> str:
+def _in_its_words(answer: HttpResponse) -> str:
     found = words(decoded(answer))
     return f": {found}" if found else ""
 

@@ -14,7 +14,7 @@ from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, total
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
 from smart_sync.parsers.rate import ApiRate, Rate
 
@@ -62,7 +62,7 @@ class Facebook(PlatformParser):
         )
         return Partly(metrics, flaw)
 
-    def judge(self, answer: Answer, now: datetime) -> Any:
+    def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
 
@@ -70,6 +70,6 @@ class Facebook(PlatformParser):
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._secret.get_secret_value()}"}
 
-    def remark(self, answer: Answer) -> str:
+    def remark(self, answer: HttpResponse) -> str:
         """As `graph.remark`."""
         return graph.remark(answer, self._settings.api_url)

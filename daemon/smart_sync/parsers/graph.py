@@ -10,7 +10,7 @@ from smart_sync.core.foreign_text import read_json
 from smart_sync.parsers import error_responses
 from smart_sync.parsers.counts import count, mapping, mappings
 from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TooMuch
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 
 TERMS = (
     "Meta's Platform Terms (read in November 2026) ask to delete what is not needed any more, and what the user or Meta"
@@ -32,7 +32,7 @@ _CANNOT_BE_LOADED = 33
 _INVALID_PARAMETER = 100
 
 
-def judge(answer: Answer, now: datetime, table: str) -> Any:
+def judge(answer: HttpResponse, now: datetime, table: str) -> Any:
     """The JSON of a good answer; else by Meta's error code, which says more than the status.
 
     Only what concerns the token or the app is everybody's trouble; any other refusal is one of the object that was
@@ -45,7 +45,7 @@ def judge(answer: Answer, now: datetime, table: str) -> Any:
     return error_responses.judge(answer, now)
 
 
-def _refused(error: Mapping[str, Any], answer: Answer, now: datetime, table: str) -> None:
+def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, table: str) -> None:
     code = found if isinstance(found := error.get("code"), int) else None
     told = error_responses.said(error.get("message", ""))
     if code in _THROTTLED:
@@ -66,7 +66,7 @@ def _refused(error: Mapping[str, Any], answer: Answer, now: datetime, table: str
         raise AccountRefused(f"Meta refuses: {told} ({code})")
 
 
-def _rest(answer: Answer) -> float | None:
+def _rest(answer: HttpResponse) -> float | None:
     """The seconds until access comes back, as ``X-Business-Use-Case-Usage`` says; None if it does not."""
     try:
         used = mapping(read_json(answer.headers.get("x-business-use-case-usage", "")))
@@ -77,7 +77,7 @@ def _rest(answer: Answer) -> float | None:
     return min(longest * 60.0, LONGEST_WAIT) if longest else None
 
 
-def remark(answer: Answer, api_url: str) -> str:
+def remark(answer: HttpResponse, api_url: str) -> str:
     """What is to be said of a good answer: that a newer version than the one that was asked has given it."""
     asked, served = _VERSION.search(api_url), _VERSION.fullmatch(answer.headers.get("facebook-api-version", ""))
     if asked is None or served is None or asked[0] == served[0]:

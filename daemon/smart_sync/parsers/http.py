@@ -22,7 +22,7 @@ MAX_SHOWN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """What to ask; secrets go into ``headers`` where the platform allows it."""
 
     url: str
@@ -47,7 +47,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back, whatever its status; header names in lower case."""
 
     status: int
@@ -66,7 +66,7 @@ class Exchange:
     label: str = ""
 
 
-class Wire:
+class HttpClient:
     """Sends requests through one client, which is made (and httpx2 imported) at the first of them."""
 
     def __init__(self, *, record: bool = False) -> None:
@@ -75,7 +75,7 @@ class Wire:
         self._client: httpx2.AsyncClient | None = None
         self._opening = asyncio.Lock()
 
-    async def send(self, request: Request, seconds: float) -> Answer:
+    async def send(self, request: HttpRequest, seconds: float) -> HttpResponse:
         """The answer, read whole within ``seconds``.  Raises `CallFailed` (worth another try unless too large).
 
         Raises `ParserFailed` where the environment keeps us from speaking HTTP.
@@ -110,13 +110,13 @@ class Wire:
             return self._client
 
 
-_lent: ContextVar[Wire | None] = ContextVar("_lent", default=None)
+_lent: ContextVar[HttpClient | None] = ContextVar("_lent", default=None)
 
 
 @asynccontextmanager
-async def lent(*, record: bool = False) -> AsyncIterator[Wire]:
-    """Inside, all parsers share one `Wire`; with ``record`` it remembers what was said."""
-    wire = Wire(record=record)
+async def lent(*, record: bool = False) -> AsyncIterator[HttpClient]:
+    """Inside, all parsers share one `HttpClient`; with ``record`` it remembers what was said."""
+    wire = HttpClient(record=record)
     token = _lent.set(wire)
     try:
         yield wire
@@ -126,20 +126,20 @@ async def lent(*, record: bool = False) -> AsyncIterator[Wire]:
 
 
 @asynccontextmanager
-async def borrowed() -> AsyncIterator[Wire]:
-    """The `Wire` that is `lent`, or one of one's own."""
+async def borrowed() -> AsyncIterator[HttpClient]:
+    """The `HttpClient` that is `lent`, or one of one's own."""
     wire = _lent.get()
     if wire is not None:
         yield wire
         return
-    own = Wire()
+    own = HttpClient()
     try:
         yield own
     finally:
         await own.close()
 
 
-async def _exchange(client: "httpx2.AsyncClient", request: Request, seconds: float) -> Answer:
+async def _exchange(client: "httpx2.AsyncClient", request: HttpRequest, seconds: float) -> HttpResponse:
     url = client.base_url.join(request.url).copy_merge_params(request.params)
     sent: dict[str, Any] = {"data": dict(request.form)} if request.form is not None else {"json": request.body}
     async with client.stream(request.method, url, headers=request.headers, **sent, timeout=seconds) as response:
@@ -148,10 +148,10 @@ async def _exchange(client: "httpx2.AsyncClient", request: Request, seconds: flo
             body += part
             if len(body) > request.max_bytes:
                 raise CallFailed(f"the answer is larger than {request.max_bytes} bytes", retry=False)
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+        return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
 
 
-def _shown(request: Request, answer: Answer) -> Exchange:
+def _shown(request: HttpRequest, answer: HttpResponse) -> Exchange:
     query = "&".join(f"{key}={value}" for key, value in request.params.items())
     url = f"{request.url}?{query}" if query else request.url
     body = answer.body[:MAX_SHOWN].decode(errors="replace")

@@ -21,7 +21,7 @@ from smart_sync.parsers import error_responses, recipes, steps, templates
 from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.expressions import search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
 from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
@@ -135,7 +135,7 @@ class HttpJson(PlatformParser):
                     for fetched in group:
                         yield fetched
 
-    def judge(self, answer: Answer, now: datetime) -> Any:
+    def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `answers.judge`, saying which table's credentials are refused."""
         try:
             return error_responses.judge(answer, now)

@@ -14,7 +14,7 @@ from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import Exchange
 from smart_sync.parsers.parser import Fetched, Unfetched
-from smart_sync.parsers.registry import Source, build
+from smart_sync.parsers.registry import ConfiguredParser, build
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def account_of(link: str) -> Account:
 
 
 #: Gives what a parser may ask of its budget.
-Allow = Callable[[Source], Allowance | None]
+Allow = Callable[[ConfiguredParser], Allowance | None]
 
 
-def _without_limit(_source: Source) -> Allowance | None:
+def _without_limit(_source: ConfiguredParser) -> Allowance | None:
     return None
 
 
@@ -72,12 +72,14 @@ def _as_data(inspection: Inspection) -> dict[str, Any]:
     }
 
 
-async def inspect(sources: Sequence[Source], account: Account, allow: Allow = _without_limit) -> list[Inspection]:
+async def inspect(
+    sources: Sequence[ConfiguredParser], account: Account, allow: Allow = _without_limit
+) -> list[Inspection]:
     """Ask every parser that serves ``account`` about it, now, whatever its schedule says; ``allow``: of its budget."""
     return [await _inspect(source, account, allow(source)) for source in sources if source.serves(account)]
 
 
-async def _inspect(source: Source, account: Account, allowance: Allowance | None) -> Inspection:
+async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowance | None) -> Inspection:
     fetched: list[Fetched] = []
     failure = ""
     async with http.lent(record=True) as wires, budget.lent(allowance):

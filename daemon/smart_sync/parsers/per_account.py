@@ -15,9 +15,9 @@ from smart_sync.core.links.identity import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.api_client import Api, ApiSettings, Session, has_asked
+from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session, has_asked
 from smart_sync.parsers.failures import AccountFailed, AccountGone
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched, Usage
 
 NAMELESS = "its link does not say which account it is"
@@ -40,7 +40,7 @@ class PlatformParser:
     terms: ClassVar[str] = ""
 
     def __init__(self, settings: ApiSettings, clock: Clock = utc_now) -> None:
-        self._api = Api(settings, self.judge, clock, self.remark)
+        self._api = ApiClient(settings, self.judge, clock, self.remark)
         self._settings = settings
         self._clock = clock
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
@@ -69,11 +69,11 @@ class PlatformParser:
         """
         raise NotImplementedError
 
-    def judge(self, answer: Answer, now: datetime) -> Any:
+    def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """What an answer means: its JSON, or one of `failures`, or `ParserFailed`."""
         return error_responses.judge(answer, now)
 
-    def remark(self, answer: Answer) -> str:
+    def remark(self, answer: HttpResponse) -> str:
         """What is to be told of a good answer, beside its values; "" if nothing is."""
         return ""
 

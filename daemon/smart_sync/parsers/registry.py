@@ -10,19 +10,19 @@ from smart_sync.core.links.identity import platform
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account
 from smart_sync.errors import ConfigError
-from smart_sync.parsers.asked_accounts import Agenda
+from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.parser import Parser
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ConfiguredParser:
     """A configured parser and what it has to remember; lives as long as the configuration."""
 
     #: What its values carry as their source.
     name: str
     parser: Parser
     settings: ParserSettings
-    agenda: Agenda
+    asked: AskedAccounts
     #: The name of its table, which no other has: what is kept of it in the database goes by it.
     table: str
 
@@ -36,10 +36,10 @@ class Source:
         return choosy is None or bool(choosy(account))
 
 
-def build(settings: Mapping[str, ParserSettings]) -> list[Source]:
+def build(settings: Mapping[str, ParserSettings]) -> list[ConfiguredParser]:
     """The enabled parsers of ``[parsers]``.  Raises `ConfigError` for one that cannot be made."""
     return [
-        Source(table.source or name, _made(name, table), table, _agenda(table), name)
+        ConfiguredParser(table.source or name, _made(name, table), table, _agenda(table), name)
         for name, table in settings.items()
         if table.enabled
     ]
@@ -53,5 +53,5 @@ def _made(name: str, table: ParserSettings) -> Parser:
     return parser
 
 
-def _agenda(table: ParserSettings) -> Agenda:
-    return Agenda(timedelta(seconds=table.every) if table.every is not None else None)
+def _agenda(table: ParserSettings) -> AskedAccounts:
+    return AskedAccounts(timedelta(seconds=table.every) if table.every is not None else None)

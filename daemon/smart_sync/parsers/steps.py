@@ -17,7 +17,7 @@ from smart_sync.parsers.api_client import is_safe
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, condition, is_true, metric, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone
-from smart_sync.parsers.http import MAX_ANSWER_BYTES, Request
+from smart_sync.parsers.http import MAX_ANSWER_BYTES, HttpRequest
 
 _MAX_BYTES = 64 * 2**20
 
@@ -153,7 +153,7 @@ class Secrets(NamedTuple):
 
 
 #: Sends a request and returns the JSON of its answer; raises as `Session.ask` does.
-Ask = Callable[[Request], Awaitable[Any]]
+Ask = Callable[[HttpRequest], Awaitable[Any]]
 
 
 async def run(
@@ -260,7 +260,7 @@ def _next(step: StepSettings, page: Any) -> str | None:
     return str(found)
 
 
-def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str | None, label: str) -> Request:
+def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str | None, label: str) -> HttpRequest:
     values = subject.values
     query = {name: templates.body(text, values) for name, text in step.query.items()} | dict(secrets.query)
     sent = templates.body(step.json_body, values, subject.each)
@@ -272,7 +272,7 @@ def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str 
             form[step.next_param] = _decoded(token)
         else:
             query[step.next_param] = _decoded(token)
-    return Request(
+    return HttpRequest(
         templates.address(step.url, values),
         query,
         secrets.headers,

@@ -13,7 +13,7 @@ from smart_sync.core.model import Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 
 
@@ -39,10 +39,10 @@ class Threads(TokensParser):
                 return Metrics(followers=count(mapping(metric.get("total_value")).get("value")))
         return Metrics()
 
-    def judge(self, answer: Answer, now: datetime) -> Any:
+    def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}.tokens]")
 
-    def remark(self, answer: Answer) -> str:
+    def remark(self, answer: HttpResponse) -> str:
         """As `graph.remark`."""
         return graph.remark(answer, self._settings.api_url)

@@ -13,7 +13,7 @@ from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, AccountRefused, CallFailed, Refused, Throttled
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 
@@ -60,7 +60,7 @@ class TikTok(TokensParser):
             return Partly(metrics, f"comments, views: {failure} (they need the scope video.list)")
         return metrics._replace(comments=total(videos, "comment_count"), views=total(videos, "view_count"))
 
-    def judge(self, answer: Answer, now: datetime) -> Any:
+    def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """By ``error.code``, whatever the status: 200 may carry an error, too."""
         body = error_responses.decoded(answer)
         error = mapping(mapping(body).get("error"))

@@ -22,7 +22,7 @@ from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
-from smart_sync.parsers.http import Answer
+from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
 
@@ -106,7 +106,7 @@ class YouTube(PlatformParser):
         digits = str(metrics.followers or 0)
         return Precision.ROUNDED if len(digits) > 3 and not digits[3:].strip("0") else Precision.EXACT
 
-    def judge(self, answer: Answer, now: datetime) -> Any:
+    def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """Quota, key and permission by the reason that YouTube gives."""
         error = mapping(mapping(error_responses.decoded(answer)).get("error")) if answer.status >= 400 else {}
         reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}

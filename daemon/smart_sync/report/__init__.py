@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from smart_sync.report.build import page
-from smart_sync.report.inputs import Facts
+from smart_sync.report.inputs import ReportInputs
 from smart_sync.report.query import read
 
 
@@ -16,5 +16,5 @@ def make(path: Path, project: str | None, days: int, now: datetime, max_age: flo
     or the project is missing.
     """
     if path.is_file() and not path.stat().st_size:  # nobody has made a table yet
-        return page(Facts(), days, now).encode()
+        return page(ReportInputs(), days, now).encode()
     return page(asyncio.run(read(path, project, days, now, max_age)), days, now).encode()

@@ -13,7 +13,7 @@ from smart_sync.report.account_table import accounts_section
 from smart_sync.report.attention import corrections_section, left_section, passes_section, stale_section
 from smart_sync.report.detail import detail_section
 from smart_sync.report.headline import headline, movers_section, overview
-from smart_sync.report.inputs import Facts, ProjectFacts
+from smart_sync.report.inputs import ProjectFacts, ReportInputs
 from smart_sync.report.markup import Html, day, el, escaped, join, named, stamp
 from smart_sync.report.series import ProjectSeries, series_of
 from smart_sync.report.trend import VIEWS, Window, total, window
@@ -21,7 +21,7 @@ from smart_sync.report.trend import VIEWS, Window, total, window
 EPOCH = date(1970, 1, 1).toordinal()
 
 
-def page(facts: Facts, days: int, now: datetime) -> str:
+def page(facts: ReportInputs, days: int, now: datetime) -> str:
     """The whole report as HTML, with charts of the last ``days`` days; ``now`` decides what is stale."""
     projects = [_sorted(project) for project in facts.projects]
     shown = window(projects, days)
@@ -46,7 +46,7 @@ def _sorted(project: ProjectFacts) -> ProjectFacts:
 
 
 def _body(
-    facts: Facts, projects: list[ProjectFacts], series: list[ProjectSeries], shown: Window | None, now: datetime
+    facts: ReportInputs, projects: list[ProjectFacts], series: list[ProjectSeries], shown: Window | None, now: datetime
 ) -> Html:
     span = f"charts from {day(shown.start)} to {day(shown.end)}" if shown else "no values yet"
     left_out = (

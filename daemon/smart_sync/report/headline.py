@@ -1,6 +1,6 @@
 """The top of the report and of each project: where it stands, and how much it has grown."""
 
-from smart_sync.core.history.growth import Change
+from smart_sync.core.history.growth import Growth
 from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import Html, change_cell, count, day, el, join, named, stamp, table
 from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, movers, total, total_change
@@ -65,7 +65,7 @@ def _total(project: ProjectFacts, metric: int) -> int | None:
 
 
 def _change(project: ProjectFacts, metric: int, days: int) -> Html:
-    found: Change | None = None
+    found: Growth | None = None
     if project.as_of is not None:
         found = total_change(project.accounts, metric, project.as_of, days)
     return change_cell(found, len(project.accounts))
@@ -81,7 +81,7 @@ def movers_section(project: ProjectFacts) -> Html:
         ]
         if rows:
             tables.append(
-                table(f"{name}, 7 days", ("Account", "Platform", "Change"), rows, text_columns=2),
+                table(f"{name}, 7 days", ("Account", "Platform", "Growth"), rows, text_columns=2),
             )
     shown = el("div", *tables, class_="columns") if tables else el("p", "No account changed within 7 days.")
     return join((el("h3", "Movers"), shown))

@@ -90,7 +90,7 @@ class PassFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReportInputs:
     """All of it, as one read transaction saw it."""
 
     projects: tuple[ProjectFacts, ...] = ()

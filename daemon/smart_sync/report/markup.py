@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
-from smart_sync.core.history.growth import Change
+from smart_sync.core.history.growth import Growth
 from smart_sync.logs import printable
 
 MAX_NAME = 80
@@ -79,7 +79,7 @@ def stamp(moment: datetime | None) -> str:
     return "an unknown time" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def change_cell(change: Change | None, accounts: int = 1, *, moved: bool = False) -> Html:
+def change_cell(change: Growth | None, accounts: int = 1, *, moved: bool = False) -> Html:
     """A change of ``accounts`` accounts, with what it is a change of where that is not what was asked for.
 
     ``moved``: without the days that end a carried stretch.

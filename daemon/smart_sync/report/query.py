@@ -10,12 +10,12 @@ from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import History
 from smart_sync.core.merge.strategies import Winner, consistent
 from smart_sync.core.model import METRICS, NO_METRICS, Project
-from smart_sync.core.parsed import Terms, terms
+from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
-from smart_sync.report.inputs import AccountFacts, Correction, Facts, LastRun, PassFacts, ProjectFacts
+from smart_sync.report.inputs import AccountFacts, Correction, LastRun, PassFacts, ProjectFacts, ReportInputs
 from smart_sync.report.trend import HORIZONS
 from smart_sync.store import account_states, accounts, growth_rows, pass_history, unread_projects
-from smart_sync.store.accounts import Known, Place
+from smart_sync.store.accounts import KnownAccount, Place
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.database import Database
 from smart_sync.store.requested_project import shown
@@ -24,7 +24,7 @@ from smart_sync.store.schema import open_existing
 LAST_PASSES = 10
 
 
-async def read(path: Path, project: str | None, days: int, now: datetime, max_age: float | None = None) -> Facts:
+async def read(path: Path, project: str | None, days: int, now: datetime, max_age: float | None = None) -> ReportInputs:
     """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
 
     ``days`` is how far back charts go, ``max_age`` is ``[parsed] max_age``.  Raises `DatabaseError` where there is no
@@ -37,24 +37,28 @@ async def read(path: Path, project: str | None, days: int, now: datetime, max_ag
         wanted = [one for one in known if one.counts or one.left_since]
         ids = [one.row_id for one in wanted]
         histories = await growth_rows.histories(database, ids, METRICS, max(days, *HORIZONS), today)
-        own: dict[str, list[Known]] = defaultdict(list)
+        own: dict[str, list[KnownAccount]] = defaultdict(list)
         for one in sorted(known, key=lambda one: one.account.id):
             own[one.project.id].append(one)
         judged_by = terms(stamp(now), max_age)
         found = [await _project(database, one, own[one.id], histories, judged_by) for one in projects]
         passes = await pass_history.recent_runs(database, LAST_PASSES)
-        return Facts(tuple(found), tuple(map(_pass, passes)), await growth_rows.left_out(database, ids, today))
+        return ReportInputs(tuple(found), tuple(map(_pass, passes)), await growth_rows.left_out(database, ids, today))
 
 
 async def _project(
-    database: Database, project: Project, own: list[Known], histories: Mapping[str, History], judged_by: Terms
+    database: Database,
+    project: Project,
+    own: list[KnownAccount],
+    histories: Mapping[str, History],
+    judged_by: VoteTerms,
 ) -> ProjectFacts:
     ids = [one.account.id for one in own]
     states, _ = await account_states.read(database, project, judged_by, only=ids)
     by_id = {state.id: state for state in states}
     places = await accounts.places(database, project)
 
-    def facts(one: Known) -> AccountFacts:
+    def facts(one: KnownAccount) -> AccountFacts:
         key = one.account.id
         return _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
 
@@ -70,7 +74,7 @@ async def _project(
     )
 
 
-def _account(known: Known, history: History, state: AccountState | None, place: Place) -> AccountFacts:
+def _account(known: KnownAccount, history: History, state: AccountState | None, place: Place) -> AccountFacts:
     account, chosen = known.account, state.votes.chosen if state else {}
     return AccountFacts(
         account.id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from smart_sync.core.history import growth
-from smart_sync.core.history.growth import Change, History, change
+from smart_sync.core.history.growth import Growth, History, change
 from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import AccountFacts, ProjectFacts
 
@@ -20,7 +20,7 @@ VIEWS, FOLLOWERS = METRICS.index("views"), METRICS.index("followers")
 Series = list[int | None]
 
 
-def total_change(accounts: Iterable[AccountFacts], metric: int, as_of: int, days: int) -> Change | None:
+def total_change(accounts: Iterable[AccountFacts], metric: int, as_of: int, days: int) -> Growth | None:
     """The change of accounts together; an account with one value alone adds nothing."""
     return growth.added((change(account.history, metric, as_of, days) for account in accounts), as_of - days)
 
@@ -40,7 +40,7 @@ class Mover(NamedTuple):
     """An account that moved."""
 
     account: AccountFacts
-    change: Change
+    change: Growth
 
 
 def movers(project: ProjectFacts, metric: int, count: int) -> list[Mover]:

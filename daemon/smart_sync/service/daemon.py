@@ -1,4 +1,4 @@
-"""One lap of life: open, serve, close; and the signals that end a lap or begin another."""
+"""The daemon: open, serve, close; the signals that stop it, and the reload that opens it anew."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 from smart_sync import __version__, config, logs
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
-from smart_sync.control.api import Api
+from smart_sync.control.api import Endpoints
 from smart_sync.control.server import serve
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
@@ -22,10 +22,10 @@ from smart_sync.service import memory, preflight, systemd
 from smart_sync.store import instance_lock
 from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite, version_at_risk
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import innermost, opened, plain_failures, report_projects
-from smart_sync.sync.scheduler import Runner, RunPass
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.scheduler import RunPass, Scheduler
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 #: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
 THREADS = 32
@@ -50,20 +50,20 @@ def run_daemon(config_path: Path, settings: Settings) -> int:
 
 
 class Service:
-    """The daemon: laps of life until it is told to stop."""
+    """The daemon: serves until it is told to stop; a reload closes everything and opens it with the new settings."""
 
     def __init__(self, config_path: Path, settings: Settings) -> None:
         self._config_path = config_path
         self._settings = settings
-        self._announce = Announcer()
+        self._announce = Reporter()
         self._started = time.monotonic()
         self._stop = asyncio.Event()
-        #: Set by a reload: the settings of the next lap.
+        #: Set by a reload: the settings to go on with.
         self._next: Settings | None = None
-        self._lap_over = asyncio.Event()
-        #: The runner of the lap; the next one goes on with what it has seen.
-        self._runner: Runner | None = None
-        #: Settings that a lap has begun with.
+        self._ended = asyncio.Event()
+        #: The scheduler at work; after a reload the next one goes on with what it has seen.
+        self._runner: Scheduler | None = None
+        #: The last settings under which it could start.
         self._good: Settings | None = None
 
     async def run(self) -> None:
@@ -79,17 +79,17 @@ class Service:
             )
             watchdog = group.create_task(_feed_watchdog(), name="service:watchdog")
             try:
-                await self._laps()
+                await self._serve_until_stopped()
             finally:
                 loop.remove_signal_handler(signal.SIGHUP)
                 watchdog.cancel()
         self._announce("daemon.stopped")
 
     async def reload(self) -> None:
-        """Read the configuration again and begin a new lap with it.  Raises `ConfigError` and changes nothing."""
+        """Read the configuration again, and open everything anew with it.  Raises `ConfigError` and changes nothing."""
         self._next = await asyncio.to_thread(self._read_again)
         self._announce("config.reloaded")
-        self._lap_over.set()
+        self._ended.set()
 
     def _read_again(self) -> Settings:
         settings = config.load(self._config_path)
@@ -99,7 +99,7 @@ class Service:
     def _on_stop(self) -> None:
         systemd.notify("STOPPING=1", "STATUS=stopping")
         self._stop.set()
-        self._lap_over.set()
+        self._ended.set()
 
     async def _reload_and_report(self) -> None:
         try:
@@ -108,16 +108,16 @@ class Service:
             self._announce("config.rejected", problems=list(error.problems))
             systemd.notify("STATUS=reload refused: the configuration has mistakes, see the log")
 
-    async def _laps(self) -> None:
-        """Lap after lap.  If one cannot start with new settings, the settings of the last one are taken again."""
+    async def _serve_until_stopped(self) -> None:
+        """Serve, and serve again after each reload.  Where new settings do not start, the last ones are taken again."""
         with instance_lock.InstanceLock(daemon=True) as instance:
             while not self._stop.is_set():
-                self._lap_over.clear()
+                self._ended.clear()
                 try:
-                    # Held from lap to lap, so that nobody slips in between.
+                    # Held over reloads, so that no other daemon takes it in between.
                     instance.take(self._settings.database.path)
                     with plain_failures():
-                        await self._lap(self._settings)
+                        await self._serve(self._settings)
                 except SmartSyncError as error:
                     if self._good is None or self._settings is self._good:
                         raise
@@ -125,16 +125,16 @@ class Service:
                     self._settings = self._good
                 self._settings, self._next = self._next or self._settings, None
 
-    async def _lap(self, settings: Settings) -> None:
+    async def _serve(self, settings: Settings) -> None:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
             tidy_up = partial(rest, resources.database)
-            runner = Runner(_with_status(Sync(resources).run), settings.schedule, utc_now, tidy_up)
+            runner = Scheduler(_with_status(SyncPass(resources).run), settings.schedule, utc_now, tidy_up)
             if self._runner is not None:
                 runner.take_over(self._runner)
             self._runner = runner
-            api = Api(resources, runner, self.reload, self._started)
+            api = Endpoints(resources, runner, self.reload, self._started)
             control = settings.control
             await report_projects(resources)
             async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
@@ -160,12 +160,12 @@ class Service:
         memory.settle()
 
     async def _until_over(self, work: asyncio.Task[None]) -> None:
-        """Until the lap is over, or the work has died of a bug (which the task group then raises)."""
-        over = asyncio.ensure_future(self._lap_over.wait())
+        """Until a stop or a reload, or until the work has died of a bug (which the task group then raises)."""
+        over = asyncio.ensure_future(self._ended.wait())
         await asyncio.wait({over, work}, return_when=asyncio.FIRST_COMPLETED)
         over.cancel()
 
-    async def _end(self, runner: Runner, work: asyncio.Task[None]) -> None:
+    async def _end(self, runner: Scheduler, work: asyncio.Task[None]) -> None:
         """A reload lets the pass under way end; a stop cuts it off."""
         reloading = not self._stop.is_set()
         runner.stop("is reloading its configuration" if reloading else "is stopping")

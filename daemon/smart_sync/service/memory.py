@@ -24,7 +24,7 @@ def start() -> None:
 def settle() -> None:
     """The daemon is ready: what it has loaded stays, only `sweep` looks at old objects, turns are short."""
     sys.setswitchinterval(_TURN_SECONDS)
-    # What the last lap has left behind must not stay frozen for ever.
+    # What the settings before a reload have left behind must not stay frozen for ever.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
@@ -38,7 +38,7 @@ def sweep() -> None:
 
 
 def trim() -> None:
-    """Return to the system what the C library holds free, where it is glibc: passes and laps leave it in pieces."""
+    """Return to the system what the C library holds free, where it is glibc: passes and reloads leave it in pieces."""
     import ctypes  # not before the first pass is over: a start need not wait for it
 
     release = getattr(ctypes.CDLL(None), "malloc_trim", None)

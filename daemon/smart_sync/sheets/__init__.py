@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smart_sync.config import SheetsSettings
-    from smart_sync.sheets.source import Memory, Source
+    from smart_sync.sheets.source import Memory, SheetSource
 
 
 def open_sheets(
     settings: "SheetsSettings", memory: "Memory | None" = None, environment: Mapping[str, str] | None = None
-) -> "Source":
+) -> "SheetSource":
     """The source of worksheets that ``settings`` names; enter it with ``async with`` before reading.
 
     ``memory`` keeps the keys of spreadsheets that are known by title from one run to the next;

@@ -9,7 +9,7 @@ import requests
 from google.auth.transport.requests import AuthorizedSession
 from gspread_asyncio import AsyncioGspreadClientManager
 
-from smart_sync.aio.rate_limit import Quota
+from smart_sync.aio.rate_limit import RateLimit
 from smart_sync.config import SheetsSettings
 from smart_sync.sheets import credentials, transport
 from smart_sync.sheets.google_errors import explain, overdue
@@ -71,7 +71,7 @@ class Calls:
     def __init__(self, settings: SheetsSettings, backoff: Backoff, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._backoff = backoff
-        self._quota = Quota(settings.reads_per_minute)
+        self._quota = RateLimit(settings.reads_per_minute)
         self._room = asyncio.Semaphore(settings.concurrency)
         self._meter = _Meter()
         self._managers: list[Manager] = []

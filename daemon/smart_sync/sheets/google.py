@@ -18,7 +18,7 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets.source import Forgetful, Memory, ReadUsage
+from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage
 
 if TYPE_CHECKING:
     from smart_sync.sheets.calls import Calls
@@ -41,7 +41,7 @@ class GoogleSheets:
         clock: Clock = utc_now,
     ) -> None:
         self._settings = settings
-        self._memory = memory or Forgetful()
+        self._memory = memory or ProcessMemory()
         self._backoff = backoff
         self._clock = clock
         self._environment = os.environ if environment is None else environment
@@ -124,7 +124,7 @@ class GoogleSheets:
         return asyncio.get_running_loop().time()
 
     def _close(self) -> None:
-        """Whoever still waits gets an answer at once; a thread under way ends within its timeout, unheard."""
+        """Requests that still wait get an answer at once; a thread under way ends within its timeout, unheard."""
         if self._opening is not None:
             self._opening.cancel()
         for spreadsheet in self._spreadsheets.values():

@@ -1,4 +1,4 @@
-"""What went wrong with Google, in words: which failures are worth another try, and who must mend the others."""
+"""What went wrong with Google, in words: which failures are worth another try, and who must fix the others."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -9,7 +9,7 @@ from smart_sync.core.model import Project, Worksheet
 
 @dataclass(frozen=True, slots=True)
 class ReadUsage:
-    """What reading has cost since `Source.begin`."""
+    """What reading has cost since `SheetSource.begin`."""
 
     #: Requests to the Sheets and Drive APIs, every try counted.
     calls: int = 0
@@ -33,7 +33,7 @@ class Memory(Protocol):
         """Remember ``value`` for ``name``, in place of an earlier one."""
 
 
-class Source(Protocol):
+class SheetSource(Protocol):
     """Where worksheets come from; an ``async with`` that is entered and left in one task."""
 
     async def __aenter__(self) -> Self: ...
@@ -46,7 +46,7 @@ class Source(Protocol):
         """A pass begins: `usage` counts from here, and every read of the pass shares one deadline."""
 
     async def read(self, project: Project) -> Worksheet:
-        """The worksheet of ``project``.  Raises `SheetUnavailable` for every failure a person can mend."""
+        """The worksheet of ``project``.  Raises `SheetUnavailable` for every failure a person can fix."""
 
     async def titles(self) -> list[str]:
         """The titles of all worksheets of the default spreadsheet.  Raises `SheetUnavailable`."""
@@ -55,7 +55,7 @@ class Source(Protocol):
         """What reading has cost since the pass began."""
 
 
-class Forgetful:
+class ProcessMemory:
     """A `Memory` that lasts as long as the process."""
 
     def __init__(self) -> None:

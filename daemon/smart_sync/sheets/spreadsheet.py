@@ -1,4 +1,4 @@
-"""One spreadsheet: gathers what is asked of it into batches, and hands each worksheet to whoever waits for it."""
+"""One spreadsheet: gathers what is asked of it into batches, and hands each worksheet to its project."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from smart_sync.sheets.source import Memory
 from smart_sync.sheets.spreadsheet_id import Name
 from smart_sync.sheets.spreadsheet_titles import differ_by_case, find, missing_worksheet, title_of
 
-#: The projects of a pass start together: whoever asks waits while others still join, looking this often (seconds).
+#: The projects of a pass start together: a request waits while others still join, looking this often (seconds).
 GATHER_SECONDS = 0.005
 GATHER_ROUNDS = 20
 #: How long a spreadsheet's locale is believed, and how long before Google is asked again when it did not answer.
@@ -92,7 +92,7 @@ class Spreadsheet:
         self._answer_all(SheetUnavailable("reading was stopped"))
 
     def _stop(self) -> None:
-        """End the task; whoever asks next gets a new one."""
+        """End the task; the next request starts a new one."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -108,7 +108,7 @@ class Spreadsheet:
             self._stop()
 
     async def _serve(self) -> None:
-        """Batch after batch, with whoever comes in the meantime, until nobody waits."""
+        """Batch after batch, with the requests that came in the meantime, until none waits."""
         try:
             await self._gather()
             titles: tuple[str, ...] | None = None

@@ -11,7 +11,7 @@ CREATE TABLE parsed_values (
 -- whoever: nor has the same number of another source.  parsed_at is what their source gave ('': none).
 CREATE TABLE forgotten_values (
     account_id TEXT NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL, value INTEGER NOT NULL,
-    whoever INTEGER NOT NULL, parsed_at TEXT NOT NULL, until TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL,
+    any_source INTEGER NOT NULL, parsed_at TEXT NOT NULL, until TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (account_id, metric, source, value)
 ) WITHOUT ROWID;
 CREATE INDEX forgotten_values_by_source ON forgotten_values (source);

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from smart_sync.core.matching.doubtful_rows import Elsewhere, Past
+from smart_sync.core.matching.doubtful_rows import EarlierDoubt, Elsewhere
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Project, SheetRow
 from smart_sync.store.active import active_account, active_project
@@ -62,10 +62,10 @@ async def elsewhere(database: Database, project_id: str, done: Collection[str]) 
     return [Elsewhere(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]) for row in rows]
 
 
-async def past_doubts(database: Database, project_id: str) -> dict[str, Past]:
+async def past_doubts(database: Database, project_id: str) -> dict[str, EarlierDoubt]:
     """The rows of a project that were doubtful when it was decided last, by link."""
     sql = "SELECT link, account_id, reason, since FROM doubtful_rows WHERE project_id = ?"
-    return {row[0]: Past(*row[1:]) for row in await database.fetch(sql, (project_id,))}
+    return {row[0]: EarlierDoubt(*row[1:]) for row in await database.fetch(sql, (project_id,))}
 
 
 async def save_accounts(transaction: Transaction, plan: Plan, now: str) -> None:

@@ -7,13 +7,23 @@ from typing import Any, NamedTuple
 
 from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
-from smart_sync.core.parsed import INBOX, NO_PAST, NO_VOTES, Past, Said, Terms, Votes, Whose, of_row
+from smart_sync.core.parsed import (
+    INBOX,
+    NO_PAST,
+    NO_VOTES,
+    ParsedAccount,
+    ParsedHistory,
+    ParsedValue,
+    Votes,
+    VoteTerms,
+    of_row,
+)
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
 from smart_sync.store import parsed_query, vote_records
 from smart_sync.store.active import active_account
 from smart_sync.store.database import Database
-from smart_sync.store.vote_records import Known
+from smart_sync.store.vote_records import VoteRecords
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _OUTLINE = f"""
@@ -51,17 +61,17 @@ ORDER BY a.id
 )
 
 
-class Voiced(NamedTuple):
+class AccountParsed(NamedTuple):
     """All parsed values of an account, and what their votes depend on."""
 
     account_id: str
-    said: Sequence[Said]
-    past: Past
-    whose: Whose
+    said: Sequence[ParsedValue]
+    past: ParsedHistory
+    whose: ParsedAccount
 
 
 async def read(
-    database: Database, project: Project, judged_by: Terms, query: str = "", only: Sequence[str] | None = None
+    database: Database, project: Project, judged_by: VoteTerms, query: str = "", only: Sequence[str] | None = None
 ) -> tuple[list[AccountState], list[Problem]]:
     """All accounts of a project with what the last passes left, and what is odd about their parsed values.
 
@@ -79,7 +89,7 @@ async def read(
 
 async def voiced(
     database: Database, project: Project, query: str = "", only: Sequence[str] | None = None
-) -> list[Voiced]:
+) -> list[AccountParsed]:
     """The parsed values of all accounts of a project, or of ``only`` these, from wherever they come."""
     rows, known, told, _ = await _rows(database, project, query, only)
     return [_voiced(row, sound(_inbox(row))[0], known, told) for row in rows]
@@ -87,7 +97,7 @@ async def voiced(
 
 async def _rows(
     database: Database, project: Project, query: str, only: Sequence[str] | None
-) -> tuple[list[Any], Known, Mapping[str, list[Said]], list[Problem]]:
+) -> tuple[list[Any], VoteRecords, Mapping[str, list[ParsedValue]], list[Problem]]:
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
     sql = _ACCOUNTS.format(
         wanted=wanted, added_at=await _added_at(database), parsed_at=vote_records.TIME.format("p.parsed_at")
@@ -153,9 +163,9 @@ def _inbox(row: Any) -> Sequence[Any]:
 
 def _votes(
     row: Any,
-    known: Known,
-    told: Mapping[str, list[Said]],
-    judged_by: Terms,
+    known: VoteRecords,
+    told: Mapping[str, list[ParsedValue]],
+    judged_by: VoteTerms,
     problems: list[Problem],
     *,
     whole: bool,
@@ -188,13 +198,15 @@ def _last_link(row: Any) -> str | None:
     return row[-1] if isinstance(row[-1], str | None) else ""
 
 
-def _voiced(row: Any, inbox: Metrics | None, known: Known, told: Mapping[str, list[Said]]) -> Voiced:
+def _voiced(
+    row: Any, inbox: Metrics | None, known: VoteRecords, told: Mapping[str, list[ParsedValue]]
+) -> AccountParsed:
     account_id = str(row[0])
     precision, source, at = row[_WIDTH + 6 : _WIDTH + 9]
     said = of_row(inbox or NO_METRICS, at, as_text(source), INBOX, rounded=is_rounded(precision))
     said += [*known.said.get(account_id, ()), *told.get(account_id, ())]
-    whose = Whose(as_text(row[3]), as_text(row[1]), _last_link(row))
-    return Voiced(account_id, said, known.past.get(account_id, NO_PAST), whose)
+    whose = ParsedAccount(as_text(row[3]), as_text(row[1]), _last_link(row))
+    return AccountParsed(account_id, said, known.past.get(account_id, NO_PAST), whose)
 
 
 def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:

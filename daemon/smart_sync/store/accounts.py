@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from smart_sync.core.history.timeline import Sight
+from smart_sync.core.history.timeline import TimedSnapshot
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
@@ -14,7 +14,7 @@ from smart_sync.store.database import Database
 _NAMES = ", ".join(METRICS)
 
 
-class Known(NamedTuple):
+class KnownAccount(NamedTuple):
     """An account and the project it belongs to (its name is "" if the project is gone)."""
 
     account: Account
@@ -34,7 +34,7 @@ class Known(NamedTuple):
         return self.account_active and self.left_since is None
 
 
-class Facts(NamedTuple):
+class AccountDetails(NamedTuple):
     """What SQLite says of an account beside its values.  Times are stamps, None where there is none."""
 
     worksheet: str | None
@@ -46,7 +46,7 @@ class Facts(NamedTuple):
     changed_at: tuple[str | None, ...]
 
 
-async def everyone(database: Database) -> list[Known]:
+async def everyone(database: Database) -> list[KnownAccount]:
     """All accounts, the inactive ones too."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
@@ -57,7 +57,7 @@ async def everyone(database: Database) -> list[Known]:
     )
     return [
         # Some web apps number their rows: an id is text here, as in our own tables.
-        Known(
+        KnownAccount(
             Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])),
             Project(str(row[1]), as_text(row[5])),
             bool(row[6] and row[7]),
@@ -69,13 +69,13 @@ async def everyone(database: Database) -> list[Known]:
     ]
 
 
-async def of_projects(database: Database, projects: Iterable[Project]) -> list[Known]:
+async def of_projects(database: Database, projects: Iterable[Project]) -> list[KnownAccount]:
     """All accounts of some projects, the inactive ones too."""
     ids = {project.id for project in projects}
     return [known for known in await everyone(database) if known.project.id in ids]
 
 
-async def find(database: Database, sought: str) -> list[Known]:
+async def find(database: Database, sought: str) -> list[KnownAccount]:
     """The accounts that a person means by a link, an ``@username`` or an id; as a rule one, or one per project."""
     everybody = await everyone(database)
     if sought.startswith("@"):
@@ -90,7 +90,7 @@ def _names(account: Account) -> set[str]:
     return {name.casefold(), owner(account.link).username.casefold()}
 
 
-async def facts(database: Database, known: Known) -> Facts:
+async def facts(database: Database, known: KnownAccount) -> AccountDetails:
     """Where the values of an account come from."""
     rows = await database.fetch(
         "SELECT s.worksheet, s.read_at, w.read_at, p.parsed_at, m.updated_at, "
@@ -101,7 +101,7 @@ async def facts(database: Database, known: Known) -> Facts:
         (known.account.id, known.project.id),
     )
     worksheet, read_at, confirmed_at, parsed_at, updated_at, *changed_at = rows[0]
-    return Facts(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at))
+    return AccountDetails(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at))
 
 
 class Place(NamedTuple):
@@ -122,7 +122,7 @@ async def places(database: Database, project: Project) -> dict[str, Place]:
     return {row[0]: Place(as_text(row[1]), tuple(row[2:])) for row in rows}
 
 
-async def sights(database: Database, account_id: str) -> list[Sight]:
+async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:
     """All snapshots of an account that have a time, in its order."""
     rows = await database.fetch(
         f"SELECT strftime('%Y-%m-%dT%H:%M:%S', snapshot_time), {local_day('snapshot_time')}, {_NAMES}"
@@ -130,7 +130,7 @@ async def sights(database: Database, account_id: str) -> list[Sight]:
         f" ORDER BY {in_order('snapshot_time')}, id DESC",
         (account_id,),
     )
-    return [Sight(at, day, sound(values)[0]) for at, day, *values in rows]
+    return [TimedSnapshot(at, day, sound(values)[0]) for at, day, *values in rows]
 
 
 async def oddities(database: Database, account_id: str, believed_before: str) -> dict[str, dict[str, dict[str, Any]]]:

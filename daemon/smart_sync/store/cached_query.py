@@ -8,8 +8,8 @@ from smart_sync.store.database import Database
 T = TypeVar("T")
 
 
-class Fresh(Generic[T]):
-    """What ``read`` finds in the database; read again only after a commit, whoever made it.
+class CachedQuery(Generic[T]):
+    """What ``read`` finds in the database; read again only after a commit of any process.
 
     Asking the file whether there was one takes a twentieth of the time that a query takes on its way to
     SQLite's thread and back.

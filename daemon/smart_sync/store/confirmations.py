@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from smart_sync.core.merge.confirmable import Finding
+from smart_sync.core.merge.confirmable import Confirmation
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.store.active import active_project
 from smart_sync.store.database import Database, Transaction
@@ -75,7 +75,7 @@ async def accept_cells(transaction: Transaction, account_id: str, metrics: Colle
         )
 
 
-async def take_back(transaction: Transaction, findings: Iterable[Finding]) -> None:
+async def take_back(transaction: Transaction, findings: Iterable[Confirmation]) -> None:
     """Nobody has a vote for values that stand in: the next pass decides without them, and counts what it changes."""
     for finding in findings:
         m = finding.metric

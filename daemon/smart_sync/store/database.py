@@ -20,7 +20,7 @@ from typing import Any, Self
 import aiosqlite
 import stamina
 
-from smart_sync.core.merge.day_snapshot import Own
+from smart_sync.core.merge.day_snapshot import OwnSnapshots
 from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store import foreign_snapshots
@@ -117,7 +117,7 @@ class Database:
             )
 
     def version(self) -> int | None:
-        """A number that is another one after a commit, whoever made it; None while it cannot be had without waiting.
+        """A number that is another one after a commit of any process; None while it cannot be had without waiting.
 
         Asked on the event loop: SQLite waits for no lock here, and reads one page at the most.
         """
@@ -167,7 +167,7 @@ class Database:
         """A connection that can look and nothing else, with our snapshots hidden, the newest ones too."""
         if self._asker is None:
             asker = await self._connect(self._stack)
-            await asker.create_function(foreign_snapshots.FUNCTION, foreign_snapshots.ARGUMENTS, Own())
+            await asker.create_function(foreign_snapshots.FUNCTION, foreign_snapshots.ARGUMENTS, OwnSnapshots())
             for statement in foreign_snapshots.HIDE:
                 await self._fetched(asker, statement)
             self._asker = asker

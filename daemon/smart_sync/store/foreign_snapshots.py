@@ -7,7 +7,7 @@ Ours are known by their ids, those of earlier versions too, so that nothing has 
 from collections.abc import Iterable
 from typing import Any
 
-from smart_sync.core.merge.day_snapshot import Own
+from smart_sync.core.merge.day_snapshot import OwnSnapshots
 
 #: The SQL function that tells our rows.
 FUNCTION, ARGUMENTS = "smart_sync_wrote", 3
@@ -49,7 +49,7 @@ def concerns(query: str) -> bool:
 
 def hide(connection: Any) -> None:
     """Let ``account_snapshots`` be those of others on ``connection`` (of sqlite3's kind)."""
-    connection.create_function(FUNCTION, ARGUMENTS, Own())
+    connection.create_function(FUNCTION, ARGUMENTS, OwnSnapshots())
     for statement in (*HIDE, *notes(connection.execute(UNNUMBERED).fetchall())):
         connection.execute(statement)
 

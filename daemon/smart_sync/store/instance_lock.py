@@ -104,7 +104,7 @@ def _locked(path: Path, mark: str) -> int | None:
 
 
 def _holder(path: Path) -> str:
-    """What whoever holds the lock wrote: its process id, and whether it is a daemon."""
+    """What the holder of the lock wrote: its process id, and whether it is a daemon."""
     try:
         with path.open("rb") as file:
             return file.read(64).decode(errors="replace").strip()

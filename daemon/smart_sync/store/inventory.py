@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.day_snapshot import Own
+from smart_sync.core.merge.day_snapshot import OwnSnapshots
 from smart_sync.core.model import METRICS
 from smart_sync.store import clock_changes, scratch_copy
 from smart_sync.store.schema import REQUIRED
@@ -39,7 +39,7 @@ class OtherWriter:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What matters of a database to whoever shares it."""
+    """What matters of a database that is shared."""
 
     journal_mode: str
     #: Shared tables that are there → their number of rows.
@@ -153,7 +153,7 @@ def _zoned_stamp(source: sqlite3.Connection) -> str:
 
 
 def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | None:
-    """Whoever has written snapshots since our first pass, and within `RECENT`, that differ from the merged values.
+    """Other writers of snapshots since our first pass, and within `RECENT`, that differ from the merged values.
 
     One whose rows are shown goes before one whose rows are not.
     """
@@ -164,7 +164,7 @@ def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | Non
         return None
     since = max(str(first), stamp(now - RECENT))
     ours = {str(row[0]): row[1:] for row in source.execute(f"SELECT account_id, {_NAMES} FROM account_metrics")}
-    is_own, newest, judged = Own(), set[str](), set[str]()
+    is_own, newest, judged = OwnSnapshots(), set[str](), set[str]()
     found: list[OtherWriter] = []
     for account_id, row_id, at, *values in source.execute(_LATELY, (since,)):
         account = str(account_id)

@@ -35,7 +35,7 @@ def unknown_at(path: Path, given: Given) -> dict[str, str]:
     try:
         there = _columns_at(path, wanted) if path.is_file() else {}
     except sqlite3.Error:
-        return {}  # what is wrong with the file is told by whoever opens it
+        return {}  # what is wrong with the file is told where it is opened
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(shared_tables())
         made = _columns(ours, wanted)

@@ -6,7 +6,7 @@ A row of the query counts as a row of the inbox would; one without ``parsed_at``
 from typing import Any
 
 from smart_sync.core.model import METRICS, Problem
-from smart_sync.core.parsed import QUERY, Said, of_row
+from smart_sync.core.parsed import QUERY, ParsedValue, of_row
 from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import ConfigError
 from smart_sync.store.database import Database
@@ -47,7 +47,9 @@ def _wrong(names: list[str]) -> str:
     return "" if set(names) & set(METRICS) else f"there is no metric; name one of {', '.join(METRICS)} with AS"
 
 
-async def read(database: Database, prepared: str, project_id: str) -> tuple[dict[str, list[Said]], list[Problem]]:
+async def read(
+    database: Database, prepared: str, project_id: str
+) -> tuple[dict[str, list[ParsedValue]], list[Problem]]:
     """What the query says about the accounts of a project, and what is wrong with it: that it failed, too."""
     try:
         rows = await _rows(database, prepared, project_id)
@@ -55,7 +57,7 @@ async def read(database: Database, prepared: str, project_id: str) -> tuple[dict
         if is_of_the_file(error):
             raise
         return {}, [Problem(f"the query failed, what it would give does not count: {error}", QUERY)]
-    found: dict[str, list[Said]] = {}
+    found: dict[str, list[ParsedValue]] = {}
     problems = []
     for row in rows:
         account_id = str(row[0])

@@ -7,12 +7,12 @@ from datetime import datetime
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import comes_late
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
-from smart_sync.core.parsed import NO_PAST, OWN, Said, Whose, terms
+from smart_sync.core.parsed import NO_PAST, OWN, ParsedAccount, ParsedValue, terms
 from smart_sync.core.state import as_text
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.vote_records import gather
 
-_NOBODY = Whose("")
+_NOBODY = ParsedAccount("")
 _PUT = """
 INSERT INTO parsed_values (account_id, metric, source, value, parsed_at, "precision", link) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account_id, metric, source) DO UPDATE SET value = excluded.value, parsed_at = excluded.parsed_at,
@@ -34,7 +34,7 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     """
     given = list(values)
     judged_by = terms(stamp(now), None)
-    taken: dict[tuple[str, str, str], Said] = {}
+    taken: dict[tuple[str, str, str], ParsedValue] = {}
     lines = 0
     try:
         async with database.transaction() as transaction:
@@ -65,23 +65,23 @@ def _ids(values: Iterable[ParsedMetrics]) -> str:
     return json.dumps(sorted({value.account_id for value in values}))
 
 
-def _said(value: ParsedMetrics) -> Iterable[Said]:
+def _said(value: ParsedMetrics) -> Iterable[ParsedValue]:
     at, rounded = stamp(value.parsed_at), value.precision is Precision.ROUNDED
     for metric, number in zip(METRICS, value.metrics, strict=True):
         if number is not None:
-            yield Said(metric, number, at, value.source, rounded, value.link or "", OWN)
+            yield ParsedValue(metric, number, at, value.source, rounded, value.link or "", OWN)
 
 
-async def _whose(transaction: Transaction, values: Iterable[ParsedMetrics]) -> dict[str, Whose]:
+async def _whose(transaction: Transaction, values: Iterable[ParsedMetrics]) -> dict[str, ParsedAccount]:
     """The accounts that the values are of, as they are now."""
     sql = (
         "SELECT CAST(id AS TEXT), profile_link, platform FROM project_social_accounts"
         " WHERE id IN (SELECT value FROM json_each(?))"
     )
     rows = await transaction.fetch(sql, (_ids(values),))
-    return {row[0]: Whose(as_text(row[1]), as_text(row[2])) for row in rows}
+    return {row[0]: ParsedAccount(as_text(row[1]), as_text(row[2])) for row in rows}
 
 
-def _row(account_id: str, one: Said) -> tuple[object, ...]:
+def _row(account_id: str, one: ParsedValue) -> tuple[object, ...]:
     precision = Precision.ROUNDED if one.rounded else Precision.EXACT
     return account_id, one.metric, one.source, one.value, one.at, precision.value, one.link

@@ -73,7 +73,7 @@ _SUMS = ("accounts", "updated", "changed", "snapshots")
 
 
 def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
-    # Rows of nobody are on record too: whoever asks `explain` for their link is told where it stands.
+    # Rows of nobody are on record too: `explain` tells where their link stands.
     name, reason = result.project.name, "no account has this link"
     nobodys = (Problem(reason, name, row.row, value=shown(row.link)) for row in result.unmatched_rows)
     problems = [str(problem) for problem in islice(chain(result.problems, nobodys), MAX_PROBLEMS)]

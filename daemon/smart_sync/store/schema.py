@@ -177,7 +177,7 @@ async def _is_adopted(transaction: Transaction, path: Path, statement: str) -> b
 
 
 async def _show_inbox(transaction: Transaction, path: Path) -> None:
-    """The view ``parsed_inbox``: the inbox with all columns, whoever has made it."""
+    """The view ``parsed_inbox``: the inbox with all columns, also of a table that others have made."""
     await _require(transaction, path, "parsed_metrics", INBOX)
     there = await _columns(transaction, "parsed_metrics")
     more = (f'"{name}"' if name in there else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())

@@ -1,9 +1,9 @@
-"""Snapshots of past days that a person mends, and the table ``snapshot_repairs`` that remembers what they said."""
+"""Snapshots of past days that a person fixes, and the table ``snapshot_repairs`` that remembers what they said."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from smart_sync.core.merge.day_snapshot import Own
+from smart_sync.core.merge.day_snapshot import OwnSnapshots
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.snapshots import has_fetched_column
@@ -11,7 +11,7 @@ from smart_sync.store.snapshots import has_fetched_column
 _COLUMNS = ("day", "metric", "old", "new", "at")
 
 
-async def mend(
+async def repair(
     transaction: Transaction, account_id: str, day: str, values: Mapping[str, int], now: str
 ) -> dict[str, tuple[int | None, int]] | None:
     """Give our snapshot of ``day``, on the clocks of the database, these values, and remember those it had.
@@ -19,7 +19,7 @@ async def mend(
     Where several are ours, for the time zone was another one when they were made, the last of them is meant.
     Returns metric → (old, new) of those that differed; None if we have no snapshot of that day.
     """
-    is_own = Own()
+    is_own = OwnSnapshots()
     rows = await transaction.fetch(
         f"SELECT id, account_id, snapshot_time, {', '.join(values)} FROM account_snapshots"
         f" WHERE account_id = ? AND {local_day('snapshot_time')} = ?"

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from smart_sync.core.days import Day
-from smart_sync.core.merge.day_snapshot import Seen, Step, snapshot_id, step
+from smart_sync.core.merge.day_snapshot import SnapshotStep, StoredSnapshot, snapshot_id, step
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.store import clock_changes
@@ -47,13 +47,15 @@ async def write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
     steps = await _steps(transaction, plan, writing)
     await _update(transaction, writing, steps)
     await _withdraw(transaction, plan, writing)
-    return await _insert_snapshots(transaction, [a for a, step in steps.items() if step is Step.INSERT], writing)
+    return await _insert_snapshots(
+        transaction, [a for a, step in steps.items() if step is SnapshotStep.INSERT], writing
+    )
 
 
 async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
     """How many snapshots writing ``plan`` would make."""
     steps = await _steps(database, plan, writing, {row.account_id: row.values for row in plan.merged})
-    return sum(step is Step.INSERT for step in steps.values())
+    return sum(step is SnapshotStep.INSERT for step in steps.values())
 
 
 async def _steps(
@@ -61,30 +63,34 @@ async def _steps(
     plan: Plan,
     writing: Writing,
     coming: Mapping[str, Metrics] = _NO_VALUES,
-) -> dict[str, Step]:
+) -> dict[str, SnapshotStep]:
     """Account id → what to do with its snapshot; ``coming`` are merged values that SQLite does not have yet."""
     day = writing.day
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
     rows = await source.fetch(_TODAYS, (json.dumps(plan.snapshot_ids), earliest, latest, day.start, day.end))
-    seen: dict[str, list[Seen]] = {}
+    seen: dict[str, list[StoredSnapshot]] = {}
     merged: dict[str, tuple[Any, ...]] = {}
     for account_id, row_id, utc_date, *values in map(_as_text, rows):
-        seen.setdefault(account_id, []).append(Seen(row_id, utc_date, tuple(values[: len(METRICS)])))
+        seen.setdefault(account_id, []).append(StoredSnapshot(row_id, utc_date, tuple(values[: len(METRICS)])))
         merged[account_id] = coming.get(account_id) or tuple(values[len(METRICS) :])
     utc_date = writing.now[:10]
-    steps = dict.fromkeys(plan.snapshot_ids, Step.INSERT)
+    steps = dict.fromkeys(plan.snapshot_ids, SnapshotStep.INSERT)
     for account_id, snapshots in seen.items():
         own_id = snapshot_id(account_id, day.start)
         steps[account_id] = (
             step(snapshots, own_id, merged[account_id], utc_date, day.label)
             if writing.update_snapshots
-            else Step.NOTHING
+            else SnapshotStep.NOTHING
         )
-    own = {snapshot_id(account_id, day.start): account_id for account_id, one in steps.items() if one is Step.INSERT}
+    own = {
+        snapshot_id(account_id, day.start): account_id
+        for account_id, one in steps.items()
+        if one is SnapshotStep.INSERT
+    }
     # Somebody has given it a time of another day.
     for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)) if own else ():
-        steps[own[row_id]] = Step.MOVE
+        steps[own[row_id]] = SnapshotStep.MOVE
     return steps
 
 
@@ -111,12 +117,12 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return bool(await transaction.fetch(sql))
 
 
-async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str, Step]) -> None:
+async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str, SnapshotStep]) -> None:
     """Give our rows the merged values, and those that move the time of the pass."""
     changed = [
-        (writing.now if step is Step.MOVE else None, snapshot_id(account_id, writing.day.start), account_id)
+        (writing.now if step is SnapshotStep.MOVE else None, snapshot_id(account_id, writing.day.start), account_id)
         for account_id, step in steps.items()
-        if step in (Step.MOVE, Step.REFRESH)
+        if step in (SnapshotStep.MOVE, SnapshotStep.REFRESH)
     ]
     if not changed:
         return

@@ -6,7 +6,7 @@ from smart_sync.store.database import Database
 from smart_sync.store.driver import sqlite
 
 
-class SpreadsheetFacts:
+class SpreadsheetCache:
     """A small lasting dictionary in ``spreadsheet_facts``.
 
     Only a cache: where the table cannot be read or written, nothing is known, and Google is asked again.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from smart_sync.core.model import METRICS, Precision
-from smart_sync.core.parsed import OWN, Ahead, Key, Mark, News, Past, Said
+from smart_sync.core.parsed import OWN, AheadSince, Key, Mark, ParsedChanges, ParsedHistory, ParsedValue
 from smart_sync.store.database import Transaction
 
 T = TypeVar("T")
@@ -24,7 +24,9 @@ def _texts(names: str) -> str:
 COLUMNS: Mapping[str, str] = {
     "parsed_values": "account_id, metric, value, "
     f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}'",
-    "forgotten_values": f"account_id, metric, value, {_texts('source')}, whoever, {_texts('parsed_at until reason')}",
+    "forgotten_values": (
+        f"account_id, metric, value, {_texts('source')}, any_source, {_texts('parsed_at until reason')}"
+    ),
     "account_link_changes": f"account_id, {_texts('since link')}",
     "values_ahead": f"account_id, {_texts('metric place source parsed_at seen_at')}",
     "values_taken_back": "account_id, metric, place, source, value, parsed_at",
@@ -37,24 +39,24 @@ _SOUND: Mapping[str, str] = {
 _FILLED = "SELECT " + ", ".join(f"EXISTS (SELECT 1 FROM {table})" for table in COLUMNS)
 
 
-class Known(NamedTuple):
+class VoteRecords(NamedTuple):
     """By account id: what our own parsers have said, and what is known about votes."""
 
-    said: Mapping[str, Sequence[Said]]
-    past: Mapping[str, Past]
+    said: Mapping[str, Sequence[ParsedValue]]
+    past: Mapping[str, ParsedHistory]
 
 
-NOTHING_KNOWN = Known({}, {})
+NOTHING_KNOWN = VoteRecords({}, {})
 
 
-class Source(Protocol):
+class Reader(Protocol):
     """A `Database` or a `Transaction`."""
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query."""
 
 
-async def gather(source: Source, where: str, parameters: Sequence[Any]) -> Known:
+async def gather(source: Reader, where: str, parameters: Sequence[Any]) -> VoteRecords:
     """What is known of the accounts for which the SQL ``where`` holds."""
     (filled,) = await source.fetch(_FILLED)
     wanted = [table for table, there in zip(COLUMNS, filled, strict=True) if there]
@@ -67,22 +69,22 @@ def statement(table: str, where: str) -> str:
     return f"SELECT {COLUMNS[table]} FROM {table} WHERE {where}{_SOUND.get(table, '')} ORDER BY 1, 2"
 
 
-def known(rows: Mapping[str, Iterable[Any]]) -> Known:
+def known(rows: Mapping[str, Iterable[Any]]) -> VoteRecords:
     """The rows of the tables, as `statement` gives them."""
-    said = _grouped(rows.get("parsed_values", ()), Said._make)
-    past: dict[str, Past] = {}
+    said = _grouped(rows.get("parsed_values", ()), ParsedValue._make)
+    past: dict[str, ParsedHistory] = {}
     marks = _grouped(rows.get("forgotten_values", ()), Mark._make)
     links = _grouped(rows.get("account_link_changes", ()), lambda row: (row[0], row[1]))
-    ahead = _grouped(rows.get("values_ahead", ()), Ahead._make)
+    ahead = _grouped(rows.get("values_ahead", ()), AheadSince._make)
     taken_back = _grouped(rows.get("values_taken_back", ()), Key._make)
     for account_id in {*marks, *links, *ahead, *taken_back}:
-        past[account_id] = Past(
+        past[account_id] = ParsedHistory(
             tuple(marks.get(account_id, ())),
             tuple(sorted(links.get(account_id, ()))),
             tuple(ahead.get(account_id, ())),
             frozenset(taken_back.get(account_id, ())),
         )
-    return Known(said, past)
+    return VoteRecords(said, past)
 
 
 def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[str, list[T]]:
@@ -92,7 +94,7 @@ def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[st
     return found
 
 
-async def save(transaction: Transaction, news: Iterable[News], now: str) -> None:
+async def save(transaction: Transaction, news: Iterable[ParsedChanges], now: str) -> None:
     """Remember what a pass has found out about votes."""
     for one in news:
         if one.link is not None:
@@ -121,9 +123,9 @@ async def save(transaction: Transaction, news: Iterable[News], now: str) -> None
 async def save_marks(transaction: Transaction, account_id: str, marks: Iterable[Mark], now: str) -> None:
     """Take back values of an account; a mark that is there already holds for longer then."""
     await transaction.execute_many(
-        "INSERT INTO forgotten_values (account_id, metric, value, source, whoever, parsed_at, until, reason, at)"
+        "INSERT INTO forgotten_values (account_id, metric, value, source, any_source, parsed_at, until, reason, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, metric, source, value) DO UPDATE SET"
-        " whoever = max(whoever, excluded.whoever), parsed_at = excluded.parsed_at,"
+        " any_source = max(any_source, excluded.any_source), parsed_at = excluded.parsed_at,"
         " until = max(until, excluded.until), reason = excluded.reason, at = excluded.at",
         [(account_id, *mark, now) for mark in marks],
     )

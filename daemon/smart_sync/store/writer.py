@@ -32,7 +32,7 @@ class _Job:
 
 
 class Writer:
-    """Writes plans to ``database``, one transaction at a time: whoever gets ``turn`` first writes for all who wait."""
+    """Writes plans to ``database``, one transaction at a time; the first with the ``turn`` writes for all that wait."""
 
     def __init__(self, database: Database, turn: asyncio.Lock) -> None:
         self._database = database

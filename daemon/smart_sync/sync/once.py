@@ -9,9 +9,9 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.store import instance_lock
 from smart_sync.store.driver import describe, sqlite
 from smart_sync.store.requested_project import choose
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened, report_projects
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 #: Seconds that a process which ends after its pass waits for those who are told of it.
 TELLING = 10.0
@@ -37,7 +37,7 @@ def once(
 
 
 async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
-    async with opened(settings, Announcer()) as resources:
+    async with opened(settings, Reporter()) as resources:
         await report_projects(resources)
         choice = None if project is None else await choose(resources.database, project, by_name=True)
         if choice is not None and choice.project is None:
@@ -45,7 +45,7 @@ async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
         chosen = choice.project if choice else None
         ids = frozenset([chosen.id]) if chosen else None
         try:
-            result = await Sync(resources).run(PassRequest(Trigger.CLI, ids))
+            result = await SyncPass(resources).run(PassRequest(Trigger.CLI, ids))
         except SmartSyncError:
             await resources.ping.flush(TELLING)
             raise

@@ -39,11 +39,11 @@ class Draft:
     votes_until: datetime | None = None
 
 
-class Decider:
+class Planner:
     """Decides about projects by one configuration, in threads, so that no worksheet holds up the event loop."""
 
     def __init__(self, database: Database, settings: Settings, query: str, turn: asyncio.Lock) -> None:
-        """``query``: what `parsed_query.prepare` made.  Whoever has ``turn`` may compute: see `ProjectSync`."""
+        """``query``: what `parsed_query.prepare` made.  Computes only while it holds ``turn``: see `ProjectSync`."""
         self._database = database
         self._query = query
         self._policy = settings.merge.policy()

@@ -21,7 +21,7 @@ from smart_sync.store import open_suspects, projects, snapshots
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
 from smart_sync.store.told_problems import ToldProblems
 from smart_sync.store.writer import Writer
-from smart_sync.sync.planner import Decider, Draft, MergeCrashed
+from smart_sync.sync.planner import Draft, MergeCrashed, Planner
 from smart_sync.sync.resources import Resources
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
@@ -61,7 +61,7 @@ class ProjectSync:
         #: One project computes or writes at a time: threads that want the interpreter together only take it from
         #: each other, the worst of all SQLite's, which lets go of it at every row (measured: 21 s in place of 9).
         self._turn = asyncio.Lock()
-        self._decider = Decider(resources.database, settings, resources.parsed_query, self._turn)
+        self._decider = Planner(resources.database, settings, resources.parsed_query, self._turn)
         self._writer = Writer(resources.database, self._turn)
         #: Projects whose last pass wrote everything: the same inputs need not be decided again.  Under another
         #: configuration they must be: each has a `ProjectSync` of its own.
@@ -73,7 +73,7 @@ class ProjectSync:
         async with self._in_flight:
             reading = await self._read(project)
             await this.parsed.wait()
-            watch.lap("read")
+            watch.record("read")
             async with self._slots:
                 result = await self._sync_or_fail(project, reading, this, watch)
         stages = watch.stages
@@ -106,7 +106,7 @@ class ProjectSync:
         if settled is not None and settled.mark == mark and not settled.is_due(this.now):
             self._settled[project.id] = settled
             this.done.add(project.id)
-            watch.lap("decide")
+            watch.record("decide")
             return unchanged(settled.result, tuple(doubtful.values()))
         doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
         draft = await self._decide(project, reading, doubts, this, mark, settled)
@@ -118,7 +118,7 @@ class ProjectSync:
             elif created := await self._create_accounts(project, new, this):
                 mark = mark and mark._replace(parsed_writes=self._database.parsed_writes)
                 draft = await self._decider.decide(project, reading, doubts, this.done)
-        watch.lap("decide")
+        watch.record("decide")
         plan, problems = draft.plan, draft.problems
         if this.dry_run:
             coming = await snapshots.to_come(self._database, plan, self._writing(this))
@@ -126,7 +126,7 @@ class ProjectSync:
         written = await self._write(plan, reading, this)
         if plan.trouble is None:
             this.done.add(project.id)
-        watch.lap("write")
+        watch.record("write")
         result = replace(result_of(plan, written, problems), new_accounts=created)
         # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
         moves = bool(plan.doubtful or plan.left or plan.returned)
@@ -243,7 +243,7 @@ class _Stopwatch:
         self.stages: dict[str, float] = {}
         self._since = time.perf_counter()
 
-    def lap(self, stage: str) -> None:
+    def record(self, stage: str) -> None:
         """The stage that just ended is called ``stage``."""
         now = time.perf_counter()
         self.stages[stage] = now - self._since

@@ -1,4 +1,4 @@
-"""Saying what happens: to the log, and to whoever follows ``GET /api/admin/events``."""
+"""Reports what happens: to the log, and to the followers of ``GET /api/admin/events``."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ MAX_LOGGED_SUSPECTS = 200
 MAX_NAMED = 100
 
 
-class Announcer:
+class Reporter:
     """Logs events, hands them to followers, and reports each problem of a worksheet when a pass says that it is new."""
 
     def __init__(self) -> None:

@@ -9,21 +9,21 @@ from typing import Any, Protocol
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.model import Account
-from smart_sync.core.results.health import Facts, no_projects
+from smart_sync.core.results.health import HealthInputs, no_projects
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.ping import Ping
 from smart_sync.parsers import registry
 from smart_sync.parsers.collector import Collector
 from smart_sync.sheets import open_sheets
-from smart_sync.sheets.source import Source
+from smart_sync.sheets.source import SheetSource
 from smart_sync.store import new_rows, parsed_query
 from smart_sync.store.database import Database
 from smart_sync.store.database_files import databases_beside
 from smart_sync.store.overview import standing
 from smart_sync.store.schema import open_database
-from smart_sync.store.spreadsheet_cache import SpreadsheetFacts
-from smart_sync.sync.reporter import Announcer
+from smart_sync.store.spreadsheet_cache import SpreadsheetCache
+from smart_sync.sync.reporter import Reporter
 
 
 class Collect(Protocol):
@@ -39,9 +39,9 @@ class Resources:
 
     settings: Settings
     database: Database
-    sheets: Source
+    sheets: SheetSource
     collect: Collect
-    announce: Announcer
+    announce: Reporter
     clock: Clock
     webhooks: Webhooks
     ping: Ping
@@ -54,7 +54,7 @@ class Resources:
 @contextlib.asynccontextmanager
 async def opened(
     settings: Settings,
-    announce: Announcer,
+    announce: Reporter,
     environment: Mapping[str, str] | None = None,
     *,
     parsers_wait: float | None = None,
@@ -71,7 +71,7 @@ async def opened(
             if wrong := await new_rows.unknown_in(database, dict(settings.sync.defaults)):
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
-            memory = SpreadsheetFacts(database)
+            memory = SpreadsheetCache(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
             collector = Collector(
@@ -101,7 +101,7 @@ async def opened(
 
 @contextlib.contextmanager
 def plain_failures() -> Iterator[None]:
-    """A failure that a person can mend comes out as it is, not in the groups of the tasks it passed through."""
+    """A failure that a person can fix comes out as it is, not in the groups of the tasks it passed through."""
     try:
         yield
     except BaseExceptionGroup as group:
@@ -128,6 +128,6 @@ async def report_projects(resources: Resources) -> None:
     stands = await standing(resources.database)
     creates = resources.settings.sync.create_missing == "projects"
     made = str(path) if stands.made_at else ""
-    missing = no_projects(Facts(projects=stands.projects, creates_projects=creates, made_database=made))
+    missing = no_projects(HealthInputs(projects=stands.projects, creates_projects=creates, made_database=made))
     if missing:
         resources.announce("projects.missing", reason=missing)

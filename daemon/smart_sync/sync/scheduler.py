@@ -44,7 +44,7 @@ class _Waiting:
         return PassRequest(self.trigger, self.project_ids, ", ".join(self.asked_by[:5]), self.dry_run)
 
 
-class Runner:
+class Scheduler:
     """Runs passes: on the timer, at the start, and on request.  ``run`` is its one loop."""
 
     def __init__(
@@ -129,8 +129,8 @@ class Runner:
         first = next_cron(self._schedule.cron, self._clock(), self._schedule.timezone)
         return (next_cron(self._schedule.cron, first, self._schedule.timezone) - first).total_seconds()
 
-    def take_over(self, before: "Runner") -> None:
-        """Go on with what the runner of the lap before has seen: results, and when all was well."""
+    def take_over(self, before: "Scheduler") -> None:
+        """Go on with what the scheduler before the reload has seen: results, and when all was well."""
         self.results = before.results
         self.last_good_at = before.last_good_at
         self.last_error = before.last_error

@@ -32,7 +32,7 @@ class PassRequest:
     dry_run: bool = False
 
 
-class Sync:
+class SyncPass:
     """Runs passes on an open database, one at a time (`runner` sees to that)."""
 
     def __init__(self, resources: Resources) -> None:

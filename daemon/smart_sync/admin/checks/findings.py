@@ -26,7 +26,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 if the daemon can run with this, 1 if something needs mending."""
+        """0 if the daemon can run with this, 1 if something needs fixing."""
         return 1 if any(finding.level == "error" for finding in self.findings) else 0
 
     def answer(self) -> dict[str, Any]:

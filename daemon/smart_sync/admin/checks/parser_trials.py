@@ -16,7 +16,7 @@ from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
-from smart_sync.parsers.registry import Source, build
+from smart_sync.parsers.registry import ConfiguredParser, build
 from smart_sync.store import projects
 from smart_sync.store.schema import open_database, open_existing
 
@@ -46,7 +46,7 @@ async def check_parsers(settings: Settings, copy: Path, clock: Clock, *, offline
 
 
 @asynccontextmanager
-async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable[[Source], Allowance | None]]:
+async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable[[ConfiguredParser], Allowance | None]]:
     """What a parser may ask of its budget, which is counted in the real database, if there is one."""
     path = settings.database.path
     if not path.is_file() or not any(budget.of(table) for table in settings.parsers.values()):
@@ -62,7 +62,9 @@ async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = u
         return await inspect_links(settings.parsers, links, allow)
 
 
-async def _tried(source: Source, accounts: Sequence[Account], allow: Callable[[Source], Allowance | None]) -> Finding:
+async def _tried(
+    source: ConfiguredParser, accounts: Sequence[Account], allow: Callable[[ConfiguredParser], Allowance | None]
+) -> Finding:
     """What it says of one account; of another, if that one is refused, which may be its own trouble."""
     finding = Finding("warning", f"parser {source.name}: there is no active account that it is for, so it is not tried")
     for served in islice((account for account in accounts if source.serves(account)), MAX_ACCOUNTS):
@@ -89,7 +91,7 @@ def _finding(link: str, inspection: Inspection) -> Finding:
     return Finding("warning", f"{what}: the source says nothing of it")
 
 
-def _terms(sources: Sequence[Source]) -> Iterator[Finding]:
+def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:
     """What the terms of a platform ask of those who store its numbers, until somebody says that they are kept."""
     for source in sources:
         terms = getattr(source.parser, "terms", "")

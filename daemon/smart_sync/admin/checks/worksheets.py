@@ -14,16 +14,16 @@ from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.store import parser_states, scratch_copy
 from smart_sync.store.projects import overview
-from smart_sync.sync.reporter import Announcer
+from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
-from smart_sync.sync.sync_pass import PassRequest, Sync
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 
 async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
     """What a dry pass with ``settings``, whose database is a copy, says of each project and its names."""
     try:
-        async with opened(settings, Announcer(), clock=clock) as resources:
-            result = await Sync(resources).run(PassRequest(Trigger.CLI, dry_run=True))
+        async with opened(settings, Reporter(), clock=clock) as resources:
+            result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
             projects, _ = await overview(resources.database)
             return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]
     except SmartSyncError as error:

@@ -18,7 +18,7 @@ SOME_FAILED = 4
 
 
 class Unwritable(SmartSyncError):
-    """Whoever redirected the output must make room for it."""
+    """The output cannot be written: its target is full."""
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,6 +83,6 @@ def show(answer: dict[str, Any], as_json: bool, screen: Callable[[dict[str, Any]
         else:
             screen(answer)
     except BrokenPipeError:
-        raise  # whoever read has had enough
+        raise  # the reader has closed the pipe
     except OSError as error:
         raise Unwritable(f"standard output cannot be written: {error.strerror}") from None

@@ -109,7 +109,7 @@ def report(output: IO[bytes], project: str | None, days: int) -> None:
 
 @click.group()
 def snapshots() -> None:
-    """Mend the snapshots of past days."""
+    """Fix the snapshots of past days."""
 
 
 def _value_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -154,8 +154,8 @@ def ingest(
     """Store parsed values from a file, or take some back.
 
     CSV or JSON lines; the next pass merges them.  Lines that cannot be used are named on standard error and left
-    out; the exit code is then 4.  What is taken back counts no more, whoever brings it again, unless it was parsed
-    later; where there is nothing to take back, the exit code is 1.
+    out; the exit code is then 4.  What is taken back counts no more, whichever source brings it again, unless
+    it was parsed later; where there is nothing to take back, the exit code is 1.
     """
     from smart_sync.admin import ingest
     from smart_sync.cli import output

@@ -57,7 +57,7 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
     click.echo(
         f"next: smart-sync run{named}"
         if good
-        else f"mend that in its place or in {output}, then: smart-sync check{named}"
+        else f"fix that in its place or in {output}, then: smart-sync check{named}"
     )
     sys.exit(0 if good else 1)
 
@@ -113,7 +113,7 @@ def _offer_a_look(database: Path, *, ask: bool) -> None:
     report, _ = asyncio.run(adopt.adopt(database, utc_now()))
     show_check(report.answer())
     if report.exit_code:
-        click.echo("nothing is written; mend what clashes first", err=True)
+        click.echo("nothing is written; fix what clashes first", err=True)
         sys.exit(report.exit_code)
 
 

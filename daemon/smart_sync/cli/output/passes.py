@@ -95,8 +95,8 @@ def outcome_cell(result: dict[str, Any]) -> Text:
 
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
-    """What became of the projects of a pass; the degraded ones, which succeeded too, are not in step."""
-    told = (f"{succeeded - degraded} in step", f"{degraded} degraded" if degraded else "", f"{failed} failed")
+    """What became of the projects of a pass; the degraded ones, which succeeded too, are not up to date."""
+    told = (f"{succeeded - degraded} up to date", f"{degraded} degraded" if degraded else "", f"{failed} failed")
     return f"{counted(projects, 'project')}: {', '.join(filter(None, told))}"
 
 

@@ -2,12 +2,12 @@
 
 from rich.text import Text
 
-from smart_sync.admin.init import Step
+from smart_sync.admin.init import SetupStep
 from smart_sync.cli.output import terminal
 from smart_sync.logs import printable
 
 
-def show_step(step: Step) -> None:
+def show_step(step: SetupStep) -> None:
     """What came of one step, and what to click or type if it failed."""
     console = terminal.console()
     mark = ("✓", "green") if step.ok else ("✗", "red")

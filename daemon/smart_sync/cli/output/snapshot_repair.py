@@ -1,4 +1,4 @@
-"""What people see of a mended snapshot."""
+"""What people see of a fixed snapshot."""
 
 from typing import Any
 

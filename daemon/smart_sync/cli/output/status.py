@@ -118,7 +118,7 @@ class _Drawing:
 
 
 async def _follow_lap(client: Client, show: Callable[[Answer], None]) -> None:
-    """Until the stream of events ends: the daemon has stopped, or begins another lap."""
+    """Until the stream of events ends: the daemon has stopped or reloads."""
     happened = asyncio.Event()
     following = asyncio.create_task(_follow(client, happened), name="cli:events")
     try:
@@ -130,7 +130,7 @@ async def _follow_lap(client: Client, show: Callable[[Answer], None]) -> None:
             except DaemonNotRunning:
                 raise
             except SmartSyncError:
-                # A daemon that leaves a lap says so, and then ends the stream: that is for the next lap to answer.
+                # A daemon that reloads says so and ends the stream; after the reload it answers again.
                 await asyncio.wait({following}, timeout=LEAVING)
                 if not following.done():
                     raise

@@ -18,7 +18,7 @@ N = TypeVar("N", int, float)
 Series = Sequence[int | None]
 
 
-class Known(NamedTuple):
+class DatedValue(NamedTuple):
     """A value and the day it was true, as an ordinal."""
 
     day: int
@@ -67,20 +67,20 @@ class History:
         """The day of the newest snapshot."""
         return self.days[-1] if self.days else None
 
-    def at(self, metric: int, day: int) -> Known | None:
+    def at(self, metric: int, day: int) -> DatedValue | None:
         """The last value of a metric (its place) at or before ``day``."""
         for place in range(bisect_right(self.days, day) - 1, -1, -1):
             value = self.values[place][metric]
             if value is not None:
-                return Known(self.days[place], value)
+                return DatedValue(self.days[place], value)
         return None
 
-    def after(self, metric: int, day: int) -> Known | None:
+    def after(self, metric: int, day: int) -> DatedValue | None:
         """The first value of a metric after ``day``."""
         for place in range(bisect_right(self.days, day), len(self.days)):
             value = self.values[place][metric]
             if value is not None:
-                return Known(self.days[place], value)
+                return DatedValue(self.days[place], value)
         return None
 
     def window(self, metric: int, start: int, length: int) -> list[int | None]:
@@ -113,7 +113,7 @@ def _less(value: int | None, before: int | None) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Growth:
     """From the value of one day to the newest; also the sum of several accounts' changes."""
 
     amount: int
@@ -138,7 +138,7 @@ class Change:
         return self.amount - self.at_ends
 
 
-def change(history: History, metric: int, as_of: int, days: int) -> Change | None:
+def change(history: History, metric: int, as_of: int, days: int) -> Growth | None:
     """How much an account has grown over the ``days`` up to ``as_of``; None without two days to compare."""
     asked = as_of - days
     newest = history.at(metric, as_of)
@@ -148,7 +148,7 @@ def change(history: History, metric: int, as_of: int, days: int) -> Change | Non
     ends = history.ends_within(metric, start.day, newest.day)
     at_ends = sum(_jump(history, metric, day) for day in ends)
     amount = newest.value - start.value
-    return Change(amount, start.value, start.day, start.day == asked, ends=ends, at_ends=at_ends)
+    return Growth(amount, start.value, start.day, start.day == asked, ends=ends, at_ends=at_ends)
 
 
 def _jump(history: History, metric: int, day: int) -> int:
@@ -157,12 +157,12 @@ def _jump(history: History, metric: int, day: int) -> int:
     return value.value - before.value if before and value else 0
 
 
-def added(changes: Iterable[Change | None], asked: int) -> Change | None:
+def added(changes: Iterable[Growth | None], asked: int) -> Growth | None:
     """Several accounts' changes since the day ``asked`` together; those without one add nothing, None if all are."""
     found = [one for one in changes if one is not None]
     if not found:
         return None
-    return Change(
+    return Growth(
         sum(one.amount for one in found),
         sum(one.before for one in found),
         min((one.since for one in found if not one.exact), default=asked),
@@ -197,7 +197,7 @@ def period(until: date, days: int) -> tuple[str, ...]:
     return tuple((until - timedelta(days=back)).isoformat() for back in range(days, -1, -1))
 
 
-def movers(changes: Mapping[str, Change | None], count: int) -> list[str]:
+def movers(changes: Mapping[str, Growth | None], count: int) -> list[str]:
     """The names that have moved most, up or down, the most first; those that stood still are none."""
     moved = [(name, found.moved) for name, found in changes.items() if found is not None and found.moved]
     return [name for name, amount in sorted(moved, key=lambda entry: (-abs(entry[1]), entry[0]))[:count]]

@@ -14,7 +14,7 @@ from smart_sync.core.model import METRICS, Metrics
 Event = dict[str, Any]
 
 
-class Sight(NamedTuple):
+class TimedSnapshot(NamedTuple):
     """A snapshot: when it was taken, the day it counts to, and what it shows."""
 
     at: str
@@ -22,7 +22,7 @@ class Sight(NamedTuple):
     values: Metrics
 
 
-class Last(NamedTuple):
+class LastMerged(NamedTuple):
     """The merged value of a metric, when and on which day it became so; None until a pass has seen it."""
 
     value: int | None
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
     requested_by: str | None = None
 
 
-def changes(metric: str, sights: Iterable[Sight], last: Last, asked: Asked) -> list[Event]:
+def changes(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged, asked: Asked) -> list[Event]:
     """How a metric became what it is, oldest first: ``seen`` in the snapshots of days, at last ``changed``.
 
     ``sights`` are in the order of time, and of several of a day the last counts.  ``snapshot`` is the one before: its
@@ -60,7 +60,7 @@ def _shown(snapshot: tuple[str, str, int]) -> dict[str, Any]:
     return {"at": at, "value": value}
 
 
-def _known(metric: str, sights: Iterable[Sight], last: Last) -> Iterator[tuple[str, str, int]]:
+def _known(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged) -> Iterator[tuple[str, str, int]]:
     """Time, day and value of the last snapshot of each day, as far as they are from before the last change."""
     index = METRICS.index(metric)
     until = None if last.changed_at is None else last.changed_at[:19]

@@ -39,7 +39,7 @@ class Elsewhere(NamedTuple):
     stood: int | None = None
 
 
-class Past(NamedTuple):
+class EarlierDoubt(NamedTuple):
     """A row that was doubtful in an earlier pass, since when (a stamp), and why."""
 
     account_id: str
@@ -47,7 +47,7 @@ class Past(NamedTuple):
     since: str
 
 
-def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> tuple[Doubt, ...]:
+def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> tuple[Doubt, ...]:
     """The rows of nobody in ``sheet`` for which no account may be created; ``past`` by link."""
     found: dict[int, Doubt] = {}
     numbers = {row.row for row in sheet.unmatched}
@@ -60,7 +60,7 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Pa
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
 
 
-def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) -> Iterator[Doubt]:
+def _still(sheet: Sheet, past: Mapping[str, EarlierDoubt], waited_for: Collection[str]) -> Iterator[Doubt]:
     """Rows that were doubtful, and the account that they may be is missing still: other rows may have moved since."""
     for row in sheet.unmatched:
         known = past.get(row.link)
@@ -68,7 +68,7 @@ def _still(sheet: Sheet, past: Mapping[str, Past], waited_for: Collection[str]) 
             yield Doubt(row, known.account_id, known.reason)
 
 
-def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Past]) -> Iterator[Doubt]:
+def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
     """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
     sought = sorted(elsewhere, key=lambda other: other.gone)
     others = {name: other for other in sought if (name := identity(other.link, other.platform))}
@@ -95,7 +95,7 @@ class _LeftBehind:
         self._by_place = {other.stood: other for _, other in reversed(self._moved)}
         self._too_many = len(self._moved) * rows > MAX_PAIRS
 
-    def by(self, row: SheetRow, name: str, known: Past | None) -> Elsewhere | None:
+    def by(self, row: SheetRow, name: str, known: EarlierDoubt | None) -> Elsewhere | None:
         """Whose ``row`` (of identity ``name``, ``known`` from an earlier pass) may be.
 
         If there are too many to compare, it may be any of theirs.

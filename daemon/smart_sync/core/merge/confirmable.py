@@ -7,7 +7,7 @@ from smart_sync.core.model import METRICS, NO_METRICS
 from smart_sync.core.state import AccountState
 
 
-class Finding(NamedTuple):
+class Confirmation(NamedTuple):
     """Something that a person has confirmed.
 
     ``kind``: "gone" (a row), "emptied" (a cell), "column" (a cell whose column has lost its values), "suspect" (a
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 def of_account(
     state: AccountState, project_id: str, metric: str | None, lost: Collection[str], suspects: Mapping[str, int]
-) -> Iterator[Finding]:
+) -> Iterator[Confirmation]:
     """What can be confirmed of one account; of one metric alone if it is named.
 
     ``lost`` are the metrics whose column the worksheet has lost, ``suspects`` the suspect values by metric.
@@ -39,7 +39,7 @@ def of_account(
     absence = state.absence
     waited_for = absence.gone_since is not None and not absence.accepted
     if waited_for and metric is None:
-        yield Finding("gone", project_id, state.id, state.link)
+        yield Confirmation("gone", project_id, state.id, state.link)
     leaves = absence.accepted and (state.parsed is None or state.parsed == NO_METRICS)
     for index, name in enumerate(METRICS):
         if metric not in (None, name):
@@ -47,8 +47,8 @@ def of_account(
         value = state.sheet[index] if state.sheet else None
         merged = state.merged[index] if state.merged else None
         if value is not None and not waited_for and (name in state.held or name in lost):
-            yield Finding("column", project_id, state.id, state.link, name, value)
+            yield Confirmation("column", project_id, state.id, state.link, name, value)
         elif value is None and state.winners[index] == "carried" and not leaves:
-            yield Finding("emptied", project_id, state.id, state.link, name, merged)
+            yield Confirmation("emptied", project_id, state.id, state.link, name, merged)
         if name in suspects:
-            yield Finding("suspect", project_id, state.id, state.link, name, suspects[name])
+            yield Confirmation("suspect", project_id, state.id, state.link, name, suspects[name])

@@ -19,8 +19,8 @@ _SHA1 = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 _QUARTER, _LONGEST_DAY = timedelta(minutes=15), timedelta(hours=26)
 
 
-class Seen(NamedTuple):
-    """A snapshot of the day, whoever wrote it: its id, the UTC date of its time, its values in the order of `METRICS`.
+class StoredSnapshot(NamedTuple):
+    """A snapshot of the day, of any writer: its id, the UTC date of its time, its values in the order of `METRICS`.
 
     The values are as SQLite has them: those of another writer need not be counts.
     """
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     values: tuple[Any, ...]
 
 
-class Step(Enum):
+class SnapshotStep(Enum):
     """What to do with an account's snapshot of the day."""
 
     NOTHING = auto()
@@ -41,24 +41,26 @@ class Step(Enum):
     MOVE = auto()
 
 
-def step(seen: Sequence[Seen], own_id: str, merged: tuple[Any, ...], utc_date: str, label: str) -> Step:
+def step(
+    seen: Sequence[StoredSnapshot], own_id: str, merged: tuple[Any, ...], utc_date: str, label: str
+) -> SnapshotStep:
     """What a pass on ``utc_date`` does to the snapshot of the day called ``label`` of an account.
 
     ``seen`` are the day's snapshots, the newest last; ``own_id`` is the id that ours has, or would have.
     """
     if not seen:
-        return Step.INSERT
+        return SnapshotStep.INSERT
     newest = seen[-1]
     # The UTC date that bears the label has just begun, and has no row yet.
     first_of_date = utc_date == label and newest.utc_date < label
     if newest.values == merged and not first_of_date:
-        return Step.NOTHING
+        return SnapshotStep.NOTHING
     own = next((one for one in seen if one.id == own_id), None)
     if own is None:
-        return Step.INSERT
+        return SnapshotStep.INSERT
     if utc_date <= label:
-        return Step.MOVE
-    return Step.NOTHING if own.values == merged else Step.REFRESH
+        return SnapshotStep.MOVE
+    return SnapshotStep.NOTHING if own.values == merged else SnapshotStep.REFRESH
 
 
 def snapshot_id(account_id: str, start: str) -> str:
@@ -76,7 +78,7 @@ def snapshot_id(account_id: str, start: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-class Own:
+class OwnSnapshots:
     """Recognises our snapshots by their ids, whatever the time zone was when they were made.
 
     It remembers at what time of the day (UTC) the last one's day began, for that of the next is likely the same.

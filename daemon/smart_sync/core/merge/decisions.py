@@ -9,7 +9,7 @@ from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.merge.policy import Policy, Rule
 from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
-from smart_sync.core.parsed import News
+from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.state import THERE, Absence, AccountState
 
 _NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
@@ -81,7 +81,7 @@ class Decided:
     seen: list[tuple[str, Metrics]] = field(default_factory=list)
     sides: dict[str, Metrics] = field(default_factory=dict)
     #: What must be remembered of parsed values.
-    votes: list[News] = field(default_factory=list)
+    votes: list[ParsedChanges] = field(default_factory=list)
     #: The ids of the accounts of which some metric has a value, unless they have left.
     with_value: list[str] = field(default_factory=list)
     #: Accounts that have left with this pass, and those that are back.

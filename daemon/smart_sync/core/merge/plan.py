@@ -13,9 +13,9 @@ from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.policy import Policy
 from smart_sync.core.merge.strategies import Winner
-from smart_sync.core.merge.suspects import Change, Doubts, Judgement, Place, judge
+from smart_sync.core.merge.suspects import Doubts, MergedChange, Place, SuspectChanges, judge
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
-from smart_sync.core.parsed import News
+from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import confirm, when
 from smart_sync.core.worksheet.table import limited
@@ -59,7 +59,7 @@ class Plan:
     #: What strategy "latest" will compare with next time.
     seen: tuple[tuple[str, Metrics], ...] = ()
     #: What must be remembered of parsed values.
-    votes: tuple[News, ...] = ()
+    votes: tuple[ParsedChanges, ...] = ()
     problems: tuple[Problem, ...] = ()
     #: Accounts read from the sheet, accounts with parsed values.
     sheet_count: int = 0
@@ -68,7 +68,7 @@ class Plan:
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
-    suspects: Judgement = field(default_factory=Judgement)
+    suspects: SuspectChanges = field(default_factory=SuspectChanges)
     #: How many values stand in for others that cannot be read or have been withdrawn.
     carried: int = 0
     #: Why the project is degraded although its worksheet was read.
@@ -225,7 +225,7 @@ def _cell(project: Project, sheet: Sheet, state: AccountState, metric: str) -> s
     return "" if row is None else f"{project.name}!{sheet.letters.get(metric, '')}{row}"
 
 
-def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> Iterable[Change]:
+def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> Iterable[MergedChange]:
     """What `core.merge.strategies.suspects` judges."""
     for row in merged:
         if row.before is not None and row.values != row.before:
@@ -233,4 +233,4 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
             # What somebody has taken back is no history to judge the next value by.
             pairs = zip(METRICS, state.winners, strict=True)
             winners = [None if metric in state.votes.taken_back else winner for metric, winner in pairs]
-            yield Change(row.account_id, state.link, row.before, winners, row.values)
+            yield MergedChange(row.account_id, state.link, row.before, winners, row.values)

@@ -33,7 +33,7 @@ class Suspect(NamedTuple):
     place: str = ""
 
 
-class Change(NamedTuple):
+class MergedChange(NamedTuple):
     """An account whose merged values change.  A metric without a winner in ``winners`` had no value before."""
 
     account_id: str
@@ -60,16 +60,16 @@ class Doubts:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class SuspectChanges:
     """The suspects that begin, those that are over, and those that are left open, the new ones included."""
 
     new: tuple[Suspect, ...] = ()
     over: tuple[tuple[str, str], ...] = ()
     open: tuple[Suspect, ...] = ()
 
-    def only(self, account_ids: Container[str]) -> "Judgement":
+    def only(self, account_ids: Container[str]) -> "SuspectChanges":
         """The part that is about ``account_ids``."""
-        return Judgement(
+        return SuspectChanges(
             tuple(suspect for suspect in self.new if suspect.account_id in account_ids),
             tuple(key for key in self.over if key[0] in account_ids),
             tuple(suspect for suspect in self.open if suspect.account_id in account_ids),
@@ -85,7 +85,7 @@ def jumps(metric: str, old: int, new: int, factor: float) -> bool:
     return new * (factor if metric == "followers" else 2) <= old
 
 
-def judge(changes: Iterable[Change], doubts: Doubts, place: Place) -> Judgement:
+def judge(changes: Iterable[MergedChange], doubts: Doubts, place: Place) -> SuspectChanges:
     """Look at every metric that changes."""
     left = dict(doubts.open)
     new: list[Suspect] = []
@@ -103,4 +103,4 @@ def judge(changes: Iterable[Change], doubts: Doubts, place: Place) -> Judgement:
             if known is None or jumps(metric, origin, value, doubts.factor):
                 cell = place(change.account_id, metric)
                 new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, cell))
-    return Judgement(tuple(new), tuple(over), (*left.values(), *new))
+    return SuspectChanges(tuple(new), tuple(over), (*left.values(), *new))

@@ -22,16 +22,16 @@ from smart_sync.core.parsed import (
     OWN,
     QUERY,
     TOO_OLD,
-    Ahead,
+    AheadSince,
     Key,
-    Lost,
+    LostVote,
     Mark,
-    News,
-    Past,
-    Said,
-    Terms,
+    ParsedAccount,
+    ParsedChanges,
+    ParsedHistory,
+    ParsedValue,
     Votes,
-    Whose,
+    VoteTerms,
     moved,
 )
 
@@ -41,14 +41,16 @@ _RANKS: Final = {INBOX: 0, OWN: 1, QUERY: 2}
 _Rank = tuple[str, int, bool, int]
 
 
-def count(account_id: str, said: Sequence[Said], past: Past, whose: Whose, judged_by: Terms) -> Votes:
+def count(
+    account_id: str, said: Sequence[ParsedValue], past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms
+) -> Votes:
     """Which of the values ``said`` of an account count."""
     if past is NO_PAST and whose.last_link in (None, whose.link) and _are_sound(said, whose.link, judged_by):
         return _newest(said, judged_by)
     scrutiny = _Scrutiny(past, whose, judged_by)
-    chosen: dict[str, tuple[_Rank, Said]] = {}
+    chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
     newly: dict[str, _Rank] = {}
-    lost: list[Lost] = []
+    lost: list[LostVote] = []
     for one in said:
         at = scrutiny.effective(one)
         rank = (at or "", _RANKS[one.place], not one.rounded, one.value)
@@ -57,7 +59,7 @@ def count(account_id: str, said: Sequence[Said], past: Past, whose: Whose, judge
             if one.metric not in chosen or rank > chosen[one.metric][0]:
                 chosen[one.metric] = rank, one
             continue
-        lost.append(Lost(one, reason))
+        lost.append(LostVote(one, reason))
         if reason != TOO_OLD and _key(one) not in past.taken_back:
             newly[one.metric] = max(rank, newly.get(one.metric, rank))
     concerned = {m for m, rank in newly.items() if m not in chosen or rank > chosen[m][0]}
@@ -76,15 +78,15 @@ def count(account_id: str, said: Sequence[Said], past: Past, whose: Whose, judge
     )
 
 
-def _are_sound(said: Iterable[Said], link: str, judged_by: Terms) -> bool:
+def _are_sound(said: Iterable[ParsedValue], link: str, judged_by: VoteTerms) -> bool:
     """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
     earliest, latest = judged_by.oldest or "", judged_by.ahead
     return all((one.at is None or earliest < one.at <= latest) and one.link in ("", link) for one in said)
 
 
-def _newest(said: Iterable[Said], judged_by: Terms) -> Votes:
+def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
     """What `count` finds where all values have a vote."""
-    chosen: dict[str, tuple[_Rank, Said]] = {}
+    chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
     for one in said:
         at = one.at or (judged_by.now if one.place == QUERY else "")
         best = chosen.get(one.metric)
@@ -97,26 +99,28 @@ def _newest(said: Iterable[Said], judged_by: Terms) -> Votes:
     return Votes({metric: one for metric, (_, one) in chosen.items()}, until=until)
 
 
-def _until(chosen: Iterable[tuple[_Rank, Said]], ahead: Iterable[Said], judged_by: Terms) -> str | None:
+def _until(
+    chosen: Iterable[tuple[_Rank, ParsedValue]], ahead: Iterable[ParsedValue], judged_by: VoteTerms
+) -> str | None:
     age = judged_by.max_age
     times = [] if age is None else [moved(rank[0], age) for rank, _ in chosen]
     times += [moved(one.at or "", -AHEAD.total_seconds()) for one in ahead]
     return min((time for time in times if time is not None), default=None)
 
 
-def _key(one: Said) -> Key:
+def _key(one: ParsedValue) -> Key:
     return Key(one.metric, one.place, one.source, one.value, one.at or "")
 
 
 class _Scrutiny:
     """Judges the values of one account, and collects what must be remembered of them."""
 
-    def __init__(self, past: Past, whose: Whose, judged_by: Terms) -> None:
+    def __init__(self, past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms) -> None:
         self._past, self._whose, self._terms = past, whose, judged_by
         self._seen = {(a.metric, a.place, a.source): a for a in past.ahead}
-        self._new_ahead: list[Ahead] = []
+        self._new_ahead: list[AheadSince] = []
         self._new_marks: list[Mark] = []
-        self.ahead: list[Said] = []
+        self.ahead: list[ParsedValue] = []
         last = whose.last_link if whose.last_link is not None or not past.links else past.links[-1][1]
         # A link that means no profile is not remembered: it would hide that the next one means another.
         is_new = whose.last_link not in (None, whose.link) and identity(whose.link, whose.platform)
@@ -126,7 +130,7 @@ class _Scrutiny:
         self._new_links = ((*begun, (judged_by.now, whose.link))[len(past.links) :]) if self._relinked else ()
         self._links = (*past.links, *self._new_links)
 
-    def effective(self, one: Said) -> str | None:
+    def effective(self, one: ParsedValue) -> str | None:
         """The time that counts."""
         at, now = one.at, self._terms.now
         if at is None:
@@ -140,15 +144,15 @@ class _Scrutiny:
         if known is not None and known.parsed_at == at:
             return known.seen_at
         if ahead:
-            self._new_ahead.append(Ahead(one.metric, one.place, one.source, at, now))
+            self._new_ahead.append(AheadSince(one.metric, one.place, one.source, at, now))
         return now if ahead else at
 
-    def is_new_ahead(self, one: Said) -> bool:
+    def is_new_ahead(self, one: ParsedValue) -> bool:
         """Whether a time is ahead, and nobody knows since when."""
         known = self._seen.get((one.metric, one.place, one.source))
         return one.at is not None and one.at > self._terms.ahead and (known is None or known.parsed_at != one.at)
 
-    def why_lost(self, one: Said, at: str | None) -> str:
+    def why_lost(self, one: ParsedValue, at: str | None) -> str:
         """Why a value that counts as of ``at`` has no vote; "" if it has one."""
         for mark in self._past.marks:
             if _is_marked(one, at, mark):
@@ -158,10 +162,10 @@ class _Scrutiny:
         oldest = self._terms.oldest
         return TOO_OLD if oldest is not None and at is not None and at <= oldest else ""
 
-    def news(self, account_id: str, taken_back: frozenset[Key]) -> News | None:
+    def news(self, account_id: str, taken_back: frozenset[Key]) -> ParsedChanges | None:
         """What must be remembered; None: nothing."""
         known = taken_back == self._past.taken_back
-        found = News(
+        found = ParsedChanges(
             account_id,
             self._new_link,
             self._new_links,
@@ -169,9 +173,9 @@ class _Scrutiny:
             tuple(self._new_marks),
             None if known else taken_back,
         )
-        return None if found == News(account_id) else found
+        return None if found == ParsedChanges(account_id) else found
 
-    def _is_of_earlier_link(self, one: Said, at: str | None) -> bool:
+    def _is_of_earlier_link(self, one: ParsedValue, at: str | None) -> bool:
         if one.link:
             return not self._is_same(one.link)
         if not self._links or (one.at is None and one.place == QUERY):
@@ -192,26 +196,30 @@ class _Scrutiny:
         return one == other or not (one and other)
 
 
-def _is_marked(one: Said, at: str | None, mark: Mark) -> bool:
-    if (one.metric, one.value) != (mark.metric, mark.value) or not (mark.whoever or one.source == mark.source):
+def _is_marked(one: ParsedValue, at: str | None, mark: Mark) -> bool:
+    if (one.metric, one.value) != (mark.metric, mark.value) or not (mark.any_source or one.source == mark.source):
         return False
     if one.at is None or one.at == mark.parsed_at:  # no time, or the same: nobody has looked again
         return True
     return at is not None and at <= mark.until
 
 
-def take_back(said: Iterable[Said], past: Past, whose: Whose, judged_by: Terms, *, whoever: bool) -> list[Mark]:
+def take_back(
+    said: Iterable[ParsedValue], past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms, *, any_source: bool
+) -> list[Mark]:
     """The marks that take back the values ``said`` of an account; none for those that are forgotten already."""
     scrutiny = _Scrutiny(past, whose, judged_by)
     found = []
     for one in said:
         at = scrutiny.effective(one)
         if scrutiny.why_lost(one, at) != FORGOTTEN:
-            found.append(Mark(one.metric, one.value, one.source, whoever, one.at or "", at or judged_by.now))
+            found.append(Mark(one.metric, one.value, one.source, any_source, one.at or "", at or judged_by.now))
     return found
 
 
-def comes_late(given: Said, there: Said, past: Past, whose: Whose, judged_by: Terms) -> bool:
+def comes_late(
+    given: ParsedValue, there: ParsedValue, past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms
+) -> bool:
     """Whether what is ``there`` in the place of ``given`` stays: a source has said it later, or of the right profile.
 
     What was taken back keeps nothing out, nor does what is of an unknown time ahead.

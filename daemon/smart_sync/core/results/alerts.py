@@ -1,7 +1,7 @@
 """Who is told what: the messages of a pass, decided from its results and from what was told before.
 
 A project's trouble is told when it starts, when it turns into the other kind and when it ends, not in every
-pass.  Whoever heard all messages therefore knows how each project is.  One that flaps, whose trouble has ended twice
+pass.  So a receiver of all messages knows how each project is.  One that flaps, whose trouble has ended twice
 within `FLAPPING`, is in trouble again only when two passes in a row say so.
 """
 
@@ -48,7 +48,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class AlertDecision:
     """What to tell, and what is to be remembered for the next pass: project id → its trouble, None if it is well."""
 
     alerts: tuple[Alert, ...]
@@ -57,7 +57,7 @@ class Judgement:
 
 def judge(
     results: Iterable[ProjectResult], before: Mapping[str, Trouble], read_again: Collection[str] = ()
-) -> Judgement:
+) -> AlertDecision:
     """Compare ``results`` with the troubles ``before``; projects that took no part stay as they were.
 
     ``read_again``: the ids of projects that were stale and are no longer.  Where one is still in trouble, its end and
@@ -79,7 +79,7 @@ def judge(
             alerts.append(Alert(_STARTS[new.outcome], result, new.since))
         if new != old:
             troubles[key] = new
-    return Judgement(tuple(alerts), troubles)
+    return AlertDecision(tuple(alerts), troubles)
 
 
 def _trouble(result: ProjectResult, old: Trouble | None) -> Trouble | None:

@@ -10,7 +10,7 @@ MAX_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HealthInputs:
     """What the judgement is made from; an empty text: nothing of that kind."""
 
     #: Seconds that the next tick of the schedule is overdue, and how many it may be.
@@ -36,14 +36,14 @@ class Facts:
     locked: float = 0.0
 
 
-def missed_tick(facts: Facts) -> str:
+def missed_tick(facts: HealthInputs) -> str:
     """Which tick of the schedule was missed; empty if none was."""
     if facts.overdue <= facts.allowed:
         return ""
     return f"a pass is overdue by {facts.overdue:.0f} s (allowed: {facts.allowed:.0f} s); see the log"
 
 
-def reasons(facts: Facts) -> list[str]:
+def reasons(facts: HealthInputs) -> list[str]:
     """Why the daemon is not healthy, a sentence each; none: it is healthy."""
     found = [missed_tick(facts)]
     if facts.last_error:
@@ -66,7 +66,7 @@ def reasons(facts: Facts) -> list[str]:
     return [reason for reason in found if reason]
 
 
-def no_projects(facts: Facts) -> str:
+def no_projects(facts: HealthInputs) -> str:
     """Why there will be nothing to sync; empty if there will be, or if that is as it should be."""
     if facts.projects or facts.creates_projects:
         return ""
@@ -78,7 +78,7 @@ def no_projects(facts: Facts) -> str:
     return 'the table projects is empty; insert projects, or set [sync] create_missing = "projects"'
 
 
-def warnings(facts: Facts) -> list[str]:
+def warnings(facts: HealthInputs) -> list[str]:
     """What a person should look at, a sentence each."""
     found = [f"parser {parser}" for parser in facts.failing_parsers]
     if facts.projects and not facts.active:

@@ -13,7 +13,7 @@ MAX_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MetricChange:
     """A merged value that a pass changed, or would change; ``before`` is None for a new account."""
 
     account_id: str
@@ -58,7 +58,7 @@ class ProjectResult:
     unmatched_rows: tuple[SheetRow, ...] = ()
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[MetricChange, ...] = ()
     #: Links of the accounts that have left with this pass, and of those that are back.
     left: tuple[str, ...] = ()
     returned: tuple[str, ...] = ()
@@ -180,10 +180,10 @@ class PassResult:
         }
 
 
-def changes_of(account_id: str, link: str, before: Metrics | None, after: Metrics) -> list[Change]:
+def changes_of(account_id: str, link: str, before: Metrics | None, after: Metrics) -> list[MetricChange]:
     """The metrics of one account that differ."""
     return [
-        Change(account_id, link, metric, before[index] if before else None, after[index] or 0)
+        MetricChange(account_id, link, metric, before[index] if before else None, after[index] or 0)
         for index, metric in enumerate(METRICS)
         if before is None or before[index] != after[index]
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Trigger
-from smart_sync.core.results.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, Judgement
+from smart_sync.core.results.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, AlertDecision
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict
 from smart_sync.core.results.results import PassResult, ProjectResult
 
@@ -32,7 +32,7 @@ class Message:
 
 
 def messages(
-    result: PassResult, judgement: Judgement, became_stale: Sequence[ProjectResult] = ()
+    result: PassResult, judgement: AlertDecision, became_stale: Sequence[ProjectResult] = ()
 ) -> tuple[Message, ...]:
     """What a pass has to tell: that it is finished, each alert, one for all projects that ``became_stale``, and one for
     all that it found of a kind.

@@ -43,6 +43,6 @@ def _titles(lines: Sequence[str], delimiter: str, is_title: Callable[[str], bool
     try:
         for row in csv.reader(lines, delimiter=delimiter):
             most = max(most, sum(map(is_title, row)))
-    except csv.Error:  # a field beyond the parser's limit; whoever reads the file says so
+    except csv.Error:  # a field beyond the parser's limit; the reader of the file says so
         pass
     return most

@@ -124,7 +124,7 @@ def _chosen(named: Sequence[_Named], row: int, end: int, unknown: tuple[int, ...
 
 
 def _share_username(by_field: dict[str, list[_Named]]) -> None:
-    """``@Username`` is the account's name; beside ``Username`` it is the Telegram name of whoever looks after it."""
+    """``@Username`` is the account's name; beside ``Username`` it is the Telegram name of the account's manager."""
     if (at_sign := by_field.pop("@username", None)) is not None:
         by_field.setdefault("telegram" if "username" in by_field else "username", at_sign)
 
