@@ -31,8 +31,8 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     """The JSON of a good answer.
 
     Raises `NotReady` (202, except of a request that starts a job), `ParserFailed` if no call can succeed (credentials,
-    credit, redirect), `AccountGone` (404, 410), `Throttled` (429), `AccountRefused` after any other refusal, which is one of what was asked for, else `CallFailed`:
-    worth another try (5xx, what is not JSON).
+    credit, redirect), `AccountGone` (404, 410), `Throttled` (429), `AccountRefused` after any other refusal, which is
+    one of what was asked for, else `CallFailed`: worth another try (5xx, what is not JSON).
     """
     status = answer.status
     if 200 <= status < 300:
