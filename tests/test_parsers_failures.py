@@ -319,10 +319,7 @@ CROWDS = {
         "https://tiktok.com/@name{}",
         lambda c: [number(name) for name in c.body["names"]],
         lambda numbers: {"data": [{"name": f"name{n}", "n": 5} for n in numbers]},
-        [
-            *(Reply({"message": "private"}, status) for status in (400, 403, 404, 406, 409, 410, 418, 422, 451)),
-            SELLER[9],
-        ],
+        [Reply({"message": "private"}, status) for status in (400, 404, 422, 400, 404, 422, 400, 404, 422, 400)],
         BATCH,
     ),
 }
@@ -364,10 +361,25 @@ async def test_many_refusals_in_a_row_are_one_trouble() -> None:
 
 
 async def test_a_job_that_may_have_been_started_is_not_started_again() -> None:
-    """A batch whose POST has no answer is not made for its halves; a refused one is."""
+    """A batch whose POST was answered, however oddly, or has no answer is not made for its halves; one that was
+    refused for whom it names is."""
     accounts = [account("http_json", n, f"https://tiktok.com/@name{n}") for n in range(8)]
-    for status, calls in ((502, 1), (400, 15)):
-        reply = Reply({"message": "no"}, status)
+    odd: tuple[object, ...] = (
+        b"<html>",
+        b"",
+        {},
+        [],
+        {"data": {}},
+        {"data": [{"id": None}]},
+        {"data": [{"name": "else"}]},
+        {"error": "no"},
+    )
+    several = [*((Reply(body), 1) for body in odd), (Reply({"status": "building", "data": []}, 202), 1)]
+    several += [(Reply({"message": "no"}, status), 1) for status in (502, 402, 403, 409, 410, 429, 451)]
+    several += [(Reply({"message": "no"}, status), 15) for status in (400, 404, 422)]
+    for reply, calls in several:
         with FakePlatform(lambda _call, reply=reply: reply) as platform:  # type: ignore[misc]
-            await drain(parser("http_json", platform.url, **BATCH), accounts)
+            found, _ = await drain(parser("http_json", platform.url, **BATCH), accounts)
         assert len(platform.calls) == calls
+        assert not values(found)
+        assert not any(trouble.gone for trouble in troubles(found)) or reply.status == 404

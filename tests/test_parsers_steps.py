@@ -278,7 +278,73 @@ async def test_a_job_that_never_ends_is_given_up() -> None:
     assert {trouble.reason for trouble in troubles(found)} == {"step 2: not ready within 0.2 s (status == 'ready')"}
 
 
+START = {"url": "jobs", "json": [{"url": "{each.link}"}], "take": {"job": "id"}}
+WAIT = {"url": "progress/{job}", "until": "status == 'ready'", "wait": 0.01}
+READ = {"url": "result/{job}", "rows": "data || @", "key": "url", "metrics": {"followers": "f"}}
+
+
+@pytest.mark.parametrize(
+    "odd", [Reply({}, 404), Reply(b"<html>"), Reply({"data": {}}), Reply([{"url": "x"}]), Reply({"status": "x"}, 202)]
+)
+async def test_an_odd_answer_starts_no_second_job(odd: Reply) -> None:
+    """Whatever the later steps answer, one job is started for a batch, and nobody is gone by it."""
+    found, calls = await asked(
+        in_turn({"id": "s"}, {"status": "ready"}, odd), START, WAIT, READ, batch=20, accounts=accounts()
+    )
+    assert [call.method for call in calls].count("POST") == 1
+    assert [trouble.gone for trouble in troubles(found)] == [False] * 5
+
+
+async def test_not_ready_yet_is_waited_for() -> None:
+    """A 202 is no answer: polling goes on after it however often it comes, and accepting a POST by it is fine."""
+    building = Reply({"status": "building"}, 202)
+    replies = in_turn(Reply({"id": "s"}, 202), *[building] * 30, {"status": "ready"}, [{"url": NAMES[0], "f": 3}])
+    found, calls = await asked(replies, START, WAIT, READ, batch=9, accounts=accounts()[:1])
+    assert values(found)[0].metrics.followers == 3
+    assert len(calls) == 33
+    soon = Reply({"message": "Snapshot is building"}, 202, {"Retry-After": "1"})
+    replies = in_turn({"id": "s"}, {"status": "ready"}, soon, [{"url": NAMES[0], "f": 3}])
+    found, _ = await asked(replies, START, WAIT, READ, batch=9, accounts=accounts()[:1])
+    assert values(found)[0].metrics.followers == 3
+
+
+async def test_a_row_that_is_found_by_a_number() -> None:
+    """A name that is all digits may come as a number; rows of others are the table's mistake, and nobody is gone."""
+    step = {"url": "jobs", "json": "{usernames}", "rows": "@", "key": "who", "metrics": {"likes": "n"}}
+    found, _ = await asked(in_turn([{"who": 4711, "n": 5}]), step, batch=9, accounts=accounts(["4711"]))
+    assert values(found)[0].metrics.likes == 5
+    for rows, says in (([{"who": 99}], 'it says "99"'), ([{"who": None}, {}], "it says neither a text nor a number")):
+        found, _ = await asked(in_turn(rows), step, batch=9, accounts=accounts())
+        assert {(one.gone, one.reason) for one in troubles(found)} == {
+            (False, f"no row's who names an account of the batch; {says}; correct key")
+        }
+
+
+async def test_a_name_that_two_platforms_have() -> None:
+    """One batch never mixes platforms: a row that is found by its user name is no other platform's account."""
+    both = [
+        account("tiktok", 0, "https://www.tiktok.com/@same"),
+        account("instagram", 1, "https://www.instagram.com/same"),
+        account("tiktok", 2, "https://www.tiktok.com/@other"),
+    ]
+
+    def answer(call: Call) -> Reply:
+        rows = [{"who": link.rpartition("/")[2].strip("@"), "n": 1 + ("tiktok" in link)} for link in call.body]
+        return Reply(rows)
+
+    step = {"url": "jobs", "json": "{links}", "rows": "@", "key": "who", "metrics": {"likes": "n"}}
+    table = {"platforms": ["tiktok", "instagram"], "batch": 9, "accounts": both}
+    found, calls = await asked(answer, step, **table)
+    assert {value.account_id: value.metrics.likes for value in values(found)} == {
+        "tiktok-0": 2,
+        "instagram-1": 1,
+        "tiktok-2": 2,
+    }
+    assert sorted(len(call.body) for call in calls) == [1, 2]
+
+
 MISTAKES = {
+    "a job longer than the pass": ([{**LOOK_UP, "until": "a", "timeout": "10m"}], "steps.1.timeout: 600 s is not less"),
     "a placeholder of a later step": ([LIST], "no such placeholder: {secUid}"),
     "two bodies": ([{**LIST, "json": {"a": "{link}"}, "form": {}}], "both json and form"),
     "polling by POST": ([{**LIST, "json": {"a": "{link}"}, "next": None, "until": "a"}], "poll with a GET"),

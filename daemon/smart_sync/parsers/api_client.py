@@ -19,7 +19,7 @@ from smart_sync.errors import ParserFailed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Budget
 from smart_sync.parsers.error_responses import quota_left
-from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Throttled, TokenRefused
+from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, NotReady, Throttled, TokenRefused
 from smart_sync.parsers.http import HttpClient, HttpRequest, HttpResponse, borrowed
 from smart_sync.parsers.parser import Paused, RoundOver, Usage
 from smart_sync.parsers.rate import ApiRate, Rate
@@ -142,6 +142,9 @@ class Session:
         except Throttled as error:
             rest = timedelta(seconds=error.after) if error.after is not None else REST
             raise Paused(str(error), self.api.clock() + rest) from None
+        except NotReady:
+            self._away = 0
+            raise
         except CallFailed as error:
             self._away = self._away + 1 if error.retry else 0
             if self._away >= MAX_AWAY:
@@ -159,7 +162,7 @@ class Session:
 
     def refused(self, failure: AccountFailed) -> None:
         """An account came to nothing.  Raises `ParserFailed` where so many in a row are one trouble."""
-        if isinstance(failure, TokenRefused) or (isinstance(failure, CallFailed) and failure.retry):
+        if isinstance(failure, TokenRefused | NotReady) or (isinstance(failure, CallFailed) and failure.retry):
             return
         self._refused += 1
         if self._refused >= MAX_REFUSED:

@@ -8,7 +8,7 @@ from smart_sync import logs
 from smart_sync.aio import http_client
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import ParserFailed
-from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled
+from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, NotReady, Refused, Throttled
 from smart_sync.parsers.http import HttpResponse
 
 #: Where sources put their own words for a refusal.
@@ -30,13 +30,15 @@ def decoded(answer: HttpResponse) -> Any:
 def judge(answer: HttpResponse, now: datetime) -> Any:
     """The JSON of a good answer.
 
-    Raises `ParserFailed` if no call can succeed (credentials, credit, redirect), `AccountGone` (404, 410),
-    `Throttled` (429), `AccountRefused` after any other refusal, which is one of what was asked for, else `CallFailed`:
-    worth another try (5xx, what is not JSON).
+    Raises `NotReady` (202, except of a request that starts a job), `ParserFailed` if no call can succeed (credentials,
+    credit, redirect), `AccountGone` (404, 410), `Throttled` (429), `AccountRefused` after any other refusal, which is
+    one of what was asked for, else `CallFailed`: worth another try (5xx, what is not JSON).
     """
     status = answer.status
     if 200 <= status < 300:
         body = decoded(answer)
+        if status == 202 and not answer.starts_job:
+            raise NotReady(f"not ready yet (202){_in_its_words(answer)}", retry_after(answer, now))
         if body is None:
             raise CallFailed("the answer is not JSON" if answer.body.strip() else "the answer is empty")
         return body

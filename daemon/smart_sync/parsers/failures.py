@@ -12,10 +12,18 @@ class Refused(ParserFailed):
 class AccountGone(Exception):
     """The platform does not have the account, or does not show it."""
 
+    #: The HTTP status of the answer that says so; 0: none was judged by it.
+    status: int = 0
+    #: Whether requests for the same had been answered before.
+    after_answers: bool = False
+
 
 class AccountFailed(Exception):
     """This account cannot be fetched now; the others may be."""
 
+    #: As `AccountGone`.
+    status: int = 0
+    after_answers: bool = False
     #: Which of several steps failed, from 1; 0 where there are none.
     step: int = 0
     #: The platform wants the account to be left alone until then.
@@ -37,6 +45,13 @@ class CallFailed(AccountFailed):
         super().__init__(reason)
         self.retry = retry
         self.after = after
+
+
+class NotReady(CallFailed):
+    """The platform has taken the request and has no answer to it yet: worth another try when it says (``after``)."""
+
+    def __init__(self, reason: str, after: float | None) -> None:
+        super().__init__(reason, retry=after is not None, after=after)
 
 
 class AccountRefused(CallFailed):

@@ -34,6 +34,8 @@ class HttpRequest:
     form: Mapping[str, str] | None = None
     #: Worth another try after a failure that may pass; a job that is paid for would be started again.
     repeat: bool = True
+    #: It may start a job, whose number comes with a 202; of any other request a 202 says that there is no answer yet.
+    starts_job: bool = False
     #: Seconds until the answer is there; None: as long as the session allows.
     seconds: float | None = None
     max_bytes: int = MAX_ANSWER_BYTES
@@ -53,6 +55,8 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    #: As `HttpRequest`.
+    starts_job: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,8 @@ async def _exchange(client: "httpx2.AsyncClient", request: HttpRequest, seconds:
             body += part
             if len(body) > request.max_bytes:
                 raise CallFailed(f"the answer is larger than {request.max_bytes} bytes", retry=False)
-        return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return HttpResponse(response.status_code, headers, bytes(body), request.starts_job)
 
 
 def _shown(request: HttpRequest, answer: HttpResponse) -> Exchange:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, model_validator
@@ -17,14 +16,14 @@ from smart_sync.config.values import Headers
 from smart_sync.core.links.identity import identity, link_in, platform, profile_link
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
-from smart_sync.parsers import error_responses, recipes, steps, templates
+from smart_sync.parsers import batch_rows, error_responses, recipes, steps, templates
 from smart_sync.parsers.api_client import ApiSettings, Session
-from smart_sync.parsers.expressions import search
+from smart_sync.parsers.batch_rows import Rows
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
-from smart_sync.parsers.http import HttpResponse
+from smart_sync.parsers.http import HttpRequest, HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
-from smart_sync.parsers.steps import Found, Secrets, StepSettings, Subject
+from smart_sync.parsers.steps import POLLING, Found, Secrets, StepSettings, Subject
 
 #: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
@@ -33,6 +32,8 @@ _NAMES = frozenset({"username", "channel_id", "usernames", "channel_ids", "each.
 _BATCH = frozenset({*templates.LISTS, *(f"{templates.EACH}{name}" for name in PLACEHOLDERS)})
 #: Those that say on which platform an account is.
 _PLATFORM = frozenset({"link", "platform", "links", "each.link", "each.platform"})
+#: The statuses of a refusal that is one of an account: of no credentials, no credit, no quota.
+_REFUSES_AN_OBJECT = frozenset({400, 404, 422})
 #: The keys of a table that is one step; with ``steps`` they stand in the steps.
 _OF_A_STEP = ("url", "json", "form", "gone", "failed", "metrics", "next", "next_param", "max_pages", "on_more")
 
@@ -73,6 +74,7 @@ class HttpJsonSettings(ApiSettings):
             raise ValueError("batch and the last step's rows and key belong together")
         if len(self.platforms) > 1 and not any(step.placeholders & _PLATFORM for step in self.steps):
             raise ValueError("one name may be on each of its platforms; say which is meant with {link} or {platform}")
+        _check_polling(self.steps, self.deadline)
         if not any(step.metrics for step in self.steps):
             raise ValueError("no step has metrics; say where the answer has them: metrics = { followers = … }")
         if not self.api_url and any("://" not in step.url for step in self.steps):
@@ -109,6 +111,15 @@ def _check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> N
         raise ValueError(f"says for no account which one is meant; use {meant}")
 
 
+def _check_polling(several: Sequence[StepSettings], deadline: float) -> None:
+    """Raises ValueError for a step whose job, which may be paid for, would be given up before its time."""
+    for number, step in enumerate(several, 1):
+        if step.until is not None and (limit := step.timeout or POLLING) >= deadline:
+            raise ValueError(
+                f"steps.{number}.timeout: {limit:g} s is not less than deadline, {deadline:g} s; raise deadline"
+            )
+
+
 class HttpJson(PlatformParser):
     """The metrics that ``[parsers.<name>]`` points to."""
 
@@ -127,8 +138,7 @@ class HttpJson(PlatformParser):
                     yield fetched
             return
         async with self._api.session() as session:
-            rest = iter(accounts)
-            groups = iter(lambda: list(islice(rest, self._own.batch)), [])
+            groups = batch_rows.batches(accounts, self._own.batch, _platform_of)
             many, name = partial(self._many, session), f"parser:{self._settings.source}:call"
             async with aclosing(each(groups, many, self._settings.concurrency, name, ends=(RoundOver,))) as several:
                 async for group in several:
@@ -136,9 +146,12 @@ class HttpJson(PlatformParser):
                         yield fetched
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
-        """As `answers.judge`, saying which table's credentials are refused."""
+        """As `error_responses.judge`, saying which table's credentials are refused."""
         try:
             return error_responses.judge(answer, now)
+        except (AccountGone, AccountFailed) as failure:
+            failure.status = answer.status
+            raise
         except Refused as failure:
             raise Refused(f"{failure} in [parsers.{self._settings.source}] headers, query or key") from None
 
@@ -186,31 +199,33 @@ class HttpJson(PlatformParser):
 
     async def _batch(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
         subject = Subject({}, tuple(_placeholders(account) for account in accounts))
-        found, _ = await steps.run(self._own.steps, subject, self._own.secrets(), session.ask, {})
-        rows = self._rows(found.pages)
+        answers = 0
+
+        async def ask(request: HttpRequest) -> Any:
+            nonlocal answers
+            found = await session.ask(request)
+            answers += 1
+            return found
+
+        try:
+            found, _ = await steps.run(self._own.steps, subject, self._own.secrets(), ask, {})
+            rows = batch_rows.read(self._own.steps[-1], found.pages, accounts)
+        except AccountFailed as failure:
+            failure.step, failure.after_answers = failure.step or len(self._own.steps), answers > 0
+            raise
+        except AccountGone as failure:
+            failure.after_answers = answers > 0
+            raise
         return [self._of_row(account, rows) for account in accounts]
 
     def _may_split(self, failure: AccountGone | AccountFailed) -> bool:
-        """Not where a job may have been started: it is paid for."""
-        started = isinstance(failure, AccountFailed) and failure.step > 1
-        unknown = isinstance(failure, CallFailed) and failure.retry
-        return not started and not (unknown and self._own.steps[0].is_post)
+        """Not where a POST may have started a job, which is paid for, unless the first was refused for its accounts."""
+        if any(step.is_post for step in self._own.steps):
+            return self._own.steps[0].is_post and not failure.after_answers and failure.status in _REFUSES_AN_OBJECT
+        return not (isinstance(failure, AccountFailed) and failure.step > 1)
 
-    def _rows(self, pages: list[Any]) -> dict[str, Any]:
-        """The rows of the last step by what their key says: an identity, or a user name in small letters."""
-        step = self._own.steps[-1]
-        found = search(step.rows or "", pages if step.next is not None else pages[0])
-        if not isinstance(found, list):
-            raise AccountFailed(f"{step.rows} finds no array of rows")
-        rows: dict[str, Any] = {}
-        for row in found:
-            key = search(step.key or "", row)
-            if isinstance(key, str) and key:
-                rows.setdefault(identity(key) if "/" in key else _folded(key), row)
-        return rows
-
-    def _of_row(self, account: Account, rows: Mapping[str, Any]) -> Fetched:
-        row = rows.get(identity(account.link)) or rows.get(_folded(name_of(account)))
+    def _of_row(self, account: Account, rows: Rows) -> Fetched:
+        row = rows.of(account)
         if row is None:
             return Unfetched(account.id, "the answer has no row for it", gone=True)
         found = Found()
@@ -228,17 +243,17 @@ class HttpJson(PlatformParser):
         return ParsedMetrics(account.id, found.metrics, self._settings.source, self._clock(), precision, flaw)
 
 
+def _platform_of(account: Account) -> str:
+    """On which platform the account is: its link says it, else its own field."""
+    return platform(_link_of(account)) or known_platform(account.platform) or account.platform.casefold()
+
+
 def _placeholders(account: Account) -> dict[str, str]:
     name, link = name_of(account), _link_of(account)
-    where = platform(link) or known_platform(account.platform) or account.platform.casefold()
-    return {"username": name, "channel_id": name, "link": link, "platform": where}
+    return {"username": name, "channel_id": name, "link": link, "platform": _platform_of(account)}
 
 
 def _link_of(account: Account) -> str:
     """The link as it is sent; "" if it is none, or leads to another site than that of the account's platform."""
     link = profile_link(account.link, account.platform) or link_in(account.link)
     return link if platform(link) or not known_platform(account.platform) else ""
-
-
-def _folded(name: str) -> str:
-    return name.strip().removeprefix("@").casefold()

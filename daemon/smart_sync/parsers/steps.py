@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -16,10 +17,13 @@ from smart_sync.parsers import templates
 from smart_sync.parsers.api_client import is_safe
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, condition, is_true, metric, search
-from smart_sync.parsers.failures import AccountFailed, AccountGone
+from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
 from smart_sync.parsers.http import MAX_ANSWER_BYTES, HttpRequest
+from smart_sync.parsers.parser import RoundOver
 
 _MAX_BYTES = 64 * 2**20
+#: Seconds that a step with ``until`` may take, unless it has a ``timeout``.
+POLLING = 300.0
 
 
 def _url(text: str) -> str:
@@ -172,9 +176,11 @@ async def run(
         try:
             found.pages = await _pages(step, f"step {number}", Subject(values, subject.each), secrets, ask)
             known |= _taken(step, found.pages)
-        except AccountFailed as failure:
+        except (AccountFailed, RoundOver) as failure:
             reason = f"step {number}: {failure}" if len(steps) > 1 else str(failure)
             if not found.counts:
+                if isinstance(failure, RoundOver):
+                    raise
                 raise _at(failure, number, reason) from None
             found.flaws.append(reason)
             break
@@ -224,14 +230,15 @@ async def _pages(step: StepSettings, label: str, subject: Subject, secrets: Secr
 
 async def _polled(step: StepSettings, label: str, subject: Subject, secrets: Secrets, ask: Ask) -> Any:
     """The answer for which ``until`` holds."""
-    limit = step.timeout or 300.0
+    limit = step.timeout or POLLING
     try:
         async with asyncio.timeout(limit) as timeout:
             while True:
-                page = await ask(_request(step, subject, secrets, None, label))
-                _check(step, page)
-                if is_true(condition(step.until or "", page)):
-                    return page
+                with suppress(NotReady):
+                    page = await ask(_request(step, subject, secrets, None, label))
+                    _check(step, page)
+                    if is_true(condition(step.until or "", page)):
+                        return page
                 await asyncio.sleep(step.wait)
     except TimeoutError:
         if not timeout.expired():
@@ -279,6 +286,7 @@ def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str 
         body=sent,
         form=form,
         repeat=not step.is_post,
+        starts_job=bool(step.take),
         seconds=None if step.until is not None else step.timeout,
         max_bytes=step.max_bytes,
         label=label,
