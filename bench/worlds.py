@@ -92,7 +92,7 @@ def one_percent(number: int) -> bool:
 
 
 class MemorySheets:
-    """Worksheets that are in memory already, or are made when they are asked for; see `sheets.source.Source`."""
+    """Worksheets that are in memory already, or are made when they are asked for; see `sheets.source.SheetSource`."""
 
     def __init__(self, make: Callable[[str], list[list[Cell]]]) -> None:
         self.make = make

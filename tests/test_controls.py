@@ -194,7 +194,7 @@ WEAKNESSES = {
         ["control_rights::test_mode_keeps_out"],
     ),
     "what h11 forgives is forgiven": Weakness(
-        "import smart_sync.control.http11 as wire\nwire.Wire._check_framing = lambda self, raw, request: None\n",
+        "import smart_sync.control.http11 as wire\nwire.Http11._check_framing = lambda self, raw, request: None\n",
         [
             "control_http::test_smuggling[the same length twice]",
             "control_http::test_smuggling[length and chunks]",

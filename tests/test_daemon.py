@@ -281,7 +281,7 @@ def test_a_bug_ends_the_daemon_loudly(config: Path) -> None:
     bug = (
         "import sys, smart_sync.sync.sync_pass as s\n"
         "async def broken(self, request): raise ZeroDivisionError('a bug')\n"
-        "s.Sync.run = broken\n"
+        "s.SyncPass.run = broken\n"
         "from smart_sync.cli.main import main\n"
         f"sys.argv = ['smart-sync', 'run', '--config', {str(config)!r}]\n"
         "main()\n"

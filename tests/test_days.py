@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sync.admin.explain import explain
 from smart_sync.admin.history import growth
 from smart_sync.core.days import clock_changes, day_of, stamp
 from smart_sync.core.model import METRICS, Trigger
+from smart_sync.report.explain import explain
 from smart_sync.report.query import read
 from smart_sync.store.clock_changes import local_day
 from smart_sync.store.schema import open_database

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from daemon_process import run_command, write_config
-from smart_sync.admin.explain import explain
 from smart_sync.core.model import METRICS
+from smart_sync.report.explain import explain
 from world import World, link
 
 _EDITS = "SELECT account_id, metric, old, new, worksheet, cell FROM sheet_edits ORDER BY seq"

@@ -9,8 +9,8 @@ import pytest
 
 from daemon_process import run_command, write_config
 from smart_sync.admin.confirm import NothingToConfirm, confirm
-from smart_sync.admin.explain import UnknownAccount, explain
 from smart_sync.core.model import METRICS
+from smart_sync.report.explain import UnknownAccount, explain
 from world import KEY, NOON, World, link
 
 NOTHING = [None] * 4

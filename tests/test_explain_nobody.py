@@ -2,8 +2,8 @@
 
 import pytest
 
-from smart_sync.admin.explain import UnknownAccount, explain
 from smart_sync.core.model import METRICS
+from smart_sync.report.explain import UnknownAccount, explain
 from world import KEY, World
 
 

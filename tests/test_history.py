@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -87,10 +88,23 @@ async def test_the_socket_tells_the_same(lived: World) -> None:
     assert [answer["success"] for answer in bad] == [False] * 3
 
 
-async def _get(folder: Path, query: str) -> Any:
+async def _get(folder: Path, query: str, endpoint: str = "sync_history") -> Any:
     async with connected(folder / "control.sock") as client:
-        client.get(f"/api/admin/sync_history?{query}")
+        client.get(f"/api/admin/{endpoint}?{query}")
         return (await client.answer()).json
+
+
+async def test_the_socket_explains_an_account(lived: World) -> None:
+    """GET /api/admin/explain says what the command prints; who is not there, or not named, is an error in one line."""
+    config = write_config(lived.folder, "[schedule]\nrun_on_start = false\n", google=lived.google, spreadsheet=KEY)
+    ((account, link),) = lived.execute("SELECT id, profile_link FROM project_social_accounts ORDER BY id LIMIT 1")
+    with Daemon(config):
+        queries = (f"account={quote(link)}", f"account={account}", "account=%40nobody", "")
+        by_link, by_id, nobody, unnamed = [await _get(lived.folder, query, "explain") for query in queries]
+        printed = json.loads(run_command("explain", link, "--json", "--config", str(config)).stdout)
+    assert by_link == by_id == printed
+    assert "no account matches '@nobody'" in nobody["error"]
+    assert "account is missing" in unnamed["error"]
 
 
 def test_the_command_needs_no_daemon(lived: World) -> None:

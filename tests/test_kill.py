@@ -171,7 +171,7 @@ def test_sigkill_anywhere_loses_nothing(config: Path, world: World) -> None:
 WEAKER = {
     "an answer before the work": (
         "import asyncio, dataclasses, smart_sync.sync.sync_pass as sync\n"
-        "plain, kept = sync.Sync.run, []\n"
+        "plain, kept = sync.SyncPass.run, []\n"
         "async def run(self, request):\n"
         "    answer = await plain(self, dataclasses.replace(request, dry_run=True))\n"
         "    async def later():\n"
@@ -179,7 +179,7 @@ WEAKER = {
         "        await plain(self, request)\n"
         "    kept.append(asyncio.create_task(later()))\n"
         "    return answer\n"
-        "sync.Sync.run = run\n"
+        "sync.SyncPass.run = run\n"
     ),
     "no transactions": NO_TRANSACTIONS,
     "a new snapshot every time": (

@@ -12,10 +12,10 @@ import pytest
 
 from daemon_process import run_command, write_config
 from smart_sync import report
-from smart_sync.admin.explain import explain
 from smart_sync.admin.history import growth
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
+from smart_sync.report.explain import explain
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass

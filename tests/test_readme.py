@@ -92,7 +92,10 @@ def test_the_curl_lines_work(config_file: Path) -> None:
     with Daemon(config_file) as daemon:
         for line in block.splitlines()[1:]:
             command = (
-                line.split("   #")[0].replace("$S", str(daemon.socket)).replace("project_id=ID", "project_id=project-1")
+                line.split("   #")[0]
+                .replace("$S", str(daemon.socket))
+                .replace("project_id=ID", "project_id=project-1")
+                .replace("@NAME", "@a")
             )
             if "events" in command:
                 command = command.replace("curl ", "curl --max-time 0.3 ")

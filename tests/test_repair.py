@@ -7,9 +7,9 @@ import pytest
 
 from daemon_process import run_command, write_config
 from smart_sync.admin.checks import check
-from smart_sync.admin.explain import UnknownAccount, explain
 from smart_sync.admin.snapshot_repair import NothingToRepair, repair
 from smart_sync.core.model import METRICS
+from smart_sync.report.explain import UnknownAccount, explain
 from world import KEY, World, link
 
 _VIEWS = "SELECT day, views, views_delta FROM account_growth ORDER BY day"
@@ -127,3 +127,20 @@ async def test_check_names_snapshots_dated_ahead(mistyped: World) -> None:
     )
     (named,) = [one.message for one in (await check(mistyped.settings)).findings if "dated ahead" in one.message]
     assert "1 snapshot dated ahead, the newest 2999-01-01 10:00 UTC" in named
+
+
+async def test_only_the_last_snapshot_of_a_day_is_a_zero(mistyped: World) -> None:
+    """What a web app wrote earlier on the day, without a metric, is nobody's mistake."""
+    mistyped.execute("UPDATE account_snapshots SET views = 100 WHERE views = 0")
+    mistyped.execute(
+        "INSERT INTO account_snapshots (id, account_id, views, snapshot_time)"
+        " SELECT 'x' || id, account_id, 0, date(snapshot_time) || ' 00:00:01' FROM account_snapshots"
+    )
+    assert [one for one in (await check(mistyped.settings)).findings if "is 0 on" in one.message] == []
+
+
+async def test_check_names_a_rule_that_leaves_no_room_for_our_snapshots(mistyped: World) -> None:
+    """A unique index of one row a day refuses them in silence."""
+    mistyped.execute("CREATE UNIQUE INDEX one_a_day ON account_snapshots (account_id, date(snapshot_time))")
+    (named,) = [one for one in (await check(mistyped.settings)).findings if "one_a_day" in one.message]
+    assert (named.level, "DROP INDEX one_a_day" in named.message) == ("error", True)

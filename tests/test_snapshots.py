@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.admin.explain import explain
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
 from smart_sync.core.model import METRICS, NAMESPACE, Outcome, Trigger
+from smart_sync.report.explain import explain
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass

@@ -187,8 +187,8 @@ class Malloc(ctypes.Structure):
 #: A daemon that keeps memory, a descriptor and a thread of each pass, talks too much and never empties its WAL file.
 LEAKY = """
 import os, threading
-import smart_sync.sync as sync
-plain, kept = sync.Sync.run, []
+import smart_sync.sync.sync_pass as sync
+plain, kept = sync.SyncPass.run, []
 async def run(self, request):
     kept.append((b"x" * 1_000_000, os.dup(0)))
     threading.Thread(target=threading.Event().wait, daemon=True).start()
@@ -197,7 +197,7 @@ async def run(self, request):
         await self._database.execute(sql)
     await self._database.execute("INSERT INTO leak VALUES (zeroblob(200000))")
     return await plain(self, request)
-sync.Sync.run = run
+sync.SyncPass.run = run
 """
 
 

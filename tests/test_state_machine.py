@@ -33,13 +33,13 @@ from hypothesis.stateful import (
 
 from fake_google import FakeGoogle
 from smart_sync import logs
-from smart_sync.admin.explain import DAYS, Explainer
 from smart_sync.admin.history import growth
 from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.core.days import stamp
 from smart_sync.core.merge import strategies
 from smart_sync.core.merge.strategies import consistent
 from smart_sync.core.model import MAX_COUNT, METRICS, NAMESPACE, Outcome, Trigger
+from smart_sync.report.explain import DAYS, Explainer
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass

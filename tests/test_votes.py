@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from daemon_process import run_command, write_config
-from smart_sync.admin.explain import explain
 from smart_sync.admin.ingest import NothingToForget, forget, format_of, ingest
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics, Outcome, ParsedMetrics, Precision
 from smart_sync.errors import SmartSyncError
+from smart_sync.report.explain import explain
 from smart_sync.store import parsed_values
 from smart_sync.store.schema import open_database
 from world import KEY, World, link

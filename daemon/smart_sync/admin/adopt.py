@@ -37,7 +37,10 @@ async def adopt(path: Path, now: datetime) -> tuple[Report, Inventory]:
         found = await asyncio.to_thread(_taken, path, now)
     except sqlite3.Error as error:
         raise DatabaseUnusable(f"{path}: not a database that can be read: {error}") from None
-    findings = [*_contents(found), *_clashes(found, now), *await _refusals(path), *await _shadows(path)]
+    clashes = list(_clashes(found, now))
+    told = {clash.message for clash in clashes}
+    refused = [finding for finding in await _refusals(path) if finding.message not in told]
+    findings = [*_contents(found), *clashes, *refused, *await _shadows(path)]
     return Report((*findings, *_plans(found))), found
 
 

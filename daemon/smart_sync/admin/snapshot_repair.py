@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from smart_sync.admin.explain import UnknownAccount
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
+from smart_sync.report.explain import UnknownAccount
 from smart_sync.store import accounts, growth_rows, snapshot_repairs
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.schema import open_existing

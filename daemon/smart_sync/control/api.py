@@ -9,10 +9,11 @@ from smart_sync import __version__
 from smart_sync.control.health_state import Health
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream
 from smart_sync.core.days import stamp
-from smart_sync.core.model import Project, Trigger
+from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
+from smart_sync.report.explain import UnknownAccount, explanation
 from smart_sync.store import parser_accounts, parser_requests, pass_history
 from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite, version_at_risk
@@ -45,6 +46,7 @@ class Endpoints:
             "/api/admin/smart_sync": {"POST": Route(answer(self._smart_sync), mutates=True)},
             "/api/admin/sync_status": {"GET": Route(answer(self._sync_status))},
             "/api/admin/sync_history": {"GET": Route(answer(self._sync_history))},
+            "/api/admin/explain": {"GET": Route(answer(self._explain))},
             "/api/admin/events": {"GET": Route(answer(self._events))},
             "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
             "/healthz": {"GET": Route(answer(self._healthz))},
@@ -172,6 +174,18 @@ class Endpoints:
             raise Refusal(400, "limit must be a number from 1 to 1000")
         runs = await pass_history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
         return Response(200, {"success": True, "runs": runs})
+
+    async def _explain(self, request: Request) -> Response:
+        account = _option(request, "account")
+        _no_more(request, "account")
+        if account is None:
+            raise Refusal(400, "account is missing; give a link, an @username or an id")
+        have = self._resources
+        try:
+            answer = await explanation(have.database, have.settings, have.parsed_query, account, METRICS, have.clock())
+        except UnknownAccount as error:
+            raise Refusal(404, str(error)) from None
+        return Response(200, answer)
 
     async def _events(self, request: Request) -> Stream:
         _no_more(request)

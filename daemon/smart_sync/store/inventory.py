@@ -111,6 +111,16 @@ def _has_unique_links(source: sqlite3.Connection) -> bool:
     return {"project_id", "profile_link"} in list(named)
 
 
+def unique_snapshots(source: sqlite3.Connection) -> list[str]:
+    """The unique indexes of ``account_snapshots`` but that of its id: they can refuse a snapshot of Smart Sync."""
+    rows = source.execute("SELECT name FROM pragma_index_list('account_snapshots') WHERE \"unique\" ORDER BY name")
+    columns = {
+        name: [row[0] for row in source.execute("SELECT name FROM pragma_index_info(?)", (name,))]
+        for (name,) in rows.fetchall()
+    }
+    return [name for name, named in columns.items() if named != ["id"]]
+
+
 def _triggers(source: sqlite3.Connection, shared: list[str]) -> dict[str, str]:
     rows = source.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
     return {name: table for name, table in rows if table in shared}

@@ -12,7 +12,7 @@ from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
 from smart_sync.store import foreign_snapshots
-from smart_sync.store.clock_changes import local_day
+from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.database import Database
 from smart_sync.store.driver import MAX_ASKING, judge
 from smart_sync.store.growth_rows import ABOVE_ZERO
@@ -132,20 +132,26 @@ def snapshots_ahead(source: sqlite3.Connection, now: datetime) -> tuple[int, str
 
 
 def zeros_between(source: sqlite3.Connection, timezone: str) -> list[tuple[str, str, str]]:
-    """Snapshots of 0 between others that are above: the account (link or id), day on ``timezone``, metric; sorted."""
+    """Days whose last snapshot is 0 between others above: the account (link or id), day on ``timezone``, metric."""
     if not {"account_snapshots", "project_social_accounts"} <= tables(source):
         return []
     _set_clocks(source, timezone)
     found = (
         f"SELECT coalesce(a.profile_link, s.account_id), {local_day('s.snapshot_time')}, '{metric}'"
-        " FROM account_snapshots s JOIN (SELECT account_id, min(datetime(snapshot_time)) AS first,"
+        " FROM last_of_day s JOIN (SELECT account_id, min(datetime(snapshot_time)) AS first,"
         f" max(datetime(snapshot_time)) AS last FROM account_snapshots WHERE {ABOVE_ZERO.format(m=metric)}"
         " GROUP BY account_id) k"
         " ON k.account_id = s.account_id LEFT JOIN project_social_accounts a ON a.id = s.account_id"
         f" WHERE s.{metric} = 0 AND datetime(s.snapshot_time) > k.first AND datetime(s.snapshot_time) < k.last"
         for metric in METRICS
     )
-    rows = source.execute(f"{' UNION '.join(found)} ORDER BY 1, 2, 3")
+    last_of_day = (
+        f"SELECT *, row_number() OVER (PARTITION BY account_id, {local_day('snapshot_time')}"
+        f" ORDER BY {newest_first('snapshot_time')}, id DESC) AS nth FROM account_snapshots"
+    )
+    rows = source.execute(
+        f"WITH last_of_day AS (SELECT * FROM ({last_of_day}) WHERE nth = 1) {' UNION '.join(found)} ORDER BY 1, 2, 3"
+    )
     return [(str(link), str(day), metric) for link, day, metric in rows]
 
 

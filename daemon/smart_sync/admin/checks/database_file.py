@@ -95,9 +95,20 @@ def _sqlite_version() -> Iterator[Finding]:
         )
 
 
+def _unique_snapshots(source: sqlite3.Connection) -> Iterator[Finding]:
+    """A rule that leaves no room for a second snapshot of a day."""
+    for name in inventory.unique_snapshots(source):
+        yield Finding(
+            "error",
+            f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync's beside the web app's;"
+            f" its snapshots would be missing: DROP INDEX {printable(name)}, or leave snapshots to one program",
+        )
+
+
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
     """What other writers have left: tolerated everywhere, and never deleted."""
     with closing(scratch_copy.open_for_reading(path)) as source:
+        yield from _unique_snapshots(source)
         days = scratch_copy.doubled_days(source, timezone)
         if days:
             yield Finding(

@@ -24,8 +24,8 @@ def explain(account: str, metric: str | None, as_json: bool) -> None:
 
     Both sides, the rule, the winner, what happened when.
     """
-    from smart_sync.admin import explain
     from smart_sync.cli import output
+    from smart_sync.report import explain
 
     settings = load_readable()
     chosen = METRICS if metric is None else (metric,)

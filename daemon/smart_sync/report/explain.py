@@ -1,4 +1,4 @@
-"""``smart-sync explain``: every number of an account, and why it is what it is.  Reads only.
+"""``smart-sync explain`` and ``GET /api/admin/explain``: every number of an account, and why.  Reads only.
 
 The answer is what passes have left in SQLite; ``next`` stands where the two sides have changed since, and the next
 pass will make another value of them.
@@ -45,11 +45,17 @@ async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: 
     """The answer of ``smart-sync explain``.  Raises `UnknownAccount`, `DatabaseError` and `ConfigError`."""
     async with open_existing(settings.database.path, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
-        explainer = Explainer(database, settings.merge.policy(), now, query, settings.parsed.max_age)
-        found = await explainer.explain(sought, metrics)
-        rows = [] if found else rows_of_nobody(await pass_history.newest_problems(database), sought)
+        return await explanation(database, settings, query, sought, metrics, now)
+
+
+async def explanation(
+    database: Database, settings: Settings, query: str, sought: str, metrics: Sequence[str], now: datetime
+) -> dict[str, Any]:
+    """The same from an open database; ``query`` is what `parsed_query.prepare` made.  Raises `UnknownAccount`."""
+    explainer = Explainer(database, settings.merge.policy(), now, query, settings.parsed.max_age)
+    found = await explainer.explain(sought, metrics)
     if not found:
-        raise UnknownAccount(sought, rows)
+        raise UnknownAccount(sought, rows_of_nobody(await pass_history.newest_problems(database), sought))
     return {"success": True, "accounts": found}
 
 
@@ -123,7 +129,10 @@ class Explainer:
             at = told["changed_at"]
             # A snapshot has 0 where nobody has a value.
             last = LastMerged(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
-            events += changes(metric, sights, last, asked.get(at, Asked()))
+            told_of = changes(metric, sights, last, asked.get(at, Asked()))
+            if told["value"] is None:
+                told_of = [event | {"value": event["value"] or None} for event in told_of]
+            events += told_of
             if suspect := told["suspect"]:
                 events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})
             if conflict := told["conflict"]:
