@@ -12,6 +12,7 @@ from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched
 from smart_sync.parsers.registry import ConfiguredParser
+from smart_sync.store import projects
 from smart_sync.store.schema import open_database
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
 from smart_sync.sync.reporter import Reporter
@@ -96,6 +97,32 @@ async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World
     assert (result.accounts, result.parsed, result.changed) == (2, 2, 2)
 
 
+async def test_new_accounts_are_asked_about_to_the_end(world: World) -> None:
+    """A job for new accounts that takes longer than a pass waits goes on beside it, and no pass starts it again."""
+    world.add_project("P", ["a", "b"])
+    platform = SlowPlatform(world)
+    source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")
+    finished = asyncio.Event()
+
+    def said(event: str, **_fields: object) -> None:
+        if event == "parser.finished":
+            finished.set()
+
+    async with (
+        open_database(world.path) as database,
+        Collector([source], database, lambda: world.now, wait=0.05, say=said) as collector,
+    ):
+        await collector.collect(await projects.active_accounts(database))
+        await collector.collect()
+        platform.may_go_on.set()
+        await asyncio.wait_for(finished.wait(), 10)
+    assert platform.asked == [["account-a", "account-b"]]
+    assert [one for (one,) in world.execute("SELECT account_id FROM parsed_values ORDER BY 1")] == [
+        "account-a",
+        "account-b",
+    ]
+
+
 async def test_a_pass_over_one_project_asks_about_its_accounts_only(world: World) -> None:
     """A selection is asked about alone, and what the asked knows of the others is not forgotten."""
     world.add_project("P", ["a"])
@@ -134,16 +161,16 @@ async def test_a_collection_is_waited_for_once(world: World) -> None:
     assert len(platform.asked) == 1
 
 
-async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world: World) -> None:
-    """What a selection's collection is still waiting for keeps nobody else from being asked about."""
+async def test_a_pass_over_all_asks_those_whom_a_slow_collection_of_one_project_does_not(world: World) -> None:
+    """What a selection's collection waits for keeps nobody else from being asked about, and is not asked twice."""
     world.add_project("P", ["a", "b"])
     world.add_project("Q", ["c"])
     platform = SlowPlatform(world)
     source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(timedelta(hours=1)), "slow")
     finished = asyncio.Event()
 
-    def said(event: str, **_fields: object) -> None:
-        if event == "parser.finished":
+    def said(event: str, **fields: object) -> None:
+        if event == "parser.finished" and fields["fetched"] == 2:
             finished.set()
 
     async with (
@@ -152,11 +179,10 @@ async def test_a_pass_over_all_takes_over_a_slow_collection_of_one_project(world
     ):
         await collector.collect(only=frozenset({"project-P"}))
         await collector.collect(only=frozenset({"project-Q"}))
-        platform.may_go_on.set()
         await collector.collect()
+        platform.may_go_on.set()
         await finished.wait()
-    assert platform.asked[0] == ["account-a", "account-b"]
-    assert sorted(platform.asked[1]) == ["account-b", "account-c"]
+    assert platform.asked == [["account-a", "account-b"], ["account-c"]]
     stored = [account for (account,) in world.execute("SELECT account_id FROM parsed_values ORDER BY 1")]
     assert stored == ["account-a", "account-b", "account-c"]
 

@@ -294,6 +294,40 @@ async def test_who_is_gone(recipe: str) -> None:
     assert [trouble.gone for trouble in troubles(found)] == [True]
 
 
+EXHAUSTED = {"message": "You have exceeded the MONTHLY quota"}
+
+
+@pytest.mark.parametrize("recipe", IMITATIONS)
+async def test_an_error_in_a_200_is_no_value(recipe: str) -> None:
+    """Whichever request a source answers with 200 and an error, a later page too: what that step is for has no value.
+
+    It is told in the source's words; the steps before it count.
+    """
+    imitation = IMITATIONS[recipe]
+    paths = [path for path, _, _ in imitation.exchanges]
+    for failing, path in enumerate(paths):
+        answered: list[str] = []
+
+        def answer(call: Call, failing: int = failing, answered: list[str] = answered) -> Reply:
+            answered.append(call.path)
+            at = len(answered) - 1
+            return Reply(EXHAUSTED if at >= failing else imitation.exchanges[at][2])
+
+        with FakePlatform(answer) as platform:
+            found, stop = await drain(parser(recipe, platform.url), [one(imitation.link)])
+        assert stop is None
+        assert not any(trouble.gone for trouble in troubles(found))
+        told = [value.flaw for value in values(found)] + [trouble.reason for trouble in troubles(found)]
+        assert all("You have exceeded the MONTHLY quota" in words for words in told), (path, told)
+        # Only the first step of a look-up and a list has counts of its own.
+        had = paths.index(path) > 0 and any(step.get("metrics") for step in recipes.read(recipe)["steps"][:-1])
+        counts = [count for value in values(found) for count in value.metrics if count is not None]
+        assert 0 not in counts
+        listed = recipes.read(recipe)["steps"][-1]["metrics"]
+        assert all(getattr(value.metrics, name) is None for value in values(found) for name in listed)
+        assert bool(counts) == had, (path, counts)
+
+
 async def test_the_users_own_keys_go_first() -> None:
     """What stands in the user's table replaces the recipe's; headers are joined."""
     with FakePlatform(lambda _call: Reply(GONE["tiktok-api23"])) as platform:

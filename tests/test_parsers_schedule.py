@@ -419,6 +419,30 @@ async def test_a_stop_in_the_middle_is_kept(world: World) -> None:
     assert len(source_of) == 9, "another table has asked nobody yet"
 
 
+async def test_a_job_that_was_cut_off_is_not_started_again_at_once(world: World) -> None:
+    """A stop or a deadline in the middle of a paid job: its account rests 15 minutes, then twice as long."""
+    world.add_project("P", ["name"])
+    steps = [
+        {"url": "jobs", "json": {"link": "{link}"}, "take": {"job": "id"}},
+        {"url": "progress/{job}", "until": "ready", "wait": 0.01, "timeout": 0.4, "metrics": {"views": "n"}},
+    ]
+    starts: list[int] = []
+    with FakePlatform(lambda _call: Reply({"id": "1"})) as platform:
+        for minutes in (0, 5, 11, 14, 16):
+            world.now += timedelta(minutes=minutes)
+            table = table_of("http_json", platform.url, steps=steps, headers={}, query={}, deadline=0.5)
+            table = table.model_copy(update={"deadline": 0.3})
+            parser = parser_class("http_json")(table, lambda: world.now)
+            source = ConfiguredParser("h", parser, table, AskedAccounts(), "h")
+            async with (
+                open_database(world.path) as database,
+                Collector([source], database, lambda: world.now, None, quiet) as collector,
+            ):
+                await collector.collect()
+            starts.append(sum(call.method == "POST" for call in platform.calls))
+    assert starts == [1, 1, 2, 2, 3]
+
+
 async def test_a_secret_is_read_again_when_its_file_changes(world: World, tmp_path: Path) -> None:
     """A token that somebody renews is used in the next pass, without a reload; who had failed by the old one is due."""
     world.add_project("P", ["name"])

@@ -1,6 +1,8 @@
 """`http_json` in steps: look-ups, bodies, pages, batches, polling, and what a mistake in any of them costs."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,9 @@ from pydantic import ValidationError
 from fake_platforms import Call, FakePlatform, Reply, account, drain, troubles, values
 from smart_sync.core.model import Account, Metrics, Precision
 from smart_sync.parsers import templates
+from smart_sync.parsers.found import Found
 from smart_sync.parsers.http_json import HttpJson, HttpJsonSettings
+from smart_sync.parsers.inspection import inspect_links
 from smart_sync.parsers.parser import Fetched
 
 KEY = "canary-rented-key"
@@ -133,6 +137,90 @@ async def test_a_failure_on_a_later_page_is_no_exact_sum() -> None:
     assert value.flaw == "step 2: the source refuses: upstream is busy"
 
 
+ONE_STEP = LIST | {"json": {"u": "{username}"}}
+QUOTA = {"message": "You have exceeded the quota"}
+
+
+async def test_an_error_in_a_200_is_no_sum() -> None:
+    """Without ``failed``, too: a page that lacks the array is told with its number, and leaves no sum."""
+    found, _ = await asked(in_turn(QUOTA), ONE_STEP)
+    assert values(found) == []
+    assert f"page 1 has nothing where {POSTS} looks; the source says: You have" in troubles(found)[0].reason
+    found, _ = await asked(in_turn(USER, page(100, "17", more=True), QUOTA), LOOK_UP, LIST)
+    (value,) = values(found)
+    assert value.metrics == Metrics(followers=616, likes=20)
+    assert value.flaw == (
+        f"views: page 2 has nothing where {POSTS} looks; the source says: You have exceeded the quota"
+    )
+
+
+#: An expression with ``next``, pages, and the value: None where something is missing.
+SUMS = [
+    ("sum([].data.items[].stats.plays)", [page(5), {"data": {"items": []}}], 5),
+    ("sum([].data.items[].stats.plays)", [{"data": {"items": []}}], 0),
+    ("sum([].data.items[].stats.plays)", [page(0)], 0),
+    ("sum([].data.items[].stats.plays)", [page(5), {"data": {"items": None}}], None),
+    ("sum([].data.items[].stats.plays)", [{"data": {"items": [{"stats": {"views": 9}}]}}], None),
+    ("sum([].data.items[].stats.plays)", [page(5), {"data": {"items": [{"id": "a photo"}]}}], 5),
+    ("sum([].n)", [{"n": 1}, {"m": 1}], None),
+    ("sum([].n)", [[{"n": 1}], []], 1),
+    ("sum([].n)", [[{"n": 1}], QUOTA], None),
+    ("sum([*].items[*].n | [])", [{"items": [{"n": 1}]}, {"items": []}], 1),
+    ("sum([*].items[*].n | [])", [{"items": [{"n": 1}]}, QUOTA], None),
+    ("sum([].items[?kind == 'reel'][].n)", [{"items": [{"kind": "photo"}]}], 0),
+    ("sum([].items[?kind == 'reel'][].n)", [{"items": [{"kind": "reel", "n": 2}]}, QUOTA], None),
+    ("length([].items[])", [{"items": [1, 2]}, QUOTA], None),
+    ("length([].items[])", [{"items": []}], 0),
+    ("sum([].[details[], details.*][][].n)", [{"details": [{"n": 1}]}, {"details": {"0": {"n": 2}}}], 3),
+    ("sum([].[details[], details.*][][].n)", [{"details": []}, {"details": {}}], 0),
+    ("sum([].[details[], details.*][][].n)", [{"details": [{"n": 1}]}, QUOTA], None),
+    ("[0].user.fans", [{"user": {"fans": 3}}, {}], 3),
+]
+
+
+@pytest.mark.parametrize(("expression", "pages", "value"), SUMS)
+async def test_what_is_missing_is_no_zero(expression: str, pages: list[Any], value: int | None) -> None:
+    """Over pages an array that is not there makes no sum; one that is empty adds nothing to it."""
+    found = Found()
+    found.read({"views": expression}, pages, paged=True)
+    assert (found.counts.get("views"), bool(found.flaws)) == (value, value is None)
+
+
+@pytest.mark.parametrize(
+    ("document", "value"), [({"a": []}, 0), ({"a": [{"b": 2}, {}]}, 2), ({"a": [{"c": 1}]}, None), (QUOTA, None)]
+)
+async def test_one_page_without_the_figures_is_no_zero(document: object, value: int | None) -> None:
+    """Without ``next`` the sum of an array whose elements all lack the figure is no 0 either."""
+    found = Found()
+    found.read({"views": "sum(a[].b)"}, document)
+    assert (found.counts.get("views"), bool(found.flaws)) == (value, value is None)
+
+
+async def test_an_answer_that_does_not_fit_is_told_in_its_own_words() -> None:
+    """Beside the expression that does not fit stands what the source says."""
+    step = {"url": "u?n={username}", "metrics": {"views": "sum(a[].b)"}}
+    found, _ = await asked(in_turn({"error": "quota exceeded"}), step)
+    assert troubles(found)[0].reason.endswith("JMESPathTypeError; the source says: quota exceeded")
+    found, _ = await asked(in_turn({"error": "quota exceeded"}), step | {"metrics": {"views": "n"}})
+    assert troubles(found)[0].reason.endswith("the source says: quota exceeded")
+    found, _ = await asked(in_turn({"error": "quota exceeded"}), {"url": "u?n={username}", "take": {"a": "a"}}, step)
+    assert troubles(found)[0].reason == "step 1: the answer has no a (a): quota exceeded"
+
+
+@pytest.mark.parametrize(("cursor", "kind"), [({"id": 5}, "an object"), ([5], "an array"), (0.5, "a fraction")])
+async def test_a_token_that_can_be_none_is_told(cursor: object, kind: str) -> None:
+    """A page that has a next one whose token cannot be sent is no last page."""
+    found, _ = await asked(in_turn(page(5, cursor, more=True)), ONE_STEP)
+    assert values(found) == []
+    assert troubles(found)[0].reason == f"the token of the next page is {kind}; correct next ({LIST['next']})"
+
+
+async def test_a_token_written_as_a_fraction_is_a_number() -> None:
+    """``1.7e12`` is sent as the whole number that it is."""
+    found, calls = await asked(in_turn(page(5, 1.7e12, more=True), page(6)), ONE_STEP)
+    assert (values(found)[0].metrics.views, calls[1].body["cursor"]) == (11, "1700000000000")
+
+
 async def test_who_is_gone_is_gone_on_any_page() -> None:
     """``gone`` ends the account, with the seller's own words."""
     found, _ = await asked(in_turn({"statusCode": 10221, "status_msg": "user doesn't exist"}), LOOK_UP, LIST)
@@ -200,6 +288,76 @@ async def test_a_call_that_failed_is_not_paid_for_twice() -> None:
         found = [(await drain(asking, [account("tiktok")]))[0] for _ in range(3)]
     assert [value.metrics.views for one in found for value in values(one)] == [5, 6]
     assert [call.path for call in platform.calls] == ["/id", "/clips", "/clips", "/clips"]
+
+
+async def test_what_was_taken_outlives_what_ends_the_pass() -> None:
+    """A look-up that was paid for is not made again after a throttle or a cut in the step that follows it."""
+    look_up = {"url": "id?n={username}", "take": {"pk": "pk"}}
+    clips = {"url": "clips", "json": {"pk": "{pk}"}, "metrics": {"views": "n"}}
+    for ending in (Reply({}, 429), Reply({}, 402), Reply({}, 401)):
+        with FakePlatform(in_turn({"pk": "1"}, ending, {"n": 6})) as platform:
+            asking = source(platform.url, look_up, clips)
+            await drain(asking, [account("tiktok")])
+            assert list(asking.remembered.values()) == [{"pk": "1"}]
+            found, _ = await drain(asking, [account("tiktok")])
+        assert [call.path for call in platform.calls] == ["/id", "/clips", "/clips"]
+        assert values(found)[0].metrics.views == 6
+
+
+async def test_what_is_taken_is_kept_at_once() -> None:
+    """While the second step is under way, what the first has taken is remembered already; a cut does not lose it."""
+    look_up = {"url": "id?n={username}", "take": {"pk": "pk"}}
+    clips = {"url": "clips", "json": {"pk": "{pk}"}, "metrics": {"views": "n"}}
+    reached, release = threading.Event(), threading.Event()
+
+    def answer(call: Call) -> Reply:
+        if call.path == "/id":
+            return Reply({"pk": "1"})
+        reached.set()
+        release.wait(30)
+        return Reply({"n": 1})
+
+    with FakePlatform(answer) as platform:
+        asking = source(platform.url, look_up, clips)
+        running = asyncio.create_task(drain(asking, [account("tiktok")]), name="drain")
+        await asyncio.to_thread(reached.wait, 30)
+        assert list(asking.remembered.values()) == [{"pk": "1"}]
+        running.cancel()
+        await asyncio.wait([running])
+        release.set()
+    assert list(asking.remembered.values()) == [{"pk": "1"}]
+
+
+async def test_a_secret_that_is_taken_is_not_shown() -> None:
+    """What an answer brings under the name of a secret stands in nothing that ``parse`` shows."""
+    login = {"url": "login?u={username}", "take": {"tok": "data.access_token", "api_key": "k"}}
+    read = {"url": "n?t={tok}&user={username}", "query": {"k": "{api_key}"}, "metrics": {"views": "n"}}
+    with FakePlatform(in_turn({"data": {"access_token": "tok-QQ88"}, "k": "plain/word"}, {"n": 1})) as platform:
+        table = HttpJsonSettings.model_validate(
+            {"kind": "http_json", "source": "rented", "platforms": ["tiktok"], "api_url": platform.url}
+            | {"steps": [login, read]}
+        )
+        shown = json.dumps(await inspect_links({"rented": table}, ["https://www.tiktok.com/@some.creator"]))
+    assert '"views": 1' in shown
+    assert "tok-QQ88" not in shown
+    assert "plain/word" not in shown
+    assert "plain%2Fword" not in shown
+    assert "&user=some.creator&k=" in shown
+
+
+ELSEWHERE = {
+    "json": {"json": {"a": ["{link}", {"api": "env:NAME"}]}},
+    "form": {"form": {"a": "{link}", "api": "file:key.txt"}},
+    "query": {"query": {"a": "{link}", "api": "credential:name"}},
+    "url": {"url": "u?a={link}&api=env:NAME"},
+}
+
+
+@pytest.mark.parametrize("step", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_secret_in_a_step_is_refused(step: dict[str, Any]) -> None:
+    """``env:NAME`` in a step would be sent as these words: the key is named, and where a secret belongs."""
+    with pytest.raises(ValidationError, match=r"api names a secret .* headers or query of \[parsers"):
+        source("https://api.example.com", {"url": "u", "metrics": {"likes": "a"}} | step)
 
 
 NAMES = [f"name{number}" for number in range(5)]

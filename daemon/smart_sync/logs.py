@@ -58,6 +58,11 @@ def protect(secret: str, *, pieces: str | None = None) -> None:
     _protected.add(secret, pieces=pieces)
 
 
+def protect_passing(secret: str) -> None:
+    """As `protect`, of one that will be replaced: only the latest of those are known."""
+    _protected.add_passing(secret)
+
+
 def redact(text: str) -> str:
     """``text`` without anything that is, or looks like, a secret."""
     return _protected.removed_from(text)

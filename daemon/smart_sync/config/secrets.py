@@ -177,6 +177,18 @@ def protect(value: str) -> None:
         logs.protect(form(value), pieces=form(rest))
 
 
+def protect_passing(value: str) -> None:
+    """As `protect`, of a secret that an answer brought and the next will replace."""
+    for form in (str, partial(quote, safe=""), quote_plus):
+        logs.protect_passing(form(value))
+
+
+def is_elsewhere(text: str) -> bool:
+    """Whether ``text`` says where a secret is kept: ``env:NAME``, ``file:PATH`` or ``credential:NAME``."""
+    place, colon, _ = text.strip().partition(":")
+    return bool(colon) and place in _PLACES
+
+
 def _perhaps(given: SecretStr) -> SecretStr:
     found, elsewhere = _looked_up(given.get_secret_value())
     if elsewhere:

@@ -53,9 +53,15 @@ def gone(before: Asked | None, link: str, now: datetime, every: timedelta | None
     return Asked(link, now, now + rest, times, gone=True)
 
 
-def cut_off(before: Asked | None, link: str, now: datetime) -> Asked:
-    """The account was being asked about when the pass ended: it is due, as the first of those that it had asked."""
+def cut_off(before: Asked | None, link: str, now: datetime, *, has_started_job: bool = False) -> Asked:
+    """The account was being asked about when the pass ended: it is due, as the first of those that it had asked.
+
+    If a job that may be paid for has been started for it, it waits, each time twice as long, up to a day.
+    """
     at = now - timedelta(microseconds=1)
+    if has_started_job:
+        times = before.failures + 1 if before is not None and not before.gone else 1
+        return Asked(link, at, now + min(_doubled(FIRST_RETRY, times), LONGEST_REST), times)
     return Asked(link, at, at, before.failures if before else 0, before is not None and before.gone)
 
 

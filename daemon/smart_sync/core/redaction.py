@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 REDACTED = "[redacted]"
 #: Characters in a row that a text may share with a secret and still be shown.
 MAX_SHARED = 19
+#: Secrets that are known for a while: so many at once.
+MAX_PASSING = 500
 #: How long the pieces are by which a shared run is found: any run above `MAX_SHARED` holds one at a multiple of it.
 _PIECE = 10
 #: Longer than any name in a path: less is no path, whatever it looks like.
@@ -137,6 +139,7 @@ class KnownSecrets:
         self._whole: tuple[str, ...] = ()
         self._long: tuple[str, ...] = ()
         self._pieces: set[str] = set()
+        self._passing: tuple[str, ...] = ()
 
     def add(self, secret: str, *, pieces: str | None = None) -> None:
         """Find ``secret`` from now on, unless it is shorter than 6, and longer runs of ``pieces`` (else of itself)."""
@@ -148,9 +151,15 @@ class KnownSecrets:
             self._long = (*self._long, long)
             self._pieces.update(long[at : at + _PIECE] for at in range(len(long) - _PIECE + 1))
 
+    def add_passing(self, secret: str) -> None:
+        """As `add`, of a secret that others will replace: the latest `MAX_PASSING` are found, each as a whole."""
+        if len(secret) >= 6:
+            others = (known for known in self._passing if known != secret)
+            self._passing = (*others, secret)[-MAX_PASSING:]
+
     def removed_from(self, text: str) -> str:
         """``text`` without them, without what looks like one, and without the longer runs that it shares with one."""
-        for secret in self._whole:
+        for secret in (*sorted(self._passing, key=len, reverse=True), *self._whole):
             if secret in text:
                 text = text.replace(secret, REDACTED)
         text = without_shapes(text)

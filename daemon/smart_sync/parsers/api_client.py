@@ -188,6 +188,7 @@ class Session:
             async with self.api.quota.slot(self._ends):
                 self.usage.calls += 1
                 has_asked.set(True)
+                has_started_job.set(has_started_job.get() or not request.repeat)
                 answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
         except TimeoutError:
             rate = self.api.settings.rate
@@ -206,7 +207,8 @@ class Session:
         return error.after if asyncio.get_running_loop().time() + error.after < self._ends else False
 
 
-#: Whether this task has made a request.
+#: Whether this task has made a request, and one that may have started a job that is paid for.
 has_asked: ContextVar[bool] = ContextVar("has_asked", default=False)
+has_started_job: ContextVar[bool] = ContextVar("has_started_job", default=False)
 #: Passes of one parser may overlap, each in a task of its own.
 _session: ContextVar[Session | None] = ContextVar("_session", default=None)

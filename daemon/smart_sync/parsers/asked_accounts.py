@@ -90,9 +90,13 @@ class AskedAccounts:
         self._note(account_id, polling.failed(before, self._link(account_id), now, self.every, until))
         return before is None or not before.failures
 
-    def cut_off(self, account_id: str, now: datetime) -> None:
-        """The account was being asked about when the pass ended: next time it is the first of those asked in it."""
-        self._note(account_id, polling.cut_off(self._asked.get(account_id), self._link(account_id), now))
+    def cut_off(self, account_id: str, now: datetime, *, has_started_job: bool) -> None:
+        """The account was being asked about when the pass ended: next time it is the first of those asked in it.
+
+        It rests first if a job has been started for it.
+        """
+        before = self._asked.get(account_id)
+        self._note(account_id, polling.cut_off(before, self._link(account_id), now, has_started_job=has_started_job))
 
     def gone(self, account_id: str, now: datetime) -> bool:
         """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""

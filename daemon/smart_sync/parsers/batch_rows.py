@@ -8,6 +8,7 @@ from smart_sync.core.model import Account
 from smart_sync.parsers.error_responses import said
 from smart_sync.parsers.expressions import search
 from smart_sync.parsers.failures import AccountFailed
+from smart_sync.parsers.found import told
 from smart_sync.parsers.per_account import name_of
 from smart_sync.parsers.steps import StepSettings
 
@@ -43,7 +44,8 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
     """
     found = search(step.rows or "", pages if step.next is not None else pages[0])
     if not isinstance(found, list):
-        raise AccountFailed(f"{step.rows} finds no array of rows")
+        words = told(pages, paged=True)
+        raise AccountFailed(f"{step.rows} finds no array of rows" + (f": {words}" if words else ""))
     by_key: dict[str, Any] = {}
     first = ""
     for row in found:

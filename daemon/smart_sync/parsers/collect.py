@@ -228,14 +228,17 @@ class _Pass:
     def _note_the_tried(self) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
         self.source.asked.was_cut_off |= not self.has_gone_through
-        noted = getattr(self.source.parser, "tried", None)
+        noted, jobs = (getattr(self.source.parser, name, None) for name in ("tried", "jobs"))
         if isinstance(noted, set):
             tried = noted & self.open.keys()
             noted -= tried
         else:  # one that says nothing of it asks about one account after the other
             tried = set(islice(self.open, int(not self.has_gone_through and self._has_asked())))
+        started = tried & jobs if isinstance(jobs, set) else set()
+        if isinstance(jobs, set):
+            jobs -= started
         for account_id in tried:
-            self.source.asked.cut_off(account_id, self.now)
+            self.source.asked.cut_off(account_id, self.now, has_started_job=account_id in started)
 
     def _has_asked(self) -> bool:
         """Whether it has made requests since it last said something of an account, as far as that is known."""

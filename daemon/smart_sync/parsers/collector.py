@@ -1,9 +1,8 @@
 """Collecting beside the passes: a pass waits a while for the parsers; what comes later is for the next one."""
 
 import asyncio
-import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -69,11 +68,12 @@ class Collector:
         #: When (the loop's time) what the parsers remember was last written.
         self._kept_at = 0.0
         self._group = asyncio.TaskGroup()
-        self._running: asyncio.Task[None] | None = None
-        #: The projects whose accounts the running collection is about (None: all), and whether a pass
-        #: has waited for it as long as passes do.
-        self._scope: frozenset[str] | None = None
-        self._waited_out = False
+        #: The collections under way → the projects whose accounts each is about (None: all); no two ask about the same
+        #: account, for which a job may have been paid.
+        self._running: dict[asyncio.Task[None], frozenset[str] | None] = {}
+        self._under_question: set[str] = set()
+        #: Those for which a pass has waited as long as passes do.
+        self._waited_out: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -82,8 +82,8 @@ class Collector:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._running is not None:
-            self._running.cancel()
+        for running in self._running:
+            running.cancel()
         await self._group.__aexit__(kind, error, trace)
 
     async def collect(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
@@ -94,15 +94,10 @@ class Collector:
         """
         if not self._sources:
             return
-        if new is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._wait):
-                    await self._ask(new)
-            return
-        running = self._under_way(only)
-        if not self._waited_out:
-            done, _ = await asyncio.wait({running}, timeout=self._wait)
-            self._waited_out = not done
+        running = self._begun(self._ask(new), frozenset()) if new is not None else self._under_way(only)
+        if running not in self._waited_out:
+            _, pending = await asyncio.wait({running}, timeout=self._wait)
+            self._waited_out |= pending
 
     def overview(self) -> list[dict[str, Any]]:
         """Each parser: name, table, budget and, once it was asked, its last report as ``parser.finished`` words it.
@@ -119,21 +114,23 @@ class Collector:
         ]
 
     def _under_way(self, only: frozenset[str] | None) -> asyncio.Task[None]:
-        """The collection that is running if it covers ``only``, else a new one that takes it over."""
-        before = self._running if self._running is not None and not self._running.done() else None
-        if before is not None:
-            if self._scope is None or (only is not None and only <= self._scope):
-                return before
-            only = None if only is None else only | self._scope
-        self._scope, self._waited_out = only, False
-        self._running = self._group.create_task(self._ask_about(only, before), name="parsers:collect")
-        return self._running
+        """The collection that is running if it covers ``only``, else a new one, of those whom no other asks about."""
+        for running, scope in self._running.items():
+            if scope is None or (only is not None and only <= scope):
+                return running
+        return self._begun(self._ask_about(only), only)
 
-    async def _ask_about(self, only: frozenset[str] | None, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            # What it has in hand it stores; whom it had no answer for is asked about again.
-            before.cancel()
-            await asyncio.wait({before})
+    def _begun(self, work: Coroutine[Any, Any, None], scope: frozenset[str] | None) -> asyncio.Task[None]:
+        running = self._group.create_task(work, name="parsers:collect")
+        self._running[running] = scope
+        running.add_done_callback(self._ended)
+        return running
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        del self._running[running]
+        self._waited_out.discard(running)
+
+    async def _ask_about(self, only: frozenset[str] | None) -> None:
         try:
             accounts = await self._accounts(only)
         except sqlite.Error as error:
@@ -147,6 +144,15 @@ class Collector:
         return [a for key in sorted(only) for a in await projects.active_accounts(self._database, key)]
 
     async def _ask(self, accounts: Sequence[Account]) -> None:
+        free = [account for account in accounts if account.id not in self._under_question]
+        ids = {account.id for account in free}
+        self._under_question |= ids
+        try:
+            await self._ask_free(free)
+        finally:
+            self._under_question -= ids
+
+    async def _ask_free(self, accounts: Sequence[Account]) -> None:
         try:
             await self._recall()
             await self._follow_secrets()

@@ -1,5 +1,7 @@
 """JMESPath over the answers of sources, for the texts of a configuration."""
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import jmespath
@@ -35,6 +37,88 @@ class _ZeroIsFalse(TreeInterpreter):
         return bool(super()._is_false(value)) or value == 0  # type: ignore[misc]
 
 
+#: What JMESPath itself takes for false; 0 is none of them (but equals False).
+_FALSE: tuple[object, ...] = (None, "", [], {})
+
+
+class _Counting(TreeInterpreter):
+    """JMESPath that counts what each projection is given and what it finds: a sum of what is not there is 0, too."""
+
+    def __init__(self, pages: list[Any]) -> None:
+        super().__init__()
+        self._pages = pages
+        self._given: Counter[int] = Counter()
+        self._found: Counter[int] = Counter()
+        #: The projections that go through the pages themselves.
+        self._of_pages: set[int] = set()
+
+    def visit_projection(self, node: Any, value: Any) -> Any:
+        """As the base class, counting."""
+        return self._counted(node, self.visit(node["children"][0], value))
+
+    def visit_filter_projection(self, node: Any, value: Any) -> Any:
+        """As the base class; what the filter leaves out is not missing."""
+        base = self.visit(node["children"][0], value)
+        if isinstance(base, list):
+            tests = ((one, self.visit(node["children"][2], one)) for one in base)
+            base = [one for one, holds in tests if holds is not False and holds not in _FALSE]
+        return self._counted(node, base)
+
+    def visit_value_projection(self, node: Any, value: Any) -> Any:
+        """As the base class, counting."""
+        base = self.visit(node["children"][0], value)
+        return self._counted(node, list(base.values()) if isinstance(base, dict) else None)
+
+    def _counted(self, node: Any, base: Any) -> list[Any] | None:
+        if not isinstance(base, list):
+            return None
+        kept = [found for one in base if (found := self.visit(node["children"][1], one)) is not None]
+        self._given[id(node)] += len(base)
+        self._found[id(node)] += len(kept)
+        if len(base) == len(self._pages) and all(map(lambda one, page: one is page, base, self._pages)):
+            self._of_pages.add(id(node))
+        return kept
+
+    def misses(self, parsed: Any, found: Any) -> bool:
+        """Whether an array that ``parsed`` goes through was not there, or ``found`` is the 0 of nothing."""
+        empty = {node for node, given in self._given.items() if given and not self._found[node]}
+        return not empty.isdisjoint(map(id, _arrays(parsed))) or (found == 0 and not empty.isdisjoint(self._of_pages))
+
+    def finds_nothing(self) -> bool:
+        """Whether a projection was given something and has found nothing."""
+        return any(given and not self._found[node] for node, given in self._given.items())
+
+
+def _arrays(node: Any, *, inner: bool = False) -> Iterator[Any]:
+    """The projections of an expression whose results another one goes through."""
+    is_projection = str(node["type"]).endswith("projection")
+    if is_projection and inner:
+        yield node
+    for number, child in enumerate(node["children"]):
+        if isinstance(child, Mapping):
+            yield from _arrays(child, inner=(is_projection and number == 0) or (inner and node["type"] == "flatten"))
+
+
+def missing(expression: str, document: Any, *, paged: bool) -> str:
+    """In words, why 0 or a sum that ``expression`` finds is none; "" if it is one.
+
+    JMESPath passes over what is not there, so that ``sum(items[].n)`` of an error message is 0, and of an error on the
+    second page the sum of the first.  An array that is there and empty is an honest 0.  ``paged``: ``document`` is the
+    array of the pages.
+    """
+    parsed = jmespath.compile(expression).parsed
+    for number, page in enumerate(document if paged else [], 1):
+        counting = _Counting([page])
+        try:
+            if counting.misses(parsed, counting.visit(parsed, [page])):
+                return f"page {number} has nothing where {expression} looks"
+        except (jmespath.exceptions.JMESPathError, *_UNFIT):
+            continue  # it is made for all pages together
+    counting = _Counting([])
+    found = counting.visit(parsed, document)
+    return f"the answer has nothing where {expression} looks" if found == 0 and counting.finds_nothing() else ""
+
+
 def search(expression: str, document: Any) -> Any:
     """What ``expression`` finds in ``document``.  Raises `AccountFailed` where it does not fit."""
     return _visited(TreeInterpreter(), expression, document)
@@ -59,7 +143,7 @@ def metric(expression: str, document: Any) -> tuple[int | None, Precision]:
     if found is None or found == "":
         return None, Precision.EXACT
     if not isinstance(found, str | int | float):
-        raise AccountFailed(f"{expression} finds no number but {_kind(found)}")
+        raise AccountFailed(f"{expression} finds no number but {kind_of(found)}")
     try:
         count = read_count(found)
     except Unreadable as problem:
@@ -78,5 +162,6 @@ def _visited(interpreter: TreeInterpreter, expression: str, document: Any) -> An
         raise AccountFailed(f"the answer does not fit the expression {expression}: {type(error).__name__}") from None
 
 
-def _kind(found: object) -> str:
+def kind_of(found: object) -> str:
+    """An object or an array, in words."""
     return "an object" if isinstance(found, dict) else "an array"

@@ -158,6 +158,6 @@ async def _exchange(client: "httpx2.AsyncClient", request: HttpRequest, seconds:
 
 def _shown(request: HttpRequest, answer: HttpResponse) -> Exchange:
     query = "&".join(f"{key}={value}" for key, value in request.params.items())
-    url = f"{request.url}?{query}" if query else request.url
+    url = f"{request.url}{'&' if '?' in request.url else '?'}{query}" if query else request.url
     body = answer.body[:MAX_SHOWN].decode(errors="replace")
     return Exchange(request.method, logs.redact(url), answer.status, logs.redact(body), request.label)

@@ -20,10 +20,11 @@ from smart_sync.parsers import batch_rows, error_responses, recipes, steps, temp
 from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.batch_rows import Rows
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
+from smart_sync.parsers.found import Found
 from smart_sync.parsers.http import HttpRequest, HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
-from smart_sync.parsers.steps import POLLING, Found, Secrets, StepSettings, Subject
+from smart_sync.parsers.steps import POLLING, Ask, Secrets, StepSettings, Subject
 
 #: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
 PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
@@ -168,22 +169,32 @@ class HttpJson(PlatformParser):
     async def _run(self, session: Session, subject: Subject, who: str) -> Found:
         """What the steps find; with what was taken before, unless the source does not know that any more.
 
-        Only then are they gone through again: each request may be paid for.
+        Only then are they gone through again: each request may be paid for.  What cuts a run off (a throttle, the
+        budget, a deadline) says nothing of what was taken: it is kept.
         """
-        remembered = self.remembered.pop(who, {})
+        known = self.remembered.setdefault(who, {})
+        was_known = bool(known)
         try:
-            found, taken = await steps.run(self._own.steps, subject, self._own.secrets(), session.ask, remembered)
-        except CallFailed:
-            if remembered:
-                self.remembered[who] = remembered  # no answer says nothing of what was taken
-            raise
+            return await self._steps(session.ask, subject, known)
         except AccountGone:
-            if not remembered:
+            if not was_known:
                 raise
-            found, taken = await steps.run(self._own.steps, subject, self._own.secrets(), session.ask, {})
-        if taken:
-            self.remembered[who] = taken
-        return found
+            return await self._steps(session.ask, subject, known)
+        finally:
+            if known:
+                self.remembered[who] = known
+            else:
+                self.remembered.pop(who, None)
+
+    async def _steps(self, ask: Ask, subject: Subject, known: dict[str, str]) -> Found:
+        """What the steps find; ``known`` grows by what they take, and is emptied if that may be what was refused."""
+        try:
+            return await steps.run(self._own.steps, subject, self._own.secrets(), ask, known)
+        except CallFailed:
+            raise
+        except (AccountGone, AccountFailed):
+            known.clear()
+            raise
 
     async def _many(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
         """A batch: its request, and the row of each account in the answer.
@@ -208,7 +219,7 @@ class HttpJson(PlatformParser):
             return found
 
         try:
-            found, _ = await steps.run(self._own.steps, subject, self._own.secrets(), ask, {})
+            found = await self._steps(ask, subject, {})
             rows = batch_rows.read(self._own.steps[-1], found.pages, accounts)
         except AccountFailed as failure:
             failure.step, failure.after_answers = failure.step or len(self._own.steps), answers > 0

@@ -67,7 +67,8 @@ def _as_data(inspection: Inspection) -> dict[str, Any]:
         "values": values,
         "unfetched": [item.reason for item in inspection.fetched if isinstance(item, Unfetched)],
         "calls": len(inspection.exchanges),
-        "exchanges": [asdict(exchange) for exchange in inspection.exchanges],
+        # Once more: what an answer brought may have become known as a secret only after it was recorded.
+        "exchanges": [logs.redacted(asdict(exchange)) for exchange in inspection.exchanges],
         "failure": inspection.failure,
     }
 

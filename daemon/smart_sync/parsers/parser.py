@@ -60,7 +60,8 @@ class Parser(Protocol):
 
     A parser may also have ``usage`` (`Usage`), which is then reported; ``serves(account) -> bool``; ``remembered``, a
     dict from the identity of an account's link to texts, which is kept in the database from pass to pass; and
-    ``tried``, a set of the ids of accounts whose requests were cut off.
+    ``tried`` and ``jobs``, sets of the ids of accounts whose requests were cut off, and of those of them for which a
+    job was started that is paid for.
     """
 
     #: How ``[parsers.<name>]`` is validated.

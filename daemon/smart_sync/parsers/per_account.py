@@ -15,7 +15,7 @@ from smart_sync.core.links.identity import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session, has_asked
+from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session, has_asked, has_started_job
 from smart_sync.parsers.failures import AccountFailed, AccountGone
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched, Usage
@@ -45,8 +45,9 @@ class PlatformParser:
         self._clock = clock
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
         self.remembered: dict[str, dict[str, str]] = {}
-        #: The ids of accounts whose requests were cut off (see `Parser`).
+        #: The ids of accounts whose requests were cut off, and of those for which a job was started (see `Parser`).
         self.tried: set[str] = set()
+        self.jobs: set[str] = set()
 
     @property
     def usage(self) -> Usage:
@@ -97,15 +98,18 @@ class PlatformParser:
     @contextmanager
     def trying(self, accounts: Sequence[Account]) -> Iterator[None]:
         """Inside, requests are made for ``accounts``; if they are cut off, that is noted."""
-        token = has_asked.set(False)
+        token, job = has_asked.set(False), has_started_job.set(False)
         try:
             yield
         except (ParserFailed, asyncio.CancelledError):
             if has_asked.get():
                 self.tried |= {account.id for account in accounts}
+            if has_started_job.get():
+                self.jobs |= {account.id for account in accounts}
             raise
         finally:
             has_asked.reset(token)
+            has_started_job.reset(job)
 
     async def fetch_one(self, session: Session, account: Account) -> Fetched:
         """What comes of one account.  Raises as `ask`."""

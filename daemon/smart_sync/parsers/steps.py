@@ -3,21 +3,21 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from smart_sync.config.secrets import protect_in
+from smart_sync.config.secrets import is_elsewhere, protect_in, protect_passing
 from smart_sync.config.urls import demand_text
 from smart_sync.config.values import MetricName, Seconds
-from smart_sync.core.model import METRICS, Metrics, Precision
+from smart_sync.core.redaction import names_secret
 from smart_sync.parsers import templates
 from smart_sync.parsers.api_client import is_safe
 from smart_sync.parsers.error_responses import words
-from smart_sync.parsers.expressions import Expression, condition, is_true, metric, search
+from smart_sync.parsers.expressions import Expression, condition, is_true, kind_of, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
+from smart_sync.parsers.found import Found, told
 from smart_sync.parsers.http import MAX_ANSWER_BYTES, HttpRequest
 from smart_sync.parsers.parser import RoundOver
 
@@ -28,7 +28,8 @@ POLLING = 300.0
 
 def _url(text: str) -> str:
     templates.names_in(text)
-    protect_in(dict(parse_qsl(text.partition("?")[2])))
+    _demand_literals(query := dict(parse_qsl(text.partition("?")[2])))
+    protect_in(query)
     if "://" not in text:
         return text.lstrip("/")
     if "{" in text.split("//", 1)[-1].split("/", 1)[0].split("?", 1)[0]:
@@ -38,8 +39,19 @@ def _url(text: str) -> str:
 
 def _body(value: Any) -> Any:
     templates.names_in(value)
+    _demand_literals(value)
     protect_in(value)
     return value
+
+
+def _demand_literals(value: Any, where: str = "") -> None:
+    """Raises ValueError for ``env:NAME`` and the like: a request would carry those words."""
+    if isinstance(value, str) and is_elsewhere(value):
+        at = f"{where} names" if where else "names"
+        raise ValueError(f"{at} a secret that is kept elsewhere; put it into headers or query of [parsers.<name>]")
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in pairs:
+        _demand_literals(inner, f"{where}.{name}" if where else str(name))
 
 
 #: A whole address, or a path below ``api_url``.
@@ -116,39 +128,6 @@ class Subject(NamedTuple):
     each: tuple[Mapping[str, str], ...] = ()
 
 
-@dataclass(slots=True)
-class Found:
-    """What the steps have found of one account, or of a batch."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    rounded: bool = False
-    #: What could not be read, in words.
-    flaws: list[str] = field(default_factory=list)
-    #: The pages of the last step.
-    pages: list[Any] = field(default_factory=list)
-
-    @property
-    def metrics(self) -> Metrics:
-        """The counts, None where there is none."""
-        return Metrics(*(self.counts.get(name) for name in METRICS))
-
-    def precision(self, configured: Precision) -> Precision:
-        """Rounded if the configuration says so, or if a figure was ("1.2M")."""
-        return Precision.ROUNDED if self.rounded else configured
-
-    def read(self, expressions: Mapping[MetricName, Expression], document: Any) -> None:
-        """Add the metrics that ``expressions`` find; one that cannot be read costs itself only."""
-        for name, expression in expressions.items():
-            try:
-                count, precision = metric(expression, document)
-            except AccountFailed as failure:
-                self.flaws.append(f"{name}: {failure}")
-                continue
-            if count is not None:
-                self.counts[name] = count
-                self.rounded = self.rounded or precision is Precision.ROUNDED
-
-
 class Secrets(NamedTuple):
     """What goes with every request of a table."""
 
@@ -161,14 +140,16 @@ Ask = Callable[[HttpRequest], Awaitable[Any]]
 
 
 async def run(
-    steps: Sequence[StepSettings], subject: Subject, secrets: Secrets, ask: Ask, taken: Mapping[str, str]
-) -> tuple[Found, dict[str, str]]:
-    """Go through ``steps``; returns what was found, and what was taken for later steps.
+    steps: Sequence[StepSettings], subject: Subject, secrets: Secrets, ask: Ask, known: dict[str, str]
+) -> Found:
+    """Go through ``steps``; returns what was found.
 
-    ``taken`` is what an earlier run took: a step that is there for nothing else is left out.  A step that fails after
-    another has found a metric costs its own metrics only.  Raises `AccountGone`, `AccountFailed` and `ParserFailed`.
+    ``known`` is what an earlier run took: a step that is there for nothing else is left out.  What this one takes is
+    added to it at once, however the run ends: it may have been paid for.  A step that fails after another has found a
+    metric costs its own metrics only.  Raises `AccountGone`, `AccountFailed` and `ParserFailed`.
     """
-    found, known = Found(), dict(taken)
+    found = Found()
+    _protect_taken(steps, known)
     for number, step in enumerate(steps, 1):
         if step.take and not step.metrics and known.keys() >= step.take.keys():
             continue
@@ -176,6 +157,7 @@ async def run(
         try:
             found.pages = await _pages(step, f"step {number}", Subject(values, subject.each), secrets, ask)
             known |= _taken(step, found.pages)
+            _protect_taken([step], known)
         except (AccountFailed, RoundOver) as failure:
             reason = f"step {number}: {failure}" if len(steps) > 1 else str(failure)
             if not found.counts:
@@ -184,8 +166,8 @@ async def run(
                 raise _at(failure, number, reason) from None
             found.flaws.append(reason)
             break
-        found.read(step.metrics if step.rows is None else {}, _document(step, found.pages))
-    return found, known
+        found.read(step.metrics if step.rows is None else {}, _document(step, found.pages), paged=step.next is not None)
+    return found
 
 
 def _at(failure: AccountFailed, step: int, reason: str) -> AccountFailed:
@@ -203,9 +185,18 @@ def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
     for name, expression in step.take.items():
         value = search(expression, _document(step, pages))
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-            raise AccountFailed(f"the answer has no {name} ({expression})")
+            said = told(pages, paged=True)
+            raise AccountFailed(f"the answer has no {name} ({expression})" + (f": {said}" if said else ""))
         taken[name] = str(value)
     return taken
+
+
+def _protect_taken(steps: Sequence[StepSettings], known: Mapping[str, str]) -> None:
+    """Keep what was taken under the name of a secret, or found where one is, out of everything that is shown."""
+    for step in steps:
+        for name, expression in step.take.items():
+            if name in known and (names_secret(name) or names_secret(expression)):
+                protect_passing(known[name])
 
 
 async def _pages(step: StepSettings, label: str, subject: Subject, secrets: Secrets, ask: Ask) -> list[Any]:
@@ -255,15 +246,20 @@ def _check(step: StepSettings, page: Any) -> None:
 
 def _in_its_words(what: str, page: Any) -> str:
     """``what``, and what the source itself says, if it does where sources do."""
-    told = words(page)
-    return f"{what}: {told}" if told else what
+    said = words(page)
+    return f"{what}: {said}" if said else what
 
 
 def _next(step: StepSettings, page: Any) -> str | None:
-    """The token of the next page; None if there is none."""
+    """The token of the next page; None if there is none.  Raises `AccountFailed` for what can be none."""
     found = condition(step.next, page) if step.next is not None else None
-    if not is_true(found) or not isinstance(found, str | int) or isinstance(found, bool):
+    if not is_true(found) or found is True:
         return None
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if not isinstance(found, str | int):
+        kind = "a fraction" if isinstance(found, float) else kind_of(found)
+        raise AccountFailed(f"the token of the next page is {kind}; correct next ({step.next})")
     return str(found)
 
 

@@ -1,0 +1,60 @@
+"""What the steps of a configured source have found, and what the source says where that is nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smart_sync.config.values import MetricName
+from smart_sync.core.model import METRICS, Metrics, Precision
+from smart_sync.parsers.error_responses import words
+from smart_sync.parsers.expressions import Expression, metric, missing
+from smart_sync.parsers.failures import AccountFailed
+
+
+@dataclass(slots=True)
+class Found:
+    """What the steps have found of one account, or of a batch."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    rounded: bool = False
+    #: What could not be read, in words.
+    flaws: list[str] = field(default_factory=list)
+    #: The pages of the last step.
+    pages: list[Any] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counts, None where there is none."""
+        return Metrics(*(self.counts.get(name) for name in METRICS))
+
+    def precision(self, configured: Precision) -> Precision:
+        """Rounded if the configuration says so, or if a figure was ("1.2M")."""
+        return Precision.ROUNDED if self.rounded else configured
+
+    def read(self, expressions: Mapping[MetricName, Expression], document: Any, *, paged: bool = False) -> None:
+        """Add the metrics that ``expressions`` find; one that cannot be read costs itself only.
+
+        ``paged``: ``document`` is the array of the pages, and what one of them has not is no metric.
+        """
+        flaws, read = [], False
+        for name, expression in expressions.items():
+            try:
+                count, precision = metric(expression, document)
+            except AccountFailed as failure:
+                flaws.append(f"{name}: {failure}")
+                continue
+            if count is None:
+                continue
+            if lack := missing(expression, document, paged=paged):
+                flaws.append(f"{name}: {lack}")
+                continue
+            read = True
+            self.counts[name] = count
+            self.rounded = self.rounded or precision is Precision.ROUNDED
+        said = told(document, paged=paged) if flaws or (expressions and not read) else ""
+        self.flaws += [*flaws, *([f"the source says: {said}"] if said else [])]
+
+
+def told(document: Any, *, paged: bool) -> str:
+    """What the source says in ``document``, or in the last of its pages that says anything."""
+    return next(filter(None, map(words, reversed(document) if paged else [document])), "")
