@@ -157,3 +157,15 @@ async def test_a_check_before_there_is_a_file_knows_the_columns(tmp_path: Path, 
     assert (await check(world.settings)).exit_code == 0
     await world.sync()
     assert world.execute("SELECT geo FROM projects") == [("DE",)]
+
+
+def test_projects_that_cannot_be_created_are_red(app: World) -> None:
+    """Where none could be, the pass ends with exit code 4 and the reason, and healthz is 503 with it."""
+    text = '[sync]\ncreate_missing = "projects"\n'
+    path = configured(app, text)
+    ended = run_command("once", "--config", str(path))
+    assert (ended.returncode, "Spring: could not be created: " in ended.stdout) == (4, True), ended.stdout
+    with Daemon(configured(app, text + "[schedule]\nrun_on_start = false\n")) as daemon:
+        assert run_command("sync", "--config", str(path)).returncode == 4
+        status, answer = asyncio.run(Client(daemon.socket, timeout=60).request("GET", "/healthz"))
+    assert (status, "no project could be created, Spring because: " in answer["error"]) == (503, True)

@@ -75,7 +75,8 @@ class Endpoints:
         result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
         if project_id is None or choice is None:
             facts, _ = await self._health.facts()
-            return Response(200, result.answer() | {"warnings": health.warnings(facts)})
+            answer = result.answer() | {"warnings": health.warnings(facts)}
+            return Response(200, answer | {"refused_projects": dict(self._resources.announce.refused_projects)})
         own = result.of(project_id)
         # It may have been switched off between the question and the pass.
         return Response(200, {**own.answer(), **choice.answer}) if own else await self._refused(project_id)

@@ -51,7 +51,7 @@ async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
             raise
         await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
         if chosen is None or choice is None:
-            return result.answer()
+            return result.answer() | {"refused_projects": dict(resources.announce.refused_projects)}
         own = result.of(chosen.id)
         # It may have been switched off since it was chosen.
         return {**own.answer(), **choice.answer} if own else dict((await choose(resources.database, chosen.id)).answer)

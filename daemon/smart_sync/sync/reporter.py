@@ -124,6 +124,11 @@ class Reporter:
         for name, reason in self._new_refusals("", refused):
             self("projects.refused", project=name or None, reason=reason)
 
+    @property
+    def refused_projects(self) -> Mapping[str, str]:
+        """The projects that the last pass over all could not create, by name, and why."""
+        return self._known_refusals.get("", {})
+
     def _new_refusals(self, project_id: str, refused: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         known = self._known_refusals.get(project_id, {})
         self._known_refusals[project_id] = refused

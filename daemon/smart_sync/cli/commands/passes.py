@@ -59,7 +59,7 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
     from smart_sync.cli import output
     from smart_sync.control.client import Client
 
-    _path, settings = load()
+    settings = load_readable()
     answer = asyncio.run(output.sync_with_progress(Client(settings.control.socket), project, dry_run=dry_run))
     show(answer, as_json, output.show_answer)
     sys.exit(_exit_code(answer))
@@ -127,5 +127,6 @@ def once(project: str | None, as_json: bool) -> None:
 def _exit_code(answer: dict[str, Any]) -> int:
     if not answer.get("success"):
         return 1 if "error_count" not in answer else SOME_FAILED
-    troubled = answer.get("error_count") or answer.get("stale_count") or answer.get("stale")
+    nothing = answer.get("refused_projects") and not answer.get("total_projects")
+    troubled = nothing or answer.get("error_count") or answer.get("stale_count") or answer.get("stale")
     return SOME_FAILED if troubled else 0

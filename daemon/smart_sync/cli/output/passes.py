@@ -70,6 +70,8 @@ def show_answer(answer: dict[str, Any]) -> None:
     if "results" not in answer:
         _show_single(console, answer)
         return
+    for name, reason in answer.get("refused_projects", {}).items():
+        terminal.line(console, f"{name or 'projects'}: could not be created: {reason}")
     if not answer["results"]:
         terminal.line(console, NO_PROJECTS)
         return

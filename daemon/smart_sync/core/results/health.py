@@ -1,7 +1,7 @@
 """Whether the daemon is healthy: what is wrong now, and what a person should look at soon."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from smart_sync.core.wording import counted, listed
 
@@ -26,6 +26,8 @@ class HealthInputs:
     active: int = 0
     #: The passes create projects for worksheets that have none.
     creates_projects: bool = False
+    #: Projects that the last pass could not create, by name, and why.
+    refused: Mapping[str, str] = field(default_factory=dict)
     #: The database, if Smart Sync made it because there was none.
     made_database: str = ""
     #: The directory of worksheets, if it is missing.
@@ -68,7 +70,12 @@ def reasons(facts: HealthInputs) -> list[str]:
 
 def no_projects(facts: HealthInputs) -> str:
     """Why there will be nothing to sync; empty if there will be, or if that is as it should be."""
-    if facts.projects or facts.creates_projects:
+    if facts.projects:
+        return ""
+    if facts.refused:
+        name, reason = next(iter(facts.refused.items()))
+        return f"no project could be created, {name} because: {reason}; see: smart-sync check"
+    if facts.creates_projects:
         return ""
     if facts.made_database:
         return (
@@ -81,6 +88,9 @@ def no_projects(facts: HealthInputs) -> str:
 def warnings(facts: HealthInputs) -> list[str]:
     """What a person should look at, a sentence each."""
     found = [f"parser {parser}" for parser in facts.failing_parsers]
+    if facts.projects and facts.refused:
+        name, reason = next(iter(facts.refused.items()))
+        found.append(f"{counted(len(facts.refused), 'project')} could not be created, {name} because: {reason}")
     if facts.projects and not facts.active:
         found.append("no project is active; there is nothing to sync")
     if facts.locked:
