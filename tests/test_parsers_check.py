@@ -10,6 +10,7 @@ import stamina
 from daemon_process import run_command
 from fake_platforms import GOOD, OWN_KEYS, FakePlatform, Reply
 from smart_sync.admin.checks import check
+from smart_sync.admin.checks.parser_trials import parse_links
 from smart_sync.store import parser_requests
 from smart_sync.store.schema import open_database
 from world import World
@@ -73,6 +74,15 @@ async def test_the_terms_are_told_until_they_are_accepted(world: World) -> None:
     assert await told(world, offline=True) == []
 
 
+async def test_requests_without_an_answer_are_counted(world: World) -> None:
+    """`parse` says how many requests it made, those that nobody answered too."""
+    with FakePlatform(lambda _call: Reply(hang=True)) as platform, stamina.set_testing(True, attempts=2):
+        world.sections["parsers"] = {"rented": table(platform, timeout=0.1)}
+        answer = await parse_links(world.settings, ["https://www.tiktok.com/@a"])
+        ((parser,),) = (link["parsers"] for link in answer["links"])
+    assert (parser["calls"], len(platform.calls), parser["exchanges"]) == (2, 2, [])
+
+
 async def test_trying_counts_against_the_budget(world: World, tmp_path: Path) -> None:
     """`check` and `parse` take what they ask from the one budget, and ask nothing when it is used up."""
     world.add_project("P", ["a"])
@@ -93,5 +103,6 @@ async def test_trying_counts_against_the_budget(world: World, tmp_path: Path) ->
         async with open_database(world.path) as database:
             assert await parser_requests.made(database, world.now) == {"rented": 2}
         (found,) = await told(world)
+    assert found[0] == "warning"
     assert "is used up" in found[1]
     assert len(platform.calls) == 3

@@ -311,6 +311,26 @@ async def test_single_passes_go_on_where_the_last_one_ended(world: World) -> Non
     assert sorted(call.path for call in platform.calls) == [f"/users/name{n}" for n in range(9)]
 
 
+async def test_several_accounts_at_once_do_not_use_up_a_budget_for_nothing(world: World) -> None:
+    """Of accounts that cost five requests each, ten a day are two accounts a day, however many are asked at once."""
+    world.add_project("P", [f"name{n}" for n in range(8)])
+
+    def answer(call: Call) -> Reply:
+        page = int(call.query.get("page", "1"))
+        return Reply({"n": 1, "next": page + 1 if page < 5 else None})
+
+    step = {"url": "posts/{username}", "next": "next", "next_param": "page", "metrics": {"views": "sum([].n)"}}
+    table: dict[str, Any] = {"steps": [step], "headers": {}, "query": {}, "concurrency": 4, "budget": "10/d"}
+    stored = []
+    with FakePlatform(answer) as platform:
+        for _ in range(4):
+            await one_life(world, "http_json", platform.url, **table)
+            stored += world.execute("SELECT count(*) FROM parsed_values WHERE value = 5")
+            world.now += timedelta(days=1, minutes=11)
+    assert stored == [(2,), (4,), (6,), (8,)]
+    assert len(platform.calls) == 40
+
+
 async def test_a_budget_is_used_up_and_told(world: World) -> None:
     """The requests that the budget has are made, tries that failed count; the rest waits, and that is no failure."""
     world.add_project("P", [f"name{n}" for n in range(20)])
@@ -423,14 +443,15 @@ async def test_a_job_that_was_cut_off_is_not_started_again_at_once(world: World)
     """A stop or a deadline in the middle of a paid job: its account rests 15 minutes, then twice as long."""
     world.add_project("P", ["name"])
     steps = [
-        {"url": "jobs", "json": {"link": "{link}"}, "take": {"job": "id"}},
-        {"url": "progress/{job}", "until": "ready", "wait": 0.01, "timeout": 0.4, "metrics": {"views": "n"}},
+        {"url": "jobs", "json": {"links": "{links}"}, "take": {"job": "id"}},
+        {"url": "progress/{job}", "until": "ready", "wait": 0.01, "timeout": 0.4, "rows": "@", "key": "link"}
+        | {"metrics": {"views": "n"}},
     ]
     starts: list[int] = []
     with FakePlatform(lambda _call: Reply({"id": "1"})) as platform:
         for minutes in (0, 5, 11, 14, 16):
             world.now += timedelta(minutes=minutes)
-            table = table_of("http_json", platform.url, steps=steps, headers={}, query={}, deadline=0.5)
+            table = table_of("http_json", platform.url, steps=steps, batch=9, headers={}, query={}, deadline=0.5)
             table = table.model_copy(update={"deadline": 0.3})
             parser = parser_class("http_json")(table, lambda: world.now)
             source = ConfiguredParser("h", parser, table, AskedAccounts(), "h")

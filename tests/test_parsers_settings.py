@@ -41,6 +41,13 @@ def mistakes(folder: Path, tables: str) -> list[str]:
     return [problem.removeprefix(f"{folder}/config.toml: ") for problem in caught.value.problems]
 
 
+@pytest.mark.parametrize("budget", ["0", "-5", "true", '"0/d"', '"5/h"'])
+def test_a_budget_is_a_number_of_requests(tmp_path: Path, budget: str) -> None:
+    """A budget that allows nothing, or is no number of requests a day, is refused."""
+    table = f'[parsers.youtube]\nkey = "canary-youtube-key"\nbudget = {budget}\n'
+    assert mistakes(tmp_path, table) == ['parsers.youtube.budget: expected the requests of a day, such as "1000/d"']
+
+
 def test_every_mistake_at_once(tmp_path: Path) -> None:
     """All mistakes of all tables are reported together, each with its key; no value is shown."""
     found = mistakes(

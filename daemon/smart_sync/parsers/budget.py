@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Annotated
@@ -21,11 +21,13 @@ from smart_sync.store.driver import describe, sqlite
 #: Requests are taken from the budget in blocks, so that the database is not written for each.
 LARGEST_BLOCK = 50
 BLOCKS = 20
+#: What an account is taken to need until one has been asked about to the end.
+PROBABLY = 50
 
 
 def read_budget(value: object) -> object:
     """``"1000/d"`` → 1000.  Raises ValueError."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     found = re.fullmatch(r"\s*([1-9][0-9]{0,8})\s*/\s*d\s*", value) if isinstance(value, str) else None
     if found is None:
@@ -36,8 +38,20 @@ def read_budget(value: object) -> object:
 Budget = Annotated[int, BeforeValidator(read_budget)]
 
 
+class _Turn:
+    """One account, or one batch, that is being asked about."""
+
+    def __init__(self) -> None:
+        self.used = 0
+        self.is_first = asyncio.Event()
+
+
 class Allowance:
-    """What one pass of a parser may ask, of its ``budget``; ``seconds``: how long the pass may take."""
+    """What one pass of a parser may ask, of its ``budget``; ``seconds``: how long the pass may take.
+
+    Where it may not last for all accounts that are being asked about, they go on one after the other, in the order in
+    which they began: what several begin and none ends is spent for nothing.
+    """
 
     def __init__(self, database: Database, parser: str, budget: int, seconds: float, clock: Clock) -> None:
         self._database = database
@@ -45,16 +59,47 @@ class Allowance:
         self._budget = budget
         self._seconds = timedelta(seconds=seconds)
         self._clock = clock
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._left = 0
         self._until = clock()
         self._block = ""
         #: Block → the requests that were made of it.
         self._made: dict[str, int] = {}
+        #: What others had left when the last block was reserved.
+        self._beyond = 0
+        self._turns: list[_Turn] = []
+        #: The most that an account has used that was asked about to the end.
+        self._most: int | None = None
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Inside, in this task and those it begins, requests are for one account, or for one batch."""
+        if _turn.get() is not None:
+            yield
+            return
+        turn = _Turn()
+        self._turns.append(turn)
+        token = _turn.set(turn)
+        try:
+            yield
+            self._most = max(self._most or 0, turn.used)
+        finally:
+            _turn.reset(token)
+            self._turns.remove(turn)
+            if self._turns:
+                self._turns[0].is_first.set()
 
     async def take(self) -> None:
         """Before each request.  Raises `RoundOver` if the budget is used up, and `SmartSyncError` of the database."""
-        async with self._turn:
+        turn = _turn.get()
+        if turn is not None:
+            async with self._lock:
+                if not self._made:
+                    await self._reserve()
+            if self._is_scarce() and self._turns[0] is not turn:
+                await turn.is_first.wait()
+            turn.used += 1
+        async with self._lock:
             if self._left == 0 or self._clock() >= self._until:
                 await self._reserve()
             self._left -= 1
@@ -72,6 +117,11 @@ class Allowance:
             with contextlib.suppress(sqlite.Error):
                 await parser_requests.settle(self._database, self._made, self._clock())
 
+    def _is_scarce(self) -> bool:
+        """Whether what is left may not last for all that are under way."""
+        most = max(self._most if self._most is not None else PROBABLY, *(turn.used for turn in self._turns))
+        return self._left + self._beyond < most * len(self._turns)
+
     async def _reserve(self) -> None:
         now = self._clock()
         self._block, self._until = uuid.uuid4().hex, now + self._seconds
@@ -85,7 +135,7 @@ class Allowance:
             raise describe(error, self._database.path) from None
         if grant.requests <= 0:
             raise RoundOver(f"the budget of {self._budget} requests in 24 hours is used up", grant.free_at)
-        self._left = grant.requests
+        self._left, self._beyond = grant.requests, grant.beyond
 
 
 def of(settings: ParserSettings) -> int | None:
@@ -100,6 +150,7 @@ def allowance(database: Database, parser: str, settings: ParserSettings, clock: 
     return None if allowed is None else Allowance(database, parser, allowed, settings.deadline, clock)
 
 
+_turn: ContextVar[_Turn | None] = ContextVar("_turn", default=None)
 _lent: ContextVar[Allowance | None] = ContextVar("_lent", default=None)
 
 

@@ -13,7 +13,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import Exchange
-from smart_sync.parsers.parser import Fetched, Unfetched
+from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
 from smart_sync.parsers.registry import ConfiguredParser, build
 
 
@@ -27,6 +27,10 @@ class Inspection:
     exchanges: tuple[Exchange, ...]
     #: Why the parser could not go on; empty if it could.
     failure: str = ""
+    #: Requests made, those that had no answer too.
+    calls: int = 0
+    #: That is no failure: its rate, its budget or the platform wants it to wait.
+    has_to_wait: bool = False
 
 
 def account_of(link: str) -> Account:
@@ -66,7 +70,7 @@ def _as_data(inspection: Inspection) -> dict[str, Any]:
         "parser": inspection.parser,
         "values": values,
         "unfetched": [item.reason for item in inspection.fetched if isinstance(item, Unfetched)],
-        "calls": len(inspection.exchanges),
+        "calls": inspection.calls,
         # Once more: what an answer brought may have become known as a secret only after it was recorded.
         "exchanges": [logs.redacted(asdict(exchange)) for exchange in inspection.exchanges],
         "failure": inspection.failure,
@@ -82,7 +86,7 @@ async def inspect(
 
 async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowance | None) -> Inspection:
     fetched: list[Fetched] = []
-    failure = ""
+    failure, has_to_wait = "", False
     async with http.lent(record=True) as wires, budget.lent(allowance):
         stream = cast("AsyncGenerator[Fetched, None]", source.parser.fetch((account,)))
         try:
@@ -90,5 +94,7 @@ async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowa
                 async for item in stream:
                     fetched.append(item)  # noqa: PERF401  what came before a failure is wanted, too
         except SmartSyncError as error:
-            failure = logs.redact(str(error))
-    return Inspection(source.name, tuple(fetched), tuple(wires.exchanges), failure)
+            failure, has_to_wait = logs.redact(str(error)), isinstance(error, RoundOver | Paused)
+        usage = getattr(source.parser, "usage", None)
+    calls = usage.calls if isinstance(usage, Usage) else len(wires.exchanges)
+    return Inspection(source.name, tuple(fetched), tuple(wires.exchanges), failure, calls, has_to_wait)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
@@ -14,7 +14,7 @@ from smart_sync.config import ParserSettings
 from smart_sync.core.links.identity import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.errors import ParserFailed
-from smart_sync.parsers import error_responses
+from smart_sync.parsers import budget, error_responses
 from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session, has_asked, has_started_job
 from smart_sync.parsers.failures import AccountFailed, AccountGone
 from smart_sync.parsers.http import HttpResponse
@@ -98,9 +98,11 @@ class PlatformParser:
     @contextmanager
     def trying(self, accounts: Sequence[Account]) -> Iterator[None]:
         """Inside, requests are made for ``accounts``; if they are cut off, that is noted."""
+        allowance = budget.borrowed()
         token, job = has_asked.set(False), has_started_job.set(False)
         try:
-            yield
+            with nullcontext() if allowance is None else allowance.turn():
+                yield
         except (ParserFailed, asyncio.CancelledError):
             if has_asked.get():
                 self.tried |= {account.id for account in accounts}

@@ -17,6 +17,8 @@ class Grant:
     id: str
     requests: int
     free_at: datetime
+    #: What the budget has left beside them.
+    beyond: int = 0
 
 
 async def reserve(
@@ -31,12 +33,13 @@ async def reserve(
     async with database.transaction() as transaction:
         await transaction.execute("DELETE FROM parser_requests WHERE at <= ?", (since,))
         rows = await transaction.fetch(_OF_ONE, (parser,))
-        granted = min(wanted, budget - sum(row[1] for row in rows))
+        left = budget - sum(row[1] for row in rows)
+        granted = min(wanted, left)
         if granted > 0:
             await transaction.execute(
                 "INSERT INTO parser_requests VALUES (?, ?, ?, ?)", (block, parser, stamp(max(now, until)), granted)
             )
-            return Grant(block, granted, now)
+            return Grant(block, granted, now, left - granted)
     oldest = next((row[0] for row in rows if row[1]), stamp(now))
     return Grant(block, 0, moment(oldest) + WINDOW)
 

@@ -87,7 +87,7 @@ def _finding(link: str, inspection: Inspection) -> Finding:
         if isinstance(one, Unfetched):
             return Finding("warning" if one.gone else "error", f"{what}: {one.reason}")
     if inspection.failure:
-        return Finding("error", f"{what}: {inspection.failure}")
+        return Finding("warning" if inspection.has_to_wait else "error", f"{what}: {inspection.failure}")
     return Finding("warning", f"{what}: the source says nothing of it")
 
 

@@ -52,8 +52,9 @@ def load() -> tuple[Path, "Settings"]:
 
 
 def load_readable() -> "Settings":
-    """What `load` gives, for commands that only look: mistakes are said, and what they are about is left out.
+    """What `load` gives, for commands that only look, or only ask the daemon.
 
+    Mistakes are said, and what they are about is left out.
     Raises `ConfigError` where they leave open which database or socket is meant.
     """
     from smart_sync import config

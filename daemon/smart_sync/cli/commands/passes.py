@@ -59,7 +59,7 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
     from smart_sync.cli import output
     from smart_sync.control.client import Client
 
-    _path, settings = load()
+    settings = load_readable()
     answer = asyncio.run(output.sync_with_progress(Client(settings.control.socket), project, dry_run=dry_run))
     show(answer, as_json, output.show_answer)
     sys.exit(_exit_code(answer))
