@@ -298,8 +298,8 @@ async def test_a_project_of_which_nothing_can_be_written_has_failed(world: World
     assert "no more" in result.error
 
 
-class Lap:
-    """Passes of one lap of a daemon: what it has in memory stays."""
+class Living:
+    """Passes of one daemon: what it has in memory stays."""
 
     def __init__(self, world: World, resources: Resources) -> None:
         self.world = world
@@ -318,13 +318,13 @@ class Lap:
 
 
 @pytest.fixture
-async def record(world: World) -> AsyncIterator[Lap]:
-    """A lap over one project with two accounts, the first of them with parsed values."""
+async def living(world: World) -> AsyncIterator[Living]:
+    """A daemon over one project with two accounts, the first of them with parsed values."""
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[1] * 5, b=[2] * 5)
     world.parsed("a", [9, None, None, None, None])
     async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
-        yield Lap(world, resources)
+        yield Living(world, resources)
 
 
 MEDDLING = {
@@ -339,19 +339,19 @@ MEDDLING = {
 
 
 @pytest.mark.parametrize("what", MEDDLING)
-async def test_what_another_writer_spoils_is_put_right_by_the_next_pass(lap: Lap, what: str) -> None:
+async def test_what_another_writer_spoils_is_put_right_by_the_next_pass(living: Living, what: str) -> None:
     """A pass that finds nothing new still finds what is missing or changed of its own, and then rests again."""
-    await lap.settle()
+    await living.settle()
     tables = ("account_metrics", "sheet_metrics", "account_snapshots")
     columns = ", ".join(("account_id", *METRICS))
     queries = [f"SELECT {columns} FROM {table} ORDER BY 1" for table in tables]
     queries.append("SELECT account_id, likes_winner FROM account_metrics ORDER BY 1")
-    before = [lap.world.execute(query) for query in queries]
-    lap.world.execute(MEDDLING[what])
-    assert [lap.world.execute(query) for query in queries] != before
-    await lap.run()
-    assert [lap.world.execute(query) for query in queries] == before
-    await lap.settle()
+    before = [living.world.execute(query) for query in queries]
+    living.world.execute(MEDDLING[what])
+    assert [living.world.execute(query) for query in queries] != before
+    await living.run()
+    assert [living.world.execute(query) for query in queries] == before
+    await living.settle()
 
 
 async def test_what_a_parser_of_ours_has_put_in_is_merged_by_the_next_pass(world: World) -> None:
@@ -359,12 +359,12 @@ async def test_what_a_parser_of_ours_has_put_in_is_merged_by_the_next_pass(world
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
-        lap = Lap(world, resources)
-        await lap.settle()
+        living = Living(world, resources)
+        await living.settle()
         await parsed_values.put(
             resources.database, [ParsedMetrics("account-a", Metrics(9), "ours", world.now)], world.now
         )
-        await lap.run()
+        await living.run()
     assert world.merged("a") == (9, 1, 1, 1, 1)
 
 
@@ -379,24 +379,24 @@ async def test_what_another_process_writes_during_a_pass_is_merged_by_the_next_o
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     async with opened(world.settings, Late(), clock=lambda: world.now) as resources:
-        lap = Lap(world, resources)
-        await lap.run()
+        living = Living(world, resources)
+        await living.run()
         assert world.merged("a") == (1,) * 5
-        await lap.run()
+        await living.run()
         assert world.merged("a") == (9,) * 5
 
 
-async def test_an_account_that_failed_is_tried_again_though_nothing_has_changed(lap: Lap) -> None:
+async def test_an_account_that_failed_is_tried_again_though_nothing_has_changed(living: Living) -> None:
     """The pass after one that could not write everything writes the rest."""
-    lap.world.execute(
+    living.world.execute(
         "CREATE TRIGGER grudge BEFORE INSERT ON account_metrics WHEN NEW.account_id = 'account-b'"
         " BEGIN SELECT RAISE(ABORT, 'not b'); END"
     )
-    assert (await lap.run()).failed_accounts == {"account-b": "not b"}
-    assert (await lap.run()).failed_accounts == {"account-b": "not b"}
-    lap.world.execute("DROP TRIGGER grudge")
-    await lap.run()
-    assert lap.world.merged("b") == (2,) * 5
+    assert (await living.run()).failed_accounts == {"account-b": "not b"}
+    assert (await living.run()).failed_accounts == {"account-b": "not b"}
+    living.world.execute("DROP TRIGGER grudge")
+    await living.run()
+    assert living.world.merged("b") == (2,) * 5
 
 
 def test_the_fingerprint_differs_with_whatever_a_worksheet_says() -> None:
@@ -412,12 +412,12 @@ def test_the_fingerprint_differs_with_whatever_a_worksheet_says() -> None:
     assert fingerprint(Worksheet("P", [["Link"], [1.0]])) == fingerprint(sheets[2])
 
 
-async def test_another_configuration_decides_anew(world: World, lap: Lap) -> None:
+async def test_another_configuration_decides_anew(world: World, living: Living) -> None:
     """A reload with other merge rules merges the same numbers by them, in its first pass."""
-    await lap.settle()
+    await living.settle()
     world.sections["merge"] = {"strategy": "sheet"}
     async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
-        await Lap(world, resources).run()
+        await Living(world, resources).run()
     assert world.merged("a") == (1,) * 5
 
 

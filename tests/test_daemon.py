@@ -153,7 +153,7 @@ def test_a_second_daemon_on_the_same_database_exits_75(config: Path) -> None:
 
 
 def test_sighup_reads_the_configuration_again(config: Path) -> None:
-    """SIGHUP is another lap: what the file says now holds, and the socket answers again."""
+    """SIGHUP opens everything anew: what the file says now holds, and the socket answers again."""
     with Daemon(config) as daemon:
         config.write_text(config.read_text().replace("run_on_start = false", "run_on_start = true"))
         daemon.process.send_signal(signal.SIGHUP)
@@ -181,7 +181,7 @@ def test_a_bad_file_on_reload_changes_nothing_and_is_reported_in_full(config: Pa
 
 
 def test_a_reload_that_cannot_begin_falls_back_to_what_ran_before(config: Path) -> None:
-    """What only opening can tell, of a damaged database say, is reported, and the old lap is taken up again."""
+    """What only opening can tell, of a damaged database say, is reported, and the old settings are taken up again."""
     (config.parent / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 64)
     with Daemon(config) as daemon:
         good = config.read_text()

@@ -124,6 +124,6 @@ async def test_the_screen_shows_edits(imported: World) -> None:
     config = write_config(imported.folder)
     shown = run_command("explain", link("a"), "--config", str(config))
     assert "edited followers: 12,480 → 950 (P!C2)" in shown.stdout
-    assert "edited views: 9 → - (P!G2)" in shown.stdout
+    assert "edited views: 9 → – (P!G2)" in shown.stdout
     told = json.loads(run_command("explain", link("a"), "--json", "--config", str(config)).stdout)
     assert {edit["metric"] for edit in told["accounts"][0]["edits"]} == {"followers", "views"}

@@ -24,7 +24,7 @@ HANGING = """
 import asyncio, signal, sys, time
 from pathlib import Path
 from smart_sync import config
-from smart_sync.service import Service
+from smart_sync.service.daemon import Service
 
 async def main(path):
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, time.sleep, 3600)
