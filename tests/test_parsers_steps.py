@@ -387,6 +387,17 @@ async def test_a_batch_is_one_request_for_many() -> None:
     assert [(trouble.account_id, trouble.gone) for trouble in troubles(found)] == [("tiktok-1", True)]
 
 
+async def test_a_page_of_rows_that_fails_says_of_nobody_that_he_is_gone() -> None:
+    """Where a later page of a batch's rows is an error in a 200, who has no row yet is not taken for gone."""
+    step = {"url": "jobs", "json": {"links": "{links}"}, "next": "cursor", "rows": "[].rows[]", "key": "who"}
+    step |= {"metrics": {"followers": "fans"}}
+    first = {"rows": [{"who": "name0", "fans": 7}], "cursor": "p2"}
+    found, _ = await asked(in_turn(first, QUOTA), step, batch=9, accounts=accounts(NAMES[:2]))
+    assert values(found) == []
+    assert not any(trouble.gone for trouble in troubles(found))
+    assert "page 2 has nothing where [].rows[] looks: You have exceeded" in troubles(found)[0].reason
+
+
 async def test_a_batch_by_names() -> None:
     """``"{usernames}"`` is the list of names; a row is found by its name in any case."""
 

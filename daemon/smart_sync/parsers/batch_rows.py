@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
 from smart_sync.parsers.error_responses import said
-from smart_sync.parsers.expressions import search
+from smart_sync.parsers.expressions import missing, search
 from smart_sync.parsers.failures import AccountFailed
 from smart_sync.parsers.found import told
 from smart_sync.parsers.per_account import name_of
@@ -43,9 +43,10 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
     cannot be told apart says of nobody that he is gone.
     """
     found = search(step.rows or "", pages if step.next is not None else pages[0])
-    if not isinstance(found, list):
+    lack = "" if isinstance(found, list) else f"{step.rows} finds no array of rows"
+    if lack := lack or missing(step.rows or "", pages, paged=step.next is not None):
         words = told(pages, paged=True)
-        raise AccountFailed(f"{step.rows} finds no array of rows" + (f": {words}" if words else ""))
+        raise AccountFailed(lack + (f": {words}" if words else ""))
     by_key: dict[str, Any] = {}
     first = ""
     for row in found:
