@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.redaction import KnownSecrets, is_plausible_path, names_secret
+from smart_sync.core.redaction import MAX_PASSING, REDACTED, KnownSecrets, is_plausible_path, names_secret
 
 SECRET = "kV7q-2Zr!x9Lw_04mTn8.Yb3Hc6Df5Gs1Pj~aQe"
 
@@ -58,3 +58,14 @@ def test_plausible_paths(text: str) -> None:
 def test_what_is_no_path(text: str) -> None:
     """JSON, base64, URLs, and what no file can be called."""
     assert not is_plausible_path(text)
+
+
+def test_secrets_that_are_replaced_do_not_pile_up() -> None:
+    """Of secrets that answers bring the latest are known, the longest first, and never more than a bounded number."""
+    known = KnownSecrets()
+    for number in range(MAX_PASSING + 10):
+        known.add_passing(f"pass-{number:05}")
+    known.add_passing("pass-00100-and-more")
+    known.add_passing("pass-00100")
+    assert known.removed_from("pass-00100-and-more pass-00100 pass-00509") == " ".join([REDACTED] * 3)
+    assert known.removed_from("pass-00003") == "pass-00003"
