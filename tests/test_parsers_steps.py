@@ -447,6 +447,24 @@ async def test_a_job_that_never_ends_is_given_up() -> None:
     assert {trouble.reason for trouble in troubles(found)} == {"step 2: not ready within 0.2 s (status == 'ready')"}
 
 
+@pytest.mark.parametrize(
+    ("said", "trouble"),
+    [
+        ("@Charli", ""),
+        ("https://m.tiktok.com/@charli?lang=en", ""),
+        ("else", 'the answer is of "else", asked was for "charli"'),
+        ("https://www.tiktok.com/@else", 'the answer is of "https://www.tiktok.com/@else", asked was for "charli"'),
+        (None, "the answer does not say whose it is (user.name)"),
+    ],
+)
+async def test_the_answer_of_another_account_is_no_value(said: str | None, trouble: str) -> None:
+    """With ``who`` the numbers of somebody else are not taken for the account's, and both are named."""
+    step = {"url": "u?n={username}", "who": "user.name", "metrics": {"likes": "n"}}
+    found, _ = await asked(in_turn({"user": {"name": said}, "n": 5}), step)
+    assert [value.metrics.likes for value in values(found)] == ([] if trouble else [5])
+    assert [one.reason for one in troubles(found)] == ([trouble] if trouble else [])
+
+
 START = {"url": "jobs", "json": [{"url": "{each.link}"}], "take": {"job": "id"}}
 WAIT = {"url": "progress/{job}", "until": "status == 'ready'", "wait": 0.01}
 READ = {"url": "result/{job}", "rows": "data || @", "key": "url", "metrics": {"followers": "f"}}

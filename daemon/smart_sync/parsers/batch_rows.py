@@ -8,7 +8,7 @@ from smart_sync.core.model import Account
 from smart_sync.parsers.error_responses import said
 from smart_sync.parsers.expressions import missing, search
 from smart_sync.parsers.failures import AccountFailed
-from smart_sync.parsers.found import told
+from smart_sync.parsers.found import folded, told
 from smart_sync.parsers.per_account import name_of
 from smart_sync.parsers.steps import StepSettings
 
@@ -33,7 +33,7 @@ class Rows(NamedTuple):
     def of(self, account: Account) -> Any:
         """The row of ``account``; None if it has none."""
         row = self.by_key.get(identity(account.link))
-        return row if row is not None else self.by_key.get(_folded(name_of(account)))
+        return row if row is not None else self.by_key.get(folded(name_of(account)))
 
 
 def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) -> Rows:
@@ -52,7 +52,7 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
     for row in found:
         if key := _key(search(step.key or "", row)):
             first = first or key
-            by_key.setdefault(identity(key) if "/" in key else _folded(key), row)
+            by_key.setdefault(identity(key) if "/" in key else folded(key), row)
     rows = Rows(by_key)
     if found and all(rows.of(account) is None for account in accounts):
         says = f'it says "{said(first)}"' if first else "it says neither a text nor a number"
@@ -63,7 +63,3 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
 def _key(found: object) -> str:
     """What a row's key says, a number as its digits; "" if it is neither text nor number."""
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
-
-
-def _folded(name: str) -> str:
-    return name.strip().removeprefix("@").casefold()

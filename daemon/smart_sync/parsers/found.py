@@ -1,13 +1,15 @@
 """What the steps of a configured source have found, and what the source says where that is nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from smart_sync.config.values import MetricName
+from smart_sync.core.links.identity import identity
 from smart_sync.core.model import METRICS, Metrics, Precision
+from smart_sync.parsers.error_responses import said as in_words
 from smart_sync.parsers.error_responses import words
-from smart_sync.parsers.expressions import Expression, metric, missing
+from smart_sync.parsers.expressions import Expression, metric, missing, search
 from smart_sync.parsers.failures import AccountFailed
 
 
@@ -58,3 +60,21 @@ class Found:
 def told(document: Any, *, paged: bool) -> str:
     """What the source says in ``document``, or in the last of its pages that says anything."""
     return next(filter(None, map(words, reversed(document) if paged else [document])), "")
+
+
+def check_who(expression: str | None, pages: Sequence[Any], asked: Mapping[str, str]) -> None:
+    """Raises `AccountFailed` if one of ``pages`` is of another account than that ``asked`` for, or says of nobody."""
+    for page in pages if expression is not None else ():
+        said = search(expression or "", page)
+        if not isinstance(said, str | int) or isinstance(said, bool) or said == "":
+            raise AccountFailed(f"the answer does not say whose it is ({expression})")
+        name = str(said).strip()
+        is_it = identity(name) == identity(asked["link"]) if "/" in name else folded(name) == folded(asked["username"])
+        if not is_it:
+            told = in_words(name)
+            raise AccountFailed(f'the answer is of "{told}", asked was for "{asked["username"] or asked["link"]}"')
+
+
+def folded(name: str) -> str:
+    """A user name in small letters, without ``@``."""
+    return name.strip().removeprefix("@").casefold()

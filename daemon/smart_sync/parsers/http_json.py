@@ -36,7 +36,7 @@ _PLATFORM = frozenset({"link", "platform", "links", "each.link", "each.platform"
 #: The statuses of a refusal that is one of an account: of no credentials, no credit, no quota.
 _REFUSES_AN_OBJECT = frozenset({400, 404, 422})
 #: The keys of a table that is one step; with ``steps`` they stand in the steps.
-_OF_A_STEP = ("url", "json", "form", "gone", "failed", "metrics", "next", "next_param", "max_pages", "on_more")
+_OF_A_STEP = ("url", "who", "json", "form", "gone", "failed", "metrics", "next", "next_param", "max_pages", "on_more")
 
 
 class HttpJsonSettings(ApiSettings):
@@ -70,6 +70,8 @@ class HttpJsonSettings(ApiSettings):
     @model_validator(mode="after")
     def _fits_together(self) -> "HttpJsonSettings":
         _check_placeholders(self.steps, is_batch=self.batch is not None)
+        if self.batch is not None and any(step.who is not None for step in self.steps):
+            raise ValueError("who is for the answer about one account; in a batch key says whose a row is")
         with_rows = [number for number, step in enumerate(self.steps, 1) if step.rows is not None]
         if with_rows != ([len(self.steps)] if self.batch is not None else []):
             raise ValueError("batch and the last step's rows and key belong together")

@@ -17,7 +17,7 @@ from smart_sync.parsers.api_client import is_safe
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, condition, is_true, kind_of, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
-from smart_sync.parsers.found import Found, told
+from smart_sync.parsers.found import Found, check_who, told
 from smart_sync.parsers.http import MAX_ANSWER_BYTES, HttpRequest
 from smart_sync.parsers.parser import RoundOver
 
@@ -78,6 +78,8 @@ class StepSettings(BaseModel):
     #: True where the source says that it has no such account, or that it cannot answer; looked at on every page.
     gone: Expression | None = None
     failed: Expression | None = None
+    #: Where an answer about one account says whose it is: its user name or link.
+    who: Expression | None = None
     #: Placeholder for the later steps → where the answer has its value.
     take: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Expression] = Field(default_factory=dict)
     #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
@@ -156,6 +158,7 @@ async def run(
         values = {**subject.values, **known}
         try:
             found.pages = await _pages(step, f"step {number}", Subject(values, subject.each), secrets, ask)
+            check_who(step.who, found.pages, subject.values)
             known |= _taken(step, found.pages)
             _protect_taken([step], known)
         except (AccountFailed, RoundOver) as failure:
