@@ -653,7 +653,10 @@ class Machine(RuleBasedStateMachine):
                 assert why["strategy"] == self.strategy
                 last = [e["value"] for e in told["timeline"] if (e["event"], e.get("metric")) == ("changed", metric)]
                 shown = [values[metric] for _, values in known.snapshots.values()]
-                assert last == [known.merged[metric]] or (last == [] and known.merged[metric] in [None, *shown])
+                merged = known.merged[metric]
+                # A 0 that nobody has typed or parsed is shown as no value.
+                told_now = merged or None if value is None else merged
+                assert last == [told_now] or (last == [] and merged in [None, *shown])
                 days = [(day["day"], day[metric], day[f"{metric}_delta"]) for day in reversed(told["days"])]
                 since = self.known_since(account, metric)
                 assert (since is None) == (known.winner[metric] is None)
