@@ -13,7 +13,11 @@ from fake_google import FakeGoogle
 from smart_sync import config
 from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
+from smart_sync.core.model import Trigger
 from smart_sync.errors import ConfigError
+from smart_sync.sync.reporter import Reporter
+from smart_sync.sync.resources import opened
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import HEADER, KEY, World, link
 
 #: A web app that demands a value of every column.
@@ -169,3 +173,19 @@ def test_projects_that_cannot_be_created_are_red(app: World) -> None:
         assert run_command("sync", "--config", str(path)).returncode == 4
         status, answer = asyncio.run(Client(daemon.socket, timeout=60).request("GET", "/healthz"))
     assert (status, "no project could be created, Spring because: " in answer["error"]) == (503, True)
+
+
+async def test_a_project_that_is_wanted_no_more_is_refused_no_more(app: World) -> None:
+    """Its reason goes when its worksheet does, and stays while Google cannot be asked."""
+    app.sections["sync"] = {"create_missing": "projects"}
+    async with opened(app.settings, Reporter(), clock=lambda: app.now) as resources:
+        sync, told = SyncPass(resources), list[list[str]]()
+        for change in ("nothing", "one", "outage", "gone"):
+            if change == "outage":
+                app.google.fail("metadata", times=1000, status=404)
+            if change == "gone":
+                app.google.faults.clear()
+                del app.google.spreadsheets[KEY].worksheets["Spring"]
+            await sync.run(PassRequest(Trigger.TIMER, frozenset(["x"]) if change == "one" else None))
+            told.append(list(resources.announce.refused_projects))
+    assert told == [["Spring"], ["Spring"], ["Spring"], []]

@@ -185,6 +185,28 @@ async def test_total_videos_fetched_follows(world: World) -> None:
         assert world.execute("SELECT videos, total_videos_fetched FROM account_snapshots") == [(videos, videos)]
 
 
+@pytest.mark.parametrize("lives_on", [False, True])
+async def test_a_snapshot_that_the_table_refuses_is_told_in_each_pass(world: World, lives_on: bool) -> None:
+    """A unique index of one row a day leaves no room beside the web app's: readers do not see the merged values."""
+    world.add_project("P", ["a", "b"])
+    world.execute("CREATE UNIQUE INDEX one_a_day ON account_snapshots (account_id, date(snapshot_time))")
+    world.execute(
+        "INSERT INTO account_snapshots (id, account_id, views, snapshot_time) VALUES ('theirs', 'account-a', 9, ?)",
+        (stamp(world.now),),
+    )
+    told = []
+    async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+        sync = SyncPass(resources)
+        for edited in range(3):
+            world.sheet("P", a=[1] * 5, b=[edited] * 5)
+            (one,) = (await sync.run(PassRequest(Trigger.TIMER)) if lives_on else await world.sync()).results
+            told.append([str(problem) for problem in one.problems])
+    assert [len(problems) for problems in told] == [1] * 3
+    assert "a rule of the table refuses Smart Sync's row of the day" in told[0][0]
+    assert "account-a" in told[0][0]
+    assert [row[5] for row in world.snapshots("b")] == [2]
+
+
 async def test_a_dry_run_foresees_how_many_are_new(world: World) -> None:
     """A row that theirs makes needless is not counted; one that is only refreshed neither."""
     world.add_project("P", ["a", "b"])

@@ -7,10 +7,10 @@ from typing import Any
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
-from smart_sync.core.links.identity import identity, owner, profile_link
-from smart_sync.core.matching.sheet_side import account_id
+from smart_sync.core.links.identity import identity, owner
+from smart_sync.core.matching.sheet_side import new_account
 from smart_sync.core.merge.confirmable import Confirmation, of_account
-from smart_sync.core.model import NO_METRICS, Account, Project
+from smart_sync.core.model import NO_METRICS, Project
 from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
@@ -104,7 +104,7 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
 async def _accept(
     database: Database, scope: _Scope, findings: list[Confirmation], now: str, defaults: Mapping[str, object]
 ) -> None:
-    new = [_account(row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
+    new = [new_account(*row) for row in scope.rows if ("doubtful", row.project_id, row.link) in _keys(findings)]
     by_account: dict[str, list[Confirmation]] = {}
     for finding in findings:
         by_account.setdefault(finding.account_id, []).append(finding)
@@ -131,11 +131,3 @@ async def _accept(
 
 def _keys(findings: list[Confirmation]) -> set[tuple[str, str, str]]:
     return {(finding.kind, finding.project_id, finding.link) for finding in findings}
-
-
-def _account(row: DoubtfulRow) -> Account:
-    link = profile_link(row.link, row.platform) or row.link
-    seen = owner(link)
-    platform, username = seen.platform or row.platform, row.username or seen.username
-    new_id = account_id(row.project_id, link)
-    return Account(new_id, row.project_id, platform, username, link, row.topic, row.telegram)

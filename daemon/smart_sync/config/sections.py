@@ -149,7 +149,7 @@ class MergeSettings(Section):
     #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
     platforms: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
     projects: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
-    #: A value so many times what it was is reported as suspect (`core.merge.strategies.suspects`).
+    #: A value so many times what it was is reported as suspect (`core.merge.suspects`).
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
     def policy(self) -> Policy:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+from smart_sync.core.model import MAX_COUNT, METRICS, NO_METRICS, Metrics, Precision
 from smart_sync.core.parsed import NO_VOTES, Votes
 
 
@@ -23,6 +23,11 @@ class Absence(NamedTuple):
 
 
 THERE = Absence()
+
+
+def leaves(absence: Absence, parsed: Metrics | None) -> bool:
+    """Whether an account leaves: its row is gone for good, and no parser has a value."""
+    return absence.accepted and (parsed is None or parsed == NO_METRICS)
 
 
 class AccountState(NamedTuple):

@@ -42,7 +42,7 @@ class Collector:
     """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
-    ``fails_after``: see `core.results.results.parser_health.judge`.
+    ``fails_after``: see `core.results.parser_health.judge`.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class ParserReport:
     finished: bool = False
 
     def attempt(self) -> Attempt:
-        """The same as `core.results.results.parser_health` judges it."""
+        """The same as `core.results.parser_health` judges it."""
         return Attempt(
             self.parser,
             self.fetched,

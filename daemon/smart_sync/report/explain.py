@@ -129,10 +129,10 @@ class Explainer:
             at = told["changed_at"]
             # A snapshot has 0 where nobody has a value.
             last = LastMerged(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
-            told_of = changes(metric, sights, last, asked.get(at, Asked()))
-            if told["value"] is None:
-                told_of = [event | {"value": event["value"] or None} for event in told_of]
-            events += told_of
+            for event in changes(metric, sights, last, asked.get(at, Asked())):
+                # Compared as the snapshot's 0, and shown as what it is: no value.
+                is_withdrawal = event["event"] == "changed" and told["value"] is None
+                events.append(event | {"value": None} if is_withdrawal else event)
             if suspect := told["suspect"]:
                 events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})
             if conflict := told["conflict"]:

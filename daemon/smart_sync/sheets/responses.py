@@ -60,6 +60,7 @@ class _Reader:
         self._at = 0
 
     def answer(self) -> list[Values]:
+        """The ranges of the answer, in its order."""
         found: list[Values] = []
 
         def value(key: str) -> None:

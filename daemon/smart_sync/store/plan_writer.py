@@ -80,7 +80,11 @@ async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, 
 async def write_accounts(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
     """The part of `write_plan` that is about the accounts, whether they are there or not."""
     made, refused = await together_or_apart(transaction, plan, _parts, lambda part: _write(transaction, part, writing))
-    return Written(sum(made), {part.account_ids[0]: reason for part, reason in refused})
+    return Written(
+        sum(one.new for one in made),
+        {part.account_ids[0]: reason for part, reason in refused},
+        tuple(account_id for one in made for account_id in one.refused),
+    )
 
 
 def _parts(plan: Plan) -> Iterable[Plan]:
@@ -114,8 +118,8 @@ def _parts(plan: Plan) -> Iterable[Plan]:
         )
 
 
-async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
-    """Write every row of ``plan``; returns the number of new snapshots.
+async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> snapshots.Made:
+    """Write every row of ``plan``; returns what became of its snapshots.
 
     The rows are generators: they are made in the database's thread, not on the event loop.
     """

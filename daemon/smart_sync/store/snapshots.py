@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from smart_sync.core.days import Day
 from smart_sync.core.merge.day_snapshot import SnapshotStep, StoredSnapshot, snapshot_id, step
@@ -39,11 +39,15 @@ class Writing:
     update_snapshots: bool = False
 
 
-async def write(transaction: Transaction, plan: Plan, writing: Writing) -> int:
-    """The day's snapshot of each account that has a value, kept up to date where the configuration says so.
+class Made(NamedTuple):
+    """How many snapshots are new, and the ids of the accounts whose snapshot a rule of the table has refused."""
 
-    Returns how many are new.
-    """
+    new: int
+    refused: tuple[str, ...] = ()
+
+
+async def write(transaction: Transaction, plan: Plan, writing: Writing) -> Made:
+    """The day's snapshot of each account that has a value, kept up to date where the configuration says so."""
     steps = await _steps(transaction, plan, writing)
     await _update(transaction, writing, steps)
     await _withdraw(transaction, plan, writing)
@@ -99,16 +103,22 @@ def _as_text(row: Any) -> tuple[Any, ...]:
     return str(row[0]), str(row[1]), *row[2:]
 
 
-async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> int:
+async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> Made:
     columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
     if account_ids and await has_fetched_column(transaction):
         columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
-    return await transaction.execute_many(
+    ids = {snapshot_id(account_id, writing.day.start): account_id for account_id in account_ids}
+    new = await transaction.execute_many(
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
         f" SELECT ?, m.account_id, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
         " ON CONFLICT DO NOTHING",
-        ((snapshot_id(a, writing.day.start), writing.now, a) for a in account_ids),
+        ((row_id, writing.now, account_id) for row_id, account_id in ids.items()),
     )
+    if new == len(ids):
+        return Made(new)
+    # A unique index of the web app's, of one row a day, leaves no room beside its own.
+    there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
+    return Made(new, tuple(account_id for row_id, account_id in ids.items() if row_id not in there))
 
 
 async def has_fetched_column(transaction: Transaction) -> bool:

@@ -132,7 +132,7 @@ class ProjectSync:
         moves = bool(plan.doubtful or plan.left or plan.returned)
         # What somebody has spoilt is told once: it has been written anew.
         moves = moves or any(row.before is not None and None in row.before for row in plan.merged)
-        if mark is not None and plan.trouble is None and not written.failed and not moves:
+        if mark is not None and plan.trouble is None and not (written.failed or written.without_snapshot or moves):
             due = [] if plan.due_in is None else [this.now + timedelta(seconds=plan.due_in)]
             due += [] if draft.votes_until is None else [draft.votes_until]
             stands_in = bool(plan.carried or plan.accidents or plan.missing)

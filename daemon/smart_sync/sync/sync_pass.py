@@ -107,32 +107,32 @@ class SyncPass:
 
     async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:
         """The projects of the pass, and the names of those that it has created, or would create."""
-        new: list[Project] = []
         created: list[str] = []
-        sheets = self._settings.sheets
-        has_default = sheets.source != "google" or bool(sheets.spreadsheet)
-        if request.project_ids is None and has_default and self._settings.sync.create_missing == "projects":
-            new = await self._missing_projects()
-        unclear = [project for project in new if "\ufffd" in project.name]
-        new = [project for project in new if project not in unclear]
+        missing = await self._missing_projects() if request.project_ids is None else None
+        unclear = [project for project in missing or () if "\ufffd" in project.name]
+        new = [project for project in missing or () if project not in unclear]
         if this.dry_run:
             created = [project.name for project in new]
-        elif new or unclear:
+        elif missing is not None:
             created = await self._create_projects(new, unclear, this)
         active = await projects.active_projects(self._database)
         if this.dry_run:
             active += new
         return [p for p in active if request.project_ids is None or p.id in request.project_ids], created
 
-    async def _missing_projects(self) -> list[Project]:
-        """A project for each worksheet of the default spreadsheet that has none."""
+    async def _missing_projects(self) -> list[Project] | None:
+        """A project for each worksheet of the default spreadsheet that has none, if that is wanted; None: not known."""
+        sheets = self._settings.sheets
+        has_default = sheets.source != "google" or bool(sheets.spreadsheet)
+        if not has_default or self._settings.sync.create_missing != "projects":
+            return []
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
             # Projects that could not be read for that reason have told it.
             if not await unread_projects.is_known(self._database, trouble.reason):
                 self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
-            return []
+            return None
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
         spreadsheet = str(self._settings.sync.defaults.projects.get("google_sheet_name", ""))
@@ -141,13 +141,16 @@ class SyncPass:
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""
         defaults = self._settings.sync.defaults.projects
-        try:
-            async with self._database.transaction() as transaction:
-                created, refused = await projects.create_projects(transaction, new, stamp(this.now), defaults)
-        except sqlite.Error as error:
-            if is_of_the_file(error):
-                raise
-            created, refused = [], {"": str(error)}
+        created: list[str] = []
+        refused: dict[str, str] = {}
+        if new:
+            try:
+                async with self._database.transaction() as transaction:
+                    created, refused = await projects.create_projects(transaction, new, stamp(this.now), defaults)
+            except sqlite.Error as error:
+                if is_of_the_file(error):
+                    raise
+                refused = {"": str(error)}
         why = "its title holds what is no character (shown as \ufffd); rename the worksheet"
         self._announce.projects_refused(refused | {project.name: why for project in unclear})
         if created:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from smart_sync.core.links.identity import identity, is_link, owner, profile_link, why_no_profile
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.matching.columns import Columns, watch
-from smart_sync.core.matching.match import match
+from smart_sync.core.matching.match import Matches, match
 from smart_sync.core.matching.missing_rows import Likeness, Terms, absences, due_in, likenesses, places
 from smart_sync.core.matching.missing_rows import problems as gone_problems
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
@@ -76,10 +76,7 @@ def understand(
     if table.not_understood and not table.columns:
         return _nothing(_no_metric(table), active, terms, table.problems)
     matches = match(table, states)
-    missing = absences(active, {*matches.rows, *matches.twins}, terms)
-    twins = [state for state in active if state.id in matches.twins and state.id not in matches.rows]
-    missing |= absences(twins, (), terms, settled=True)
-    missing |= absences(_replaced(states, matches.rows, missing, terms), (), terms, settled=True)
+    missing = _missing(matches, states, active, terms)
     waited_for = [account_id for account_id, absence in missing.items() if not absence.accepted]
     alike = likenesses(table, matches.unmatched, matches.rows, states, waited_for)
     columns = watch(table, matches.rows, active, terms)
@@ -106,6 +103,16 @@ def understand(
         places=places(alike),
         due_in=due_in(missing.values(), terms),
     )
+
+
+def _missing(
+    matches: Matches, states: Sequence[AccountState], active: Sequence[AccountState], terms: Terms
+) -> dict[str, Absence]:
+    """How the ``active`` accounts are missing that have no row; what is certain is settled at once."""
+    missing = absences(active, {*matches.rows, *matches.twins}, terms)
+    twins = [state for state in active if state.id in matches.twins and state.id not in matches.rows]
+    replaced = _replaced(states, matches.rows, missing, terms)
+    return missing | absences([*twins, *replaced], (), terms, settled=True)
 
 
 def _replaced(
@@ -184,7 +191,9 @@ def missing_accounts(
     for row in unmatched:
         if (name := identity(row.link, row.platform)) not in unsure and profile_link(row.link, row.platform):
             rows.setdefault(name, row)
-    return [_account(project, row) for row in rows.values()]
+    return [
+        new_account(project.id, row.link, row.platform, row.username, row.topic, row.telegram) for row in rows.values()
+    ]
 
 
 def account_id(project_id: str, link: str) -> str:
@@ -192,12 +201,22 @@ def account_id(project_id: str, link: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{project_id}:{identity(link)}"))
 
 
-def _account(project: Project, row: SheetRow) -> Account:
-    link = profile_link(row.link, row.platform)
-    seen = owner(link)
-    platform = known_platform(row.platform) or row.platform or seen.platform
-    username = row.username or seen.username
-    return Account(account_id(project.id, link), project.id, platform, username, link, row.topic, row.telegram)
+def new_account(project_id: str, link: str, platform: str, username: str, topic: str, telegram: str) -> Account:
+    """The account that is created for a row with these cells, by a pass or by a person who confirms the row.
+
+    Its link is that of the profile that ``link`` shows; platform and user name are those typed, else those of the link.
+    """
+    profile = profile_link(link, platform) or link
+    seen = owner(profile)
+    return Account(
+        account_id(project_id, profile),
+        project_id,
+        known_platform(platform) or platform or seen.platform,
+        username or seen.username,
+        profile,
+        topic,
+        telegram,
+    )
 
 
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from smart_sync.core.model import METRICS, NO_METRICS
-from smart_sync.core.state import AccountState
+from smart_sync.core.model import METRICS
+from smart_sync.core.state import AccountState, leaves
 
 
 class Confirmation(NamedTuple):
@@ -40,7 +40,6 @@ def of_account(
     waited_for = absence.gone_since is not None and not absence.accepted
     if waited_for and metric is None:
         yield Confirmation("gone", project_id, state.id, state.link)
-    leaves = absence.accepted and (state.parsed is None or state.parsed == NO_METRICS)
     for index, name in enumerate(METRICS):
         if metric not in (None, name):
             continue
@@ -48,7 +47,7 @@ def of_account(
         merged = state.merged[index] if state.merged else None
         if value is not None and not waited_for and (name in state.held or name in lost):
             yield Confirmation("column", project_id, state.id, state.link, name, value)
-        elif value is None and state.winners[index] == "carried" and not leaves:
+        elif value is None and state.winners[index] == "carried" and not leaves(absence, state.parsed):
             yield Confirmation("emptied", project_id, state.id, state.link, name, merged)
         if name in suspects:
             yield Confirmation("suspect", project_id, state.id, state.link, name, suspects[name])

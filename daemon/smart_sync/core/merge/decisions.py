@@ -10,7 +10,7 @@ from smart_sync.core.merge.policy import Policy, Rule
 from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
-from smart_sync.core.state import THERE, Absence, AccountState
+from smart_sync.core.state import THERE, Absence, AccountState, leaves
 
 _NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
 
@@ -171,7 +171,7 @@ def _keep_life(
 def is_left(state: AccountState, sheet: Sheet) -> bool:
     """Whether an account has left: its row is gone for good, and no parser has a value."""
     absence = sheet.absences.get(state.id, state.absence) if state.id not in sheet.rows else THERE
-    return absence.accepted and (state.parsed is None or state.parsed == NO_METRICS)
+    return leaves(absence, state.parsed)
 
 
 _ALL, _NONE = frozenset(METRICS), frozenset[str]()

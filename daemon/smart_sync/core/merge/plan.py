@@ -226,7 +226,7 @@ def _cell(project: Project, sheet: Sheet, state: AccountState, metric: str) -> s
 
 
 def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> Iterable[MergedChange]:
-    """What `core.merge.strategies.suspects` judges."""
+    """What `core.merge.suspects` judges."""
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]

@@ -51,6 +51,7 @@ def count(
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
     newly: dict[str, _Rank] = {}
     lost: list[LostVote] = []
+    newly_lost: list[ParsedValue] = []
     for one in said:
         at = scrutiny.effective(one)
         rank = (at or "", _RANKS[one.place], not one.rounded, one.value)
@@ -61,12 +62,10 @@ def count(
             continue
         lost.append(LostVote(one, reason))
         if reason != TOO_OLD and _key(one) not in past.taken_back:
+            newly_lost.append(one)
             newly[one.metric] = max(rank, newly.get(one.metric, rank))
     concerned = {m for m, rank in newly.items() if m not in chosen or rank > chosen[m][0]}
-    taken_back: dict[str, set[int]] = {metric: set() for metric in concerned}
-    for one, reason in lost:
-        if one.metric in concerned and reason != TOO_OLD and _key(one) not in past.taken_back:
-            taken_back[one.metric].add(one.value)
+    taken_back = {metric: {one.value for one in newly_lost if one.metric == metric} for metric in concerned}
     without = {id(one) for one, _ in lost}
     return Votes(
         {metric: one for metric, (_, one) in chosen.items()},

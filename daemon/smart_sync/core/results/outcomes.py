@@ -1,6 +1,6 @@
 """What became of a project: its plan, and how writing it went, in one result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from smart_sync.core.merge.plan import Plan
@@ -8,6 +8,7 @@ from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
+from smart_sync.core.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Written:
 
     snapshots: int
     failed: Mapping[str, str] = field(default_factory=dict)
+    #: The ids of the accounts whose snapshot of the day a rule of the table has refused.
+    without_snapshot: tuple[str, ...] = ()
 
 
 def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> ProjectResult:
@@ -46,13 +49,21 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         error=error,
         remedy="; ".join(trouble.remedy for trouble in troubles),
         failed_accounts=failed,
-        problems=(*plan.problems, *problems),
+        problems=(*plan.problems, *problems, *_without_snapshot(written.without_snapshot)),
         unmatched_rows=plan.unmatched_rows,
         unmatched_accounts=plan.unmatched_accounts,
         suspects=tuple(s for s in plan.suspects.open if s.account_id not in failed),
         new_suspects=tuple(s for s in plan.suspects.new if s.account_id not in failed),
         conflicts=tuple(c for c in plan.conflicts if c.account_id not in failed),
     )
+
+
+def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
+    """One problem for all of them: its cause is the table's."""
+    if account_ids:
+        more = f" and {counted(len(account_ids) - 1, 'other')}" if len(account_ids) > 1 else ""
+        reason = "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values"
+        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=f"account {account_ids[0]}{more}")
 
 
 def _writes(plan: Plan) -> bool:

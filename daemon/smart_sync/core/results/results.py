@@ -42,7 +42,7 @@ class ProjectResult:
     carried: int = 0
     #: A good read: its worksheet was read in this pass, and what follows was written.
     worksheet_read: bool = False
-    #: Judged at the end of the pass (`core.results.results.stale`), with the stamp of the last good read.
+    #: Judged at the end of the pass (`core.results.stale`), with the stamp of the last good read.
     stale: bool = False
     sheet_read_at: str | None = None
     #: Created for rows that had no account; of a dry run, those that would be.

@@ -110,12 +110,14 @@ class _Problems:
         self._others = 0
 
     def add(self, reason: str, row: int, column: int, cell: Cell) -> None:
+        """Note a problem; beyond `MAX_PROBLEMS` they are only counted."""
         if len(self._found) < MAX_PROBLEMS:
             self._found.append(Problem(reason, self._worksheet, row, letters(column), shown(cell)))
         else:
             self._others += 1
 
     def listed(self) -> tuple[Problem, ...]:
+        """The problems, and at the end how many more there were."""
         more = [Problem(f"{self._others} more problems", self._worksheet)] if self._others else []
         return (*self._found, *more)
 
