@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smart_sync.config.values import MetricName
+from smart_sync.core.campaign import OF_VIDEOS, Campaign, Video, tally
 from smart_sync.core.links.identity import identity
-from smart_sync.core.model import METRICS, Metrics, Precision
+from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.parsers.error_responses import said as in_words
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
 from smart_sync.parsers.failures import AccountFailed
+from smart_sync.parsers.step_settings import StepSettings
+from smart_sync.parsers.videos import published_at
 
 
 @dataclass(slots=True)
@@ -55,6 +58,52 @@ class Found:
             self.rounded = self.rounded or precision is Precision.ROUNDED
         said = told(document, paged=paged) if flaws or (expressions and not read) else ""
         self.flaws += [*flaws, *([f"the source says: {said}"] if said else [])]
+
+    def take(self, step: StepSettings, document: Any, campaign: Campaign, *, paged: bool = False) -> None:
+        """As `read`, what ``step`` looks for; where that are videos, of those that count in ``campaign``."""
+        if step.items is None:
+            self.read(step.metrics, document, paged=paged)
+            return
+        self.read(
+            {"followers": step.metrics["followers"]} if "followers" in step.metrics else {}, document, paged=paged
+        )
+        try:
+            items = search(step.items, document)
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise AccountFailed(f"{step.items} finds no array of videos")
+            if lack := missing(step.items, document, paged=paged):
+                raise AccountFailed(lack)
+        except AccountFailed as failure:
+            said = told(document, paged=paged)
+            self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {said}"] if said else [])]
+            return
+        found = tally([self._video(step, item) for item in items], campaign)
+        wanted = step.gives
+        for name, value in found.counts.items():
+            if name in wanted and value <= MAX_COUNT:
+                self.counts[name] = value
+            elif name in wanted:
+                self.flaws.append(f"{name}: more than can be stored")
+        self.flaws += [
+            flaw for flaw in found.flaws if "," in flaw.partition(":")[0] or flaw.partition(":")[0] in wanted
+        ]
+
+    def _video(self, step: StepSettings, item: Any) -> Video:
+        figures: dict[str, int | None] = {}
+        for name, expression in {"views": step.plays, **step.metrics}.items():
+            if name == "followers" or expression is None:
+                continue
+            try:
+                figures[name], precision = metric(expression, item)
+            except AccountFailed:  # the tally says how many do not show theirs
+                figures[name] = None
+            else:
+                self.rounded = self.rounded or precision is Precision.ROUNDED
+        try:
+            at = published_at(search(step.published or "", item))
+        except AccountFailed:
+            at = None
+        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"))
 
 
 def told(document: Any, *, paged: bool) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from smart_sync.config import ParserSettings
 from smart_sync.config.plugins import parser_class
+from smart_sync.core.campaign import Count
 from smart_sync.core.links.identity import platform
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account
@@ -54,4 +55,11 @@ def _made(name: str, table: ParserSettings) -> Parser:
 
 
 def _agenda(table: ParserSettings) -> AskedAccounts:
-    return AskedAccounts(timedelta(seconds=table.every) if table.every is not None else None)
+    every = timedelta(seconds=table.every) if table.every is not None else None
+    return AskedAccounts(every, counts_campaign=counts(table) == "campaign")
+
+
+def counts(table: ParserSettings) -> Count | None:
+    """What a parser counts; None for one that cannot count a campaign."""
+    found: Count | None = getattr(table, "count", None)
+    return found

@@ -14,17 +14,19 @@ from smart_sync.aio.bounded_tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
+from smart_sync.core.campaign import OF_VIDEOS, Campaign, Tally, Video
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics, Precision
 from smart_sync.core.quota import pacific_midnight
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
+from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
+from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 PER_CALL = 50
 
@@ -41,7 +43,7 @@ _PROJECT = frozenset(
 )
 
 
-class YouTubeSettings(ApiSettings):
+class YouTubeSettings(CountingSettings):
     """``[parsers.youtube]``."""
 
     platforms: tuple[str, ...] = ("youtube",)
@@ -178,11 +180,13 @@ class YouTube(PlatformParser):
         return found if _CHANNEL_ID.fullmatch(found) else ""
 
     async def _channels(self, current: _Round, wanted: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        parts = "statistics,contentDetails" if self._videos else "statistics"
+        parts = "statistics,contentDetails" if self._videos or self.counts_campaign else "statistics"
         params = {"part": parts, "maxResults": str(PER_CALL), **wanted}
         return _items(await current.session.get("channels", params, self._headers), "youtube#channelListResponse")
 
     async def _of(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> Fetched:
+        if self.counts_campaign:
+            return await self._of_campaign(current, account, channel)
         likes = comments = None
         flaw = ""
         if self._videos and current.failure is None:
@@ -197,10 +201,43 @@ class YouTube(PlatformParser):
         except AccountFailed as failure:
             return Unfetched(account.id, str(failure))
 
+    async def _of_campaign(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> Fetched:
+        found = Tally({}, (f"{', '.join(OF_VIDEOS)}: {current.failure}",) if current.failure else ())
+        if current.failure is None:
+            try:
+                page = partial(self._page, current.session, _playlist(channel), account.campaign)
+                found = await numbers(page, account.campaign)
+            except ParserFailed as failure:
+                current.failure = failure
+                found = Tally({}, (f"{', '.join(OF_VIDEOS)}: {failure}",))
+        metrics, flaw = partly(_metrics(channel, None, None).followers, found)
+        try:
+            return self._values(account, metrics, flaw)
+        except AccountFailed as failure:
+            return Unfetched(account.id, str(failure))
+
+    async def _page(self, session: Session, playlist: str | None, campaign: Campaign, token: str | None) -> Page:
+        """A page of the uploads; figures are asked for only of those that may count."""
+        if playlist is None:
+            raise CallFailed("the channel's answer does not say where its videos are", retry=False)
+        params = {"part": "contentDetails", "playlistId": playlist, "maxResults": str(PER_CALL)}
+        body = await session.get("playlistItems", params | ({"pageToken": token} if token else {}), self._headers)
+        dates = {
+            found: published_at(mapping(item.get("contentDetails")).get("videoPublishedAt"))
+            for item in _items(body, "youtube#playlistItemListResponse")
+            if (found := _video_id(item))
+        }
+        videos = [Video(at, None, id=found) for found, at in dates.items() if campaign.holds(at) is False]
+        if asked := [found for found, at in dates.items() if campaign.holds(at) is not False]:
+            params = {"part": "snippet,statistics", "id": ",".join(asked), "maxResults": str(PER_CALL)}
+            answer = await session.get("videos", params, self._headers)
+            # One that is missing in the answer is private or deleted.
+            videos += [_video(item, dates) for item in _items(answer, "youtube#videoListResponse")]
+        return Page(videos, text(mapping(body).get("nextPageToken")) or None)
+
     async def _uploads(self, session: Session, channel: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """Likes and comments of the latest uploads.  Raises as `Session.get`."""
-        playlist = mapping(mapping(channel.get("contentDetails")).get("relatedPlaylists")).get("uploads")
-        if not isinstance(playlist, str) or not playlist:
+        if (playlist := _playlist(channel)) is None:
             return None, None
         statistics = [s async for s in self._video_statistics(session, playlist)]
         return total(statistics, "likeCount"), total(statistics, "commentCount")
@@ -240,6 +277,19 @@ def _items(body: Any, kind: str) -> list[Mapping[str, Any]]:
     if answer.get("kind") != kind or not isinstance(answer.get("items", []), list):
         raise CallFailed("the answer is not what it should be", retry=False)
     return mappings(answer.get("items", []))
+
+
+def _playlist(channel: Mapping[str, Any]) -> str | None:
+    """The list of the channel's uploads."""
+    return text(mapping(mapping(channel.get("contentDetails")).get("relatedPlaylists")).get("uploads")) or None
+
+
+def _video(item: Mapping[str, Any], dates: Mapping[str, datetime | None]) -> Video:
+    """A video with its figures; ``dates`` by id, where the playlist shows them."""
+    said, found = mapping(item.get("statistics")), text(item.get("id"))
+    at = dates.get(found) or published_at(mapping(item.get("snippet")).get("publishedAt"))
+    views, likes, comments = (count(said.get(name)) for name in ("viewCount", "likeCount", "commentCount"))
+    return Video(at, views, likes, comments, found)
 
 
 def _video_id(item: Mapping[str, Any]) -> str:

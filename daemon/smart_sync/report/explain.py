@@ -16,7 +16,7 @@ from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.policy import Policy, Rule
 from smart_sync.core.model import METRICS, Precision
-from smart_sync.core.parsed import INBOX, Votes, terms
+from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
 from smart_sync.errors import SmartSyncError
@@ -52,7 +52,7 @@ async def explanation(
     database: Database, settings: Settings, query: str, sought: str, metrics: Sequence[str], now: datetime
 ) -> dict[str, Any]:
     """The same from an open database; ``query`` is what `parsed_query.prepare` made.  Raises `UnknownAccount`."""
-    explainer = Explainer(database, settings.merge.policy(), now, query, settings.parsed.max_age)
+    explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)))
     found = await explainer.explain(sought, metrics)
     if not found:
         raise UnknownAccount(sought, rows_of_nobody(await pass_history.newest_problems(database), sought))
@@ -75,13 +75,14 @@ class UnknownAccount(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made, ``max_age`` configured."""
+    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made."""
 
     database: Database
     policy: Policy
     now: datetime
     query: str = ""
-    max_age: float | None = None
+    #: What parsed values are judged by.
+    judged_by: VoteTerms | None = None
 
     async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
         """An explanation for each account that ``sought`` means: a link, an ``@username`` or an id; [] if none."""
@@ -141,7 +142,7 @@ class Explainer:
         return timeline(events, since)
 
     async def _state(self, known: KnownAccount) -> AccountState:
-        judged_by = terms(stamp(self.now), self.max_age)
+        judged_by = self.judged_by or terms(stamp(self.now), None)
         only = [known.account.id]
         states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
         one = known.account
