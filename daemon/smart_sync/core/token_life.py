@@ -4,6 +4,7 @@ Decides only; `parsers.token_file` keeps what is known.  Times are stamps (`core
 """
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -20,13 +21,15 @@ AHEAD: Final = timedelta(days=14)
 _LONGEST: Final = timedelta(days=3650)
 #: An access token is renewed so long before its end, or a tenth of its lifetime before.
 _MARGIN: Final = timedelta(minutes=5)
+#: What a header can carry.
+_TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 #: How long nobody asks again after a refusal that may pass.
 _RETRY: Final = timedelta(minutes=15)
 #: A token of Threads can be renewed when it is so old; how old one is that a person gave, nobody knows.
 _DAY: Final = timedelta(days=1)
 
-#: TikTok: an access token of hours, and a refresh token that each refresh replaces.  Threads: one token of 60 days, which
-#: renews itself.
+#: TikTok: an access token of hours, and a refresh token that each refresh replaces.  Threads: one token of 60 days,
+#: which renews itself.
 Flow = Literal["tiktok", "threads"]
 
 
@@ -149,9 +152,9 @@ def _later(token: Token, now: datetime, rest: timedelta = _RETRY) -> Token:
 def _renewed(token: Token, said: Mapping[str, Any], flow: Flow, now: datetime) -> Token:
     rotated = said.get("refresh_token")
     refresh = str(rotated) if flow == "tiktok" and _is_token(rotated) else token.refresh
-    refresh_until = _until(said.get("refresh_expires_in"), now) or (
-        "" if refresh != token.refresh else token.refresh_until
-    )
+    refresh_until = _until(said.get("refresh_expires_in"), now)
+    if not refresh_until and refresh == token.refresh:
+        refresh_until = token.refresh_until
     until = _until(said.get("expires_in"), now)
     # Of an unknown lifetime: used until it is refused, and of Threads asked about again after a day.
     rest = stamp(now + _DAY) if flow == "threads" and not until else ""
@@ -194,7 +197,7 @@ def is_to_be_inspected(token: Token, now: datetime) -> bool:
 
 
 def lifetime(given: object) -> timedelta | None:
-    """``expires_in`` as a platform gives it, in seconds; None for what is none: NaN, 1e30, a text, a negative number."""
+    """``expires_in`` as platforms give it, in seconds; None for what is none: NaN, 1e30, a word, a negative number."""
     if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) < 12:
         given = int(given)
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
@@ -221,14 +224,7 @@ def _at(given: object) -> str:
 
 
 def _is_token(value: object) -> bool:
-    """Whether a header can carry it."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= 4096
-        and value.isascii()
-        and value.isprintable()
-        and " " not in value
-    )
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 def _object(body: str | bytes) -> Mapping[str, Any]:

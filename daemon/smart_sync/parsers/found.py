@@ -1,13 +1,15 @@
-"""What the steps of a configured source have found, and what the source says where that is nothing."""
+"""Values in the answers of platforms: counts as they write them, and what the steps of a source have found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from smart_sync.config.values import MetricName
 from smart_sync.core.campaign import OF_VIDEOS, Campaign, Video, tally
+from smart_sync.core.foreign_text import storable
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
+from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.error_responses import said as in_words
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
@@ -64,15 +66,12 @@ class Found:
         if step.items is None:
             self.read(step.metrics, document, paged=paged)
             return
-        self.read(
-            {"followers": step.metrics["followers"]} if "followers" in step.metrics else {}, document, paged=paged
-        )
+        followers: dict[MetricName, Expression] = {
+            name: where for name, where in step.metrics.items() if name == "followers"
+        }
+        self.read(followers, document, paged=paged)
         try:
-            items = search(step.items, document)
-            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise AccountFailed(f"{step.items} finds no array of videos")
-            if lack := missing(step.items, document, paged=paged):
-                raise AccountFailed(lack)
+            items = _array(step.items, document, paged=paged)
         except AccountFailed as failure:
             said = told(document, paged=paged)
             self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {said}"] if said else [])]
@@ -84,9 +83,8 @@ class Found:
                 self.counts[name] = value
             elif name in wanted:
                 self.flaws.append(f"{name}: more than can be stored")
-        self.flaws += [
-            flaw for flaw in found.flaws if "," in flaw.partition(":")[0] or flaw.partition(":")[0] in wanted
-        ]
+        # Those of a metric that nobody asked for are none.
+        self.flaws += [flaw for flaw in found.flaws if not flaw.startswith(_unwanted(wanted))]
 
     def _video(self, step: StepSettings, item: Any) -> Video:
         figures: dict[str, int | None] = {}
@@ -104,6 +102,20 @@ class Found:
         except AccountFailed:
             at = None
         return Video(at, figures["views"], figures.get("likes"), figures.get("comments"))
+
+
+def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
+    """The videos that ``expression`` finds.  Raises `AccountFailed` where it finds something else, or not all pages."""
+    items = search(expression, document)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise AccountFailed(f"{expression} finds no array of videos")
+    if lack := missing(expression, document, paged=paged):
+        raise AccountFailed(lack)
+    return items
+
+
+def _unwanted(wanted: Collection[str]) -> tuple[str, ...]:
+    return tuple(f"{name}:" for name in OF_VIDEOS if name not in wanted)
 
 
 def told(document: Any, *, paged: bool) -> str:
@@ -127,3 +139,36 @@ def check_who(expression: str | None, pages: Sequence[Any], asked: Mapping[str, 
 def folded(name: str) -> str:
     """A user name in small letters, without ``@``."""
     return name.strip().removeprefix("@").casefold()
+
+
+def count(value: object) -> int | None:
+    """``value`` as a count, by the grammar of `core.worksheet.cells`; None if it is none, or rounded (``1.2M``)."""
+    if not isinstance(value, str | int | float) or (isinstance(value, str) and any(map(str.isalpha, value))):
+        return None
+    try:
+        return read_count(value)
+    except Unreadable:
+        return None
+
+
+def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:
+    """The sum of ``key`` over the items that have it; None if none has it, or it is beyond what can be stored."""
+    counts = [found for item in items if (found := count(item.get(key))) is not None]
+    return count(sum(counts)) if counts else None
+
+
+def text(value: object) -> str:
+    """``value`` if it is a text, or a number as one; else "": nested deeply enough, anything else has no text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return storable(value) if isinstance(value, str) else ""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` if it is a JSON object, else an empty one: a platform's answer may hold anything anywhere."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: object) -> list[Mapping[str, Any]]:
+    """The JSON objects in the JSON array ``value``; empty if it is none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -62,7 +62,7 @@ def _token(fields: Mapping[str, Any]) -> Token:
 
 @contextlib.contextmanager
 def locked(path: Path, patience: float) -> Iterator[None]:
-    """Inside, no other process changes the file.  Raises `TokensUnusable` after ``patience`` seconds, or if it cannot."""
+    """Inside, no other process changes the file.  Raises `TokensUnusable` after ``patience`` seconds."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -106,7 +106,7 @@ class Replacement:
             os.pwrite(self._file, content, 0)
             os.ftruncate(self._file, len(content))
             os.fsync(self._file)
-            os.rename(self._new, self._path)
+            self._new.rename(self._path)
             folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(folder)

@@ -62,7 +62,7 @@ def partly(followers: int | None, found: Tally) -> Partly:
 
 
 def published_at(given: object) -> datetime | None:
-    """A time as platforms write it: seconds or milliseconds since 1970, or ISO 8601 with its zone; None if it is none."""
+    """A time as platforms write it: (milli)seconds since 1970, or ISO 8601 with its zone; None if it is none."""
     try:
         if isinstance(given, str) and not given.strip().isdecimal():
             found = datetime.fromisoformat(given.strip())
