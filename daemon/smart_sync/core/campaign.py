@@ -47,11 +47,20 @@ class Campaign(NamedTuple):
     def words(self) -> str:
         """The dates and the KPI for a person; "" if there are none."""
         if self.flaw:
-            return self.flaw
-        dates = [f"from {self.start}"] if self.start else []
-        dates += [f"to {self.end}"] if self.end else []
-        dates += [f"a KPI of {self.kpi} views"] if self.kpi else []
-        return " ".join(dates) if len(dates) < 3 else f"{dates[0]} {dates[1]}, {dates[2]}"
+            return f"a campaign that is not clear ({self.flaw})"
+        dates = " ".join([*([f"from {self.start}"] if self.start else []), *([f"to {self.end}"] if self.end else [])])
+        return " and ".join(
+            [*([f"dates ({dates})"] if dates else []), *([f"a KPI of {self.kpi} views"] if self.kpi else [])]
+        )
+
+    def warning(self, project: str, parser: str) -> str:
+        """What is to be said where ``parser`` counts the lifetime of a ``project``'s accounts; "" if it may."""
+        if self.counts_all:
+            return ""
+        return (
+            f"{project}: parser {parser} counts the lifetime of the accounts, and the project has {self.words()}; to"
+            f' count its campaign: [parsers.{parser}] count = "campaign"'
+        )
 
     def day_of(self, moment: datetime) -> date:
         """The day of ``moment`` on the campaign's clocks."""

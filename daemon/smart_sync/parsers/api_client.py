@@ -74,6 +74,11 @@ class CountingSettings(ApiSettings):
     #: "campaign": likes, comments, videos and views are of the videos that count in it; followers never are.
     count: Count = "lifetime"
 
+    @property
+    def shows_videos(self) -> bool:
+        """Whether any of its numbers is one of videos: not only followers."""
+        return True
+
 
 class Judge(Protocol):
     """Tells what an answer means: returns its JSON, or raises one of `failures`, or `ParserFailed`."""

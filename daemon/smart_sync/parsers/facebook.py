@@ -35,6 +35,11 @@ class FacebookSettings(CountingSettings):
     #: Views are summed over so many of the latest videos; 0: not asked for.
     videos: Annotated[int, Field(ge=0, le=100)] = 0
 
+    @property
+    def shows_videos(self) -> bool:
+        """As the base class: the API itself has only followers."""
+        return self.videos > 0 or self.count == "campaign"
+
 
 class Facebook(PlatformParser):
     """Followers of pages; where a page shows none, the people who like it."""

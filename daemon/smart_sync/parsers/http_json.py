@@ -13,7 +13,7 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret, Values
 from smart_sync.config.values import Headers
-from smart_sync.core.campaign import EVERYTHING, Campaign
+from smart_sync.core.campaign import EVERYTHING, OF_VIDEOS, Campaign
 from smart_sync.core.links.identity import identity, link_in, platform, profile_link
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
@@ -93,6 +93,11 @@ class HttpJsonSettings(CountingSettings):
     @property
     def _texts(self) -> list[SecretStr]:
         return [*self.headers.values(), *self.query.values()]
+
+    @property
+    def shows_videos(self) -> bool:
+        """As the base class."""
+        return any(step.gives & {*OF_VIDEOS} for step in self.steps)
 
     def secrets(self) -> Secrets:
         """Headers and query, with the key in its place."""

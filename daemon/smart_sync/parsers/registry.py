@@ -1,6 +1,6 @@
 """The parsers that the configuration asks for, ready to be asked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -57,6 +57,17 @@ def _made(name: str, table: ParserSettings) -> Parser:
 def _agenda(table: ParserSettings) -> AskedAccounts:
     every = timedelta(seconds=table.every) if table.every is not None else None
     return AskedAccounts(every, counts_campaign=counts(table) == "campaign")
+
+
+def of_lifetime(sources: Iterable[ConfiguredParser], account: Account) -> list[str]:
+    """The tables of the parsers that count the lifetime of ``account``, and could count the campaign of its project."""
+    return [
+        source.table
+        for source in sources
+        if counts(source.settings) == "lifetime"
+        and getattr(source.settings, "shows_videos", True)
+        and source.serves(account)
+    ]
 
 
 def counts(table: ParserSettings) -> Count | None:
