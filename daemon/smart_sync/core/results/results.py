@@ -8,7 +8,7 @@ from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
 
-#: Problems, suspects and conflicts named in an answer; the counts beside them are complete.
+#: Problems, suspects and conflicts named in an answer; the counts are complete.
 MAX_PROBLEMS = 100
 
 
