@@ -3,7 +3,7 @@
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.metrics import Measured, MeasuredProject
 from smart_sync.core.state import as_text
-from smart_sync.store.active import active_account, active_project
+from smart_sync.store.accounts import active_account, active_project
 from smart_sync.store.database import Database
 
 # The index on (project_id, finished_at) finds each project's last pass.
