@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_platforms import LINKS, OWN_KEYS, Call, FakePlatform, Reply
+from old_database import schema_4
 from smart_sync.admin import checks
 from smart_sync.cli.output.data import _notes
 from smart_sync.core.campaign import EVERYTHING, Campaign, Video, read, tally
@@ -398,6 +399,34 @@ async def test_a_number_of_the_lifetime_does_not_win_where_the_campaign_is_count
         assert world.merged("M") == (777, 5, 5, 5, 1_204_000)
         report = await checks.check(world.settings, lambda: world.now, offline=True)
     assert not [f for f in report.findings if "counts the lifetime" in f.message]
+
+
+async def test_what_parsers_brought_before_an_upgrade_is_of_the_lifetime(world: World, no_waiting: None) -> None:
+    """It counts as before, and has no vote as soon as the campaign is counted; nobody is asked anew by the upgrade."""
+    at = "2026-03-10T11:00:00.000000"
+    schema_4(
+        world.path,
+        "INSERT INTO projects (id, name, is_active, start_date) VALUES ('p', 'M', 1, '2026-03-01')",
+        f"INSERT INTO project_social_accounts (id, project_id, platform, profile_link)"
+        f" VALUES ('account-M', 'p', 'tiktok', '{LINKS['tiktok']}')",
+        *(
+            f"INSERT INTO parsed_values VALUES ('account-M', '{metric}', 'tiktok', {value}, '{at}', 'exact', '')"
+            for metric, value in zip(METRICS, (5, 6, 7, 8, 9), strict=True)
+        ),
+        "INSERT INTO parser_accounts (parser, account_id, link, asked_at)"
+        f" VALUES ('tiktok', 'account-M', '{LINKS['tiktok']}', '{at}')",
+        version=9,
+    )
+    world.sheet("M")
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN, count="lifetime")
+        await world.sync()
+        assert world.merged("M") == (5, 6, 7, 8, 9)
+        assert platform.calls == []
+        platform.is_down = lambda _call: True
+        configure(world, "tiktok", platform.url, BERLIN)
+        await world.sync()
+    assert unfinished(world) == [(5, None, None, None, None)]
 
 
 async def test_open_dates_and_no_kpi_are_no_reason_to_warn(world: World) -> None:
