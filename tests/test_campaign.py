@@ -404,6 +404,7 @@ async def test_a_number_of_the_lifetime_does_not_win_where_the_campaign_is_count
 async def test_what_parsers_brought_before_an_upgrade_is_of_the_lifetime(world: World, no_waiting: None) -> None:
     """It counts as before, and has no vote as soon as the campaign is counted; nobody is asked anew by the upgrade."""
     at = "2026-03-10T11:00:00.000000"
+    world.path.unlink()
     schema_4(
         world.path,
         "INSERT INTO projects (id, name, is_active, start_date) VALUES ('p', 'M', 1, '2026-03-01')",
