@@ -75,7 +75,7 @@ async def opened(
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
             collector = Collector(
-                registry.build(settings.parsers),
+                registry.build(settings.parsers, settings.tokens),
                 database,
                 clock,
                 parsers_wait,

@@ -8,7 +8,14 @@ from smart_sync.cli.output.data import (
     show_ingested,
     show_repaired,
 )
-from smart_sync.cli.output.diagnostics import show_check, show_inspections, show_step, show_webhook_tests, show_webhooks
+from smart_sync.cli.output.diagnostics import (
+    show_check,
+    show_inspections,
+    show_step,
+    show_tokens,
+    show_webhook_tests,
+    show_webhooks,
+)
 from smart_sync.cli.output.growth_table import show_growth
 from smart_sync.cli.output.passes import show_answer, sync_with_progress
 from smart_sync.cli.output.status import show_status, watch
@@ -26,6 +33,7 @@ __all__ = [
     "show_repaired",
     "show_status",
     "show_step",
+    "show_tokens",
     "show_webhook_tests",
     "show_webhooks",
     "sync_with_progress",

@@ -1,5 +1,6 @@
 """What is shown of `check`, `init`, `parse` and `webhooks`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.table import Table
@@ -89,3 +90,32 @@ def show_step(step: SetupStep) -> None:
     console.print(Text.assemble(mark, " ", told), soft_wrap=True)
     if step.how:
         console.print(Text(f"  → {step.how}", style="yellow"), soft_wrap=True)
+
+
+def show_tokens(answer: dict[str, Any]) -> None:
+    """The parsers' tokens: kind, end, and what a person has to do."""
+    console = terminal.console()
+    if any(parser["tokens"] for parser in answer["parsers"]):
+        console.print(tokens_table(answer["parsers"]))
+    else:
+        console.print(Text("no parser has a token that may end"))
+    for parser in answer["parsers"]:
+        if parser["failure"]:
+            console.print(Text(printable(f"{parser['parser']}: {parser['failure']}"), style="yellow"))
+
+
+def tokens_table(parsers: Iterable[dict[str, Any]]) -> Table:
+    """Each token of ``parsers`` in a row."""
+    table = Table("parser", "token of", "kind", "ends", "renewed", "", box=None, pad_edge=False)
+    for parser in parsers:
+        for token in parser["tokens"]:
+            ends = "never" if token["never_expires"] else (token["expires_at"] or "not known")[:16].replace("T", " ")
+            table.add_row(
+                Text(printable(parser["parser"])),
+                Text(printable(token["account"])),
+                Text(printable(token["kind"] or "")),
+                "" if token["dead"] else ends,
+                "by itself" if token["renews"] else "by you",
+                Text(printable(token["warning"] or ""), style="red" if token["dead"] else "yellow"),
+            )
+    return table

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smart_sync.cli.output import terminal
+from smart_sync.cli.output.diagnostics import tokens_table
 from smart_sync.cli.output.passes import NO_PROJECTS, outcome_cell, told_once, totals, troubles
 from smart_sync.cli.output.terminal import ago, duration, moment, until
 from smart_sync.control.client import Client
@@ -162,6 +163,8 @@ def screen(answer: Answer, now: datetime) -> RenderableType:
         parts += [Text(), _projects(answer, now), *_troubles(answer)]
     if answer["parsers"]:
         parts += [Text(), _parsers(answer, now)]
+        if any(parser.get("tokens") for parser in answer["parsers"]):
+            parts += [Text(), tokens_table(answer["parsers"])]
     return Group(*parts)
 
 
