@@ -347,17 +347,12 @@ async def test_meta_says_of_which_kind_a_token_is_and_when_it_ends(tmp_path: Pat
     assert "canary-instagram-token" not in (tmp_path / "tokens").read_text()
 
 
+_SAID = ["data", "type", "expires_at", "is_valid", "error", "message", "issued_at"]
+_LEAVES = st.none() | st.booleans() | st.floats() | st.integers() | st.text()
+
+
 @given(
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-        lambda inner: (
-            st.lists(inner)
-            | st.dictionaries(
-                st.sampled_from(["data", "type", "expires_at", "is_valid", "error", "message", "issued_at"]), inner
-            )
-        ),
-        max_leaves=8,
-    )
+    st.recursive(_LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(_SAID), inner), max_leaves=8)
 )
 def test_whatever_debug_token_says_is_understood_or_not_known(said: Any) -> None:
     """Never an exception, and a token stays what it was."""
@@ -414,39 +409,39 @@ def config(folder: Path, url: str, extra: str = "") -> Path:
 
 
 @pytest.mark.parametrize("is_dead", [False, True])
-async def test_check_and_parse_show_every_token(tmp_path: Path, *, is_dead: bool) -> None:
+def test_check_and_parse_show_every_token(tmp_path: Path, *, is_dead: bool) -> None:
     """Whose, until when, and whether it works; dead is an error.  Nothing of a token is shown."""
     with TokenPlatform(*([] if is_dead else [GRANTED])) as platform:
         path = config(tmp_path, platform.url)
         link = "https://www.tiktok.com/@charli"
-        asked = await run_command("parse", link, "--config", str(path))
-        assert (asked.code != 0) is is_dead
-        shown = await run_command("parse", "--tokens", "--json", "--config", str(path))
-        ((token,),) = [one["tokens"] for one in json.loads(shown.out)["parsers"]]
-        checked = await run_command("check", "--offline", "--config", str(path))
-        screen = await run_command("parse", "--tokens", "--config", str(path))
+        asked = run_command("parse", link, "--config", str(path))
+        assert (asked.returncode != 0) is is_dead
+        shown = run_command("parse", "--tokens", "--json", "--config", str(path))
+        ((token,),) = [one["tokens"] for one in json.loads(shown.stdout)["parsers"]]
+        checked = run_command("check", "--offline", "--config", str(path))
+        screen = run_command("parse", "--tokens", "--config", str(path))
     assert token["account"] == "@charli"
     assert token["renews"] is True
     assert (token["dead"] is not None) is is_dead
     assert (token["expires_at"] is None) is is_dead
-    assert ("the token of @charli is dead" in checked.out) is is_dead
-    assert ("the token of @charli works until" in checked.out) is not is_dead
-    assert "@charli" in screen.out
-    assert (shown.code, screen.code) == ((1, 1) if is_dead else (0, 0))
+    assert ("the token of @charli is dead" in checked.stdout) is is_dead
+    assert ("the token of @charli works until" in checked.stdout) is not is_dead
+    assert "@charli" in screen.stdout
+    assert (shown.returncode, screen.returncode) == ((1, 1) if is_dead else (0, 0))
     for said in (asked, shown, checked, screen):
         for secret in ("canary-", "the-secret-of-app", GRANTED):
-            assert secret not in said.out + said.err
+            assert secret not in said.stdout + said.stderr
 
 
-async def test_the_file_is_beside_the_database_or_where_the_configuration_says(tmp_path: Path) -> None:
+def test_the_file_is_beside_the_database_or_where_the_configuration_says(tmp_path: Path) -> None:
     """``[parsers] state``, relative to the file of the configuration."""
     link = "https://www.tiktok.com/@charli"
     with TokenPlatform(GRANTED) as platform:
-        await run_command("parse", link, "--config", str(config(tmp_path, platform.url)))
+        run_command("parse", link, "--config", str(config(tmp_path, platform.url)))
         assert (tmp_path / "x.db.tokens").exists()
         (tmp_path / "x.db.tokens").rename(tmp_path / "elsewhere")
         path = config(tmp_path, platform.url, '[parsers]\nstate = "elsewhere"\n')
-        assert (await run_command("parse", link, "--config", str(path))).code == 0
+        assert run_command("parse", link, "--config", str(path)).returncode == 0
         assert not (tmp_path / "x.db.tokens").exists()
         assert platform.asked == {GRANTED: 1}
 

@@ -3,7 +3,7 @@
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fake_platforms import Call, FakePlatform, Reply
@@ -30,7 +30,7 @@ class TokenPlatform(FakePlatform):
         self._numbers = itertools.count(1)
         self._turn = threading.Lock()
         #: Called while a refresh is answered: after the old token is dead, before the answer goes out.
-        self.rotated = lambda: None
+        self.rotated: Callable[[], object] = lambda: None
 
     def _answered(self, call: Call) -> Reply:
         if call.path.endswith("/oauth/token/"):

@@ -103,7 +103,7 @@ class Collector:
             self._waited_out |= pending
 
     def overview(self) -> list[dict[str, Any]]:
-        """Each parser: name, table, budget, tokens, and its last report as ``parser.finished`` words it, if there is one.
+        """Each parser: name, table, budget, tokens, and its last report, if there is one, as ``parser.finished`` has it.
 
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
