@@ -48,16 +48,16 @@ WEAKNESSES = {
         ["durability_file::test_a_schema_from_the_future_is_refused_untouched"],
     ),
     "the file is opened and never looked at again": Weakness(
-        "import smart_sync.store.database as store\n"
+        "import smart_sync.store.sqlite.database as store\n"
         "async def in_place(self): pass\n"
-        "store.Database.check_in_place = in_place\n",
+        "store.SqliteDatabase.check_in_place = in_place\n",
         [
             "durability_file::test_a_daemon_whose_file_was_taken_away_ends_with_a_clear_last_line[removed]",
             "durability_file::test_a_file_taken_away_in_the_middle_of_a_pass_is_not_acknowledged",
         ],
     ),
     "nobody waits for a lock": Weakness(
-        "import smart_sync.store.database as store\nstore.Database.__init__.__kwdefaults__['patience'] = 0.0\n",
+        "import smart_sync.store.sqlite.database as store\nstore.Database.__init__.__kwdefaults__['patience'] = 0.0\n",
         ["durability_file::test_a_lock_is_outwaited_while_there_is_patience"],
     ),
     "no transactions": Weakness(
@@ -68,7 +68,7 @@ WEAKNESSES = {
         ],
     ),
     "errors of SQLite in its own words": Weakness(
-        "import smart_sync.store.driver as driver\n"
+        "import smart_sync.store.sqlite.driver as driver\n"
         "from smart_sync.errors import DatabaseError\n"
         "driver.describe = lambda error, path: DatabaseError(str(error))\n",
         [
@@ -94,7 +94,7 @@ WEAKNESSES = {
         ],
     ),
     "text must be UTF-8": Weakness(
-        "import smart_sync.store.database as store\nstore._readable = lambda raw: raw.decode()\n",
+        "import smart_sync.store.sqlite.database as store\nstore._readable = lambda raw: raw.decode()\n",
         [
             "durability_rows::test_projects_that_violate_everything[name-CAST(? AS TEXT)]",
             "durability_rows::test_an_inbox_that_violates_everything[likes-CAST(? AS TEXT)]",

@@ -10,10 +10,12 @@ from pydantic import SecretStr
 from smart_sync import logs
 from smart_sync.config import secrets
 
-_URL = re.compile(r"postgres(?:ql)?://(?:(?P<who>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?")
+_URL = re.compile(
+    r"postgres(?:ql)?://(?:(?P<who>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?"
+)
 _HOSTS = re.compile(r"[A-Za-z0-9_.,:\[\]-]*")
 _NAME = re.compile(r"[A-Za-z0-9_.$-]{0,63}")
-_SECRET_KEYS = {"password", "sslpassword", "user", "passfile", "sslkey"}
+_SECRET_KEYS = {"password", "sslpassword"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ def server(given: str) -> Server:
     found = _URL.fullmatch(given)
     if found is None:
         raise ValueError(
-            "expected postgresql://USER:PASSWORD@HOST/DATABASE (not shown); in a password, write @ as %40, / as %2F, # as"
-            " %23 and ? as %3F"
+            "expected postgresql://USER:PASSWORD@HOST/DATABASE (not shown); in a password, write @ as %40, / as"
+            " %2F, # as %23 and ? as %3F"
         )
     hosts, name = found["hosts"], unquote(found["name"] or "")
     more = dict(parse_qsl(found["more"] or "", keep_blank_values=True))
@@ -57,7 +59,11 @@ def _protect(url: str) -> None:
     """Whoever reads a log must not learn the password, in whatever form it is written."""
     who, at, _ = url.partition("://")[2].rpartition("@")
     given = [who.partition(":")[2]] if at else []
-    given += [value for key, value in parse_qsl(url.partition("?")[2], keep_blank_values=True) if key in _SECRET_KEYS - {"user"}]
+    given += [
+        value
+        for key, value in parse_qsl(url.partition("?")[2], keep_blank_values=True)
+        if key in _SECRET_KEYS - {"user"}
+    ]
     for value in given:
         if value:
             secrets.protect(value)

@@ -10,7 +10,20 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from smart_sync.errors import DatabaseError
+from smart_sync.errors import SmartSyncError
+
+
+def upsert(table: str, columns: str, key: str) -> str:
+    """The statement that puts a row of ``columns`` (all there are) into a table, in place of the one with its ``key``.
+
+    Both are names, comma separated.
+    """
+    names, of_key = columns.split(", "), key.split(", ")
+    rest = ", ".join(f"{name} = excluded.{name}" for name in names if name not in of_key)
+    return (
+        f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(names))})"
+        f" ON CONFLICT ({key}) DO UPDATE SET {rest}"
+    )
 
 
 class StoreError(Exception):
@@ -19,7 +32,7 @@ class StoreError(Exception):
     ``meaning`` is the same for the administrator, in one line: what happened, where, what to do.
     """
 
-    def __init__(self, told: str, meaning: DatabaseError) -> None:
+    def __init__(self, told: str, meaning: SmartSyncError) -> None:
         super().__init__(told)
         self.meaning = meaning
 
@@ -35,6 +48,9 @@ class Busy(StoreError):
 class Down(StoreError):
     """The database as a whole is in trouble (no room, no right, damaged, not there), not one row."""
 
+
+#: Seconds of waiting for somebody else after which that is told.
+LONG_WAIT = 5.0
 
 #: The errors of the whole database: the transaction is to be given up.
 OF_THE_WHOLE = (Busy, Down)
@@ -54,6 +70,9 @@ class Reader(Protocol):
 class Dialect(Protocol):
     """What each engine has its own way for: the catalogue, and making tables."""
 
+    #: The SQL that gives the bytes of the whole database.
+    size: str
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table; none if there is no such table."""
 
@@ -66,8 +85,20 @@ class Dialect(Protocol):
     async def has_index(self, source: Reader, table: str, column: str) -> bool:
         """Whether an index over all rows of a table begins with a column."""
 
-    def making(self, statement: str) -> str:
-        """A statement of our SQL files as this engine takes it; "" where it has no need of it."""
+    def making(self, statement: str, *, fresh: bool) -> str:
+        """A statement of our SQL files as this engine takes it; "" where it has no need of it.
+
+        ``fresh``: there are no rows yet that a migration could have to change.
+        """
+
+    async def prepare(self, transaction: "Transaction") -> None:
+        """Make what the one SQL text needs in the database."""
+
+    async def adopt(self, transaction: "Transaction") -> None:
+        """Let the shared tables be read with our types, whatever those of the web app's are."""
+
+    async def show(self, transaction: "Transaction", name: str, view: str) -> None:
+        """Let the view ``name`` be as the statement ``view`` makes it."""
 
 
 class Transaction(Reader, Protocol):

@@ -18,8 +18,7 @@ from smart_sync.core.parsed import terms as vote_terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states
-from smart_sync.store.database import Database
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import Database, StoreError
 
 T = TypeVar("T")
 
@@ -97,7 +96,7 @@ class Planner:
         judged_by = vote_terms(doubts.now, self._max_age)
         try:
             return await account_states.read(self._database, project, judged_by, query, only)
-        except (sqlite.Error, SmartSyncError):
+        except (StoreError, SmartSyncError):
             raise
         except Exception as error:
             raise _crashed(error) from error

@@ -2,7 +2,6 @@
 
 import re
 from importlib import resources
-from typing import Any
 
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseUnusable
@@ -48,6 +47,8 @@ _NUMBERS = ("bigint", "integer", "smallint")
 class PostgresDialect:
     """The catalogue as seen from ``schema``, in which the web app's tables are, and ours."""
 
+    size = "pg_database_size(current_database())"
+
     def __init__(self, schema: str) -> None:
         self.schema = _quoted(schema)
         #: Where our functions and views of the web app's types are: not in the way of the web app.
@@ -72,10 +73,13 @@ class PostgresDialect:
         """Whether an index over all rows of a table begins with a column."""
         return bool(await source.fetch(_INDEXES, (f"{self.schema}.{table}", column)))
 
-    def making(self, statement: str) -> str:
-        """A statement of our SQL files as PostgreSQL takes it; "" for views, which `show` makes."""
+    def making(self, statement: str, *, fresh: bool) -> str:
+        """A statement of our SQL files as PostgreSQL takes it.
+
+        "" for views, which `show` makes, and for updates of the rows of an earlier version, where there are none.
+        """
         bare = re.sub(r"--[^\n]*", "", statement).strip()
-        if re.match(r"CREATE VIEW\b", bare):
+        if re.match(r"CREATE VIEW\b", bare) or (fresh and re.match(r"UPDATE\b", bare)):
             return ""
         if not re.match(r"(?:CREATE|ALTER)\b", bare):
             return bare
@@ -87,7 +91,8 @@ class PostgresDialect:
         """Make the functions that the one SQL text needs, where they are missing or others."""
         text = resources.files(__package__).joinpath("functions.sql").read_text().replace("{helpers}", self.helpers)
         rows = await transaction.fetch(
-            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = ?", (self.helpers.strip('"'),)
+            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = ?",
+            (self.helpers.strip('"'),),
         )
         told = _digest(text)
         if rows and rows[0][0] == told:
@@ -103,7 +108,7 @@ class PostgresDialect:
         for table in ADOPTED:
             columns = await transaction.fetch(_COLUMNS, (f"{self.schema}.{table}",))
             read = [_read_as(name, kind, self.helpers) for name, kind in columns]
-            there = await transaction.fetch(_MADE, (self.helpers, table)) if await self._has_helpers(transaction) else []
+            there = await transaction.fetch(_MADE, (self.helpers, table))
             if all(one == _quoted(name) for one, (name, _) in zip(read, columns, strict=True)):
                 if there:
                     await self._drop_views_upon(transaction, table)
@@ -121,9 +126,6 @@ class PostgresDialect:
         """Ours, which `show` makes again; one of somebody else's that reads them is told by the error."""
         for name in (f"{self.schema}.account_growth", f"{self.schema}.parsed_inbox", f"{self.helpers}.{table}"):
             await transaction.execute(f"DROP VIEW IF EXISTS {name}")
-
-    async def _has_helpers(self, transaction: Transaction) -> bool:
-        return bool(await transaction.fetch("SELECT 1 FROM pg_namespace WHERE nspname = ?", (self.helpers.strip('"'),)))
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
         """Let the view ``name`` be as the statement ``view`` makes it."""
@@ -169,6 +171,3 @@ def _digest(text: str) -> str:
     import hashlib
 
     return f"smart-sync {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-
-
-__all__ = ["ADOPTED", "Any", "PostgresDialect"]

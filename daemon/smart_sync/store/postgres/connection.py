@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from smart_sync.config.database_url import Server
+from smart_sync.errors import Busy as InstanceBusy
 from smart_sync.errors import DatabaseUnusable
-from smart_sync.store.engine import Busy, Down, StoreError
+from smart_sync.store.engine import Busy, Down
 from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.postgres.statements import numbered
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 RECONNECTING, PAUSE = 30.0, 0.25
 #: Seconds for one try to connect; milliseconds that somebody else may hold what we want to write.
 CONNECTING, LOCK_MS = 5, 2000
+#: What `Busy` says of an instance that holds the database: it is not going to let it go.
+CLAIMED = "claimed"
 #: Rows that are made of an answer before the event loop goes on with something else.
 CHUNK = 1000
 _SESSION = {
@@ -44,7 +47,8 @@ def demand_library() -> None:
         import psycopg  # noqa: F401
     except ImportError as error:
         raise DatabaseUnusable(
-            f"[database] url needs psycopg ({error.name or 'libpq'} is missing): pip install 'smart-sync-daemon[postgres]'"
+            f"[database] url needs psycopg ({error.name or 'libpq'} is missing);"
+            " pip install 'smart-sync-daemon[postgres]'"
         ) from None
 
 
@@ -70,13 +74,17 @@ class Connection:
         await self.close()
         connection = await connect(self._server, self._settings)
         try:
-            if self._claim and not (await rows(connection, self._claim, ()))[0][0]:
-                raise Busy("claimed", _claimed(self._server))
+            await self._demand_claim(connection)
         except BaseException:
             await connection.close()
             raise
         self._connection = connection
         return connection
+
+    async def _demand_claim(self, connection: "AsyncConnection[Any]") -> None:
+        if self._claim and not (await rows(connection, self._claim, ()))[0][0]:
+            held = "another instance holds the database; stop it, or ask it with: smart-sync sync"
+            raise Busy(CLAIMED, InstanceBusy(f"{self._server.name}: {held}"))
 
     async def close(self) -> None:
         """End it; the next use opens another one."""
@@ -112,7 +120,9 @@ class Connection:
 def _claimed(server: Server) -> Any:
     from smart_sync.errors import DatabaseError
 
-    return DatabaseError(f"{server.name}: another instance holds the database; stop it, or ask it with: smart-sync sync")
+    return DatabaseError(
+        f"{server.name}: another instance holds the database; stop it, or ask it with: smart-sync sync"
+    )
 
 
 async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnection[Any]":
@@ -147,7 +157,7 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
 
 async def rows(connection: "AsyncConnection[Any]", sql: str, parameters: Sequence[Any]) -> list[Any]:
     """All rows of a query, made a part at a time."""
-    cursor = await connection.execute(sql, parameters)  # type: ignore[arg-type]
+    cursor = await connection.execute(sql, parameters)
     if cursor.description is None:
         return []
     found: list[Any] = []
@@ -183,6 +193,3 @@ def adapt(connection: Any) -> None:
     adapters.register_loader("numeric", Number)
     adapters.register_dumper(bool, FromBool)
     adapters.register_dumper(int, Int8Dumper)
-
-
-__all__ = ["Connection", "StoreError", "connect", "demand_library", "rows"]

@@ -18,7 +18,9 @@ LEAST = 20
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-async def run(connection: "AsyncConnection[Any]", bulk: Bulk, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+async def run(
+    connection: "AsyncConnection[Any]", bulk: Bulk, types: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> int:
     """Run ``bulk`` for ``rows``, whose values have these types there; returns the number of rows changed."""
     columns = ", ".join(f"p{number} {kind}" for number, kind in enumerate(types, 1))
     stage = f"pg_temp.smart_sync_{hashlib.blake2b(columns.encode(), digest_size=6).hexdigest()}"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import emit
-from smart_sync.store.engine import Busy, Down, Refused, StoreError
+from smart_sync.store.engine import LONG_WAIT, Busy, Down, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
-from smart_sync.store.postgres.connection import CONNECTING, PAUSE, RECONNECTING, Connection, connect, rows
+from smart_sync.store.postgres.connection import CLAIMED, CONNECTING, PAUSE, RECONNECTING, Connection, connect, rows
 from smart_sync.store.postgres.statements import bulk, numbered, written_to
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Seconds that a transaction waits for another one of ours, or for the server.
 PATIENCE = 120.0
-#: Seconds of waiting after which that is told.
-LONG_WAIT = 5.0
 #: Seconds for small answers, for which somebody waits, and for somebody else's query.
 GLANCE_PATIENCE, MAX_ASKING = 2.0, 60
 #: Before this version a commit in doubt cannot be looked up.
@@ -57,7 +55,9 @@ class PostgresDatabase:
         finally:
             await about.close()
         if version < OLDEST:
-            raise DatabaseUnusable(f"{self.name}: {str(told).partition(' on ')[0]} is too old; PostgreSQL 13 or newer is needed")
+            raise DatabaseUnusable(
+                f"{self.name}: {str(told).partition(' on ')[0]} is too old; PostgreSQL 13 or newer is needed"
+            )
         if replica and not self._read_only:
             raise DatabaseUnusable(f"{self.name}: a read-only replica; name the primary server in [database] url")
         if schema is None:
@@ -66,7 +66,9 @@ class PostgresDatabase:
         path = {"search_path": self.dialect.path}
         looking = path | {"default_transaction_read_only": "on"}
         lock = f"SELECT pg_try_advisory_lock(hashtextextended('smart-sync {schema}', 0))" if self._alone else ""
-        self._writer = Connection(self.server, looking if self._read_only else path, patience=self._patience, claim=lock)
+        self._writer = Connection(
+            self.server, looking if self._read_only else path, patience=self._patience, claim=lock
+        )
         self._reader = Connection(self.server, looking, patience=self._patience)
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
@@ -111,7 +113,7 @@ class PostgresDatabase:
         async with self._asker.turn, self._asker.told():
             connection = await self._asker.open()
             # Prepared, it is one statement and nothing else.
-            cursor = await connection.execute(numbered(sql), prepare=True)  # type: ignore[arg-type]
+            cursor = await connection.execute(numbered(sql), prepare=True)
             return [column.name for column in cursor.description or ()]
 
     async def check_in_place(self) -> None:
@@ -158,7 +160,7 @@ class PostgresDatabase:
                     return await self._try_to_begin()
                 except (Busy, Down) as error:
                     limit = self._patience if isinstance(error, Busy) else min(self._patience, RECONNECTING)
-                    hopeless = isinstance(error.meaning, DatabaseUnusable) or str(error) == "claimed"
+                    hopeless = isinstance(error.meaning, DatabaseUnusable) or str(error) == CLAIMED
                     if hopeless or time.monotonic() - began > limit:
                         raise
                 await asyncio.sleep(PAUSE)
@@ -205,7 +207,7 @@ class PostgresDatabase:
     async def _roll_back(self, connection: "AsyncConnection[Any]") -> None:
         try:
             await connection.execute("ROLLBACK")
-        except Exception:  # noqa: BLE001  whatever it is: with the connection the transaction ends
+        except Exception:
             await self._writer.close()
 
     async def types_of(self, connection: "AsyncConnection[Any]", sql: str) -> list[str]:
@@ -239,7 +241,7 @@ class PostgresTransaction:
         """Run one statement; returns the number of rows it changed."""
         text, shared = self._own(sql)
         async with self._database._writer.told():
-            cursor = await self._connection.execute(numbered(text), _untyped(parameters) if shared else parameters)  # type: ignore[arg-type]
+            cursor = await self._connection.execute(numbered(text), _untyped(parameters) if shared else parameters)
             return cursor.rowcount
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
@@ -254,7 +256,7 @@ class PostgresTransaction:
                 types = await self._database.types_of(self._connection, text)
                 return await copying.run(self._connection, several, types, given)
             cursor = self._connection.cursor()
-            await cursor.executemany(numbered(text), [_untyped(row) for row in given] if shared else given)  # type: ignore[arg-type]
+            await cursor.executemany(numbered(text), [_untyped(row) for row in given] if shared else given)
             return max(cursor.rowcount, 0)
 
     def _own(self, sql: str) -> tuple[str, bool]:

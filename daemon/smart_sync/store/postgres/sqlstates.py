@@ -16,10 +16,12 @@ _UNUSABLE = {
     "3D000": "its server has no such database; create it with createdb, or correct [database] url",
     "42501": (
         "a right is missing ({told}); as the database's owner: GRANT CREATE, CONNECT ON DATABASE … TO …;"
-        " GRANT USAGE, CREATE ON SCHEMA public TO …; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public"
-        " TO …"
+        " GRANT USAGE, CREATE ON SCHEMA public TO …;"
+        " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO …"
     ),
-    "25006": "read-only, as a replica is; name the primary server in [database] url, or add target_session_attrs=read-write",
+    "25006": (
+        "read-only, as a replica is; name the primary server in [database] url, or add target_session_attrs=read-write"
+    ),
     "XX001": "the server reports damaged data ({told}); restore a backup",
     "XX002": "the server reports a damaged index ({told}); REINDEX DATABASE, or restore a backup",
 }

@@ -8,11 +8,13 @@ from typing import NamedTuple
 #: What is no parameter, though it holds a question mark: text and names in quotes; then parameters.
 _PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?(\d*)""")
 _INSERT = re.compile(
-    r"\s*(?P<into>INSERT INTO [\w".]+ \((?P<columns>[^)]*)\))\s+"
+    r"\s*(?P<into>INSERT INTO [\w.]+ \((?P<columns>[^)]*)\))\s+"
     r"(?:VALUES \((?P<values>.*?)\)|(?P<select>SELECT .*? FROM )(?P<rest>.*?))\s*(?P<conflict>ON CONFLICT.*)?",
     re.DOTALL,
 )
-_UPDATE = re.compile(r"\s*(?P<set>UPDATE [\w".]+(?: AS \w+)? SET .*?)(?: FROM (?P<rest>.*?))? WHERE (?P<where>.*)", re.DOTALL)
+_UPDATE = re.compile(
+    r"\s*(?P<set>UPDATE [\w.]+(?: AS \w+)? SET .*?)(?: FROM (?P<rest>.*?))? WHERE (?P<where>.*)", re.DOTALL
+)
 _TARGET = re.compile(r"ON CONFLICT \(([^)]*)\) DO UPDATE")
 _SHARED_WRITE = re.compile(
     r"(\s*(?:INSERT INTO|UPDATE|DELETE FROM) )(projects|project_social_accounts|account_snapshots)\b"
@@ -63,8 +65,10 @@ def bulk(sql: str) -> Bulk | None:
         conflict = found["conflict"] or ""
         if "given." in conflict:
             return None
-        source = f"SELECT {found['values']} FROM {{stage}} given" if found["values"] else (
-            f"{found['select']}{{stage}} given, {found['rest']}"
+        source = (
+            f"SELECT {found['values']} FROM {{stage}} given"
+            if found["values"]
+            else (f"{found['select']}{{stage}} given, {found['rest']}")
         )
         return Bulk(f"{found['into']} {source} {conflict}", _key(found, conflict))
     if found := _UPDATE.fullmatch(marked):
