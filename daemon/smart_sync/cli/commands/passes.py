@@ -110,7 +110,7 @@ def _print_metrics(client: "Client") -> None:
 def healthcheck(as_json: bool) -> None:
     """Say whether the daemon is alive, for restarts.
 
-    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are fresh is another question:
+    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current is told elsewhere:
     status says it, and GET /healthz.
     """
     from smart_sync.control.client import Client

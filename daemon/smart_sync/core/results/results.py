@@ -9,7 +9,7 @@ from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
 from smart_sync.core.wording import counted
 
-#: Problems, suspects and conflicts named in an answer; the counts beside them are complete.
+#: Problems, suspects and conflicts named in an answer; the counts are complete.
 MAX_PROBLEMS = 100
 
 
