@@ -34,7 +34,7 @@ class Weakness:
 WEAKNESSES = {
     # The file.
     "corruption is not looked for": Weakness(
-        "import smart_sync.store.schema as schema\nasync def intact(database): pass\nschema._check_intact = intact\n",
+        "import smart_sync.store.sqlite.sqlite_catalogue as catalogue\ncatalogue.judge = lambda verdict, path: None\n",
         ["durability_file::test_a_damaged_file_is_refused_untouched[once-damage_pages]"],
     ),
     "any schema will do": Weakness(
@@ -57,7 +57,7 @@ WEAKNESSES = {
         ],
     ),
     "nobody waits for a lock": Weakness(
-        "import smart_sync.store.sqlite.database as store\nstore.Database.__init__.__kwdefaults__['patience'] = 0.0\n",
+        "import smart_sync.store.sqlite.database as store\nstore.SqliteDatabase.__init__.__kwdefaults__['patience'] = 0.0\n",
         ["durability_file::test_a_lock_is_outwaited_while_there_is_patience"],
     ),
     "no transactions": Weakness(
@@ -278,7 +278,7 @@ WEAKNESSES = {
         ["parsers_names::test_a_bare_name_is_one_of_its_platform"],
     ),
     "whom a parser has asked is not kept": Weakness(
-        "import smart_sync.store.parser_accounts as parser_accounts\n"
+        "import smart_sync.store.parser_records as parser_accounts\n"
         "async def keep(*_): pass\n"
         "parser_accounts.keep = keep\n",
         [
@@ -288,7 +288,7 @@ WEAKNESSES = {
         ],
     ),
     "each process has a budget of its own": Weakness(
-        "import smart_sync.store.parser_requests as parser_requests\n"
+        "import smart_sync.store.parser_records as parser_requests\n"
         "parser_requests._OF_ONE = 'SELECT at, requests FROM parser_requests WHERE parser = ? AND 0'\n",
         [
             "parsers_schedule::test_a_crash_costs_budget_and_never_gives_any",

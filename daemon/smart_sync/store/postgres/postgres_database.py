@@ -13,7 +13,15 @@ from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
-from smart_sync.store.postgres.connection import CLAIMED, CONNECTING, PAUSE, RECONNECTING, Connection, connect, rows
+from smart_sync.store.postgres.server_connection import (
+    CLAIMED,
+    CONNECTING,
+    PAUSE,
+    RECONNECTING,
+    Connection,
+    connect,
+    rows,
+)
 from smart_sync.store.postgres.statements import bulk, numbered, written_to
 
 if TYPE_CHECKING:

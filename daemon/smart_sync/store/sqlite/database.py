@@ -160,8 +160,9 @@ class SqliteDatabase:
         plain = not foreign_snapshots.concerns(sql)
         async with self._reading if plain else self._asking:
             connection = self._reader if plain else await self._without_ours()
-            async with time_limit(connection):
-                return await self._fetched(connection, sql, parameters)
+            with self._told():
+                async with time_limit(connection):
+                    return await self._fetched(connection, sql, parameters)
 
     async def columns(self, sql: str) -> list[str]:
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
