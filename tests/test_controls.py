@@ -57,7 +57,8 @@ WEAKNESSES = {
         ],
     ),
     "nobody waits for a lock": Weakness(
-        "import smart_sync.store.sqlite.database as store\nstore.SqliteDatabase.__init__.__kwdefaults__['patience'] = 0.0\n",
+        "import smart_sync.store.sqlite.database as store\n"
+        "store.SqliteDatabase.__init__.__kwdefaults__['patience'] = 0.0\n",
         ["durability_file::test_a_lock_is_outwaited_while_there_is_patience"],
     ),
     "no transactions": Weakness(
