@@ -3,11 +3,11 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.parsed import OWN, AheadSince, Key, Mark, ParsedChanges, ParsedHistory, ParsedValue
-from smart_sync.store.engine import Transaction, upsert
+from smart_sync.store.engine import Reader, Transaction, upsert
 
 T = TypeVar("T")
 
@@ -23,7 +23,8 @@ def _texts(names: str) -> str:
 #: What is read of each table, the account's id and then the fields of what it becomes in `known`.
 COLUMNS: Mapping[str, str] = {
     "parsed_values": "account_id, metric, value, "
-    f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}'",
+    f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}',"
+    f" {_texts('counted')}",
     "forgotten_values": (
         f"account_id, metric, value, {_texts('source')}, any_source, {_texts('parsed_at until reason')}"
     ),
@@ -47,13 +48,6 @@ class VoteRecords(NamedTuple):
 
 
 NOTHING_KNOWN = VoteRecords({}, {})
-
-
-class Reader(Protocol):
-    """A `Database` or a `Transaction`."""
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query."""
 
 
 async def gather(source: Reader, where: str, parameters: Sequence[Any]) -> VoteRecords:

@@ -37,8 +37,8 @@ ADOPTED = ("projects", "project_social_accounts", "account_snapshots", "parsed_m
 _READ_AS = {
     **dict.fromkeys(("id", "project_id", "account_id", "name", "google_sheet_name", "platform", "username"), "text"),
     **dict.fromkeys(("profile_link", "status", "topic", "telegram_user", "source", "precision"), "text"),
-    **dict.fromkeys(("snapshot_time", "added_at", "created_at", "parsed_at"), "stamp"),
-    **dict.fromkeys(METRICS, "count"),
+    **dict.fromkeys(("snapshot_time", "added_at", "created_at", "parsed_at", "start_date", "end_date"), "stamp"),
+    **dict.fromkeys((*METRICS, "kpi_views", "target_views"), "count"),
     **dict.fromkeys(("is_active", "is_finished"), "flag"),
 }
 _NUMBERS = ("bigint", "integer", "smallint")
@@ -151,8 +151,8 @@ def _read_as(name: str, kind: str, helpers: str) -> str:
         return f"CAST({column} AS TEXT)"
     if wanted == "stamp" and kind == "timestamp with time zone":
         return f"{helpers}.stamp({column} AT TIME ZONE 'UTC')"
-    if wanted == "stamp" and kind in ("timestamp without time zone", "date"):
-        return f"{helpers}.stamp(CAST({column} AS TIMESTAMP))"
+    if wanted == "stamp" and kind == "timestamp without time zone":
+        return f"{helpers}.stamp({column})"
     if wanted == "stamp":
         return f"CAST({column} AS TEXT)"
     if wanted == "flag" and kind == "boolean":
