@@ -37,6 +37,13 @@ PARSERS = {
     "instagram": 'token = V\nuser_id = "17841406338772941"',
     "threads": "tokens = { zuck = V }",
     "tiktok": 'tokens = { "@p0" = V }',
+    "tiktok refresh": 'kind = "tiktok"\nclient_key = "k1"\nclient_secret = "s1"\n'
+    'accounts = { "@p0" = { refresh_token = V } }',
+    "tiktok secret": 'kind = "tiktok"\nclient_key = "k1"\nclient_secret = V\n'
+    'accounts = { "@p0" = { refresh_token = "x" } }',
+    "tiktok key": 'kind = "tiktok"\nclient_key = V\nclient_secret = "s1"\n'
+    'accounts = { "@p0" = { refresh_token = "x" } }',
+    "threads account": 'kind = "threads"\naccounts = { zuck = { token = V } }',
     "recipe": 'kind = "http_json"\nrecipe = "tiktok-api23"\nkey = V',
     "header": 'kind = "http_json"\nplatforms = ["tiktok"]\nurl = "own/{username}"\nmetrics = { followers = "fans" }\n'
     'headers = { X-RapidAPI-Key = V, X-RapidAPI-Host = "tiktok-api23.p.rapidapi.com" }',
