@@ -148,7 +148,8 @@ class TargetReceiver:
         try:
             found = service(self.target.url)
             with heard() as lines:
-                fitted = _fitted(body or title, found.body_maxlen)
+                # Many services have the title in the text.
+                fitted = _fitted(body or title, found.body_maxlen - len(title) - 8)
                 accepted = found.notify(body=fitted, title=title if body else "", body_format="text")
         except ValueError as error:  # apprise is gone, or knows the service no more
             return AttemptResult(None, str(error))

@@ -16,7 +16,9 @@ MAX_LINE = 190
 MAX_NAMES = 8
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028-\u202f\u2066-\u2069]+")
 #: What calls everybody in a chat.
-_CALL = re.compile(r"@(?=(?:everyone|here|channel|all)\b)|<(?=[!@#])", re.IGNORECASE)
+_CALL = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
+#: What begins a tag, or a call, where a service reads markup.
+_TAGS = str.maketrans("<>", "‹›")
 
 Data = Mapping[str, Any]
 
@@ -52,8 +54,8 @@ class Reader:
 
 
 def plain(text: object, limit: int = MAX_LINE) -> str:
-    """``text`` in one line that calls nobody; cut at ``limit`` characters."""
-    line = _CALL.sub(lambda found: f"{found[0]}\u200b", _CONTROL.sub(" ", str(text)).strip())
+    """``text`` in one line that calls nobody and holds no tag; cut at ``limit`` characters."""
+    line = _CALL.sub(lambda found: f"{found[0]}\u200b", _CONTROL.sub(" ", str(text)).strip().translate(_TAGS))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
