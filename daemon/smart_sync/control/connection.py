@@ -81,7 +81,7 @@ class Connection:
         self._hurry(0 if idle else self._limits.grace_seconds)
 
     def give_way(self) -> None:
-        """Somebody else wants a place: a client that says nothing loses this one, after a moment of patience."""
+        """Another client wants a connection: one that sends nothing loses this one, after a moment of patience."""
         if self._wait in (_Wait.IDLE, _Wait.REQUEST):
             elapsed = asyncio.get_running_loop().time() - self._since
             self._hurry(max(0.0, self._limits.patience_seconds - elapsed))

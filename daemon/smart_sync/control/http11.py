@@ -1,6 +1,6 @@
 """HTTP/1.1 on one connection: strict about what comes in, plain about what goes out.
 
-h11 parses what a stranger sends.  Some of what it forgives can be read in two ways by two programs (bare line feeds,
+h11 parses what a client sends.  Some of what it forgives can be read in two ways by two programs (bare line feeds,
 folded lines, two lengths), which is how requests are smuggled past a proxy: that is refused before h11 sees it.
 What we send ourselves is a handful of plain headers, and written out here: h11 took twice as long for them as for
 the request.

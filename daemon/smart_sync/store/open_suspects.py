@@ -31,7 +31,7 @@ async def open_suspects(database: Database, project_id: str, now: datetime) -> S
 
 
 async def save(transaction: Transaction, plan: Plan, now: str) -> None:
-    """Keep what ``plan`` found odd, beside what it writes."""
+    """Keep what ``plan`` found odd, in addition to what it writes."""
     await transaction.execute_many("DELETE FROM suspects WHERE account_id = ? AND metric = ?", plan.suspects.over)
     await transaction.execute_many(
         "INSERT OR REPLACE INTO suspects (account_id, metric, old, new, since, place) VALUES (?, ?, ?, ?, ?, ?)",

@@ -86,6 +86,7 @@ async def opened(
                 announce,
                 webhooks=webhooks,
                 fails_after=settings.sheets.stale_after,
+                timezone=timezone,
             )
             await stack.enter_async_context(collector)
             ping = await stack.enter_async_context(Ping(settings.ping))
@@ -128,8 +129,8 @@ async def report_projects(resources: Resources) -> None:
     path = resources.settings.database.path
     if resources.database.created:
         others = await asyncio.to_thread(databases_beside, path)
-        beside = f"; beside it there is {', '.join(others)}" if others else ""
-        resources.announce("database.created", path=str(path), reason=f"there was no database{beside}")
+        found = f"; in the same folder there is {', '.join(others)}" if others else ""
+        resources.announce("database.created", path=str(path), reason=f"there was no database{found}")
     stands = await standing(resources.database)
     creates = resources.settings.sync.create_missing == "projects"
     made = str(path) if stands.made_at else ""

@@ -79,7 +79,7 @@ def _alert(result: PassResult, alert: Alert) -> Message:
 
 def _finished(result: PassResult) -> Message:
     failed = result.count(Outcome.FAILED)
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "run_id": result.id,
         "trigger": result.trigger.value,
         "started_at": _utc(result.started_at),
@@ -96,7 +96,7 @@ def _finished(result: PassResult) -> Message:
     return message(f"{result.id}:{SYNC_FINISHED}", SYNC_FINISHED, result.timestamp, data | _in_trouble(result))
 
 
-def _in_trouble(result: PassResult) -> dict[str, Any]:
+def _in_trouble(result: PassResult) -> dict[str, object]:
     """The failed and degraded projects, the failed ones first, as many as there is room for."""
     troubled = [r for outcome in (Outcome.FAILED, Outcome.DEGRADED) for r in result.results if r.outcome is outcome]
     shown = _fitting(map(_project, troubled))
@@ -122,7 +122,7 @@ def _findings(result: PassResult) -> list[Message]:
     """What a pass has found: suspects, problems of worksheets, accounts that it created; a message for each kind."""
     results = result.results
     created = [r for r in results if r.new_accounts]
-    found: dict[str, tuple[str, int, Iterable[dict[str, Any]]]] = {
+    found: dict[str, tuple[str, int, Iterable[dict[str, object]]]] = {
         "value.suspected": (
             "values",
             sum(len(r.new_suspects) for r in results),
@@ -159,7 +159,7 @@ def recovery_message(since: str, now: str) -> Message:
     return message(f"{SYNC_RECOVERED}:{since}", SYNC_RECOVERED, now, {"since": _utc(since)})
 
 
-def suspect_data(project: Project, one: Suspect) -> dict[str, Any]:
+def suspect_data(project: Project, one: Suspect) -> dict[str, object]:
     """A suspect, as messages tell it."""
     return {
         "project_id": project.id[:MAX_NAME],
@@ -173,7 +173,7 @@ def suspect_data(project: Project, one: Suspect) -> dict[str, Any]:
     }
 
 
-def _problem(result: ProjectResult, one: Problem) -> dict[str, Any]:
+def _problem(result: ProjectResult, one: Problem) -> dict[str, object]:
     return _named(result) | {
         "worksheet": one.worksheet[:MAX_NAME],
         "row": one.row,
@@ -183,14 +183,14 @@ def _problem(result: ProjectResult, one: Problem) -> dict[str, Any]:
     }
 
 
-def _named(result: ProjectResult) -> dict[str, Any]:
+def _named(result: ProjectResult) -> dict[str, object]:
     return {"project_id": result.project.id[:MAX_NAME], "project_name": result.project.name[:MAX_NAME]}
 
 
-def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fitting(entries: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     """The first of ``entries``, as many as a message has room for."""
     room = MAX_BYTES - 2_000
-    shown: list[dict[str, Any]] = []
+    shown: list[dict[str, object]] = []
     for entry in entries:
         room -= len(json.dumps(entry)) + 2
         if room < 0:
@@ -199,7 +199,7 @@ def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown
 
 
-def _project(result: ProjectResult) -> dict[str, Any]:
+def _project(result: ProjectResult) -> dict[str, object]:
     return _named(result) | {
         "outcome": result.outcome.value,
         "reason": result.error[:MAX_TEXT],
