@@ -32,7 +32,7 @@ from smart_sync.core.results.webhook_messages import Message
 from smart_sync.errors import ConfigError
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.receivers import TargetReceiver, receivers_of
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database
 from smart_sync.sync.once import once
 from test_webhooks_delivery import a_pass, queue, settled, utc_now
@@ -221,9 +221,10 @@ async def test_a_receiver_that_hangs_delays_nothing(receiver: Receiver, database
         async with told(database, (hanging, fine), (0.01, 3600)) as outbox:
             await queue(outbox, database, a_pass(Outcome.FAILED))
             await other.got(1, 20)
-            await outbox.flush(20)
-            rows = "SELECT answer FROM webhook_deliveries WHERE endpoint = ?"
-            assert await database.fetch(rows, (hanging.endpoint,)) == [("the attempt before has not ended yet",)]
+            rows = "SELECT attempts, answer FROM webhook_deliveries WHERE endpoint = ?"
+            while (found := await database.fetch(rows, (hanging.endpoint,)))[0][0] < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            assert found == [(2, "the attempt before has not ended yet")]
             assert len(receiver.told) == 1
             receiver.open.set()
 

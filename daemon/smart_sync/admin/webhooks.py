@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.notify.receivers import Receiver, WebhookReceiver, receivers_of
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox
-from smart_sync.store.database import Database
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import Database
+from smart_sync.store.schema import open_existing
 
 TEST = "webhook.test"
 #: Deliveries that are listed.
@@ -72,7 +73,7 @@ async def _test(receiver: Receiver) -> dict[str, Any]:
     }
 
 
-async def _enable(path: Path, receivers: Sequence[Receiver]) -> None:
+async def _enable(path: Location, receivers: Sequence[Receiver]) -> None:
     """Written only where one is disabled: the database is the daemon's."""
     async with _beside(path) as database:
         off = await outbox.disabled(database) if database is not None else frozenset()
@@ -84,13 +85,10 @@ async def _enable(path: Path, receivers: Sequence[Receiver]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _beside(path: Path) -> AsyncIterator[Database | None]:
+async def _beside(path: Location) -> AsyncIterator[Database | None]:
     """The daemon's database as it is, neither checked nor migrated; None if no daemon has ever made our tables."""
-    if not await asyncio.to_thread(path.exists):
+    if isinstance(path, Path) and not await asyncio.to_thread(path.exists):
         yield None
         return
-    try:
-        async with Database(path, patience=5.0) as database:
-            yield database if await outbox.is_there(database) else None
-    except sqlite.Error as error:
-        raise describe(error, path) from None
+    async with open_existing(path, read_only=False, patience=5.0, checked=False) as database:
+        yield database if await outbox.is_there(database) else None

@@ -16,8 +16,7 @@ from smart_sync.notify.delivery import Webhooks
 from smart_sync.store import accounts, growth_rows, open_suspects, outbox, pass_history, projects, unread_projects
 from smart_sync.store.accounts import KnownAccount
 from smart_sync.store.clock_changes import day_at
-from smart_sync.store.database import Database
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import Database, StoreError
 
 #: Seconds that a digest which is late already waits for the pass that the start of the daemon runs, and after which one
 #: that could not be written is tried again.
@@ -61,8 +60,8 @@ class Digest:
             return True
         try:
             await self._tell(day, now)
-        except sqlite.Error as error:
-            emit("webhook.stalled", webhook=DIGEST, reason=str(describe(error, self._database.path)))
+        except StoreError as error:
+            emit("webhook.stalled", webhook=DIGEST, reason=str(error.meaning))
             return False
         return True
 

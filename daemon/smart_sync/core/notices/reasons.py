@@ -197,8 +197,8 @@ _RUSSIAN = {
     ),
     "each counts as of when it was first seen": "каждое считается с момента, когда его увидели впервые",
     "set that clock right": "поправьте те часы",
-    "somebody has written what is no count into the merged {metric}": (
-        "кто-то записал не число в объединённое значение {metric}"
+    "a program has written what is no count into the merged {metric}": (
+        "программа записала не число в объединённое значение {metric}"
     ),
     "only Smart Sync may write there": "писать туда может только Smart Sync",
     "the value is decided anew": "значение решается заново",
