@@ -70,17 +70,18 @@ def _account(random_: random.Random, row: int) -> Account:
             if random_.random() < _ALONE:
                 step += random_.uniform(0.03, 0.3)
             values[index] *= 1 + step
-        made.true.append(Metrics(*map(round, values)))
+        truth = [round(value) for value in values]
+        made.true.append(Metrics(*truth))
         says = day % pause == begins or day == 0
-        made.typed.append(Metrics(*(_rounded(v) if rounds else v for v in made.true[-1])) if says else None)
+        made.typed.append(Metrics(*(_rounded(v) if rounds else v for v in truth)) if says else None)
         known = made.true[day - late if day else 0]
-        parsed = Metrics(*(round(v * lags) for v in known)) if is_parsed else None
+        parsed = Metrics(*(round((v or 0) * lags) for v in known)) if is_parsed else None
         made.parsed.append(parsed)
     return made
 
 
 def _rounded(value: int) -> int:
-    place = 10 ** max(len(str(value)) - 3, 0)
+    place: int = 10 ** max(len(str(value)) - 3, 0)
     return value // place * place
 
 
