@@ -3,20 +3,22 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from datetime import date
 from typing import Any
 
 from smart_sync import __version__
 from smart_sync.control.health_state import Health
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream
-from smart_sync.core.days import stamp
-from smart_sync.core.model import METRICS, Project, Trigger
+from smart_sync.core.days import day_of, stamp
+from smart_sync.core.model import MAX_COUNT, METRICS, Project, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import UnknownAccount, explanation
-from smart_sync.store import parser_records, pass_history
+from smart_sync.store import parser_records, pass_history, pin_requests
 from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite, version_at_risk
+from smart_sync.store.pin_requests import NobodyToPin, NotPinned, PinRequest
 from smart_sync.store.requested_project import choose
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
@@ -47,6 +49,11 @@ class Endpoints:
             "/api/admin/sync_status": {"GET": Route(answer(self._sync_status))},
             "/api/admin/sync_history": {"GET": Route(answer(self._sync_history))},
             "/api/admin/explain": {"GET": Route(answer(self._explain))},
+            "/api/admin/pin": {
+                "GET": Route(answer(self._pins)),
+                "POST": Route(answer(self._pin), mutates=True),
+                "DELETE": Route(answer(self._unpin), mutates=True),
+            },
             "/api/admin/events": {"GET": Route(answer(self._events))},
             "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
             "/healthz": {"GET": Route(answer(self._healthz))},
@@ -188,6 +195,25 @@ class Endpoints:
             raise Refusal(404, str(error)) from None
         return Response(200, answer)
 
+    async def _pins(self, request: Request) -> Response:
+        _no_more(request)
+        return Response(200, await pin_requests.listed(self._resources.database))
+
+    async def _pin(self, request: Request) -> Response:
+        asked = _pin_request(request)
+        _no_more(request, "account", "metric", "value", "until", "why")
+        now = self._resources.clock()
+        today = day_of(now, self._resources.settings.schedule.timezone).label
+        by = pin_requests.person(request.peer.uid)
+        return await _pinned(pin_requests.pin(self._resources.database, asked, by, stamp(now), today))
+
+    async def _unpin(self, request: Request) -> Response:
+        account, metric = _option(request, "account"), _option(request, "metric")
+        _no_more(request, "account", "metric")
+        if account is None:
+            raise Refusal(400, "account is missing; give a link, an @username or an id")
+        return await _pinned(pin_requests.unpin(self._resources.database, account, metric))
+
     async def _events(self, request: Request) -> Stream:
         _no_more(request)
         return Stream(_as_lines(self._resources.announce.events()))
@@ -223,6 +249,30 @@ def _option(request: Request, name: str) -> str | None:
     if value == "":
         raise Refusal(400, f"{name} is empty")
     return value
+
+
+async def _pinned(doing: Awaitable[dict[str, Any]]) -> Response:
+    """What came of pinning, or why it did not."""
+    try:
+        return Response(200, await doing)
+    except NobodyToPin as error:
+        raise Refusal(404, str(error)) from None
+    except NotPinned as error:
+        raise Refusal(400, str(error)) from None
+
+
+def _pin_request(request: Request) -> PinRequest:
+    account, metric, value = (_option(request, name) for name in ("account", "metric", "value"))
+    until = _option(request, "until")
+    if account is None or metric is None:
+        raise Refusal(400, "account or metric is missing; give a link, an @username or an id, and a metric")
+    if value is not None and not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= MAX_COUNT):
+        raise Refusal(400, "value must be a whole number from 0 to 2^63-1")
+    try:
+        day = None if until is None else date.fromisoformat(until)
+    except ValueError:
+        raise Refusal(400, "until must be a day, as 2026-12-31") from None
+    return PinRequest(account, metric, None if value is None else int(value), day, request.query.get("why", ""))
 
 
 def _flag(request: Request, name: str) -> bool:

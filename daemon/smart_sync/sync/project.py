@@ -108,7 +108,7 @@ class ProjectSync:
             this.done.add(project.id)
             watch.record("decide")
             return unchanged(settled.result, tuple(doubtful.values()))
-        doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
+        doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful, this.day.label)
         draft = await self._decide(project, reading, doubts, this, mark, settled)
         created = 0
         if new := self._missing_accounts(draft.plan):

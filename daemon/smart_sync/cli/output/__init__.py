@@ -6,7 +6,10 @@ from smart_sync.cli.output.data import (
     show_forgotten,
     show_history,
     show_ingested,
+    show_pinned,
+    show_pins,
     show_repaired,
+    show_unpinned,
 )
 from smart_sync.cli.output.diagnostics import show_check, show_inspections, show_step, show_webhook_tests, show_webhooks
 from smart_sync.cli.output.growth_table import show_growth
@@ -23,9 +26,12 @@ __all__ = [
     "show_history",
     "show_ingested",
     "show_inspections",
+    "show_pinned",
+    "show_pins",
     "show_repaired",
     "show_status",
     "show_step",
+    "show_unpinned",
     "show_webhook_tests",
     "show_webhooks",
     "sync_with_progress",

@@ -32,7 +32,7 @@ class Coverage(NamedTuple):
         """All of them together."""
         return sum(self)
 
-    def __add__(self, other: object) -> "Coverage":  # type: ignore[override]
+    def __add__(self, other: object) -> "Coverage":
         """Of two totals together."""
         if not isinstance(other, Coverage):
             return NotImplemented

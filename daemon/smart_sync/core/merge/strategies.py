@@ -21,8 +21,11 @@ class Winner:
     BOTH: Final = "both"
     #: An earlier sheet value stood in, because this pass could not read one.
     CARRIED: Final = "carried"
+    #: A person has pinned it.
+    PINNED: Final = "pinned"
 
 
+#: A pinned value is nobody's to compare with: when the pin goes, both sides are looked at anew.
 _WINNERS = frozenset({Winner.SHEET, Winner.PARSED, Winner.BOTH, Winner.CARRIED})
 
 

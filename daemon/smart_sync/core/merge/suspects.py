@@ -52,11 +52,15 @@ Suspects = Mapping[tuple[str, str], Suspect]
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What changes are judged by: the stamp ``now``, ``[merge] suspect``, and the suspects that are still open."""
+    """What changes are judged by: the stamp ``now``, ``[merge] suspect``, and the suspects that are still open.
+
+    ``today`` is the label of the local day: pins end by it.
+    """
 
     now: str
     factor: float
     open: Suspects = field(default_factory=dict)
+    today: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from smart_sync.core.merge.pins import CELL, COMMAND, Pin
 from smart_sync.core.model import MAX_COUNT, METRICS
+from smart_sync.core.pins import CELL, COMMAND, Pin
 from smart_sync.core.state import as_text
 from smart_sync.store.database import Database, Transaction
 
@@ -92,9 +92,12 @@ async def put(transaction: Transaction, pins: Iterable[tuple[str, Pin]]) -> None
     )
 
 
-async def remove(transaction: Transaction, pins: Iterable[tuple[str, str, str]]) -> None:
-    """Forget pins, by account id, metric and place."""
-    await transaction.execute_many("DELETE FROM pins WHERE account_id = ? AND metric = ? AND place = ?", list(pins))
+async def remove(transaction: Transaction, pins: Iterable[tuple[str, Pin]]) -> None:
+    """Forget pins of accounts (by id)."""
+    await transaction.execute_many(
+        "DELETE FROM pins WHERE account_id = ? AND metric = ? AND place = ? AND since = ?",
+        [(account_id, pin.metric, pin.place, pin.since) for account_id, pin in pins],
+    )
 
 
 async def remove_commands(transaction: Transaction, account_ids: Iterable[str], metric: str | None) -> int:
