@@ -266,7 +266,7 @@ async def test_the_commands_pin_list_and_take_back(world: World) -> None:
         return done.output
 
     tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
-    assert "followers pinned to 950" in run(
+    assert "followers pinned to 950" in await run(
         "pin", link("a"), "followers", "950", "--until", tomorrow, "--why", "agreed"
     )
     listed = run("pins")

@@ -3,22 +3,21 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from datetime import date
 from typing import Any
 
 from smart_sync import __version__
 from smart_sync.control.health_state import Health
-from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream
-from smart_sync.core.days import day_of, stamp
-from smart_sync.core.model import MAX_COUNT, METRICS, Project, Trigger
+from smart_sync.control.pin_endpoints import Pins
+from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
+from smart_sync.core.days import stamp
+from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import UnknownAccount, explanation
-from smart_sync.store import parser_records, pass_history, pin_requests
+from smart_sync.store import parser_records, pass_history
 from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite, version_at_risk
-from smart_sync.store.pin_requests import NobodyToPin, NotPinned, PinRequest
 from smart_sync.store.requested_project import choose
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
@@ -43,16 +42,16 @@ class Endpoints:
 
     def routes(self) -> Routes:
         """Path → method → route."""
-        answer = self._or_say_why
+        answer, pins = self._or_say_why, Pins(self._resources)
         return {
             "/api/admin/smart_sync": {"POST": Route(answer(self._smart_sync), mutates=True)},
             "/api/admin/sync_status": {"GET": Route(answer(self._sync_status))},
             "/api/admin/sync_history": {"GET": Route(answer(self._sync_history))},
             "/api/admin/explain": {"GET": Route(answer(self._explain))},
             "/api/admin/pin": {
-                "GET": Route(answer(self._pins)),
-                "POST": Route(answer(self._pin), mutates=True),
-                "DELETE": Route(answer(self._unpin), mutates=True),
+                "GET": Route(answer(pins.listed)),
+                "POST": Route(answer(pins.pin), mutates=True),
+                "DELETE": Route(answer(pins.unpin), mutates=True),
             },
             "/api/admin/events": {"GET": Route(answer(self._events))},
             "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
@@ -72,9 +71,9 @@ class Endpoints:
         return guarded
 
     async def _smart_sync(self, request: Request) -> Response:
-        project_id = _option(request, "project_id")
+        project_id = option(request, "project_id")
         dry_run = _flag(request, "dry_run")
-        _no_more(request, "project_id", "dry_run")
+        no_more(request, "project_id", "dry_run")
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
@@ -89,7 +88,7 @@ class Endpoints:
         return Response(200, {**own.answer(), **choice.answer}) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         return Response(200, await self.status())
 
     async def status(self) -> dict[str, Any]:
@@ -175,17 +174,17 @@ class Endpoints:
         return self._shown[2]
 
     async def _sync_history(self, request: Request) -> Response:
-        limit = _option(request, "limit") or "20"
-        project_id, failed = _option(request, "project_id"), _flag(request, "failed")
-        _no_more(request, "limit", "project_id", "failed")
+        limit = option(request, "limit") or "20"
+        project_id, failed = option(request, "project_id"), _flag(request, "failed")
+        no_more(request, "limit", "project_id", "failed")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4) or not 1 <= int(limit) <= 1000:
             raise Refusal(400, "limit must be a number from 1 to 1000")
         runs = await pass_history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
         return Response(200, {"success": True, "runs": runs})
 
     async def _explain(self, request: Request) -> Response:
-        account = _option(request, "account")
-        _no_more(request, "account")
+        account = option(request, "account")
+        no_more(request, "account")
         if account is None:
             raise Refusal(400, "account is missing; give a link, an @username or an id")
         have = self._resources
@@ -195,31 +194,12 @@ class Endpoints:
             raise Refusal(404, str(error)) from None
         return Response(200, answer)
 
-    async def _pins(self, request: Request) -> Response:
-        _no_more(request)
-        return Response(200, await pin_requests.listed(self._resources.database))
-
-    async def _pin(self, request: Request) -> Response:
-        asked = _pin_request(request)
-        _no_more(request, "account", "metric", "value", "until", "why")
-        now = self._resources.clock()
-        today = day_of(now, self._resources.settings.schedule.timezone).label
-        by = pin_requests.person(request.peer.uid)
-        return await _pinned(pin_requests.pin(self._resources.database, asked, by, stamp(now), today))
-
-    async def _unpin(self, request: Request) -> Response:
-        account, metric = _option(request, "account"), _option(request, "metric")
-        _no_more(request, "account", "metric")
-        if account is None:
-            raise Refusal(400, "account is missing; give a link, an @username or an id")
-        return await _pinned(pin_requests.unpin(self._resources.database, account, metric))
-
     async def _events(self, request: Request) -> Stream:
-        _no_more(request)
+        no_more(request)
         return Stream(_as_lines(self._resources.announce.events()))
 
     async def _reload_config(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         try:
             await self._reload()
         except ConfigError as error:
@@ -228,12 +208,12 @@ class Endpoints:
         return Response(200, {"success": True, "message": "reloaded"})
 
     async def _healthz(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         body = await self._health.healthz()
         return Response(200 if body["healthy"] else 503, body)
 
     async def _livez(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
 
@@ -244,51 +224,11 @@ class Endpoints:
         )
 
 
-def _option(request: Request, name: str) -> str | None:
-    value = request.query.get(name)
-    if value == "":
-        raise Refusal(400, f"{name} is empty")
-    return value
-
-
-async def _pinned(doing: Awaitable[dict[str, Any]]) -> Response:
-    """What came of pinning, or why it did not."""
-    try:
-        return Response(200, await doing)
-    except NobodyToPin as error:
-        raise Refusal(404, str(error)) from None
-    except NotPinned as error:
-        raise Refusal(400, str(error)) from None
-
-
-def _pin_request(request: Request) -> PinRequest:
-    account, metric, value = (_option(request, name) for name in ("account", "metric", "value"))
-    until = _option(request, "until")
-    if account is None or metric is None:
-        raise Refusal(400, "account or metric is missing; give a link, an @username or an id, and a metric")
-    if value is not None and not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= MAX_COUNT):
-        raise Refusal(400, "value must be a whole number from 0 to 2^63-1")
-    try:
-        day = None if until is None else date.fromisoformat(until)
-    except ValueError:
-        raise Refusal(400, "until must be a day, as 2026-12-31") from None
-    return PinRequest(account, metric, None if value is None else int(value), day, request.query.get("why", ""))
-
-
 def _flag(request: Request, name: str) -> bool:
     value = request.query.get(name, "false")
     if value not in ("true", "false", "1", "0"):
         raise Refusal(400, f"{name} must be true or false")
     return value in ("true", "1")
-
-
-def _no_more(request: Request, *known: str) -> None:
-    """A misspelt option must not pass for a plain request, nor one that was put into a body."""
-    if request.body:
-        raise Refusal(400, "this endpoint takes no body; options go behind a ? in its address")
-    unknown = sorted(set(request.query) - set(known))
-    if unknown:
-        raise Refusal(400, f"unknown option: {', '.join(unknown)}")
 
 
 def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from smart_sync.cli.output.pin_lines import pin_told
 from smart_sync.cli.output.terminal import STYLES, console, count, line, when
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import confirm, counted
@@ -45,7 +46,7 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
     _show_together(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
     for told in account["metrics"].values():
         for pin in told["pins"]:
-            line(screen, _pin(pin), "bold")
+            line(screen, pin_told(pin), "bold")
     for told in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
         voiceless = [one for one in account["without_vote"] if _without_vote(one) == told]
         values = ", ".join(f"{one['metric']} {count(one['value'])}" for one in voiceless)
@@ -59,14 +60,6 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
         change = f"{repair['metric']}: {count(repair['old'])} → {count(repair['new'])}"
         line(screen, f"{when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}")
     _show_past(screen, account)
-
-
-def _pin(told: Mapping[str, Any]) -> str:
-    """Since when a value is pinned, by whom, until when, and why."""
-    by = f" by {told['by']}" if told["by"] else ""
-    until = f" until {told['until']}" if told["until"] else ""
-    why = f": {told['why']}" if told["why"] else ""
-    return f"{told['metric']} pinned to {count(told['value'])} since {when(told['since'])}{by}{until}{why}"
 
 
 def _winner(told: Mapping[str, Any]) -> str:
@@ -109,7 +102,7 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
             yield (
                 f"{metric}: suspect since {when(suspect['since'])}: {count(suspect['old'])} → "
-                f"{count(suspect['new'])}{place}; correct it, or: {confirm(account['link'], metric)}"
+                f"{count(suspect['new'])}{place}{_cause(suspect)}; correct it, or: {confirm(account['link'], metric)}"
             )
         if conflict := told["conflict"]:
             yield (
@@ -118,6 +111,12 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
             )
         if told["next"] is not None:
             yield f"{metric}: one side has changed since; the next pass makes it {count(told['next'])}"
+
+
+def _cause(suspect: Mapping[str, Any]) -> str:
+    """What probably happened, and whether the value before stands in."""
+    held = ", held until it is confirmed or has stood for a day" if suspect["held"] else ""
+    return f", {suspect['cause']}{held}" if suspect["cause"] else held
 
 
 def _show_past(screen: Console, account: dict[str, Any]) -> None:
@@ -242,27 +241,6 @@ def show_confirmed(answer: dict[str, Any]) -> None:
     if len(findings) > _SHOWN:
         line(screen, f"and {counted(len(findings) - _SHOWN, 'more', 'more')}")
     line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
-
-
-def show_pinned(answer: dict[str, Any]) -> None:
-    """What is pinned now."""
-    for one in answer["pinned"]:
-        line(console(), f"{one['link']} ({one['project_name']}): {_pin(one)}; the next pass goes by it")
-
-
-def show_unpinned(answer: dict[str, Any]) -> None:
-    """What was taken back."""
-    told = counted(answer["unpinned"], "pin")
-    line(console(), f"{', '.join(answer['accounts'])}: {told} taken back; the next pass goes by it")
-
-
-def show_pins(answer: dict[str, Any]) -> None:
-    """The pins, one a line."""
-    screen = console()
-    for one in answer["pins"]:
-        line(screen, f"{one['link']} ({one['project_name']}): {_pin(one)}")
-    if not answer["pins"]:
-        line(screen, "nothing is pinned")
 
 
 def show_repaired(answer: dict[str, Any]) -> None:

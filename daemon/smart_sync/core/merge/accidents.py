@@ -29,6 +29,8 @@ from smart_sync.core.model import METRICS, Metrics
 AGREES: Final = 0.05
 #: Numbers with fewer digits, zeros at the end left out, are alike by chance.
 DISTINCT: Final = 3
+#: Without any history nothing can be told of smaller numbers.
+FLOOR: Final = 1000
 #: How many rows away a cell is nearby.
 NEARBY: Final = 3
 #: Of a rise, what another number of the row must have risen by to explain it.
@@ -127,6 +129,8 @@ class Terms:
     counters: Collection[str]
     histories: Mapping[tuple[str, str], Sequence[Point]]
     others: Mapping[str, Band] = field(default_factory=dict)
+    #: As a logarithm, what a number without any history may grow in a day.
+    leap: float = math.log(10)
     #: A negative control only: let what stands out of a history widen its band.
     learns_from_accidents: bool = False
 
@@ -172,11 +176,16 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool) -> _S
     if typed.doubted:
         changes = [point for point in changes if point.value != typed.old]
     sound = changes if terms.learns_from_accidents else without_accidents(changes, counter=counter)
-    growth, others = steps(sound), terms.others.get(typed.metric)
-    own = band(growth) if len(growth) >= ENOUGH or others is None else others
+    growth = steps(sound)
+    own = band(growth) if len(growth) >= ENOUGH else terms.others.get(typed.metric)
+    known = own is not None
+    if own is None:  # too little is known: a leap by so many times is all that can be told
+        own = Band(0.0, terms.leap, terms.leap)
     last = _last_numbers(typed, changes, sound, own, terms.now)
     usual = [_usual(point, own.reach(terms.now - point.at, calm=calm), counter) for point in last]
     outside = bool(last) and not any(low <= typed.new <= high for low, high in usual)
+    if not known and typed.new < FLOOR and (typed.old or 0) < FLOOR:
+        outside = False
     cells = list(worksheet.nearby(typed))
     if outside and not cells and (far := worksheet.anywhere(typed)):
         cells = [far]
@@ -218,7 +227,7 @@ def _is_distinct(number: int) -> bool:
 def _usual(point: Point, growth: tuple[float, float], counter: bool) -> tuple[int, int]:
     """From what to what a number is usual that has grown from ``point``."""
     low, high = (point.value * math.exp(min(step, _MOST)) for step in growth)
-    least = point.value * (1 - FALL) if counter else min(low, point.value)
+    least = min(point.value * (1 - FALL), point.value - _FEW) if counter else min(low, point.value)
     return math.floor(least), math.ceil(max(high, point.value + _FEW))
 
 

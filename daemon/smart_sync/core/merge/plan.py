@@ -12,7 +12,7 @@ from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
-from smart_sync.core.merge.suspects import Doubts, MergedChange, Place, SuspectChanges, judge
+from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges, judge
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.pins import Pin
@@ -124,11 +124,12 @@ def make_plan(
     *,
     settled: Container[str] = frozenset(),
     doubtful: Sequence[Doubt] = (),
+    typed: Judged = NOTHING_JUDGED,
 ) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds.
 
-    For ``doubtful`` rows no account is created.  ``settled`` accounts are as they were decided last, and need not be
-    decided about.
+    For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells; ``settled`` accounts are as
+    they were decided last.
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
@@ -172,7 +173,7 @@ def make_plan(
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if was_read and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
-        suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
+        suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
         carried=decided.carried,
         accidents=sheet.accidents,
         accepted=sheet.accepted,

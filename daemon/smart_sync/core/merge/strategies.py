@@ -175,6 +175,8 @@ class Policy:
     metrics: Choices = field(default_factory=dict)
     platforms: Mapping[str, Choices] = field(default_factory=dict)
     projects: Mapping[str, Choices] = field(default_factory=dict)
+    #: The metrics that only grow (``[merge.kinds]``: "counter"); the others go both ways ("gauge").
+    counters: frozenset[str] = frozenset(METRICS) - {"followers"}
 
     def rule(self, project: str, platform: str, metric: str) -> Rule:
         """The rule for one metric of an account: project, then platform, then metric, then the default."""
