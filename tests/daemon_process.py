@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 
 def write_config(folder: Path, text: str = "", *, google: FakeGoogle | None = None, spreadsheet: str = "") -> Path:
-    """A ``config.toml`` in ``folder``, with database and socket beside it; ``text`` is added as it is."""
+    """A ``config.toml`` in ``folder``, with database and socket in the same folder; ``text`` is added as it is."""
     lines = ["[database]", 'path = "view_counter.db"', "[control]", 'socket = "control.sock"']
     if google is not None:
         key = google.credentials(folder / "key.json")

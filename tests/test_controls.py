@@ -1,7 +1,7 @@
 """Negative controls: each promise's own test, run against a daemon that was deliberately weakened, must fail.
 
 A weakness is code that every Python of the run executes first (`daemon_process.weakened`).  Promises whose tests have
-a control of their own beside them (kills, power cuts, soak, frames, secrets, sandbox, lock file) are not listed here.
+a control of their own (kills, power cuts, soak, frames, secrets, sandbox, lock file) are not listed here.
 """
 
 import json
@@ -151,7 +151,7 @@ WEAKNESSES = {
         ],
     ),
     # The socket.
-    "whoever can connect may change": Weakness(
+    "anyone who can connect may change": Weakness(
         "import smart_sync.control.server as server\nserver._Server._allow = lambda self, request: None\n",
         [
             "control_rights::test_changes[65534-4343-groups4-403]",

@@ -294,7 +294,7 @@ def test_a_schema_from_the_future_is_refused_untouched(config: Path, world: Worl
 
 
 async def test_a_lock_is_outwaited_while_there_is_patience(world: World) -> None:
-    """A pass waits for whoever holds the file, and then writes everything."""
+    """A pass waits for the process that holds the file, and then writes everything."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     with closing(sqlite3.connect(world.path, isolation_level=None, check_same_thread=False)) as other:
@@ -337,7 +337,7 @@ async def test_a_file_locked_at_the_start_is_an_error_with_a_remedy(world: World
 
 
 def test_of_two_daemons_and_many_onces_one_at_a_time_works(config: Path, world: World) -> None:
-    """Whoever starts together: one holds the database, the others exit 75, and no day is doubled."""
+    """Of processes that start together one holds the database, the others exit 75, and no day is doubled."""
     command = [*COMMAND, "once", "--config", str(config)]
     several = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(5)]
     codes = [process.wait(PATIENCE) for process in several]
@@ -351,7 +351,7 @@ def test_of_two_daemons_and_many_onces_one_at_a_time_works(config: Path, world: 
 
 
 def test_the_instance_lock_is_what_keeps_them_apart(config: Path, world: World) -> None:
-    """Negative control: without the lock, `once` does run beside a daemon; even then no day is doubled."""
+    """Negative control: without the lock, `once` does run next to a daemon; even then no day is doubled."""
     unlocked = (
         "import sys, smart_sync.store.instance_lock as lock\n"
         "lock.InstanceLock.take = lambda self, database, **_: None\n"

@@ -78,7 +78,7 @@ async def test_a_commit_while_it_reads_is_not_lost(file: Path) -> None:
 
 
 async def test_a_lock_does_not_hold_up_the_event_loop(file: Path) -> None:
-    """Whoever locks the file does not make the question for its version wait: there is an answer, or none."""
+    """A locked file does not make the question for its version wait: there is an answer, or none."""
     async with Database(file) as database:
         before = database.version()
         with closing(sqlite3.connect(file, isolation_level=None)) as other:

@@ -2,23 +2,28 @@
 
 import asyncio
 import json
+import os
+import pwd
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon_process import Daemon, write_config
 from smart_sync.admin import pin as pins
 from smart_sync.cli.main import cli
+from smart_sync.control.client import Client
 from smart_sync.core.model import MAX_COUNT, METRICS, Outcome
 from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.core.worksheet.pin_marks import read_pinned
 from smart_sync.report.explain import explain
 from smart_sync.store.pin_requests import NotPinned, PinRequest
-from world import World, link
+from world import KEY, World, link
 
 NOTHING = [None] * 4
 HOW = ("en_US", "followers", 0)
@@ -269,10 +274,38 @@ async def test_the_commands_pin_list_and_take_back(world: World) -> None:
     assert "followers pinned to 950" in await run(
         "pin", link("a"), "followers", "950", "--until", tomorrow, "--why", "agreed"
     )
-    listed = run("pins")
+    listed = await run("pins")
     assert "950" in listed
     assert f"until {tomorrow}: agreed" in listed
     (told,) = json.loads(await run("pins", "--json"))["pins"]
     assert (told["metric"], told["value"], told["project_name"], told["place"]) == ("followers", 950, "P", "command")
     assert "1 pin taken back" in await run("unpin", "@a")
     assert "nothing is pinned" in await run("pins")
+
+
+async def test_the_control_channel_pins(world: World) -> None:
+    """POST, GET and DELETE do what the commands do, in the name of the user at the other end."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[990, *NOTHING])
+    config = write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
+    with Daemon(config) as daemon:
+        client = Client(daemon.socket, timeout=30)
+        await client.request("POST", "/api/admin/smart_sync")
+        where = f"/api/admin/pin?account={quote(link('a'))}&metric=followers"
+        answers = [
+            await client.request(*asked)
+            for asked in (
+                ("POST", f"{where}&value=950&why=agreed"),
+                ("POST", "/api/admin/smart_sync"),
+                ("GET", "/api/admin/pin"),
+                ("DELETE", where),
+                ("DELETE", where),
+                ("POST", f"{where}&value=many"),
+                ("POST", f"{where}&until=soon"),
+                ("POST", "/api/admin/pin?account=%40nobody&metric=views&value=1"),
+            )
+        ]
+    assert [status for status, _ in answers] == [200, 200, 200, 200, 400, 400, 400, 404]
+    assert winner(world) == (950, "pinned")
+    (told,) = answers[2][1]["pins"]
+    assert (told["value"], told["why"], told["by"]) == (950, "agreed", pwd.getpwuid(os.getuid()).pw_name)

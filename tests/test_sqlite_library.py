@@ -70,7 +70,7 @@ def libraries(files: list[str]) -> set[str]:
 
 @pytest.fixture
 def plugged(world: World) -> Path:
-    """A configuration with the parser of another package, which lies in the folder beside it."""
+    """A configuration with the parser of another package, which lies in the same folder."""
     package = world.folder / "package"
     info = package / "noting-1.0.dist-info"
     info.mkdir(parents=True)

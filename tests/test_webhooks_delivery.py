@@ -239,7 +239,7 @@ async def test_the_next_attempt_is_due_when_the_schedule_says(receiver: Receiver
 
 
 async def test_what_was_queued_outlives_the_process(receiver: Receiver, database: Database) -> None:
-    """Queued and never sent, or sent and never noted: whoever opens the database next delivers it, with the same id."""
+    """Queued and never sent, or sent and never noted: the next daemon delivers it, with the same id."""
     receiver.open.clear()
     async with webhooks(database, hook(receiver)) as opened:
         await queue(opened, database, a_pass())

@@ -34,7 +34,7 @@ def cases(*kinds: str) -> list[Case]:
 
 
 def signs(text: str) -> str:
-    """``text`` with ``U+2002`` replaced by that sign, and the spaces beside it gone."""
+    """``text`` with ``U+2002`` replaced by that sign, and the spaces around it gone."""
     return re.sub(r" ?U\+([0-9A-F]{4}) ?", lambda found: chr(int(found[1], 16)), text)
 
 

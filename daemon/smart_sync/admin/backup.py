@@ -56,7 +56,7 @@ def back_up(database: Path, target: Path) -> Backup:
 
 @contextlib.contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """A new file beside ``target`` that only its owner may read, gone at the end together with what SQLite adds."""
+    """A new file next to ``target`` that only its owner may read, gone at the end together with what SQLite adds."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(descriptor)
     try:

@@ -36,7 +36,7 @@ class _Scope:
 async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> dict[str, Any]:
     """Accept what the last pass found, and nothing else.
 
-    A daemon may be at work: this is one short transaction beside its own.  Raises `NothingToConfirm` (also where
+    A daemon may be at work: this is one short transaction of its own.  Raises `NothingToConfirm` (also where
     nobody is meant), `DatabaseError` and `ConfigError`.
     """
     async with open_existing(settings.database.path, read_only=False) as database:

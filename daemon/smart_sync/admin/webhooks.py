@@ -1,4 +1,4 @@
-"""What the command ``webhooks`` shows and does, beside a daemon that may be running."""
+"""What the command ``webhooks`` shows and does; a daemon may be running meanwhile."""
 
 import asyncio
 import contextlib

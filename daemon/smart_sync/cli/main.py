@@ -69,7 +69,7 @@ def _report_usage(error: click.ClickException) -> int:
 @click.version_option(__version__, message="smart-sync %(version)s")
 @config_option
 def cli() -> None:
-    """Keep a view counter's SQLite database in step with Google Sheets and parsed numbers."""
+    """Keep a view counter's SQLite database up to date with Google Sheets and parsed numbers."""
 
 
 for command in COMMANDS:

@@ -16,7 +16,7 @@ from smart_sync.sync.scheduler import Scheduler
 
 #: Seconds that a tick may be overdue at most, however rare the ticks are.
 LONGEST = 3600.0
-#: Seconds that a pass may take beside reading the worksheets: waiting for the parsers and the database, writing.
+#: Seconds that a pass may take besides reading the worksheets: waiting for the parsers and the database, writing.
 BESIDE_READING = 180.0
 
 

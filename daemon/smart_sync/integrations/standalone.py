@@ -46,7 +46,7 @@ def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_
 
     Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
     What an operator can fix is ``{"success": False, "error": …}``: no database or key where they should be, a daemon
-    that has the database, a pass of somebody else's that does not end.
+    that has the database, a pass of another process that does not end.
     """
     try:
         return _run(db, sheets_credentials, sheets_name, None)

@@ -14,7 +14,7 @@ from smart_sync.parsers.steps import StepSettings
 
 
 def batches(accounts: Sequence[Account], size: int | None, where: Callable[[Account], str]) -> Iterator[list[Account]]:
-    """``accounts`` by so many, each of one platform: a user name in the answer may be somebody else's on another."""
+    """``accounts`` by so many, each of one platform: a user name in the answer may be another person's on another."""
     filling: dict[str, list[Account]] = {}
     for account in accounts:
         batch = filling.setdefault(where(account), [])

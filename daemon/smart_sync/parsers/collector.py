@@ -1,4 +1,4 @@
-"""Collecting beside the passes: a pass waits a while for the parsers; what comes later is for the next one."""
+"""Collecting in the background: a pass waits a while for the parsers; what comes later is for the next one."""
 
 import asyncio
 import math

@@ -64,7 +64,7 @@ class HttpJsonSettings(ApiSettings):
         table = recipes.applied(table) if table.get("recipe") else dict(table)
         own = {key: table.pop(key) for key in _OF_A_STEP if key in table}
         if own and "steps" in table:
-            raise ValueError(f"{min(own)} stands beside steps; move it into a step")
+            raise ValueError(f"{min(own)} stands next to steps; move it into a step")
         return {**table, "steps": [own]} if own else table
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ class PlatformParser:
         return error_responses.judge(answer, now)
 
     def remark(self, answer: HttpResponse) -> str:
-        """What is to be told of a good answer, beside its values; "" if nothing is."""
+        """What is to be reported of a good answer in addition to its values; "" if nothing is."""
         return ""
 
     def precision(self, metrics: Metrics) -> Precision:

@@ -1,4 +1,4 @@
-"""Reading the database for the report: read-only, in one transaction, beside a daemon that goes on writing."""
+"""Reading the database for the report: read-only, in one transaction, while a daemon goes on writing."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

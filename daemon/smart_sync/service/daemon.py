@@ -196,7 +196,7 @@ def _with_status(run_pass: RunPass) -> RunPass:
 
 async def rest(database: Database) -> None:
     """A pass is over: nothing of it stays in memory until the next."""
-    # First what lets the event loop go on: somebody is being answered, and the sweep halts everything.
+    # First what lets the event loop go on: a client is being answered, and the sweep halts everything.
     await database.rest()
     memory.sweep()
     await asyncio.to_thread(memory.trim)

@@ -24,7 +24,7 @@ def demand_none(settings: Settings, held: Path | None = None) -> None:
 def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
     """Key → what will keep a daemon with these settings from starting, and what to do.
 
-    ``held`` is the database that this process has open: it must not be opened beside SQLite, since closing a file
+    ``held`` is the database that this process has open: it must not be opened a second time, since closing a file
     gives up all locks that the process has on it.
     """
     control, path = settings.control, Path(os.path.realpath(settings.database.path))
@@ -78,7 +78,7 @@ def _of_database(path: Path, held: Path | None) -> Iterator[str]:
 
 
 def _of_folder(path: Path) -> str:
-    """Why nothing can be made beside ``path``, whose folder is made where it is missing; "" if it can."""
+    """Why nothing can be made in the folder of ``path``, whose folder is made where it is missing; "" if it can."""
     above = (parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110  never raises
     folder = next(above, Path("/"))  # nothing is above "/"
     if not folder.is_dir():

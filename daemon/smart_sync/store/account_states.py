@@ -158,7 +158,7 @@ def _outline(row: Any) -> AccountState:
 
 
 def _absence(row: Sequence[Any]) -> Absence:
-    """How a row is missing; what somebody has spoilt counts as never written."""
+    """How a row is missing; what another program has spoilt counts as never written."""
     project_id, since, clock, at_once, accepted = row
     if since is None:
         return Absence(str(project_id))
@@ -202,7 +202,7 @@ def _votes(
 
 
 def _last_link(row: Any) -> str | None:
-    """The link that the last pass decided with; "", which means no profile, where somebody has spoilt it."""
+    """The link that the last pass decided with; "", which means no profile, where another program has spoilt it."""
     return row[-1] if isinstance(row[-1], str | None) else ""
 
 
@@ -254,17 +254,17 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
 
 
 def _merged(row: Sequence[Any]) -> Metrics | None:
-    """The merged values; None for one that somebody has spoilt: it has no winner, and is written anew."""
+    """The merged values; None for one that another program has spoilt: it has no winner, and is written again."""
     return None if row[0] is None and all(value is None for value in row) else sound(row)[0]
 
 
 def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
-    """A problem for each active account of which somebody has spoilt merged values: those are written anew."""
+    """A problem for each active account of which another program has spoilt merged values: those are written again."""
     for state in states:
         if state.active and state.merged is not None and None in state.merged:
             metrics = ", ".join(m for m, value in zip(METRICS, state.merged, strict=True) if value is None)
             yield Problem(
-                f"somebody has written what is no count into the merged {metrics}; only Smart Sync may write there;"
+                f"a program has written what is no count into the merged {metrics}; only Smart Sync may write there;"
                 " the value is decided anew",
                 "account_metrics",
                 value=state.link or f"account {state.id}",

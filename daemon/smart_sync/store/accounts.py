@@ -49,7 +49,7 @@ class KnownAccount(NamedTuple):
 
 
 class AccountDetails(NamedTuple):
-    """What SQLite says of an account beside its values.  Times are stamps, None where there is none."""
+    """What SQLite says of an account besides its values.  Times are stamps, None where there is none."""
 
     worksheet: str | None
     read_at: str | None

@@ -1,4 +1,4 @@
-"""One SQLite file: a connection for writing, whose transactions are serialised, two for reading beside it, and
+"""One SQLite file: a connection for writing, whose transactions are serialised, two for reading, and
 one that only notices commits.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
@@ -32,7 +32,7 @@ BUSY_TIMEOUT = 0.1
 PATIENCE = 120.0
 #: Seconds of waiting for another process after which that is told.
 LONG_WAIT = 5.0
-#: The same for small answers, for which somebody waits.
+#: The same for small answers, for which a client waits.
 GLANCE_PATIENCE = 2.0
 #: Of pages, for each connection, taken as needed: with SQLite's own 2 MiB a pass reads and spills the same pages
 #: again and again (measured: a third of the system time of a pass over 40,000 accounts).
@@ -149,7 +149,7 @@ class Database:
             return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for somebody else's query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""
+        """`fetch` for a configured query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""
         plain = not foreign_snapshots.concerns(sql)
         async with self._reading if plain else self._asking:
             connection = self._reader if plain else await self._without_ours()
@@ -234,7 +234,7 @@ class Database:
     async def foreign_version(self) -> int | None:
         """A number that is another one after another process has committed; our own commits do not count.
 
-        None where somebody has made triggers: with them, our own commits may write what we know nothing of.
+        None where another program has made triggers: with them, our own commits may write what we know nothing of.
         """
         async with self._writing:
             rows = await self._fetched(self._writer, "PRAGMA data_version")

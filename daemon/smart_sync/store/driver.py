@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: The one of this process: see `library`.
 sqlite: ModuleType = sqlite3
 
-#: Seconds that somebody else's query may take.
+#: Seconds that a configured query may take.
 MAX_ASKING = 60.0
 #: Before this version two processes that write a WAL file can corrupt it.
 WAL_SAFE_SINCE = (3, 51, 3)
@@ -90,7 +90,7 @@ def describe_reading(error: Exception, path: Path) -> DatabaseError:
     text = str(error).lower()
     if "unable to open" in text or "readonly" in text:
         return DatabaseError(
-            f"{path}: SQLite has to make {path.name}-shm beside it, and this user may not;"
+            f"{path}: SQLite has to make {path.name}-shm next to it, and this user may not;"
             " run it as the daemon's user, or while the daemon is running"
         )
     return describe(error, path)

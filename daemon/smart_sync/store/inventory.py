@@ -64,7 +64,7 @@ class Inventory:
     zoned_stamp: str = ""
     #: When the file was last written.
     written_at: datetime | None = None
-    #: Who writes snapshots beside us.
+    #: Who else writes snapshots.
     other: OtherWriter | None = None
 
 

@@ -27,11 +27,12 @@ def believed_before(now: datetime) -> str:
 async def open_suspects(database: Database, project_id: str, now: datetime) -> Suspects:
     """The suspects of a project that have not yet stood for a day, and those that are held, however long."""
     rows = await database.fetch(_OPEN, (project_id, believed_before(now)))
-    return {(row[0], row[2]): Suspect(row[0], row[1] or "", *row[2:8], bool(row[8]), bool(row[9])) for row in rows}
+    found = [Suspect._make((row[0], row[1] or "", *row[2:8], bool(row[8]), bool(row[9]))) for row in rows]
+    return {(one.account_id, one.metric): one for one in found}
 
 
 async def save(transaction: Transaction, plan: Plan, now: str) -> None:
-    """Keep what ``plan`` found odd, beside what it writes."""
+    """Keep what ``plan`` found odd, in addition to what it writes."""
     await transaction.execute_many("DELETE FROM suspects WHERE account_id = ? AND metric = ?", plan.suspects.over)
     await transaction.execute_many(
         "INSERT OR REPLACE INTO suspects (account_id, metric, old, new, since, place, cause, typed, held)"

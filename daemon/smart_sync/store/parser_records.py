@@ -68,7 +68,7 @@ class Grant:
     id: str
     requests: int
     free_at: datetime
-    #: What the budget has left beside them.
+    #: What the budget has left besides them.
     beyond: int = 0
 
 

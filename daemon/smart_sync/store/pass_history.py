@@ -38,11 +38,11 @@ async def start_run(database: Database, run_id: str, trigger: Trigger, requested
 
 
 async def finish_run(
-    database: Database, result: PassResult, calls: int, beside: Callable[[Transaction, PassResult], Awaitable[T]]
+    database: Database, result: PassResult, calls: int, also: Callable[[Transaction, PassResult], Awaitable[T]]
 ) -> T:
     """Note what became of a pass and of each project, and that the worksheets read are still as they were.
 
-    All of it or nothing, with whatever ``beside`` writes; returns what it returns.
+    All of it or nothing, with what ``also`` writes; returns what it returns.
     """
     failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
     confirmed = [r for r in result.results if r.worksheet_read]
@@ -66,7 +66,7 @@ async def finish_run(
                 result.id,
             ),
         )
-        return await beside(transaction, result)
+        return await also(transaction, result)
 
 
 _SUMS = ("accounts", "updated", "changed", "snapshots")

@@ -1,4 +1,4 @@
-"""The project that somebody asks for, and what they are told where it is not synced, or only still synced."""
+"""The project that a caller asks for, and the answer where it is not synced, or not synced any more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -93,7 +93,7 @@ async def _steps(
         for account_id, one in steps.items()
         if one is SnapshotStep.INSERT
     }
-    # Somebody has given it a time of another day.
+    # Another program has given it a time of another day.
     for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)) if own else ():
         steps[own[row_id]] = SnapshotStep.MOVE
     return steps
@@ -117,7 +117,7 @@ async def _insert_snapshots(transaction: Transaction, account_ids: Collection[st
     )
     if new == len(ids):
         return Made(new)
-    # A unique index of the web app's, of one row a day, leaves no room beside its own.
+    # A unique index of the web app's, of one row a day, leaves no room for ours.
     there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
     return Made(new, tuple(account_id for row_id, account_id in ids.items() if row_id not in there))
 

@@ -106,7 +106,7 @@ class Standing:
     #: Project id → the stamp of its last good read.
     read_at: Mapping[str, str]
     failing_parsers: Sequence[FailingParser]
-    #: When Smart Sync made the file; None if somebody else did.
+    #: When Smart Sync made the file; None if another program did.
     made_at: str | None
 
 

@@ -16,7 +16,7 @@ TIME = "strftime('%Y-%m-%dT%H:%M:%f000', {})"
 
 
 def _texts(names: str) -> str:
-    """Columns that hold text of ours, as text whatever somebody else has put there."""
+    """Columns that hold text of ours, as text whatever another program has put there."""
     return ", ".join(f"CAST({name} AS TEXT)" for name in names.split())
 
 

@@ -38,7 +38,7 @@ class Pass:
     dry_run: bool
     #: `Database.foreign_version` before anything was read.
     version: int | None
-    #: Set when the inbox is as fresh as this pass waits for.
+    #: Set when the inbox is as new as this pass waits for.
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
@@ -130,7 +130,7 @@ class ProjectSync:
         result = replace(result_of(plan, written, problems), new_accounts=created)
         # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
         moves = bool(plan.doubtful or plan.left or plan.returned)
-        # What somebody has spoilt is told once: it has been written anew.
+        # What another program has spoilt is told once: it has been written again.
         moves = moves or any(row.before is not None and None in row.before for row in plan.merged)
         if mark is not None and plan.trouble is None and not (written.failed or written.without_snapshot or moves):
             due = [] if plan.due_in is None else [this.now + timedelta(seconds=plan.due_in)]

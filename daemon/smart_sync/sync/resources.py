@@ -123,8 +123,8 @@ async def report_projects(resources: Resources) -> None:
     path = resources.settings.database.path
     if resources.database.created:
         others = await asyncio.to_thread(databases_beside, path)
-        beside = f"; beside it there is {', '.join(others)}" if others else ""
-        resources.announce("database.created", path=str(path), reason=f"there was no database{beside}")
+        found = f"; in the same folder there is {', '.join(others)}" if others else ""
+        resources.announce("database.created", path=str(path), reason=f"there was no database{found}")
     stands = await standing(resources.database)
     creates = resources.settings.sync.create_missing == "projects"
     made = str(path) if stands.made_at else ""

@@ -160,7 +160,7 @@ class SyncPass:
     async def _run_projects(
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
     ) -> tuple[ProjectResult, ...]:
-        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) beside them."""
+        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._collect_parsed(only, this), name="pass:parsers")
             tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]

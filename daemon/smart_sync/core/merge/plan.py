@@ -245,9 +245,8 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
-            # What somebody has taken back is no history to judge the next value by.
+            # What has been taken back is no history to judge the next value by; what a person pins is meant.
             trios = zip(METRICS, state.winners, row.winners, strict=True)
-            # What a person pins is meant, and where a pin ends the number goes back.
             winners = [
                 None if metric in state.votes.taken_back or Winner.PINNED in (before, now) else before
                 for metric, before, now in trios
