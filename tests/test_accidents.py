@@ -122,10 +122,12 @@ def test_the_correction_of_an_accident_is_none() -> None:
 
 
 def test_a_new_account_is_measured_by_the_others_of_its_project() -> None:
-    """With no history of its own, an account may grow as the project's others do, and no more."""
+    """With no history of its own, an account may grow as the project's others do; with none at all, ten times."""
     typed = [Typed("new", "views", 5, 10_000, 12_000)]
     past = {("new", "views"): [Point(39, 10_000)]}
-    assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, past))
+    assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, past)) == []
+    assert judge([typed[0]._replace(new=100_000)], Worksheet(), Terms(TODAY, COUNTERS, past))
+    assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, past, {"views": band([0.01] * 9)}))
     lively = {"views": band([0.1, 0.12, 0.09, 0.11, 0.1])}
     assert judge(typed, Worksheet(), Terms(TODAY, COUNTERS, past, lively)) == []
 

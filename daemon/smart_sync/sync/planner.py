@@ -127,7 +127,7 @@ class Planner:
             alike = dict.fromkeys(others(states, cells), METRICS)
             known = await number_histories.read(self._database, alike, now)
             bands = await _fenced(lambda: bands_of(known, counters))
-        terms = TypedTerms(number_histories.at(now), counters, histories, bands, math.log(doubts.factor))
+        terms = TypedTerms(number_histories.at(now), counters, histories, bands, math.log(doubts.factor) - 1e-9)
         return await _fenced(lambda: judged(cells, sheet, states, terms, doubts, project.name))
 
     async def _terms(self, project: Project, doubts: Doubts) -> Terms:

@@ -130,7 +130,7 @@ class Terms:
     histories: Mapping[tuple[str, str], Sequence[Point]]
     others: Mapping[str, Band] = field(default_factory=dict)
     #: As a logarithm, what a number without any history may grow in a day.
-    leap: float = math.log(10)
+    leap: float = math.log(10) - 1e-9
     #: A negative control only: let what stands out of a history widen its band.
     learns_from_accidents: bool = False
 
@@ -228,7 +228,7 @@ def _usual(point: Point, growth: tuple[float, float], counter: bool) -> tuple[in
     """From what to what a number is usual that has grown from ``point``."""
     low, high = (point.value * math.exp(min(step, _MOST)) for step in growth)
     least = min(point.value * (1 - FALL), point.value - _FEW) if counter else min(low, point.value)
-    return math.floor(least), math.ceil(max(high, point.value + _FEW))
+    return math.floor(least), math.floor(max(high, point.value + _FEW))
 
 
 def _parser_agrees(typed: Typed) -> bool:
