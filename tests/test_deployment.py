@@ -39,6 +39,7 @@ def problems(text: str, *extras: str) -> list[str]:
     found = [f"{name} has no hash" for name, (_, hashes) in packages.items() if not hashes]
     for requirement in wanted:
         name, least = re.fullmatch(r"([\w.-]+)(?:\[.*\])?(?:>=([\d.]+))?", requirement).groups("0")  # type: ignore[union-attr]
+        name = re.sub(r"[-_.]+", "-", name).lower()
         if name not in packages:
             found.append(f"{name} is not locked; run make lock")
         elif numbers(packages[name][0]) < numbers(least):

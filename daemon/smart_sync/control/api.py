@@ -81,7 +81,7 @@ class Endpoints:
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
-            return Response(404, choice.answer)
+            return Response(404, choice.refusal)
         result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
         if project_id is None or choice is None:
             facts, _ = await self._health.facts()
@@ -89,7 +89,7 @@ class Endpoints:
             return Response(200, answer | {"refused_projects": dict(self._resources.announce.refused_projects)})
         own = result.of(project_id)
         # It may have been switched off between the question and the pass.
-        return Response(200, {**own.answer(), **choice.answer}) if own else await self._refused(project_id)
+        return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Response:
         no_more(request)
@@ -230,9 +230,7 @@ class Endpoints:
 
     async def _refused(self, project_id: str) -> Response:
         choice = await choose(self._resources.database, project_id)
-        return Response(
-            404, choice.answer or {"success": False, "error": "Project not found", "project_id": project_id}
-        )
+        return Response(404, choice.refusal)
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from smart_sync.core.answers import ProjectRun, Run
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.project_names import written
@@ -106,7 +107,7 @@ _OF_PROJECT = (
 )  # fmt: skip
 
 
-async def last_run(database: Database) -> dict[str, Any] | None:
+async def last_run(database: Database) -> Run | None:
     """The newest finished pass, as ``sync_status`` shows it."""
     runs = await _runs(database, "finished_at IS NOT NULL", (1,))
     return runs[0] if runs else None
@@ -114,7 +115,7 @@ async def last_run(database: Database) -> dict[str, Any] | None:
 
 async def recent_runs(
     database: Database, limit: int, project_id: str | None = None, *, failed: bool = False
-) -> list[dict[str, Any]]:
+) -> list[Run]:
     """The newest passes, newest first; one without ``finished_at`` is running, or was cut off.
 
     ``project_id``: only passes that this project took part in.  ``failed``: only passes in which a project (this
@@ -139,7 +140,7 @@ async def recent_runs(
     return runs
 
 
-def _outcome(run: dict[str, Any]) -> str:
+def _outcome(run: Run) -> str:
     """The outcome of a whole pass: its worst project's."""
     if run["finished_at"] is None:
         return "unfinished"
@@ -147,7 +148,7 @@ def _outcome(run: dict[str, Any]) -> str:
     return worst or (Outcome.SYNCED.value if run["changed"] or run["snapshots"] else Outcome.UNCHANGED.value)
 
 
-def _seconds(run: dict[str, Any]) -> float | None:
+def _seconds(run: Run) -> float | None:
     if run["finished_at"] is None:
         return None
     return (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
@@ -164,7 +165,7 @@ async def project_id(database: Database, id_or_name: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-async def project_runs(database: Database, project_id: str, limit: int) -> list[dict[str, Any]]:
+async def project_runs(database: Database, project_id: str, limit: int) -> list[ProjectRun]:
     """The newest passes of one project, newest first."""
     return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
 
@@ -197,20 +198,20 @@ async def reasons(database: Database, started_at: Collection[str]) -> dict[str, 
     return {started_at: Asked(trigger, requested_by) for started_at, trigger, requested_by in rows}
 
 
-async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[Run]:
     columns = ", ".join(f'"{name}"' for name in _RUN)
     rows = await database.glance(
         f"SELECT {columns} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
     )
-    return [dict(zip(_RUN, row, strict=True)) for row in rows]
+    return [cast("Run", dict(zip(_RUN, row, strict=True))) for row in rows]
 
 
-async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[ProjectRun]:
     rows = await database.glance(
         f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE {condition} LIMIT ?1", parameters
     )
     runs = [dict(zip(_OF_PROJECT, row, strict=True)) for row in rows]
-    return [run | {name: json.loads(run[name]) for name in ("stages", "problems")} for run in runs]
+    return [cast("ProjectRun", run | {name: json.loads(run[name]) for name in ("stages", "problems")}) for run in runs]
 
 
 async def prune(database: Database, before: str, batch: int = 500) -> int:

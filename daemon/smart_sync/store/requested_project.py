@@ -1,9 +1,9 @@
 """The project that a caller asks for, and the answer where it is not synced, or not synced any more."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from smart_sync.core.answers import ProjectAnswer
 from smart_sync.core.model import Project
 from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
@@ -18,10 +18,16 @@ _FINISHED = "the project is marked as finished; it is synced as long as it is ac
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``project`` is None where nothing is to be synced; ``answer`` then says why, else what is to be added."""
+    """``project`` is None where nothing is to be synced: then ``refusal`` says why."""
 
     project: Project | None
-    answer: Mapping[str, Any] = field(default_factory=dict)
+    refusal: ProjectAnswer
+    #: What is to be known of the project; "" if nothing is.
+    note: str = ""
+
+    def with_note(self, answer: ProjectAnswer) -> ProjectAnswer:
+        """``answer`` with the note."""
+        return {**answer, "note": self.note} if self.note else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ async def choose(database: Database, asked: str, *, by_name: bool = False) -> Ch
         chosen = [row for row in active if row.project.name == name]
     if not chosen:
         return Choice(None, _refusal(asked, rows))
-    return Choice(chosen[0].project, {"note": _FINISHED} if chosen[0].finished else {})
+    return Choice(chosen[0].project, _refusal(asked, rows), _FINISHED if chosen[0].finished else "")
 
 
 class UnknownProject(SmartSyncError):
@@ -72,15 +78,16 @@ async def _rows(database: Database) -> list[_Row]:
     return [_Row(Project(str(row[0]), as_text(row[1]), as_text(row[2])), bool(row[3]), bool(row[4])) for row in rows]
 
 
-def _refusal(asked: str, rows: list[_Row]) -> dict[str, Any]:
+def _refusal(asked: str, rows: list[_Row]) -> ProjectAnswer:
     name = written(asked, [row.project.name for row in rows])
     off = next((row for row in rows if row.project.id == asked), None)
     off = off or next((row for row in rows if row.project.name == name and not row.active), None)
-    answer: dict[str, Any] = {"success": False, "error": "Project not found", "project_id": asked}
+    answer: ProjectAnswer = {"success": False, "error": "Project not found", "project_id": asked}
     active = {row.project.name: row.project.id for row in rows if row.active}
     if off is not None:
         answer["error"] = "Project is finished" if off.finished else "Project is not active"
-        answer |= {"project_name": off.project.name, "remedy": "set its is_active to 1 in projects to sync it"}
+        answer["project_name"] = off.project.name
+        answer["remedy"] = "set its is_active to 1 in projects to sync it"
     elif name in active:
         answer["remedy"] = f"that is a name; the id is {active[name]}"
     elif meant := _nearest(asked, active):

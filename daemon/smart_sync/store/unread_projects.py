@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from smart_sync.core.answers import Run
 from smart_sync.core.model import Project
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge
@@ -101,7 +101,7 @@ class Standing:
     #: How many projects there are, and the active ones, by name.
     projects: int
     active: list[Project]
-    last_pass: dict[str, Any] | None
+    last_pass: Run | None
     stale: Sequence[Stale]
     #: Project id → the stamp of its last good read.
     read_at: Mapping[str, str]
