@@ -149,7 +149,7 @@ def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Acci
     for typed in row:
         looked = seen.get(typed)
         whose = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
-        if looked is not None and (looked.elsewhere or not _rises_with_others(typed, rises)):
+        if looked is not None and (looked.elsewhere or not _rises_with_others(typed, rises, terms.leap)):
             cause = looked.cause
         elif whose is not None:
             cause = likely_cause(Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, whose, typed.metric)]))
@@ -182,7 +182,7 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool) -> _S
     if own is None:  # too little is known: a leap by so many times is all that can be told
         own = Band(0.0, terms.leap, terms.leap)
     last = _last_numbers(typed, changes, sound, own, terms.now)
-    usual = [_usual(point, own.reach(terms.now - point.at, calm=calm), counter) for point in last]
+    usual = [_usual(point, own.reach(terms.now - point.at if known else 1, calm=calm), counter) for point in last]
     outside = bool(last) and not any(low <= typed.new <= high for low, high in usual)
     if not known and typed.new < FLOOR and (typed.old or 0) < FLOOR:
         outside = False
@@ -248,11 +248,11 @@ def _rise(typed: Typed) -> float:
     return math.log(typed.new / typed.old) if typed.old and typed.new else 0.0
 
 
-def _rises_with_others(typed: Typed, rises: Mapping[str, float]) -> bool:
-    """Whether two other numbers of the row have risen too, as they do in a good week; videos are made, not watched."""
+def _rises_with_others(typed: Typed, rises: Mapping[str, float], leap: float) -> bool:
+    """Whether two other numbers of the row have risen too, as they do in a good week; no week makes a leap."""
     own = rises[typed.metric]
     least = max(_RISES_WITH * own, NARROWEST)
-    return own > 0 and sum(rise >= least for metric, rise in rises.items() if metric != typed.metric) >= _SEVERAL
+    return 0 < own < leap and sum(rise >= least for metric, rise in rises.items() if metric != typed.metric) >= _SEVERAL
 
 
 def bands_of(histories: Mapping[tuple[str, str], Sequence[Point]], counters: Collection[str]) -> dict[str, Band]:

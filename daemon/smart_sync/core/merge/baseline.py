@@ -44,7 +44,7 @@ class Band(NamedTuple):
 
     def reach(self, days: float, *, calm: bool = False) -> tuple[float, float]:
         """The lowest and highest usual growth, as logarithms, of so many days."""
-        days = max(days, 1.0)
+        days = min(max(days, 1.0), DAYS)
         middle, width = self.middle * days, (self.calm if calm else self.width) * math.sqrt(days)
         return middle - width, middle + width
 
