@@ -69,6 +69,7 @@ level = "info"
 # key = "env:YOUTUBE_KEY"
 # every = "6h"                    # kept over restarts
 # budget = "8000/d"               # requests in any 24 hours
+# count = "campaign"              # videos within the project's dates and KPI; default: "lifetime"
 
 # [[webhooks]]                    # who is told, and of what
 # url = "https://hooks.example.com/smart-sync"

@@ -20,7 +20,7 @@ from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import EventReporter, collect
 from smart_sync.parsers.registry import ConfiguredParser
-from smart_sync.store import parsed_values, parser_records, projects
+from smart_sync.store import campaigns, parsed_values, parser_records, projects
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
 
@@ -42,7 +42,7 @@ class Collector:
     """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
-    ``fails_after``: see `core.results.parser_health.judge`.
+    ``fails_after``: see `core.results.parser_health.judge`; ``timezone``: of the projects' dates.
     """
 
     def __init__(
@@ -55,7 +55,9 @@ class Collector:
         *,
         webhooks: WebhookQueue | None = None,
         fails_after: float = math.inf,
+        timezone: str = "UTC",
     ) -> None:
+        self._timezone = timezone
         self._webhooks = webhooks
         self._fails_after = fails_after
         self._sources = sources
@@ -154,6 +156,7 @@ class Collector:
 
     async def _ask_free(self, accounts: Sequence[Account]) -> None:
         try:
+            accounts = await campaigns.joined(self._database, self._timezone, accounts)
             await self._recall()
             await self._follow_secrets()
             self._kept_at = asyncio.get_running_loop().time()

@@ -20,7 +20,7 @@ from smart_sync.core.parsed import (
 )
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
-from smart_sync.store import parsed_query, pin_rows, vote_records
+from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account
 from smart_sync.store.database import Database
 from smart_sync.store.vote_records import VoteRecords
@@ -80,6 +80,7 @@ async def read(
     """
     rows, known, told, problems = await _rows(database, project, query, only)
     pins = await pin_rows.of_accounts(database, *_of_project(project, only))
+    judged_by = await _with_campaign(database, project, judged_by)
 
     def understood() -> list[AccountState]:
         states = [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
@@ -87,6 +88,15 @@ async def read(
 
     states = await asyncio.to_thread(understood)
     return states, [*problems, *_ahead(states), *_spoilt(states)]
+
+
+async def _with_campaign(database: Database, project: Project, judged_by: VoteTerms) -> VoteTerms:
+    """The terms, knowing the dates and the KPI of the project as they are now."""
+    counting = judged_by.counting
+    if counting is None:
+        return judged_by
+    campaign = await campaigns.of(database, counting.timezone, project.id)
+    return judged_by._replace(counting=counting._replace(campaign=campaign.key))
 
 
 async def voiced(
@@ -193,6 +203,7 @@ def _votes(
         or judged_by.oldest is not None
         or (at is not None and at > judged_by.ahead)
         or last_link not in (None, link)
+        or (judged_by.counting is not None and as_text(row[_WIDTH + 7]) in judged_by.counting.sources)
     ):  # the usual case of an inbox: nothing can take away its vote
         rounded = _ALL if is_rounded(row[_WIDTH + 6]) else _NOTHING_ROUNDED
         return inbox, rounded, NO_VOTES

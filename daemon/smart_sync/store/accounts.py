@@ -72,7 +72,7 @@ async def everyone(database: Database) -> list[KnownAccount]:
     return [
         # Some web apps number their rows: an id is text here, as in our own tables.
         KnownAccount(
-            Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])),
+            Account(str(row[0]), str(row[1]), as_text(row[2]), as_text(row[3]), as_text(row[4])),
             Project(str(row[1]), as_text(row[5])),
             bool(row[6] and row[7]),
             bool(row[6]),

@@ -115,7 +115,7 @@ async def made(database: Database, now: datetime) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in rows}
 
 
-_ACCOUNT_COLUMNS = "account_id, link, asked_at, next_at, failures, gone, remembered"
+_ACCOUNT_COLUMNS = "account_id, link, asked_at, next_at, failures, gone, counted, remembered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,10 @@ async def load(database: Database, parser: str) -> Kept:
     rows = await database.fetch(f"SELECT {_ACCOUNT_COLUMNS} FROM parser_accounts WHERE parser = ?", (parser,))
     pauses = await database.fetch("SELECT until, reason FROM parser_pauses WHERE parser = ?", (parser,))
     asked = {
-        row[0]: Asked(row[1], moment(row[2]), None if row[3] is None else moment(row[3]), row[4], bool(row[5]))
+        row[0]: Asked(row[1], moment(row[2]), None if row[3] is None else moment(row[3]), row[4], bool(row[5]), row[6])
         for row in rows
     }
-    remembered = {row[0]: found for row in rows if row[6] != "{}" and (found := _texts(row[6]))}
+    remembered = {row[0]: found for row in rows if row[7] != "{}" and (found := _texts(row[7]))}
     return Kept(asked, remembered, (moment(pauses[0][0]), pauses[0][1]) if pauses else None)
 
 
@@ -151,7 +151,7 @@ async def keep(
 ) -> None:
     """Keep what has changed of ``parser``; ``remembered`` by link."""
     await transaction.execute_many(
-        f"INSERT OR REPLACE INTO parser_accounts (parser, {_ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO parser_accounts (parser, {_ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 parser,
@@ -161,6 +161,7 @@ async def keep(
                 None if one.not_before is None else stamp(one.not_before),
                 one.failures,
                 int(one.gone),
+                one.counted,
                 json.dumps(dict(remembered.get(one.link, {}))),
             )
             for account_id, one in asked.items()

@@ -68,7 +68,7 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
         " AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
         (project_id,),
     )
-    return [Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])) for row in rows]
+    return [Account(str(row[0]), str(row[1]), as_text(row[2]), as_text(row[3]), as_text(row[4])) for row in rows]
 
 
 async def create_projects(

@@ -23,7 +23,8 @@ def _texts(names: str) -> str:
 #: What is read of each table, the account's id and then the fields of what it becomes in `known`.
 COLUMNS: Mapping[str, str] = {
     "parsed_values": "account_id, metric, value, "
-    f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}'",
+    f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}',"
+    f" {_texts('counted')}",
     "forgotten_values": (
         f"account_id, metric, value, {_texts('source')}, any_source, {_texts('parsed_at until reason')}"
     ),

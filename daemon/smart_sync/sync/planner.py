@@ -20,7 +20,6 @@ from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import Doubts, Judged
 from smart_sync.core.merge.typed_cells import hold, is_unknown, judged, others, typed_cells
 from smart_sync.core.model import METRICS, Account, Problem, Project
-from smart_sync.core.parsed import terms as vote_terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, number_histories
@@ -55,7 +54,7 @@ class Planner:
         self._policy = settings.merge.policy()
         self._synonyms = {str(name): headers for name, headers in settings.sheets.columns.items()}
         self._sheets = settings.sheets
-        self._max_age = settings.parsed.max_age
+        self._vote_terms = settings.vote_terms
         self._creates = settings.sync.create_missing != "none"
         self._turn = turn
 
@@ -108,7 +107,7 @@ class Planner:
         self, project: Project, doubts: Doubts, query: str = "", only: Sequence[str] | None = None
     ) -> tuple[list[AccountState], list[Problem]]:
         """The accounts as SQLite has them; what is odd beyond our imagination is one project's failure."""
-        judged_by = vote_terms(doubts.now, self._max_age)
+        judged_by = self._vote_terms(doubts.now)
         try:
             return await account_states.read(self._database, project, judged_by, query, only)
         except (sqlite.Error, SmartSyncError):

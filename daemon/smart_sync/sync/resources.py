@@ -82,6 +82,7 @@ async def opened(
                 announce,
                 webhooks=webhooks,
                 fails_after=settings.sheets.stale_after,
+                timezone=timezone,
             )
             await stack.enter_async_context(collector)
             ping = await stack.enter_async_context(Ping(settings.ping))

@@ -97,6 +97,7 @@ def _without_vote(one: dict[str, Any]) -> str:
 
 def _notes(account: dict[str, Any]) -> Iterable[str]:
     yield from account["problems"]
+    yield from account["warnings"]
     for metric, told in account["metrics"].items():
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
