@@ -31,7 +31,7 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store import parser_records
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database
 from world import World
 
@@ -367,10 +367,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.budget import Allowance
-from smart_sync.store.database import Database
+from smart_sync.store.sqlite.database import SqliteDatabase
 
 async def main():
-    async with Database(Path(sys.argv[1])) as database:
+    async with SqliteDatabase(Path(sys.argv[1])) as database:
         allowance = Allowance(database, "rented", 300, 60.0, lambda: datetime.now(UTC))
         taken = 0
         try:

@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from smart_sync.store.engine import Database
+from smart_sync.store.sqlite.database import SqliteDatabase
+
 FILE = Path(__file__).parent / "cases" / "sheets.jsonl"
 
 
@@ -41,3 +44,9 @@ def signs(text: str) -> str:
 @cache
 def _all() -> list[Case]:
     return [Case(**json.loads(line)) for line in FILE.read_text(encoding="utf-8").splitlines()]
+
+
+def sqlite(database: Database) -> SqliteDatabase:
+    """A database that is SQLite's, for what only that one has."""
+    assert isinstance(database, SqliteDatabase)
+    return database

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.errors import DatabaseUnusable, SmartSyncError
-from smart_sync.store.driver import describe, judge, sqlite
+from smart_sync.store.sqlite.driver import describe, judge, sqlite
 
 #: Seconds that a web app without WAL may hold the file.
 _PATIENCE = 60.0

@@ -16,7 +16,7 @@ from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, accounts, open_suspects, parsed_query, projects
 from smart_sync.store.absences import DoubtfulRow
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_existing
 
 

@@ -12,7 +12,7 @@ from smart_sync.cli.commands import data, diagnostics, passes, setup
 from smart_sync.cli.commands.common import config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
 from smart_sync.logs import printable
-from smart_sync.store import sqlite_library
+from smart_sync.store.sqlite import sqlite_library
 
 COMMANDS = (
     *(passes.run, passes.sync, passes.status, passes.healthcheck, passes.once),

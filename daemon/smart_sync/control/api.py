@@ -18,9 +18,10 @@ from smart_sync.errors import ConfigError
 from smart_sync.report.explain import UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.cached_query import CachedQuery
-from smart_sync.store.driver import describe, sqlite, version_at_risk
+from smart_sync.store.engine import StoreError
 from smart_sync.store.measurements import measured
 from smart_sync.store.requested_project import choose
+from smart_sync.store.sqlite.driver import sqlite, version_at_risk
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
@@ -69,8 +70,8 @@ class Endpoints:
         async def guarded(request: Request) -> Response | Stream:
             try:
                 return await handler(request)
-            except sqlite.Error as error:
-                raise describe(error, self._resources.database.path) from None
+            except StoreError as error:
+                raise error.meaning from None
 
         return guarded
 

@@ -33,7 +33,7 @@ from smart_sync.store import (
 )
 from smart_sync.store.accounts import AccountDetails, KnownAccount
 from smart_sync.store.clock_changes import day_at
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.open_suspects import believed_before
 from smart_sync.store.schema import open_existing
 

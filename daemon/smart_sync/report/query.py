@@ -17,7 +17,7 @@ from smart_sync.report.trend import HORIZONS
 from smart_sync.store import account_states, accounts, growth_rows, pass_history, unread_projects
 from smart_sync.store.accounts import KnownAccount, Place
 from smart_sync.store.clock_changes import day_at
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.requested_project import shown
 from smart_sync.store.schema import open_existing
 

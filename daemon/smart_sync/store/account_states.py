@@ -22,7 +22,7 @@ from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_roun
 from smart_sync.logs import printable
 from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.vote_records import VoteRecords
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
@@ -135,8 +135,8 @@ async def outlines(database: Database, project: Project) -> list[AccountState]:
 
 async def _added_at(database: Database) -> str:
     """When an account was added, in SQL: a web app's table may lack the column."""
-    rows = await database.fetch("SELECT 1 FROM pragma_table_info('project_social_accounts') WHERE name = 'added_at'")
-    return "datetime(a.added_at)" if rows else "NULL"
+    there = await database.dialect.columns(database, "project_social_accounts")
+    return "datetime(a.added_at)" if "added_at" in there else "NULL"
 
 
 #: How many columns `_OUTLINE` has.

@@ -8,17 +8,17 @@ from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.store.clock_changes import in_order, local_day
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 
 
 def active_project(alias: str = "projects") -> str:
     """The SQL condition that a row of ``projects`` is active."""
-    return f"CAST({alias}.is_active AS INTEGER) = 1"
+    return f"CAST({alias}.is_active AS BIGINT) = 1"
 
 
 def active_account(alias: str = "project_social_accounts") -> str:
     """The SQL condition that a row of ``project_social_accounts`` is active, whatever its project is."""
-    return f"CAST(coalesce({alias}.is_active, 1) AS INTEGER) = 1"
+    return f"CAST(coalesce({alias}.is_active, 1) AS BIGINT) = 1"
 
 
 #: The ids of the active projects, as text.
@@ -64,7 +64,7 @@ async def everyone(database: Database) -> list[KnownAccount]:
     """All accounts, the inactive ones too."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
-        f" {active_account('a')}, coalesce({active_project('p')}, 0), m.left_since"
+        f" {active_account('a')}, CASE WHEN {active_project('p')} THEN 1 ELSE 0 END, m.left_since"
         " FROM project_social_accounts a LEFT JOIN projects p ON p.id = a.project_id"
         " LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)"
         " WHERE a.id IS NOT NULL ORDER BY p.name, a.platform, a.id"
@@ -151,7 +151,7 @@ async def oddities(database: Database, account_id: str, believed_before: str) ->
     """``suspects`` (those that have not stood for a day) and ``conflicts`` of an account, by metric."""
     suspects = await database.fetch(
         "SELECT metric, old, new, since, place, cause, held FROM suspects"
-        " WHERE account_id = ? AND (since > ? OR held AND since != '')",
+        " WHERE account_id = ? AND (since > ? OR (held = 1 AND since != ''))",
         (account_id, believed_before),
     )
     conflicts = await database.fetch(

@@ -2,28 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
 from smart_sync.core import campaign
 from smart_sync.core.campaign import EVERYTHING, Campaign
 from smart_sync.core.model import Account
+from smart_sync.store.engine import Reader
 
 _COLUMNS = ("start_date", "end_date", "kpi_views")
 
 
-class Reader(Protocol):
-    """A `Database` or a `Transaction`."""
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query."""
-
-
 async def load(source: Reader, timezone: str, project_id: str | None = None) -> dict[str, Campaign]:
     """The campaigns by the project's id, of all projects or of one; dates are those of ``timezone``."""
-    there = {row[0] for row in await source.fetch("SELECT name FROM pragma_table_info('projects')")}
+    there = await source.dialect.columns(source, "projects")
     columns = ", ".join(name if name in there else f"NULL AS {name}" for name in _COLUMNS)
     rows = await source.fetch(
-        f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL AND (?1 IS NULL OR id = ?1)", (project_id,)
+        f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL AND (CAST(?1 AS TEXT) IS NULL OR id = ?1)",
+        (project_id,),
     )
     return {str(row[0]): campaign.read(row[1], row[2], row[3], timezone) for row in rows}
 

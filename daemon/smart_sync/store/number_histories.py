@@ -9,7 +9,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.merge.baseline import DAYS, ENOUGH, Point
 from smart_sync.core.model import METRICS
 from smart_sync.store import growth_rows
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 
 _EDITS = """
 SELECT account_id, metric, julianday(read_at), old, new FROM sheet_edits

@@ -10,7 +10,7 @@ from smart_sync.core.merge.votes import comes_late
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
 from smart_sync.core.parsed import NO_PAST, OWN, Mark, ParsedAccount, ParsedValue, terms
 from smart_sync.core.state import as_text
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.vote_records import gather, save_marks
 
 _NOBODY = ParsedAccount("")
@@ -24,7 +24,7 @@ ON CONFLICT (account_id, metric, source) DO UPDATE SET value = excluded.value, p
 _PUT_AHEAD = """
 INSERT INTO values_ahead (account_id, metric, place, source, parsed_at, seen_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (account_id, metric, place, source) DO UPDATE SET parsed_at = excluded.parsed_at, seen_at = excluded.seen_at
-    WHERE parsed_at != excluded.parsed_at
+    WHERE values_ahead.parsed_at != excluded.parsed_at
 """
 
 

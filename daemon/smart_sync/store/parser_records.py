@@ -9,7 +9,7 @@ from smart_sync.core.days import moment, stamp
 from smart_sync.core.foreign_text import read_json
 from smart_sync.core.results.parser_health import ParserState
 from smart_sync.core.schedule import Asked
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction, upsert
 
 _COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
 
@@ -44,7 +44,7 @@ async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, P
 async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
-        f"INSERT OR REPLACE INTO parser_states ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        upsert("parser_states", _COLUMNS, "parser"),
         [(name, s.since, s.told_at, s.recovered_at, s.reason, s.projects) for name, s in states.items()],
     )
 
@@ -88,7 +88,8 @@ async def reserve(
         granted = min(wanted, left)
         if granted > 0:
             await transaction.execute(
-                "INSERT INTO parser_requests VALUES (?, ?, ?, ?)", (block, parser, stamp(max(now, until)), granted)
+                "INSERT INTO parser_requests (id, parser, at, requests) VALUES (?, ?, ?, ?)",
+                (block, parser, stamp(max(now, until)), granted),
             )
             return Grant(block, granted, now, left - granted)
     oldest = next((row[0] for row in rows if row[1]), stamp(now))
@@ -151,7 +152,7 @@ async def keep(
 ) -> None:
     """Keep what has changed of ``parser``; ``remembered`` by link."""
     await transaction.execute_many(
-        f"INSERT OR REPLACE INTO parser_accounts (parser, {_ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert("parser_accounts", f"parser, {_ACCOUNT_COLUMNS}", "parser, account_id"),
         [
             (
                 parser,
@@ -170,7 +171,7 @@ async def keep(
     if paused is not None:
         until, reason = paused
         await transaction.execute(
-            "INSERT OR REPLACE INTO parser_pauses VALUES (?, ?, ?)", (parser, stamp(until), reason)
+            upsert("parser_pauses", "parser, until, reason", "parser"), (parser, stamp(until), reason)
         )
 
 

@@ -12,7 +12,7 @@ from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.worksheet.table import shown
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 
 T = TypeVar("T")
 
@@ -24,8 +24,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 #: The seconds between good reads: none if the last attempt failed, or the clock was set back.
 TICK = (
-    "clock = clock + iif(interrupted, 0,"
-    " max(0, round(coalesce((julianday({now}) - julianday(read_at)) * 86400, 0), 3))), interrupted = 0"
+    "clock = worksheet_reads.clock + CASE WHEN worksheet_reads.interrupted = 0"
+    " AND julianday({now}) > julianday(worksheet_reads.read_at)"
+    " THEN round((julianday({now}) - julianday(worksheet_reads.read_at)) * 86400, 3) ELSE 0 END, interrupted = 0"
 )
 
 
@@ -123,17 +124,17 @@ async def recent_runs(
     """
     runs = await _runs(
         database,
-        "(?2 IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
-        " AND (?3 = 0 OR (?2 IS NULL AND finished_at IS NULL)"
+        "(CAST(?2 AS TEXT) IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
+        " AND (?3 = 0 OR (CAST(?2 AS TEXT) IS NULL AND finished_at IS NULL)"
         " OR id IN (SELECT run_id FROM sync_project_runs"
-        " WHERE outcome = 'failed' AND (?2 IS NULL OR project_id = ?2)))",
+        " WHERE outcome = 'failed' AND (CAST(?2 AS TEXT) IS NULL OR project_id = ?2)))",
         (limit, project_id, failed),
     )
     for run in runs:
         run |= {"outcome": _outcome(run), "seconds": _seconds(run)}
         run["results"] = await _project_runs(
             database,
-            "run_id = ?2 AND (project_id = ?3 OR (?3 IS NULL AND outcome IN ('failed', 'degraded')))"
+            "run_id = ?2 AND (project_id = ?3 OR (CAST(?3 AS TEXT) IS NULL AND outcome IN ('failed', 'degraded')))"
             " ORDER BY project_name, project_id",
             (MAX_PROBLEMS, run["id"], project_id),
         )
@@ -173,7 +174,8 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
 async def newest_problems(database: Database) -> list[str]:
     """What the newest pass of each project found wrong with its worksheet, as on record."""
     rows = await database.glance(
-        "SELECT problems, max(finished_at) FROM sync_project_runs GROUP BY project_id ORDER BY project_id"
+        "SELECT r.problems FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id)"
+        " n JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at ORDER BY r.project_id"
     )
     return [problem for row in rows for problem in json.loads(row[0])]
 

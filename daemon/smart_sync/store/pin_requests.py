@@ -11,7 +11,7 @@ from smart_sync.core.pins import COMMAND, Pin
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import accounts, pin_rows
 from smart_sync.store.accounts import KnownAccount
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.pin_rows import PinnedAccount
 
 #: A reason is a sentence, not a letter.

@@ -2,25 +2,15 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from smart_sync.core.model import MAX_COUNT, METRICS
 from smart_sync.core.pins import CELL, COMMAND, Pin
 from smart_sync.core.state import as_text
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Reader, Transaction, upsert
 
 _COLUMNS = "metric, value, since, place, pinned_by, until, why"
-_PUT = """
-INSERT OR REPLACE INTO pins (account_id, metric, value, since, place, pinned_by, until, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
-
-
-class Reader(Protocol):
-    """A database, or a transaction of it."""
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query."""
+_PUT = upsert("pins", f"account_id, {_COLUMNS}", "account_id, metric, place")
 
 
 class PinnedAccount(NamedTuple):
@@ -104,6 +94,6 @@ async def remove_commands(transaction: Transaction, account_ids: Iterable[str], 
     """Take back what the command has pinned of accounts, of one metric or of all; how many pins that were."""
     return await transaction.execute(
         "DELETE FROM pins WHERE place = ?1 AND account_id IN (SELECT value FROM json_each(?2))"
-        " AND (?3 IS NULL OR metric = ?3)",
+        " AND (CAST(?3 AS TEXT) IS NULL OR metric = ?3)",
         (COMMAND, json.dumps(sorted(account_ids)), metric),
     )

@@ -11,7 +11,7 @@ from smart_sync.core.wording import nearest
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.store.accounts import active_project
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 
 _FINISHED = "the project is marked as finished; it is synced as long as it is active"
 
@@ -69,8 +69,8 @@ async def shown(database: Database, wanted: str | None) -> list[Project]:
 
 
 async def _rows(database: Database) -> list[_Row]:
-    there = await database.fetch("SELECT 1 FROM pragma_table_info('projects') WHERE name = 'is_finished'")
-    finished = "CAST(is_finished AS INTEGER) = 1" if there else "0"
+    there = await database.dialect.columns(database, "projects")
+    finished = "CAST(is_finished AS BIGINT) = 1" if "is_finished" in there else "0"
     rows = await database.glance(
         f"SELECT id, name, google_sheet_name, {active_project()}, {finished} FROM projects WHERE id IS NOT NULL"
         " ORDER BY name, id"

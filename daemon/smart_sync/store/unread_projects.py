@@ -9,7 +9,7 @@ from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge
 from smart_sync.store import parser_records, pass_history, projects
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction, upsert
 from smart_sync.store.parser_records import FailingParser
 
 
@@ -54,8 +54,7 @@ async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) 
     ]
     await transaction.execute_many("DELETE FROM unread_projects WHERE project_id = ?", read)
     await transaction.execute_many(
-        "INSERT OR REPLACE INTO unread_projects (project_id, since, stale_since, reason, remedy)"
-        " VALUES (?, ?, ?, ?, ?)",
+        upsert("unread_projects", "project_id, since, stale_since, reason, remedy", "project_id"),
         failed,
     )
 

@@ -7,7 +7,7 @@ from smart_sync.core.answers import SyncAnswer
 from smart_sync.core.model import Trigger
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import instance_lock
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import StoreError
 from smart_sync.store.requested_project import choose
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened, report_projects
@@ -32,8 +32,8 @@ def once(
         instance.take(settings.database.path, patience=patience)
         try:
             return asyncio.run(_once(settings, project))
-        except sqlite.Error as error:
-            raise describe(error, settings.database.path) from None
+        except StoreError as error:
+            raise error.meaning from None
 
 
 async def _once(settings: Settings, project: str | None) -> SyncAnswer:

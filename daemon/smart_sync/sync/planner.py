@@ -23,8 +23,7 @@ from smart_sync.core.model import METRICS, Account, Problem, Project
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, number_histories
-from smart_sync.store.database import Database
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import Database, StoreError
 
 T = TypeVar("T")
 
@@ -110,7 +109,7 @@ class Planner:
         judged_by = self._vote_terms(doubts.now)
         try:
             return await account_states.read(self._database, project, judged_by, query, only)
-        except (sqlite.Error, SmartSyncError):
+        except (StoreError, SmartSyncError):
             raise
         except Exception as error:
             raise _crashed(error) from error

@@ -18,10 +18,10 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 from smart_sync.store import parsed_query, projects
-from smart_sync.store.database import Database
-from smart_sync.store.driver import databases_beside
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
+from smart_sync.store.sqlite.driver import databases_beside
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 

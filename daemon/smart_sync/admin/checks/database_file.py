@@ -14,10 +14,10 @@ from smart_sync.config import Settings
 from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import printable
-from smart_sync.store import foreign_snapshots, inventory, scratch_copy
-from smart_sync.store.driver import databases_beside, sqlite, version_at_risk
-from smart_sync.store.inventory import OtherWriter
 from smart_sync.store.schema import open_database
+from smart_sync.store.sqlite import foreign_snapshots, inventory, scratch_copy
+from smart_sync.store.sqlite.driver import databases_beside, sqlite, version_at_risk
+from smart_sync.store.sqlite.inventory import OtherWriter
 from smart_sync.store.write_probe import refusals
 
 #: How many snapshots of 0 are named one by one.
