@@ -34,6 +34,7 @@ from smart_sync.core.results.webhook_messages import (
 
 STAMP = "2026-03-10T12:00:00.000000"
 WHY = ('worksheet "Лето" is not in the spreadsheet', 'rename the worksheet or the project; there is "Зима"')
+NOWHERE = {"place": "", "cause": "", "held": False}
 EN, RU = Reader("en", "Europe/Berlin"), Reader("ru", "Europe/Moscow")
 
 
@@ -48,7 +49,9 @@ def told(*results: ProjectResult, before: Any = None) -> tuple[Message, ...]:
 
 def everything() -> dict[str, Message]:
     """A message of each type, with Russian names."""
-    suspect = Suspect("1", "https://www.tiktok.com/@анна", "views", 1000, 100000, STAMP, "F7")
+    suspect = Suspect(
+        "1", "https://www.tiktok.com/@анна", "views", 1000, 100000, STAMP, "F7", "a digit too many", held=True
+    )
     problem = Problem("views: not a count", "Лето", 7, "F", "много")
     found = trouble("Лето", stale=True, new_suspects=(suspect,), new_problems=(problem,), new_accounts=3)
     ill = told(found, trouble("Зима", Outcome.DEGRADED))
@@ -69,7 +72,7 @@ def everything() -> dict[str, Message]:
             DigestFacts(
                 "2026-03-10",
                 (DigestProject("Лето", 2, 4812300, 12400), DigestProject("Зима", 1, None, None)),
-                [{"project_name": "Лето", "link": "@анна", "metric": "views", "before": 1, "after": 9999, "place": ""}],
+                [{"project_name": "Лето", "link": "@анна", "metric": "views", "before": 1, "after": 9999} | NOWHERE],
                 ["Лето!F7: views: not a count (много)"],
                 [{"project_name": "Зима", "read_at": None, "reason": WHY[0]}],
             ),
@@ -133,6 +136,9 @@ def test_every_phrase_is_used() -> None:
 def sentences() -> Iterator[tuple[str, str]]:
     """Every reason and remedy that our code writes down where a worksheet cannot be read or a cell be understood."""
     root = Path(smart_sync.__file__).parent
+    for number, line in enumerate((root / "core" / "merge" / "causes.py").read_text().splitlines()):
+        if found := re.search(r'(?:return|\() ?f?"([a-z][^"]+)"', line):
+            yield f"causes:{number}", re.sub(r"{[^}]*}", "X1", found[1])
     calls = {"SheetUnavailable": 2, "SpreadsheetUnavailable": 2, "SpreadsheetMissing": 2, "Problem": 1, "Unreadable": 1}
     for path in sorted(root.rglob("*.py")):
         calls_of = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
@@ -162,9 +168,15 @@ def test_every_reason_of_ours_is_translated(where: str, text: str) -> None:
 
 
 #: Parts whose words stand elsewhere.
-_FILLED_IN = {"X1", "X1X1", "link: X1", "X1 is X1", "X1 X1 in", "X1 of worksheet X1 X1 gone at once"} | {
-    f"{what} it, or X1" for what in ("restore", "correct")
-}
+_FILLED_IN = {
+    "X1",
+    "X1X1",
+    "looks like X1",
+    "link: X1",
+    "X1 is X1",
+    "X1 X1 in",
+    "X1 of worksheet X1 X1 gone at once",
+} | {f"{what} it, or X1" for what in ("restore", "correct")}
 
 
 def test_a_translation_says_no_more_than_the_sentence() -> None:

@@ -65,4 +65,7 @@ def jump(reader: Reader, one: Data) -> str:
     metric = METRIC_NAMES[reader.lang].get(one["metric"], one["metric"])
     project, link = plain(one["project_name"], 40), plain(one["link"], 60)
     line = reader.say("jump", project=project, link=link, metric=metric, before=before, after=after)
-    return reader.say("in_cell", jump=line, place=plain(one["place"], 40)) if one["place"] else line
+    line = reader.say("in_cell", jump=line, place=plain(one["place"], 40)) if one["place"] else line
+    why = [reader.told(one["cause"])] if one["cause"] else []
+    why += [reader.say("held")] if one["held"] else []
+    return f"{line}: {'; '.join(why)}" if why else line

@@ -187,6 +187,22 @@ _RUSSIAN = {
     "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values": (
         "правило таблицы не принимает строку дня от Smart Sync, и читатели не видят объединённых значений"
     ),
+    "a mark that pins, and no number": "знак закрепления без числа",
+    # Why a typed number is doubted.
+    "this is {name}'s number": "это число аккаунта {name}",
+    "this is the number of its {metric}": "это число из столбца {metric}",
+    "looks like last week's": "похоже на число недельной давности",
+    "looks like that of {days} days ago": "похоже на число {days} дней назад",
+    "unlike what the parser says": "парсер говорит другое",
+    "a digit is missing": "не хватает цифры",
+    "a digit too many": "лишняя цифра",
+    "two digits are swapped": "две цифры переставлены",
+    "looks like thousands": "похоже, указаны тысячи",
+    "zeros are missing": "не хватает нулей",
+    "a digit is wrong": "неверная цифра",
+    "looks like the growth, not the total": "похоже на прирост, а не на итог",
+    "it has fallen": "значение упало",
+    "far above how it has grown": "намного больше обычного роста",
     # Parsed values.
     "the inbox holds a value that is no count from 0 to 2^63-1": (
         "во входящих значение, которое не является числом от 0 до 2^63-1"

@@ -170,6 +170,8 @@ def suspect_data(project: Project, one: Suspect) -> dict[str, object]:
         "before": one.old,
         "after": one.new,
         "place": one.place[:MAX_NAME],
+        "cause": one.cause[:MAX_TEXT],
+        "held": one.held,
     }
 
 
