@@ -65,8 +65,6 @@ class Database:
         self._waits: dict[int, float] = {}
         self._numbers = itertools.count()
         self._told_of_wait = False
-        #: How often `parsed_values.put` may have changed something.
-        self.parsed_writes = 0
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -230,16 +228,6 @@ class Database:
                 # (a full disk) has ended the transaction already.
                 await asyncio.shield(self._writer.rollback())
                 raise
-
-    async def foreign_version(self) -> int | None:
-        """A number that is another one after another process has committed; our own commits do not count.
-
-        None where somebody has made triggers: with them, our own commits may write what we know nothing of.
-        """
-        async with self._writing:
-            rows = await self._fetched(self._writer, "PRAGMA data_version")
-            triggers = await self._fetched(self._writer, "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1")
-        return None if triggers else int(rows[0][0])
 
     async def execute(self, sql: str) -> None:
         """Run one statement by itself on the writing connection, outside a transaction (pragmas)."""

@@ -81,8 +81,6 @@ class Plan:
     lost_columns: frozenset[str] = frozenset()
     #: How many accounts miss the row they had.
     missing: int = 0
-    #: Seconds of good reads until another decision is due by time alone; None: never.
-    due_in: float | None = None
 
     @property
     def changed(self) -> tuple[Merged, ...]:
@@ -117,19 +115,16 @@ def make_plan(
     policy: Policy,
     doubts: Doubts,
     *,
-    settled: Container[str] = frozenset(),
     doubtful: Sequence[Doubt] = (),
 ) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds.
 
-    For ``doubtful`` rows no account is created.  ``settled`` accounts are as they were decided last, and need not be
-    decided about.
+    For ``doubtful`` rows no account is created.
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
     was_read = sheet.trouble is None
-    undecided = [state for state in active if state.id not in settled]
-    decided = decide_each(project, undecided, sheet, policy)
+    decided = decide_each(project, active, sheet, policy)
     by_id = {state.id: state for state in active}
     winners = {row.account_id: row.winners for row in decided.merged}
 
@@ -145,7 +140,7 @@ def make_plan(
     return Plan(
         project=project,
         accounts=len(active),
-        account_ids=tuple(state.id for state in undecided),
+        account_ids=tuple(state.id for state in active),
         snapshot_ids=tuple(decided.with_value),
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
@@ -171,7 +166,6 @@ def make_plan(
         doubtful=tuple(doubtful),
         lost_columns=sheet.lost_columns,
         missing=len(sheet.absences),
-        due_in=sheet.due_in,
     )
 
 

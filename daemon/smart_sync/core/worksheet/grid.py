@@ -60,13 +60,6 @@ class Grid(Sequence[Sequence[Cell]]):
     def __repr__(self) -> str:
         return f"<Grid of {self._count} rows>"
 
-    def texts(self) -> Iterator[bytes]:
-        """What the rows are kept as: the same texts, the same cells."""
-        yield self._count.to_bytes(8, "big")
-        for block in self._blocks:
-            yield len(block).to_bytes(8, "big")
-            yield block
-
     @classmethod
     def of(cls, rows: Iterable[Sequence[Cell]]) -> "Grid":
         """The grid of ``rows``, which are looked at once."""
