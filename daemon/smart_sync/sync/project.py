@@ -17,7 +17,7 @@ from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import open_suspects, projects, snapshots
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
-from smart_sync.store.told_problems import ToldProblems
+from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.store.writer import Writer
 from smart_sync.sync.planner import MergeCrashed, Planner
 from smart_sync.sync.resources import Resources
