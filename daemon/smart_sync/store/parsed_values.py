@@ -114,5 +114,4 @@ async def empty(database: Database, source: str, now: datetime, keep: float) -> 
         for account_id, metric, value, parsed_at in rows:
             mark = Mark(metric, value, source, False, parsed_at, stamp(now), reason)
             await save_marks(transaction, account_id, [mark], stamp(now))
-    database.parsed_writes += bool(rows)
     return len(rows)
