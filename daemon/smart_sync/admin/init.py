@@ -83,6 +83,7 @@ level = "info"
 
 # [ping]                          # a dead man's switch, such as healthchecks.io
 # url = "https://hc-ping.com/<uuid>"
+# style = "healthchecks"          # or "push": the address of a push monitor of Uptime Kuma
 """
 
 _HEADER = "type into the first row of the worksheet: Link, Followers, Likes, Comments, Videos, Views"

@@ -11,12 +11,14 @@ from smart_sync.control.request import Refusal, Request, Response, Route, Routes
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
+from smart_sync.core.results.metrics import exposition
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite, version_at_risk
+from smart_sync.store.measurements import measured
 from smart_sync.store.requested_project import choose
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
@@ -36,6 +38,7 @@ class Endpoints:
         self._reload = reload
         self._started = started
         self._health = Health(resources, runner, CachedQuery(resources.database, standing), started)
+        self._measured = CachedQuery(resources.database, measured)
         #: How things stood, results, and what `_results_of` made of them.
         self._shown: tuple[Standing, Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
 
@@ -51,6 +54,7 @@ class Endpoints:
             "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
             "/healthz": {"GET": Route(answer(self._healthz))},
             "/livez": {"GET": Route(answer(self._livez))},
+            "/metrics": {"GET": Route(answer(self._metrics))},
         }
 
     def _or_say_why(self, handler: Handler) -> Handler:
@@ -210,6 +214,13 @@ class Endpoints:
         _no_more(request)
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
+
+    async def _metrics(self, request: Request) -> Response:
+        _no_more(request)
+        now = await self._measured.get()
+        failing = {one.parser for one in (await self._health.standing.get()).failing_parsers if one.told_at}
+        parsers = {name: name in failing for one in self._resources.parsers() if (name := str(one["parser"]))}
+        return Response(200, {}, exposition(now, parsers, self._resources.announce.spent))
 
     async def _refused(self, project_id: str) -> Response:
         choice = await choose(self._resources.database, project_id)

@@ -85,11 +85,13 @@ class Http11:
                 # Never beyond this body: what follows it is the next head, and checked as such.
                 self._http.receive_data(await self._reader.read(self._length - len(body) if self._length else _PIECE))
 
-    def answer(self, status: int, body: bytes, *, allow: str = "", last: bool = False) -> bytes:
+    def answer(
+        self, status: int, body: bytes, *, allow: str = "", last: bool = False, media_type: str = "application/json"
+    ) -> bytes:
         """The bytes of a whole answer; ``last``: the connection is closed after it."""
         self._last = self._last or last
         more = f"allow: {allow}\r\n" if allow else ""
-        head = self._head(status, f"content-type: application/json\r\ncontent-length: {len(body)}\r\n{more}")
+        head = self._head(status, f"content-type: {media_type}\r\ncontent-length: {len(body)}\r\n{more}")
         return head if self.bodiless else head + body
 
     def stream_head(self) -> bytes:

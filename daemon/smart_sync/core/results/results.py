@@ -7,6 +7,7 @@ from typing import Any
 from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
+from smart_sync.core.wording import counted
 
 #: Problems, suspects and conflicts named in an answer; the counts beside them are complete.
 MAX_PROBLEMS = 100
@@ -178,6 +179,24 @@ class PassResult:
             "dry_run": self.dry_run,
             "new_projects": list(self.new_projects),
         }
+
+
+def lines(result: PassResult, most: int = 50) -> list[str]:
+    """A pass in lines for a person: its counts, then each project in trouble, the failed ones first."""
+    told = [one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome]
+    counts = [f"{result.count(Outcome.FAILED)} failed", f"{result.count(Outcome.DEGRADED)} degraded"]
+    changed = counted(sum(one.changed for one in result.results), "account")
+    first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
+    rows = [": ".join((_state(one), one.project.name, _trouble(one))) for one in told[:most]]
+    return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
+
+
+def _state(result: ProjectResult) -> str:
+    return result.outcome.value + (", stale" if result.stale else "")
+
+
+def _trouble(result: ProjectResult) -> str:
+    return "; ".join(text for text in (result.error, result.remedy) if text)
 
 
 def changes_of(account_id: str, link: str, before: Metrics | None, after: Metrics) -> list[MetricChange]:
