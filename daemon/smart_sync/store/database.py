@@ -1,5 +1,4 @@
-"""One SQLite file: a connection for writing, whose transactions are serialised, two for reading beside it, and
-one that only notices commits.
+"""One SQLite file: a connection for writing, whose transactions are serialised, and two for reading beside it.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
 `BUSY_TIMEOUT`; the waiting is done by asyncio, so the event loop never stands still.
@@ -55,7 +54,6 @@ class Database:
         self._patience = patience
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
-        self._glancing = asyncio.Lock()
         self._asking = asyncio.Lock()
         self._asker: aiosqlite.Connection | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -76,8 +74,6 @@ class Database:
             for connection in (self._reader, self._glancer):
                 # What is asked for may come from the configuration: it can look, and nothing else.
                 await connection.execute_fetchall("PRAGMA query_only = ON")
-            self._witness = await asyncio.to_thread(self._open, mode="ro", timeout=0)
-            stack.callback(self._witness.close)
             self._identity = await asyncio.to_thread(_identity, self.path)
             self._stack = stack.pop_all()
         return self
@@ -114,16 +110,6 @@ class Database:
                 f"{self.path}: the file was {happened} while it was open; stop the daemon before restoring a backup"
             )
 
-    def version(self) -> int | None:
-        """A number that is another one after a commit of any process; None while it cannot be had without waiting.
-
-        Asked on the event loop: SQLite waits for no lock here, and reads one page at the most.
-        """
-        try:
-            return int(self._witness.execute("PRAGMA data_version").fetchall()[0][0])
-        except sqlite.Error:
-            return None
-
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state; never blocked by our own writing (with WAL)."""
         async with self._reading:
@@ -132,19 +118,17 @@ class Database:
     @contextlib.asynccontextmanager
     async def steady(self) -> AsyncIterator[None]:
         """Inside, every query sees one and the same committed state.  For programs that only read and end."""
-        glancing = self._glancer, self._glancing
-        self._glancer, self._glancing = self._reader, self._reading
+        glancer, self._glancer = self._glancer, self._reader
         await self.fetch("BEGIN")
         try:
             yield
         finally:
-            self._glancer, self._glancing = glancing
+            self._glancer = glancer
             await self.fetch("COMMIT")
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for small answers: never queued behind the large reads of a pass."""
-        async with self._glancing:
-            return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
+        return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for somebody else's query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""

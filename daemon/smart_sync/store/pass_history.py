@@ -1,7 +1,7 @@
 """The history of passes: ``sync_runs`` and ``sync_project_runs``."""
 
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -106,6 +106,18 @@ _OF_PROJECT = (
 )  # fmt: skip
 
 
+_COLUMNS = ", ".join(f'"{name}"' for name in _RUN)
+#: The newest finished pass as JSON, for a query that asks for more too; see `run_of`.
+LAST_RUN = (
+    f"SELECT json_array({_COLUMNS}) FROM sync_runs WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"
+)
+
+
+def run_of(row: Sequence[Any]) -> dict[str, Any]:
+    """A pass, as ``sync_status`` shows it."""
+    return dict(zip(_RUN, row, strict=True))
+
+
 async def last_run(database: Database) -> dict[str, Any] | None:
     """The newest finished pass, as ``sync_status`` shows it."""
     runs = await _runs(database, "finished_at IS NOT NULL", (1,))
@@ -198,11 +210,10 @@ async def reasons(database: Database, started_at: Collection[str]) -> dict[str, 
 
 
 async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
-    columns = ", ".join(f'"{name}"' for name in _RUN)
     rows = await database.glance(
-        f"SELECT {columns} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
+        f"SELECT {_COLUMNS} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
     )
-    return [dict(zip(_RUN, row, strict=True)) for row in rows]
+    return [run_of(row) for row in rows]
 
 
 async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
