@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
+from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.store.unread_projects import standing
 
 
@@ -26,7 +26,7 @@ async def database(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 async def test_every_commit_is_seen_at_once(database: Path) -> None:
     """What another process commits, and what we commit ourselves, is in the next answer."""
     insert = "INSERT INTO projects (id, name, is_active) VALUES ('{}', '{}', 1)"
-    async with Database(database) as ours:
+    async with SqliteDatabase(database) as ours:
         with closing(sqlite3.connect(database, isolation_level=None)) as other:
             seen = [(await standing(ours)).projects]
             other.execute(insert.format("a", "A"))
@@ -45,7 +45,7 @@ async def test_every_commit_is_seen_at_once(database: Path) -> None:
 
 async def test_a_lock_does_not_hold_up_the_event_loop(database: Path) -> None:
     """Whoever locks the file makes the question wait, but not the event loop; the answer comes when the lock ends."""
-    async with Database(database) as ours:
+    async with SqliteDatabase(database) as ours:
         with closing(sqlite3.connect(database, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             asking = asyncio.create_task(standing(ours))

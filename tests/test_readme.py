@@ -40,7 +40,7 @@ def run_block(marker: str, **replaced: tuple[str, str]) -> dict[str, Any]:
 
 
 def test_the_fastapi_router_forces_a_sync(config_file: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """README's application answers what the daemon answers, to whoever has the token."""
+    """README's application answers what the daemon answers, to a client that has the token."""
     monkeypatch.setenv("SMART_SYNC_API_TOKEN", "token-of-the-readme")
     with Daemon(config_file) as daemon:
         names = run_block("# FastAPI", socket=(SOCKET, str(daemon.socket)))

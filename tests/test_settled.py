@@ -27,6 +27,7 @@ from smart_sync.store import parsed_values
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
+from typed import sqlite
 from world import NOON, link
 
 TABLES = (
@@ -331,7 +332,7 @@ async def test_a_pass_writes_about_accounts_only_what_has_changed(tmp_path: Path
         sync, traced = SyncPass(resources), list[str]()
         twins.type()
         await sync.run(PassRequest(Trigger.TIMER))
-        await resources.database._writer.set_trace_callback(traced.append)
+        await sqlite(resources.database)._writer.set_trace_callback(traced.append)
         await sync.run(PassRequest(Trigger.TIMER))
         tables = ("sheet_metrics", "account_metrics", "account_snapshots", "sheet_edits")
         assert not [sql for sql in traced if sql.startswith(tuple(f"INSERT INTO {table}" for table in tables))]
@@ -351,7 +352,7 @@ async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are
         ((account,),) = await database.fetch("SELECT min(id) FROM project_social_accounts")
         committing = asyncio.Event()
         loop = asyncio.get_running_loop()
-        await database._writer.set_trace_callback(
+        await sqlite(database)._writer.set_trace_callback(
             lambda sql: loop.call_soon_threadsafe(committing.set) if sql == "COMMIT" else None
         )
         values = [ParsedMetrics(account, Metrics(9, 9, 9, 9, 9), "ours", twins.now)]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, HistoryAnswer, LeftAccount, NamedAccount
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import Growth, History, added, average, change, movers, newest_day, period, total
 from smart_sync.core.model import Project
@@ -26,7 +27,7 @@ T = TypeVar("T")
 MOVERS = 5
 
 
-async def history(path: Path, limit: int, project: str | None, *, failed: bool) -> dict[str, Any]:
+async def history(path: Path, limit: int, project: str | None, *, failed: bool) -> HistoryAnswer:
     """The newest passes, of one project (id or name, also one that is gone) or all; only the failed ones if wanted.
 
     Raises `UnknownProject` and `DatabaseError`.
@@ -52,7 +53,7 @@ class _Grown:
     average: float | None
 
 
-async def growth(path: Path, project: str | None, metric: str, days: int, now: datetime) -> dict[str, Any]:
+async def growth(path: Path, project: str | None, metric: str, days: int, now: datetime) -> GrowthAnswer:
     """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
 
     Raises `UnknownProject` and `DatabaseError`.
@@ -80,7 +81,7 @@ def _grown(known: KnownAccount, history: History, as_of: int | None, days: int, 
 def _answer(
     metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_Grown],
     left: Iterable[tuple[KnownAccount, History]],
-) -> dict[str, Any]:  # fmt: skip
+) -> GrowthAnswer:  # fmt: skip
     by_id = {one.known.account.id: one for one in grown}
     moved = movers({account_id: one.change for account_id, one in by_id.items()}, MOVERS)
     of_project = _grouped(grown, lambda one: one.known.project.id)
@@ -92,10 +93,8 @@ def _answer(
         "until": labels[-1],
         "days": list(labels),
         "accounts": [_account(one, labels) for one in grown],
-        "projects": [
-            {"project_id": one.id, "name": one.name, **_total(of_project.get(one.id, ()))} for one in projects
-        ],
-        "platforms": [{"name": name, **_total(several)} for name, several in sorted(of_platform.items())],
+        "projects": [{**_total(one.name, of_project.get(one.id, ())), "project_id": one.id} for one in projects],
+        "platforms": [_total(name, several) for name, several in sorted(of_platform.items())],
         "movers": [_account(by_id[account_id], labels) for account_id in moved],
         "left": [_left(known, history) for known, history in left],
     }
@@ -108,7 +107,7 @@ def _grouped(several: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]
     return groups
 
 
-def _named(known: KnownAccount) -> dict[str, Any]:
+def _named(known: KnownAccount) -> NamedAccount:
     return {
         "account_id": known.account.id,
         "link": known.account.link,
@@ -119,7 +118,7 @@ def _named(known: KnownAccount) -> dict[str, Any]:
     }
 
 
-def _account(one: _Grown, labels: Sequence[str]) -> dict[str, Any]:
+def _account(one: _Grown, labels: Sequence[str]) -> GrownAccount:
     change, first = one.change, date.fromisoformat(labels[0]).toordinal()
     last = _last(one.history)
     return {
@@ -136,7 +135,7 @@ def _account(one: _Grown, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _left(known: KnownAccount, history: History) -> dict[str, Any]:
+def _left(known: KnownAccount, history: History) -> LeftAccount:
     return {**_named(known), "left_since": known.left_since, "last": _last(history)}
 
 
@@ -145,10 +144,11 @@ def _last(history: History) -> int | None:
     return last.value if last else None
 
 
-def _total(grown: Sequence[_Grown]) -> dict[str, Any]:
+def _total(name: str, grown: Sequence[_Grown]) -> GrownTotal:
     """Accounts together; those with nothing to compare add nothing to the growth."""
     together = added((one.change for one in grown), 0)
     return {
+        "name": name,
         "accounts": len(grown),
         "last": total(_last(one.history) for one in grown),
         "growth": together.amount if together else None,

@@ -12,7 +12,7 @@ from smart_sync.cli.commands import data, diagnostics, passes, setup
 from smart_sync.cli.commands.common import config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
 from smart_sync.logs import printable
-from smart_sync.store import sqlite_library
+from smart_sync.store.sqlite import sqlite_library
 
 COMMANDS = (
     *(passes.run, passes.sync, passes.status, passes.healthcheck, passes.once),
@@ -20,6 +20,9 @@ COMMANDS = (
     *(
         data.explain,
         data.confirm,
+        data.pin,
+        data.unpin,
+        data.pins,
         data.history,
         data.growth,
         data.report,
@@ -66,7 +69,7 @@ def _report_usage(error: click.ClickException) -> int:
 @click.version_option(__version__, message="smart-sync %(version)s")
 @config_option
 def cli() -> None:
-    """Keep a view counter's SQLite database in step with Google Sheets and parsed numbers."""
+    """Keep a view counter's SQLite database up to date with Google Sheets and parsed numbers."""
 
 
 for command in COMMANDS:

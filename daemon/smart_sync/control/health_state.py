@@ -8,14 +8,14 @@ from typing import Any
 
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import StoreError
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
 #: Seconds that a tick may be overdue at most, however rare the ticks are.
 LONGEST = 3600.0
-#: Seconds that a pass may take beside reading the worksheets: waiting for the parsers and the database, writing.
+#: Seconds that a pass may take besides reading the worksheets: waiting for the parsers and the database, writing.
 BESIDE_READING = 180.0
 
 
@@ -31,8 +31,8 @@ class Health:
         """What is known now; without the standing where the database cannot be read."""
         try:
             stands = await standing(self.resources.database)
-        except sqlite.Error as trouble:
-            return await self.inputs(None, str(describe(trouble, self.resources.database.path))), None
+        except StoreError as trouble:
+            return await self.inputs(None, str(trouble.meaning)), None
         return await self.inputs(stands), stands
 
     async def inputs(self, stands: Standing | None, error: str = "") -> health.HealthInputs:

@@ -1,10 +1,11 @@
-"""What SQLite holds of a project before a pass: the other input of the merge beside the worksheet."""
+"""What SQLite holds of a project before a pass: with the worksheet the input of the merge."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from smart_sync.core.model import MAX_COUNT, METRICS, NO_METRICS, Metrics, Precision
 from smart_sync.core.parsed import NO_VOTES, Votes
+from smart_sync.core.pins import NO_PINS, Pin
 
 
 class Absence(NamedTuple):
@@ -44,7 +45,7 @@ class AccountState(NamedTuple):
     #: The parsed values that count, and the metrics of them that are rounded figures; None if nobody has a vote.
     parsed: Metrics | None = None
     rounded: frozenset[str] = frozenset()
-    #: The merged values; None before the first pass, and for a metric that somebody has spoilt.
+    #: The merged values; None before the first pass, and for a metric that another program has spoilt.
     merged: Metrics | None = None
     winners: tuple[str | None, ...] = (None,) * len(METRICS)
     #: The parsed values the last pass saw (strategy "latest" only).
@@ -59,6 +60,8 @@ class AccountState(NamedTuple):
     votes: Votes = NO_VOTES
     #: Since when the account has left: no row, no parsed value, no snapshot, in no total.
     left_since: str | None = None
+    #: The pins that there were before this pass, of cells and of the command.
+    pins: tuple[Pin, ...] = NO_PINS
     #: When it was added, as a stamp to the second; None if nobody says so.
     added_at: str | None = None
 

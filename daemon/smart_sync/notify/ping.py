@@ -1,4 +1,4 @@
-"""The dead man's switch: somebody outside who alarms when no pass reports success any more.
+"""The dead man's switch: a service outside that alarms when no pass reports success any more.
 
 In the convention of healthchecks.io (``URL/start``, ``URL`` for success, ``URL/fail``, with the end of the pass as the
 body), or of Uptime Kuma's push monitors: one URL, with ``status`` and ``msg`` in its query.

@@ -15,15 +15,25 @@ from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, 
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.strategies import Policy, Rule
-from smart_sync.core.model import METRICS, Precision
-from smart_sync.core.parsed import INBOX, Votes, terms
+from smart_sync.core.model import METRICS, Account, Precision
+from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import account_states, accounts, growth_rows, parsed_query, pass_history, sheet_edits, snapshots
+from smart_sync.parsers.registry import ConfiguredParser, build, of_lifetime
+from smart_sync.store import (
+    account_states,
+    accounts,
+    campaigns,
+    growth_rows,
+    parsed_query,
+    pass_history,
+    sheet_edits,
+    snapshots,
+)
 from smart_sync.store.accounts import AccountDetails, KnownAccount
 from smart_sync.store.clock_changes import day_at
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.open_suspects import believed_before
 from smart_sync.store.schema import open_existing
 
@@ -44,11 +54,25 @@ async def explanation(
     database: Database, settings: Settings, query: str, sought: str, metrics: Sequence[str], now: datetime
 ) -> dict[str, Any]:
     """The same from an open database; ``query`` is what `parsed_query.prepare` made.  Raises `UnknownAccount`."""
-    explainer = Explainer(database, settings.merge.policy(), now, query, settings.parsed.max_age)
+    explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)))
     found = await explainer.explain(sought, metrics)
+    sources = build(settings.parsers)
+    for told in found:
+        told["warnings"] = await _of_campaign(database, settings, sources, told)
     if not found:
         raise UnknownAccount(sought, rows_of_nobody(await pass_history.newest_problems(database), sought))
     return {"success": True, "accounts": found}
+
+
+async def _of_campaign(
+    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: Mapping[str, Any]
+) -> list[str]:
+    """That a parser counts the lifetime of an account whose project has dates or a KPI."""
+    campaign = await campaigns.of(database, settings.schedule.timezone, told["project_id"])
+    account = Account(told["account_id"], told["project_id"], told["platform"], told["username"], told["link"])
+    several = (campaign.warning(told["project_name"], table) for table in of_lifetime(sources, account))
+    flaw = f"{told['project_name']}: {campaign.flaw}" if campaign.flaw else ""
+    return [*filter(None, (*several, flaw))]
 
 
 def rows_of_nobody(problems: Iterable[str], sought: str) -> list[str]:
@@ -67,13 +91,14 @@ class UnknownAccount(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made, ``max_age`` configured."""
+    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made."""
 
     database: Database
     policy: Policy
     now: datetime
     query: str = ""
-    max_age: float | None = None
+    #: What parsed values are judged by.
+    judged_by: VoteTerms | None = None
 
     async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
         """An explanation for each account that ``sought`` means: a link, an ``@username`` or an id; [] if none."""
@@ -85,11 +110,12 @@ class Explainer:
         state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
         odd = await accounts.oddities(self.database, account.id, believed_before(self.now))
-        values = _values(state, rules)
+        values = _values(state, rules, await day_at(self.database, stamp(self.now)))
         passes = await pass_history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
             values[metric] |= _origin(metric, state.votes, facts)
             values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
+            values[metric]["pins"] = [pin.answer() for pin in state.pins if pin.metric == metric]
             values[metric] |= {kind[:-1]: found.get(metric) for kind, found in odd.items()}
         return {
             "account_id": account.id,
@@ -133,7 +159,7 @@ class Explainer:
         return timeline(events, since)
 
     async def _state(self, known: KnownAccount) -> AccountState:
-        judged_by = terms(stamp(self.now), self.max_age)
+        judged_by = self.judged_by or terms(stamp(self.now), None)
         only = [known.account.id]
         states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
         one = known.account
@@ -162,9 +188,9 @@ def _of_row(passes: Sequence[Mapping[str, Any]], facts: AccountDetails, state: A
     return of_row(passes[0]["problems"], facts.worksheet, state.sheet_row)
 
 
-def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str, Any]]:
+def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[str, dict[str, Any]]:
     """Per metric both sides, the rule, the result and who won."""
-    coming = foresee(state, rules)
+    coming = foresee(state, rules, today)
     values = {}
     for index, (metric, rule) in enumerate(zip(METRICS, rules, strict=True)):
         merged = state.merged[index] if state.merged and state.winners[index] else None

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from smart_sync.core.answers import Run
 from smart_sync.core.model import Project
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge
 from smart_sync.core.state import as_text
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction, upsert
 from smart_sync.store.parser_records import FailingParser
 
 
@@ -56,8 +56,7 @@ async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) 
     ]
     await transaction.execute_many("DELETE FROM unread_projects WHERE project_id = ?", read)
     await transaction.execute_many(
-        "INSERT OR REPLACE INTO unread_projects (project_id, since, stale_since, reason, remedy)"
-        " VALUES (?, ?, ?, ?, ?)",
+        upsert("unread_projects", "project_id, since, stale_since, reason, remedy", "project_id"),
         failed,
     )
 
@@ -86,39 +85,40 @@ class Standing:
     #: How many projects there are, and the active ones, by name.
     projects: int
     active: list[Project]
-    last_pass: dict[str, Any] | None
+    last_pass: Run | None
     stale: Sequence[Stale]
     #: Project id → the stamp of its last good read.
     read_at: Mapping[str, str]
     failing_parsers: Sequence[FailingParser]
-    #: When Smart Sync made the file; None if somebody else did.
+    #: When Smart Sync made the file; None if another program did.
     made_at: str | None
 
 
-# One query and one row: after each, Python's sqlite3 waits for the interpreter, and a pass that computes has it.
-_STANDING = f"""
-SELECT (SELECT count(*) FROM projects), (SELECT at FROM database_made LIMIT 1),
-       ({pass_history.LAST_RUN}),
-       (SELECT json_group_array(json_array(parser, since, told_at, reason, projects)) FROM ({parser_records.FAILING})),
-       json_group_array(json_array(id, name, sheet, read_at, stale_since, since, reason, remedy))
-FROM (
-    SELECT CAST(p.id AS TEXT) AS id, CAST(p.name AS TEXT) AS name, CAST(p.google_sheet_name AS TEXT) AS sheet,
-           r.read_at, u.stale_since, u.since, u.reason, u.remedy
-    FROM projects p LEFT JOIN worksheet_reads r ON r.project_id = CAST(p.id AS TEXT)
-    LEFT JOIN unread_projects u ON u.project_id = CAST(p.id AS TEXT)
-    WHERE {active_project("p")} AND p.id IS NOT NULL ORDER BY p.name, p.id
-)
+_RUN = f"SELECT * FROM sync_runs WHERE {pass_history.LAST_RUN}"
+_ACTIVE = f"""
+SELECT CAST(p.id AS TEXT) AS id, CAST(p.name AS TEXT) AS name, CAST(p.google_sheet_name AS TEXT) AS sheet,
+       r.read_at, u.stale_since, u.since, u.reason, u.remedy
+FROM projects p LEFT JOIN worksheet_reads r ON r.project_id = CAST(p.id AS TEXT)
+LEFT JOIN unread_projects u ON u.project_id = CAST(p.id AS TEXT)
+WHERE {active_project("p")} AND p.id IS NOT NULL ORDER BY p.name, p.id
 """
 
 
 async def standing(database: Database) -> Standing:
-    """Read all of it.  Raises the driver's errors."""
-    ((total, made_at, last_pass, failing, found),) = await database.glance(_STANDING)
+    """Read all of it.  Raises `StoreError`."""
+    as_json = database.dialect.as_json
+    # One query and one row: after each, Python's sqlite3 waits for the interpreter, which a pass has that computes.
+    ((total, made_at, runs, failing, found),) = await database.glance(
+        "SELECT (SELECT count(*) FROM projects), (SELECT at FROM database_made LIMIT 1),"
+        f" (SELECT {as_json(pass_history.COLUMNS)} FROM ({_RUN}) r),"
+        f" (SELECT {as_json(parser_records.FAILING_COLUMNS)} FROM ({parser_records.FAILING}) f),"
+        f" (SELECT {as_json('id, name, sheet, read_at, stale_since, since, reason, remedy')} FROM ({_ACTIVE}) a)"
+    )
     active = [(row[0], as_text(row[1]), *row[2:]) for row in json.loads(found)]
     return Standing(
         total,
         [Project(row[0], row[1], as_text(row[2])) for row in active],
-        None if last_pass is None else pass_history.run_of(json.loads(last_pass)),
+        next(map(pass_history.run_of, json.loads(runs)), None),
         [Stale(row[0], row[1], row[3], *row[5:]) for row in active if row[4] is not None],
         {row[0]: row[3] for row in active if row[3] is not None},
         [parser_records.FailingParser(*row) for row in json.loads(failing)],

@@ -9,14 +9,14 @@ from datetime import datetime
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.matching.sheet_side import Reading, missing_accounts
 from smart_sync.core.merge.plan import Plan
-from smart_sync.core.merge.suspects import Doubts
+from smart_sync.core.merge.suspects import Doubts, Suspects
 from smart_sync.core.model import Account, Project
 from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import open_suspects, projects, snapshots
-from smart_sync.store.driver import describe, is_of_the_file, sqlite
+from smart_sync.store.engine import OF_THE_WHOLE, StoreError
 from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.store.writer import Writer
 from smart_sync.sync.planner import MergeCrashed, Planner
@@ -78,8 +78,8 @@ class ProjectSync:
     async def _sync_or_fail(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
         try:
             return await self._sync(project, reading, this, watch)
-        except sqlite.Error as error:
-            return failure(project, str(describe(error, self._database.path)))
+        except StoreError as error:
+            return failure(project, str(error.meaning))
         except MergeCrashed as error:
             self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=error.__cause__)
             return failure(project, str(error))
@@ -94,7 +94,7 @@ class ProjectSync:
 
     async def _sync(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
         doubtful = await open_suspects.open_suspects(self._database, project.id, this.now)
-        doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
+        doubts = self._doubts(this, doubtful)
         draft = await self._planner.decide(project, reading, doubts, this.done)
         created = 0
         if new := self._missing_accounts(draft.plan):
@@ -114,6 +114,11 @@ class ProjectSync:
         watch.record("write")
         return replace(result_of(plan, written, problems), new_accounts=created)
 
+    def _doubts(self, this: Pass, open_: Suspects) -> Doubts:
+        merge = self._settings.merge
+        counters = merge.policy().counters
+        return Doubts(stamp(this.now), merge.suspect, open_, this.day.label, counters, hold=merge.hold_suspects)
+
     def _missing_accounts(self, plan: Plan) -> list[Account]:
         """Accounts for the rows that have none, if they are wanted."""
         if self._settings.sync.create_missing == "none" or not plan.unmatched_rows:
@@ -126,8 +131,8 @@ class ProjectSync:
             async with self._database.transaction() as transaction:
                 defaults = self._settings.sync.defaults.accounts
                 created, refused = await projects.create_accounts(transaction, new, stamp(this.now), defaults)
-        except sqlite.Error as error:
-            if is_of_the_file(error):
+        except StoreError as error:
+            if isinstance(error, OF_THE_WHOLE):
                 raise
             created, refused = 0, {"": str(error)}
         self._announce.accounts_refused(project, refused)

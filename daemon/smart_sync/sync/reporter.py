@@ -18,7 +18,7 @@ from smart_sync.sheets.source import ReadUsage
 MAX_WAITING = 1000
 #: Problems (conflicts) of one project that are logged one by one; its own line counts them all.
 MAX_LOGGED_PROBLEMS = 20
-#: The same of suspects: each may be a number that somebody relies on.
+#: The same of suspects: each may be a number that people rely on.
 MAX_LOGGED_SUSPECTS = 200
 #: Projects that one line names.
 MAX_NAMED = 100
@@ -228,6 +228,8 @@ class Reporter:
                 before=suspect.old,
                 after=suspect.new,
                 place=suspect.place or None,
+                cause=suspect.cause or None,
+                held=suspect.held or None,
             )
         if len(result.new_suspects) > MAX_LOGGED_SUSPECTS:
             more = len(result.new_suspects) - MAX_LOGGED_SUSPECTS

@@ -11,7 +11,8 @@ from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
-from smart_sync.store import parser_records, scratch_copy
+from smart_sync.store import parser_records
+from smart_sync.store.sqlite import scratch_copy
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
@@ -114,7 +115,8 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         place = suspect.place or name
         yield Finding(
             "warning",
-            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}; "
+            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}"
+            f"{f': {suspect.cause}' if suspect.cause else ''}; "
             f"correct it, or: {confirm(suspect.link, suspect.metric)}",
         )
     for row in result.unmatched_rows:

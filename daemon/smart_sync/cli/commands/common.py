@@ -2,7 +2,7 @@
 
 import json
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,7 @@ def report_failure(error: SmartSyncError) -> int:
     return error.exit_code
 
 
-def show(answer: dict[str, Any], as_json: bool, screen: Callable[[dict[str, Any]], None]) -> None:
+def show(answer: Mapping[str, Any], as_json: bool, screen: Callable[[Any], None]) -> None:
     """``answer`` on standard output: as JSON, or as ``screen`` shows it.  Raises `Unwritable`."""
     try:
         if as_json:

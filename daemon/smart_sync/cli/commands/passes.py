@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -110,7 +111,7 @@ def _print_metrics(client: "Client") -> None:
 def healthcheck(as_json: bool) -> None:
     """Say whether the daemon is alive, for restarts.
 
-    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are fresh is another question:
+    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current is told elsewhere:
     status says it, and GET /healthz.
     """
     from smart_sync.control.client import Client
@@ -145,7 +146,7 @@ def once(project: str | None, as_json: bool) -> None:
     sys.exit(_exit_code(answer))
 
 
-def _exit_code(answer: dict[str, Any]) -> int:
+def _exit_code(answer: Mapping[str, Any]) -> int:
     if not answer.get("success"):
         return 1 if "error_count" not in answer else SOME_FAILED
     nothing = answer.get("refused_projects") and not answer.get("total_projects")
