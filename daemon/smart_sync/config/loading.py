@@ -37,7 +37,7 @@ def find(given: Path | None = None) -> Path:
 
 def load(path: Path) -> Settings:
     """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
-    values = _read(path)
+    values = read(path)
     with secrets.relative_to(path.absolute().parent):
         secrets.protect_pasted(values, _own_variables())
     misspelt = keys.misspelt(os.environ, values)
@@ -65,7 +65,8 @@ def _own_variables() -> list[str]:
     return [os.environ[name] for name in own if name.upper() not in keys.OTHERS]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """What the file says, before anything is made of it.  Raises `ConfigError`."""
     try:
         text = plain_files.read_file(path, MAX_FILE_BYTES)[0].decode()
     except OSError as error:

@@ -29,7 +29,12 @@ def by_text(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The one of ``known`` that was probably meant by ``name``; empty if none is like it."""
-    return next(iter(get_close_matches(name, list(known), 1, ALIKE)), "")
+    return next(iter(nearest_of(name, known, 1)), "")
+
+
+def nearest_of(name: str, known: Iterable[str], most: int) -> list[str]:
+    """At most so many of ``known`` that may have been meant by ``name``, the most alike first."""
+    return get_close_matches(name, sorted(known), most, ALIKE)
 
 
 def confirm(what: str, metric: str = "") -> str:

@@ -33,6 +33,7 @@ SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
 MIGRATIONS = (
     *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
     *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql", "008_votes.sql", "009_parsers.sql"),
+    "010_columns.sql",
 )
 
 

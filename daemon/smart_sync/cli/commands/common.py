@@ -38,16 +38,28 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def example(line: str) -> str:
+    """What stands at the end of a command's help: a line to type, which is not folded."""
+    return f"\b\nExample:\n  {line}"
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data for programs.")
+
+
+def find() -> Path:
+    """The configuration file that is meant.  Raises `ConfigError`."""
+    from smart_sync import config
+
+    # A core dump would hold every secret of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return config.find(click.get_current_context().ensure_object(dict).get("config"))
 
 
 def load() -> tuple[Path, "Settings"]:
     """The configuration file that is meant, and what it says.  Raises `ConfigError`."""
     from smart_sync import config
 
-    # A core dump would hold every secret of it.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path = config.find(click.get_current_context().ensure_object(dict).get("config"))
+    path = find()
     return path, config.load(path)
 
 
@@ -59,9 +71,7 @@ def load_readable() -> "Settings":
     """
     from smart_sync import config
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path = config.find(click.get_current_context().ensure_object(dict).get("config"))
-    settings, mistakes = config.load_readable(path)
+    settings, mistakes = config.load_readable(find())
     for mistake in mistakes:
         click.echo(f"smart-sync: {printable(mistake)}", err=True)
     if mistakes:

@@ -11,17 +11,19 @@ import click
 from smart_sync.cli.commands.common import (
     SOME_FAILED,
     config_option,
+    example,
     json_option,
     load,
     load_readable,
     report_failure,
     show,
 )
+from smart_sync.cli.complete import project_names
 from smart_sync.errors import SmartSyncError
 from smart_sync.service import memory
 
 
-@click.command()
+@click.command(epilog=example("smart-sync run --config /etc/smart-sync/config.toml"))
 @config_option
 def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
@@ -46,8 +48,8 @@ def run() -> None:
         os._exit(code)
 
 
-@click.command()
-@click.argument("project", required=False)
+@click.command(epilog=example('smart-sync sync "Spring Launch" --dry-run'))
+@click.argument("project", required=False, shell_complete=project_names)
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @json_option
 @config_option
@@ -65,7 +67,7 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
     sys.exit(_exit_code(answer))
 
 
-@click.command()
+@click.command(epilog=example("smart-sync status --watch"))
 @click.option("--watch", is_flag=True, help="Go on, live, until Ctrl-C.")
 @json_option
 @config_option
@@ -83,7 +85,7 @@ def status(watch: bool, as_json: bool) -> None:
     show(asyncio.run(client.status()), as_json, output.show_status)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync healthcheck --json"))
 @json_option
 @config_option
 def healthcheck(as_json: bool) -> None:
@@ -103,8 +105,8 @@ def healthcheck(as_json: bool) -> None:
     sys.exit(0 if alive else 1)
 
 
-@click.command()
-@click.argument("project", required=False)
+@click.command(epilog=example('smart-sync once "Spring Launch"'))
+@click.argument("project", required=False, shell_complete=project_names)
 @json_option
 @config_option
 def once(project: str | None, as_json: bool) -> None:

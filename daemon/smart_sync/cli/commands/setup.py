@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from smart_sync.cli.commands.common import json_option, show
+from smart_sync.cli.commands.common import config_option, example, find, json_option, show
+from smart_sync.cli.complete import SHELLS
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
 
 NAME = "smart-sync"
-_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
-@click.command()
+@click.command(epilog=example("smart-sync init --spreadsheet https://docs.google.com/spreadsheets/d/KEY"))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
 )
@@ -62,7 +61,7 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
     sys.exit(0 if good else 1)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync adopt /srv/app/view_counter.db"))
 @click.argument("database", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
@@ -132,11 +131,32 @@ async def _try(settings: "Settings") -> bool:
     return good
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(list(_SHELLS)))
+@click.group("config", epilog=example("smart-sync config show"))
+def configuration() -> None:
+    """Show the configuration that is in effect."""
+
+
+@configuration.command("show", epilog=example("smart-sync config show"))
+@json_option
+@config_option
+def config_show(as_json: bool) -> None:
+    """Show every key, its value, and where that is from.
+
+    From the file, from a variable of the environment, or the default; never a secret.
+    """
+    from smart_sync.cli.output import show_effective
+    from smart_sync.config import effective
+
+    path = find()
+    found = [one._asdict() for one in effective.effective(path)]
+    show({"success": True, "file": str(path), "settings": found}, as_json, show_effective)
+
+
+@click.command(epilog=example("smart-sync completion bash"))
+@click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes SHELL complete commands and options.
+    """Print what makes SHELL complete commands and names.
 
     \b
     bash: eval "$(smart-sync completion bash)"     in ~/.bashrc
@@ -144,10 +164,10 @@ def completion(context: click.Context, shell: str) -> None:
     fish: smart-sync completion fish > ~/.config/fish/completions/smart-sync.fish
     """
     root = context.find_root().command
-    click.echo(_SHELLS[shell](root, {}, NAME, f"_{NAME}_COMPLETE".replace("-", "_").upper()).source())
+    click.echo(SHELLS[shell](root, {}, NAME, f"_{NAME}_COMPLETE".replace("-", "_").upper()).source())
 
 
-@click.command()
+@click.command(epilog=example("smart-sync man"))
 @click.pass_context
 def man(context: click.Context) -> None:
     """Print the manual page, for: smart-sync man | man -l -"""

@@ -1,7 +1,9 @@
 """What people see on a terminal.  Names come from sheets: they are shown as text, never as markup or control codes."""
 
 from smart_sync.cli.output.check import show_check
-from smart_sync.cli.output.data import show_confirmed, show_explanations, show_history
+from smart_sync.cli.output.configuration import show_effective
+from smart_sync.cli.output.data import show_confirmed, show_history
+from smart_sync.cli.output.explanation import show_explanations
 from smart_sync.cli.output.growth_table import show_growth
 from smart_sync.cli.output.ingested import show_forgotten, show_ingested
 from smart_sync.cli.output.inspections import show_inspections
@@ -15,6 +17,7 @@ __all__ = [
     "show_answer",
     "show_check",
     "show_confirmed",
+    "show_effective",
     "show_explanations",
     "show_forgotten",
     "show_growth",

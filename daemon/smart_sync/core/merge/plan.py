@@ -79,6 +79,8 @@ class Plan:
     doubtful: tuple[Doubt, ...] = ()
     #: Metrics that have last values and no column.
     lost_columns: frozenset[str] = frozenset()
+    #: Metric → the letters of its column.
+    letters: Mapping[str, str] = field(default_factory=dict)
     #: How many accounts miss the row they had.
     missing: int = 0
     #: Seconds of good reads until another decision is due by time alone; None: never.
@@ -170,6 +172,7 @@ def make_plan(
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
         lost_columns=sheet.lost_columns,
+        letters=sheet.letters,
         missing=len(sheet.absences),
         due_in=sheet.due_in,
     )
