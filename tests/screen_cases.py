@@ -32,6 +32,7 @@ _LINKS = {
 #: The spreadsheet that nobody may read.
 CLOSED = "c" * 44
 _PARSERS = '[parsers.csv]\npath = "parsed.csv"\n'
+_WEBHOOK = '[[webhooks]]\nurl = "http://127.0.0.1:9/hook"\nformat = "plain"\nallow_private = true\n'
 _QUIET = "[schedule]\nrun_on_start = false\n"
 
 
@@ -73,7 +74,7 @@ async def troubles(folder: Path, google: FakeGoogle) -> Path:
     del sheets["Весна 2026"]
     await world.sync()
     (folder / "parsed.csv").write_text("link,views\nhttps://www.tiktok.com/@nova,many\n")
-    text = f'[sheets.spreadsheets]\n"{CLOSED}" = "{CLOSED}"\n{_QUIET}{_PARSERS}[[webhooks]]\nurl = "http://127.0.0.1:9/hook"\nformat = "plain"\nallow_private = true\n'
+    text = f'[sheets.spreadsheets]\n"{CLOSED}" = "{CLOSED}"\n{_QUIET}{_PARSERS}{_WEBHOOK}'
     return write_config(folder, text, google=google, spreadsheet=KEY)
 
 

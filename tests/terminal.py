@@ -106,7 +106,7 @@ def _serve() -> None:
     import smart_sync.report  # noqa: F401
 
     for line in sys.stdin:
-        print(json.dumps(_run(json.loads(line))), flush=True)
+        print(json.dumps(_run(json.loads(line))), flush=True)  # noqa: T201 - it is data
 
 
 def _run(ask: dict[str, Any]) -> tuple[int, str]:

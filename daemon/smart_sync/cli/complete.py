@@ -6,8 +6,9 @@ Whatever goes wrong, nothing is completed and nothing is said.
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import (
@@ -25,7 +26,7 @@ _MOST = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNQUOTED = re.compile(r"[^\w@%+=:,./-]")
 
-Names = Callable[[Path], Awaitable[Iterable[tuple[str, str]]]]
+Names = Callable[[Path], Coroutine[Any, Any, list[tuple[str, str]]]]
 
 
 def project_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
@@ -48,7 +49,7 @@ def _offered(context: click.Context, names: Names, begun: str) -> list[Completio
 
     with contextlib.suppress(Exception):  # a shell that waits for a key has no place for messages
         settings, _ = config.load_readable(config.find(context.ensure_object(dict).get("config")))
-        found = asyncio.run(names(settings.database.path))  # type: ignore[arg-type]
+        found = asyncio.run(names(settings.database.path))
         at = "@" if begun.startswith("@") else ""
         return [
             CompletionItem(at + name, help=about)

@@ -78,7 +78,7 @@ def _typed(values: Any, key: tuple[str, ...]) -> Any:
 
 
 def _shown(value: Any, typed: Any) -> Any:
-    """``value`` as JSON; of a secret only the place that it is kept in; a duration as it is written, else in seconds."""
+    """``value`` as JSON; of a secret only where it is kept; a duration as it is written, else in seconds."""
     if isinstance(value, SecretStr):
         elsewhere = isinstance(typed, str) and secrets.is_elsewhere(typed)
         return f"{_HIDDEN}, {logs.redact(typed.strip())}" if elsewhere else _HIDDEN

@@ -32,7 +32,9 @@ def find(given: Path | None = None) -> Path:
         if path.exists():
             return path
     places = " or ".join(str(path) for path in DEFAULT_PATHS)
-    raise ConfigError((f"no configuration: there is no {places}; name one with --config FILE",))
+    raise ConfigError(
+        (f"no configuration: there is no {places}; make one: smart-sync init; or name one: --config FILE",)
+    )
 
 
 def load(path: Path) -> Settings:

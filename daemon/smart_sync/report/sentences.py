@@ -1,4 +1,4 @@
-"""One sentence for each metric of an account: its value, where that is from, what the other side says, and why it counts.
+"""One sentence for each metric of an account: its value, where that is from, what the other side says, why it counts.
 
 ``told`` is what `report.explain` answers about a metric.
 """
@@ -43,8 +43,8 @@ def _now(told: Mapping[str, Any], cell: str, *, gone: bool) -> list[str]:
         why = "no side has one any more"
         if sheet is not None:
             why = "its row is gone" if gone else f"the sheet's cell{place} cannot be read, or was emptied by accident"
-        other = [f"{parser} says {parsed:,}", *_reason(told, sheet, parsed)] if parsed is not None else []
-        return [f"{value:,}, the last known value, is used{since}: {why}", *other]
+        parts = [f"{value:,}, the last known value, is used{since}: {why}"]
+        return [*parts, f"{parser} says {parsed:,}", *_reason(told, sheet, parsed)] if parsed is not None else parts
     if told["winner"] == Winner.BOTH:
         return [f"{value:,} from the sheet{place}; {parser} says the same"]
     if told["winner"] == Winner.SHEET:

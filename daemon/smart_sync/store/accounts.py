@@ -94,7 +94,7 @@ async def find(database: Database, sought: str) -> list[KnownAccount]:
 
 
 async def similar(database: Database, sought: str) -> list[str]:
-    """The names (as ``@name``) or links of accounts that may be meant by ``sought``, which is none: the nearest first."""
+    """The names (as ``@name``) or links that may be meant by ``sought``, which is none: the nearest first."""
     everybody = await everyone(database)
     if "/" in sought:
         return nearest_of(sought, {known.account.link for known in everybody}, SIMILAR)

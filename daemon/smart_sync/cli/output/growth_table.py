@@ -12,7 +12,7 @@ from smart_sync.core.history.growth import condensed, sparkline
 from smart_sync.core.wording import counted, listed
 from smart_sync.logs import printable
 
-#: Bars of a sparkline: it takes what the terminal has left beside the names and numbers, and is left out below the least.
+#: Bars of a sparkline: it takes what the terminal has left beside names and numbers, and is left out below the least.
 MOST_BARS, LEAST_BARS = 62, 7
 _NAMED = 5
 
