@@ -15,7 +15,7 @@ Answer = dict[str, Any]
 
 
 def show_changes(screen: Console, results: Iterable[Answer]) -> None:
-    """Each project's accounts, each with its metrics as ``12,480 → 12,655 (+175)``; at last the totals of each metric."""
+    """Each project's accounts with their metrics, as ``12,480 → 12,655 (+175)``; at last the totals of each metric."""
     every: list[Answer] = []
     for result in results:
         changes = result.get("changes", [])

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from smart_sync.cli.output.terminal import STYLES, console, count, line, when
+from smart_sync.cli.output.tables import Column, print_line, print_table
+from smart_sync.cli.output.terminal import STYLES, console, count, when
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import counted
 from smart_sync.logs import printable
@@ -26,15 +26,17 @@ def show_history(answer: dict[str, Any]) -> None:
             )
         )
         outcome = run["outcome"]
-        line(screen, f"{when(run['started_at'])}  {run['trigger']:7}  {outcome}: {counts}{seconds}", _style(outcome))
+        print_line(
+            screen, f"{when(run['started_at'])}  {run['trigger']:7}  {outcome}: {counts}{seconds}", _style(outcome)
+        )
         if run["requested_by"]:
-            line(screen, f"    asked by {run['requested_by']}", "dim")
+            print_line(screen, f"    asked by {run['requested_by']}", "dim")
         for result in run["results"]:
-            line(screen, f"    {_project(result)}", _style(result["outcome"]))
+            print_line(screen, f"    {_project(result)}", _style(result["outcome"]))
             for problem in result["problems"]:
-                line(screen, f"        {problem}")
+                print_line(screen, f"        {problem}")
     if not answer["runs"]:
-        line(screen, "no pass like that is on record")
+        print_line(screen, "no pass like that is on record")
 
 
 def _project(result: dict[str, Any]) -> str:
@@ -49,11 +51,11 @@ def _style(outcome: str) -> str:
 
 def show_rules(rows: Iterable[dict[str, Any]]) -> None:
     """The strategies as they come out, each with the key that set it where that is not the default."""
-    table = Table("project", "platform", *METRICS, box=None, pad_edge=False)
-    for row in rows:
-        names = (Text(printable(row[name] or "all others", 40)) for name in ("project", "platform"))
-        table.add_row(*names, *(_rule(row[metric]) for metric in METRICS))
-    console().print(table)
+    cells: list[list[str | Text]] = [
+        [row["project"] or "all others", row["platform"] or "all others", *(_rule(row[metric]) for metric in METRICS)]
+        for row in rows
+    ]
+    print_table(console(), [Column("project"), Column("platform"), *(Column(metric) for metric in METRICS)], cells)
 
 
 def _rule(rule: dict[str, str]) -> Text:
@@ -81,7 +83,7 @@ def show_confirmed(answer: dict[str, Any]) -> None:
     for finding in findings[:_SHOWN]:
         value = count(finding.get("value"))
         told = _CONFIRMED[finding["kind"]].format(**{"metric": "", **finding, "value": value})
-        line(screen, f"{finding['link']}: {told}" if "link" in finding else told)
+        print_line(screen, f"{finding['link']}: {told}" if "link" in finding else told)
     if len(findings) > _SHOWN:
-        line(screen, f"and {counted(len(findings) - _SHOWN, 'more', 'more')}")
-    line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
+        print_line(screen, f"and {counted(len(findings) - _SHOWN, 'more', 'more')}")
+    print_line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")

@@ -118,12 +118,11 @@ def _show_single(console: Console, answer: dict[str, Any]) -> None:
             told += f": {answer['project_id']}; {remedy}"
         print_line(terminal.console(stderr=True), told, hang=2)
         return
-    if answer.get("dry_run"):
-        show_changes(console, [answer])
+    show_changes(console, [answer])
     _print_projects(console, [answer])
     if note := answer.get("note"):
         print_line(console, note)
-    if answer.get("dry_run"):
+    if "changes" in answer:
         print_line(console, "a dry run, nothing was written")
 
 

@@ -4,6 +4,7 @@ from rich.text import Text
 
 from smart_sync.admin.init import SetupStep
 from smart_sync.cli.output import terminal
+from smart_sync.cli.output.tables import print_line
 from smart_sync.logs import printable
 
 
@@ -12,6 +13,6 @@ def show_step(step: SetupStep) -> None:
     console = terminal.console()
     mark = ("✓", "green") if step.ok else ("✗", "red")
     told = f"{printable(step.name)}: {printable(step.message)}"
-    console.print(Text.assemble(mark, " ", told), soft_wrap=True)
+    print_line(console, Text.assemble(mark, " ", told), hang=2)
     if step.how:
-        console.print(Text(f"  → {step.how}", style="yellow"), soft_wrap=True)
+        print_line(console, f"  → {step.how}", "yellow", hang=2)

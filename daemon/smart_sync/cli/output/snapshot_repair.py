@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from smart_sync.cli.output.terminal import console, line
+from smart_sync.cli.output.tables import print_line
+from smart_sync.cli.output.terminal import console
 
 
 def show_repaired(answer: dict[str, Any]) -> None:
@@ -10,6 +11,6 @@ def show_repaired(answer: dict[str, Any]) -> None:
     screen = console()
     for metric, change in answer["changes"].items():
         old = "-" if change["old"] is None else f"{change['old']:,}"
-        line(screen, f"{answer['link']}: snapshot of {answer['day']}, {metric}: {old} → {change['new']:,}")
+        print_line(screen, f"{answer['link']}: snapshot of {answer['day']}, {metric}: {old} → {change['new']:,}")
     if not answer["counts"]:
-        line(screen, "a later snapshot of that day, by another writer, is the one that counts", "yellow")
+        print_line(screen, "a later snapshot of that day, by another writer, is the one that counts", "yellow")
