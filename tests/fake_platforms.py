@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from pydantic import TypeAdapter
 
 from smart_sync.config import ParserSettings
-from smart_sync.config.plugins import parser_class
+from smart_sync.config.settings import parser_class
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.parser import Fetched, Parser, Unfetched

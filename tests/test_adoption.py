@@ -18,7 +18,7 @@ from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
 from smart_sync.core.model import METRICS, Cell, Metrics, Outcome, ParsedMetrics, Trigger, Worksheet
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.core.worksheet.fingerprint import fingerprint
+from smart_sync.core.worksheet.grid import fingerprint
 from smart_sync.errors import Busy, DatabaseUnusable
 from smart_sync.store import parsed_values
 from smart_sync.store.instance_lock import InstanceLock

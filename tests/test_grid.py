@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_sync.core.model import Cell, Worksheet
-from smart_sync.core.worksheet.fingerprint import fingerprint
-from smart_sync.core.worksheet.grid import BLOCK, Grid
+from smart_sync.core.worksheet.grid import BLOCK, Grid, fingerprint
 from smart_sync.sheets.responses import understand
 
 cells = st.one_of(st.none(), st.booleans(), st.integers(-(10**25), 10**25), st.floats(allow_nan=False), st.text())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smart_sync import report
 from smart_sync.admin.checks import check
 from smart_sync.admin.history import growth, history
-from smart_sync.core.merge.policy import Policy
+from smart_sync.core.merge.strategies import Policy
 from smart_sync.core.model import Outcome
 from smart_sync.core.project_names import name_key, written
 from smart_sync.store import projects

@@ -15,7 +15,7 @@ from receiver import receiving
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
-from smart_sync.store.overview import standing
+from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass

@@ -11,7 +11,7 @@ from daemon_process import run_command
 from fake_platforms import GOOD, OWN_KEYS, FakePlatform, Reply
 from smart_sync.admin.checks import check
 from smart_sync.admin.checks.parser_trials import parse_links
-from smart_sync.store import parser_requests
+from smart_sync.store import parser_records
 from smart_sync.store.schema import open_database
 from world import World
 
@@ -101,7 +101,7 @@ async def test_trying_counts_against_the_budget(world: World, tmp_path: Path) ->
         assert "the budget of 2 requests in 24 hours is used up" in ends[2].stdout
         assert len(platform.calls) == 3, "the first was asked in another year"
         async with open_database(world.path) as database:
-            assert await parser_requests.made(database, world.now) == {"rented": 2}
+            assert await parser_records.made(database, world.now) == {"rented": 2}
         (found,) = await told(world)
     assert found[0] == "warning"
     assert "is used up" in found[1]

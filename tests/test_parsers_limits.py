@@ -8,7 +8,7 @@ import pytest
 import stamina
 
 from fake_platforms import GOOD, Call, FakePlatform, Reply, account, drain, parser, settings, troubles, values
-from smart_sync.config.plugins import parser_class
+from smart_sync.config.settings import parser_class
 from smart_sync.core.model import Metrics
 from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.collect import collect

@@ -5,7 +5,7 @@ from typing import Any
 
 from fake_platforms import GOOD, Call, FakePlatform, Reply, account, drain, parser, recorded, troubles, values
 from smart_sync.core.model import Metrics, Precision
-from smart_sync.core.quota import pacific_midnight
+from smart_sync.core.schedule import pacific_midnight
 
 
 async def youtube(answer: Any, **changes: Any) -> tuple[list[Any], list[Call]]:

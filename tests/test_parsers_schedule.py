@@ -21,7 +21,7 @@ from fake_platforms import GOOD, Call, FakePlatform, Reply
 from fake_platforms import settings as table_of
 from smart_sync import logs
 from smart_sync.config import ParserSettings
-from smart_sync.config.plugins import parser_class
+from smart_sync.config.settings import parser_class
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.core.redaction import REDACTED
 from smart_sync.parsers import budget
@@ -30,7 +30,7 @@ from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import ConfiguredParser
-from smart_sync.store import parser_accounts, parser_requests
+from smart_sync.store import parser_records
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_database
 from world import World
@@ -253,7 +253,7 @@ async def test_a_pause_outlives_a_restart(world: World) -> None:
             await one_life(world, "youtube", platform.url)
         assert len(platform.calls) == 1
         async with open_database(world.path) as database:
-            assert await parser_accounts.pauses(database, world.now) == {"youtube": "2026-03-11T07:00:00.000000"}
+            assert await parser_records.pauses(database, world.now) == {"youtube": "2026-03-11T07:00:00.000000"}
         world.now += timedelta(hours=19, minutes=1)
         await one_life(world, "youtube", platform.url)
     assert len(platform.calls) == 2
@@ -349,7 +349,7 @@ async def test_a_budget_is_used_up_and_told(world: World) -> None:
                 for _ in range(3):
                     await collector.collect()
                     world.now += timedelta(hours=1)
-            assert await parser_requests.made(database, world.now) == {"http_json": 7}
+            assert await parser_records.made(database, world.now) == {"http_json": 7}
         assert len(platform.calls) == 7
     assert [(one["event"], one["fetched"], one["failed"], one["left"]) for one in heard] == [
         ("parser.finished", 7, 0, 13),
@@ -399,11 +399,11 @@ async def test_a_crash_costs_budget_and_never_gives_any(world: World) -> None:
     """What a process had taken when it was killed counts as made, for a day from when it could have been made last."""
     async with open_database(world.path) as database:
         until = NOON + timedelta(minutes=10)
-        assert (await parser_requests.reserve(database, "p", 60, 50, NOON, until, "a")).requests == 50
-        assert (await parser_requests.reserve(database, "p", 60, 50, NOON, until, "b")).requests == 10
-        none = await parser_requests.reserve(database, "p", 60, 50, until + DAY - SLACK, until, "c")
+        assert (await parser_records.reserve(database, "p", 60, 50, NOON, until, "a")).requests == 50
+        assert (await parser_records.reserve(database, "p", 60, 50, NOON, until, "b")).requests == 10
+        none = await parser_records.reserve(database, "p", 60, 50, until + DAY - SLACK, until, "c")
         assert (none.requests, none.free_at) == (0, until + DAY)
-        assert (await parser_requests.reserve(database, "p", 60, 50, until + DAY, until, "d")).requests == 50
+        assert (await parser_records.reserve(database, "p", 60, 50, until + DAY, until, "d")).requests == 50
 
 
 async def test_a_stop_in_the_middle_is_kept(world: World) -> None:

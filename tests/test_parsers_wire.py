@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from smart_sync.aio.bounded_tasks import each
 from smart_sync.aio.rate_limit import RateLimit
+from smart_sync.aio.tasks import each
 from smart_sync.clock import utc_now
 from smart_sync.parsers.api_client import ApiClient, ApiSettings
 from smart_sync.parsers.error_responses import judge

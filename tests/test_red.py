@@ -23,7 +23,7 @@ from smart_sync import logs
 from smart_sync.admin.checks import check
 from smart_sync.cli.commands.passes import _exit_code
 from smart_sync.cli.output.status import screen
-from smart_sync.cli.output.times import moment
+from smart_sync.cli.output.terminal import moment
 from smart_sync.config import ScheduleSettings
 from smart_sync.control import health_state
 from smart_sync.control.api import Endpoints

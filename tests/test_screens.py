@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from daemon_process import run_command, write_config
+from smart_sync.cli.output.diagnostics import show_webhooks
 from smart_sync.cli.output.passes import show_answer, totals, troubles
-from smart_sync.cli.output.webhooks import show_webhooks
 from smart_sync.core.wording import counted
 from world import KEY, World
 

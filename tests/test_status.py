@@ -26,7 +26,7 @@ from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from fake_platforms import FakePlatform, Reply
 from smart_sync.cli.output import status
 from smart_sync.cli.output.status import screen
-from smart_sync.cli.output.times import ago, duration, until
+from smart_sync.cli.output.terminal import ago, duration, until
 from smart_sync.control.client import Client
 from smart_sync.control.server import Request, Response, Route, Stream, serve
 from smart_sync.core.days import stamp

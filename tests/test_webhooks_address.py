@@ -12,8 +12,8 @@ from receiver import certificates, receiving
 from smart_sync.config import WebhookSettings
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.notify import http_post
+from smart_sync.notify.http_post import is_public
 from smart_sync.notify.sender import AttemptResult, Sender
-from smart_sync.notify.ssrf import is_public
 
 SECRET = "whsec_" + "A" * 44
 MESSAGE = message("name", "webhook.test", "2026-03-10T12:00:00.000000", {})

@@ -9,13 +9,13 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.matching.sheet_side import new_account
-from smart_sync.core.merge.confirmable import Confirmation, of_account
+from smart_sync.core.merge.plan import Confirmation, of_account
 from smart_sync.core.model import NO_METRICS, Project
 from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import account_states, accounts, confirmations, open_suspects, parsed_query, projects
-from smart_sync.store.confirmations import DoubtfulRow
+from smart_sync.store import absences, account_states, accounts, open_suspects, parsed_query, projects
+from smart_sync.store.absences import DoubtfulRow
 from smart_sync.store.database import Database
 from smart_sync.store.schema import open_existing
 
@@ -65,7 +65,7 @@ def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
 async def _scope(database: Database, sought: str, judged_by: VoteTerms, query: str) -> _Scope:
     scope = _Scope()
     project = await projects.find(database, sought)
-    doubts = await confirmations.doubtful_rows(database)
+    doubts = await absences.doubtful_rows(database)
     if project is not None:
         states, _ = await account_states.read(database, project, judged_by, query)
         scope.projects.append(project)
@@ -89,11 +89,11 @@ async def _findings(database: Database, scope: _Scope, metric: str | None) -> li
     found = [
         Confirmation("worksheet", project.id)
         for project in scope.projects
-        if metric is None and await confirmations.has_no_worksheet(database, project.id)
+        if metric is None and await absences.has_no_worksheet(database, project.id)
     ]
     ids = {project.id for project, _ in scope.accounts}
-    lost = {project_id: await confirmations.lost_columns(database, project_id) for project_id in ids}
-    suspect = await confirmations.suspect_values(database)
+    lost = {project_id: await absences.lost_columns(database, project_id) for project_id in ids}
+    suspect = await absences.suspect_values(database)
     for project, state in scope.accounts:
         found += of_account(state, project.id, metric, lost[project.id], suspect.get(state.id, {}))
     if metric is None:
@@ -111,20 +111,20 @@ async def _accept(
     async with database.transaction() as transaction:
         for project in scope.projects:
             if any(f.kind == "worksheet" and f.project_id == project.id for f in findings):
-                await confirmations.accept_worksheet(transaction, project)
-        await confirmations.accept_gone(transaction, [f.account_id for f in findings if f.kind == "gone"])
+                await absences.accept_worksheet(transaction, project)
+        await absences.accept_gone(transaction, [f.account_id for f in findings if f.kind == "gone"])
         for _, state in scope.accounts:
             cells = [f for f in by_account.get(state.id, ()) if f.kind in ("column", "emptied")]
             if columns := [f.metric for f in cells if f.kind == "column"]:
-                await confirmations.accept_cells(transaction, state.id, columns)
+                await absences.accept_cells(transaction, state.id, columns)
             # Where a parser has a value, the next pass takes that one.
             parsed = state.parsed or NO_METRICS
-            await confirmations.take_back(transaction, [f for f in cells if getattr(parsed, f.metric) is None])
+            await absences.take_back(transaction, [f for f in cells if getattr(parsed, f.metric) is None])
         for finding in findings:
             if finding.kind == "suspect":
                 await open_suspects.confirm(transaction, finding.account_id, finding.metric)
         _, refused = await projects.create_accounts(transaction, new, now, defaults)
-        await confirmations.forget_doubts(transaction, [account for account in new if account.link not in refused])
+        await absences.forget_doubts(transaction, [account for account in new if account.link not in refused])
     for link, reason in refused.items():
         raise NothingToConfirm(f"SQLite refuses the account {link}: {reason}; see: smart-sync check")
 

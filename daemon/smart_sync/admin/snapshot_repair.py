@@ -9,7 +9,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.explain import UnknownAccount
-from smart_sync.store import accounts, growth_rows, snapshot_repairs
+from smart_sync.store import accounts, growth_rows, snapshots
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.schema import open_existing
 
@@ -42,7 +42,7 @@ async def repair(
             raise NothingToRepair(f"{sought!r} means several accounts; give the id of one: {ids}")
         account = found[0].account
         async with database.transaction() as transaction:
-            changes = await snapshot_repairs.repair(transaction, account.id, wanted, values, stamp(now))
+            changes = await snapshots.repair(transaction, account.id, wanted, values, stamp(now))
         if changes is None:
             raise NothingToRepair(f"{account.link}: Smart Sync has written no snapshot of {wanted}")
         if not changes:

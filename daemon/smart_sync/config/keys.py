@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from smart_sync.config.notify import WebhookSettings
-from smart_sync.config.plugins import parser_class
-from smart_sync.config.settings import Settings
+from smart_sync.config.settings import Settings, parser_class
 from smart_sync.core.wording import nearest
 
 PREFIX: str = Settings.model_config["env_prefix"] or ""

@@ -28,7 +28,7 @@ from smart_sync.config.values import (
     Strategy,
     TimeZone,
 )
-from smart_sync.core.merge.policy import Policy
+from smart_sync.core.merge.strategies import Policy
 
 #: A key, a title or a URL.
 Spreadsheet = Annotated[str, AfterValidator(urls.spreadsheet)]

@@ -1,13 +1,13 @@
 """The whole configuration: its sections together, the environment before the file."""
 
-from typing import Annotated
+from importlib.metadata import entry_points
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync.config import urls
 from smart_sync.config.notify import PingSettings, WebhookSettings
-from smart_sync.config.plugins import parser_class
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
@@ -21,6 +21,25 @@ from smart_sync.config.sections import (
     SnapshotsSettings,
     SyncSettings,
 )
+from smart_sync.core.wording import nearest
+
+#: Where packages register parsers.
+GROUP = "smart_sync.parsers"
+
+
+def parser_class(kind: str) -> Any:
+    """The parser that is registered as ``kind``.  Raises ValueError, naming the known ones, if there is none."""
+    found = entry_points(group=GROUP, name=kind)
+    if not found:
+        known = sorted({entry.name for entry in entry_points(group=GROUP)})
+        near = nearest(kind, known)
+        meant = f"; did you mean {near}?" if near else f"; there are {', '.join(known)}"
+        raise ValueError(f'no such parser: "{kind}"{meant}')
+    try:
+        return next(iter(found)).load()
+    except Exception as error:
+        # Whatever another package does when it is imported: it is the configuration that asked for it.
+        raise ValueError(f'parser "{kind}" cannot be loaded: {type(error).__name__}: {error}') from None
 
 
 def _different(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:

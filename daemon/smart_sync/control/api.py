@@ -14,11 +14,11 @@ from smart_sync.core.results import health
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import UnknownAccount, explanation
-from smart_sync.store import parser_accounts, parser_requests, pass_history
+from smart_sync.store import parser_records, pass_history
 from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite, version_at_risk
-from smart_sync.store.overview import Standing, standing
 from smart_sync.store.requested_project import choose
+from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
@@ -122,8 +122,8 @@ class Endpoints:
             return []
         database, now = self._resources.database, self._resources.clock()
         failing = {one.parser: one.since for one in stands.failing_parsers}
-        paused = await parser_accounts.pauses(database, now)
-        made = await parser_requests.made(database, now)
+        paused = await parser_records.pauses(database, now)
+        made = await parser_records.made(database, now)
         return [
             report
             | {

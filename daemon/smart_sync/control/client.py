@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import h11
 
-from smart_sync.aio.blocking import outside_of_loops
+from smart_sync.aio.tasks import outside_of_loops
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 

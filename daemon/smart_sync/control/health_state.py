@@ -10,7 +10,7 @@ from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
 from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.driver import describe, sqlite
-from smart_sync.store.overview import Standing
+from smart_sync.store.unread_projects import Standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 

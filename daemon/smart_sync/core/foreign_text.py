@@ -1,6 +1,7 @@
-"""Text that strangers wrote, before anybody looks at what it means."""
+"""Text from outside, before its meaning is read: JSON, what can be stored, decorations and invisible characters."""
 
 import json
+import unicodedata
 from typing import Any
 
 #: No count has more digits; Python refuses to make a number of several thousand.
@@ -31,3 +32,36 @@ def storable(text: str) -> str:
 # A Python function, so that the parser lets the event loop run between two numbers: C code keeps the GIL.
 def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
+#: Signs that change nothing one sees: zero-width marks, directional marks (but not U+202E, which turns digits round),
+#: soft hyphens, variation selectors, the byte order mark.
+INVISIBLE = dict.fromkeys(
+    map(
+        ord,
+        "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u2060\u2061\u2062\u2063\u2064"
+        "\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff",
+    )
+)
+_MARKS = frozenset("*•·†‡")
+#: Blocks of pictures; of what is in them, these mean something: signs of arithmetic, 10, 100, dislike, no entry.
+_BLOCKS = (
+    (0x2190, 0x21FF), (0x2300, 0x23FF), (0x25A0, 0x27BF), (0x2B00, 0x2BFF), (0x1F1E6, 0x1F1FF), (0x1F300, 0x1FAFF),
+)  # fmt: skip
+_MEANINGFUL = frozenset("✕✖✗✘➕➖➗🔟💯👎🚫⛔❓❔❌")
+
+
+def undecorated(text: str) -> str:
+    """``text`` with a space in place of each decoration."""
+    return text if text.isalnum() else "".join(" " if _is_decoration(sign) else sign for sign in text)
+
+
+def _is_decoration(sign: str) -> bool:
+    if sign in _MARKS:
+        return True
+    code = ord(sign)
+    return (
+        any(first <= code <= last for first, last in _BLOCKS)
+        and sign not in _MEANINGFUL
+        and unicodedata.category(sign) in ("So", "Sm", "Sk")
+    )

@@ -1,8 +1,12 @@
-"""When the timer rings next.  Time is an argument; nothing here reads a clock."""
+"""When what is due next: the timer, the cron line, a daily quota, a parser's next question.
+
+Time is an argument; nothing here reads a clock.
+"""
 
 import math
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim
 
@@ -23,3 +27,90 @@ def next_cron(expression: str, after: datetime, timezone: str) -> datetime:
     """
     local = after.astimezone(ZoneInfo(timezone))
     return next(CronSim(expression, local)).astimezone(after.tzinfo)
+
+
+def pacific_midnight(now: datetime) -> datetime:
+    """The next midnight on Google's clocks in California, in UTC: there the YouTube quota begins anew."""
+    zone = _pacific()
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), zone).astimezone(UTC)
+
+
+def _pacific() -> tzinfo:
+    try:
+        return ZoneInfo("America/Los_Angeles")
+    except ZoneInfoNotFoundError:
+        # A machine without tzdata: an hour late in summer, never early.
+        return timezone(timedelta(hours=-8))
+
+
+#: An account that failed is asked again after so long, then after twice as long, up to the parser's ``every``.
+FIRST_RETRY = timedelta(minutes=15)
+#: One that is private or deleted after so long, then after twice as long, up to daily.
+FIRST_REST = timedelta(hours=1)
+LONGEST_REST = timedelta(days=1)
+#: Ticks come a little early or late: an account is due when its time is nearly up.
+SLACK = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When an account was last asked about, by which link, and what came of it; times are UTC."""
+
+    link: str
+    at: datetime
+    #: It gave nothing: not to be asked before.
+    not_before: datetime | None = None
+    #: How often in a row it gave nothing.
+    failures: int = 0
+    #: Private or deleted.
+    gone: bool = False
+
+
+def answered(link: str, now: datetime) -> Asked:
+    """The account has values, or the source has none to give."""
+    return Asked(link, now)
+
+
+def failed(
+    before: Asked | None, link: str, now: datetime, every: timedelta | None, until: datetime | None = None
+) -> Asked:
+    """The account could not be fetched; ``until``: the platform wants it to be left alone so long.
+
+    It waits, each time twice as long, at most as long as a good one; without ``every`` it is in the next pass again.
+    """
+    times = before.failures + 1 if before is not None and not before.gone else 1
+    wait = min(_doubled(FIRST_RETRY, times), every or timedelta(0))
+    return Asked(link, now, max(now + wait, until or now), times)
+
+
+def gone(before: Asked | None, link: str, now: datetime, every: timedelta | None) -> Asked:
+    """The account is private or deleted: each time it rests twice as long, up to a day, but at least ``every``."""
+    times = before.failures + 1 if before is not None and before.gone else 1
+    rest = max(min(_doubled(FIRST_REST, times), LONGEST_REST), every or timedelta(0))
+    return Asked(link, now, now + rest, times, gone=True)
+
+
+def cut_off(before: Asked | None, link: str, now: datetime, *, has_started_job: bool = False) -> Asked:
+    """The account was being asked about when the pass ended: it is due, as the first of those that it had asked.
+
+    If a job that may be paid for has been started for it, it waits, each time twice as long, up to a day.
+    """
+    at = now - timedelta(microseconds=1)
+    if has_started_job:
+        times = before.failures + 1 if before is not None and not before.gone else 1
+        return Asked(link, at, now + min(_doubled(FIRST_RETRY, times), LONGEST_REST), times)
+    return Asked(link, at, at, before.failures if before else 0, before is not None and before.gone)
+
+
+def is_due(asked: Asked | None, now: datetime, every: timedelta | None) -> bool:
+    """Whether an account is to be asked about now."""
+    if asked is None:
+        return True
+    if asked.not_before is not None:
+        return now >= asked.not_before - min(SLACK, (asked.not_before - asked.at) / 10)
+    return every is None or now - asked.at >= every - min(SLACK, every / 10)
+
+
+def _doubled(first: timedelta, times: int) -> timedelta:
+    return first * (1 << min(times - 1, 20))

@@ -19,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
 from smart_sync import logs
-from smart_sync.aio.blocking import outside_of_loops
+from smart_sync.aio.tasks import outside_of_loops
 from smart_sync.config import Settings, mistakes, secrets
 from smart_sync.core.days import stamp
 from smart_sync.errors import ConfigError, DatabaseError, SmartSyncError

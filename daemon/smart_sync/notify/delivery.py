@@ -7,7 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from smart_sync.aio.background_tasks import BackgroundTasks
+from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import WebhookSettings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger

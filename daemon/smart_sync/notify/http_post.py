@@ -1,7 +1,12 @@
-"""One HTTP request whose answer is its status: bounded in time, its body never read, redirects never followed."""
+"""One HTTP request whose answer is its status: bounded in time, its body never read, redirects never followed.
+
+And to which addresses it may go: public ones, so that no URL reaches into the machine or its network.
+"""
 
 import asyncio
-from collections.abc import Mapping
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,3 +57,54 @@ async def ask(
         raise NotConnected(cause(error)) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, *UNREADABLE) as error:
         raise NotReached(cause(error)) from None
+
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+#: Every address of a host name, as text.  Raises `OSError` if there is none.
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class AddressRefused(Exception):
+    """The host has an address that the configuration does not allow; the message names it and the remedy."""
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """What the system says; it also reads the odd notations of addresses (``0x7f.1``).  Raises `OSError`."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def is_public(address: str) -> bool:
+    """Whether ``address`` is one that the whole internet reaches.  Raises `ValueError` if it is none at all."""
+    ip = _meant(ipaddress.ip_address(address))
+    # Beside is_global, because Python's registry of special addresses is as old as Python is.
+    odd = ip.is_private or ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local or ip.is_unspecified
+    return ip.is_global and not odd and not getattr(ip, "is_site_local", False)
+
+
+def _meant(ip: IPAddress) -> IPAddress:
+    """The IPv4 address that an IPv6 one only wraps, on whatever way it would be reached."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
+
+
+async def allowed(host: str, port: int, resolver: Resolve, *, allow_private: bool, encrypted: bool) -> Sequence[str]:
+    """The addresses to connect to, in their order.  Every one is looked at first, so that a mixed answer is refused.
+
+    Without TLS only private addresses are allowed.  Raises `AddressRefused`, or `OSError` if there is no address.
+    """
+    addresses = await resolver(host, port)
+    if not addresses:
+        raise OSError("the name has no address")
+    for address in addresses:
+        public = is_public(address)
+        if not public and not allow_private:
+            raise AddressRefused(f"{host} has the private address {address}; if it is meant, set allow_private = true")
+        if public and not encrypted:
+            raise AddressRefused(f"{host} has the public address {address}; use https")
+    return addresses

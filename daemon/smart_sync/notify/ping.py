@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import stamina
 
-from smart_sync.aio.background_tasks import BackgroundTasks
+from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import PingSettings
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult

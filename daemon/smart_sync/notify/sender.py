@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from smart_sync.config import WebhookSettings
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.notify import http_post
-from smart_sync.notify.ssrf import AddressRefused, Resolve, allowed, resolve
+from smart_sync.notify.http_post import AddressRefused, Resolve, allowed, resolve
 
 #: Seconds for one attempt, from the name to the status.
 TIMEOUT = 15.0

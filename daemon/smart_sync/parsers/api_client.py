@@ -17,12 +17,11 @@ from smart_sync.config import ParserSettings, urls
 from smart_sync.config.values import Seconds
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import budget
-from smart_sync.parsers.budget import Budget
+from smart_sync.parsers.budget import ApiRate, Budget, Rate
 from smart_sync.parsers.error_responses import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, NotReady, Throttled, TokenRefused
 from smart_sync.parsers.http import HttpClient, HttpRequest, HttpResponse, borrowed
 from smart_sync.parsers.parser import Paused, RoundOver, Usage
-from smart_sync.parsers.rate import ApiRate, Rate
 
 TRIES = 3
 #: So many calls in a row without a usable answer, and the platform counts as away; after the first of them, calls are

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from smart_sync.core import polling
+from smart_sync.core import schedule
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account
-from smart_sync.core.polling import Asked
+from smart_sync.core.schedule import Asked
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -76,18 +76,18 @@ class AskedAccounts:
         for account in accounts:
             asked = self._known(account)
             self._links[account.id] = account.link
-            if polling.is_due(asked, now, self.every):
+            if schedule.is_due(asked, now, self.every):
                 due.append((asked.at if asked else _NEVER, account))
         return [account for _, account in sorted(due, key=lambda one: one[0])]
 
     def answered(self, account_id: str, now: datetime) -> None:
         """The account has values, or the source has none to give."""
-        self._note(account_id, polling.answered(self._link(account_id), now))
+        self._note(account_id, schedule.answered(self._link(account_id), now))
 
     def failed(self, account_id: str, now: datetime, until: datetime | None = None) -> bool:
         """The account could not be fetched, and rests (at least ``until``); whether that is news."""
         before = self._asked.get(account_id)
-        self._note(account_id, polling.failed(before, self._link(account_id), now, self.every, until))
+        self._note(account_id, schedule.failed(before, self._link(account_id), now, self.every, until))
         return before is None or not before.failures
 
     def cut_off(self, account_id: str, now: datetime, *, has_started_job: bool) -> None:
@@ -96,12 +96,12 @@ class AskedAccounts:
         It rests first if a job has been started for it.
         """
         before = self._asked.get(account_id)
-        self._note(account_id, polling.cut_off(before, self._link(account_id), now, has_started_job=has_started_job))
+        self._note(account_id, schedule.cut_off(before, self._link(account_id), now, has_started_job=has_started_job))
 
     def gone(self, account_id: str, now: datetime) -> bool:
         """The account is private or deleted; whether that is news.  Each time, the rest doubles, up to a day."""
         news = not self.is_gone(account_id)
-        self._note(account_id, polling.gone(self._asked.get(account_id), self._link(account_id), now, self.every))
+        self._note(account_id, schedule.gone(self._asked.get(account_id), self._link(account_id), now, self.every))
         return news
 
     def is_gone(self, account_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The budget of a parser: so many requests in any 24 hours, whichever process makes them."""
+"""How often a parser may ask: its rate, and its budget in any 24 hours, whichever process makes the requests."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from pydantic import BeforeValidator
 from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings
 from smart_sync.parsers.parser import RoundOver
-from smart_sync.store import parser_requests
+from smart_sync.store import parser_records
 from smart_sync.store.database import Database
 from smart_sync.store.driver import describe, sqlite
 
@@ -115,7 +116,7 @@ class Allowance:
         if self._made:
             # Where it cannot be written, the budget has less than it might, never more.
             with contextlib.suppress(sqlite.Error):
-                await parser_requests.settle(self._database, self._made, self._clock())
+                await parser_records.settle(self._database, self._made, self._clock())
 
     def _is_scarce(self) -> bool:
         """Whether what is left may not last for all that are under way."""
@@ -128,7 +129,7 @@ class Allowance:
         self._made[self._block] = self._left = 0
         wanted = max(1, min(LARGEST_BLOCK, self._budget // BLOCKS))
         try:
-            grant = await parser_requests.reserve(
+            grant = await parser_records.reserve(
                 self._database, self._parser, self._budget, wanted, now, self._until, self._block
             )
         except sqlite.Error as error:
@@ -169,3 +170,31 @@ async def lent(allowance: Allowance | None) -> AsyncIterator[None]:
 def borrowed() -> Allowance | None:
     """The allowance that is `lent`."""
     return _lent.get()
+
+
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most ``calls`` in any ``seconds``."""
+
+    calls: int
+    seconds: float
+
+    def __str__(self) -> str:
+        unit = next((name for name, seconds in _SECONDS.items() if seconds == self.seconds), f"{self.seconds:g}s")
+        return f"{self.calls}/{unit}"
+
+
+def read_rate(value: object) -> object:
+    """``"600/min"`` → `Rate`; also per s, h, d.  Raises ValueError."""
+    if isinstance(value, Rate):
+        return value
+    found = re.fullmatch(r"\s*([1-9][0-9]{0,5})\s*/\s*(s|min|h|d)\s*", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('expected a rate such as "10/s", "600/min", "200/h" or "5000/d"')
+    return Rate(int(found[1]), _SECONDS[found[2]])
+
+
+ApiRate = Annotated[Rate, BeforeValidator(read_rate)]

@@ -14,8 +14,7 @@ from smart_sync.core.results.parser_health import MANY
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
-from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
-from smart_sync.parsers.parser_report import ParserReport, told
+from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, Usage, told
 from smart_sync.parsers.registry import ConfiguredParser
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.

@@ -20,7 +20,7 @@ from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import EventReporter, collect
 from smart_sync.parsers.registry import ConfiguredParser
-from smart_sync.store import parsed_values, parser_accounts, parser_states, projects, retention
+from smart_sync.store import parsed_values, parser_records, projects
 from smart_sync.store.database import Database, Transaction
 from smart_sync.store.driver import describe, sqlite
 
@@ -193,7 +193,7 @@ class Collector:
         """What earlier passes have left in the database, read once: nobody else writes it while we have the lock."""
         for source in self._sources:
             if not source.asked.is_recalled:
-                known = await parser_accounts.load(self._database, source.table)
+                known = await parser_records.load(self._database, source.table)
                 source.asked.recall(known.asked, known.paused)
                 if (memory := _memory(source)) is not None:
                     memory |= {identity(known.asked[key].link): dict(ids) for key, ids in known.remembered.items()}
@@ -214,8 +214,8 @@ class Collector:
                     memory = _memory(source) or {}
                     links = {one.link for one in found.asked.values()}
                     remembered = {link: memory[who] for link in links if (who := identity(link)) in memory}
-                    await parser_accounts.keep(transaction, source.table, found.asked, remembered, found.paused)
-                await parser_accounts.forget_the_deleted(transaction)
+                    await parser_records.keep(transaction, source.table, found.asked, remembered, found.paused)
+                await parser_records.forget_the_deleted(transaction)
         except sqlite.Error as error:
             self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
             return
@@ -227,7 +227,7 @@ class Collector:
         for source in self._sources:
             keep = getattr(source.settings, "retention", None)
             if isinstance(keep, float | int):
-                await retention.empty(self._database, source.name, self._clock(), keep)
+                await parsed_values.empty(self._database, source.name, self._clock(), keep)
 
     def _allowance(self, source: ConfiguredParser) -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
@@ -239,7 +239,7 @@ class Collector:
         now = stamp(self._clock())
         verdicts, states = [], {}
         async with self._database.transaction() as transaction:
-            before = await parser_states.known(transaction, [source.name for source in self._sources])
+            before = await parser_records.known(transaction, [source.name for source in self._sources])
             for attempt in attempts:
                 old = before.get(attempt.parser, ParserState())
                 new, verdict = judge(attempt, old, now, self._fails_after)
@@ -249,7 +249,7 @@ class Collector:
                     states[attempt.parser] = new
                 if verdict is not None:
                     verdicts.append((verdict, attempt, new if verdict is Verdict.FAILED else old))
-            await parser_states.remember(transaction, states)
+            await parser_records.remember(transaction, states)
             if self._webhooks is not None:
                 told = [parser_message(verdict, attempt, state, now) for verdict, attempt, state in verdicts]
                 await self._webhooks.queue(transaction, told)

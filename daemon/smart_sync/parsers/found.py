@@ -1,12 +1,14 @@
-"""What the steps of a configured source have found, and what the source says where that is nothing."""
+"""Values in the answers of platforms: counts as they write them, and what the steps of a source have found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from smart_sync.config.values import MetricName
+from smart_sync.core.foreign_text import storable
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import METRICS, Metrics, Precision
+from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.error_responses import said as in_words
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
@@ -78,3 +80,36 @@ def check_who(expression: str | None, pages: Sequence[Any], asked: Mapping[str, 
 def folded(name: str) -> str:
     """A user name in small letters, without ``@``."""
     return name.strip().removeprefix("@").casefold()
+
+
+def count(value: object) -> int | None:
+    """``value`` as a count, by the grammar of `core.worksheet.cells`; None if it is none, or rounded (``1.2M``)."""
+    if not isinstance(value, str | int | float) or (isinstance(value, str) and any(map(str.isalpha, value))):
+        return None
+    try:
+        return read_count(value)
+    except Unreadable:
+        return None
+
+
+def total(items: Iterable[Mapping[str, Any]], key: str) -> int | None:
+    """The sum of ``key`` over the items that have it; None if none has it, or it is beyond what can be stored."""
+    counts = [found for item in items if (found := count(item.get(key))) is not None]
+    return count(sum(counts)) if counts else None
+
+
+def text(value: object) -> str:
+    """``value`` if it is a text, or a number as one; else "": nested deeply enough, anything else has no text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return storable(value) if isinstance(value, str) else ""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` if it is a JSON object, else an empty one: a platform's answer may hold anything anywhere."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: object) -> list[Mapping[str, Any]]:
+    """The JSON objects in the JSON array ``value``; empty if it is none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -8,8 +8,8 @@ from typing import Any
 from smart_sync.aio.http_client import LONGEST_WAIT
 from smart_sync.core.foreign_text import read_json
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.counts import count, mapping, mappings
 from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TooMuch
+from smart_sync.parsers.found import count, mapping, mappings
 from smart_sync.parsers.http import HttpResponse
 
 TERMS = (

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr, model_validator
 
-from smart_sync.aio.bounded_tasks import each
+from smart_sync.aio.tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret, Values

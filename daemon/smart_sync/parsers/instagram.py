@@ -13,10 +13,10 @@ from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
-from smart_sync.parsers.counts import count, mapping, mappings, total
+from smart_sync.parsers.budget import ApiRate, Rate
+from smart_sync.parsers.found import count, mapping, mappings, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
-from smart_sync.parsers.rate import ApiRate, Rate
 
 #: What a username may be; anything else would become part of the query's syntax.
 _USERNAME = re.compile(r"[A-Za-z0-9._]{1,64}")

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-from smart_sync.aio.bounded_tasks import each
+from smart_sync.aio.tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.core.links.identity import identity, profile_link, username

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from smart_sync.config import ParserSettings
-from smart_sync.config.plugins import parser_class
+from smart_sync.config.settings import parser_class
 from smart_sync.core.links.identity import platform
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account

@@ -12,7 +12,7 @@ from smart_sync.config import ParserSettings
 from smart_sync.core.model import Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiUrl, Session
-from smart_sync.parsers.counts import count, mapping, mappings
+from smart_sync.parsers.found import count, mapping, mappings
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 

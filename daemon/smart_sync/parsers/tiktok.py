@@ -11,8 +11,8 @@ from smart_sync.config import ParserSettings
 from smart_sync.core.model import Metrics
 from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import ApiUrl, Session
-from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, AccountRefused, CallFailed, Refused, Throttled
+from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
 from smart_sync.parsers.tokens import TokensParser, TokensSettings

@@ -10,18 +10,18 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from smart_sync.aio.bounded_tasks import each
+from smart_sync.aio.tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics, Precision
-from smart_sync.core.quota import pacific_midnight
+from smart_sync.core.schedule import pacific_midnight
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
-from smart_sync.parsers.counts import count, mapping, mappings, text, total
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
+from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split

@@ -6,8 +6,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import AccountFacts, ProjectFacts
 from smart_sync.report.markup import Html, change_cell, count, day, el, join, named, short, table
 from smart_sync.report.series import ProjectSeries, shown_metric
-from smart_sync.report.sparkline import sparkline
-from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, Series, Window, change, newest
+from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, Series, Window, change, newest, sparkline
 
 MAX_LINK = 500
 

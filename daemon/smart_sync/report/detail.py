@@ -6,8 +6,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import Html, count, day, el, join, short
 from smart_sync.report.series import ProjectSeries, shown_metric
-from smart_sync.report.sparkline import sparkline
-from smart_sync.report.trend import VIEWS, Window
+from smart_sync.report.trend import VIEWS, Window, sparkline
 
 _SHOWS = (("level", "total"), ("daily", "change per day"))
 _BUTTONS = (("in", "Zoom in"), ("out", "Zoom out"), ("all", "All days"))

@@ -14,22 +14,14 @@ from smart_sync.core.days import stamp
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, of_row, timeline, troubles
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
-from smart_sync.core.merge.policy import Policy, Rule
+from smart_sync.core.merge.strategies import Policy, Rule
 from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.parsed import INBOX, Votes, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.sentences import sentence
-from smart_sync.store import (
-    account_states,
-    accounts,
-    growth_rows,
-    parsed_query,
-    pass_history,
-    sheet_edits,
-    snapshot_repairs,
-)
+from smart_sync.store import account_states, accounts, growth_rows, parsed_query, pass_history, sheet_edits, snapshots
 from smart_sync.store.accounts import AccountDetails, KnownAccount
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.database import Database
@@ -138,7 +130,7 @@ class Explainer:
             "metrics": {metric: values[metric] for metric in metrics},
             "without_vote": _without_vote(state.votes, metrics),
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
-            "repairs": await snapshot_repairs.of_account(self.database, account.id, metrics, EDITS),
+            "repairs": await snapshots.of_account(self.database, account.id, metrics, EDITS),
             "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS, since),
             "days": await growth_rows.newest_days(self.database, known.row_id, metrics, self.days),
             "passes": passes,

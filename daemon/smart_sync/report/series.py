@@ -1,11 +1,37 @@
-"""What the charts of a project show, day by day."""
+"""What the charts of a project show, day by day, and how the numbers are packed into the page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import ProjectFacts
-from smart_sync.report.packing import pack
 from smart_sync.report.trend import FOLLOWERS, VIEWS, Series, Window, daily, summed
+
+DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+NO_VALUE = "."
+
+
+def pack(series: Iterable[int | None]) -> str:
+    """``series`` as text of `DIGITS` and `NO_VALUE`: nothing that HTML or JSON would have to escape."""
+    last, parts = 0, []
+    for value in series:
+        if value is None:
+            parts.append(NO_VALUE)
+        else:
+            parts.append(_number(value - last))
+            last = value
+    return "".join(parts)
+
+
+@lru_cache(maxsize=100_000)
+def _number(difference: int) -> str:
+    rest = difference * 2 if difference >= 0 else -difference * 2 - 1
+    digits = ""
+    while rest > 31:
+        digits += DIGITS[rest % 32 + 32]
+        rest //= 32
+    return digits + DIGITS[rest]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from smart_sync.config import Settings
 from smart_sync.control import socket_file
 from smart_sync.errors import ConfigError, SocketUnusable
 from smart_sync.logs import printable, redact
-from smart_sync.store import new_rows
-from smart_sync.store.database_files import may_be_sqlite
+from smart_sync.store import projects
+from smart_sync.store.driver import may_be_sqlite
 
 
 def demand_none(settings: Settings, held: Path | None = None) -> None:
@@ -34,7 +34,7 @@ def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
         "database.path": next(_of_database(path, held), ""),
     }
     if not found["database.path"]:
-        found |= new_rows.unknown_at(path, dict(settings.sync.defaults))
+        found |= projects.unknown_at(path, dict(settings.sync.defaults))
     # A name or a path may be any text.
     return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
 

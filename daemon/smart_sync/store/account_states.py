@@ -21,7 +21,7 @@ from smart_sync.core.parsed import (
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
 from smart_sync.store import parsed_query, vote_records
-from smart_sync.store.active import active_account
+from smart_sync.store.accounts import active_account
 from smart_sync.store.database import Database
 from smart_sync.store.vote_records import VoteRecords
 

@@ -1,4 +1,4 @@
-"""Looking up accounts, and everything that is known about one of them."""
+"""Accounts: which are active (the one definition), looking them up, and everything that is known about one of them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -8,9 +8,23 @@ from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.core.wording import nearest_of
-from smart_sync.store.active import active_account, active_project
 from smart_sync.store.clock_changes import in_order, local_day
 from smart_sync.store.database import Database
+
+
+def active_project(alias: str = "projects") -> str:
+    """The SQL condition that a row of ``projects`` is active."""
+    return f"CAST({alias}.is_active AS INTEGER) = 1"
+
+
+def active_account(alias: str = "project_social_accounts") -> str:
+    """The SQL condition that a row of ``project_social_accounts`` is active, whatever its project is."""
+    return f"CAST(coalesce({alias}.is_active, 1) AS INTEGER) = 1"
+
+
+#: The ids of the active projects, as text.
+ACTIVE_PROJECT_IDS = f"SELECT CAST(id AS TEXT) FROM projects WHERE {active_project()} AND id IS NOT NULL"
+
 
 _NAMES = ", ".join(METRICS)
 #: How many names are suggested for one that is none, and how many letters of its beginning are enough.

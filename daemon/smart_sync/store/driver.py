@@ -1,7 +1,9 @@
-"""SQLite itself: which library it is, and what its errors mean."""
+"""SQLite itself: the library of this process, what its errors mean, which files are databases."""
 
 import asyncio
 import contextlib
+import itertools
+import os
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -115,3 +117,38 @@ _PASSING = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE
 
 def _disk_refused(path: Path, told: str) -> DatabaseError:
     return DatabaseError(f"{path}: the disk refused ({told}); see dmesg, the quota and the free space")
+
+
+_MAGIC = b"SQLite format 3\0"
+#: Entries of a folder that are looked at for other databases.
+MAX_LOOKED_AT = 200
+
+
+def databases_beside(path: Path) -> list[str]:
+    """The names of other SQLite files in the folder of ``path``, a few: one of them may be meant.
+
+    ``path`` itself is not touched, by whatever name: it may be open here, see `service.preflight.obstacles`.
+    """
+    with contextlib.suppress(OSError), os.scandir(path.absolute().parent) as entries:
+        looked_at = list(itertools.islice(entries, MAX_LOOKED_AT))
+        return sorted(entry.name for entry in looked_at if _is_other_database(entry, path))[:5]
+    return []
+
+
+def _is_other_database(entry: os.DirEntry[str], path: Path) -> bool:
+    if entry.name.endswith(("-wal", "-shm", "-journal", ".lock")) or not entry.is_file():
+        return False
+    same = path.exists() and os.path.samestat(entry.stat(), path.stat())
+    return not same and _is_sqlite(Path(entry.path))
+
+
+def _is_sqlite(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return may_be_sqlite(path) and path.stat().st_size > 0
+    return False
+
+
+def may_be_sqlite(path: Path) -> bool:
+    """Whether a file is an SQLite file or empty, which SQLite takes for a new one.  Raises `OSError`."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (b"", _MAGIC)

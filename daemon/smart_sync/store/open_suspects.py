@@ -1,10 +1,14 @@
-"""What a pass found odd about its own results: suspects and conflicts."""
+"""What was told already, kept over restarts and reloads: suspects and conflicts, and problems of worksheets."""
 
+import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.merge.suspects import STANDS, Suspect, Suspects
+from smart_sync.core.model import Problem
+from smart_sync.core.results.results import ProjectResult
 from smart_sync.store.database import Database, Transaction
 
 # The suspects are few: they are gone through first, and their accounts looked up.
@@ -49,3 +53,68 @@ async def confirm(transaction: Transaction, account_id: str, metric: str | None)
     return await transaction.execute(
         "DELETE FROM suspects WHERE account_id = ?1 AND (?2 IS NULL OR metric = ?2)", (account_id, metric)
     )
+
+
+#: Problems of one project that are remembered; of more than these only the number is told.
+MAX_KEPT = 1000
+
+
+class ToldProblems:
+    """What was told of each project.  Use: `load`, `new_of` for each result, `keep` in the pass's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        #: Project id → the keys of the problems that were told; None before `load`.
+        self._told: dict[str, frozenset[bytes]] | None = None
+        #: Project id → the problems of its last result, and their keys: they are mostly the same as before.
+        self._keys: dict[str, tuple[tuple[Problem, ...], dict[bytes, Problem]]] = {}
+
+    async def load(self) -> None:
+        """Read what was told, once.  Raises the driver's errors."""
+        if self._told is not None:
+            return
+        found: dict[str, set[bytes]] = {}
+        for project_id, key in await self._database.fetch("SELECT project_id, problem FROM told_problems"):
+            found.setdefault(project_id, set()).add(bytes(key))
+        self._told = {project_id: frozenset(keys) for project_id, keys in found.items()}
+
+    def new_of(self, result: ProjectResult) -> tuple[Problem, ...]:
+        """The problems of ``result`` that were not told yet."""
+        told = (self._told or {}).get(result.project.id, frozenset())
+        return tuple(problem for key, problem in self._keyed(result).items() if key not in told)
+
+    def _keyed(self, result: ProjectResult) -> dict[bytes, Problem]:
+        problems, keys = self._keys.get(result.project.id, ((), {}))
+        if problems is not result.problems:
+            keys = {_key(problem): problem for problem in result.problems[:MAX_KEPT]}
+            self._keys[result.project.id] = result.problems, keys
+        return keys
+
+    async def keep(self, transaction: Transaction, results: Iterable[ProjectResult]) -> None:
+        """Note what is told with these results.
+
+        Of a worksheet that was not read, what was known before is no news when it is back.
+        """
+        told = self._told if self._told is not None else {}
+        for result in results:
+            project_id = result.project.id
+            before = told.get(project_id, frozenset())
+            now = frozenset(self._keyed(result))
+            if not result.worksheet_read:
+                now |= before
+            if now == before:
+                continue
+            over, new = before - now, now - before
+            await transaction.execute_many(
+                "DELETE FROM told_problems WHERE project_id = ? AND problem = ?", [(project_id, key) for key in over]
+            )
+            await transaction.execute_many(
+                "INSERT OR IGNORE INTO told_problems VALUES (?, ?)", [(project_id, key) for key in new]
+            )
+            # If the transaction is given up, they are told once more after the next start: better than never.
+            told[project_id] = now
+
+
+def _key(problem: Problem) -> bytes:
+    parts = (problem.worksheet, problem.row, problem.column, problem.reason, problem.value)
+    return hashlib.blake2b(repr(parts).encode(errors="surrogatepass"), digest_size=12).digest()

@@ -7,7 +7,7 @@ from typing import Any
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.alerts import Trouble
 from smart_sync.core.results.webhook_messages import Message
-from smart_sync.store.active import ACTIVE_PROJECT_IDS
+from smart_sync.store.accounts import ACTIVE_PROJECT_IDS
 from smart_sync.store.database import Database, Transaction
 
 #: Messages that wait for one endpoint; of more than these the oldest are dropped.

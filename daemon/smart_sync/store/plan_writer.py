@@ -8,7 +8,7 @@ from smart_sync.core.merge.decisions import Edit
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.outcomes import Written
-from smart_sync.store import absences, carried_stretches, open_suspects, projects, sheet_edits, snapshots, vote_records
+from smart_sync.store import absences, open_suspects, projects, sheet_edits, snapshots, vote_records
 from smart_sync.store.database import Transaction
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.savepoints import together_or_apart
@@ -132,7 +132,7 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> snap
             for v in plan.sheet
         ),
     )
-    await carried_stretches.save(transaction, plan, writing)
+    await snapshots.save(transaction, plan, writing)
     await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link) for row in plan.merged)
     )

@@ -10,7 +10,7 @@ from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
-from smart_sync.store.active import active_project
+from smart_sync.store.accounts import active_project
 from smart_sync.store.database import Database
 
 _FINISHED = "the project is marked as finished; it is synced as long as it is active"

@@ -1,4 +1,4 @@
-"""The rows of ``account_snapshots`` that are ours: one per account and local day.  Those of others are only read."""
+"""The rows of ``account_snapshots`` that are ours: one per account and local day; repair, carried stretches."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from smart_sync.core.days import Day
-from smart_sync.core.merge.day_snapshot import SnapshotStep, StoredSnapshot, snapshot_id, step
+from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.store import clock_changes
+from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.database import Database, Transaction
 
 _NAMES = ", ".join(METRICS)
@@ -155,3 +156,66 @@ async def _withdraw(transaction: Transaction, plan: Plan, writing: Writing) -> N
         f" AND coalesce({', '.join(f'm.{metric}_winner' for metric in METRICS)}) IS NULL)",
         ((snapshot_id(account_id, writing.day.start), account_id) for account_id in without),
     )
+
+
+async def save(transaction: Transaction, plan: Plan, writing: Writing) -> None:
+    """Note the stretches that end with this pass; one that began on the same day is no matter of growth."""
+    ended = (
+        (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))
+        for row in plan.merged
+        if row.resumed
+    )
+    await transaction.execute_many(
+        "INSERT INTO carried_stretches (account_id, ended_at, metrics) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [row for row in ended if row[-1]],
+    )
+
+
+_COLUMNS = ("day", "metric", "old", "new", "at")
+
+
+async def repair(
+    transaction: Transaction, account_id: str, day: str, values: Mapping[str, int], now: str
+) -> dict[str, tuple[int | None, int]] | None:
+    """Give our snapshot of ``day``, on the clocks of the database, these values, and remember those it had.
+
+    Where several are ours, for the time zone was another one when they were made, the last of them is meant.
+    Returns metric → (old, new) of those that differed; None if we have no snapshot of that day.
+    """
+    is_own = OwnSnapshots()
+    rows = await transaction.fetch(
+        f"SELECT id, account_id, snapshot_time, {', '.join(values)} FROM account_snapshots"
+        f" WHERE account_id = ? AND {local_day('snapshot_time')} = ?"
+        f" ORDER BY {newest_first('snapshot_time')}, id",
+        (account_id, day),
+    )
+    row_id, *found = next(((row[0], *row[3:]) for row in rows if is_own(*row[:3])), (None,))
+    if row_id is None:
+        return None
+    changes = {m: (old, new) for (m, new), old in zip(values.items(), found, strict=True) if old != new}
+    for metric, (old, new) in changes.items():
+        await transaction.execute(f"UPDATE account_snapshots SET {metric} = ? WHERE id = ?", (new, row_id))
+        await transaction.execute(
+            "INSERT INTO snapshot_repairs (account_id, day, metric, old, new, at) VALUES (?, ?, ?, ?, ?, ?)",
+            (account_id, day, metric, old, new, now),
+        )
+        # What was above 0 then was known then.
+        await transaction.execute(
+            f"UPDATE account_metrics SET {metric}_known_since = min({metric}_known_since, (SELECT"
+            " strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' FROM account_snapshots WHERE id = ?))"
+            " WHERE account_id = ? AND ? > 0",
+            (row_id, account_id, new),
+        )
+    if "videos" in changes and await has_fetched_column(transaction):
+        await transaction.execute("UPDATE account_snapshots SET total_videos_fetched = videos WHERE id = ?", (row_id,))
+    return changes
+
+
+async def of_account(database: Database, account_id: str, metrics: Collection[str], limit: int) -> list[dict[str, Any]]:
+    """The newest repairs of an account's ``metrics``, newest first."""
+    rows = await database.fetch(
+        f"SELECT {', '.join(_COLUMNS)} FROM snapshot_repairs WHERE account_id = ?"
+        f" AND metric IN ({', '.join('?' * len(metrics))}) ORDER BY seq DESC LIMIT ?",
+        (account_id, *metrics, limit),
+    )
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]

@@ -1,12 +1,16 @@
-"""Which projects are stale, kept over restarts and reloads: the table ``unread_projects``."""
+"""Which projects are stale (the table ``unread_projects``), and how everything stands, in one look."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from smart_sync.core.model import Project
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge
-from smart_sync.store.active import ACTIVE_PROJECT_IDS, active_project
+from smart_sync.store import parser_records, pass_history, projects
+from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project
 from smart_sync.store.database import Database, Transaction
+from smart_sync.store.parser_records import FailingParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +92,34 @@ async def read_time(database: Database, project_id: str) -> str | None:
     """The stamp of a project's last good read; None: there was none."""
     rows = await database.glance("SELECT read_at FROM worksheet_reads WHERE project_id = ?", (project_id,))
     return rows[0][0] if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What status and health are told from."""
+
+    #: How many projects there are, and the active ones, by name.
+    projects: int
+    active: list[Project]
+    last_pass: dict[str, Any] | None
+    stale: Sequence[Stale]
+    #: Project id → the stamp of its last good read.
+    read_at: Mapping[str, str]
+    failing_parsers: Sequence[FailingParser]
+    #: When Smart Sync made the file; None if somebody else did.
+    made_at: str | None
+
+
+async def standing(database: Database) -> Standing:
+    """Read all of it.  Raises the driver's errors."""
+    total, active = await projects.overview(database)
+    made = await database.glance("SELECT at FROM database_made LIMIT 1")
+    return Standing(
+        total,
+        active,
+        await pass_history.last_run(database),
+        await stale_projects(database),
+        await read_times(database),
+        await parser_records.failing(database),
+        made[0][0] if made else None,
+    )

@@ -14,12 +14,12 @@ from smart_sync.core.merge.suspects import Doubts
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of, unchanged
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.core.worksheet.fingerprint import fingerprint
+from smart_sync.core.worksheet.grid import fingerprint
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import open_suspects, projects, snapshots
 from smart_sync.store.driver import describe, is_of_the_file, sqlite
-from smart_sync.store.told_problems import ToldProblems
+from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.store.writer import Writer
 from smart_sync.sync.planner import Draft, MergeCrashed, Planner
 from smart_sync.sync.resources import Resources

@@ -17,12 +17,12 @@ from smart_sync.parsers import registry
 from smart_sync.parsers.collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
-from smart_sync.store import new_rows, parsed_query
+from smart_sync.store import parsed_query, projects
 from smart_sync.store.database import Database
-from smart_sync.store.database_files import databases_beside
-from smart_sync.store.overview import standing
+from smart_sync.store.driver import databases_beside
 from smart_sync.store.schema import open_database
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
+from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 
 
@@ -68,7 +68,7 @@ async def opened(
         async with contextlib.AsyncExitStack() as stack:
             path, timezone = settings.database.path, settings.schedule.timezone
             database = await stack.enter_async_context(open_database(path, timezone))
-            if wrong := await new_rows.unknown_in(database, dict(settings.sync.defaults)):
+            if wrong := await projects.unknown_in(database, dict(settings.sync.defaults)):
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetCache(database)

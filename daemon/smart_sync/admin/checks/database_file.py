@@ -15,8 +15,7 @@ from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import printable
 from smart_sync.store import foreign_snapshots, inventory, scratch_copy
-from smart_sync.store.database_files import databases_beside
-from smart_sync.store.driver import sqlite, version_at_risk
+from smart_sync.store.driver import databases_beside, sqlite, version_at_risk
 from smart_sync.store.inventory import OtherWriter
 from smart_sync.store.schema import open_database
 from smart_sync.store.write_probe import refusals

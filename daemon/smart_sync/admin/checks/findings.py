@@ -1,9 +1,15 @@
-"""What `check` says: one line for each thing that it looked at."""
+"""What `check` says: one line for each thing that it looked at; and names in the configuration that mean nothing."""
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
+from smart_sync.config import Settings
+from smart_sync.core.model import Project
+from smart_sync.core.project_names import name_key, written
 from smart_sync.logs import redact, redacted
+from smart_sync.store.scratch_copy import Names
 
 Level = Literal["ok", "warning", "error"]
 
@@ -37,3 +43,38 @@ class Report:
             "findings": [{"level": finding.level, "message": redact(finding.message)} for finding in self.findings],
             "merge": redacted(list(self.merge)),
         }
+
+
+def unknown_names(settings: Settings, names: Names) -> Iterator[Finding]:
+    """The names in ``[merge]`` and ``[sheets.spreadsheets]`` that no project, account or spreadsheet has."""
+    if not names.projects:  # A database that is still to be filled.
+        return
+    of_no_project = [name for name in settings.merge.projects if written(name, names.projects) is None]
+    yield from _unknown("merge.projects", of_no_project, names.projects, "project")
+    if names.platforms:
+        platforms = [platform.lower() for platform in settings.merge.platforms]
+        yield from _unknown("merge.platforms", platforms, names.platforms, "account's platform")
+    yield from _unknown(
+        "sheets.spreadsheets", settings.sheets.spreadsheets, names.spreadsheets, "project's google_sheet_name"
+    )
+
+
+def _unknown(section: str, names: Iterable[str], known: Collection[str], what: str) -> Iterator[Finding]:
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            yield Finding("warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}")
+
+
+def shared_names(projects: Iterable[Project]) -> Iterator[Finding]:
+    """Active projects of one spreadsheet that have one name, and so one worksheet."""
+    seen: dict[tuple[str, str], Project] = {}
+    for project in projects:
+        first = seen.setdefault((project.spreadsheet, name_key(project.name)), project)
+        if first is not project:
+            yield Finding(
+                "warning",
+                f"projects {first.name!r} (id {first.id}) and {project.name!r} (id {project.id}) have one name, and a"
+                " worksheet counts for one project; rename one of them",
+            )

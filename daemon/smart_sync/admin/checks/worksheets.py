@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from smart_sync.admin.checks.findings import Finding
-from smart_sync.admin.checks.unknown_names import shared_names, unknown_names
+from smart_sync.admin.checks.findings import Finding, shared_names, unknown_names
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.links.identity import profile_link
@@ -12,7 +11,7 @@ from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
-from smart_sync.store import parser_states, scratch_copy
+from smart_sync.store import parser_records, scratch_copy
 from smart_sync.store.projects import overview
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
@@ -59,7 +58,7 @@ async def _failing_parsers(resources: Resources) -> list[Finding]:
     names = {str(parser["parser"]) for parser in resources.parsers()}
     return [
         Finding("error", f"parser {one}")
-        for one in await parser_states.failing(resources.database)
+        for one in await parser_records.failing(resources.database)
         if one.told_at and one.parser in names
     ]
 

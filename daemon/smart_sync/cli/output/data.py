@@ -87,3 +87,37 @@ def show_confirmed(answer: dict[str, Any]) -> None:
     if len(findings) > _SHOWN:
         print_line(screen, f"and {counted(len(findings) - _SHOWN, 'more', 'more')}")
     print_line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
+
+
+def show_repaired(answer: dict[str, Any]) -> None:
+    """What the snapshot says now, and whether the day does."""
+    screen = console()
+    for metric, change in answer["changes"].items():
+        old = "-" if change["old"] is None else f"{change['old']:,}"
+        print_line(screen, f"{answer['link']}: snapshot of {answer['day']}, {metric}: {old} → {change['new']:,}")
+    if not answer["counts"]:
+        print_line(screen, "a later snapshot of that day, by another writer, is the one that counts", "yellow")
+
+
+#: How many values are shown one by one.
+_INGESTED_SHOWN = 50
+
+
+def show_ingested(answer: dict[str, Any]) -> None:
+    """What came of the lines; the mistakes are on standard error."""
+    stored = f"{counted(answer['accounts'], 'account')}: {counted(answer['stored'], 'line')} stored"
+    older = f"{answer['older']:,} older than what there is"
+    print_line(console(), f"{stored}, {older}, {counted(len(answer['mistakes']), 'mistake')}")
+    if answer["ahead"]:
+        told = f"{counted(answer['ahead'], 'line')} with a parsed_at that is ahead"
+        print_line(console(), f"{told}: it counts as now; set the clock of their source right", "yellow")
+
+
+def show_forgotten(answer: dict[str, Any]) -> None:
+    """The values that have been taken back."""
+    screen = console()
+    for one in answer["values"][:_INGESTED_SHOWN]:
+        print_line(screen, f"{one['link']}: {one['metric']} {one['value']:,} ({one['source'] or 'unnamed'})")
+    if len(answer["values"]) > _INGESTED_SHOWN:
+        print_line(screen, f"and {counted(len(answer['values']) - _INGESTED_SHOWN, 'more', 'more')}")
+    print_line(screen, f"{counted(answer['forgotten'], 'value')} taken back; the next pass goes by it")

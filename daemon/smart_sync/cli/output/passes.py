@@ -13,7 +13,7 @@ from rich.text import Text
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.changes import show_changes
 from smart_sync.cli.output.tables import Column, print_line, print_table
-from smart_sync.cli.output.times import duration
+from smart_sync.cli.output.terminal import duration
 from smart_sync.control.client import Client
 from smart_sync.core.wording import by_text, counted, listed, wait
 from smart_sync.errors import SmartSyncError

@@ -21,7 +21,7 @@ from rich.text import Text
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.passes import NO_PROJECTS, outcome_cell, told_once, totals, troubles
 from smart_sync.cli.output.tables import Column, fitted
-from smart_sync.cli.output.times import ago, duration, moment, until
+from smart_sync.cli.output.terminal import ago, duration, moment, until
 from smart_sync.control.client import Client
 from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from smart_sync.core.signs import INVISIBLE
+from smart_sync.core.foreign_text import INVISIBLE
 
 #: What host labels and names are made of: of ASCII only letters, digits, ``_`` and ``-``.
 SIGN = r"[^\x00-,./:-@\[-^`{-\xa0\u061c\u2000-\u206f\u3000-\u3002\ud800-\udfff\ufeff]"

@@ -6,8 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.policy import Policy, Rule
-from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Strategy, Winner, decide
+from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Policy, Rule, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.state import THERE, Absence, AccountState, leaves

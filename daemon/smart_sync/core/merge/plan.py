@@ -4,19 +4,18 @@ The sheet's side (`core.matching.sheet_side`) and what SQLite holds (`core.state
 every row to write, every count and every problem.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
-from smart_sync.core.merge.policy import Policy
-from smart_sync.core.merge.strategies import Winner
+from smart_sync.core.merge.strategies import Policy, Winner
 from smart_sync.core.merge.suspects import Doubts, MergedChange, Place, SuspectChanges, judge
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
-from smart_sync.core.state import AccountState
+from smart_sync.core.state import AccountState, leaves
 from smart_sync.core.wording import confirm, when
 from smart_sync.core.worksheet.table import limited
 from smart_sync.errors import SheetUnavailable
@@ -237,3 +236,49 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
             pairs = zip(METRICS, state.winners, strict=True)
             winners = [None if metric in state.votes.taken_back else winner for metric, winner in pairs]
             yield MergedChange(row.account_id, state.link, row.before, winners, row.values)
+
+
+class Confirmation(NamedTuple):
+    """Something that a person has confirmed.
+
+    ``kind``: "gone" (a row), "emptied" (a cell), "column" (a cell whose column has lost its values), "suspect" (a
+    value), "doubtful" (a row for which no account was created), "worksheet" (there is none to read).
+    """
+
+    kind: str
+    project_id: str
+    account_id: str = ""
+    link: str = ""
+    metric: str = ""
+    #: The value that stands in no more; of a suspect the one that is believed.
+    value: int | None = None
+
+    def answer(self) -> dict[str, Any]:
+        """As `smart-sync confirm --json` has it: what is not empty."""
+        return {name: value for name, value in self._asdict().items() if value not in ("", None)}
+
+
+def of_account(
+    state: AccountState, project_id: str, metric: str | None, lost: Collection[str], suspects: Mapping[str, int]
+) -> Iterator[Confirmation]:
+    """What can be confirmed of one account; of one metric alone if it is named.
+
+    ``lost`` are the metrics whose column the worksheet has lost, ``suspects`` the suspect values by metric.
+    """
+    if not state.active:
+        return
+    absence = state.absence
+    waited_for = absence.gone_since is not None and not absence.accepted
+    if waited_for and metric is None:
+        yield Confirmation("gone", project_id, state.id, state.link)
+    for index, name in enumerate(METRICS):
+        if metric not in (None, name):
+            continue
+        value = state.sheet[index] if state.sheet else None
+        merged = state.merged[index] if state.merged else None
+        if value is not None and not waited_for and (name in state.held or name in lost):
+            yield Confirmation("column", project_id, state.id, state.link, name, value)
+        elif value is None and state.winners[index] == "carried" and not leaves(absence, state.parsed):
+            yield Confirmation("emptied", project_id, state.id, state.link, name, merged)
+        if name in suspects:
+            yield Confirmation("suspect", project_id, state.id, state.link, name, suspects[name])

@@ -1,4 +1,4 @@
-"""MAX, and the other ways to decide between the two sides of a metric.
+"""MAX, and the other ways to decide between the two sides of a metric; which of them decides is said by `Policy`.
 
 A strategy is a pure function of one metric: what the sheet says, what the parser says, how it was
 before.  ``None`` is "no value" and never wins.  All of them are idempotent: deciding again with
@@ -6,7 +6,11 @@ nothing changed decides the same.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from smart_sync.core.model import METRICS
+from smart_sync.core.project_names import named
 
 
 class Winner:
@@ -142,3 +146,47 @@ def _of_parsed(parsed: int | None) -> Decision:
 def _both_if_equal(decision: Decision, sheet: int | None, parsed: int | None) -> Decision:
     same = sheet is not None and sheet == parsed
     return decision._replace(winner=Winner.BOTH) if same else decision
+
+
+class Rule(NamedTuple):
+    """A strategy's name and the configuration key that chose it."""
+
+    strategy: str
+    key: str
+
+    @property
+    def function(self) -> Strategy:
+        """The strategy itself."""
+        return STRATEGIES[self.strategy]
+
+
+#: ``{"strategy": …, "views": …}``: a table of ``[merge.platforms.…]`` or ``[merge.projects.…]``.
+Choices = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """``[merge]``, as the merge needs it."""
+
+    strategy: str = "max"
+    metrics: Choices = field(default_factory=dict)
+    platforms: Mapping[str, Choices] = field(default_factory=dict)
+    projects: Mapping[str, Choices] = field(default_factory=dict)
+
+    def rule(self, project: str, platform: str, metric: str) -> Rule:
+        """The rule for one metric of an account: project, then platform, then metric, then the default."""
+        own, choices_of_own = named(project, self.projects) or (project, {})
+        scopes = (
+            (f'merge.projects."{own}"', choices_of_own),
+            (f"merge.platforms.{platform}", self.platforms.get(platform, {})),
+            ("merge.metrics", self.metrics),
+        )
+        for key, choices in scopes:
+            for name in (metric, "strategy"):
+                if name in choices:
+                    return Rule(choices[name], f"{key}.{name}")
+        return Rule(self.strategy, "merge.strategy")
+
+    def rules(self, project: str, platform: str) -> tuple[Rule, ...]:
+        """The rules of all metrics, in their order."""
+        return tuple(self.rule(project, platform.lower(), metric) for metric in METRICS)

@@ -46,8 +46,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from smart_sync.core.foreign_text import INVISIBLE, undecorated
 from smart_sync.core.model import MAX_COUNT, Cell
-from smart_sync.core.signs import INVISIBLE, undecorated
 from smart_sync.core.worksheet.locales import FALLBACK, SPACES, Rules, rules
 from smart_sync.core.worksheet.metric_words import metric_of
 

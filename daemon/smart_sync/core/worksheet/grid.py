@@ -3,13 +3,15 @@
 Five million cells as Python values are half a gigabyte; as JSON they are forty megabytes, and ten when compressed.
 """
 
+import hashlib
 import json
+import marshal
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 from smart_sync.core.foreign_text import read_json, storable
-from smart_sync.core.model import Cell
+from smart_sync.core.model import Cell, Worksheet
 
 #: Rows that are compressed, and taken apart, together: a millisecond's work.
 BLOCK = 128
@@ -139,3 +141,19 @@ class Flaw(ValueError):
         super().__init__(what)
         self.column = column
         self.what = what
+
+
+def fingerprint(worksheet: Worksheet) -> bytes:
+    """The digest of all that a worksheet says."""
+    digest = hashlib.blake2b(digest_size=16)
+    if worksheet.links:
+        digest.update(marshal.dumps(sorted(worksheet.links.items()), 2))
+    if isinstance(worksheet.rows, Grid):
+        digest.update(marshal.dumps((worksheet.title, worksheet.locale), 2))
+        for text in worksheet.rows.texts():
+            digest.update(text)
+        return digest.digest()
+    # marshal is the fastest serialisation of plain lists; version 2, because later ones write
+    # back-references that depend on which objects happen to be shared.
+    digest.update(marshal.dumps((worksheet.title, worksheet.locale, [[*row] for row in worksheet.rows]), 2))
+    return digest.digest()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from smart_sync.core.signs import INVISIBLE
+from smart_sync.core.foreign_text import INVISIBLE
 
 if TYPE_CHECKING:
     from babel.core import Locale

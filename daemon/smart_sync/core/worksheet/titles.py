@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from smart_sync.core.foreign_text import INVISIBLE, undecorated
 from smart_sync.core.model import METRICS
-from smart_sync.core.signs import INVISIBLE, undecorated
 from smart_sync.core.worksheet.locales import WORLDWIDE, loosened
 from smart_sync.core.worksheet.metric_words import NOUNS, TITLES
 

@@ -1,0 +1,88 @@
+"""Tasks: beside a block, a few at a time, and a coroutine from code that blocks."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+
+def outside_of_loops(call: Callable[[], T]) -> T:
+    """What ``call``, which starts an event loop, returns: called in a thread if this one has a loop, and blocks it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return call()
+    with ThreadPoolExecutor(1, "smart-sync-blocking") as thread:
+        return thread.submit(call).result()
+
+
+class BackgroundTasks:
+    """``async with Background({name: coroutine function})``: they run beside the block and end with it.
+
+    A bug in one of them ends the block, as in a TaskGroup; what the block itself raises passes as it is.
+    """
+
+    def __init__(self, works: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
+        self._works = works
+        self._group = asyncio.TaskGroup()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._tasks = [self._group.create_task(work(), name=name) for name, work in self._works.items()]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if isinstance(error, Exception):
+            # The group would wrap it.
+            await self._group.__aexit__(None, None, None)
+        else:
+            await self._group.__aexit__(kind, error, trace)
+
+
+R = TypeVar("R")
+
+
+async def each(
+    items: Iterable[T],
+    work: Callable[[T], Coroutine[Any, Any, R]],
+    at_once: int,
+    name: str,
+    *,
+    ends: tuple[type[Exception], ...] = (),
+) -> AsyncGenerator[R, None]:
+    """What ``work`` gives for each item, in the order it is done, ``at_once`` of them under way.
+
+    Raises what ``work`` raises, after the results that were there already; one of ``ends`` only begins nothing more,
+    and is raised when all that is under way is done.  Owns its tasks: when it ends or is closed, they have ended.  (No
+    TaskGroup: that would cancel the caller's task in the middle of its work.)
+    """
+    todo = iter(items)
+    running: set[asyncio.Task[R]] = set()
+    done: set[asyncio.Task[R]] = set()
+    end: BaseException | None = None
+    try:
+        while True:
+            running |= {asyncio.create_task(work(item), name=name) for item in islice(todo, at_once - len(running))}
+            if not running:
+                if end is not None:
+                    raise end
+                return
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in sorted(done, key=lambda task: task.exception() is not None):
+                if isinstance(error := task.exception(), ends):
+                    end, todo = error, iter(())
+                    continue
+                yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,99 @@
+"""What is shown of `check`, `init`, `parse` and `webhooks`."""
+
+from typing import Any
+
+from rich.text import Text
+
+from smart_sync.admin.init import SetupStep
+from smart_sync.cli.output import data, terminal
+from smart_sync.cli.output.tables import Column, print_line, print_table
+from smart_sync.cli.output.terminal import count, when
+from smart_sync.core.wording import counted
+from smart_sync.logs import printable
+
+
+def show_check(answer: dict[str, Any]) -> None:
+    """Everything that is wrong, and what was found in order."""
+    console = terminal.console()
+    marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
+    for finding in answer["findings"]:
+        mark, style = marks[finding["level"]]
+        print_line(console, Text.assemble((mark, style), " ", printable(finding["message"])), hang=2)
+    if answer["merge"]:
+        data.show_rules(answer["merge"])
+    errors = sum(finding["level"] == "error" for finding in answer["findings"])
+    warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
+    print_line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
+
+
+def show_inspections(answer: dict[str, Any]) -> None:
+    """What each parser made of each link: mapped first, then the raw answers."""
+    console = terminal.console()
+    for link in answer["links"]:
+        print_line(console, link["link"], "bold")
+        for parser in link["parsers"]:
+            said = parser["failure"] or ("" if parser["values"] or parser["unfetched"] else "nothing")
+            cost = f"  {parser['parser']} ({counted(parser['calls'], 'call')})"
+            print_line(console, f"{cost}: {said}" if said else cost, hang=2)
+            for values in parser["values"]:
+                print_line(console, f"    {'  '.join(_value(name, value) for name, value in values.items())}", hang=2)
+            for reason in parser["unfetched"]:
+                print_line(console, f"    {reason}", hang=2)
+            for exchange in parser["exchanges"]:
+                asked = f"{exchange['method']} {exchange['url']} → {exchange['status']}"
+                print_line(
+                    console, f"    {exchange['label']}: {asked}" if exchange["label"] else f"    {asked}", hang=2
+                )
+                print_line(console, f"      {exchange['body']}")
+        if not link["parsers"]:
+            print_line(console, "  no parser serves it; see [parsers] in the configuration", "yellow", hang=2)
+
+
+def _value(name: str, value: object) -> str:
+    return f"{name} {count(value) if value is None or type(value) is int else value}"
+
+
+def show_webhooks(answer: dict[str, Any]) -> None:
+    """The webhooks, and what became of the newest messages."""
+    console = terminal.console()
+    if not answer["webhooks"]:
+        print_line(console, "no webhooks; add [[webhooks]] with url and secret to the configuration")
+    for webhook in answer["webhooks"]:
+        off = ("  disabled: it answered 410 Gone", "red") if webhook["disabled"] else ""
+        told = Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off)
+        print_line(console, told, hang=2)
+    styles = {"delivered": "green", "waiting": "yellow", "failed": "red", "dropped": "red"}
+    columns = [Column("when"), Column("webhook"), Column("message"), Column("status"), Column("attempts", True)]
+    rows: list[list[str | Text]] = [
+        [
+            when(delivery["created_at"]),
+            delivery["webhook"],
+            delivery["type"],
+            Text(delivery["status"], style=styles.get(delivery["status"], "")),
+            f"{delivery['attempts']:,}",
+            delivery["answer"],
+            when(delivery["due_at"]),
+        ]
+        for delivery in answer["deliveries"]
+    ]
+    if rows:
+        print_table(console, [*columns, Column("answer"), Column("next attempt")], rows)
+
+
+def show_webhook_tests(answer: dict[str, Any]) -> None:
+    """What each webhook answered to a test."""
+    console = terminal.console()
+    for result in answer["results"]:
+        mark = ("✓", "green") if result["accepted"] else ("✗", "red")
+        said = f"accepted {result['message_id']}" if result["accepted"] else result["reason"]
+        print_line(console, Text.assemble(mark, " ", printable(result["webhook"]), "  ", printable(said)), hang=2)
+
+
+def show_step(step: SetupStep) -> None:
+    """What came of one step, and what to click or type if it failed."""
+    console = terminal.console()
+    mark = ("✓", "green") if step.ok else ("✗", "red")
+    told = f"{printable(step.name)}: {printable(step.message)}"
+    print_line(console, Text.assemble(mark, " ", told), hang=2)
+    if step.how:
+        print_line(console, f"  → {step.how}", "yellow", hang=2)

@@ -1,0 +1,196 @@
+"""What is remembered of the parsers over restarts: ``parser_states``, ``parser_accounts``, ``parser_requests``."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from smart_sync.core.days import moment, stamp
+from smart_sync.core.foreign_text import read_json
+from smart_sync.core.results.parser_health import ParserState
+from smart_sync.core.schedule import Asked
+from smart_sync.store.database import Database, Transaction
+
+_COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
+
+
+@dataclass(frozen=True, slots=True)
+class FailingParser:
+    """A parser that is failing; times are stamps.  ``told_at``: when that was told, None before."""
+
+    parser: str
+    since: str
+    told_at: str | None
+    reason: str
+    #: The names of the projects whose accounts it is asked about.
+    projects: str = ""
+
+    def __str__(self) -> str:
+        concerned = f" (of {self.projects})" if self.projects else ""
+        return f"{self.parser}{concerned} has been failing since {self.since[:16].replace('T', ' ')} UTC: {self.reason}"
+
+
+async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
+    """What is remembered of ``parsers``; others are forgotten."""
+    rows = await transaction.fetch(f"SELECT {_COLUMNS} FROM parser_states")
+    states = {row[0]: ParserState(*row[1:]) for row in rows}
+    wanted = set(parsers)
+    await transaction.execute_many(
+        "DELETE FROM parser_states WHERE parser = ?", [(name,) for name in states if name not in wanted]
+    )
+    return {name: state for name, state in states.items() if name in wanted}
+
+
+async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
+    """Keep how parsers are now."""
+    await transaction.execute_many(
+        f"INSERT OR REPLACE INTO parser_states ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        [(name, s.since, s.told_at, s.recovered_at, s.reason, s.projects) for name, s in states.items()],
+    )
+
+
+async def failing(database: Database) -> list[FailingParser]:
+    """The parsers whose last passes were bad, by name."""
+    rows = await database.glance(
+        "SELECT parser, since, told_at, reason, projects FROM parser_states WHERE since IS NOT NULL ORDER BY parser"
+    )
+    return [FailingParser(*row) for row in rows]
+
+
+WINDOW = timedelta(days=1)
+_OF_ONE = "SELECT at, requests FROM parser_requests WHERE parser = ? ORDER BY at"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Requests that may be made; none: not before ``free_at``."""
+
+    id: str
+    requests: int
+    free_at: datetime
+    #: What the budget has left beside them.
+    beyond: int = 0
+
+
+async def reserve(
+    database: Database, parser: str, budget: int, wanted: int, now: datetime, until: datetime, block: str
+) -> Grant:
+    """Up to ``wanted`` requests for ``parser``, to be made before ``until``, of a ``budget`` for any 24 hours.
+
+    They count from ``until`` on, until `settle` says how many were made: so a process that ends without a word has
+    taken too many, never too few.  ``block`` is the new id of the grant.
+    """
+    since = stamp(now - WINDOW)
+    async with database.transaction() as transaction:
+        await transaction.execute("DELETE FROM parser_requests WHERE at <= ?", (since,))
+        rows = await transaction.fetch(_OF_ONE, (parser,))
+        left = budget - sum(row[1] for row in rows)
+        granted = min(wanted, left)
+        if granted > 0:
+            await transaction.execute(
+                "INSERT INTO parser_requests VALUES (?, ?, ?, ?)", (block, parser, stamp(max(now, until)), granted)
+            )
+            return Grant(block, granted, now, left - granted)
+    oldest = next((row[0] for row in rows if row[1]), stamp(now))
+    return Grant(block, 0, moment(oldest) + WINDOW)
+
+
+async def settle(database: Database, blocks: dict[str, int], now: datetime) -> None:
+    """Of each block so many requests were made, the last of them before ``now``."""
+    async with database.transaction() as transaction:
+        await transaction.execute_many(
+            "DELETE FROM parser_requests WHERE id = ?", [(b,) for b, n in blocks.items() if not n]
+        )
+        await transaction.execute_many(
+            "UPDATE parser_requests SET requests = ?, at = ? WHERE id = ?",
+            [(made, stamp(now), block) for block, made in blocks.items() if made],
+        )
+
+
+async def made(database: Database, now: datetime) -> dict[str, int]:
+    """Table of the parser → the requests that count against its budget."""
+    rows = await database.glance(
+        "SELECT parser, sum(requests) FROM parser_requests WHERE at > ? GROUP BY parser", (stamp(now - WINDOW),)
+    )
+    return {str(row[0]): int(row[1]) for row in rows}
+
+
+_ACCOUNT_COLUMNS = "account_id, link, asked_at, next_at, failures, gone, remembered"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the database knows of one parser's accounts."""
+
+    #: By account id.
+    asked: Mapping[str, Asked]
+    #: By account id; only those of which something is remembered.
+    remembered: Mapping[str, Mapping[str, str]]
+    #: Until when nobody may be asked, and why.
+    paused: tuple[datetime, str] | None
+
+
+async def load(database: Database, parser: str) -> Kept:
+    """What is known of ``parser``."""
+    rows = await database.fetch(f"SELECT {_ACCOUNT_COLUMNS} FROM parser_accounts WHERE parser = ?", (parser,))
+    pauses = await database.fetch("SELECT until, reason FROM parser_pauses WHERE parser = ?", (parser,))
+    asked = {
+        row[0]: Asked(row[1], moment(row[2]), None if row[3] is None else moment(row[3]), row[4], bool(row[5]))
+        for row in rows
+    }
+    remembered = {row[0]: found for row in rows if row[6] != "{}" and (found := _texts(row[6]))}
+    return Kept(asked, remembered, (moment(pauses[0][0]), pauses[0][1]) if pauses else None)
+
+
+async def keep(
+    transaction: Transaction,
+    parser: str,
+    asked: Mapping[str, Asked],
+    remembered: Mapping[str, Mapping[str, str]],
+    paused: tuple[datetime, str] | None,
+) -> None:
+    """Keep what has changed of ``parser``; ``remembered`` by link."""
+    await transaction.execute_many(
+        f"INSERT OR REPLACE INTO parser_accounts (parser, {_ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                parser,
+                account_id,
+                one.link,
+                stamp(one.at),
+                None if one.not_before is None else stamp(one.not_before),
+                one.failures,
+                int(one.gone),
+                json.dumps(dict(remembered.get(one.link, {}))),
+            )
+            for account_id, one in asked.items()
+        ],
+    )
+    if paused is not None:
+        until, reason = paused
+        await transaction.execute(
+            "INSERT OR REPLACE INTO parser_pauses VALUES (?, ?, ?)", (parser, stamp(until), reason)
+        )
+
+
+async def forget_the_deleted(transaction: Transaction) -> None:
+    """Forget the accounts that there are no longer."""
+    await transaction.execute(
+        "DELETE FROM parser_accounts WHERE account_id NOT IN"
+        " (SELECT CAST(id AS TEXT) FROM project_social_accounts WHERE id IS NOT NULL)"
+    )
+
+
+async def pauses(database: Database, now: datetime) -> dict[str, str]:
+    """Table of the parser → the stamp before which it asks nobody."""
+    rows = await database.glance("SELECT parser, until FROM parser_pauses WHERE until > ?", (stamp(now),))
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def _texts(written: str) -> dict[str, str]:
+    """The object of texts in ``written``; whatever else it holds is forgotten."""
+    try:
+        found = read_json(written)
+    except ValueError:
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
