@@ -108,11 +108,9 @@ async def find(database: Database, sought: str) -> list[KnownAccount]:
 
 
 async def similar(database: Database, sought: str) -> list[str]:
-    """The names (as ``@name``) or links that may be meant by ``sought``, which is none: the nearest first."""
+    """The names (as ``@name``) that may be meant by ``sought``, a name or a link that is none: the nearest first."""
     everybody = await everyone(database)
-    if "/" in sought:
-        return nearest_of(sought, {known.account.link for known in everybody}, SIMILAR)
-    name = sought.removeprefix("@").casefold()
+    name = (owner(sought).username if "/" in sought else sought.removeprefix("@")).casefold()
     names = {name for known in everybody for name in _names(known.account)} - {""}
     begins = sorted(one for one in names if len(name) >= _BEGINNING and one.startswith(name))
     found = dict.fromkeys([*nearest_of(name, names, SIMILAR), *begins])

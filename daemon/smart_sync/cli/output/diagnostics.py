@@ -40,10 +40,9 @@ def show_inspections(answer: dict[str, Any]) -> None:
             for reason in parser["unfetched"]:
                 print_line(console, f"    {reason}", hang=2)
             for exchange in parser["exchanges"]:
+                label = f"{exchange['label']}: " if exchange["label"] else ""
                 asked = f"{exchange['method']} {exchange['url']} → {exchange['status']}"
-                print_line(
-                    console, f"    {exchange['label']}: {asked}" if exchange["label"] else f"    {asked}", hang=2
-                )
+                print_line(console, f"    {label}{asked}", hang=2)
                 print_line(console, f"      {exchange['body']}")
         if not link["parsers"]:
             print_line(console, "  no parser serves it; see [parsers] in the configuration", "yellow", hang=2)

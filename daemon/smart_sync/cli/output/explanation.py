@@ -153,7 +153,7 @@ def _print_edits(screen: Console, account: Answer) -> None:
             print_line(screen, f"and {counted(len(edits) - _EDITS, 'earlier edit')}; all of them: --json", "dim")
     for repair in account["repairs"]:
         change = f"{repair['metric']}: {count(repair['old'])} → {count(repair['new'])}"
-        print_line(screen, f"{when(repair['at'])}  corrected the snapshot of {repair['day']}, {change}", hang=2)
+        print_line(screen, f"{when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}", hang=2)
 
 
 def _print_events(screen: Console, account: Answer) -> None:
