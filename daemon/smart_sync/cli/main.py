@@ -9,9 +9,8 @@ import click
 
 from smart_sync import __version__
 from smart_sync.cli.commands import data, diagnostics, passes, setup
-from smart_sync.cli.commands.common import config_option, report_failure
+from smart_sync.cli.commands.common import complain, config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
-from smart_sync.logs import printable
 from smart_sync.store import sqlite_library
 
 #: The commands by what they are for, as ``--help`` lists them.
@@ -50,7 +49,7 @@ def _report_usage(error: click.ClickException) -> int:
     """One line on standard error, with the way to more; returns the exit code."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     more = f" (see: {context.command_path} --help)" if context else ""
-    click.echo(f"smart-sync: {printable(error.format_message())}{more}", err=True)
+    complain(f"{error.format_message()}{more}")
     return error.exit_code
 
 

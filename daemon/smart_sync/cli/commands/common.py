@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,17 +74,29 @@ def load_readable() -> "Settings":
 
     settings, mistakes = config.load_readable(find())
     for mistake in mistakes:
-        click.echo(f"smart-sync: {printable(mistake)}", err=True)
+        complain(mistake)
     if mistakes:
-        click.echo("smart-sync: the configuration has mistakes; this goes on with what could be read", err=True)
+        complain("the configuration has mistakes; this goes on with what could be read")
     return settings
 
 
 def report_failure(error: SmartSyncError) -> int:
     """A line on standard error for each mistake; returns the exit code."""
     for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
-        click.echo(f"smart-sync: {printable(redact(problem))}", err=True)
+        complain(problem)
     return error.exit_code
+
+
+def complain(told: str) -> None:
+    """A line on standard error; on a terminal it is folded between words."""
+    line = f"smart-sync: {printable(redact(told))}"
+    if not sys.stderr.isatty():
+        click.echo(line, err=True)
+        return
+    from smart_sync.cli.output.tables import print_line
+    from smart_sync.cli.output.terminal import console
+
+    print_line(console(stderr=True), line, hang=2)
 
 
 def show(answer: dict[str, Any], as_json: bool, screen: Callable[[dict[str, Any]], None]) -> None:

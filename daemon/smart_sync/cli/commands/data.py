@@ -9,11 +9,19 @@ from typing import IO, BinaryIO
 
 import click
 
-from smart_sync.cli.commands.common import SOME_FAILED, config_option, example, json_option, load, load_readable, show
+from smart_sync.cli.commands.common import (
+    SOME_FAILED,
+    complain,
+    config_option,
+    example,
+    json_option,
+    load,
+    load_readable,
+    show,
+)
 from smart_sync.cli.complete import account_names, all_names, project_names
 from smart_sync.core.history.growth import SORTS
 from smart_sync.core.model import MAX_COUNT, METRICS
-from smart_sync.logs import printable
 
 
 @click.command(epilog=example("smart-sync explain nova --metric views --days 30"))
@@ -119,7 +127,7 @@ def report(output: IO[bytes], project: str | None, days: int) -> None:
     _path, settings = load()
     page = growth.make(settings.database.path, project, days, _now(), settings.parsed.max_age)
     output.write(page)
-    click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
+    complain(f"{output.name}: {len(page):,} bytes")
 
 
 @click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
@@ -189,7 +197,7 @@ def ingest(
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
-        click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
+        complain(f"{file.name}: {mistake}")
     show(done.answer(), as_json, output.show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
@@ -204,12 +212,13 @@ def backup(file: Path, as_json: bool) -> None:
     The daemon and the web app go on meanwhile.
     """
     from smart_sync.admin.backup import back_up
+    from smart_sync.cli import output
 
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.path, file).answer()
-    show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
+    show(made, as_json, output.show_backup)
 
 
 def _now() -> datetime:

@@ -89,6 +89,11 @@ def show_confirmed(answer: dict[str, Any]) -> None:
     print_line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
 
 
+def show_backup(answer: dict[str, Any]) -> None:
+    """The copy that was made."""
+    print_line(console(), f"{answer['path']}: {answer['bytes']:,} bytes, verified")
+
+
 def show_repaired(answer: dict[str, Any]) -> None:
     """What the snapshot says now, and whether the day does."""
     screen = console()
