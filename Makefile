@@ -3,7 +3,8 @@
 # make bench    how fast it is (ARGS=--json, --quick)
 # make hunt     the properties with new random examples; the suite runs the same ones each time
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 SEED=1
-# make audit    known vulnerabilities in what a deployment installs (requirements.lock; make lock renews it)
+# make audit    known vulnerabilities in what a deployment installs (requirements.lock)
+# make lock     renew requirements.lock and requirements-dev.lock, from which install and test install
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint types packages docs bench hunt soak audit lock clean
 
@@ -15,13 +16,14 @@ help:
 	@sed -n 's/^# //p' Makefile
 
 # A stamp per set of packages, so that a second `make run` asks the package index nothing.
-$(VENV)/.run: pyproject.toml
+$(VENV)/.run: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.run
-	$(BIN)/pip install --quiet --editable '.[dev]'
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
 	touch $@
 
 install: $(VENV)/.run
@@ -82,10 +84,13 @@ audit: $(VENV)/.dev $(VENV)/tools
 	$(BIN)/pytest -q tests/test_deployment.py
 	$(BIN)/python tests/audit.py $(VENV)/tools/bin/pip-audit requirements.lock
 
+COMPILE = $(VENV)/tools/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --quiet
 lock: $(VENV)/tools
-	$(VENV)/tools/bin/uv pip compile pyproject.toml --extra sqlite --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file requirements.lock
+	$(COMPILE) --upgrade --extra sqlite --output-file requirements.lock
+	$(COMPILE) --upgrade --all-extras --constraint requirements.lock --output-file requirements-dev.lock
 	sed -i '1i # Every package of a deployment, by version and hash: pip install --require-hashes -r requirements.lock' requirements.lock
+	sed -i '1i # Every package of the tests, by version and hash; those of a deployment are the same as in requirements.lock' requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bench import growth, living, network, passes, reader, reading, serving, snapshots
 from bench.measure import QUICK, Row, Sizes
-from smart_sync.store.driver import sqlite
+from smart_sync.store.sqlite.driver import sqlite
 
 GROUPS: Mapping[str, Callable[[Sizes, Path], Iterator[Row]]] = {
     "network": network.rows,

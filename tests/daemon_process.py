@@ -20,7 +20,7 @@ PATIENCE = 60.0
 
 
 def write_config(folder: Path, text: str = "", *, google: FakeGoogle | None = None, spreadsheet: str = "") -> Path:
-    """A ``config.toml`` in ``folder``, with database and socket beside it; ``text`` is added as it is."""
+    """A ``config.toml`` in ``folder``, with database and socket in the same folder; ``text`` is added as it is."""
     lines = ["[database]", 'path = "view_counter.db"', "[control]", 'socket = "control.sock"']
     if google is not None:
         key = google.credentials(folder / "key.json")
@@ -41,16 +41,16 @@ def run_command(*arguments: str, environment: Mapping[str, str] | None = None) -
 
 #: A weaker daemon: every statement commits by itself.
 NO_TRANSACTIONS = (
-    "import contextlib, smart_sync.store.database as store\n"
+    "import contextlib, smart_sync.store.sqlite.database as store\n"
     "@contextlib.asynccontextmanager\n"
     "async def transaction(self):\n"
     "    async with self._writing:\n"
-    "        yield store.Transaction(self._writer)\n"
-    "plain = store.Transaction.execute\n"
+    "        yield store.SqliteTransaction(self._writer, self._told)\n"
+    "plain = store.SqliteTransaction.execute\n"
     "async def execute(self, sql, parameters=()):\n"
     "    nested = sql.startswith(('SAVEPOINT', 'RELEASE', 'ROLLBACK'))\n"
     "    return 0 if nested else await plain(self, sql, parameters)\n"
-    "store.Database.transaction, store.Transaction.execute = transaction, execute\n"
+    "store.SqliteDatabase.transaction, store.SqliteTransaction.execute = transaction, execute\n"
 )
 
 

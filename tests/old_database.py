@@ -9,14 +9,14 @@ from smart_sync.store import schema
 VERSION = 4
 
 
-def schema_4(path: Path, *statements: str) -> Path:
-    """Make a database of schema 4 at ``path``, with the rows that ``statements`` insert."""
+def schema_4(path: Path, *statements: str, version: int = VERSION) -> Path:
+    """Make a database of schema 4 (or ``version``) at ``path``, with the rows that ``statements`` insert."""
     with closing(sqlite3.connect(path)) as connection, connection:
-        for name in ("shared.sql", *schema.MIGRATIONS[:VERSION]):
+        for name in ("shared.sql", *schema.MIGRATIONS[:version]):
             for statement in schema._statements(name):
                 connection.execute(statement)
         connection.execute("CREATE TABLE smart_sync_schema (version INTEGER NOT NULL)")
-        connection.execute("INSERT INTO smart_sync_schema VALUES (?)", (VERSION,))
+        connection.execute("INSERT INTO smart_sync_schema VALUES (?)", (version,))
         for statement in statements:
             connection.execute(statement)
     return path

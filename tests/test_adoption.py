@@ -125,7 +125,7 @@ INBOX = "CREATE TABLE parsed_metrics (account_id {}, followers, likes, comments,
 
 @pytest.mark.parametrize("more", ["", ", parsed_at TEXT", ", source TEXT, parsed_at TEXT, mood TEXT DEFAULT 'fine'"])
 async def test_an_inbox_that_the_web_app_has_made_is_adopted(bare: World, more: str) -> None:
-    """A parsed_metrics with account_id and the metrics counts beside what parsers bring, whatever else it lacks."""
+    """A parsed_metrics with account_id and the metrics counts along with what parsers bring, whatever else it lacks."""
     bare.execute(INBOX.format("TEXT PRIMARY KEY", more))
     bare.execute("INSERT INTO parsed_metrics (account_id, views) VALUES ('account-a', 40)")
     await bare.create()
@@ -189,7 +189,7 @@ async def test_a_query_that_fails_costs_its_values_alone(world: World) -> None:
 
 
 async def test_an_older_value_never_replaces_a_newer_one(world: World) -> None:
-    """What a parser learned before the inbox's row was written does not count beside it."""
+    """What a parser learned before the inbox's row was written does not count any more."""
     world.add_project("P", ["a"])
     world.parsed("a", [10, None, None, None, None], parsed_at="2026-03-10 12:00:00")
     for minutes, followers in ((-1, 1), (1, 20)):

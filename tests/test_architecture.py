@@ -27,7 +27,7 @@ LAYERS = [
     {"core", "errors", "clock", "__init__"},
 ]
 #: Within core, from the outside in; the modules that lie in core itself come last.
-CORE_LAYERS = [{"results", "history"}, {"merge"}, {"matching"}, {"worksheet"}, {"links"}, {""}]
+CORE_LAYERS = [{"notices"}, {"results", "history"}, {"merge"}, {"matching"}, {"worksheet"}, {"links"}, {""}]
 CORE_LEVEL = {name: level for level, names in enumerate(CORE_LAYERS) for name in names}
 #: What is imported only when it is asked for.
 LAZY = {"__init__.py": {"smart_sync.integrations", "smart_sync.integrations.standalone"}}
@@ -76,7 +76,7 @@ def core_part(dotted: str) -> str | None:
 
 @pytest.mark.parametrize("path", modules(ROOT / "core"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_decides_in_layers(path: Path) -> None:
-    """{results, history} → merge → matching → worksheet → links: never back."""
+    """notices → {results, history} → merge → matching → worksheet → links: never back."""
     own = path.relative_to(ROOT / "core").parts
     level = CORE_LEVEL[own[0] if len(own) > 1 else ""]
     against = {name for name in imports(path) if (to := core_part(name)) is not None and CORE_LEVEL[to] < level}

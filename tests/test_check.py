@@ -199,7 +199,7 @@ async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> N
 
 
 async def test_a_file_that_a_parser_reads_may_come_later(world: World) -> None:
-    """`[parsers.csv]` without its file is a warning: whoever makes it may not have yet."""
+    """`[parsers.csv]` without its file is a warning: the program that makes it may not have run yet."""
     missing = world.folder / "nofile.csv"
     world.sections["parsers"] = {"csv": {"path": missing}}
     assert [message for message in await told(world) if "parsers.csv.path" in message and str(missing) in message]

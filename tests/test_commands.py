@@ -236,7 +236,7 @@ def test_check_names_a_missing_database_without_making_it(config: Path, world: W
         ended = run_command("check", "--config", str(config), environment=environment)
         (line,) = [line for line in ended.stdout.splitlines() if "will be created" in line]
         assert line.startswith(told)
-        assert "beside it there is view_counter.db" in line
+        assert "in the same folder there is view_counter.db" in line
     assert not (world.folder / "none.db").exists()
 
 

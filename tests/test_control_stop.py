@@ -1,4 +1,4 @@
-"""How the control channel's server ends: whoever waits gets an answer."""
+"""How the control channel's server ends: every client that waits gets an answer."""
 
 import asyncio
 import socket

@@ -1,7 +1,7 @@
 """Negative controls: each promise's own test, run against a daemon that was deliberately weakened, must fail.
 
 A weakness is code that every Python of the run executes first (`daemon_process.weakened`).  Promises whose tests have
-a control of their own beside them (kills, power cuts, soak, frames, secrets, sandbox, lock file) are not listed here.
+a control of their own (kills, power cuts, soak, frames, secrets, sandbox, lock file) are not listed here.
 """
 
 import json
@@ -34,7 +34,7 @@ class Weakness:
 WEAKNESSES = {
     # The file.
     "corruption is not looked for": Weakness(
-        "import smart_sync.store.schema as schema\nasync def intact(database): pass\nschema._check_intact = intact\n",
+        "import smart_sync.store.sqlite.sqlite_catalogue as catalogue\ncatalogue.judge = lambda verdict, path: None\n",
         ["durability_file::test_a_damaged_file_is_refused_untouched[once-damage_pages]"],
     ),
     "any schema will do": Weakness(
@@ -48,16 +48,17 @@ WEAKNESSES = {
         ["durability_file::test_a_schema_from_the_future_is_refused_untouched"],
     ),
     "the file is opened and never looked at again": Weakness(
-        "import smart_sync.store.database as store\n"
+        "import smart_sync.store.sqlite.database as store\n"
         "async def in_place(self): pass\n"
-        "store.Database.check_in_place = in_place\n",
+        "store.SqliteDatabase.check_in_place = in_place\n",
         [
             "durability_file::test_a_daemon_whose_file_was_taken_away_ends_with_a_clear_last_line[removed]",
             "durability_file::test_a_file_taken_away_in_the_middle_of_a_pass_is_not_acknowledged",
         ],
     ),
     "nobody waits for a lock": Weakness(
-        "import smart_sync.store.database as store\nstore.Database.__init__.__kwdefaults__['patience'] = 0.0\n",
+        "import smart_sync.store.sqlite.database as store\n"
+        "store.SqliteDatabase.__init__.__kwdefaults__['patience'] = 0.0\n",
         ["durability_file::test_a_lock_is_outwaited_while_there_is_patience"],
     ),
     "no transactions": Weakness(
@@ -68,7 +69,7 @@ WEAKNESSES = {
         ],
     ),
     "errors of SQLite in its own words": Weakness(
-        "import smart_sync.store.driver as driver\n"
+        "import smart_sync.store.sqlite.driver as driver\n"
         "from smart_sync.errors import DatabaseError\n"
         "driver.describe = lambda error, path: DatabaseError(str(error))\n",
         [
@@ -94,7 +95,7 @@ WEAKNESSES = {
         ],
     ),
     "text must be UTF-8": Weakness(
-        "import smart_sync.store.database as store\nstore._readable = lambda raw: raw.decode()\n",
+        "import smart_sync.store.sqlite.database as store\nstore._readable = lambda raw: raw.decode()\n",
         [
             "durability_rows::test_projects_that_violate_everything[name-CAST(? AS TEXT)]",
             "durability_rows::test_an_inbox_that_violates_everything[likes-CAST(? AS TEXT)]",
@@ -151,7 +152,7 @@ WEAKNESSES = {
         ],
     ),
     # The socket.
-    "whoever can connect may change": Weakness(
+    "anyone who can connect may change": Weakness(
         "import smart_sync.control.server as server\nserver._Server._allow = lambda self, request: None\n",
         [
             "control_rights::test_changes[65534-4343-groups4-403]",
@@ -278,7 +279,7 @@ WEAKNESSES = {
         ["parsers_names::test_a_bare_name_is_one_of_its_platform"],
     ),
     "whom a parser has asked is not kept": Weakness(
-        "import smart_sync.store.parser_accounts as parser_accounts\n"
+        "import smart_sync.store.parser_records as parser_accounts\n"
         "async def keep(*_): pass\n"
         "parser_accounts.keep = keep\n",
         [
@@ -288,7 +289,7 @@ WEAKNESSES = {
         ],
     ),
     "each process has a budget of its own": Weakness(
-        "import smart_sync.store.parser_requests as parser_requests\n"
+        "import smart_sync.store.parser_records as parser_requests\n"
         "parser_requests._OF_ONE = 'SELECT at, requests FROM parser_requests WHERE parser = ? AND 0'\n",
         [
             "parsers_schedule::test_a_crash_costs_budget_and_never_gives_any",

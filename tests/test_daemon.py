@@ -217,7 +217,7 @@ def test_what_will_not_start_is_refused_before_the_leap(config: Path) -> None:
 
 
 def test_a_reload_leaves_the_locks_of_the_open_database_alone(config: Path, world: World) -> None:
-    """The file that is open is never opened beside SQLite: that would give up the locks that a pass writes under."""
+    """The file that is open is never opened a second time: that would give up the locks that a pass writes under."""
     loaded = Settings(**{"database": {"path": world.path}, **world.sections})
     with closing(sqlite3.connect(world.path, isolation_level=None)) as ours:
         ours.execute("PRAGMA journal_mode = DELETE")
@@ -255,7 +255,7 @@ def test_a_request_during_a_pass_gets_the_next_one(config: Path, world: World) -
 
 
 def test_who_asked_is_in_the_log_and_in_the_history(config: Path, world: World) -> None:
-    """User and process of whoever asks for a pass, by the kernel's word, are logged, and kept with the pass."""
+    """User and process of the one who asks for a pass, as the kernel tells them, are logged, and kept with the pass."""
     with Daemon(config) as daemon:
         assert ask(daemon, "POST", "/api/admin/smart_sync")[0] == 200
         (asked,) = daemon.events("control.requested")
@@ -295,7 +295,7 @@ def test_a_bug_ends_the_daemon_loudly(config: Path) -> None:
 
 
 def test_a_client_that_leaves_does_not_stop_the_pass(config: Path, world: World) -> None:
-    """A pass belongs to the daemon: whoever asked may go."""
+    """A pass belongs to the daemon: the client that asked may go."""
     world.google.faults.append(Fault("batch", 1, how="hang"))
     with Daemon(config) as daemon:
         with socket.socket(socket.AF_UNIX) as client:

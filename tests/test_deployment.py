@@ -16,6 +16,7 @@ import audit
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
+DEV_LOCK = ROOT / "requirements-dev.lock"
 PACKAGE = ROOT / "daemon/smart_sync"
 
 
@@ -30,14 +31,15 @@ def locked(text: str) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def problems(text: str) -> list[str]:
-    """What is wrong with a lock file."""
+def problems(text: str, *extras: str) -> list[str]:
+    """What is wrong with a lock file of the package with these extras."""
     packages = locked(text)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["sqlite"]]
+    wanted = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
     found = [f"{name} has no hash" for name, (_, hashes) in packages.items() if not hashes]
     for requirement in wanted:
-        name, least = re.fullmatch(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", requirement).groups()  # type: ignore[union-attr]
+        name, least = re.fullmatch(r"([\w.-]+)(?:\[.*\])?(?:>=([\d.]+))?", requirement).groups("0")  # type: ignore[union-attr]
+        name = re.sub(r"[-_.]+", "-", name).lower()
         if name not in packages:
             found.append(f"{name} is not locked; run make lock")
         elif numbers(packages[name][0]) < numbers(least):
@@ -52,8 +54,16 @@ def numbers(version: str) -> list[int]:
 
 
 def test_every_package_is_pinned_by_version_and_hash() -> None:
-    """The lock file has all that pyproject.toml needs, each with hashes, and names no place to get it from."""
-    assert problems(LOCK.read_text()) == []
+    """The lock files have all that pyproject.toml needs, each with hashes, and name no place to get it from."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert problems(LOCK.read_text(), "sqlite") == []
+    assert problems(DEV_LOCK.read_text(), *extras) == []
+
+
+def test_tests_run_with_the_packages_of_a_deployment() -> None:
+    """A package that is in both lock files has one version."""
+    deployed, tested = locked(LOCK.read_text()), locked(DEV_LOCK.read_text())
+    assert {name: tested.get(name) for name in deployed} == deployed
 
 
 @pytest.mark.parametrize(
@@ -68,7 +78,7 @@ def test_every_package_is_pinned_by_version_and_hash() -> None:
 )
 def test_a_weaker_lock_is_seen(weaker: Callable[[str], str]) -> None:
     """Negative control: a lock file with something missing is found out."""
-    assert problems(weaker(LOCK.read_text())) != []
+    assert problems(weaker(LOCK.read_text()), "sqlite") != []
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,12 @@ from daemon_process import COMMAND, PATIENCE, Daemon, run_command, write_config
 from smart_sync.control.client import Client, request_sync
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.errors import DatabaseError, DatabaseReplaced, DatabaseUnusable
-from smart_sync.store import database as store
 from smart_sync.store.schema import MIGRATIONS, open_database
+from smart_sync.store.sqlite import database as store
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
+from typed import sqlite
 from world import KEY, World
 
 MANY = [f"a{number}" for number in range(400)]
@@ -50,9 +51,9 @@ def intact(world: World) -> bool:
 @contextmanager
 def patience(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
     """Inside, nobody waits longer than ``seconds`` for a locked database."""
-    given = store.Database.__init__.__kwdefaults__ or {}
+    given = store.SqliteDatabase.__init__.__kwdefaults__ or {}
     with monkeypatch.context() as patch:
-        patch.setattr(store.Database.__init__, "__kwdefaults__", {**given, "patience": seconds})
+        patch.setattr(store.SqliteDatabase.__init__, "__kwdefaults__", {**given, "patience": seconds})
         yield
 
 
@@ -71,13 +72,13 @@ async def test_a_full_database_fails_the_pass_whole_and_the_next_one_makes_up_fo
         grow = "CREATE TRIGGER grow AFTER UPDATE ON account_metrics BEGIN INSERT INTO filler VALUES ({}); END"
         world.execute(grow.format("zeroblob(4000)"))
         pages = world.execute("PRAGMA page_count")[0][0]
-        await resources.database.execute(f"PRAGMA max_page_count = {pages + 200}")
+        await sqlite(resources.database).execute(f"PRAGMA max_page_count = {pages + 200}")
         result = await SyncPass(resources).run(PassRequest(Trigger.CLI))
         assert result.results[0].outcome is Outcome.FAILED
         assert "the disk is full" in result.results[0].error
         assert {world.merged(name) for name in MANY} == {(1,) * 5}
         assert intact(world)
-        await resources.database.execute("PRAGMA max_page_count = 100000")
+        await sqlite(resources.database).execute("PRAGMA max_page_count = 100000")
         await SyncPass(resources).run(PassRequest(Trigger.CLI))
     assert {world.merged(name) for name in MANY} == {(2,) * 5}
     assert len(world.snapshots()) == len(MANY)
@@ -175,10 +176,10 @@ async def test_a_connection_that_may_not_write_fails_every_pass_and_says_why(wor
     await world.sync()
     world.sheet("P", a=[2] * 5)
     async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
-        await resources.database.execute("PRAGMA query_only = ON")
+        await sqlite(resources.database).execute("PRAGMA query_only = ON")
         with pytest.raises(DatabaseError, match=r"read-only; give the daemon's user write permission"):
             await SyncPass(resources).run(PassRequest(Trigger.CLI))
-        await resources.database.execute("PRAGMA query_only = OFF")
+        await sqlite(resources.database).execute("PRAGMA query_only = OFF")
         assert world.merged("a") == (1,) * 5
         await SyncPass(resources).run(PassRequest(Trigger.CLI))
     assert world.merged("a") == (2,) * 5
@@ -294,7 +295,7 @@ def test_a_schema_from_the_future_is_refused_untouched(config: Path, world: Worl
 
 
 async def test_a_lock_is_outwaited_while_there_is_patience(world: World) -> None:
-    """A pass waits for whoever holds the file, and then writes everything."""
+    """A pass waits for the process that holds the file, and then writes everything."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     with closing(sqlite3.connect(world.path, isolation_level=None, check_same_thread=False)) as other:
@@ -337,7 +338,7 @@ async def test_a_file_locked_at_the_start_is_an_error_with_a_remedy(world: World
 
 
 def test_of_two_daemons_and_many_onces_one_at_a_time_works(config: Path, world: World) -> None:
-    """Whoever starts together: one holds the database, the others exit 75, and no day is doubled."""
+    """Of processes that start together one holds the database, the others exit 75, and no day is doubled."""
     command = [*COMMAND, "once", "--config", str(config)]
     several = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(5)]
     codes = [process.wait(PATIENCE) for process in several]
@@ -351,7 +352,7 @@ def test_of_two_daemons_and_many_onces_one_at_a_time_works(config: Path, world: 
 
 
 def test_the_instance_lock_is_what_keeps_them_apart(config: Path, world: World) -> None:
-    """Negative control: without the lock, `once` does run beside a daemon; even then no day is doubled."""
+    """Negative control: without the lock, `once` does run next to a daemon; even then no day is doubled."""
     unlocked = (
         "import sys, smart_sync.store.instance_lock as lock\n"
         "lock.InstanceLock.take = lambda self, database, **_: None\n"

@@ -24,7 +24,7 @@ AS_TEXT = "CAST(? AS TEXT)"
 
 @pytest.fixture
 def honest(world: World) -> World:
-    """A project beside the junk, which must come out right whatever happens to the others."""
+    """A project among the junk, which must come out right whatever happens to the others."""
     world.add_project("Honest", ["a"])
     world.sheet("Honest", a=[7] * 5)
     return world

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from smart_sync.store.cached_query import CachedQuery
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
+from smart_sync.store.sqlite.database import SqliteDatabase
 
 
 @pytest.fixture(params=["wal", "delete"])
@@ -35,7 +36,7 @@ class Sum:
 
 async def test_every_commit_is_seen_at_once(file: Path) -> None:
     """What another process commits, and what we commit ourselves, is in the next answer."""
-    async with Database(file) as database:
+    async with SqliteDatabase(file) as database:
         fresh = CachedQuery(database, Sum())
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             seen = [await fresh.get()]
@@ -54,7 +55,7 @@ async def test_every_commit_is_seen_at_once(file: Path) -> None:
 
 async def test_nothing_is_read_twice(file: Path) -> None:
     """As long as nobody commits, one query does for all who ask."""
-    async with Database(file) as database:
+    async with SqliteDatabase(file) as database:
         total = Sum()
         fresh = CachedQuery(database, total)
         assert [await fresh.get() for _ in range(5)] == [1] * 5
@@ -63,7 +64,7 @@ async def test_nothing_is_read_twice(file: Path) -> None:
 
 async def test_a_commit_while_it_reads_is_not_lost(file: Path) -> None:
     """A commit that comes after the read, but before its result is put away, is in the next answer."""
-    async with Database(file) as database:
+    async with SqliteDatabase(file) as database:
         total = Sum()
 
         async def overtaken(database: Database) -> int:
@@ -78,8 +79,8 @@ async def test_a_commit_while_it_reads_is_not_lost(file: Path) -> None:
 
 
 async def test_a_lock_does_not_hold_up_the_event_loop(file: Path) -> None:
-    """Whoever locks the file does not make the question for its version wait: there is an answer, or none."""
-    async with Database(file) as database:
+    """A locked file does not make the question for its version wait: there is an answer, or none."""
+    async with SqliteDatabase(file) as database:
         before = database.version()
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")

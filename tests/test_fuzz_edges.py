@@ -28,7 +28,7 @@ from smart_sync.aio import http_client
 from smart_sync.core.worksheet import grid
 from smart_sync.parsers import error_responses
 from smart_sync.sheets import token, transport
-from smart_sync.store import database
+from smart_sync.store.sqlite import database
 
 TRIED = int(os.environ.get("SOAK_EDGES", "500"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))

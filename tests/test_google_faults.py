@@ -318,7 +318,7 @@ async def test_cancelling_the_only_reader_leaves_nothing_behind(google: FakeGoog
 
 
 async def test_cancelling_one_reader_does_not_harm_the_others(google: FakeGoogle, tmp_path: Path) -> None:
-    """Whoever else waits for the same batch gets the worksheet."""
+    """Every other caller that waits for the same batch gets the worksheet."""
     google.fail("batch", 1, how="hang")
     async with GoogleSheets(google.settings(tmp_path, timeout=0.25), backoff=QUICK) as sheets:
         one, other = (asyncio.create_task(sheets.read(PRESENT)) for _ in range(2))

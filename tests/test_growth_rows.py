@@ -13,7 +13,7 @@ from old_database import schema_4
 from smart_sync.admin.history import growth
 from smart_sync.core.history.growth import History, change
 from smart_sync.core.model import METRICS
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import VIEW, histories
 from smart_sync.store.schema import open_database
 from world import NOON, World

@@ -215,7 +215,7 @@ def test_the_cases_of_second_headers(case: Case) -> None:
 
 
 def test_two_username_columns_are_harmless() -> None:
-    """Beside ``Username``, ``@Username`` is whoever looks after the account; alone it is the account's name."""
+    """Beside ``Username``, ``@Username`` is the person who looks after the account; alone it is the account's name."""
     found = table(["@Username", "Username", "Link", "Views", "Тематика"], ["@boss", "maria", LINK, 5, "Food"])
     assert not found.problems
     assert found.rows[0][4:] == ("", "maria", "Food", "@boss")

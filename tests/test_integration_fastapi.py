@@ -14,13 +14,16 @@ from fastapi import FastAPI
 
 import web_server
 from daemon_process import PATIENCE, Daemon, write_config
+from smart_sync.core.results.metrics import MEDIA_TYPE
 from smart_sync.integrations import fastapi as integration
 from world import KEY, World
 
 TOKEN = "a-token-of-the-test-0123456789"
 ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
 SYNC, STATUS, EVENTS = "/api/admin/smart_sync", "/api/admin/sync_status", "/api/admin/events"
-PROTECTED = [("POST", SYNC), ("GET", STATUS), ("GET", "/api/admin/sync_history"), ("GET", EVENTS)]
+PROTECTED = [
+    *(("POST", SYNC), ("GET", STATUS), ("GET", "/api/admin/sync_history"), ("GET", EVENTS), ("GET", "/metrics")),
+]
 
 
 @pytest.fixture
@@ -57,6 +60,9 @@ def test_the_guides_curl_forces_a_pass(config_file: Path, world: World) -> None:
         status = client.get(STATUS, headers=ALLOWED).json()
         assert (status["total_projects"], status["cache_enabled"]) == (1, False)
         assert client.get("/healthz").status_code == 200
+        metrics = client.get("/metrics", headers=ALLOWED)
+        assert metrics.headers["content-type"] == MEDIA_TYPE
+        assert "smart_sync_up 1\n" in metrics.text
 
 
 def test_the_daemons_refusals_pass_through(config_file: Path) -> None:

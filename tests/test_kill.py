@@ -199,15 +199,15 @@ def test_a_weaker_daemon_is_seen_to_lose(config: Path, world: World, weaker: str
 
 #: A process that kills itself when it has sent so many statements to the new database.
 AT_STATEMENT = (
-    "import os, signal, smart_sync.store.database as store\n"
-    "plain, left = store.Transaction.execute, {}\n"
+    "import os, signal, smart_sync.store.sqlite.database as store\n"
+    "plain, left = store.SqliteTransaction.execute, {}\n"
     "async def execute(self, sql, parameters=()):\n"
     "    global left\n"
     "    left -= 1\n"
     "    if not left:\n"
     "        os.kill(os.getpid(), signal.SIGKILL)\n"
     "    return await plain(self, sql, parameters)\n"
-    "store.Transaction.execute = execute\n"
+    "store.SqliteTransaction.execute = execute\n"
 )
 
 

@@ -64,7 +64,7 @@ def test_every_strategy_is_idempotent(
 
 @given(strategies, values, values)
 def test_a_missing_side_never_wins(strategy: Strategy, sheet: int | None, parsed: int | None) -> None:
-    """Whoever has a value wins over whoever has none; if nobody has, nobody wins."""
+    """A side with a value wins over one without; if neither has one, there is no winner."""
     value, winner, _ = decide(strategy, sheet, parsed)
     if sheet is None and parsed is None:
         assert (value, winner) == (None, None)

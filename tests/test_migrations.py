@@ -123,7 +123,7 @@ async def test_what_stood_in_still_does(tmp_path: Path) -> None:
 
 
 async def test_what_parsers_have_put_into_the_inbox_goes_on_to_count(world: World) -> None:
-    """Neither lost nor doubled: until its parser brings a newer value, which is kept beside it; the row stays."""
+    """Neither lost nor doubled: until its parser brings a newer value, which is kept in addition; the row stays."""
     at = "2026-02-02T00:00:00.000000"
     row = f"('account-a', 500, 40, NULL, NULL, NULL, 'youtube', '{at}', 'rounded')"
     world.path.unlink()

@@ -16,10 +16,11 @@ from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.model import Metrics, Outcome, SheetRow, Trigger
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.store import absences
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
+from typed import sqlite
 from world import HEADER, KEY, NOON, World, link
 
 DAY = timedelta(days=1)
@@ -538,7 +539,7 @@ async def test_a_row_that_is_spoilt_whole_is_decided_anew(world: World, strategy
     world.execute("UPDATE account_metrics SET (followers, likes, comments, videos, views) = ('a', -1, 'b', x'00', 1.5)")
     world.sheet("P", abel=[100, 200, 300, 400, 500], bruno=[None] * 5)
     result = await world.sync_one()
-    assert sum("somebody has written" in reason for reason in reasons(result)) == 2
+    assert sum("a program has written" in reason for reason in reasons(result)) == 2
     assert world.merged("abel") == (100, 200, 300, 400, 500)
     assert (world.merged("bruno"), world.winners("bruno")) == ((0,) * 5, (None,) * 5)
 
@@ -565,7 +566,7 @@ async def test_an_account_that_is_deleted_in_the_middle_of_a_pass_leaves_nothing
                 loop.call_soon_threadsafe(deleted.set)
 
         deleted = asyncio.Event()
-        await resources.database._reader.set_trace_callback(delete)
+        await sqlite(resources.database)._reader.set_trace_callback(delete)
         syncing = asyncio.create_task(sync.run(PassRequest(Trigger.CLI)))
         await deleted.wait()
         world.execute("DELETE FROM project_social_accounts WHERE id = 'account-clara'")

@@ -66,7 +66,7 @@ def test_the_key_of_a_name_is_the_same_in_every_normal_form(name: str, form: For
 
 @pytest.mark.parametrize("title", WRITINGS)
 async def test_a_worksheet_is_read_whatever_the_writing_of_its_title(world: World, title: str) -> None:
-    """From Google, the first time and again, beside projects whose titles are exact or missing."""
+    """From Google, the first time and again, among projects whose titles are exact or missing."""
     world.add_project(COMPOSED, ["a"])
     world.add_project("P", ["b"])
     world.add_project("Away", ["c"])

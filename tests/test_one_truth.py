@@ -142,8 +142,8 @@ async def test_growth(lived: World, days: int) -> None:
     grown = [growth_of(lived, key, days) for key in ids]
     assert project["growth"] == sum(one for one in grown if one is not None)
     assert (project["accounts"], project["compared"]) == (4, sum(one is not None for one in grown))
-    assert sum(one["growth"] for one in told["platforms"]) == project["growth"]
-    moved = {one["account_id"]: one["moved"] for one in told["accounts"] if one["moved"]}
+    assert sum(one["growth"] or 0 for one in told["platforms"]) == project["growth"]
+    moved = {one["account_id"]: moved for one in told["accounts"] if (moved := one["moved"])}
     assert [one["account_id"] for one in told["movers"]] == sorted(moved, key=lambda key: (-abs(moved[key]), key))
     left = lived.execute("SELECT account_id, left_since, views FROM account_metrics WHERE left_since IS NOT NULL")
     assert [(one["account_id"], one["left_since"], one["last"]) for one in told["left"]] == left

@@ -21,7 +21,7 @@ from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.core.parsed import INBOX, NO_PAST, QUERY, ParsedAccount, of_row, terms
 from smart_sync.errors import ConfigError, SmartSyncError
-from smart_sync.store import driver, scratch_copy
+from smart_sync.store.sqlite import driver, scratch_copy
 from world import KEY, NOON, World
 
 NOTHING = [None] * 4

@@ -214,7 +214,7 @@ async def test_storing_fails() -> None:
 
 @pytest.mark.parametrize("junk", [-1, 2**63, 1.5, True, "12"])
 async def test_junk_of_a_parser_is_no_value(junk: object) -> None:
-    """What is no count never reaches the inbox, whoever wrote the parser."""
+    """What is no count never reaches the inbox, no matter who wrote the parser."""
     inbox = Inbox()
     (report,) = await collect([source(Scripted(junk))], accounts(1), inbox, NOW)
     assert (report.failed, inbox.ids) == (1, [])

@@ -39,7 +39,7 @@ def test_the_link_alone_says_the_name(link: str) -> None:
 
 
 def test_a_bare_name_is_one_of_its_platform() -> None:
-    """``@name`` beside a platform is the name there, as everywhere else."""
+    """``@name`` with a platform is the name there, as everywhere else."""
     assert name_of(Account("1", "p", "Tik Tok", "stranger", "@name")) == "name"
     assert name_of(Account("1", "p", "", "stranger", "@name")) == ""
 

@@ -31,7 +31,7 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store import parser_records
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database
 from world import World
 
@@ -285,7 +285,7 @@ async def test_what_a_step_took_outlives_a_restart(world: World) -> None:
 
 
 async def test_what_nothing_follows_from_is_not_written(world: World) -> None:
-    """Whoever is asked in each pass needs no row: only one who fails has one, also when it is well again."""
+    """An account asked in each pass needs no row: only one that fails has one, also when it is well again."""
     world.add_project("P", ["name1", "name2"])
     is_well = False
 
@@ -367,10 +367,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.budget import Allowance
-from smart_sync.store.database import Database
+from smart_sync.store.sqlite.database import SqliteDatabase
 
 async def main():
-    async with Database(Path(sys.argv[1])) as database:
+    async with SqliteDatabase(Path(sys.argv[1])) as database:
         allowance = Allowance(database, "rented", 300, 60.0, lambda: datetime.now(UTC))
         taken = 0
         try:
@@ -386,7 +386,7 @@ asyncio.run(main())
 
 
 async def test_two_processes_share_a_budget(world: World) -> None:
-    """Whoever asks, the daemon or somebody who tries a parser beside it: together they have one budget."""
+    """The daemon and a person who tries a parser at the same time share one budget."""
     programs = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", _TAKER, str(world.path), stdout=subprocess.PIPE)
         for _ in range(3)

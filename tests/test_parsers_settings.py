@@ -89,7 +89,7 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
 
 
 def test_where_secrets_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the environment, a file beside the configuration, a systemd credential; several tables of one kind."""
+    """From the environment, a file next to the configuration, a systemd credential; several tables of one kind."""
     monkeypatch.setenv("YOUTUBE_KEY", "canary-from-env")
     (tmp_path / "key.txt").write_text("canary-from-file\n")
     (tmp_path / "credentials").mkdir()

@@ -29,7 +29,7 @@ from smart_sync.errors import (
 from smart_sync.parsers.csv_files import CsvParser, CsvSettings
 from smart_sync.sheets import credentials
 from smart_sync.sheets import csv_directory as csv_sheets
-from smart_sync.store.driver import judge
+from smart_sync.store.sqlite.driver import judge
 
 SHEETS = '[sheets]\ndirectory = "sheets"\n'
 

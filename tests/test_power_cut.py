@@ -46,12 +46,12 @@ def record(world: World, synchronous: str) -> tuple[dict[str, bytes], list[Act]]
 def _as_if(synchronous: str) -> str:
     """Code that gives the daemon another ``synchronous``, and frequent checkpoints, so that all of SQLite is played."""
     return (
-        "import smart_sync.store.database as store\n"
-        "plain = store.Database.execute\n"
+        "import smart_sync.store.sqlite.database as store\n"
+        "plain = store.SqliteDatabase.execute\n"
         "async def execute(self, sql):\n"
         f"    await plain(self, sql.replace('= FULL', '= {synchronous}'))\n"
         "    await plain(self, 'PRAGMA wal_autocheckpoint = 60')\n"
-        "store.Database.execute = execute\n"
+        "store.SqliteDatabase.execute = execute\n"
     )
 
 

@@ -139,7 +139,7 @@ def test_the_last_snapshot_of_a_utc_day_counts(database: ReportDatabase) -> None
 
 
 def test_the_snapshots_are_what_is_shown(database: ReportDatabase) -> None:
-    """Whoever wrote the newest one, as in the view and in `growth`: a pass sees to it that it has the merged values."""
+    """The newest one counts, no matter whose, as in the view and in `growth`: a pass gives it the merged values."""
     account = database.account(database.project("P"), "a")
     database.snapshots(account, grown({0: 100, 1: 90}))
     database.merged(account, [1, 2, 3, 4, 120], known_since="2026-03-09T08:00:00")

@@ -66,7 +66,7 @@ async def asked(runner: Scheduler, project_id: str | None = None, *, dry_run: bo
 
 
 async def test_a_request_during_a_pass_gets_the_next_and_those_together_share_it() -> None:
-    """The pass under way is not for whoever comes now; all who come now share the next one."""
+    """A request during a pass gets the next pass; requests that arrive together share one."""
     passes = Passes()
     async with running(passes) as runner:
         first = await asked(runner)
@@ -178,7 +178,7 @@ async def test_stop_lets_the_pass_under_way_end() -> None:
 
 
 async def test_a_database_that_fails_is_answered_and_the_runner_goes_on() -> None:
-    """A pass that could not be run tells whoever waits, and the next one is run all the same."""
+    """A pass that could not be run tells those who wait, and the next one is run all the same."""
     passes = Passes()
     passes.error = DatabaseError("the disk is full")
     async with running(passes) as runner:
@@ -197,7 +197,7 @@ async def test_a_database_that_fails_is_answered_and_the_runner_goes_on() -> Non
 
 
 async def test_a_bug_ends_the_runner() -> None:
-    """Whatever is no expected failure comes out of `run`, after whoever waits got an answer."""
+    """An unexpected failure comes out of `run`, after all who wait got an answer."""
     passes = Passes()
     passes.error = ZeroDivisionError("a bug")
     passes.may_end.release()

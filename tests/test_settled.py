@@ -27,6 +27,7 @@ from smart_sync.store import parsed_values
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
+from typed import sqlite
 from world import NOON, link
 
 TABLES = (
@@ -332,7 +333,7 @@ async def test_nobody_looks_at_what_cannot_have_changed(tmp_path: Path, dry_run:
         sync, traced = SyncPass(resources), list[str]()
         twins.type()
         await sync.run(PassRequest(Trigger.TIMER))
-        await resources.database._reader.set_trace_callback(traced.append)
+        await sqlite(resources.database)._reader.set_trace_callback(traced.append)
         twins.rows[1][1] = "9"
         twins.type()
         await sync.run(PassRequest(Trigger.TIMER, dry_run=dry_run))
@@ -350,7 +351,7 @@ async def test_parsed_values_whose_storing_was_cut_off_are_looked_at_if_they_are
         ((account,),) = await database.fetch("SELECT min(id) FROM project_social_accounts")
         committing = asyncio.Event()
         loop = asyncio.get_running_loop()
-        await database._writer.set_trace_callback(
+        await sqlite(database)._writer.set_trace_callback(
             lambda sql: loop.call_soon_threadsafe(committing.set) if sql == "COMMIT" else None
         )
         values = [ParsedMetrics(account, Metrics(9, 9, 9, 9, 9), "ours", twins.now)]

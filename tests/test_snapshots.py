@@ -294,7 +294,7 @@ async def test_a_query_over_snapshots_is_no_ratchet(world: World, kind: str) -> 
 async def test_a_row_of_ours_that_was_moved_out_of_its_day_is_brought_back(
     world: World, on_existing: str, days: int
 ) -> None:
-    """Whoever gave it the time of another day: its own has its row again, with the values of the pass; none is new."""
+    """Our snapshot with the time of another day: its own day has its row again, with the pass's values; none is new."""
     world.sections["snapshots"] = {"on_existing": on_existing}
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[5] * 5, b=[6] * 5)

@@ -14,7 +14,7 @@ import pytest
 
 from daemon_process import Daemon, weakened, write_config
 from smart_sync.control.client import request_sync
-from smart_sync.store.database import Database
+from smart_sync.store.sqlite.database import SqliteDatabase
 from world import KEY, World
 
 PASSES = int(os.environ.get("SOAK_PASSES", "120"))
@@ -160,7 +160,7 @@ async def test_between_passes_no_page_of_the_file_stays_in_memory(world: World) 
     """Each pass adds to the history in the file; what SQLite keeps of it in memory is given back after the pass."""
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
     world.execute("CREATE TABLE history AS SELECT x FROM (" + numbers + " SELECT zeroblob(3000) AS x FROM n)")
-    async with Database(world.path) as database:
+    async with SqliteDatabase(world.path) as database:
         before = allocated()
         await database.fetch("SELECT count(x) FROM history")
         assert allocated() - before > 20

@@ -46,7 +46,7 @@ class Noting:
             yield ParsedMetrics(account.id, Metrics(followers=9), "noting", datetime.now(UTC))
 """
 #: A daemon as it was: its own modules take the newer library, everything else Python's.
-TWO = "import pysqlite3, smart_sync.store.driver as driver\ndriver.sqlite = pysqlite3\n"
+TWO = "import pysqlite3, smart_sync.store.sqlite.driver as driver\ndriver.sqlite = pysqlite3\n"
 
 GUEST = """
 import json, sys
@@ -70,7 +70,7 @@ def libraries(files: list[str]) -> set[str]:
 
 @pytest.fixture
 def plugged(world: World) -> Path:
-    """A configuration with the parser of another package, which lies in the folder beside it."""
+    """A configuration with the parser of another package, which lies in the same folder."""
     package = world.folder / "package"
     info = package / "noting-1.0.dist-info"
     info.mkdir(parents=True)
@@ -136,7 +136,7 @@ def test_a_guest_works_with_its_hosts_library(world: World, use: str) -> None:
 @pytest.mark.parametrize(("before", "expected"), [("", "True pysqlite3"), ("import sqlite3", "False sqlite3")])
 def test_what_is_loaded_already_stays(before: str, expected: str) -> None:
     """Where `sqlite3` has been imported before the command line is, it stays the only one."""
-    code = f"{before}\nfrom smart_sync.store import sqlite_library"
+    code = f"{before}\nfrom smart_sync.store.sqlite import sqlite_library"
     code += "\nprint(sqlite_library.prefer_newer(), __import__('sqlite3').__name__)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == expected

@@ -43,6 +43,7 @@ from smart_sync.report.explain import DAYS, Explainer
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
+from typed import sqlite
 from world import HEADER, KEY, World, link
 
 LONG = {
@@ -629,7 +630,7 @@ class Machine(RuleBasedStateMachine):
             if next(left, None) is None:
                 loop.call_soon_threadsafe(task.cancel)
 
-        await self.resources.database._writer.set_trace_callback(count)
+        await sqlite(self.resources.database)._writer.set_trace_callback(count)
         await asyncio.wait({task})
         await self.close()
 

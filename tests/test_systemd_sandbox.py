@@ -77,7 +77,7 @@ tries = {
     "read its credential": lambda: Path(os.environ["CREDENTIALS_DIRECTORY"], "google").read_text(),
     "write to the database's folder": lambda: Path("/srv/view-counter/x").write_text(""),
     "write to its state": lambda: Path("/var/lib/smart-sync/x").write_text(""),
-    # The last one: whoever succeeds has lost the rights of the old namespace.
+    # The last one: a process that succeeds has lost the rights of the old namespace.
     "make a namespace": lambda: call(libc.unshare, 0x10000000),
 }
 for name, attempt in tries.items():
@@ -270,7 +270,7 @@ def test_journal(machine: Mapping[str, str]) -> None:
 
 
 def test_intruder(machine: Mapping[str, str]) -> None:
-    """Whoever takes over the daemon can do what the daemon does, and nothing else of what is tried."""
+    """An attacker in the daemon's process can do what the daemon does, and nothing else of what is tried."""
     assert tried(machine["intruder"])["allowed"] == ALLOWED
 
 

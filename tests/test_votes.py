@@ -644,7 +644,7 @@ async def test_what_another_program_does_to_the_tables_of_votes_stops_nothing(wo
 
 
 async def test_a_query_that_is_none_is_told(world: World) -> None:
-    """Whoever forgets is told of a configuration that cannot be used, in one line."""
+    """`--forget` reports a configuration that cannot be used, in one line."""
     await begun(world)
     world.sections["parsed"] = {"query": "SELECT 1"}
     with pytest.raises(SmartSyncError, match="query"):

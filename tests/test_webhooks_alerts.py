@@ -34,7 +34,7 @@ def ill(outcome: Outcome | None) -> Outcome | None:
 
 
 @given(PASSES)
-def test_whoever_heard_all_alerts_knows_how_every_project_is(passes: list[dict[str, Outcome]]) -> None:
+def test_all_alerts_together_tell_how_every_project_is(passes: list[dict[str, Outcome]]) -> None:
     """Alerts tell each change of a project's condition and nothing else; the passes are too rare for flapping."""
     remembered: dict[str, Trouble] = {}
     heard: dict[str, Outcome | None] = {}

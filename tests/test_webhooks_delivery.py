@@ -22,11 +22,12 @@ from smart_sync.core.results.stale import Freshness
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
+from typed import sqlite
 from world import KEY, World
 
 NEW, OLD = "whsec_" + "A" * 44, "whsec_" + "B" * 44
@@ -239,7 +240,7 @@ async def test_the_next_attempt_is_due_when_the_schedule_says(receiver: Receiver
 
 
 async def test_what_was_queued_outlives_the_process(receiver: Receiver, database: Database) -> None:
-    """Queued and never sent, or sent and never noted: whoever opens the database next delivers it, with the same id."""
+    """Queued and never sent, or sent and never noted: the next daemon delivers it, with the same id."""
     receiver.open.clear()
     async with webhooks(database, hook(receiver)) as opened:
         await queue(opened, database, a_pass())
@@ -408,7 +409,7 @@ async def test_no_secret_is_shown(receiver: Receiver, database: Database, log: S
     listed = json.dumps(await webhook_commands.overview(settings))
     lines = log.getvalue()
     assert {json.loads(line)["event"] for line in lines.splitlines()} >= {"webhook.failed", "webhook.disabled"}
-    with closing(sqlite3.connect(database.path)) as connection:
+    with closing(sqlite3.connect(sqlite(database).path)) as connection:
         dump = "\n".join(connection.iterdump())
     for shown in (lines, repr(webhook), repr(settings), listed, dump):
         assert "s3cr3t-path" not in shown

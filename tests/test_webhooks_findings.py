@@ -14,7 +14,7 @@ from receiver import Receiver, receiving
 from smart_sync.core.model import Trigger
 from smart_sync.errors import DatabaseError
 from smart_sync.notify import delivery
-from smart_sync.store import database
+from smart_sync.store.sqlite import database
 from smart_sync.sync.reporter import MAX_LOGGED_SUSPECTS, Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass

@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from smart_sync.store.engine import Database
+from smart_sync.store.sqlite.database import SqliteDatabase
+
 FILE = Path(__file__).parent / "cases" / "sheets.jsonl"
 
 
@@ -34,10 +37,16 @@ def cases(*kinds: str) -> list[Case]:
 
 
 def signs(text: str) -> str:
-    """``text`` with ``U+2002`` replaced by that sign, and the spaces beside it gone."""
+    """``text`` with ``U+2002`` replaced by that sign, and the spaces around it gone."""
     return re.sub(r" ?U\+([0-9A-F]{4}) ?", lambda found: chr(int(found[1], 16)), text)
 
 
 @cache
 def _all() -> list[Case]:
     return [Case(**json.loads(line)) for line in FILE.read_text(encoding="utf-8").splitlines()]
+
+
+def sqlite(database: Database) -> SqliteDatabase:
+    """A database that is SQLite's, for what only that one has."""
+    assert isinstance(database, SqliteDatabase)
+    return database

@@ -1,4 +1,4 @@
-"""Smart Sync: keeps a view counter's SQLite database in step with Google Sheets and parsed numbers."""
+"""Smart Sync: keeps a view counter's SQLite database up to date with Google Sheets and parsed numbers."""
 
 from typing import Any
 

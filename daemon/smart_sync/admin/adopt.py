@@ -17,9 +17,9 @@ from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.config import Settings
 from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseUnusable
-from smart_sync.store import inventory
-from smart_sync.store.inventory import RECENT, Inventory
 from smart_sync.store.schema import REQUIRED, open_database
+from smart_sync.store.sqlite import inventory
+from smart_sync.store.sqlite.inventory import RECENT, Inventory
 
 #: Clocks of the world differ by quarters of an hour.
 _QUARTER = timedelta(minutes=15)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.errors import DatabaseUnusable, SmartSyncError
-from smart_sync.store.driver import describe, judge, sqlite
+from smart_sync.store.sqlite.driver import describe, judge, sqlite
 
 #: Seconds that a web app without WAL may hold the file.
 _PATIENCE = 60.0
@@ -56,7 +56,7 @@ def back_up(database: Path, target: Path) -> Backup:
 
 @contextlib.contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """A new file beside ``target`` that only its owner may read, gone at the end together with what SQLite adds."""
+    """A new file next to ``target`` that only its owner may read, gone at the end together with what SQLite adds."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(descriptor)
     try:

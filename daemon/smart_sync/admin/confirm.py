@@ -11,12 +11,12 @@ from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.matching.sheet_side import new_account
 from smart_sync.core.merge.plan import Confirmation, of_account
 from smart_sync.core.model import NO_METRICS, Project
-from smart_sync.core.parsed import VoteTerms, terms
+from smart_sync.core.parsed import VoteTerms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, accounts, open_suspects, parsed_query, projects
 from smart_sync.store.absences import DoubtfulRow
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_existing
 
 
@@ -36,12 +36,12 @@ class _Scope:
 async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> dict[str, Any]:
     """Accept what the last pass found, and nothing else.
 
-    A daemon may be at work: this is one short transaction beside its own.  Raises `NothingToConfirm` (also where
+    A daemon may be at work: this is one short transaction of its own.  Raises `NothingToConfirm` (also where
     nobody is meant), `DatabaseError` and `ConfigError`.
     """
     async with open_existing(settings.database.path, read_only=False) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
-        scope = await _scope(database, sought, terms(stamp(now), settings.parsed.max_age), query)
+        scope = await _scope(database, sought, settings.vote_terms(stamp(now)), query)
         findings = await _findings(database, scope, metric)
         if not findings:
             raise NothingToConfirm(_nothing(scope, sought, metric))

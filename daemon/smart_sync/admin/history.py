@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, HistoryAnswer, LeftAccount, NamedAccount
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import Growth, History, added, average, change, movers, newest_day, period, total
 from smart_sync.core.model import Project
@@ -26,7 +27,7 @@ T = TypeVar("T")
 MOVERS = 5
 
 
-async def history(path: Path, limit: int, project: str | None, *, failed: bool) -> dict[str, Any]:
+async def history(path: Path, limit: int, project: str | None, *, failed: bool) -> HistoryAnswer:
     """The newest passes, of one project (id or name, also one that is gone) or all; only the failed ones if wanted.
 
     Raises `UnknownProject` and `DatabaseError`.
@@ -61,7 +62,7 @@ async def growth(
     *,
     sort: str = "growth",
     top: int | None = None,
-) -> dict[str, Any]:
+) -> GrowthAnswer:
     """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
 
     ``sort``: one of `core.history.growth.SORTS`; ``top``: so many accounts of each project (None: all), while
@@ -80,16 +81,17 @@ async def growth(
         grown += [_grown(known, history, as_of, days, until) for known, history in own]
     left = [one for one in histories if not one[0].counts]
     answer = _answer(metric, period(until, days), projects, grown, left)
-    return answer | {"accounts": _chosen(answer["accounts"], sort, top)}
+    answer["accounts"] = _chosen(answer["accounts"], sort, top)
+    return answer
 
 
-def _chosen(entries: Iterable[dict[str, Any]], sort: str, top: int | None) -> list[dict[str, Any]]:
+def _chosen(entries: Iterable[GrownAccount], sort: str, top: int | None) -> list[GrownAccount]:
     """The accounts in the order of ``sort``, project by project, at most ``top`` of each."""
-    groups = _grouped(entries, lambda entry: str(entry["project_id"]))
+    groups = _grouped(entries, lambda entry: entry["project_id"])
     return [entry for group in groups.values() for entry in sorted(group, key=lambda one: _rank(one, sort))[:top]]
 
 
-def _rank(entry: dict[str, Any], sort: str) -> tuple[bool, float, str]:
+def _rank(entry: GrownAccount, sort: str) -> tuple[bool, float, str]:
     """What is not known comes last; what is equal goes by name."""
     growth, first, name = entry["growth"], entry["first"], str(entry["username"] or entry["link"]).casefold()
     percent = growth / first if growth is not None and first else None
@@ -106,7 +108,7 @@ def _grown(known: KnownAccount, history: History, as_of: int | None, days: int, 
 def _answer(
     metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_Grown],
     left: Iterable[tuple[KnownAccount, History]],
-) -> dict[str, Any]:  # fmt: skip
+) -> GrowthAnswer:  # fmt: skip
     by_id = {one.known.account.id: one for one in grown}
     moved = movers({account_id: one.change for account_id, one in by_id.items()}, MOVERS)
     of_project = _grouped(grown, lambda one: one.known.project.id)
@@ -118,10 +120,8 @@ def _answer(
         "until": labels[-1],
         "days": list(labels),
         "accounts": [_account(one, labels) for one in grown],
-        "projects": [
-            {"project_id": one.id, "name": one.name, **_total(of_project.get(one.id, ()))} for one in projects
-        ],
-        "platforms": [{"name": name, **_total(several)} for name, several in sorted(of_platform.items())],
+        "projects": [{**_total(one.name, of_project.get(one.id, ())), "project_id": one.id} for one in projects],
+        "platforms": [_total(name, several) for name, several in sorted(of_platform.items())],
         "movers": [_account(by_id[account_id], labels) for account_id in moved],
         "left": [_left(known, history) for known, history in left],
     }
@@ -134,7 +134,7 @@ def _grouped(several: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]
     return groups
 
 
-def _named(known: KnownAccount) -> dict[str, Any]:
+def _named(known: KnownAccount) -> NamedAccount:
     return {
         "account_id": known.account.id,
         "link": known.account.link,
@@ -145,7 +145,7 @@ def _named(known: KnownAccount) -> dict[str, Any]:
     }
 
 
-def _account(one: _Grown, labels: Sequence[str]) -> dict[str, Any]:
+def _account(one: _Grown, labels: Sequence[str]) -> GrownAccount:
     change, first = one.change, date.fromisoformat(labels[0]).toordinal()
     last = _last(one.history)
     return {
@@ -162,7 +162,7 @@ def _account(one: _Grown, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _left(known: KnownAccount, history: History) -> dict[str, Any]:
+def _left(known: KnownAccount, history: History) -> LeftAccount:
     return {**_named(known), "left_since": known.left_since, "last": _last(history)}
 
 
@@ -171,10 +171,11 @@ def _last(history: History) -> int | None:
     return last.value if last else None
 
 
-def _total(grown: Sequence[_Grown]) -> dict[str, Any]:
+def _total(name: str, grown: Sequence[_Grown]) -> GrownTotal:
     """Accounts together; those with nothing to compare add nothing to the growth."""
     together = added((one.change for one in grown), 0)
     return {
+        "name": name,
         "accounts": len(grown),
         "last": total(_last(one.history) for one in grown),
         "growth": together.amount if together else None,

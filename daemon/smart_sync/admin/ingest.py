@@ -1,4 +1,4 @@
-"""``smart-sync ingest``: parsed values from a file, and taking them back, beside a daemon that may be at work.
+"""``smart-sync ingest``: parsed values from a file, and taking them back; a daemon may be running meanwhile.
 
 A file is CSV (comma, semicolon or tab) with a header line, or one JSON object a line.  Each line names an account by
 ``account_id`` or ``link`` and gives any of the metrics; ``source``, ``parsed_at`` (ISO 8601, now if it is missing) and

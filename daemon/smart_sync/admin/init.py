@@ -1,4 +1,4 @@
-"""``smart-sync init``: a configuration to begin with, and a trial of it, step by step."""
+"""``smart-sync init``: a first configuration, tried step by step."""
 
 import asyncio
 import json
@@ -65,10 +65,11 @@ level = "info"
 # [parsed]
 # max_age = "14d"                 # a parsed value that is older has no vote; default: none is too old
 
-# [parsers.youtube]               # fresh numbers from the platforms
+# [parsers.youtube]               # new numbers from the platforms
 # key = "env:YOUTUBE_KEY"
 # every = "6h"                    # kept over restarts
 # budget = "8000/d"               # requests in any 24 hours
+# count = "campaign"              # videos within the project's dates and KPI; default: "lifetime"
 
 # [[webhooks]]                    # who is told, and of what
 # url = "https://hooks.example.com/smart-sync"
@@ -83,6 +84,7 @@ level = "info"
 
 # [ping]                          # a dead man's switch, such as healthchecks.io
 # url = "https://hc-ping.com/<uuid>"
+# style = "healthchecks"          # or "push": the address of a push monitor of Uptime Kuma
 """
 
 _HEADER = "type into the first row of the worksheet: Link, Followers, Likes, Comments, Videos, Views"
@@ -112,7 +114,7 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """One part of the trial, and what came of it."""
+    """One step of trying the configuration, and its result."""
 
     name: str
     ok: bool

@@ -25,7 +25,7 @@ async def repair(
 
     Days are those of the time zone that the database was last opened with, as on every screen.
 
-    A daemon may be at work: this is one short transaction beside its own.  Raises `NothingToRepair`, `UnknownAccount`
+    A daemon may be at work: this is one short transaction of its own.  Raises `NothingToRepair`, `UnknownAccount`
     and `DatabaseError`.
     """
     wanted = day.isoformat()

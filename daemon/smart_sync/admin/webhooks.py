@@ -1,4 +1,4 @@
-"""What the command ``webhooks`` shows and does, beside a daemon that may be running."""
+"""What the command ``webhooks`` shows and does; a daemon may be running meanwhile."""
 
 import asyncio
 import contextlib
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.config import Settings, WebhookSettings
+from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.notify.sender import Sender, endpoint_of, label_of
 from smart_sync.store import outbox
-from smart_sync.store.database import Database
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import Database
+from smart_sync.store.schema import open_existing
 
 #: Deliveries that are listed.
 SHOWN = 50
@@ -64,7 +65,7 @@ async def _test(webhook: WebhookSettings, sender: Sender) -> dict[str, Any]:
     }
 
 
-async def _enable(path: Path, webhooks: Sequence[WebhookSettings]) -> None:
+async def _enable(path: Location, webhooks: Sequence[WebhookSettings]) -> None:
     """Written only where one is disabled: the database is the daemon's."""
     async with _beside(path) as database:
         off = await outbox.disabled(database) if database is not None else frozenset()
@@ -76,13 +77,10 @@ async def _enable(path: Path, webhooks: Sequence[WebhookSettings]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _beside(path: Path) -> AsyncIterator[Database | None]:
+async def _beside(path: Location) -> AsyncIterator[Database | None]:
     """The daemon's database as it is, neither checked nor migrated; None if no daemon has ever made our tables."""
-    if not await asyncio.to_thread(path.exists):
+    if isinstance(path, Path) and not await asyncio.to_thread(path.exists):
         yield None
         return
-    try:
-        async with Database(path, patience=5.0) as database:
-            yield database if await outbox.is_there(database) else None
-    except sqlite.Error as error:
-        raise describe(error, path) from None
+    async with open_existing(path, read_only=False, patience=5.0, checked=False) as database:
+        yield database if await outbox.is_there(database) else None

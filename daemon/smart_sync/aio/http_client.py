@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Seconds.  A server that asks for a longer pause is asked again after a day.
 LONGEST_WAIT = 86_400.0
-#: What the libraries raise of an answer that is not HTTP, beside the errors that they declare.
+#: What the libraries raise of an answer that is not HTTP, besides the errors that they declare.
 UNREADABLE = (ValueError, LookupError, ArithmeticError)
 
 

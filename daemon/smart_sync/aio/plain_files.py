@@ -1,4 +1,4 @@
-"""Files that somebody else keeps: read as a whole, never waited for, never endless."""
+"""Files that other programs keep: read as a whole, never waited for, never endless."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ def read_file(path: Path, limit: int, *, links: bool = True) -> tuple[bytes, os.
     Raises OSError, whose ``strerror`` says why: there is none, it is something else (a FIFO, a device, a folder),
     it has more than ``limit`` bytes (EFBIG), the disk cannot be read, or ``path`` can be none.
     """
-    # Without O_NONBLOCK a FIFO would be waited for until somebody writes into it.
+    # Without O_NONBLOCK opening a FIFO would wait for a writer.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, flags)

@@ -1,4 +1,4 @@
-"""Tasks: beside a block, a few at a time, and a coroutine from code that blocks."""
+"""Tasks: in the background of a block, a few at a time, and a coroutine from code that blocks."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
@@ -21,7 +21,7 @@ def outside_of_loops(call: Callable[[], T]) -> T:
 
 
 class BackgroundTasks:
-    """``async with Background({name: coroutine function})``: they run beside the block and end with it.
+    """``async with Background({name: coroutine function})``: they run in the background of the block and end with it.
 
     A bug in one of them ends the block, as in a TaskGroup; what the block itself raises passes as it is.
     """

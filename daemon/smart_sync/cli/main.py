@@ -11,7 +11,7 @@ from smart_sync import __version__
 from smart_sync.cli.commands import data, diagnostics, passes, setup
 from smart_sync.cli.commands.common import complain, config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
-from smart_sync.store import sqlite_library
+from smart_sync.store.sqlite import sqlite_library
 
 #: The commands by what they are for, as ``--help`` lists them.
 GROUPS: dict[str, tuple[click.Command, ...]] = {

@@ -103,7 +103,7 @@ def _is_typed(annotation: Any) -> bool:
 
 def _files() -> Iterator[tuple[str, str]]:
     yield ", ".join(str(path) for path in DEFAULT_PATHS), "The configuration; the first that exists."
-    yield str(DatabaseSettings().path), "The database, beside the configuration unless that names another."
+    yield str(DatabaseSettings().path), "The database, in the folder of the configuration unless that names another."
     yield str(ControlSettings().socket), "The control socket, likewise."
 
 

@@ -23,13 +23,13 @@ def variable(key: Iterable[object]) -> str:
 
 def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
     """The key (with dots) that was probably meant by ``key``; empty if none is like it.  ``values`` are the file's."""
-    if len(key) == 3 and (beside := _keys_beside(key, values)):
-        meant = nearest(key[-1], beside)
+    if len(key) == 3 and (siblings := _sibling_keys(key, values)):
+        meant = nearest(key[-1], siblings)
         return ".".join([*key[:-1], meant]) if meant else ""
     return nearest(".".join(key), [".".join(known) for known in _keys()])
 
 
-def _keys_beside(key: Sequence[str], values: Mapping[str, Any]) -> Iterable[str]:
+def _sibling_keys(key: Sequence[str], values: Mapping[str, Any]) -> Iterable[str]:
     """The keys of one of ``[[webhooks]]`` or ``[parsers.<name>]``."""
     section, name, _ = key
     if section == "webhooks":

@@ -77,7 +77,7 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError((f"{path}: not a text file in UTF-8",)) from None
     try:
         return tomllib.loads(text)
-    except ValueError as error:  # beside TOMLDecodeError: a number of thousands of digits
+    except ValueError as error:  # not only TOMLDecodeError: a number of thousands of digits
         secrets.protect_pasted(text)  # the message may name a key
         raise ConfigError((logs.printable(logs.redact(f"{path}: not valid TOML: {error}"), _MAX_TEXT),)) from None
     except RecursionError:

@@ -86,6 +86,8 @@ class WebhookSettings(Section):
 
 
 class PingSettings(Section):
-    """The dead man's switch: a URL in the manner of healthchecks.io, which alarms when the pings stop."""
+    """The dead man's switch: a URL that alarms when the pings stop."""
 
     url: Url | None = None
+    #: "healthchecks": URL/start, URL and URL/fail; "push": one URL with ``status`` and ``msg``, as Uptime Kuma's.
+    style: Literal["healthchecks", "push"] = "healthchecks"

@@ -21,6 +21,8 @@ from smart_sync.config.sections import (
     SnapshotsSettings,
     SyncSettings,
 )
+from smart_sync.core.campaign import Count
+from smart_sync.core.parsed import Counting, VoteTerms, terms
 from smart_sync.core.wording import nearest
 
 #: Where packages register parsers.
@@ -82,6 +84,19 @@ class Settings(BaseSettings):
     webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
     ping: PingSettings = PingSettings()
     parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
+
+    def vote_terms(self, now: str) -> VoteTerms:
+        """What parsed values are judged by at the stamp ``now``."""
+        return terms(now, self.parsed.max_age, Counting(self._counts(), self.schedule.timezone))
+
+    def _counts(self) -> dict[str, frozenset[Count]]:
+        """Source → what the parsers count whose values carry it."""
+        found: dict[str, frozenset[Count]] = {}
+        for name, table in self.parsers.items():
+            if table.enabled:
+                source = table.source or name
+                found[source] = found.get(source, frozenset()) | {getattr(table, "count", "lifetime")}
+        return found
 
     @field_validator("parsers", mode="before")
     @classmethod

@@ -11,13 +11,16 @@ from smart_sync.control.request import Refusal, Request, Response, Route, Routes
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
+from smart_sync.core.results.metrics import exposition
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.cached_query import CachedQuery
-from smart_sync.store.driver import describe, sqlite, version_at_risk
+from smart_sync.store.engine import StoreError
+from smart_sync.store.measurements import measured
 from smart_sync.store.requested_project import choose
+from smart_sync.store.sqlite.driver import sqlite, version_at_risk
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
@@ -36,6 +39,7 @@ class Endpoints:
         self._reload = reload
         self._started = started
         self._health = Health(resources, runner, CachedQuery(resources.database, standing), started)
+        self._measured = CachedQuery(resources.database, measured)
         #: How things stood, results, and what `_results_of` made of them.
         self._shown: tuple[Standing, Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
 
@@ -51,6 +55,7 @@ class Endpoints:
             "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
             "/healthz": {"GET": Route(answer(self._healthz))},
             "/livez": {"GET": Route(answer(self._livez))},
+            "/metrics": {"GET": Route(answer(self._metrics))},
         }
 
     def _or_say_why(self, handler: Handler) -> Handler:
@@ -59,8 +64,8 @@ class Endpoints:
         async def guarded(request: Request) -> Response | Stream:
             try:
                 return await handler(request)
-            except sqlite.Error as error:
-                raise describe(error, self._resources.database.path) from None
+            except StoreError as error:
+                raise error.meaning from None
 
         return guarded
 
@@ -71,7 +76,7 @@ class Endpoints:
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
-            return Response(404, choice.answer)
+            return Response(404, choice.refusal)
         result = await self._runner.request(Trigger.SOCKET, project_id, asked_by=asked_by, dry_run=dry_run)
         if project_id is None or choice is None:
             facts, _ = await self._health.facts()
@@ -79,7 +84,7 @@ class Endpoints:
             return Response(200, answer | {"refused_projects": dict(self._resources.announce.refused_projects)})
         own = result.of(project_id)
         # It may have been switched off between the question and the pass.
-        return Response(200, {**own.answer(), **choice.answer}) if own else await self._refused(project_id)
+        return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Response:
         _no_more(request)
@@ -215,11 +220,16 @@ class Endpoints:
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
 
+    async def _metrics(self, request: Request) -> Response:
+        _no_more(request)
+        now = await self._measured.get()
+        failing = {one.parser for one in (await self._health.standing.get()).failing_parsers if one.told_at}
+        parsers = {name: name in failing for one in self._resources.parsers() if (name := str(one["parser"]))}
+        return Response(200, {}, exposition(now, parsers, self._resources.announce.spent))
+
     async def _refused(self, project_id: str) -> Response:
         choice = await choose(self._resources.database, project_id)
-        return Response(
-            404, choice.answer or {"success": False, "error": "Project not found", "project_id": project_id}
-        )
+        return Response(404, choice.refusal)
 
 
 def _option(request: Request, name: str) -> str | None:

@@ -40,6 +40,10 @@ class Client:
 
     async def request(self, method: str, target: str) -> tuple[int, dict[str, Any]]:
         """The status and the JSON object that the daemon answers to ``method`` on ``target`` (path and query)."""
+        status, body = await self._answered(method, target)
+        return status, self._decoded(body)
+
+    async def _answered(self, method: str, target: str) -> tuple[int, bytes]:
         try:
             async with asyncio.timeout(self._timeout), self._asked(method, target) as answer:
                 status = await answer.status()
@@ -48,7 +52,7 @@ class Client:
                     body += data
                     if len(body) > _MAX_ANSWER_BYTES:
                         raise self._foreign()
-                return status, self._decoded(bytes(body))
+                return status, bytes(body)
         except TimeoutError:
             raise SmartSyncError(f"{self._path}: no answer within {self._timeout:g} s; see smart-sync status") from None
 
@@ -74,6 +78,15 @@ class Client:
         if code != 200:
             raise self._refused(code, answer)
         return answer
+
+    async def metrics(self) -> str:
+        """How things stand, as OpenMetrics.  Raises `SmartSyncError` also when the daemon cannot say."""
+        code, body = await self._answered("GET", "/metrics")
+        if code != 200:
+            raise self._refused(code, self._decoded(body))
+        if not body.endswith(b"# EOF\n"):
+            raise self._foreign()
+        return body.decode(errors="replace")
 
     async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """The events of the passes as they happen, until the daemon stops; close it (`aclosing`) to leave earlier."""

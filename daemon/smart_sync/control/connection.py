@@ -9,6 +9,7 @@ from enum import Enum, auto
 from smart_sync.control.http11 import Http11, encode
 from smart_sync.control.peer import Peer, peer_of
 from smart_sync.control.request import Limits, Refusal, Request, Response, Stream, failure, parse_target
+from smart_sync.core.results.metrics import MEDIA_TYPE
 from smart_sync.errors import SmartSyncError
 
 _STOPPING = failure(503, "the daemon is stopping; ask again when it runs")
@@ -80,7 +81,7 @@ class Connection:
         self._hurry(0 if idle else self._limits.grace_seconds)
 
     def give_way(self) -> None:
-        """Somebody else wants a place: a client that says nothing loses this one, after a moment of patience."""
+        """Another client wants a connection: one that sends nothing loses this one, after a moment of patience."""
         if self._wait in (_Wait.IDLE, _Wait.REQUEST):
             elapsed = asyncio.get_running_loop().time() - self._since
             self._hurry(max(0.0, self._limits.patience_seconds - elapsed))
@@ -197,11 +198,12 @@ class Connection:
 
     async def _send_answer(self, answer: Response, *, allow: str = "", last: bool = False) -> None:
         try:
-            body = encode(answer.body)
+            body = answer.text.encode() or encode(answer.body)
         except (TypeError, ValueError) as error:
             self._bug, answer, body = error, _BUG, encode(_BUG.body)
         last = last or self._leaving or self._bug is not None
-        await self._write(self._wire.answer(answer.status, body, allow=allow, last=last))
+        media_type = MEDIA_TYPE if answer.text else "application/json"
+        await self._write(self._wire.answer(answer.status, body, allow=allow, last=last, media_type=media_type))
 
     async def _linger(self) -> None:
         """Hear a refused client out for a moment, so that it comes to read the answer; a close would cut it off."""

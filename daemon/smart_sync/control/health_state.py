@@ -9,14 +9,14 @@ from typing import Any
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
 from smart_sync.store.cached_query import CachedQuery
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import StoreError
 from smart_sync.store.unread_projects import Standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
 #: Seconds that a tick may be overdue at most, however rare the ticks are.
 LONGEST = 3600.0
-#: Seconds that a pass may take beside reading the worksheets: waiting for the parsers and the database, writing.
+#: Seconds that a pass may take besides reading the worksheets: waiting for the parsers and the database, writing.
 BESIDE_READING = 180.0
 
 
@@ -35,8 +35,8 @@ class Health:
         standing, error = None, ""
         try:
             standing = await self.standing.get()
-        except sqlite.Error as trouble:
-            error = str(describe(trouble, self.resources.database.path))
+        except StoreError as trouble:
+            error = str(trouble.meaning)
         outcomes = [result.outcome for result in self.runner.results.values()]
         return health.HealthInputs(
             overdue=self.runner.overdue(),

@@ -1,6 +1,6 @@
 """HTTP/1.1 on one connection: strict about what comes in, plain about what goes out.
 
-h11 parses what a stranger sends.  Some of what it forgives can be read in two ways by two programs (bare line feeds,
+h11 parses what a client sends.  Some of what it forgives can be read in two ways by two programs (bare line feeds,
 folded lines, two lengths), which is how requests are smuggled past a proxy: that is refused before h11 sees it.
 What we send ourselves is a handful of plain headers, and written out here: h11 took twice as long for them as for
 the request.
@@ -85,11 +85,13 @@ class Http11:
                 # Never beyond this body: what follows it is the next head, and checked as such.
                 self._http.receive_data(await self._reader.read(self._length - len(body) if self._length else _PIECE))
 
-    def answer(self, status: int, body: bytes, *, allow: str = "", last: bool = False) -> bytes:
+    def answer(
+        self, status: int, body: bytes, *, allow: str = "", last: bool = False, media_type: str = "application/json"
+    ) -> bytes:
         """The bytes of a whole answer; ``last``: the connection is closed after it."""
         self._last = self._last or last
         more = f"allow: {allow}\r\n" if allow else ""
-        head = self._head(status, f"content-type: application/json\r\ncontent-length: {len(body)}\r\n{more}")
+        head = self._head(status, f"content-type: {media_type}\r\ncontent-length: {len(body)}\r\n{more}")
         return head if self.bodiless else head + body
 
     def stream_head(self) -> bytes:

@@ -24,10 +24,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One JSON object with an HTTP status."""
+    """One JSON object with an HTTP status; ``text``, if any, is sent in its place, as OpenMetrics."""
 
     status: int
     body: Mapping[str, object]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

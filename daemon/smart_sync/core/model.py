@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from smart_sync.core.campaign import EVERYTHING, Campaign
+
 MAX_COUNT = 2**63 - 1
 
 #: Deterministic ids: the same account and day, or the same worksheet row, make the same id on every machine.
@@ -84,6 +86,8 @@ class Account:
     #: As typed in the worksheet that the account was made from; not read back.
     topic: str = ""
     telegram: str = ""
+    #: That of its project, where a parser is to count it.
+    campaign: Campaign = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +170,5 @@ class ParsedMetrics:
     flaw: str = ""
     #: The account's link that was asked for; "" if its id alone says whose they are, None: that of the account.
     link: str | None = None
+    #: The `Campaign.key` of the videos that all but the followers are of; "": of the lifetime.
+    counted: str = ""

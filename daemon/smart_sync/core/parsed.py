@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from smart_sync.core.campaign import OF_VIDEOS, Count
 from smart_sync.core.model import METRICS, Metrics
 
 #: How far a clock elsewhere may be ahead of ours.
@@ -21,6 +22,20 @@ QUERY: Final = "parsed.query"
 FORGOTTEN: Final = "forgotten"
 EARLIER_LINK: Final = "earlier link"
 TOO_OLD: Final = "too old"
+OF_LIFETIME: Final = "of the lifetime, not of the campaign"
+OF_CAMPAIGN: Final = "of a campaign, not of the lifetime"
+OTHER_CAMPAIGN: Final = "of other dates or another KPI"
+
+
+class Counting(NamedTuple):
+    """What the numbers of a project are to be of: by source what its parsers count, and the project's campaign."""
+
+    #: Sources that no configured parser has are not in it.
+    sources: Mapping[str, frozenset[Count]]
+    #: On whose clocks the dates of projects are meant.
+    timezone: str
+    #: The `Campaign.key` of the project.
+    campaign: str = ""
 
 
 class VoteTerms(NamedTuple):
@@ -30,12 +45,14 @@ class VoteTerms(NamedTuple):
     ahead: str
     oldest: str | None = None
     max_age: float | None = None
+    #: None: whatever they are of.
+    counting: Counting | None = None
 
 
-def terms(now: str, max_age: float | None) -> VoteTerms:
+def terms(now: str, max_age: float | None, counting: Counting | None = None) -> VoteTerms:
     """The terms at the stamp ``now`` with ``[parsed] max_age`` in seconds (None: however old)."""
     ahead = moved(now, AHEAD.total_seconds()) or now
-    return VoteTerms(now, ahead, None if max_age is None else moved(now, -max_age), max_age)
+    return VoteTerms(now, ahead, None if max_age is None else moved(now, -max_age), max_age, counting)
 
 
 def moved(at: str, seconds: float) -> str | None:
@@ -61,6 +78,20 @@ class ParsedValue(NamedTuple):
     rounded: bool
     link: str
     place: str
+    #: The `Campaign.key` of the videos that it is of; "": of the lifetime, or nobody knows.
+    counted: str = ""
+
+
+def of_other_videos(one: ParsedValue, counting: Counting | None) -> str:
+    """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos."""
+    if counting is None or one.metric not in OF_VIDEOS:
+        return ""
+    wanted = counting.sources.get(one.source)
+    if not one.counted:
+        return OF_LIFETIME if wanted is not None and "lifetime" not in wanted else ""
+    if wanted is not None and "campaign" not in wanted:
+        return OF_CAMPAIGN
+    return "" if one.counted == counting.campaign else OTHER_CAMPAIGN
 
 
 def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded: bool) -> list[ParsedValue]:

@@ -65,6 +65,8 @@ class Asked:
     failures: int = 0
     #: Private or deleted.
     gone: bool = False
+    #: What it was asked for: the `Campaign.key` of its videos, "" for the lifetime.
+    counted: str = ""
 
 
 def answered(link: str, now: datetime) -> Asked:

@@ -1,4 +1,4 @@
-"""What SQLite holds of a project before a pass: the other input of the merge beside the worksheet."""
+"""What SQLite holds of a project before a pass: with the worksheet the input of the merge."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ class AccountState(NamedTuple):
     #: The parsed values that count, and the metrics of them that are rounded figures; None if nobody has a vote.
     parsed: Metrics | None = None
     rounded: frozenset[str] = frozenset()
-    #: The merged values; None before the first pass, and for a metric that somebody has spoilt.
+    #: The merged values; None before the first pass, and for a metric that another program has spoilt.
     merged: Metrics | None = None
     winners: tuple[str | None, ...] = (None,) * len(METRICS)
     #: The parsed values the last pass saw (strategy "latest" only).

@@ -1,4 +1,4 @@
-"""The events of what goes on beside the passes: parsers, webhooks, the dead man's switch."""
+"""The events outside the passes: parsers, webhooks, the dead man's switch."""
 
 from collections.abc import Mapping
 

@@ -10,12 +10,13 @@ Needs the extra ``celery``.  Each task asks the daemon if one is running, and ru
 import os
 import time
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from celery import Celery
 
 from smart_sync import config
 from smart_sync.control.client import request_sync
+from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.errors import Busy, DaemonNotRunning, SmartSyncError
 from smart_sync.integrations import standalone
 
@@ -32,22 +33,22 @@ _CHANGING = 30.0
 _PAUSE = 0.5
 
 
-def smart_sync_all_projects() -> dict[str, Any]:
+def smart_sync_all_projects() -> PassAnswer:
     """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
 
     The configuration is the file that ``SMART_SYNC_CONFIG`` names, else the one that the commands would use.  What an
     operator can fix is ``{"success": False, "error": …}``, never an exception.
     """
     try:
-        return _run(None)
+        return cast("PassAnswer", _run(None))
     except SmartSyncError as error:
         return standalone.failed_pass(error)
 
 
-def smart_sync_single_project(project_id: str) -> dict[str, Any]:
+def smart_sync_single_project(project_id: str) -> ProjectAnswer:
     """As `smart_sync_all_projects`, for one project."""
     try:
-        return _run(str(project_id))
+        return cast("ProjectAnswer", _run(str(project_id)))
     except SmartSyncError as error:
         return standalone.failed_project(error, project_id)
 
@@ -74,12 +75,12 @@ def register(app: Celery, *, every: float | None = EVERY) -> None:
     app.on_after_finalize.connect(schedule, weak=False)
 
 
-def _run(project_id: str | None) -> dict[str, Any]:
+def _run(project_id: str | None) -> SyncAnswer:
     settings = config.load(config.find())
     ends = time.monotonic() + _CHANGING
     while True:
         try:
-            return request_sync(settings.control.socket, project_id)
+            return cast("SyncAnswer", request_sync(settings.control.socket, project_id))
         except DaemonNotRunning:
             try:
                 return standalone.run_pass(settings, project_id)

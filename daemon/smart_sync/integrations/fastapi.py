@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from smart_sync import __version__
 from smart_sync.config.sections import ControlSettings
 from smart_sync.control.client import Client
+from smart_sync.core.results.metrics import MEDIA_TYPE
 from smart_sync.errors import SmartSyncError
 
 #: Seconds for every answer but that of a pass, which takes as long as the pass.
@@ -87,6 +88,7 @@ def router(*, socket: str | Path, token: str) -> APIRouter:
     add(_EVENTS, "GET", guarded(stream), "Events as JSON lines, until the client leaves.")
     for path, description in _READ.items():
         add(path, "GET", guarded(_passing_on(socket, path, ANSWER_SECONDS)), description)
+    add("/metrics", "GET", guarded(_metrics_of(socket)), "How things stand, as OpenMetrics.")
     for path, description in _HEALTH.items():
         add(path, "GET", _passing_on(socket, path, ANSWER_SECONDS), description)
     return routes
@@ -106,6 +108,19 @@ def _passing_on(socket: str | Path, path: str, timeout: float | None) -> _Endpoi
         except SmartSyncError as error:
             return _failure(503, str(error))
         return JSONResponse(body, status)
+
+    return endpoint
+
+
+def _metrics_of(socket: str | Path) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        if refused := _refused_body(request):
+            return refused
+        try:
+            told = await Client(socket, timeout=ANSWER_SECONDS).metrics()
+        except SmartSyncError as error:
+            return _failure(503, str(error))
+        return Response(told, headers={"content-type": MEDIA_TYPE})
 
     return endpoint
 

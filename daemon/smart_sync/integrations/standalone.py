@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import stamina
 from pydantic import SecretStr, ValidationError
@@ -21,6 +21,7 @@ from pydantic_settings import SettingsError
 from smart_sync import logs
 from smart_sync.aio.tasks import outside_of_loops
 from smart_sync.config import Settings, mistakes, secrets
+from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.core.days import stamp
 from smart_sync.errors import ConfigError, DatabaseError, SmartSyncError
 from smart_sync.sheets import credentials
@@ -37,7 +38,7 @@ _MAX_ID = 64
 _calling: ContextVar[bool] = ContextVar("_calling", default=False)
 
 
-def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> dict[str, Any]:
+def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_name: str) -> PassAnswer:
     """Run one pass over all active projects; returns what ``POST /api/admin/smart_sync`` answers.
 
     ``db``: the path of the SQLite file, or an object with ``db_path``.  ``sheets_credentials``: a service
@@ -46,29 +47,29 @@ def sync_all_projects_standalone(db: object, sheets_credentials: object, sheets_
 
     Blocks, also where an event loop is running, and waits for up to 10 minutes while another pass holds the database.
     What an operator can fix is ``{"success": False, "error": …}``: no database or key where they should be, a daemon
-    that has the database, a pass of somebody else's that does not end.
+    that has the database, a pass of another process that does not end.
     """
     try:
-        return _run(db, sheets_credentials, sheets_name, None)
+        return cast("PassAnswer", _run(db, sheets_credentials, sheets_name, None))
     except SmartSyncError as error:
         return failed_pass(error)
 
 
 def sync_single_project_standalone(
     db: object, sheets_credentials: object, sheets_name: str, project_id: str
-) -> dict[str, Any]:
+) -> ProjectAnswer:
     """As `sync_all_projects_standalone`, for one project."""
     wanted = str(project_id)
     if len(wanted) > _MAX_ID:
         secrets.protect_pasted(wanted)
     try:
-        answer = _run(db, sheets_credentials, sheets_name, wanted)
-        return answer if answer["success"] else logs.redacted(answer)
+        answer = cast("ProjectAnswer", _run(db, sheets_credentials, sheets_name, wanted))
+        return answer if answer["success"] else cast("ProjectAnswer", logs.redacted(answer))
     except SmartSyncError as error:
         return failed_project(error, project_id)
 
 
-def failed_pass(error: SmartSyncError) -> dict[str, Any]:
+def failed_pass(error: SmartSyncError) -> PassAnswer:
     """The answer of a pass over all projects that could not be run."""
     return {
         "success": False,
@@ -81,12 +82,12 @@ def failed_pass(error: SmartSyncError) -> dict[str, Any]:
     }
 
 
-def failed_project(error: SmartSyncError, project_id: object) -> dict[str, Any]:
+def failed_project(error: SmartSyncError, project_id: object) -> ProjectAnswer:
     """The answer of a pass over one project that could not be run."""
     return {"success": False, "error": logs.redact(str(error)), "project_id": logs.redacted(project_id)}
 
 
-def run_pass(settings: Settings, project_id: str | None) -> dict[str, Any]:
+def run_pass(settings: Settings, project_id: str | None) -> SyncAnswer:
     """One pass by ``settings`` in this process, over one project or all; waits as `sync_all_projects_standalone` does.
 
     Raises `SmartSyncError`; also where there is no database, unless the worksheets would fill a new one.
@@ -96,7 +97,7 @@ def run_pass(settings: Settings, project_id: str | None) -> dict[str, Any]:
     return outside_of_loops(partial(_once, settings, project_id))
 
 
-def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> dict[str, Any]:
+def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: str | None) -> SyncAnswer:
     secrets.protect_pasted(sheets_name)
     settings = _settings(_database(getattr(db, "db_path", db)), _key(sheets_credentials), sheets_name)
     # A key that is of no use is told at once, not by each project.
@@ -104,7 +105,7 @@ def _run(db: object, sheets_credentials: object, sheets_name: str, project_id: s
     return run_pass(_by_its_days(settings), project_id)
 
 
-def _once(settings: Settings, project_id: str | None) -> dict[str, Any]:
+def _once(settings: Settings, project_id: str | None) -> SyncAnswer:
     token = _calling.set(True)
     try:
         _leave_retries_alone()

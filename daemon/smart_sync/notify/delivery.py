@@ -19,8 +19,7 @@ from smart_sync.logs import emit
 from smart_sync.notify.delivery_worker import RETRIES, DeliveryWorker
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox, pass_history
-from smart_sync.store.database import LONG_WAIT, Database, Transaction
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import LONG_WAIT, Database, StoreError, Transaction
 
 
 class Webhooks:
@@ -102,7 +101,7 @@ class Webhooks:
                 async with self._database.transaction() as transaction:
                     await self.queue(transaction, [failed])
                 self.wake()
-        except (sqlite.Error, TimeoutError):
+        except (StoreError, TimeoutError):
             failed = failure_message("", trigger, reason, now)
             if failed.id not in self._sent:
                 self._sent = {failed.id}

@@ -13,8 +13,7 @@ from smart_sync.core.results.webhook_messages import Message
 from smart_sync.logs import emit
 from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of
 from smart_sync.store import outbox
-from smart_sync.store.database import Database
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import Database, StoreError
 from smart_sync.store.outbox import Delivery
 
 #: Seconds after each attempt until the next; after the last one a message is given up.
@@ -69,8 +68,8 @@ class DeliveryWorker:
             self._awake.clear()
             try:
                 pause = await self._deliver_due()
-            except sqlite.Error as error:
-                emit("webhook.stalled", webhook=self.label, reason=str(describe(error, self._database.path)))
+            except StoreError as error:
+                emit("webhook.stalled", webhook=self.label, reason=str(error.meaning))
                 pause = STALLED
             if not self._awake.is_set():
                 self._idle.set()

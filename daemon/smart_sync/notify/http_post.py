@@ -79,7 +79,7 @@ async def resolve(host: str, port: int) -> list[str]:
 def is_public(address: str) -> bool:
     """Whether ``address`` is one that the whole internet reaches.  Raises `ValueError` if it is none at all."""
     ip = _meant(ipaddress.ip_address(address))
-    # Beside is_global, because Python's registry of special addresses is as old as Python is.
+    # In addition to is_global, because Python's registry of special addresses is as old as Python is.
     odd = ip.is_private or ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local or ip.is_unspecified
     return ip.is_global and not odd and not getattr(ip, "is_site_local", False)
 

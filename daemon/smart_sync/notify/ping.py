@@ -1,6 +1,7 @@
-"""The dead man's switch: somebody outside who alarms when no pass reports success any more.
+"""The dead man's switch: a service outside that alarms when no pass reports success any more.
 
-In the convention of healthchecks.io: ``URL/start``, ``URL`` for success, ``URL/fail``.
+In the convention of healthchecks.io (``URL/start``, ``URL`` for success, ``URL/fail``, with the end of the pass as the
+body), or of Uptime Kuma's push monitors: one URL, with ``status`` and ``msg`` in its query.
 """
 
 import asyncio
@@ -9,15 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import stamina
 
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import PingSettings
 from smart_sync.core.model import Outcome
-from smart_sync.core.results.results import PassResult
-from smart_sync.logs import emit
+from smart_sync.core.results.results import PassResult, lines
+from smart_sync.errors import SmartSyncError
+from smart_sync.logs import emit, printable, redact
 from smart_sync.notify import http_post
 
 Signal = Literal["start", "success", "fail"]
@@ -26,6 +28,11 @@ Signal = Literal["start", "success", "fail"]
 TIMEOUT = 10.0
 TRIES = 3
 MAX_WAITING = 4
+#: Bytes of a body (healthchecks.io keeps 10 kB), and characters of a ``msg``.
+MAX_BODY = 9_000
+MAX_MESSAGE = 250
+#: What a receiver answers that takes no POST: Uptime Kuma 1, some other switches.
+_NO_POST = (404, 405, 501)
 
 
 class Ping:
@@ -33,8 +40,10 @@ class Ping:
 
     def __init__(self, settings: PingSettings, *, pause: float = 1.0) -> None:
         self._url = settings.url.get_secret_value() if settings.url is not None else ""
+        self._is_push = settings.style == "push"
         self._pause = pause
-        self._waiting: deque[Signal] = deque(maxlen=MAX_WAITING)
+        #: Signals with the lines that tell of the pass.
+        self._waiting: deque[tuple[Signal, list[str]]] = deque(maxlen=MAX_WAITING)
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -55,16 +64,18 @@ class Ping:
 
         A failure: it raises, every project failed, or one is stale.
         """
-        self._signal("start")
+        if not self._is_push:
+            self._signal("start", [])
         try:
             yield self._finished
-        except Exception:
-            self._signal("fail")
+        except Exception as error:
+            told = str(error) if isinstance(error, SmartSyncError) else type(error).__name__
+            self._signal("fail", [f"the pass could not be run: {told}"])
             raise
 
     def _finished(self, result: PassResult) -> None:
         failed = bool(result.results) and result.count(Outcome.FAILED) == len(result.results)
-        self._signal("fail" if failed or result.stale else "success")
+        self._signal("fail" if failed or result.stale else "success", lines(result))
 
     async def flush(self, seconds: float) -> None:
         """Wait until every signal is sent or given up, at most ``seconds``; for processes that end after a pass."""
@@ -72,41 +83,68 @@ class Ping:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
 
-    def _signal(self, signal: Signal) -> None:
+    def _signal(self, signal: Signal, told: list[str]) -> None:
         if not self._url:
             return
-        self._waiting.append(signal)
+        self._waiting.append((signal, [printable(redact(line)) for line in told]))
         self._idle.clear()
         self._awake.set()
 
     async def _run(self) -> None:
         while True:
             while self._waiting:
-                await self._send(self._waiting.popleft())
+                await self._send(*self._waiting.popleft())
             self._idle.set()
             self._awake.clear()
             await self._awake.wait()
 
-    async def _send(self, signal: Signal) -> None:
+    async def _send(self, signal: Signal, told: list[str]) -> None:
         tries = stamina.retry_context(
             on=http_post.NotReached, attempts=TRIES, timeout=None, wait_initial=self._pause, wait_jitter=self._pause
         )
         try:
             async for attempt in tries:
                 with attempt:
-                    await _get(_with(self._url, signal))
+                    if self._is_push:
+                        await _ask("GET", _pushed(self._url, signal, told))
+                    else:
+                        await _post(_with(self._url, signal), _body(told))
         except http_post.NotReached as error:
             emit("ping.failed", signal=signal, reason=str(error))
 
 
-async def _get(url: str) -> None:
+async def _post(url: str, body: bytes) -> None:
+    if not body:
+        return await _ask("GET", url)
+    try:
+        await _ask("POST", url, body)
+    except _Refused as refused:
+        if refused.status not in _NO_POST:
+            raise
+        await _ask("GET", url)
+
+
+async def _ask(method: str, url: str, body: bytes = b"") -> None:
+    headers = {"Content-Type": "text/plain; charset=utf-8"} if body else None
     try:
         async with asyncio.timeout(TIMEOUT):
-            status = await http_post.ask("GET", url, proxied=True)
+            status = await http_post.ask(method, url, headers=headers, content=body, proxied=True)
     except TimeoutError:
         raise http_post.NotReached(f"no answer within {TIMEOUT:g} s") from None
     if not 200 <= status < 300:
-        raise http_post.NotReached(f"answered {status}")
+        raise _Refused(status)
+
+
+class _Refused(http_post.NotReached):
+    """There was an answer, and it was no success."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"answered {status}")
+        self.status = status
+
+
+def _body(told: list[str]) -> bytes:
+    return "\n".join(told).encode()[:MAX_BODY].decode(errors="ignore").encode()
 
 
 def _with(url: str, signal: Signal) -> str:
@@ -114,3 +152,12 @@ def _with(url: str, signal: Signal) -> str:
     parts = urlsplit(url)
     suffix = "" if signal == "success" else f"/{signal}"
     return parts._replace(path=parts.path.rstrip("/") + suffix).geturl() if suffix else url
+
+
+def _pushed(url: str, signal: Signal, told: list[str]) -> str:
+    """The URL of a push monitor with ``status`` and ``msg``; what else its query says stays."""
+    parts = urlsplit(url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query, True) if name not in ("status", "msg")]
+    status = "up" if signal == "success" else "down"
+    query = urlencode([*kept, ("status", status), ("msg", "; ".join(told)[:MAX_MESSAGE])])
+    return parts._replace(query=query).geturl()

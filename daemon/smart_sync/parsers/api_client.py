@@ -15,6 +15,7 @@ from smart_sync.aio.rate_limit import RateLimit
 from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings, urls
 from smart_sync.config.values import Seconds
+from smart_sync.core.campaign import Count
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import ApiRate, Budget, Rate
@@ -65,6 +66,18 @@ class ApiSettings(ParserSettings):
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     #: Seconds that one call may take.
     timeout: Seconds = 15.0
+
+
+class CountingSettings(ApiSettings):
+    """What a parser has that may count the campaign of an account's project."""
+
+    #: "campaign": likes, comments, videos and views are of the videos that count in it; followers never are.
+    count: Count = "lifetime"
+
+    @property
+    def shows_videos(self) -> bool:
+        """Whether any of its numbers is one of videos: not only followers."""
+        return True
 
 
 class Judge(Protocol):
@@ -180,18 +193,24 @@ class Session:
                 return await self._once(request)
         raise AssertionError("stamina raises what the last try raised")
 
-    async def _once(self, request: HttpRequest) -> Any:
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Inside, one request is made, within budget and rate.  Raises `RoundOver` where they let none through."""
         if self._allowance is not None:
             await self._allowance.take()
         try:
             async with self.api.quota.slot(self._ends):
                 self.usage.calls += 1
                 has_asked.set(True)
-                has_started_job.set(has_started_job.get() or not request.repeat)
-                answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
+                yield
         except TimeoutError:
             rate = self.api.settings.rate
             raise RoundOver(f"the rate of {rate} lets no more through before the deadline") from None
+
+    async def _once(self, request: HttpRequest) -> Any:
+        async with self.turn():
+            has_started_job.set(has_started_job.get() or not request.repeat)
+            answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
         found = self.api.judge(answer, self.api.clock())

@@ -27,10 +27,16 @@ class Changes:
 
 
 class AskedAccounts:
-    """One parser's; ``every`` is how often an account is asked about (None: in each pass)."""
+    """One parser's; ``every`` is how often an account is asked about (None: in each pass).
 
-    def __init__(self, every: timedelta | None = None) -> None:
+    ``counts_campaign``: an account whose project has other dates or another KPI is one that was never asked about.
+    """
+
+    def __init__(self, every: timedelta | None = None, *, counts_campaign: bool = False) -> None:
         self.every = every
+        self._counts_campaign = counts_campaign
+        #: What each account is asked for now.
+        self._counted: dict[str, str] = {}
         self._asked: dict[str, Asked] = {}
         self._links: dict[str, str] = {}
         self._changed: set[str] = set()
@@ -74,6 +80,7 @@ class AskedAccounts:
             return []
         due = []
         for account in accounts:
+            self._counted[account.id] = account.campaign.key if self._counts_campaign else ""
             asked = self._known(account)
             self._links[account.id] = account.link
             if schedule.is_due(asked, now, self.every):
@@ -122,19 +129,23 @@ class AskedAccounts:
             self.not_before, self._is_pause_new = _NEVER, True
 
     def _known(self, account: Account) -> Asked | None:
-        """What is known of the account; nothing, if its link is another account's now."""
+        """What is known of the account; nothing, if it is asked for another profile now, or for other videos."""
         asked = self._asked.get(account.id)
-        if asked is None or asked.link == account.link:
+        if asked is None or (asked.link == account.link and asked.counted == self._counted[account.id]):
             return asked
-        if identity(asked.link, account.platform) != identity(account.link, account.platform):
-            self._asked.pop(account.id)
-            self._changed.discard(account.id)
-            return None
-        return asked
+        is_same = asked.link == account.link or (
+            identity(asked.link, account.platform) == identity(account.link, account.platform)
+        )
+        # Who is gone is so whatever is counted.
+        if is_same and (asked.gone or asked.counted == self._counted[account.id]):
+            return asked
+        self._asked.pop(account.id)
+        self._changed.discard(account.id)
+        return None
 
     def _link(self, account_id: str) -> str:
         return self._links.get(account_id, "")
 
     def _note(self, account_id: str, asked: Asked) -> None:
-        self._asked[account_id] = asked
+        self._asked[account_id] = replace(asked, counted=self._counted.get(account_id, asked.counted))
         self._changed.add(account_id)

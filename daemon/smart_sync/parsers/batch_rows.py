@@ -10,11 +10,11 @@ from smart_sync.parsers.expressions import missing, search
 from smart_sync.parsers.failures import AccountFailed
 from smart_sync.parsers.found import folded, told
 from smart_sync.parsers.per_account import name_of
-from smart_sync.parsers.steps import StepSettings
+from smart_sync.parsers.step_settings import StepSettings
 
 
 def batches(accounts: Sequence[Account], size: int | None, where: Callable[[Account], str]) -> Iterator[list[Account]]:
-    """``accounts`` by so many, each of one platform: a user name in the answer may be somebody else's on another."""
+    """``accounts`` by so many, each of one platform: a user name in the answer may be another person's on another."""
     filling: dict[str, list[Account]] = {}
     for account in accounts:
         batch = filling.setdefault(where(account), [])

@@ -16,8 +16,7 @@ from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings
 from smart_sync.parsers.parser import RoundOver
 from smart_sync.store import parser_records
-from smart_sync.store.database import Database
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import Database, StoreError
 
 #: Requests are taken from the budget in blocks, so that the database is not written for each.
 LARGEST_BLOCK = 50
@@ -115,7 +114,7 @@ class Allowance:
         """The pass is over: what was not used is free again."""
         if self._made:
             # Where it cannot be written, the budget has less than it might, never more.
-            with contextlib.suppress(sqlite.Error):
+            with contextlib.suppress(StoreError):
                 await parser_records.settle(self._database, self._made, self._clock())
 
     def _is_scarce(self) -> bool:
@@ -132,8 +131,8 @@ class Allowance:
             grant = await parser_records.reserve(
                 self._database, self._parser, self._budget, wanted, now, self._until, self._block
             )
-        except sqlite.Error as error:
-            raise describe(error, self._database.path) from None
+        except StoreError as error:
+            raise error.meaning from None
         if grant.requests <= 0:
             raise RoundOver(f"the budget of {self._budget} requests in 24 hours is used up", grant.free_at)
         self._left, self._beyond = grant.requests, grant.beyond

@@ -1,4 +1,4 @@
-"""Collecting beside the passes: a pass waits a while for the parsers; what comes later is for the next one."""
+"""Collecting in the background: a pass waits a while for the parsers; what comes later is for the next one."""
 
 import asyncio
 import math
@@ -20,9 +20,8 @@ from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import EventReporter, collect
 from smart_sync.parsers.registry import ConfiguredParser
-from smart_sync.store import parsed_values, parser_records, projects
-from smart_sync.store.database import Database, Transaction
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store import campaigns, parsed_values, parser_records, projects
+from smart_sync.store.engine import Database, StoreError, Transaction
 
 #: Seconds after which a long collection writes down whom it has asked: what a crash may cost.
 KEEP_EVERY = 30.0
@@ -42,7 +41,7 @@ class Collector:
     """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
     ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
-    ``fails_after``: see `core.results.parser_health.judge`.
+    ``fails_after``: see `core.results.parser_health.judge`; ``timezone``: of the projects' dates.
     """
 
     def __init__(
@@ -55,7 +54,9 @@ class Collector:
         *,
         webhooks: WebhookQueue | None = None,
         fails_after: float = math.inf,
+        timezone: str = "UTC",
     ) -> None:
+        self._timezone = timezone
         self._webhooks = webhooks
         self._fails_after = fails_after
         self._sources = sources
@@ -133,8 +134,8 @@ class Collector:
     async def _ask_about(self, only: frozenset[str] | None) -> None:
         try:
             accounts = await self._accounts(only)
-        except sqlite.Error as error:
-            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+        except StoreError as error:
+            self._say("parsers.skipped", reason=str(error.meaning))
             return
         await self._ask(accounts)
 
@@ -154,11 +155,12 @@ class Collector:
 
     async def _ask_free(self, accounts: Sequence[Account]) -> None:
         try:
+            accounts = await campaigns.joined(self._database, self._timezone, accounts)
             await self._recall()
             await self._follow_secrets()
             self._kept_at = asyncio.get_running_loop().time()
-        except sqlite.Error as error:
-            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+        except StoreError as error:
+            self._say("parsers.skipped", reason=str(error.meaning))
             return
         try:
             reports = await collect(
@@ -169,8 +171,8 @@ class Collector:
         try:
             await self._empty_the_old()
             verdicts = await self._judge([report.attempt() for report in reports], accounts)
-        except sqlite.Error as error:
-            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+        except StoreError as error:
+            self._say("parsers.skipped", reason=str(error.meaning))
             return
         for verdict, attempt, state in verdicts:
             event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
@@ -216,8 +218,8 @@ class Collector:
                     remembered = {link: memory[who] for link in links if (who := identity(link)) in memory}
                     await parser_records.keep(transaction, source.table, found.asked, remembered, found.paused)
                 await parser_records.forget_the_deleted(transaction)
-        except sqlite.Error as error:
-            self._say("parsers.skipped", reason=str(describe(error, self._database.path)))
+        except StoreError as error:
+            self._say("parsers.skipped", reason=str(error.meaning))
             return
         for source, found in changes:
             source.asked.kept(found)
@@ -277,8 +279,8 @@ class Collector:
             await parsed_values.put(self._database, values, self._clock())
             if asyncio.get_running_loop().time() - self._kept_at > KEEP_EVERY:
                 await self._keep()
-        except sqlite.Error as error:
-            raise describe(error, self._database.path) from None
+        except StoreError as error:
+            raise error.meaning from None
 
 
 def _needs_everybody(source: ConfiguredParser) -> bool:

@@ -1,4 +1,4 @@
-"""Parsed values from a CSV file that somebody else keeps up to date."""
+"""Parsed values from a CSV file that another program keeps up to date."""
 
 import asyncio
 import errno

@@ -1,6 +1,7 @@
 """Facebook: pages in the Graph API, one call per page."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
@@ -9,19 +10,21 @@ from pydantic import Field
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
+from smart_sync.core.campaign import Video
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
-from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
+from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
-from smart_sync.parsers.found import count, mapping, mappings, total
+from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
+from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 _PAGE = re.compile(r"[A-Za-z0-9.\-]{1,128}")
 
 
-class FacebookSettings(ApiSettings):
+class FacebookSettings(CountingSettings):
     """``[parsers.facebook]``."""
 
     platforms: tuple[str, ...] = ("facebook",)
@@ -31,6 +34,11 @@ class FacebookSettings(ApiSettings):
     token: Secret
     #: Views are summed over so many of the latest videos; 0: not asked for.
     videos: Annotated[int, Field(ge=0, le=100)] = 0
+
+    @property
+    def shows_videos(self) -> bool:
+        """As the base class: the API itself has only followers."""
+        return self.videos > 0 or self.count == "campaign"
 
 
 class Facebook(PlatformParser):
@@ -50,17 +58,36 @@ class Facebook(PlatformParser):
         if not _PAGE.fullmatch(name):
             return None
 
+        if self.counts_campaign:
+            return await self._of_campaign(session, account, name)
+
         async def get(videos: int) -> Any:
             fields = "followers_count,fan_count" + f",videos.limit({videos}){{views}}" * (videos > 0)
             return await session.get(name, {"fields": fields}, self._headers)
 
         body, flaw = await graph.less_and_less(get, self._videos, self.remembered, identity(account.link))
-        followers = count(body.get("followers_count"))
         metrics = Metrics(
-            followers=count(body.get("fan_count")) if followers is None else followers,
+            followers=_followers(body),
             views=total(mappings(mapping(body.get("videos")).get("data")), "views"),
         )
         return Partly(metrics, flaw)
+
+    async def _of_campaign(self, session: Session, account: Account, name: str) -> Partly:
+        summed = "likes.limit(0).summary(true),comments.limit(0).summary(true)"
+
+        async def get(size: int, cursor: str | None) -> Any:
+            after = f".after({cursor})" * (cursor is not None)
+            fields = f"followers_count,fan_count,videos{after}.limit({size}){{id,created_time,views,{summed}}}"
+            return await session.get(name, {"fields": fields}, self._headers)
+
+        async def found(cursor: str | None) -> Mapping[str, Any]:
+            return mapping(await graph.in_portions(get, cursor, self.remembered, identity(account.link)))
+
+        async def page(cursor: str | None) -> Page:
+            return _page(await found(cursor))
+
+        first = await found(None)
+        return partly(_followers(first), await numbers(page, account.campaign, _page(first)))
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `graph.judge`."""
@@ -73,3 +100,28 @@ class Facebook(PlatformParser):
     def remark(self, answer: HttpResponse) -> str:
         """As `graph.remark`."""
         return graph.remark(answer, self._settings.api_url)
+
+
+def _followers(body: Mapping[str, Any]) -> int | None:
+    followers = count(body.get("followers_count"))
+    return count(body.get("fan_count")) if followers is None else followers
+
+
+def _page(body: Mapping[str, Any]) -> Page:
+    videos, following = graph.edge(body, "videos")
+    shown = [
+        Video(
+            published_at(video.get("created_time")),
+            count(video.get("views")),
+            _sum(video.get("likes")),
+            _sum(video.get("comments")),
+            text(video.get("id")),
+        )
+        for video in videos
+    ]
+    return Page(shown, following)
+
+
+def _sum(edge: object) -> int | None:
+    """How many an edge has, as its summary says."""
+    return count(mapping(mapping(edge).get("summary")).get("total_count"))

@@ -1,18 +1,21 @@
 """Values in the answers of platforms: counts as they write them, and what the steps of a source have found."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from smart_sync.config.values import MetricName
+from smart_sync.core.campaign import OF_VIDEOS, Campaign, Video, tally
 from smart_sync.core.foreign_text import storable
 from smart_sync.core.links.identity import identity
-from smart_sync.core.model import METRICS, Metrics, Precision
+from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.error_responses import said as in_words
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
 from smart_sync.parsers.failures import AccountFailed
+from smart_sync.parsers.step_settings import StepSettings
+from smart_sync.parsers.videos import published_at
 
 
 @dataclass(slots=True)
@@ -57,6 +60,62 @@ class Found:
             self.rounded = self.rounded or precision is Precision.ROUNDED
         said = told(document, paged=paged) if flaws or (expressions and not read) else ""
         self.flaws += [*flaws, *([f"the source says: {said}"] if said else [])]
+
+    def take(self, step: StepSettings, document: Any, campaign: Campaign, *, paged: bool = False) -> None:
+        """As `read`, what ``step`` looks for; where that are videos, of those that count in ``campaign``."""
+        if step.items is None:
+            self.read(step.metrics, document, paged=paged)
+            return
+        followers: dict[MetricName, Expression] = {
+            name: where for name, where in step.metrics.items() if name == "followers"
+        }
+        self.read(followers, document, paged=paged)
+        try:
+            items = _array(step.items, document, paged=paged)
+        except AccountFailed as failure:
+            said = told(document, paged=paged)
+            self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {said}"] if said else [])]
+            return
+        found = tally([self._video(step, item) for item in items], campaign)
+        wanted = step.gives
+        for name, value in found.counts.items():
+            if name in wanted and value <= MAX_COUNT:
+                self.counts[name] = value
+            elif name in wanted:
+                self.flaws.append(f"{name}: more than can be stored")
+        # Those of a metric that nobody asked for are none.
+        self.flaws += [flaw for flaw in found.flaws if not flaw.startswith(_unwanted(wanted))]
+
+    def _video(self, step: StepSettings, item: Any) -> Video:
+        figures: dict[str, int | None] = {}
+        for name, expression in {"views": step.plays, **step.metrics}.items():
+            if name == "followers" or expression is None:
+                continue
+            try:
+                figures[name], precision = metric(expression, item)
+            except AccountFailed:  # the tally says how many do not show theirs
+                figures[name] = None
+            else:
+                self.rounded = self.rounded or precision is Precision.ROUNDED
+        try:
+            at = published_at(search(step.published or "", item))
+        except AccountFailed:
+            at = None
+        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"))
+
+
+def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
+    """The videos that ``expression`` finds.  Raises `AccountFailed` where it finds something else, or not all pages."""
+    items = search(expression, document)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise AccountFailed(f"{expression} finds no array of videos")
+    if lack := missing(expression, document, paged=paged):
+        raise AccountFailed(lack)
+    return items
+
+
+def _unwanted(wanted: Collection[str]) -> tuple[str, ...]:
+    return tuple(f"{name}:" for name in OF_VIDEOS if name not in wanted)
 
 
 def told(document: Any, *, paged: bool) -> str:

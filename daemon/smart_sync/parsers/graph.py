@@ -21,6 +21,10 @@ _UNKNOWN = 1
 _PASSING = frozenset({_UNKNOWN, 2})
 #: Until when versions are served, as Meta has said; after that a newer one answers.
 _ENDS = {"v23.0": "8 October 2027"}
+#: Videos asked for at once, where all are wanted.
+PER_PAGE = 50
+#: What a cursor may be: it becomes part of the query's syntax.
+_CURSOR = re.compile(r"[A-Za-z0-9_=.~+/-]{1,1024}")
 _VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,2}")
 _TOKEN = frozenset({102, 190})
 #: The app or its user is blocked, whatever is asked; 200 only where it says so.
@@ -86,6 +90,44 @@ def remark(answer: HttpResponse, api_url: str) -> str:
     return (
         f"Meta answers as {served[0]}: {asked[0]}{until} is not served here any more; see what is new, then set api_url"
     )
+
+
+async def in_portions(
+    get: Callable[[int, str | None], Awaitable[Any]],
+    cursor: str | None,
+    remembered: dict[str, dict[str, str]],
+    who: str,
+) -> Any:
+    """What ``get`` answers for a page behind ``cursor`` of as many videos as Meta gives at once.
+
+    How many those are of account ``who`` is ``remembered``.  Raises as ``get``.
+    """
+    size = min(PER_PAGE, count(remembered.get(who, {}).get("page")) or PER_PAGE)
+    while True:
+        try:
+            return await get(size, cursor)
+        except TooMuch:
+            if size <= 1:
+                raise
+            size //= 2
+            remembered[who] = {**remembered.get(who, {}), "page": str(size)}
+
+
+def edge(found: Mapping[str, Any], name: str) -> tuple[list[Mapping[str, Any]], str | None]:
+    """The objects of an edge, which Meta leaves out where there are none, and the cursor of the next page.
+
+    The last page may have a cursor, too; behind it there is nothing.  Raises `AccountRefused` for what is no edge.
+    """
+    page = found.get(name, {"data": []})
+    data = mapping(page).get("data")
+    if not isinstance(data, list):
+        raise AccountRefused(f"the answer has no list of {name}")
+    after = mapping(mapping(mapping(page).get("paging")).get("cursors")).get("after")
+    if not data or after is None:
+        return mappings(data), None
+    if not isinstance(after, str) or not _CURSOR.fullmatch(after):
+        raise AccountRefused(f"the answer does not say where the list of {name} goes on")
+    return mappings(data), after
 
 
 async def less_and_less(

@@ -13,33 +13,35 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret, Values
 from smart_sync.config.values import Headers
+from smart_sync.core.campaign import EVERYTHING, OF_VIDEOS, Campaign
 from smart_sync.core.links.identity import identity, link_in, platform, profile_link
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
-from smart_sync.parsers import batch_rows, error_responses, recipes, steps, templates
-from smart_sync.parsers.api_client import ApiSettings, Session
+from smart_sync.parsers import batch_rows, error_responses, recipes, step_rules, steps
+from smart_sync.parsers.api_client import CountingSettings, Session
 from smart_sync.parsers.batch_rows import Rows
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
 from smart_sync.parsers.found import Found
 from smart_sync.parsers.http import HttpRequest, HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
-from smart_sync.parsers.steps import POLLING, Ask, Secrets, StepSettings, Subject
+from smart_sync.parsers.step_settings import StepSettings
+from smart_sync.parsers.steps import Ask, Secrets, Subject
 
-#: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
-PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
 #: Those that an account whose link holds no name cannot fill.
 _NAMES = frozenset({"username", "channel_id", "usernames", "channel_ids", "each.username", "each.channel_id"})
-_BATCH = frozenset({*templates.LISTS, *(f"{templates.EACH}{name}" for name in PLACEHOLDERS)})
 #: Those that say on which platform an account is.
 _PLATFORM = frozenset({"link", "platform", "links", "each.link", "each.platform"})
 #: The statuses of a refusal that is one of an account: of no credentials, no credit, no quota.
 _REFUSES_AN_OBJECT = frozenset({400, 404, 422})
 #: The keys of a table that is one step; with ``steps`` they stand in the steps.
-_OF_A_STEP = ("url", "who", "json", "form", "gone", "failed", "metrics", "next", "next_param", "max_pages", "on_more")
+_OF_A_STEP = (
+    *("url", "who", "json", "form", "gone", "failed", "metrics", "items", "published", "plays"),
+    *("next", "next_param", "max_pages", "on_more"),
+)
 
 
-class HttpJsonSettings(ApiSettings):
+class HttpJsonSettings(CountingSettings):
     """``[parsers.<name>]`` with ``kind = "http_json"``: ``steps``, or the keys of one step in the table itself."""
 
     #: Shipped steps for a known source: the user adds ``key`` and ``rate``.
@@ -64,12 +66,12 @@ class HttpJsonSettings(ApiSettings):
         table = recipes.applied(table) if table.get("recipe") else dict(table)
         own = {key: table.pop(key) for key in _OF_A_STEP if key in table}
         if own and "steps" in table:
-            raise ValueError(f"{min(own)} stands beside steps; move it into a step")
+            raise ValueError(f"{min(own)} stands next to steps; move it into a step")
         return {**table, "steps": [own]} if own else table
 
     @model_validator(mode="after")
     def _fits_together(self) -> "HttpJsonSettings":
-        _check_placeholders(self.steps, is_batch=self.batch is not None)
+        step_rules.check_placeholders(self.steps, is_batch=self.batch is not None)
         if self.batch is not None and any(step.who is not None for step in self.steps):
             raise ValueError("who is for the answer about one account; in a batch key says whose a row is")
         with_rows = [number for number, step in enumerate(self.steps, 1) if step.rows is not None]
@@ -77,8 +79,10 @@ class HttpJsonSettings(ApiSettings):
             raise ValueError("batch and the last step's rows and key belong together")
         if len(self.platforms) > 1 and not any(step.placeholders & _PLATFORM for step in self.steps):
             raise ValueError("one name may be on each of its platforms; say which is meant with {link} or {platform}")
-        _check_polling(self.steps, self.deadline)
-        if not any(step.metrics for step in self.steps):
+        step_rules.check_polling(self.steps, self.deadline)
+        if self.count == "campaign":
+            step_rules.check_campaign(self.steps)
+        if not any(step.gives for step in self.steps):
             raise ValueError("no step has metrics; say where the answer has them: metrics = { followers = … }")
         if not self.api_url and any("://" not in step.url for step in self.steps):
             raise ValueError('a url without https:// is a path below api_url; add api_url = "https://…"')
@@ -90,6 +94,11 @@ class HttpJsonSettings(ApiSettings):
     def _texts(self) -> list[SecretStr]:
         return [*self.headers.values(), *self.query.values()]
 
+    @property
+    def shows_videos(self) -> bool:
+        """As the base class."""
+        return any(step.gives & {*OF_VIDEOS} for step in self.steps)
+
     def secrets(self) -> Secrets:
         """Headers and query, with the key in its place."""
         key = self.key.get_secret_value() if self.key is not None else ""
@@ -98,29 +107,6 @@ class HttpJsonSettings(ApiSettings):
             return {name: value.get_secret_value().replace("{key}", key) for name, value in values.items()}
 
         return Secrets(filled(self.headers), filled(self.query))
-
-
-def _check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> None:
-    """Raises ValueError for a placeholder that nothing fills, and if no step says whom it is about."""
-    known = set(_BATCH if is_batch else PLACEHOLDERS)
-    about = set(known)
-    for number, step in enumerate(several, 1):
-        if unknown := step.placeholders - known:
-            there = ", ".join(sorted(known))
-            raise ValueError(f"step {number}: no such placeholder: {{{min(unknown)}}}; there are {there}")
-        known |= step.take.keys()
-    if not any(step.placeholders & about for step in several):
-        meant = "{usernames} or {each.link}" if is_batch else "{username}, {link} or {channel_id}"
-        raise ValueError(f"says for no account which one is meant; use {meant}")
-
-
-def _check_polling(several: Sequence[StepSettings], deadline: float) -> None:
-    """Raises ValueError for a step whose job, which may be paid for, would be given up before its time."""
-    for number, step in enumerate(several, 1):
-        if step.until is not None and (limit := step.timeout or POLLING) >= deadline:
-            raise ValueError(
-                f"steps.{number}.timeout: {limit:g} s is not less than deadline, {deadline:g} s; raise deadline"
-            )
 
 
 class HttpJson(PlatformParser):
@@ -162,7 +148,8 @@ class HttpJson(PlatformParser):
         """As the base class."""
         if not self._is_named(account):
             return self._values(account, None)
-        return self._fetched(account, await self._run(session, Subject(_placeholders(account)), identity(account.link)))
+        subject = Subject(_placeholders(account), campaign=self._campaign(account))
+        return self._fetched(account, await self._run(session, subject, identity(account.link)))
 
     def _is_named(self, account: Account) -> bool:
         """Whether the link says all that the requests want to know."""
@@ -242,7 +229,7 @@ class HttpJson(PlatformParser):
         if row is None:
             return Unfetched(account.id, "the answer has no row for it", gone=True)
         found = Found()
-        found.read(self._own.steps[-1].metrics, row)
+        found.take(self._own.steps[-1], row, self._campaign(account))
         try:
             return self._fetched(account, found)
         except AccountFailed as failure:
@@ -253,7 +240,14 @@ class HttpJson(PlatformParser):
         if found.metrics == Metrics():
             raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
         precision = found.precision(self._own.precision)
-        return ParsedMetrics(account.id, found.metrics, self._settings.source, self._clock(), precision, flaw)
+        counted = account.campaign.key if self.counts_campaign else ""
+        return ParsedMetrics(
+            account.id, found.metrics, self._settings.source, self._clock(), precision, flaw, counted=counted
+        )
+
+    def _campaign(self, account: Account) -> Campaign:
+        """Which videos count, where a step finds videos."""
+        return account.campaign if self.counts_campaign else EVERYTHING
 
 
 def _platform_of(account: Account) -> str:

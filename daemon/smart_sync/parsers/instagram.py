@@ -1,6 +1,7 @@
 """Instagram: business discovery in the Graph API, one call per account; business and creator accounts only."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
@@ -9,20 +10,24 @@ from pydantic import Field
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
+from smart_sync.core.campaign import Video
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
-from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
+from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.budget import ApiRate, Rate
-from smart_sync.parsers.found import count, mapping, mappings, total
+from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
+from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 #: What a username may be; anything else would become part of the query's syntax.
 _USERNAME = re.compile(r"[A-Za-z0-9._]{1,64}")
+#: Media that are no videos.
+_PICTURES = ("IMAGE", "CAROUSEL_ALBUM")
 
 
-class InstagramSettings(ApiSettings):
+class InstagramSettings(CountingSettings):
     """``[parsers.instagram]``."""
 
     platforms: tuple[str, ...] = ("instagram",)
@@ -53,6 +58,9 @@ class Instagram(PlatformParser):
         if not _USERNAME.fullmatch(name):
             return None
 
+        if self.counts_campaign:
+            return await self._of_campaign(session, account, name)
+
         async def get(videos: int) -> Any:
             media = f",media.limit({videos}){{like_count,comments_count,view_count}}" * (videos > 0)
             fields = f"business_discovery.username({name}){{followers_count,media_count{media}}}"
@@ -70,6 +78,24 @@ class Instagram(PlatformParser):
         )
         return Partly(metrics, flaw)
 
+    async def _of_campaign(self, session: Session, account: Account, name: str) -> Partly:
+        shown = "id,timestamp,media_type,like_count,comments_count,view_count"
+
+        async def get(size: int, cursor: str | None) -> Any:
+            after = f".after({cursor})" * (cursor is not None)
+            fields = f"business_discovery.username({name}){{followers_count,media{after}.limit({size}){{{shown}}}}}"
+            return await session.get(self._user_id, {"fields": fields}, self._headers)
+
+        async def found(cursor: str | None) -> Mapping[str, Any]:
+            body = await graph.in_portions(get, cursor, self.remembered, identity(account.link))
+            return mapping(mapping(body).get("business_discovery"))
+
+        async def page(cursor: str | None) -> Page:
+            return _page(await found(cursor))
+
+        first = await found(None)
+        return partly(count(first.get("followers_count")), await numbers(page, account.campaign, _page(first)))
+
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `graph.judge`."""
         return graph.judge(answer, now, f"[parsers.{self._settings.source}]")
@@ -81,3 +107,20 @@ class Instagram(PlatformParser):
     def remark(self, answer: HttpResponse) -> str:
         """As `graph.remark`."""
         return graph.remark(answer, self._settings.api_url)
+
+
+def _page(found: Mapping[str, Any]) -> Page:
+    """A page of media, without those that are known to be pictures."""
+    media, following = graph.edge(found, "media")
+    videos = [
+        Video(
+            published_at(medium.get("timestamp")),
+            count(medium.get("view_count")),
+            count(medium.get("like_count")),
+            count(medium.get("comments_count")),
+            text(medium.get("id")),
+        )
+        for medium in media
+        if medium.get("media_type") not in _PICTURES
+    ]
+    return Page(videos, following)

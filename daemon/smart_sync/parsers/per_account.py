@@ -43,6 +43,7 @@ class PlatformParser:
         self._api = ApiClient(settings, self.judge, clock, self.remark)
         self._settings = settings
         self._clock = clock
+        self.counts_campaign = getattr(settings, "count", "lifetime") == "campaign"
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
         self.remembered: dict[str, dict[str, str]] = {}
         #: The ids of accounts whose requests were cut off, and of those for which a job was started (see `Parser`).
@@ -75,7 +76,7 @@ class PlatformParser:
         return error_responses.judge(answer, now)
 
     def remark(self, answer: HttpResponse) -> str:
-        """What is to be told of a good answer, beside its values; "" if nothing is."""
+        """What is to be reported of a good answer in addition to its values; "" if nothing is."""
         return ""
 
     def precision(self, metrics: Metrics) -> Precision:
@@ -127,7 +128,10 @@ class PlatformParser:
         if metrics == NO_METRICS:
             raise AccountFailed("the answer holds none of the metrics")
         precision = self.precision(metrics)
-        return ParsedMetrics(account.id, metrics, self._settings.source, self._clock(), precision, flaw)
+        counted = account.campaign.key if self.counts_campaign else ""
+        return ParsedMetrics(
+            account.id, metrics, self._settings.source, self._clock(), precision, flaw, counted=counted
+        )
 
 
 def name_of(account: Account) -> str:

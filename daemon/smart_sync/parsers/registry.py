@@ -1,11 +1,12 @@
 """The parsers that the configuration asks for, ready to be asked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from smart_sync.config import ParserSettings
 from smart_sync.config.settings import parser_class
+from smart_sync.core.campaign import Count
 from smart_sync.core.links.identity import platform
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import Account
@@ -54,4 +55,22 @@ def _made(name: str, table: ParserSettings) -> Parser:
 
 
 def _agenda(table: ParserSettings) -> AskedAccounts:
-    return AskedAccounts(timedelta(seconds=table.every) if table.every is not None else None)
+    every = timedelta(seconds=table.every) if table.every is not None else None
+    return AskedAccounts(every, counts_campaign=counts(table) == "campaign")
+
+
+def of_lifetime(sources: Iterable[ConfiguredParser], account: Account) -> list[str]:
+    """The tables of the parsers that count the lifetime of ``account``, and could count the campaign of its project."""
+    return [
+        source.table
+        for source in sources
+        if counts(source.settings) == "lifetime"
+        and getattr(source.settings, "shows_videos", True)
+        and source.serves(account)
+    ]
+
+
+def counts(table: ParserSettings) -> Count | None:
+    """What a parser counts; None for one that cannot count a campaign."""
+    found: Count | None = getattr(table, "count", None)
+    return found

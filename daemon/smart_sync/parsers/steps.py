@@ -3,124 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import parse_qsl, unquote
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-
-from smart_sync.config.secrets import is_elsewhere, protect_in, protect_passing
-from smart_sync.config.urls import demand_text
-from smart_sync.config.values import MetricName, Seconds
+from smart_sync.config.secrets import protect_passing
+from smart_sync.core.campaign import EVERYTHING, Campaign
 from smart_sync.core.redaction import names_secret
 from smart_sync.parsers import templates
-from smart_sync.parsers.api_client import is_safe
 from smart_sync.parsers.error_responses import words
-from smart_sync.parsers.expressions import Expression, condition, is_true, kind_of, search
+from smart_sync.parsers.expressions import condition, is_true, kind_of, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
 from smart_sync.parsers.found import Found, check_who, told
-from smart_sync.parsers.http import MAX_ANSWER_BYTES, HttpRequest
+from smart_sync.parsers.http import HttpRequest
 from smart_sync.parsers.parser import RoundOver
+from smart_sync.parsers.step_settings import StepSettings
 
-_MAX_BYTES = 64 * 2**20
 #: Seconds that a step with ``until`` may take, unless it has a ``timeout``.
 POLLING = 300.0
-
-
-def _url(text: str) -> str:
-    templates.names_in(text)
-    _demand_literals(query := dict(parse_qsl(text.partition("?")[2])))
-    protect_in(query)
-    if "://" not in text:
-        return text.lstrip("/")
-    if "{" in text.split("//", 1)[-1].split("/", 1)[0].split("?", 1)[0]:
-        raise ValueError("the host must not depend on the account")
-    return is_safe(text)
-
-
-def _body(value: Any) -> Any:
-    templates.names_in(value)
-    _demand_literals(value)
-    protect_in(value)
-    return value
-
-
-def _demand_literals(value: Any, where: str = "") -> None:
-    """Raises ValueError for ``env:NAME`` and the like: a request would carry those words."""
-    if isinstance(value, str) and is_elsewhere(value):
-        at = f"{where} names" if where else "names"
-        raise ValueError(f"{at} a secret that is kept elsewhere; put it into headers or query of [parsers.<name>]")
-    pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for name, inner in pairs:
-        _demand_literals(inner, f"{where}.{name}" if where else str(name))
-
-
-#: A whole address, or a path below ``api_url``.
-Url = Annotated[str, AfterValidator(_url)]
-#: Anything that TOML can say, with placeholders in its texts.
-Body = Annotated[Any, AfterValidator(_body)]
-#: Parameters, with placeholders in their values.
-Parameters = Annotated[dict[str, str], AfterValidator(_body)]
-
-
-class StepSettings(BaseModel):
-    """``[[parsers.<name>.steps]]``: one request, or one for each page."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    _text = field_validator("*", mode="before")(demand_text)
-
-    url: Url
-    #: Added to the address.
-    query: Parameters = Field(default_factory=dict)
-    #: Sent by POST, as JSON or as a form; a step without either is a GET.
-    json_body: Body = Field(default=None, alias="json")
-    form: Parameters | None = None
-    #: True where the source says that it has no such account, or that it cannot answer; looked at on every page.
-    gone: Expression | None = None
-    failed: Expression | None = None
-    #: Where an answer about one account says whose it is: its user name or link.
-    who: Expression | None = None
-    #: Placeholder for the later steps → where the answer has its value.
-    take: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Expression] = Field(default_factory=dict)
-    #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
-    metrics: dict[MetricName, Expression] = Field(default_factory=dict)
-    #: Where a page has the token of the next one, and the parameter or key that takes it.
-    next: Expression | None = None
-    next_param: str = "page_token"
-    max_pages: Annotated[int, Field(ge=1, le=1000)] = 10
-    #: More pages than that: no value, or those of the pages that were read.
-    on_more: Literal["fail", "take"] = "fail"
-    #: The request is repeated, ``wait`` between two, until this holds; ``timeout`` bounds it all.
-    until: Expression | None = None
-    wait: Seconds = 5.0
-    #: Seconds that each answer may take; with ``until``, all of them together.
-    timeout: Seconds | None = None
-    max_bytes: Annotated[int, Field(ge=1024, le=_MAX_BYTES)] = MAX_ANSWER_BYTES
-    #: In the last step of a batch: the array with a row per account, and where a row has its link or user name.
-    rows: Expression | None = None
-    key: Expression | None = None
-
-    @model_validator(mode="after")
-    def _is_one_request(self) -> "StepSettings":
-        if self.json_body is not None and self.form is not None:
-            raise ValueError("has both json and form; a request has one body")
-        if self.until is not None and self.is_post:
-            raise ValueError("until repeats the request, and a POST may be a job that is paid for; poll with a GET")
-        if self.until is not None and self.next is not None:
-            raise ValueError("has both until and next; poll in one step and read the pages in the next")
-        if (self.rows is None) != (self.key is None):
-            raise ValueError("rows and key belong together")
-        return self
-
-    @property
-    def is_post(self) -> bool:
-        """Whether it sends a body."""
-        return self.json_body is not None or self.form is not None
-
-    @property
-    def placeholders(self) -> set[str]:
-        """What it wants to be filled in."""
-        return templates.names_in([self.url, self.query, self.json_body, self.form or {}])
 
 
 class Subject(NamedTuple):
@@ -128,6 +27,8 @@ class Subject(NamedTuple):
 
     values: Mapping[str, str]
     each: tuple[Mapping[str, str], ...] = ()
+    #: Whose videos count, where a step finds videos.
+    campaign: Campaign = EVERYTHING
 
 
 class Secrets(NamedTuple):
@@ -157,7 +58,7 @@ async def run(
             continue
         values = {**subject.values, **known}
         try:
-            found.pages = await _pages(step, f"step {number}", Subject(values, subject.each), secrets, ask)
+            found.pages = await _pages(step, f"step {number}", subject._replace(values=values), secrets, ask)
             check_who(step.who, found.pages, subject.values)
             known |= _taken(step, found.pages)
             _protect_taken([step], known)
@@ -169,7 +70,8 @@ async def run(
                 raise _at(failure, number, reason) from None
             found.flaws.append(reason)
             break
-        found.read(step.metrics if step.rows is None else {}, _document(step, found.pages), paged=step.next is not None)
+        if step.rows is None:
+            found.take(step, _document(step, found.pages), subject.campaign, paged=step.next is not None)
     return found
 
 

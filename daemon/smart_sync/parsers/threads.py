@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from smart_sync.config import ParserSettings
-from smart_sync.core.model import Metrics
+from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.found import count, mapping, mappings
@@ -31,7 +31,7 @@ class Threads(TokensParser):
     terms: ClassVar[str] = graph.TERMS
     limits_are_own: ClassVar[bool] = True
 
-    async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics:
+    async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics:
         """As the base class."""
         body = await session.get("me/threads_insights", {"metric": "followers_count"}, headers)
         for metric in mappings(mapping(body).get("data")):

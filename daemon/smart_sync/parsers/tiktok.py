@@ -2,20 +2,23 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
-from smart_sync.core.model import Metrics
+from smart_sync.core.campaign import Video
+from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.api_client import ApiUrl, Session
+from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.failures import AccountFailed, AccountGone, AccountRefused, CallFailed, Refused, Throttled
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
+from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 PER_CALL = 20
 
@@ -27,7 +30,7 @@ _CREDENTIALS = frozenset(
 )
 
 
-class TikTokSettings(TokensSettings):
+class TikTokSettings(TokensSettings, CountingSettings):
     """``[parsers.tiktok]``; the tokens need the scopes user.info.stats and (for ``videos``) video.list."""
 
     platforms: tuple[str, ...] = ("tiktok",)
@@ -45,10 +48,15 @@ class TikTok(TokensParser):
         super().__init__(settings, clock)
         self._videos = settings.videos
 
-    async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics | Partly:
+    async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics | Partly:
         """As the base class; without the videos, where only they are refused."""
         params = {"fields": "follower_count,likes_count,video_count"}
+        if self.counts_campaign:
+            params = {"fields": "follower_count"}
         user = mapping(mapping(mapping(await session.get("user/info/", params, headers)).get("data")).get("user"))
+        if self.counts_campaign:
+            found = await numbers(partial(self._page, session, headers), account.campaign)
+            return partly(count(user.get("follower_count")), found)
         metrics = Metrics(
             followers=count(user.get("follower_count")),
             likes=count(user.get("likes_count")),
@@ -76,6 +84,30 @@ class TikTok(TokensParser):
         if code != "ok":
             raise AccountRefused(f"TikTok refuses: {told or error_responses.said(code) or _STRANGE}")
         return found
+
+    async def _page(self, session: Session, headers: Mapping[str, str], cursor: str | None) -> Page:
+        """A page of all videos."""
+        wanted = {"max_count": PER_CALL} | ({"cursor": int(cursor)} if cursor is not None else {})
+        params = {"fields": "id,create_time,like_count,comment_count,view_count"}
+        data = mapping(mapping(await session.post("video/list/", params, headers, wanted)).get("data"))
+        if not isinstance(data.get("videos"), list):
+            raise AccountRefused(_STRANGE)
+        videos = [
+            Video(
+                published_at(video.get("create_time")),
+                count(video.get("view_count")),
+                count(video.get("like_count")),
+                count(video.get("comment_count")),
+                text(video.get("id")),
+            )
+            for video in mappings(data["videos"])
+        ]
+        following = data.get("cursor")
+        if not data.get("has_more"):
+            return Page(videos)
+        if not isinstance(following, int) or isinstance(following, bool):
+            raise AccountRefused("the answer does not say where the list goes on")
+        return Page(videos, str(following))
 
     async def _latest(self, session: Session, headers: Mapping[str, str]) -> AsyncIterator[Mapping[str, Any]]:
         left, cursor = self._videos, None

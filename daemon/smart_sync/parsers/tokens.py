@@ -39,7 +39,7 @@ class TokensParser(PlatformParser):
         if token is None:
             return None
         try:
-            return await self.ask_own(session, {"Authorization": f"Bearer {token.get_secret_value()}"})
+            return await self.ask_own(session, account, {"Authorization": f"Bearer {token.get_secret_value()}"})
         except Refused as failure:
             raise TokenRefused(str(failure)) from None
         except Paused as pause:
@@ -47,7 +47,7 @@ class TokensParser(PlatformParser):
                 raise
             raise TokenRefused(str(pause), pause.until) from None
 
-    async def ask_own(self, session: Session, headers: Mapping[str, str]) -> Metrics | Partly:
+    async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics | Partly:
         """The metrics of the account whose token is in ``headers``.  Raises as `ask`, and `Refused` for the token."""
         raise NotImplementedError
 

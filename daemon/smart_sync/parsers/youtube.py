@@ -14,17 +14,20 @@ from smart_sync.aio.tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
+from smart_sync.core.campaign import OF_VIDEOS, Campaign, Tally, Video
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics, Precision
 from smart_sync.core.schedule import pacific_midnight
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.api_client import ApiSettings, ApiUrl, Session
+from smart_sync.parsers import youtube_answers as answers
+from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
+from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 PER_CALL = 50
 
@@ -41,7 +44,7 @@ _PROJECT = frozenset(
 )
 
 
-class YouTubeSettings(ApiSettings):
+class YouTubeSettings(CountingSettings):
     """``[parsers.youtube]``."""
 
     platforms: tuple[str, ...] = ("youtube",)
@@ -178,11 +181,15 @@ class YouTube(PlatformParser):
         return found if _CHANNEL_ID.fullmatch(found) else ""
 
     async def _channels(self, current: _Round, wanted: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        parts = "statistics,contentDetails" if self._videos else "statistics"
+        parts = "statistics,contentDetails" if self._videos or self.counts_campaign else "statistics"
         params = {"part": parts, "maxResults": str(PER_CALL), **wanted}
-        return _items(await current.session.get("channels", params, self._headers), "youtube#channelListResponse")
+        return answers.items(
+            await current.session.get("channels", params, self._headers), "youtube#channelListResponse"
+        )
 
     async def _of(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> Fetched:
+        if self.counts_campaign:
+            return await self._of_campaign(current, account, channel)
         likes = comments = None
         flaw = ""
         if self._videos and current.failure is None:
@@ -197,10 +204,43 @@ class YouTube(PlatformParser):
         except AccountFailed as failure:
             return Unfetched(account.id, str(failure))
 
+    async def _of_campaign(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> Fetched:
+        found = Tally({}, (f"{', '.join(OF_VIDEOS)}: {current.failure}",) if current.failure else ())
+        if current.failure is None:
+            try:
+                page = partial(self._page, current.session, answers.playlist(channel), account.campaign)
+                found = await numbers(page, account.campaign)
+            except ParserFailed as failure:
+                current.failure = failure
+                found = Tally({}, (f"{', '.join(OF_VIDEOS)}: {failure}",))
+        metrics, flaw = partly(_metrics(channel, None, None).followers, found)
+        try:
+            return self._values(account, metrics, flaw)
+        except AccountFailed as failure:
+            return Unfetched(account.id, str(failure))
+
+    async def _page(self, session: Session, playlist: str | None, campaign: Campaign, token: str | None) -> Page:
+        """A page of the uploads; figures are asked for only of those that may count."""
+        if playlist is None:
+            raise CallFailed("the channel's answer does not say where its videos are", retry=False)
+        params = {"part": "contentDetails", "playlistId": playlist, "maxResults": str(PER_CALL)}
+        body = await session.get("playlistItems", params | ({"pageToken": token} if token else {}), self._headers)
+        dates = {
+            found: published_at(mapping(item.get("contentDetails")).get("videoPublishedAt"))
+            for item in answers.items(body, "youtube#playlistItemListResponse")
+            if (found := answers.video_id(item))
+        }
+        videos = [Video(at, None, id=found) for found, at in dates.items() if campaign.holds(at) is False]
+        if asked := [found for found, at in dates.items() if campaign.holds(at) is not False]:
+            params = {"part": "snippet,statistics", "id": ",".join(asked), "maxResults": str(PER_CALL)}
+            answer = await session.get("videos", params, self._headers)
+            # One that is missing in the answer is private or deleted.
+            videos += [answers.video(item, dates) for item in answers.items(answer, "youtube#videoListResponse")]
+        return Page(videos, text(mapping(body).get("nextPageToken")) or None)
+
     async def _uploads(self, session: Session, channel: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """Likes and comments of the latest uploads.  Raises as `Session.get`."""
-        playlist = mapping(mapping(channel.get("contentDetails")).get("relatedPlaylists")).get("uploads")
-        if not isinstance(playlist, str) or not playlist:
+        if (playlist := answers.playlist(channel)) is None:
             return None, None
         statistics = [s async for s in self._video_statistics(session, playlist)]
         return total(statistics, "likeCount"), total(statistics, "commentCount")
@@ -210,13 +250,13 @@ class YouTube(PlatformParser):
         while left > 0:
             params = {"part": "contentDetails", "playlistId": playlist, "maxResults": str(min(left, PER_CALL))}
             body = await session.get("playlistItems", params | ({"pageToken": page} if page else {}), self._headers)
-            items = _items(body, "youtube#playlistItemListResponse")
+            items = answers.items(body, "youtube#playlistItemListResponse")
             page = text(mapping(body).get("nextPageToken"))
-            ids = [found for item in items if (found := _video_id(item))]
+            ids = [found for item in items if (found := answers.video_id(item))]
             if ids:
                 params = {"part": "statistics", "id": ",".join(ids), "maxResults": str(PER_CALL)}
                 body = await session.get("videos", params, self._headers)
-                for item in _items(body, "youtube#videoListResponse"):
+                for item in answers.items(body, "youtube#videoListResponse"):
                     yield mapping(item.get("statistics"))
             left -= len(items)
             if not page or not items:
@@ -232,20 +272,6 @@ def _query(account: Account) -> str:
     if who.startswith("youtube:@"):
         return f"forHandle=@{name_of(account)}"
     return f"forUsername={name_of(account)}" if who.startswith("youtube:user/") else ""
-
-
-def _items(body: Any, kind: str) -> list[Mapping[str, Any]]:
-    """The items of a list answer; YouTube leaves the key out where there are none."""
-    answer = mapping(body)
-    if answer.get("kind") != kind or not isinstance(answer.get("items", []), list):
-        raise CallFailed("the answer is not what it should be", retry=False)
-    return mappings(answer.get("items", []))
-
-
-def _video_id(item: Mapping[str, Any]) -> str:
-    """The video of a playlist's item, in whichever part the answer has it."""
-    details, snippet = mapping(item.get("contentDetails")), mapping(item.get("snippet"))
-    return text(details.get("videoId")) or text(mapping(snippet.get("resourceId")).get("videoId"))
 
 
 def _metrics(channel: Mapping[str, Any], likes: int | None, comments: int | None) -> Metrics:

@@ -15,16 +15,26 @@ from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, 
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.strategies import Policy, Rule
-from smart_sync.core.model import METRICS, Precision
-from smart_sync.core.parsed import INBOX, Votes, terms
+from smart_sync.core.model import METRICS, Account, Precision
+from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
 from smart_sync.errors import SmartSyncError
+from smart_sync.parsers.registry import ConfiguredParser, build, of_lifetime
 from smart_sync.report.sentences import sentence
-from smart_sync.store import account_states, accounts, growth_rows, parsed_query, pass_history, sheet_edits, snapshots
+from smart_sync.store import (
+    account_states,
+    accounts,
+    campaigns,
+    growth_rows,
+    parsed_query,
+    pass_history,
+    sheet_edits,
+    snapshots,
+)
 from smart_sync.store.accounts import AccountDetails, KnownAccount
 from smart_sync.store.clock_changes import day_at
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.open_suspects import believed_before
 from smart_sync.store.schema import open_existing
 
@@ -59,12 +69,26 @@ async def explanation(
     days: int = DAYS,
 ) -> dict[str, Any]:
     """The same from an open database; ``query`` is what `parsed_query.prepare` made.  Raises `UnknownAccount`."""
-    explainer = Explainer(database, settings.merge.policy(), now, query, settings.parsed.max_age, days)
+    explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)), days)
     found = await explainer.explain(sought, metrics)
+    sources = build(settings.parsers)
+    for told in found:
+        told["warnings"] = await _of_campaign(database, settings, sources, told)
     if not found:
         rows = rows_of_nobody(await pass_history.newest_problems(database), sought)
         raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
     return {"success": True, "accounts": found}
+
+
+async def _of_campaign(
+    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: Mapping[str, Any]
+) -> list[str]:
+    """That a parser counts the lifetime of an account whose project has dates or a KPI."""
+    campaign = await campaigns.of(database, settings.schedule.timezone, told["project_id"])
+    account = Account(told["account_id"], told["project_id"], told["platform"], told["username"], told["link"])
+    several = (campaign.warning(told["project_name"], table) for table in of_lifetime(sources, account))
+    flaw = f"{told['project_name']}: {campaign.flaw}" if campaign.flaw else ""
+    return [*filter(None, (*several, flaw))]
 
 
 def rows_of_nobody(problems: Iterable[str], sought: str) -> list[str]:
@@ -87,13 +111,14 @@ class UnknownAccount(SmartSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made, ``max_age`` configured."""
+    """Explains the accounts of one database; ``query`` is what `parsed_query.prepare` made."""
 
     database: Database
     policy: Policy
     now: datetime
     query: str = ""
-    max_age: float | None = None
+    #: What parsed values are judged by.
+    judged_by: VoteTerms | None = None
     days: int = DAYS
 
     async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
@@ -156,7 +181,7 @@ class Explainer:
         return timeline(events, since)
 
     async def _state(self, known: KnownAccount) -> AccountState:
-        judged_by = terms(stamp(self.now), self.max_age)
+        judged_by = self.judged_by or terms(stamp(self.now), None)
         only = [known.account.id]
         states, _ = await account_states.read(self.database, known.project, judged_by, self.query, only)
         one = known.account

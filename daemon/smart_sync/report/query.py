@@ -1,4 +1,4 @@
-"""Reading the database for the report: read-only, in one transaction, beside a daemon that goes on writing."""
+"""Reading the database for the report: read-only, in one transaction, while a daemon goes on writing."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,18 +17,20 @@ from smart_sync.report.trend import HORIZONS
 from smart_sync.store import account_states, accounts, growth_rows, pass_history, unread_projects
 from smart_sync.store.accounts import KnownAccount, Place
 from smart_sync.store.clock_changes import day_at
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.requested_project import shown
 from smart_sync.store.schema import open_existing
 
 LAST_PASSES = 10
 
 
-async def read(path: Path, project: str | None, days: int, now: datetime, max_age: float | None = None) -> ReportInputs:
+async def read(
+    path: Path, project: str | None, days: int, now: datetime, judged_by: VoteTerms | None = None
+) -> ReportInputs:
     """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
 
-    ``days`` is how far back charts go, ``max_age`` is ``[parsed] max_age``.  Raises `DatabaseError` where there is no
-    readable database, and `UnknownProject`.
+    ``days`` is how far back charts go, ``judged_by`` what parsed values are judged by.  Raises `DatabaseError` where
+    there is no readable database, and `UnknownProject`.
     """
     async with open_existing(path, read_only=True) as database, database.steady():
         today = date.fromisoformat(await day_at(database, stamp(now)))
@@ -40,8 +42,8 @@ async def read(path: Path, project: str | None, days: int, now: datetime, max_ag
         own: dict[str, list[KnownAccount]] = defaultdict(list)
         for one in sorted(known, key=lambda one: one.account.id):
             own[one.project.id].append(one)
-        judged_by = terms(stamp(now), max_age)
-        found = [await _project(database, one, own[one.id], histories, judged_by) for one in projects]
+        terms_now = judged_by or terms(stamp(now), None)
+        found = [await _project(database, one, own[one.id], histories, terms_now) for one in projects]
         passes = await pass_history.recent_runs(database, LAST_PASSES)
         return ReportInputs(tuple(found), tuple(map(_pass, passes)), await growth_rows.left_out(database, ids, today))
 

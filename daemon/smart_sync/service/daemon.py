@@ -20,8 +20,8 @@ from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
 from smart_sync.service import memory, preflight, systemd
 from smart_sync.store import instance_lock
-from smart_sync.store.database import Database
-from smart_sync.store.driver import sqlite, version_at_risk
+from smart_sync.store.engine import Database
+from smart_sync.store.sqlite.driver import sqlite, version_at_risk
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import innermost, opened, plain_failures, report_projects
 from smart_sync.sync.scheduler import RunPass, Scheduler
@@ -196,7 +196,7 @@ def _with_status(run_pass: RunPass) -> RunPass:
 
 async def rest(database: Database) -> None:
     """A pass is over: nothing of it stays in memory until the next."""
-    # First what lets the event loop go on: somebody is being answered, and the sweep halts everything.
+    # First what lets the event loop go on: a client is being answered, and the sweep halts everything.
     await database.rest()
     memory.sweep()
     await asyncio.to_thread(memory.trim)

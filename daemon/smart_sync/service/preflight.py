@@ -11,8 +11,8 @@ from smart_sync.config import Settings
 from smart_sync.control import socket_file
 from smart_sync.errors import ConfigError, SocketUnusable
 from smart_sync.logs import printable, redact
-from smart_sync.store import projects
-from smart_sync.store.driver import may_be_sqlite
+from smart_sync.store.sqlite import scratch_copy
+from smart_sync.store.sqlite.driver import may_be_sqlite
 
 
 def demand_none(settings: Settings, held: Path | None = None) -> None:
@@ -24,7 +24,7 @@ def demand_none(settings: Settings, held: Path | None = None) -> None:
 def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
     """Key → what will keep a daemon with these settings from starting, and what to do.
 
-    ``held`` is the database that this process has open: it must not be opened beside SQLite, since closing a file
+    ``held`` is the database that this process has open: it must not be opened a second time, since closing a file
     gives up all locks that the process has on it.
     """
     control, path = settings.control, Path(os.path.realpath(settings.database.path))
@@ -34,7 +34,7 @@ def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
         "database.path": next(_of_database(path, held), ""),
     }
     if not found["database.path"]:
-        found |= projects.unknown_at(path, dict(settings.sync.defaults))
+        found |= scratch_copy.unknown_at(path, dict(settings.sync.defaults))
     # A name or a path may be any text.
     return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
 
@@ -78,7 +78,7 @@ def _of_database(path: Path, held: Path | None) -> Iterator[str]:
 
 
 def _of_folder(path: Path) -> str:
-    """Why nothing can be made beside ``path``, whose folder is made where it is missing; "" if it can."""
+    """Why nothing can be made in the folder of ``path``, whose folder is made where it is missing; "" if it can."""
     above = (parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110  never raises
     folder = next(above, Path("/"))  # nothing is above "/"
     if not folder.is_dir():

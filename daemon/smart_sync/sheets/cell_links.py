@@ -14,7 +14,7 @@ from smart_sync.sheets.batches import next_batch
 
 #: Title, as the spreadsheet writes it, and cells → the links behind them; raises `SheetUnavailable`.
 Ask = Callable[[Mapping[str, str]], Awaitable[dict[str, dict[int, tuple[str, ...]]]]]
-#: Somebody may put another link behind the same text.
+#: A person may put another link behind the same text.
 BELIEVED = timedelta(hours=1)
 
 

@@ -143,7 +143,7 @@ def _explain_forbidden(response: requests.Response, email: str, spreadsheet: str
 
 
 def _error(response: requests.Response) -> Mapping[str, Any]:
-    """Google's error object; empty where the body is somebody else's."""
+    """Google's error object; empty where the body is not Google's."""
     try:
         body = read_json(response.content)
     except ValueError:

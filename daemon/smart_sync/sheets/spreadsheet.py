@@ -33,7 +33,7 @@ Answer = Worksheet | SheetUnavailable
 class Spreadsheet:
     """Answers `read` for each of its worksheets, asking Google for many at once.
 
-    The requests are made one after the other by a task that lives as long as somebody waits.
+    The requests are made one after the other by a task that lives as long as a caller waits.
     """
 
     def __init__(

@@ -98,7 +98,7 @@ class Token:
             return self._credentials
 
     async def _refreshed(self, ends: float) -> Credentials:
-        """Fresh credentials, on the second attempt with a key read anew."""
+        """New credentials, on the second attempt with the key read again."""
         credentials = self._credentials or await self._load()
         try:
             await self._refresh(credentials, ends)

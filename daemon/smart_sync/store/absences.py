@@ -9,7 +9,7 @@ from smart_sync.core.matching.doubtful_rows import EarlierDoubt, Elsewhere
 from smart_sync.core.merge.plan import Confirmation, Plan
 from smart_sync.core.model import METRICS, Account, Project, SheetRow
 from smart_sync.store.accounts import active_account, active_project
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.pass_history import TICK
 
 _READ = """
@@ -20,11 +20,12 @@ LEFT JOIN worksheet_troubles t ON t.project_id = p.id
 # Those whose row is gone, stood in this project's worksheet, or has yet to be looked for in this pass.
 _ELSEWHERE = f"""
 SELECT CAST(a.id AS TEXT), coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''),
-       s.gone_since IS NOT NULL OR s.project_id = ?1, coalesce(r.read_at, ''), iif(s.project_id = ?1, s."row", NULL)
+       s.gone_since IS NOT NULL OR s.project_id = ?1, coalesce(r.read_at, ''),
+       CASE WHEN s.project_id = ?1 THEN s."row" END
 FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
 JOIN projects p ON p.id = a.project_id AND {active_project("p")}
 LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
-WHERE CAST(a.project_id AS TEXT) != ?1 AND {active_account("a")} AND NOT s.gone_accepted
+WHERE CAST(a.project_id AS TEXT) != ?1 AND {active_account("a")} AND s.gone_accepted = 0
   AND (s.gone_since IS NOT NULL OR s.project_id = ?1
        OR CAST(a.project_id AS TEXT) NOT IN (SELECT value FROM json_each(?2)))
 """
@@ -70,10 +71,11 @@ async def past_doubts(database: Database, project_id: str) -> dict[str, EarlierD
 
 async def save_accounts(transaction: Transaction, plan: Plan, now: str) -> None:
     """Write how rows of accounts are missing, which accounts have left, and which are back."""
-    names = ", ".join(f"{metric} = iif(?5, NULL, {metric})" for metric in METRICS)
+    names = ", ".join(f"{metric} = CASE WHEN ?5 = 0 THEN {metric} END" for metric in METRICS)
     await transaction.execute_many(
         "UPDATE sheet_metrics SET gone_since = ?1, gone_clock = ?2, project_id = ?3, gone_at_once = ?4,"
-        f' gone_accepted = ?5, held = iif(?5, \'\', held), "row" = ?6, {names} WHERE account_id = ?7',
+        " gone_accepted = ?5, held = CASE WHEN ?5 = 0 THEN held ELSE '' END,"
+        f' "row" = ?6, {names} WHERE account_id = ?7',
         [
             (one.absence.gone_since, one.absence.clock, one.absence.project_id, one.absence.at_once,
              one.absence.accepted, one.row, one.account_id)
@@ -108,14 +110,14 @@ async def save_project(transaction: Transaction, plan: Plan, now: str, rows: int
         return
     await transaction.execute("UPDATE worksheet_reads SET interrupted = 1 WHERE project_id = ?", (project.id,))
     await transaction.execute(
-        "DELETE FROM worksheet_troubles WHERE project_id = ? AND NOT accepted AND code != ?",
+        "DELETE FROM worksheet_troubles WHERE project_id = ? AND accepted = 0 AND code != ?",
         (project.id, plan.trouble.code),
     )
     if plan.trouble.code:
         await transaction.execute(
             "INSERT INTO worksheet_troubles (project_id, code, since) VALUES (?, ?, ?)"
             " ON CONFLICT (project_id) DO UPDATE SET code = excluded.code, accepted = 0, since = excluded.since"
-            " WHERE code != excluded.code",
+            " WHERE worksheet_troubles.code != excluded.code",
             (project.id, plan.trouble.code, now),
         )
 
@@ -189,7 +191,7 @@ async def lost_columns(database: Database, project_id: str) -> set[str]:
 
 async def has_no_worksheet(database: Database, project_id: str) -> bool:
     """Whether the last pass found nothing to read, and nobody has accepted that yet."""
-    sql = "SELECT 1 FROM worksheet_troubles WHERE project_id = ? AND NOT accepted"
+    sql = "SELECT 1 FROM worksheet_troubles WHERE project_id = ? AND accepted = 0"
     return bool(await database.fetch(sql, (project_id,)))
 
 

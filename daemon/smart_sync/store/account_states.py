@@ -20,9 +20,9 @@ from smart_sync.core.parsed import (
 )
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
-from smart_sync.store import parsed_query, vote_records
+from smart_sync.store import campaigns, parsed_query, vote_records
 from smart_sync.store.accounts import active_account
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 from smart_sync.store.vote_records import VoteRecords
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
@@ -79,12 +79,22 @@ async def read(
     with the origin of each value.
     """
     rows, known, told, problems = await _rows(database, project, query, only)
+    judged_by = await _with_campaign(database, project, judged_by)
 
     def understood() -> list[AccountState]:
         return [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
 
     states = await asyncio.to_thread(understood)
     return states, [*problems, *_ahead(states), *_spoilt(states)]
+
+
+async def _with_campaign(database: Database, project: Project, judged_by: VoteTerms) -> VoteTerms:
+    """The terms, knowing the dates and the KPI of the project as they are now."""
+    counting = judged_by.counting
+    if counting is None:
+        return judged_by
+    campaign = await campaigns.of(database, counting.timezone, project.id)
+    return judged_by._replace(counting=counting._replace(campaign=campaign.key))
 
 
 async def voiced(
@@ -117,8 +127,8 @@ async def outlines(database: Database, project: Project) -> list[AccountState]:
 
 async def _added_at(database: Database) -> str:
     """When an account was added, in SQL: a web app's table may lack the column."""
-    rows = await database.fetch("SELECT 1 FROM pragma_table_info('project_social_accounts') WHERE name = 'added_at'")
-    return "datetime(a.added_at)" if rows else "NULL"
+    there = await database.dialect.columns(database, "project_social_accounts")
+    return "datetime(a.added_at)" if "added_at" in there else "NULL"
 
 
 #: How many columns `_OUTLINE` has.
@@ -150,7 +160,7 @@ def _outline(row: Any) -> AccountState:
 
 
 def _absence(row: Sequence[Any]) -> Absence:
-    """How a row is missing; what somebody has spoilt counts as never written."""
+    """How a row is missing; what another program has spoilt counts as never written."""
     project_id, since, clock, at_once, accepted = row
     if since is None:
         return Absence(str(project_id))
@@ -185,6 +195,7 @@ def _votes(
         or judged_by.oldest is not None
         or (at is not None and at > judged_by.ahead)
         or last_link not in (None, link)
+        or (judged_by.counting is not None and as_text(row[_WIDTH + 7]) in judged_by.counting.sources)
     ):  # the usual case of an inbox: nothing can take away its vote
         rounded = _ALL if is_rounded(row[_WIDTH + 6]) else _NOTHING_ROUNDED
         return inbox, rounded, NO_VOTES
@@ -194,7 +205,7 @@ def _votes(
 
 
 def _last_link(row: Any) -> str | None:
-    """The link that the last pass decided with; "", which means no profile, where somebody has spoilt it."""
+    """The link that the last pass decided with; "", which means no profile, where another program has spoilt it."""
     return row[-1] if isinstance(row[-1], str | None) else ""
 
 
@@ -246,17 +257,17 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
 
 
 def _merged(row: Sequence[Any]) -> Metrics | None:
-    """The merged values; None for one that somebody has spoilt: it has no winner, and is written anew."""
+    """The merged values; None for one that another program has spoilt: it has no winner, and is written again."""
     return None if row[0] is None and all(value is None for value in row) else sound(row)[0]
 
 
 def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
-    """A problem for each active account of which somebody has spoilt merged values: those are written anew."""
+    """A problem for each active account of which another program has spoilt merged values: those are written again."""
     for state in states:
         if state.active and state.merged is not None and None in state.merged:
             metrics = ", ".join(m for m, value in zip(METRICS, state.merged, strict=True) if value is None)
             yield Problem(
-                f"somebody has written what is no count into the merged {metrics}; only Smart Sync may write there;"
+                f"a program has written what is no count into the merged {metrics}; only Smart Sync may write there;"
                 " the value is decided anew",
                 "account_metrics",
                 value=state.link or f"account {state.id}",

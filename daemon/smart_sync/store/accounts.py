@@ -9,17 +9,17 @@ from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.core.wording import nearest_of
 from smart_sync.store.clock_changes import in_order, local_day
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 
 
 def active_project(alias: str = "projects") -> str:
     """The SQL condition that a row of ``projects`` is active."""
-    return f"CAST({alias}.is_active AS INTEGER) = 1"
+    return f"CAST({alias}.is_active AS BIGINT) = 1"
 
 
 def active_account(alias: str = "project_social_accounts") -> str:
     """The SQL condition that a row of ``project_social_accounts`` is active, whatever its project is."""
-    return f"CAST(coalesce({alias}.is_active, 1) AS INTEGER) = 1"
+    return f"CAST(coalesce({alias}.is_active, 1) AS BIGINT) = 1"
 
 
 #: The ids of the active projects, as text.
@@ -52,7 +52,7 @@ class KnownAccount(NamedTuple):
 
 
 class AccountDetails(NamedTuple):
-    """What SQLite says of an account beside its values.  Times are stamps, None where there is none."""
+    """What SQLite says of an account besides its values.  Times are stamps, None where there is none."""
 
     worksheet: str | None
     read_at: str | None
@@ -69,7 +69,7 @@ async def everyone(database: Database) -> list[KnownAccount]:
     """All accounts, the inactive ones too."""
     rows = await database.fetch(
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link, p.name,"
-        f" {active_account('a')}, coalesce({active_project('p')}, 0), m.left_since"
+        f" {active_account('a')}, CASE WHEN {active_project('p')} THEN 1 ELSE 0 END, m.left_since"
         " FROM project_social_accounts a LEFT JOIN projects p ON p.id = a.project_id"
         " LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)"
         " WHERE a.id IS NOT NULL ORDER BY p.name, a.platform, a.id"
@@ -77,7 +77,7 @@ async def everyone(database: Database) -> list[KnownAccount]:
     return [
         # Some web apps number their rows: an id is text here, as in our own tables.
         KnownAccount(
-            Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])),
+            Account(str(row[0]), str(row[1]), as_text(row[2]), as_text(row[3]), as_text(row[4])),
             Project(str(row[1]), as_text(row[5])),
             bool(row[6] and row[7]),
             bool(row[6]),

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 
 T = TypeVar("T")
 

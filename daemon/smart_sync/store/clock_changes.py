@@ -4,8 +4,8 @@ from contextlib import closing
 from pathlib import Path
 
 from smart_sync.core.days import clock_changes
-from smart_sync.store.database import Database, Transaction
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import Database, Transaction
+from smart_sync.store.sqlite.driver import sqlite
 
 
 def local_day(moment: str) -> str:

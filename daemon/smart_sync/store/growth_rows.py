@@ -18,7 +18,7 @@ from smart_sync.core.history.growth import History
 from smart_sync.core.model import METRICS
 from smart_sync.core.state import as_text
 from smart_sync.store.clock_changes import local_day, newest_first
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 
 #: Snapshots that are older are mistakes.
 _OLDEST = "1970-01-01"
@@ -36,18 +36,18 @@ def _each(template: str, metrics: Sequence[str] = METRICS) -> str:
 #: Whether the web app's ``{m}`` of a snapshot is a number above 0: in SQLite every text is above every number.
 ABOVE_ZERO = "(typeof({m}) IN ('integer', 'real') AND {m} > 0)"
 # A count, as `core.state.sound` has it; some tables hold whole numbers as REAL.
-_WHOLE = "typeof({m}) IN ('integer', 'real') AND {m} >= 0 AND {m} = CAST({m} AS INTEGER)"
-_COUNT = f"CASE WHEN {_WHOLE} THEN CAST({{m}} AS INTEGER) END AS {{m}}"
+_WHOLE = "typeof({m}) IN ('integer', 'real') AND {m} >= 0 AND {m} = CAST({m} AS BIGINT)"
+_COUNT = f"CASE WHEN {_WHOLE} THEN CAST({{m}} AS BIGINT) END AS {{m}}"
 # The first day of each metric; no day is as late as that of a metric without a value.
 _FIRST_DAY = f"coalesce({local_day('{m}_known_since')}, '~') AS {{m}}"
 _KNOWN = f"SELECT account_id, {_each(_FIRST_DAY)} FROM account_metrics"
 
 
-def _last_of_day(metrics: Sequence[str] = METRICS) -> str:
-    """The table expression ``last_of_day``: the snapshots, numbered in each day of an account, its last one first."""
+def _last_of_day(metrics: Sequence[str] = METRICS, source: str = "account_snapshots") -> str:
+    """The table expression ``last_of_day``: snapshots, numbered in each day of an account, its last one first."""
     return f"""labelled AS (
     SELECT account_id, id, snapshot_time, {_each(_COUNT, metrics)}, {local_day("snapshot_time")} AS day
-    FROM account_snapshots
+    FROM {source}
 ), last_of_day AS (
     SELECT account_id, day, {_each("{m}", metrics)},
            row_number() OVER (PARTITION BY account_id, day ORDER BY {newest_first("snapshot_time")}, id) AS nth
@@ -76,29 +76,23 @@ FROM beside_the_last d LEFT JOIN known k ON k.account_id = CAST(d.account_id AS 
 # Of each account the snapshots of so many days up to its newest, and the last one before them with a value of each
 # metric.  The plain comparison narrows the search for an index, whatever the notation.
 _NEWEST = """
-SELECT b.snapshot_time FROM main.account_snapshots b WHERE b.account_id = j.value AND b.snapshot_time < ?3
+SELECT b.snapshot_time FROM account_snapshots b WHERE b.account_id = j.value AND b.snapshot_time < ?3
 AND datetime(b.snapshot_time) IS NOT NULL ORDER BY b.snapshot_time DESC LIMIT 1"""
 _BASE = f"""coalesce((
-    SELECT b.snapshot_time FROM main.account_snapshots b WHERE b.account_id = a.id AND b.snapshot_time < a.start
+    SELECT b.snapshot_time FROM account_snapshots b WHERE b.account_id = a.id AND b.snapshot_time < a.start
     AND datetime(b.snapshot_time) IS NOT NULL AND {_WHOLE.replace("{m}", "b.{m}")}
     ORDER BY b.snapshot_time DESC LIMIT 1), a.start)"""
 _BOUNDED = f"""asked AS MATERIALIZED (
     SELECT j.value AS id, date(datetime(({_NEWEST})), ?2) AS start FROM json_each(?1) j
 ), ranges AS MATERIALIZED (
-    SELECT a.id, date(datetime(min({{base}}, a.start)), '-{_MARGIN} days') AS since FROM asked a
-    WHERE a.start IS NOT NULL
-), account_snapshots AS (
-    SELECT s.* FROM ranges r CROSS JOIN main.account_snapshots s
-    ON s.account_id = r.id AND s.snapshot_time >= r.since AND s.snapshot_time < ?3
+    SELECT a.id, date(datetime((SELECT min(column1) FROM (VALUES {{base}}, (a.start)) v)), '-{_MARGIN} days') AS since
+    FROM asked a WHERE a.start IS NOT NULL
+), chosen AS (
+    SELECT s.* FROM ranges r CROSS JOIN account_snapshots s
+    WHERE s.account_id = r.id AND s.snapshot_time >= r.since AND s.snapshot_time < ?3
 )"""
 # Without an index each look would read the whole table; then it is read once.
-_ALL = (
-    "account_snapshots AS (SELECT * FROM main.account_snapshots WHERE account_id IN (SELECT value FROM json_each(?1)))"
-)
-_INDEXED = """
-SELECT 1 FROM pragma_index_list('account_snapshots') i WHERE NOT i.partial
-AND (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) = 'account_id' LIMIT 1
-"""
+_ALL = "chosen AS (SELECT * FROM account_snapshots WHERE account_id IN (SELECT value FROM json_each(?1)))"
 
 
 async def histories(
@@ -109,9 +103,11 @@ async def histories(
     Of each account the last ``days`` days up to its newest snapshot (None: all), and what tells its values before them.
     """
     back, until = f"-{(days or _ALL_DAYS) + _MARGIN} days", (today + timedelta(days=_MARGIN)).isoformat()
-    source = _BOUNDED.format(base=_each(_BASE, metrics)) if await database.fetch(_INDEXED) else _ALL
+    indexed = await database.dialect.has_index(database, "account_snapshots", "account_id")
+    source = _BOUNDED.format(base=_each(f"({_BASE})", metrics)) if indexed else _ALL
     rows = await database.fetch(
-        f"WITH {source}, {_last_of_day(metrics)} SELECT account_id, day, {_each('{m}', metrics)} FROM last_of_day"
+        f"WITH {source}, {_last_of_day(metrics, 'chosen')}"
+        f" SELECT account_id, day, {_each('{m}', metrics)} FROM last_of_day"
         f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?4 ORDER BY account_id, day",
         (_ids(account_ids), back, until, today.isoformat()),
     )
@@ -134,7 +130,7 @@ async def _known(
 ) -> dict[str, tuple[int, ...]]:
     """Account id → the first day of each metric; not of an account that no pass has seen."""
     rows = await database.fetch(
-        f"SELECT account_id, {_each('{m}', metrics)} FROM ({_KNOWN})"
+        f"SELECT account_id, {_each('{m}', metrics)} FROM ({_KNOWN}) k"
         " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))",
         (_ids(account_ids),),
     )
@@ -146,8 +142,9 @@ async def _ends(
 ) -> dict[str, dict[int, frozenset[int]]]:
     """Account id → the days that end a carried stretch → the places of the metrics that were carried."""
     rows = await database.fetch(
-        f"SELECT account_id, {local_day('ended_at')} AS day, metrics FROM carried_stretches"
-        " WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?)) AND day >= '1970-01-01'",
+        f"SELECT account_id, {local_day('ended_at')}, metrics FROM carried_stretches"
+        f" WHERE account_id IN (SELECT CAST(value AS TEXT) FROM json_each(?))"
+        f" AND {local_day('ended_at')} >= '{_OLDEST}'",
         (_ids(account_ids),),
     )
     found: dict[str, dict[int, frozenset[int]]] = {}
@@ -184,7 +181,7 @@ async def left_out(database: Database, account_ids: Collection[object], today: d
     """How many snapshots of accounts have a time that cannot be read, or lies in the future or before 1970."""
     ((count,),) = await database.fetch(
         "SELECT count(*) FROM account_snapshots WHERE account_id IN (SELECT value FROM json_each(?))"
-        f" AND coalesce({local_day('snapshot_time')} NOT BETWEEN '{_OLDEST}' AND ?, 1)",
+        f" AND coalesce({local_day('snapshot_time')}, '') NOT BETWEEN '{_OLDEST}' AND ?",
         (_ids(account_ids), today.isoformat()),
     )
     return int(count)

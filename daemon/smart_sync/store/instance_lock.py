@@ -1,4 +1,4 @@
-"""One instance per database: an advisory lock beside the file, gone with the process however it ends."""
+"""One instance per database: an advisory lock on a file next to it, gone with the process however it ends."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ from typing import Self
 
 from smart_sync.errors import Busy, DatabaseUnusable
 
-#: Seconds between two tries of somebody who waits.
+#: Seconds between two tries of a process that waits.
 _PAUSE_SECONDS = 0.1
 #: What a daemon adds to its process id in the file: it keeps the lock, so nobody need wait for it.
 _DAEMON = "daemon"
@@ -86,7 +86,7 @@ os.register_at_fork(after_in_child=_forget_all)
 
 
 def _locked(path: Path, mark: str) -> int | None:
-    """The descriptor of the file at ``path``, locked; None if somebody else holds the lock."""
+    """The descriptor of the file at ``path``, locked; None if another process holds the lock."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)

@@ -9,13 +9,13 @@ from smart_sync.core.merge.plan import Plan
 from smart_sync.core.merge.suspects import STANDS, Suspect, Suspects
 from smart_sync.core.model import Problem
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction, upsert
 
 # The suspects are few: they are gone through first, and their accounts looked up.
 _OPEN = """
 SELECT s.account_id, a.profile_link, s.metric, s.old, s.new, s.since, s.place
-FROM suspects s CROSS JOIN project_social_accounts a ON a.id = s.account_id
-WHERE a.project_id = ? AND s.since > ? ORDER BY s.since, s.account_id, s.metric
+FROM suspects s CROSS JOIN project_social_accounts a
+WHERE a.id = s.account_id AND a.project_id = ? AND s.since > ? ORDER BY s.since, s.account_id, s.metric
 """
 
 
@@ -31,14 +31,14 @@ async def open_suspects(database: Database, project_id: str, now: datetime) -> S
 
 
 async def save(transaction: Transaction, plan: Plan, now: str) -> None:
-    """Keep what ``plan`` found odd, beside what it writes."""
+    """Keep what ``plan`` found odd, in addition to what it writes."""
     await transaction.execute_many("DELETE FROM suspects WHERE account_id = ? AND metric = ?", plan.suspects.over)
     await transaction.execute_many(
-        "INSERT OR REPLACE INTO suspects (account_id, metric, old, new, since, place) VALUES (?, ?, ?, ?, ?, ?)",
+        upsert("suspects", "account_id, metric, old, new, since, place", "account_id, metric"),
         [(s.account_id, s.metric, s.old, s.new, s.since, s.place) for s in plan.suspects.new],
     )
     await transaction.execute_many(
-        "INSERT OR REPLACE INTO conflicts (account_id, metric, sheet, parsed, at, place) VALUES (?, ?, ?, ?, ?, ?)",
+        upsert("conflicts", "account_id, metric, sheet, parsed, at, place", "account_id, metric"),
         [(c.account_id, c.metric, c.sheet, c.parsed, now, c.place) for c in plan.conflicts],
     )
 
@@ -51,7 +51,7 @@ async def forget_believed(transaction: Transaction, now: datetime) -> None:
 async def confirm(transaction: Transaction, account_id: str, metric: str | None) -> int:
     """A person says that the values are meant; returns how many were suspect."""
     return await transaction.execute(
-        "DELETE FROM suspects WHERE account_id = ?1 AND (?2 IS NULL OR metric = ?2)", (account_id, metric)
+        "DELETE FROM suspects WHERE account_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR metric = ?2)", (account_id, metric)
     )
 
 
@@ -109,7 +109,8 @@ class ToldProblems:
                 "DELETE FROM told_problems WHERE project_id = ? AND problem = ?", [(project_id, key) for key in over]
             )
             await transaction.execute_many(
-                "INSERT OR IGNORE INTO told_problems VALUES (?, ?)", [(project_id, key) for key in new]
+                "INSERT INTO told_problems (project_id, problem) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [(project_id, key) for key in new],
             )
             # If the transaction is given up, they are told once more after the next start: better than never.
             told[project_id] = now

@@ -8,7 +8,7 @@ from smart_sync.core.model import Outcome
 from smart_sync.core.results.alerts import Trouble
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction, upsert
 
 #: Messages that wait for one endpoint; of more than these the oldest are dropped.
 MAX_WAITING = 1000
@@ -48,21 +48,21 @@ async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trou
     ]
     await transaction.execute_many("DELETE FROM project_troubles WHERE project_id = ?", well)
     await transaction.execute_many(
-        "INSERT OR REPLACE INTO project_troubles (project_id, outcome, since, told, ends) VALUES (?, ?, ?, ?, ?)", ill
+        upsert("project_troubles", "project_id, outcome, since, told, ends", "project_id"), ill
     )
 
 
 async def add(transaction: Transaction, endpoint: str, messages: Collection[Message], now: str) -> int:
     """Queue ``messages`` for an endpoint, due at once; returns how many older ones had to be dropped for them."""
     await transaction.execute_many(
-        "INSERT OR IGNORE INTO webhook_deliveries (endpoint, id, type, body, created_at, due_at)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO webhook_deliveries (endpoint, id, type, body, created_at, due_at)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [(endpoint, m.id, m.type, m.body, now, now) for m in messages],
     )
     return await transaction.execute(
         "UPDATE webhook_deliveries SET status = 'dropped', due_at = NULL, answer = 'too many were waiting'"
         " WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE endpoint = ? AND due_at IS NOT NULL"
-        " ORDER BY seq DESC LIMIT -1 OFFSET ?)",
+        " ORDER BY seq DESC LIMIT 1000000000 OFFSET ?)",
         (endpoint, MAX_WAITING),
     )
 
@@ -72,7 +72,7 @@ async def prune(transaction: Transaction, endpoint: str, before: str) -> None:
     await transaction.execute("DELETE FROM webhook_deliveries WHERE created_at < ?", (before,))
     await transaction.execute(
         "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries"
-        " WHERE endpoint = ? AND due_at IS NULL ORDER BY seq DESC LIMIT -1 OFFSET ?)",
+        " WHERE endpoint = ? AND due_at IS NULL ORDER BY seq DESC LIMIT 1000000000 OFFSET ?)",
         (endpoint, MAX_DONE),
     )
 
@@ -109,7 +109,9 @@ async def attempted(
 
 async def disable(transaction: Transaction, endpoint: str, now: str) -> int:
     """Send an endpoint nothing any more; returns how many messages were dropped."""
-    await transaction.execute("INSERT OR IGNORE INTO webhooks_disabled VALUES (?, ?)", (endpoint, now))
+    await transaction.execute(
+        "INSERT INTO webhooks_disabled (endpoint, since) VALUES (?, ?) ON CONFLICT DO NOTHING", (endpoint, now)
+    )
     return await transaction.execute(
         "UPDATE webhook_deliveries SET status = 'dropped', due_at = NULL WHERE endpoint = ? AND due_at IS NOT NULL",
         (endpoint,),
@@ -123,7 +125,7 @@ async def enable(transaction: Transaction, endpoint: str) -> bool:
 
 async def is_there(database: Database) -> bool:
     """Whether a daemon has ever made these tables."""
-    return bool(await database.glance("SELECT 1 FROM sqlite_master WHERE name = 'webhooks_disabled'"))
+    return bool(await database.dialect.columns(database, "webhooks_disabled"))
 
 
 async def disabled(source: Database | Transaction) -> frozenset[str]:

@@ -9,8 +9,7 @@ from smart_sync.core.model import METRICS, Problem
 from smart_sync.core.parsed import QUERY, ParsedValue, of_row
 from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import ConfigError
-from smart_sync.store.database import Database
-from smart_sync.store.driver import is_of_the_file, sqlite
+from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError
 from smart_sync.store.vote_records import TIME
 
 COLUMNS = ("account_id", *METRICS, "source", "parsed_at", "precision")
@@ -29,13 +28,13 @@ async def prepare(database: Database, query: str) -> str:
     inner = query.strip().rstrip(";")
     try:
         # In brackets only a SELECT can stand; the line break ends a comment at its end.
-        names = await database.columns(f"SELECT * FROM (\n{inner}\n) LIMIT 0")
-    except (sqlite.Error, sqlite.Warning, ValueError) as error:
+        names = await database.columns(f"SELECT * FROM (\n{inner}\n) q LIMIT 0")
+    except (StoreError, ValueError) as error:
         raise ConfigError((f"parsed.query: not a SELECT that this database understands: {error}",)) from None
     if problem := _wrong(names):
         raise ConfigError((f"parsed.query: {problem}",))
     columns = ", ".join(f'"{name}"' if name in names else f'NULL AS "{name}"' for name in COLUMNS)
-    return f"SELECT {columns} FROM (\n{inner}\n)"
+    return f"SELECT {columns} FROM (\n{inner}\n) q"
 
 
 def _wrong(names: list[str]) -> str:
@@ -53,8 +52,8 @@ async def read(
     """What the query says about the accounts of a project, and what is wrong with it: that it failed, too."""
     try:
         rows = await _rows(database, prepared, project_id)
-    except sqlite.Error as error:
-        if is_of_the_file(error):
+    except StoreError as error:
+        if isinstance(error, OF_THE_WHOLE):
             raise
         return {}, [Problem(f"the query failed, what it would give does not count: {error}", QUERY)]
     found: dict[str, list[ParsedValue]] = {}

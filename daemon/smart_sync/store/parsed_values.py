@@ -4,25 +4,27 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import comes_late
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
 from smart_sync.core.parsed import NO_PAST, OWN, Mark, ParsedAccount, ParsedValue, terms
 from smart_sync.core.state import as_text
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.vote_records import gather, save_marks
 
 _NOBODY = ParsedAccount("")
 _PUT = """
-INSERT INTO parsed_values (account_id, metric, source, value, parsed_at, "precision", link) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO parsed_values (account_id, metric, source, value, parsed_at, "precision", link, counted)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account_id, metric, source) DO UPDATE SET value = excluded.value, parsed_at = excluded.parsed_at,
-    "precision" = excluded."precision", link = excluded.link
+    "precision" = excluded."precision", link = excluded.link, counted = excluded.counted
 """
 # The same time once more was seen when it was first seen.
 _PUT_AHEAD = """
 INSERT INTO values_ahead (account_id, metric, place, source, parsed_at, seen_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (account_id, metric, place, source) DO UPDATE SET parsed_at = excluded.parsed_at, seen_at = excluded.seen_at
-    WHERE parsed_at != excluded.parsed_at
+    WHERE values_ahead.parsed_at != excluded.parsed_at
 """
 
 
@@ -69,7 +71,8 @@ def _said(value: ParsedMetrics) -> Iterable[ParsedValue]:
     at, rounded = stamp(value.parsed_at), value.precision is Precision.ROUNDED
     for metric, number in zip(METRICS, value.metrics, strict=True):
         if number is not None:
-            yield ParsedValue(metric, number, at, value.source, rounded, value.link or "", OWN)
+            counted = value.counted if metric in OF_VIDEOS else ""
+            yield ParsedValue(metric, number, at, value.source, rounded, value.link or "", OWN, counted)
 
 
 async def _whose(transaction: Transaction, values: Iterable[ParsedMetrics]) -> dict[str, ParsedAccount]:
@@ -84,7 +87,7 @@ async def _whose(transaction: Transaction, values: Iterable[ParsedMetrics]) -> d
 
 def _row(account_id: str, one: ParsedValue) -> tuple[object, ...]:
     precision = Precision.ROUNDED if one.rounded else Precision.EXACT
-    return account_id, one.metric, one.source, one.value, one.at, precision.value, one.link
+    return account_id, one.metric, one.source, one.value, one.at, precision.value, one.link, one.counted
 
 
 _OLD = "SELECT account_id, metric, value, parsed_at FROM parsed_values WHERE source = ? AND parsed_at < ?"

@@ -9,7 +9,7 @@ from smart_sync.core.days import moment, stamp
 from smart_sync.core.foreign_text import read_json
 from smart_sync.core.results.parser_health import ParserState
 from smart_sync.core.schedule import Asked
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction, upsert
 
 _COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
 
@@ -44,7 +44,7 @@ async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, P
 async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
-        f"INSERT OR REPLACE INTO parser_states ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+        upsert("parser_states", _COLUMNS, "parser"),
         [(name, s.since, s.told_at, s.recovered_at, s.reason, s.projects) for name, s in states.items()],
     )
 
@@ -68,7 +68,7 @@ class Grant:
     id: str
     requests: int
     free_at: datetime
-    #: What the budget has left beside them.
+    #: What the budget has left besides them.
     beyond: int = 0
 
 
@@ -88,7 +88,8 @@ async def reserve(
         granted = min(wanted, left)
         if granted > 0:
             await transaction.execute(
-                "INSERT INTO parser_requests VALUES (?, ?, ?, ?)", (block, parser, stamp(max(now, until)), granted)
+                "INSERT INTO parser_requests (id, parser, at, requests) VALUES (?, ?, ?, ?)",
+                (block, parser, stamp(max(now, until)), granted),
             )
             return Grant(block, granted, now, left - granted)
     oldest = next((row[0] for row in rows if row[1]), stamp(now))
@@ -115,7 +116,7 @@ async def made(database: Database, now: datetime) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in rows}
 
 
-_ACCOUNT_COLUMNS = "account_id, link, asked_at, next_at, failures, gone, remembered"
+_ACCOUNT_COLUMNS = "account_id, link, asked_at, next_at, failures, gone, counted, remembered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +136,10 @@ async def load(database: Database, parser: str) -> Kept:
     rows = await database.fetch(f"SELECT {_ACCOUNT_COLUMNS} FROM parser_accounts WHERE parser = ?", (parser,))
     pauses = await database.fetch("SELECT until, reason FROM parser_pauses WHERE parser = ?", (parser,))
     asked = {
-        row[0]: Asked(row[1], moment(row[2]), None if row[3] is None else moment(row[3]), row[4], bool(row[5]))
+        row[0]: Asked(row[1], moment(row[2]), None if row[3] is None else moment(row[3]), row[4], bool(row[5]), row[6])
         for row in rows
     }
-    remembered = {row[0]: found for row in rows if row[6] != "{}" and (found := _texts(row[6]))}
+    remembered = {row[0]: found for row in rows if row[7] != "{}" and (found := _texts(row[7]))}
     return Kept(asked, remembered, (moment(pauses[0][0]), pauses[0][1]) if pauses else None)
 
 
@@ -151,7 +152,7 @@ async def keep(
 ) -> None:
     """Keep what has changed of ``parser``; ``remembered`` by link."""
     await transaction.execute_many(
-        f"INSERT OR REPLACE INTO parser_accounts (parser, {_ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert("parser_accounts", f"parser, {_ACCOUNT_COLUMNS}", "parser, account_id"),
         [
             (
                 parser,
@@ -161,6 +162,7 @@ async def keep(
                 None if one.not_before is None else stamp(one.not_before),
                 one.failures,
                 int(one.gone),
+                one.counted,
                 json.dumps(dict(remembered.get(one.link, {}))),
             )
             for account_id, one in asked.items()
@@ -169,7 +171,7 @@ async def keep(
     if paused is not None:
         until, reason = paused
         await transaction.execute(
-            "INSERT OR REPLACE INTO parser_pauses VALUES (?, ?, ?)", (parser, stamp(until), reason)
+            upsert("parser_pauses", "parser, until, reason", "parser"), (parser, stamp(until), reason)
         )
 
 

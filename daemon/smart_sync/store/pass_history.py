@@ -4,14 +4,15 @@ import json
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from smart_sync.core.answers import ProjectRun, Run
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.worksheet.table import shown
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 
 T = TypeVar("T")
 
@@ -23,8 +24,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 #: The seconds between good reads: none if the last attempt failed, or the clock was set back.
 TICK = (
-    "clock = clock + iif(interrupted, 0,"
-    " max(0, round(coalesce((julianday({now}) - julianday(read_at)) * 86400, 0), 3))), interrupted = 0"
+    "clock = worksheet_reads.clock + CASE WHEN worksheet_reads.interrupted = 0"
+    " AND julianday({now}) > julianday(worksheet_reads.read_at)"
+    " THEN round((julianday({now}) - julianday(worksheet_reads.read_at)) * 86400, 3) ELSE 0 END, interrupted = 0"
 )
 
 
@@ -38,11 +40,11 @@ async def start_run(database: Database, run_id: str, trigger: Trigger, requested
 
 
 async def finish_run(
-    database: Database, result: PassResult, calls: int, beside: Callable[[Transaction, PassResult], Awaitable[T]]
+    database: Database, result: PassResult, calls: int, also: Callable[[Transaction, PassResult], Awaitable[T]]
 ) -> T:
     """Note what became of a pass and of each project, and that the worksheets read are still as they were.
 
-    All of it or nothing, with whatever ``beside`` writes; returns what it returns.
+    All of it or nothing, with what ``also`` writes; returns what it returns.
     """
     failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
     confirmed = [r for r in result.results if r.worksheet_read]
@@ -66,7 +68,7 @@ async def finish_run(
                 result.id,
             ),
         )
-        return await beside(transaction, result)
+        return await also(transaction, result)
 
 
 _SUMS = ("accounts", "updated", "changed", "snapshots")
@@ -106,7 +108,7 @@ _OF_PROJECT = (
 )  # fmt: skip
 
 
-async def last_run(database: Database) -> dict[str, Any] | None:
+async def last_run(database: Database) -> Run | None:
     """The newest finished pass, as ``sync_status`` shows it."""
     runs = await _runs(database, "finished_at IS NOT NULL", (1,))
     return runs[0] if runs else None
@@ -114,7 +116,7 @@ async def last_run(database: Database) -> dict[str, Any] | None:
 
 async def recent_runs(
     database: Database, limit: int, project_id: str | None = None, *, failed: bool = False
-) -> list[dict[str, Any]]:
+) -> list[Run]:
     """The newest passes, newest first; one without ``finished_at`` is running, or was cut off.
 
     ``project_id``: only passes that this project took part in.  ``failed``: only passes in which a project (this
@@ -122,24 +124,24 @@ async def recent_runs(
     """
     runs = await _runs(
         database,
-        "(?2 IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
-        " AND (?3 = 0 OR (?2 IS NULL AND finished_at IS NULL)"
+        "(CAST(?2 AS TEXT) IS NULL OR id IN (SELECT run_id FROM sync_project_runs WHERE project_id = ?2))"
+        " AND (?3 = 0 OR (CAST(?2 AS TEXT) IS NULL AND finished_at IS NULL)"
         " OR id IN (SELECT run_id FROM sync_project_runs"
-        " WHERE outcome = 'failed' AND (?2 IS NULL OR project_id = ?2)))",
+        " WHERE outcome = 'failed' AND (CAST(?2 AS TEXT) IS NULL OR project_id = ?2)))",
         (limit, project_id, failed),
     )
     for run in runs:
         run |= {"outcome": _outcome(run), "seconds": _seconds(run)}
         run["results"] = await _project_runs(
             database,
-            "run_id = ?2 AND (project_id = ?3 OR (?3 IS NULL AND outcome IN ('failed', 'degraded')))"
+            "run_id = ?2 AND (project_id = ?3 OR (CAST(?3 AS TEXT) IS NULL AND outcome IN ('failed', 'degraded')))"
             " ORDER BY project_name, project_id",
             (MAX_PROBLEMS, run["id"], project_id),
         )
     return runs
 
 
-def _outcome(run: dict[str, Any]) -> str:
+def _outcome(run: Run) -> str:
     """The outcome of a whole pass: its worst project's."""
     if run["finished_at"] is None:
         return "unfinished"
@@ -147,7 +149,7 @@ def _outcome(run: dict[str, Any]) -> str:
     return worst or (Outcome.SYNCED.value if run["changed"] or run["snapshots"] else Outcome.UNCHANGED.value)
 
 
-def _seconds(run: dict[str, Any]) -> float | None:
+def _seconds(run: Run) -> float | None:
     if run["finished_at"] is None:
         return None
     return (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
@@ -164,7 +166,7 @@ async def project_id(database: Database, id_or_name: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-async def project_runs(database: Database, project_id: str, limit: int) -> list[dict[str, Any]]:
+async def project_runs(database: Database, project_id: str, limit: int) -> list[ProjectRun]:
     """The newest passes of one project, newest first."""
     return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
 
@@ -172,7 +174,8 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
 async def newest_problems(database: Database) -> list[str]:
     """What the newest pass of each project found wrong with its worksheet, as on record."""
     rows = await database.glance(
-        "SELECT problems, max(finished_at) FROM sync_project_runs GROUP BY project_id ORDER BY project_id"
+        "SELECT r.problems FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id)"
+        " n JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at ORDER BY r.project_id"
     )
     return [problem for row in rows for problem in json.loads(row[0])]
 
@@ -197,20 +200,20 @@ async def reasons(database: Database, started_at: Collection[str]) -> dict[str, 
     return {started_at: Asked(trigger, requested_by) for started_at, trigger, requested_by in rows}
 
 
-async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[Run]:
     columns = ", ".join(f'"{name}"' for name in _RUN)
     rows = await database.glance(
         f"SELECT {columns} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
     )
-    return [dict(zip(_RUN, row, strict=True)) for row in rows]
+    return [cast("Run", dict(zip(_RUN, row, strict=True))) for row in rows]
 
 
-async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[ProjectRun]:
     rows = await database.glance(
         f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE {condition} LIMIT ?1", parameters
     )
     runs = [dict(zip(_OF_PROJECT, row, strict=True)) for row in rows]
-    return [run | {name: json.loads(run[name]) for name in ("stages", "problems")} for run in runs]
+    return [cast("ProjectRun", run | {name: json.loads(run[name]) for name in ("stages", "problems")}) for run in runs]
 
 
 async def prune(database: Database, before: str, batch: int = 500) -> int:

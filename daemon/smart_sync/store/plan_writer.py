@@ -9,7 +9,7 @@ from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.outcomes import Written
 from smart_sync.store import absences, open_suspects, projects, sheet_edits, snapshots, vote_records
-from smart_sync.store.database import Transaction
+from smart_sync.store.engine import Transaction
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.savepoints import together_or_apart
 from smart_sync.store.snapshots import Writing
@@ -28,18 +28,21 @@ _UPSERT_MERGED = (
     f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at,"
     f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)}, link)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
-    + ", ".join(f"iif(?{n} IS NULL, NULL, ?12), iif(?{n} = 'carried', ?12, NULL)" for n in range(7, 12))
+    + ", ".join(
+        f"CASE WHEN ?{n} IS NOT NULL THEN ?12 END, CASE WHEN ?{n} = 'carried' THEN ?12 END" for n in range(7, 12)
+    )
     + ", ?13) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at,"
     # Another one than the last pass decided with is news of the votes.
-    " link = coalesce(link, excluded.link), "
+    " link = coalesce(account_metrics.link, excluded.link), "
     + ", ".join(
         f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
-        f" CASE WHEN {m} = excluded.{m} THEN {m}_changed_at ELSE excluded.{m}_changed_at END,"
+        f" CASE WHEN account_metrics.{m} = excluded.{m} THEN account_metrics.{m}_changed_at"
+        f" ELSE excluded.{m}_changed_at END,"
         # Since when it has a value, or stands in, without a break.
-        f" {m}_known_since = iif(excluded.{m}_known_since IS NULL, NULL,"
-        f" coalesce({m}_known_since, excluded.{m}_known_since)),"
-        f" {m}_carried_since = iif(excluded.{m}_carried_since IS NULL, NULL,"
-        f" coalesce({m}_carried_since, excluded.{m}_carried_since))"
+        f" {m}_known_since = CASE WHEN excluded.{m}_known_since IS NOT NULL"
+        f" THEN coalesce(account_metrics.{m}_known_since, excluded.{m}_known_since) END,"
+        f" {m}_carried_since = CASE WHEN excluded.{m}_carried_since IS NOT NULL"
+        f" THEN coalesce(account_metrics.{m}_carried_since, excluded.{m}_carried_since) END"
         for m in METRICS
     )
 )
@@ -52,13 +55,12 @@ _UPSERT_SEEN = (
 _KNOWN_BEFORE = (
     "UPDATE account_metrics SET "
     + ", ".join(
-        f"{m}_known_since = iif({m}_known_since IS NULL, NULL, min({m}_known_since, coalesce(s.{m}, {m}_known_since)))"
-        for m in METRICS
+        f"{m}_known_since = CASE WHEN s.{m} < {m}_known_since THEN s.{m} ELSE {m}_known_since END" for m in METRICS
     )
     + " FROM (SELECT CAST(account_id AS TEXT) AS account_id, "
     + ", ".join(f"min(CASE WHEN {ABOVE_ZERO.format(m=m)} THEN at END) AS {m}" for m in METRICS)
     + " FROM (SELECT *, strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' AS at FROM account_snapshots"
-    " WHERE account_id IN (SELECT value FROM json_each(?))) GROUP BY 1) s"
+    " WHERE account_id IN (SELECT value FROM json_each(?))) t GROUP BY 1) s"
     " WHERE account_metrics.account_id = s.account_id"
 )
 

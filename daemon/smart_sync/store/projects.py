@@ -1,10 +1,7 @@
 """Projects and accounts: read as they are, created where the sheets have more, with the configured defaults."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from itertools import chain
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -12,11 +9,9 @@ from smart_sync.core.model import Account, Project
 from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
-from smart_sync.store import scratch_copy
 from smart_sync.store.accounts import active_account, active_project
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.savepoints import together_or_apart
-from smart_sync.store.schema import shared_tables
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -34,7 +29,7 @@ async def active_projects(database: Database) -> list[Project]:
 async def overview(database: Database) -> tuple[int, list[Project]]:
     """How many projects there are, and the active ones, by name: in one query, for `sync_status`."""
     rows = await database.glance(
-        "SELECT (SELECT count(*) FROM projects), id, name, google_sheet_name FROM (SELECT 1)"
+        "SELECT (SELECT count(*) FROM projects), id, name, google_sheet_name FROM (SELECT 1 AS one) o"
         f" LEFT JOIN projects ON {active_project()} AND id IS NOT NULL ORDER BY name, id"
     )
     return rows[0][0], [_project(row[1:]) for row in rows if row[1] is not None]
@@ -65,10 +60,10 @@ async def active_accounts(database: Database, project_id: str | None = None) -> 
         "SELECT a.id, a.project_id, a.platform, a.username, a.profile_link FROM project_social_accounts a"
         f" JOIN projects p ON p.id = a.project_id AND {active_project('p')}"
         f" WHERE {active_account('a')} AND a.id IS NOT NULL"
-        " AND (?1 IS NULL OR a.project_id = ?1) ORDER BY a.id",
+        " AND (CAST(?1 AS TEXT) IS NULL OR a.project_id = ?1) ORDER BY a.id",
         (project_id,),
     )
-    return [Account(str(row[0]), str(row[1]), *map(as_text, row[2:5])) for row in rows]
+    return [Account(str(row[0]), str(row[1]), as_text(row[2]), as_text(row[3]), as_text(row[4])) for row in rows]
 
 
 async def create_projects(
@@ -98,8 +93,7 @@ async def create_accounts(
     `together_or_apart` does.
     """
 
-    there = await transaction.fetch("SELECT name FROM pragma_table_info('project_social_accounts')")
-    columns = {row[0] for row in there}
+    columns = set(await transaction.dialect.columns(transaction, "project_social_accounts"))
 
     def of(account: Account) -> dict[str, object]:
         # What is not told is left to the column's own default; a table of the web app's may lack the column.
@@ -138,7 +132,6 @@ async def project_names(database: Database) -> set[str]:
 
 #: The tables, as the configuration calls them.
 TABLES = {"projects": "projects", "accounts": "project_social_accounts"}
-_COLUMNS = "SELECT name FROM pragma_table_info(?)"
 Given = Mapping[str, Mapping[str, object]]
 
 
@@ -147,39 +140,12 @@ async def unknown_in(database: Database, given: Given) -> dict[str, str]:
     found: dict[str, str] = {}
     for section, values in given.items():
         if values:
-            rows = await database.fetch(_COLUMNS, (TABLES[section],))
-            found |= dict(_unknown(section, values, [str(row[0]) for row in rows]))
+            found |= dict(unknown_columns(section, values, await database.dialect.columns(database, TABLES[section])))
     return found
 
 
-def unknown_at(path: Path, given: Given) -> dict[str, str]:
-    """The same for the file at ``path``, and for the tables that will be made where it lacks them."""
-    wanted = {section: values for section, values in given.items() if values}
-    if not wanted:
-        return {}
-    found: dict[str, str] = {}
-    try:
-        there = _columns_at(path, wanted) if path.is_file() else {}
-    except sqlite3.Error:
-        return {}  # what is wrong with the file is told where it is opened
-    with closing(sqlite3.connect(":memory:")) as ours:
-        ours.executescript(shared_tables())
-        made = _columns(ours, wanted)
-    for section, values in wanted.items():
-        found |= dict(_unknown(section, values, there.get(section) or made[section]))
-    return found
-
-
-def _columns_at(path: Path, sections: Iterable[str]) -> dict[str, list[str]]:
-    with closing(scratch_copy.open_for_reading(path)) as source:
-        return _columns(source, sections)
-
-
-def _columns(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str, list[str]]:
-    return {section: [row[0] for row in source.execute(_COLUMNS, (TABLES[section],))] for section in sections}
-
-
-def _unknown(section: str, values: Iterable[str], columns: list[str]) -> Iterator[tuple[str, str]]:
+def unknown_columns(section: str, values: Iterable[str], columns: list[str]) -> Iterator[tuple[str, str]]:
+    """Configuration key and what is wrong with it, for each of ``values`` that is none of the ``columns``."""
     there = {column.lower() for column in columns}
     for name in values:
         if name.lower() not in there:

@@ -1,9 +1,9 @@
-"""The project that somebody asks for, and what they are told where it is not synced, or only still synced."""
+"""The project that a caller asks for, and the answer where it is not synced, or not synced any more."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from smart_sync.core.answers import ProjectAnswer
 from smart_sync.core.model import Project
 from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
@@ -11,17 +11,23 @@ from smart_sync.core.wording import nearest
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.store.accounts import active_project
-from smart_sync.store.database import Database
+from smart_sync.store.engine import Database
 
 _FINISHED = "the project is marked as finished; it is synced as long as it is active"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``project`` is None where nothing is to be synced; ``answer`` then says why, else what is to be added."""
+    """``project`` is None where nothing is to be synced: then ``refusal`` says why."""
 
     project: Project | None
-    answer: Mapping[str, Any] = field(default_factory=dict)
+    refusal: ProjectAnswer
+    #: What is to be known of the project; "" if nothing is.
+    note: str = ""
+
+    def with_note(self, answer: ProjectAnswer) -> ProjectAnswer:
+        """``answer`` with the note."""
+        return {**answer, "note": self.note} if self.note else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ async def choose(database: Database, asked: str, *, by_name: bool = False) -> Ch
         chosen = [row for row in active if row.project.name == name]
     if not chosen:
         return Choice(None, _refusal(asked, rows))
-    return Choice(chosen[0].project, {"note": _FINISHED} if chosen[0].finished else {})
+    return Choice(chosen[0].project, _refusal(asked, rows), _FINISHED if chosen[0].finished else "")
 
 
 class UnknownProject(SmartSyncError):
@@ -63,8 +69,8 @@ async def shown(database: Database, wanted: str | None) -> list[Project]:
 
 
 async def _rows(database: Database) -> list[_Row]:
-    there = await database.fetch("SELECT 1 FROM pragma_table_info('projects') WHERE name = 'is_finished'")
-    finished = "CAST(is_finished AS INTEGER) = 1" if there else "0"
+    there = await database.dialect.columns(database, "projects")
+    finished = "CAST(is_finished AS BIGINT) = 1" if "is_finished" in there else "0"
     rows = await database.glance(
         f"SELECT id, name, google_sheet_name, {active_project()}, {finished} FROM projects WHERE id IS NOT NULL"
         " ORDER BY name, id"
@@ -72,15 +78,16 @@ async def _rows(database: Database) -> list[_Row]:
     return [_Row(Project(str(row[0]), as_text(row[1]), as_text(row[2])), bool(row[3]), bool(row[4])) for row in rows]
 
 
-def _refusal(asked: str, rows: list[_Row]) -> dict[str, Any]:
+def _refusal(asked: str, rows: list[_Row]) -> ProjectAnswer:
     name = written(asked, [row.project.name for row in rows])
     off = next((row for row in rows if row.project.id == asked), None)
     off = off or next((row for row in rows if row.project.name == name and not row.active), None)
-    answer: dict[str, Any] = {"success": False, "error": "Project not found", "project_id": asked}
+    answer: ProjectAnswer = {"success": False, "error": "Project not found", "project_id": asked}
     active = {row.project.name: row.project.id for row in rows if row.active}
     if off is not None:
         answer["error"] = "Project is finished" if off.finished else "Project is not active"
-        answer |= {"project_name": off.project.name, "remedy": "set its is_active to 1 in projects to sync it"}
+        answer["project_name"] = off.project.name
+        answer["remedy"] = "set its is_active to 1 in projects to sync it"
     elif name in active:
         answer["remedy"] = f"that is a name; the id is {active[name]}"
     elif meant := _nearest(asked, active):

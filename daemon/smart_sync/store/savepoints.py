@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from smart_sync.store.database import Transaction
-from smart_sync.store.driver import is_of_the_file, sqlite
+from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,8 +34,8 @@ async def _try(transaction: Transaction, part: T, write: Callable[[T], Awaitable
     await transaction.execute("SAVEPOINT part")
     try:
         done, reason = [await write(part)], ""
-    except (sqlite.Error, OverflowError) as error:
-        if not transaction.open or is_of_the_file(error):
+    except StoreError as error:
+        if not transaction.open or isinstance(error, OF_THE_WHOLE):
             raise
         await transaction.execute("ROLLBACK TO part")
         done, reason = [], str(error) or type(error).__name__

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from smart_sync.core.merge.plan import Plan
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 
 #: So many rows per account, metric and hour: a sheet full of live formulas fills no disk.
 PER_HOUR = 4

@@ -13,7 +13,7 @@ from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Metrics
 from smart_sync.store import clock_changes
 from smart_sync.store.clock_changes import local_day, newest_first
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction
 
 _NAMES = ", ".join(METRICS)
 _NO_VALUES: Mapping[str, Metrics] = MappingProxyType({})
@@ -93,7 +93,7 @@ async def _steps(
         for account_id, one in steps.items()
         if one is SnapshotStep.INSERT
     }
-    # Somebody has given it a time of another day.
+    # Another program has given it a time of another day.
     for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)) if own else ():
         steps[own[row_id]] = SnapshotStep.MOVE
     return steps
@@ -111,21 +111,20 @@ async def _insert_snapshots(transaction: Transaction, account_ids: Collection[st
     ids = {snapshot_id(account_id, writing.day.start): account_id for account_id in account_ids}
     new = await transaction.execute_many(
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
-        f" SELECT ?, m.account_id, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
+        f" SELECT ?, ?, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
         " ON CONFLICT DO NOTHING",
-        ((row_id, writing.now, account_id) for row_id, account_id in ids.items()),
+        ((row_id, account_id, writing.now, account_id) for row_id, account_id in ids.items()),
     )
     if new == len(ids):
         return Made(new)
-    # A unique index of the web app's, of one row a day, leaves no room beside its own.
+    # A unique index of the web app's, of one row a day, leaves no room for ours.
     there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
     return Made(new, tuple(account_id for row_id, account_id in ids.items() if row_id not in there))
 
 
 async def has_fetched_column(transaction: Transaction) -> bool:
     """Whether the web app's table has ``total_videos_fetched`` too, which says what ``videos`` says."""
-    sql = "SELECT 1 FROM pragma_table_info('account_snapshots') WHERE name = 'total_videos_fetched'"
-    return bool(await transaction.fetch(sql))
+    return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
 async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str, SnapshotStep]) -> None:
@@ -199,13 +198,13 @@ async def repair(
             "INSERT INTO snapshot_repairs (account_id, day, metric, old, new, at) VALUES (?, ?, ?, ?, ?, ?)",
             (account_id, day, metric, old, new, now),
         )
-        # What was above 0 then was known then.
-        await transaction.execute(
-            f"UPDATE account_metrics SET {metric}_known_since = min({metric}_known_since, (SELECT"
-            " strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' FROM account_snapshots WHERE id = ?))"
-            " WHERE account_id = ? AND ? > 0",
-            (row_id, account_id, new),
-        )
+        if new > 0:  # it was known then
+            await transaction.execute(
+                f"UPDATE account_metrics SET {metric}_known_since = s.at FROM (SELECT"
+                " strftime('%Y-%m-%dT%H:%M:%f', snapshot_time) || '000' AS at FROM account_snapshots WHERE id = ?) s"
+                f" WHERE account_id = ? AND s.at < {metric}_known_since",
+                (row_id, account_id),
+            )
     if "videos" in changes and await has_fetched_column(transaction):
         await transaction.execute("UPDATE account_snapshots SET total_videos_fetched = videos WHERE id = ?", (row_id,))
     return changes

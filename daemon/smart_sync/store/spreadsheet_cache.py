@@ -2,8 +2,7 @@
 
 import contextlib
 
-from smart_sync.store.database import Database
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import Database, StoreError
 
 
 class SpreadsheetCache:
@@ -19,13 +18,13 @@ class SpreadsheetCache:
         """The value remembered for ``name``, if there is one that can be read."""
         try:
             rows = await self._database.fetch("SELECT value FROM spreadsheet_facts WHERE name = ?", (name,))
-        except sqlite.Error:
+        except StoreError:
             return None
         return rows[0][0] if rows else None
 
     async def put(self, name: str, value: str) -> None:
         """Remember ``value`` for ``name``, if that can be written."""
-        with contextlib.suppress(sqlite.Error):
+        with contextlib.suppress(StoreError):
             async with self._database.transaction() as transaction:
                 await transaction.execute(
                     "INSERT INTO spreadsheet_facts VALUES (?, ?)"

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from smart_sync.core.answers import Run
 from smart_sync.core.model import Project
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge
 from smart_sync.store import parser_records, pass_history, projects
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project
-from smart_sync.store.database import Database, Transaction
+from smart_sync.store.engine import Database, Transaction, upsert
 from smart_sync.store.parser_records import FailingParser
 
 
@@ -54,8 +54,7 @@ async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) 
     ]
     await transaction.execute_many("DELETE FROM unread_projects WHERE project_id = ?", read)
     await transaction.execute_many(
-        "INSERT OR REPLACE INTO unread_projects (project_id, since, stale_since, reason, remedy)"
-        " VALUES (?, ?, ?, ?, ?)",
+        upsert("unread_projects", "project_id, since, stale_since, reason, remedy", "project_id"),
         failed,
     )
 
@@ -101,12 +100,12 @@ class Standing:
     #: How many projects there are, and the active ones, by name.
     projects: int
     active: list[Project]
-    last_pass: dict[str, Any] | None
+    last_pass: Run | None
     stale: Sequence[Stale]
     #: Project id → the stamp of its last good read.
     read_at: Mapping[str, str]
     failing_parsers: Sequence[FailingParser]
-    #: When Smart Sync made the file; None if somebody else did.
+    #: When Smart Sync made the file; None if another program did.
     made_at: str | None
 
 

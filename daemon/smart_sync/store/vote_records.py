@@ -3,11 +3,11 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from smart_sync.core.model import METRICS, Precision
 from smart_sync.core.parsed import OWN, AheadSince, Key, Mark, ParsedChanges, ParsedHistory, ParsedValue
-from smart_sync.store.database import Transaction
+from smart_sync.store.engine import Reader, Transaction, upsert
 
 T = TypeVar("T")
 
@@ -16,14 +16,15 @@ TIME = "strftime('%Y-%m-%dT%H:%M:%f000', {})"
 
 
 def _texts(names: str) -> str:
-    """Columns that hold text of ours, as text whatever somebody else has put there."""
+    """Columns that hold text of ours, as text whatever another program has put there."""
     return ", ".join(f"CAST({name} AS TEXT)" for name in names.split())
 
 
 #: What is read of each table, the account's id and then the fields of what it becomes in `known`.
 COLUMNS: Mapping[str, str] = {
     "parsed_values": "account_id, metric, value, "
-    f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}'",
+    f"{_texts('parsed_at source')}, \"precision\" = '{Precision.ROUNDED}', CAST(link AS TEXT), '{OWN}',"
+    f" {_texts('counted')}",
     "forgotten_values": (
         f"account_id, metric, value, {_texts('source')}, any_source, {_texts('parsed_at until reason')}"
     ),
@@ -47,13 +48,6 @@ class VoteRecords(NamedTuple):
 
 
 NOTHING_KNOWN = VoteRecords({}, {})
-
-
-class Reader(Protocol):
-    """A `Database` or a `Transaction`."""
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query."""
 
 
 async def gather(source: Reader, where: str, parameters: Sequence[Any]) -> VoteRecords:
@@ -102,12 +96,15 @@ async def save(transaction: Transaction, news: Iterable[ParsedChanges], now: str
                 "UPDATE account_metrics SET link = ? WHERE account_id = ?", (one.link, one.account_id)
             )
         await transaction.execute_many(
-            "INSERT OR REPLACE INTO account_link_changes (account_id, since, link) VALUES (?, ?, ?)",
+            upsert("account_link_changes", "account_id, since, link", "account_id, since"),
             [(one.account_id, *row) for row in one.links],
         )
         await transaction.execute_many(
-            "INSERT OR REPLACE INTO values_ahead (account_id, metric, place, source, parsed_at, seen_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            upsert(
+                "values_ahead",
+                "account_id, metric, place, source, parsed_at, seen_at",
+                "account_id, metric, place, source",
+            ),
             [(one.account_id, *row) for row in one.ahead],
         )
         await save_marks(transaction, one.account_id, one.marks, now)
@@ -125,7 +122,9 @@ async def save_marks(transaction: Transaction, account_id: str, marks: Iterable[
     await transaction.execute_many(
         "INSERT INTO forgotten_values (account_id, metric, value, source, any_source, parsed_at, until, reason, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, metric, source, value) DO UPDATE SET"
-        " any_source = max(any_source, excluded.any_source), parsed_at = excluded.parsed_at,"
-        " until = max(until, excluded.until), reason = excluded.reason, at = excluded.at",
+        " any_source = CASE WHEN forgotten_values.any_source > excluded.any_source THEN forgotten_values.any_source"
+        " ELSE excluded.any_source END, parsed_at = excluded.parsed_at, until = CASE WHEN"
+        " forgotten_values.until > excluded.until THEN forgotten_values.until ELSE excluded.until END,"
+        " reason = excluded.reason, at = excluded.at",
         [(account_id, *mark, now) for mark in marks],
     )

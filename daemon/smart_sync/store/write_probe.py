@@ -9,9 +9,9 @@ from smart_sync.core.days import day_of, stamp
 from smart_sync.core.merge.decisions import Merged
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Account, Metrics, Project
+from smart_sync.errors import DatabaseError
 from smart_sync.store import plan_writer, projects, snapshots
-from smart_sync.store.database import Database, Transaction
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import Database, Refused, StoreError, Transaction
 
 _PROJECT = Project("00000000-0000-5000-8000-000000000001", "Smart Sync")
 _ACCOUNT = Account(
@@ -65,7 +65,7 @@ async def _refusal(
     try:
         async with empty.transaction() as transaction:
             await write(transaction)
-    except sqlite.Error as error:
+    except StoreError as error:
         told = str(error)
         found = ((re.search(pattern, told), remedy) for pattern, remedy in _REMEDIES)
         remedy = next(match.expand(remedy) for match, remedy in found if match).replace("{table}", table)
@@ -84,4 +84,4 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
 def _demand_none(refused: Mapping[str, str]) -> None:
     """Raise the driver's error for the first of the refusals."""
     for reason in refused.values():
-        raise sqlite.IntegrityError(reason)
+        raise Refused(reason, DatabaseError(reason))

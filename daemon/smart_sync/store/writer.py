@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.results.outcomes import Written
-from smart_sync.store.database import Database
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import Database, StoreError
 from smart_sync.store.plan_writer import write_plan
 from smart_sync.store.snapshots import Writing
 
@@ -56,7 +55,7 @@ class Writer:
         group = self._together(own)
         try:
             written = await self._transact(group)
-        except sqlite.Error:
+        except StoreError:
             if group == [own]:
                 raise
             for job in group:

@@ -1,13 +1,13 @@
 """One pass without a daemon: for cron, and for Python callers."""
 
 import asyncio
-from typing import Any
 
 from smart_sync.config import Settings
+from smart_sync.core.answers import SyncAnswer
 from smart_sync.core.model import Trigger
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import instance_lock
-from smart_sync.store.driver import describe, sqlite
+from smart_sync.store.engine import StoreError
 from smart_sync.store.requested_project import choose
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened, report_projects
@@ -22,7 +22,7 @@ def once(
     project: str | None = None,
     *,
     patience: float = 0.0,
-) -> dict[str, Any]:
+) -> SyncAnswer:
     """One pass without a daemon, over one project (id or name) or all; answers as the control channel does.
 
     Raises `Busy` if another pass holds the database for longer than ``patience`` seconds, or a daemon holds it, and
@@ -32,16 +32,16 @@ def once(
         instance.take(settings.database.path, patience=patience)
         try:
             return asyncio.run(_once(settings, project))
-        except sqlite.Error as error:
-            raise describe(error, settings.database.path) from None
+        except StoreError as error:
+            raise error.meaning from None
 
 
-async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
+async def _once(settings: Settings, project: str | None) -> SyncAnswer:
     async with opened(settings, Reporter()) as resources:
         await report_projects(resources)
         choice = None if project is None else await choose(resources.database, project, by_name=True)
         if choice is not None and choice.project is None:
-            return dict(choice.answer)
+            return choice.refusal
         chosen = choice.project if choice else None
         ids = frozenset([chosen.id]) if chosen else None
         try:
@@ -51,7 +51,7 @@ async def _once(settings: Settings, project: str | None) -> dict[str, Any]:
             raise
         await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
         if chosen is None or choice is None:
-            return result.answer() | {"refused_projects": dict(resources.announce.refused_projects)}
+            return {**result.answer(), "refused_projects": dict(resources.announce.refused_projects)}
         own = result.of(chosen.id)
         # It may have been switched off since it was chosen.
-        return {**own.answer(), **choice.answer} if own else dict((await choose(resources.database, chosen.id)).answer)
+        return choice.with_note(own.answer()) if own else (await choose(resources.database, chosen.id)).refusal

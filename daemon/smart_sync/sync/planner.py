@@ -14,12 +14,10 @@ from smart_sync.core.matching.sheet_side import Reading, Sheet, edited, understa
 from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import Doubts
 from smart_sync.core.model import Account, Problem, Project
-from smart_sync.core.parsed import terms as vote_terms
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states
-from smart_sync.store.database import Database
-from smart_sync.store.driver import sqlite
+from smart_sync.store.engine import Database, StoreError
 
 T = TypeVar("T")
 
@@ -49,7 +47,7 @@ class Planner:
         self._policy = settings.merge.policy()
         self._synonyms = {str(name): headers for name, headers in settings.sheets.columns.items()}
         self._sheets = settings.sheets
-        self._max_age = settings.parsed.max_age
+        self._vote_terms = settings.vote_terms
         self._creates = settings.sync.create_missing != "none"
         self._turn = turn
 
@@ -94,10 +92,10 @@ class Planner:
         self, project: Project, doubts: Doubts, query: str = "", only: Sequence[str] | None = None
     ) -> tuple[list[AccountState], list[Problem]]:
         """The accounts as SQLite has them; what is odd beyond our imagination is one project's failure."""
-        judged_by = vote_terms(doubts.now, self._max_age)
+        judged_by = self._vote_terms(doubts.now)
         try:
             return await account_states.read(self._database, project, judged_by, query, only)
-        except (sqlite.Error, SmartSyncError):
+        except (StoreError, SmartSyncError):
             raise
         except Exception as error:
             raise _crashed(error) from error

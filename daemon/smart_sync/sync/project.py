@@ -18,7 +18,7 @@ from smart_sync.core.worksheet.grid import fingerprint
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import open_suspects, projects, snapshots
-from smart_sync.store.driver import describe, is_of_the_file, sqlite
+from smart_sync.store.engine import OF_THE_WHOLE, StoreError
 from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.store.writer import Writer
 from smart_sync.sync.planner import Draft, MergeCrashed, Planner
@@ -38,7 +38,7 @@ class Pass:
     dry_run: bool
     #: `Database.foreign_version` before anything was read.
     version: int | None
-    #: Set when the inbox is as fresh as this pass waits for.
+    #: Set when the inbox is as new as this pass waits for.
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
@@ -85,8 +85,8 @@ class ProjectSync:
     async def _sync_or_fail(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
         try:
             return await self._sync(project, reading, this, watch)
-        except sqlite.Error as error:
-            return failure(project, str(describe(error, self._database.path)))
+        except StoreError as error:
+            return failure(project, str(error.meaning))
         except MergeCrashed as error:
             self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=error.__cause__)
             return failure(project, str(error))
@@ -130,7 +130,7 @@ class ProjectSync:
         result = replace(result_of(plan, written, problems), new_accounts=created)
         # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
         moves = bool(plan.doubtful or plan.left or plan.returned)
-        # What somebody has spoilt is told once: it has been written anew.
+        # What another program has spoilt is told once: it has been written again.
         moves = moves or any(row.before is not None and None in row.before for row in plan.merged)
         if mark is not None and plan.trouble is None and not (written.failed or written.without_snapshot or moves):
             due = [] if plan.due_in is None else [this.now + timedelta(seconds=plan.due_in)]
@@ -184,8 +184,8 @@ class ProjectSync:
             async with self._database.transaction() as transaction:
                 defaults = self._settings.sync.defaults.accounts
                 created, refused = await projects.create_accounts(transaction, new, stamp(this.now), defaults)
-        except sqlite.Error as error:
-            if is_of_the_file(error):
+        except StoreError as error:
+            if isinstance(error, OF_THE_WHOLE):
                 raise
             created, refused = 0, {"": str(error)}
         self._announce.accounts_refused(project, refused)

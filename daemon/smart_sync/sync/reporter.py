@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
 from smart_sync.core.model import Outcome, Project, Trigger
+from smart_sync.core.results.metrics import Spent
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.core.wording import by_text, wait
@@ -17,7 +18,7 @@ from smart_sync.sheets.source import ReadUsage
 MAX_WAITING = 1000
 #: Problems (conflicts) of one project that are logged one by one; its own line counts them all.
 MAX_LOGGED_PROBLEMS = 20
-#: The same of suspects: each may be a number that somebody relies on.
+#: The same of suspects: each may be a number that people rely on.
 MAX_LOGGED_SUSPECTS = 200
 #: Projects that one line names.
 MAX_NAMED = 100
@@ -30,6 +31,8 @@ class Reporter:
         self._followers: set[asyncio.Queue[dict[str, Any]]] = set()
         #: Project id, "" for the projects themselves → what could not be created, and why.
         self._known_refusals: dict[str, Mapping[str, str]] = {}
+        #: What reading has cost in all passes so far, over reloads too.
+        self.spent = Spent()
         #: The pass under way: its trigger, its projects, and how many of them are done.
         self.progress: dict[str, Any] | None = None
 
@@ -143,6 +146,7 @@ class Reporter:
     def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
         """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
         self.progress = None
+        self.spent = Spent(self.spent.calls + usage.calls, self.spent.waited + usage.waited)
         totals = {
             name: sum(getattr(project, name) for project in result.results)
             for name in ("accounts", "updated", "changed", "snapshots")

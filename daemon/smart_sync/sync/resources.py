@@ -18,10 +18,10 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 from smart_sync.store import parsed_query, projects
-from smart_sync.store.database import Database
-from smart_sync.store.driver import databases_beside
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
+from smart_sync.store.sqlite.driver import databases_beside
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 
@@ -82,6 +82,7 @@ async def opened(
                 announce,
                 webhooks=webhooks,
                 fails_after=settings.sheets.stale_after,
+                timezone=timezone,
             )
             await stack.enter_async_context(collector)
             ping = await stack.enter_async_context(Ping(settings.ping))
@@ -123,8 +124,8 @@ async def report_projects(resources: Resources) -> None:
     path = resources.settings.database.path
     if resources.database.created:
         others = await asyncio.to_thread(databases_beside, path)
-        beside = f"; beside it there is {', '.join(others)}" if others else ""
-        resources.announce("database.created", path=str(path), reason=f"there was no database{beside}")
+        found = f"; in the same folder there is {', '.join(others)}" if others else ""
+        resources.announce("database.created", path=str(path), reason=f"there was no database{found}")
     stands = await standing(resources.database)
     creates = resources.settings.sync.create_missing == "projects"
     made = str(path) if stands.made_at else ""

@@ -16,8 +16,7 @@ from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
-from smart_sync.store.database import Transaction
-from smart_sync.store.driver import describe, is_of_the_file, sqlite
+from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.resources import Resources
 
@@ -70,8 +69,8 @@ class SyncPass:
             except DatabaseReplaced as error:
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(error))
                 raise
-            except sqlite.Error as error:
-                trouble = describe(error, self._database.path)
+            except StoreError as error:
+                trouble = error.meaning
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(trouble))
                 if not request.dry_run:
                     await self._webhooks.tell_of_failure(request.trigger, str(trouble))
@@ -147,8 +146,8 @@ class SyncPass:
             try:
                 async with self._database.transaction() as transaction:
                     created, refused = await projects.create_projects(transaction, new, stamp(this.now), defaults)
-            except sqlite.Error as error:
-                if is_of_the_file(error):
+            except StoreError as error:
+                if isinstance(error, OF_THE_WHOLE):
                     raise
                 refused = {"": str(error)}
         why = "its title holds what is no character (shown as \ufffd); rename the worksheet"
@@ -160,7 +159,7 @@ class SyncPass:
     async def _run_projects(
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
     ) -> tuple[ProjectResult, ...]:
-        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) beside them."""
+        """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._collect_parsed(only, this), name="pass:parsers")
             tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
@@ -184,9 +183,9 @@ class SyncPass:
             before = stamp(self._clock() - keep)
             await pass_history.prune(self._database, before)
             await sheet_edits.prune(self._database, before)
-        except sqlite.Error as error:
+        except StoreError as error:
             # The pass is committed: what is too old is removed after the next one.
-            self._announce("history.prune_failed", reason=str(describe(error, self._database.path)))
+            self._announce("history.prune_failed", reason=str(error.meaning))
         return judged
 
     async def _beside(self, transaction: Transaction, result: PassResult) -> Freshness:

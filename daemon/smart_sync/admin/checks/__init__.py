@@ -66,7 +66,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
 
 
 def _missing_files(settings: Settings) -> Iterator[Finding]:
-    """What somebody else makes may come later, and keeps no daemon from starting."""
+    """A file that another program makes may come later: its absence keeps no daemon from starting."""
     for name, table in settings.parsers.items():
         if isinstance(table, CsvSettings) and not os.path.isfile(table.path):  # noqa: PTH113  never raises
             yield Finding("warning", f"parsers.{name}.path: there is no file {table.path}; nothing is parsed before")

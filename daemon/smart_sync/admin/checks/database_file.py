@@ -14,10 +14,10 @@ from smart_sync.config import Settings
 from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import printable
-from smart_sync.store import foreign_snapshots, inventory, scratch_copy
-from smart_sync.store.driver import databases_beside, sqlite, version_at_risk
-from smart_sync.store.inventory import OtherWriter
 from smart_sync.store.schema import open_database
+from smart_sync.store.sqlite import foreign_snapshots, inventory, scratch_copy
+from smart_sync.store.sqlite.driver import databases_beside, sqlite, version_at_risk
+from smart_sync.store.sqlite.inventory import OtherWriter
 from smart_sync.store.write_probe import refusals
 
 #: How many snapshots of 0 are named one by one.
@@ -66,11 +66,11 @@ def two_masters(other: OtherWriter) -> Finding:
 def _to_be_made(settings: Settings) -> Finding:
     """There is no database: as it should be where the worksheets fill a new one, else the path may be mistyped."""
     path, near = settings.database.path, databases_beside(settings.database.path)
-    beside = f"; beside it there is {', '.join(near)}: is one of them meant?" if near else ""
+    others = f"; in the same folder there is {', '.join(near)}: is one of them meant?" if near else ""
     if settings.sync.create_missing != "projects":
         told = "there is no database; an empty one will be created at the first start, and nothing fills it"
-        return Finding("error", f"{path}: {told}; correct [database] path{beside}")
-    return Finding("warning" if near else "ok", f"{path}: will be created at the first start{beside}")
+        return Finding("error", f"{path}: {told}; correct [database] path{others}")
+    return Finding("warning" if near else "ok", f"{path}: will be created at the first start{others}")
 
 
 def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
@@ -99,7 +99,7 @@ def _unique_snapshots(source: sqlite3.Connection) -> Iterator[Finding]:
     for name in inventory.unique_snapshots(source):
         yield Finding(
             "error",
-            f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync's beside the web app's;"
+            f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync next to the web app's;"
             f" its snapshots would be missing: DROP INDEX {printable(name)}, or leave snapshots to one program",
         )
 

@@ -9,7 +9,7 @@ from smart_sync.config import Settings
 from smart_sync.core.model import Project
 from smart_sync.core.project_names import name_key, written
 from smart_sync.logs import redact, redacted
-from smart_sync.store.scratch_copy import Names
+from smart_sync.store.sqlite.scratch_copy import Names
 
 Level = Literal["ok", "warning", "error"]
 

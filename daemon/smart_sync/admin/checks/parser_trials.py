@@ -1,6 +1,6 @@
 """The parsers: each asked about one account, and what the platforms' terms say."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -16,8 +16,8 @@ from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
-from smart_sync.parsers.registry import ConfiguredParser, build
-from smart_sync.store import projects
+from smart_sync.parsers.registry import ConfiguredParser, build, counts, of_lifetime
+from smart_sync.store import campaigns, projects
 from smart_sync.store.schema import open_database, open_existing
 
 #: So many accounts are tried until one has values.
@@ -32,14 +32,19 @@ async def check_parsers(settings: Settings, copy: Path, clock: Clock, *, offline
     except SmartSyncError as error:
         return [Finding("error", str(error))]
     findings = list(_terms(sources))
-    if offline or not sources:
+    if not sources:
         return findings
     async with open_database(copy) as database:
         accounts = await projects.active_accounts(database)
+        accounts = await campaigns.joined(database, settings.schedule.timezone, accounts)
+        names = {project.id: project.name for project in await projects.active_projects(database)}
+    findings += [Finding("warning", told) for told in _of_campaigns(sources, accounts, names)]
+    if offline:
+        return findings
     try:
         async with allowances(settings, clock) as allow:
             for source in sources:
-                findings.append(await _tried(source, accounts, allow))  # noqa: PERF401  one after the other
+                findings.append(await _tried(source, accounts, allow))
     except SmartSyncError as error:
         findings.append(Finding("error", f"the parsers are not tried: {error}"))
     return findings
@@ -89,6 +94,19 @@ def _finding(link: str, inspection: Inspection) -> Finding:
     if inspection.failure:
         return Finding("warning" if inspection.has_to_wait else "error", f"{what}: {inspection.failure}")
     return Finding("warning", f"{what}: the source says nothing of it")
+
+
+def _of_campaigns(
+    sources: Sequence[ConfiguredParser], accounts: Sequence[Account], names: Mapping[str, str]
+) -> Iterator[str]:
+    """Projects with dates or a KPI whose numbers are of the lifetime, or whose campaign is not clear; once each."""
+    told = dict[str, None]()
+    for account in accounts:
+        name, campaign = names.get(account.project_id, account.project_id), account.campaign
+        told |= dict.fromkeys(campaign.warning(name, table) for table in of_lifetime(sources, account))
+        if campaign.flaw and any(counts(s.settings) == "campaign" and s.serves(account) for s in sources):
+            told[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
+    yield from filter(None, told)
 
 
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:

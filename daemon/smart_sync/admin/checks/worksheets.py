@@ -11,8 +11,9 @@ from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
-from smart_sync.store import parser_records, scratch_copy
+from smart_sync.store import parser_records
 from smart_sync.store.projects import overview
+from smart_sync.store.sqlite import scratch_copy
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass

@@ -3,7 +3,7 @@
 import json
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ def complain(told: str) -> None:
     print_line(console(stderr=True), line, hang=2)
 
 
-def show(answer: dict[str, Any], as_json: bool, screen: Callable[[dict[str, Any]], None]) -> None:
+def show(answer: Mapping[str, Any], as_json: bool, screen: Callable[[Any], None]) -> None:
     """``answer`` on standard output: as JSON, or as ``screen`` shows it.  Raises `Unwritable`."""
     try:
         if as_json:

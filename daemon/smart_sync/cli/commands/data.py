@@ -123,9 +123,11 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
 def report(output: IO[bytes], project: str | None, days: int) -> None:
     """Write the growth as one HTML file that opens from disk."""
     from smart_sync import report as growth
+    from smart_sync.core.days import stamp
 
     _path, settings = load()
-    page = growth.make(settings.database.path, project, days, _now(), settings.parsed.max_age)
+    now = _now()
+    page = growth.make(settings.database.path, project, days, now, settings.vote_terms(stamp(now)))
     output.write(page)
     complain(f"{output.name}: {len(page):,} bytes")
 

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,9 @@ from smart_sync.cli.commands.common import (
 from smart_sync.cli.complete import project_names
 from smart_sync.errors import SmartSyncError
 from smart_sync.service import memory
+
+if TYPE_CHECKING:
+    from smart_sync.control.client import Client
 
 
 @click.command(epilog=example("smart-sync run --config /etc/smart-sync/config.toml"))
@@ -69,20 +73,38 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
 
 @click.command(epilog=example("smart-sync status --watch"))
 @click.option("--watch", is_flag=True, help="Go on, live, until Ctrl-C.")
+@click.option("--openmetrics", is_flag=True, help="Print metrics, for node_exporter's textfile collector.")
 @json_option
 @config_option
-def status(watch: bool, as_json: bool) -> None:
+def status(watch: bool, openmetrics: bool, as_json: bool) -> None:
     """Show what the daemon is doing: passes, projects, parsers."""
     from smart_sync.cli import output
     from smart_sync.control.client import Client
 
+    if openmetrics and (watch or as_json):
+        raise click.UsageError("--openmetrics goes with neither --watch nor --json")
     settings = load_readable()
     client = Client(settings.control.socket, timeout=10)
+    if openmetrics:
+        _print_metrics(client)
+        return
     if watch:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(output.watch(client, as_json=as_json))
         return
     show(asyncio.run(client.status()), as_json, output.show_status)
+
+
+def _print_metrics(client: "Client") -> None:
+    """Of a daemon that is down, that it is down: the file that takes them must not go on with what was."""
+    from smart_sync.core.results.metrics import exposition
+
+    try:
+        told = asyncio.run(client.metrics())
+    except SmartSyncError as error:
+        click.echo(exposition(None, {}, None), nl=False)
+        sys.exit(report_failure(error))
+    click.echo(told, nl=False)
 
 
 @click.command(epilog=example("smart-sync healthcheck --json"))
@@ -91,7 +113,7 @@ def status(watch: bool, as_json: bool) -> None:
 def healthcheck(as_json: bool) -> None:
     """Say whether the daemon is alive, for restarts.
 
-    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are fresh is another question:
+    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current is told elsewhere:
     status says it, and GET /healthz.
     """
     from smart_sync.control.client import Client
@@ -126,7 +148,7 @@ def once(project: str | None, as_json: bool) -> None:
     sys.exit(_exit_code(answer))
 
 
-def _exit_code(answer: dict[str, Any]) -> int:
+def _exit_code(answer: Mapping[str, Any]) -> int:
     if not answer.get("success"):
         return 1 if "error_count" not in answer else SOME_FAILED
     nothing = answer.get("refused_projects") and not answer.get("total_projects")

@@ -59,6 +59,7 @@ def _sheet(place: Answer | None) -> str:
 def _notes(account: Answer) -> Iterable[str]:
     """What a person has to look at."""
     yield from account["problems"]
+    yield from account["warnings"]
     for metric, told in account["metrics"].items():
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""

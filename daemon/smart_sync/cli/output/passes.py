@@ -23,7 +23,7 @@ from smart_sync.logs import printable
 _BAR_WIDTH = 10
 #: What there is to say where there is nothing to sync.
 NO_PROJECTS = "no active project; see: smart-sync check"
-#: What a result counts beside its problems, and how that is said.
+#: What a result counts besides its problems, and how that is said.
 _ODD = {
     "suspect_count": ("suspect value",),
     "unmatched_accounts": ("account without a row", "accounts without a row"),
@@ -163,7 +163,7 @@ def _notes(result: dict[str, Any]) -> Iterable[str]:
 
 
 def troubles(result: dict[str, Any]) -> Iterable[str]:
-    """What somebody should look at in a project, a line each, with the command that says more."""
+    """What a person should look at in a project, a line each, with the command that says more."""
     trouble = result.get("error") or result.get("warning")
     if trouble:
         yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")

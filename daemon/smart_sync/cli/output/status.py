@@ -27,7 +27,7 @@ from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
 
-#: Where somebody must look comes first.
+#: What needs attention comes first.
 _ORDER = ("failed", "degraded", "", "synced", "unchanged")
 _BAR_WIDTH = 30
 #: Seconds that a daemon which says that it stops may take to end the stream of its events.

@@ -60,5 +60,5 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
-#: Size in seconds, name, and the lesser unit that is said beside it.
+#: Size in seconds, name, and the lesser unit that is said with it.
 _UNITS = ((86400, "days", "h", 3600), (3600, "h", "min", 60), (60, "min", "s", 1))

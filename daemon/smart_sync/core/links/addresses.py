@@ -40,7 +40,7 @@ _INVISIBLE = INVISIBLE | dict.fromkeys(
     )
 )  # fmt: skip
 _BRACKETS = {")": "(", "]": "[", "}": "{", "）": "（", "】": "【"}
-#: What a link may end with, beside letters and figures.
+#: What a link may end with, besides letters and digits.
 _ENDS = frozenset("/\\_-=&%#+$@")
 
 

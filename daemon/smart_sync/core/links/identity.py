@@ -48,7 +48,7 @@ class Owner(NamedTuple):
 def identity(link: str, platform: str = "") -> str:
     """The canonical identity of the account that ``link`` points to; "" for a blank link.  Never raises.
 
-    ``platform``, as somebody typed it, says whose name a bare ``@name`` is.
+    ``platform``, as a person typed it, says whose name a bare ``@name`` is.
     """
     address = _address(link)
     if address is None:
@@ -91,7 +91,7 @@ def is_link(text: str) -> bool:
 def profile_link(link: str, platform: str = "") -> str:
     """The link of the profile that ``link`` certainly shows, without what stands around it; "" if that is not certain.
 
-    ``platform``, as somebody typed it, says whose name a bare ``@name`` is.
+    ``platform``, as a person typed it, says whose name a bare ``@name`` is.
     """
     found = _found(link)
     if found is None:
@@ -143,7 +143,7 @@ def _address(link: str) -> Address | None:
 
 
 def _found(link: str) -> _Found | None:
-    """The one link in ``link``; None if there is none, or several, or one of which a part may stand beside it."""
+    """The one link in ``link``; None if there is none, or several, or one of which a part may stand next to it."""
     text = trimmed(visible(link))
     if own := _OUR_OWN.fullmatch(text):
         address = parse(f"{MAIN_HOST[own[1]]}/{own[2]}")

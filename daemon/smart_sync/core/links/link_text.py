@@ -1,4 +1,4 @@
-"""Where in a cell's text a link is: people number links, bracket them, name them and write notes beside them."""
+"""Where in a cell's text a link is: people number links, bracket them, name them and write notes next to them."""
 
 import re
 

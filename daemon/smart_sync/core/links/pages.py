@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[0-9]+")
 #: /p/Jane-Doe-61550001112223; only Facebook's own links to pages without a name have hyphens.
 _NUMBERED = re.compile(r".*-([0-9]+)")
 _NUMBERED_NAME = re.compile(r"[^.]+-([0-9]{8,})")
-#: What no name has: it begins a note that somebody wrote right behind it.
+#: What no name has: it begins a note that a person wrote right behind it.
 _NOTE = re.compile(r"[()\[\]{}|*–—…•].*", re.DOTALL)
 
 
@@ -65,7 +65,7 @@ def _named(platform: str, path: list[str]) -> Page:
 
 
 def _without_language(platform: str, path: list[str]) -> list[str]:
-    """``path`` without a language before the name; ``/ru`` alone and ``/ru/reels`` are somebody's called so."""
+    """``path`` without a language before the name; ``/ru`` alone and ``/ru/reels`` are profiles of that name."""
     if len(path) < 2 or not is_language(path[0]):
         return path
     second = path[1]

@@ -32,7 +32,7 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     Several rows for one account are combined (per metric the larger value) and reported.
     """
     by_identity = _by_identity(accounts)
-    # A name alone is somebody on each platform.
+    # A name alone may be a profile on each platform.
     by_link = {account.link: account.id for account in accounts if not account.link.startswith("@")}
     twins = {key: group for key, group in by_identity.items() if len(group) > 1}
     for group in twins.values():

@@ -254,7 +254,7 @@ def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
 
 
 def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
-    """Rows of nobody from whose link cell no account could be made; a label with nothing beside it is none."""
+    """Rows of nobody from whose link cell no account could be made; a label in an otherwise empty row is none."""
     found = [
         row
         for row in unmatched

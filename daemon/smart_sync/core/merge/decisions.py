@@ -123,7 +123,7 @@ def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str,
     if Winner.CARRIED not in state.winners:
         return _NOTHING_RESUMED
     trios = zip(METRICS, state.carried_since, winners, strict=True)
-    # What somebody has spoilt is no stamp.
+    # What another program has spoilt is no stamp.
     return {m: since for m, since, winner in trios if type(since) is str and winner not in (None, Winner.CARRIED)}
 
 

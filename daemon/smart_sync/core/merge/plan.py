@@ -232,7 +232,7 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
-            # What somebody has taken back is no history to judge the next value by.
+            # What has been taken back is no history to judge the next value by.
             pairs = zip(METRICS, state.winners, strict=True)
             winners = [None if metric in state.votes.taken_back else winner for metric, winner in pairs]
             yield MergedChange(row.account_id, state.link, row.before, winners, row.values)

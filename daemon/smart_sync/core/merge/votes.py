@@ -1,8 +1,9 @@
 """Which parsed values have a vote, and which of them counts: of each metric the one that was parsed last.
 
 A value has no vote once it is *forgotten* (a person has taken it back), once it was parsed for an *earlier link* of the
-account that means another profile, or once it is *too old* (``[parsed] max_age``).  The first two are taken back: they
-leave no trace in the merge.  Another value, or the same one parsed later, has a vote.
+account that means another profile, once it is of *other videos* than the parser's ``count`` and the project's dates
+and KPI want now, or once it is *too old* (``[parsed] max_age``).  All but the last are taken back: they leave no trace
+in the merge.  Another value, or the same one parsed later, has a vote.
 
 Times are stamps (`core.days.stamp`).  A time that is more than `AHEAD` of ours counts as the time when the value was
 first seen.  A query that gives none speaks of now; any other value without a time is older than those with one, and
@@ -33,6 +34,7 @@ from smart_sync.core.parsed import (
     Votes,
     VoteTerms,
     moved,
+    of_other_videos,
 )
 
 #: Of two values that are of one time the one at the later place counts.
@@ -80,7 +82,12 @@ def count(
 def _are_sound(said: Iterable[ParsedValue], link: str, judged_by: VoteTerms) -> bool:
     """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
     earliest, latest = judged_by.oldest or "", judged_by.ahead
-    return all((one.at is None or earliest < one.at <= latest) and one.link in ("", link) for one in said)
+    return all(
+        (one.at is None or earliest < one.at <= latest)
+        and one.link in ("", link)
+        and not of_other_videos(one, judged_by.counting)
+        for one in said
+    )
 
 
 def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
@@ -158,6 +165,8 @@ class _Scrutiny:
                 return mark.reason
         if self._is_of_earlier_link(one, at):
             return EARLIER_LINK
+        if other := of_other_videos(one, self._terms.counting):
+            return other
         oldest = self._terms.oldest
         return TOO_OLD if oldest is not None and at is not None and at <= oldest else ""
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from smart_sync.core.answers import PassAnswer, ProjectAnswer
 from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
+from smart_sync.core.wording import counted
 
-#: Problems, suspects and conflicts named in an answer; the counts beside them are complete.
+#: Problems, suspects and conflicts named in an answer; the counts are complete.
 MAX_PROBLEMS = 100
 
 
@@ -70,33 +71,11 @@ class ProjectResult:
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> ProjectAnswer:
         """This result as DESIGN's control channel words it."""
-        if self.outcome is Outcome.FAILED:
-            return {"success": False, "error": self.error, "project_id": self.project.id, **self._more()}
-        if not self.accounts:
-            return {
-                "success": True,
-                "message": "No accounts to sync",
-                "project_id": self.project.id,
-                "synced_count": 0,
-                **self._counts(),
-                **self._more(),
-            }
-        return {"success": True, "project_id": self.project.id, **self._counts(), **self._more()}
-
-    def _counts(self) -> dict[str, Any]:
-        return {
-            "project_name": self.project.name,
-            "total_accounts": self.accounts,
-            "updated_count": self.updated,
-            "snapshot_count": self.snapshots,
-            "changed_count": self.changed,
-            "carried_count": self.carried,
-        }
-
-    def _more(self) -> dict[str, Any]:
-        more: dict[str, Any] = {
+        said: ProjectAnswer = {
+            "success": self.outcome is not Outcome.FAILED,
+            "project_id": self.project.id,
             "project_name": self.project.name,
             "timestamp": self.timestamp,
             "outcome": self.outcome.value,
@@ -115,16 +94,27 @@ class ProjectResult:
             "conflict_count": len(self.conflicts),
             "conflicts": [conflict._asdict() for conflict in self.conflicts[:MAX_PROBLEMS]],
         }
+        if self.outcome is Outcome.FAILED:
+            said["error"] = self.error
+        else:
+            said["total_accounts"] = self.accounts
+            said["updated_count"] = self.updated
+            said["snapshot_count"] = self.snapshots
+            said["changed_count"] = self.changed
+            said["carried_count"] = self.carried
+            if not self.accounts:
+                said["message"] = "No accounts to sync"
+                said["synced_count"] = 0
         if self.outcome is Outcome.DEGRADED:
-            more["warning"] = self.error
+            said["warning"] = self.error
         if self.remedy:
-            more["remedy"] = self.remedy
+            said["remedy"] = self.remedy
         if self.changes:
-            more["changes"] = [
+            said["changes"] = [
                 {"account_id": c.account_id, "link": c.link, "metric": c.metric, "before": c.before, "after": c.after}
                 for c in self.changes
             ]
-        return more
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +151,7 @@ class PassResult:
         """The result of one project, if it took part."""
         return next((result for result in self.results if result.project.id == project_id), None)
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> PassAnswer:
         """This result as DESIGN's control channel words it.  ``success`` says that the pass ran to its end."""
         failed = self.count(Outcome.FAILED)
         return {
@@ -178,6 +168,24 @@ class PassResult:
             "dry_run": self.dry_run,
             "new_projects": list(self.new_projects),
         }
+
+
+def lines(result: PassResult, most: int = 50) -> list[str]:
+    """A pass in lines for a person: its counts, then each project in trouble, the failed ones first."""
+    told = [one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome]
+    counts = [f"{result.count(Outcome.FAILED)} failed", f"{result.count(Outcome.DEGRADED)} degraded"]
+    changed = counted(sum(one.changed for one in result.results), "account")
+    first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
+    rows = [": ".join((_state(one), one.project.name, _trouble(one))) for one in told[:most]]
+    return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
+
+
+def _state(result: ProjectResult) -> str:
+    return result.outcome.value + (", stale" if result.stale else "")
+
+
+def _trouble(result: ProjectResult) -> str:
+    return "; ".join(text for text in (result.error, result.remedy) if text)
 
 
 def changes_of(account_id: str, link: str, before: Metrics | None, after: Metrics) -> list[MetricChange]:

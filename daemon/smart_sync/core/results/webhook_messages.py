@@ -78,7 +78,7 @@ def _alert(result: PassResult, alert: Alert) -> Message:
 
 def _finished(result: PassResult) -> Message:
     failed = result.count(Outcome.FAILED)
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "run_id": result.id,
         "trigger": result.trigger.value,
         "started_at": _utc(result.started_at),
@@ -95,7 +95,7 @@ def _finished(result: PassResult) -> Message:
     return message(f"{result.id}:{SYNC_FINISHED}", SYNC_FINISHED, result.timestamp, data | _in_trouble(result))
 
 
-def _in_trouble(result: PassResult) -> dict[str, Any]:
+def _in_trouble(result: PassResult) -> dict[str, object]:
     """The failed and degraded projects, the failed ones first, as many as there is room for."""
     troubled = [r for outcome in (Outcome.FAILED, Outcome.DEGRADED) for r in result.results if r.outcome is outcome]
     shown = _fitting(map(_project, troubled))
@@ -121,7 +121,7 @@ def _findings(result: PassResult) -> list[Message]:
     """What a pass has found: suspects, problems of worksheets, accounts that it created; a message for each kind."""
     results = result.results
     created = [r for r in results if r.new_accounts]
-    found: dict[str, tuple[str, int, Iterable[dict[str, Any]]]] = {
+    found: dict[str, tuple[str, int, Iterable[dict[str, object]]]] = {
         "value.suspected": (
             "values",
             sum(len(r.new_suspects) for r in results),
@@ -153,7 +153,7 @@ def failure_message(last_run_id: str, trigger: Trigger, reason: str, now: str) -
     return message(f"sync.failed:{last_run_id}:{reason}", "sync.failed", now, data)
 
 
-def _suspect(result: ProjectResult, one: Suspect) -> dict[str, Any]:
+def _suspect(result: ProjectResult, one: Suspect) -> dict[str, object]:
     return _named(result) | {
         "account_id": one.account_id[:MAX_NAME],
         "link": one.link[:MAX_NAME],
@@ -164,7 +164,7 @@ def _suspect(result: ProjectResult, one: Suspect) -> dict[str, Any]:
     }
 
 
-def _problem(result: ProjectResult, one: Problem) -> dict[str, Any]:
+def _problem(result: ProjectResult, one: Problem) -> dict[str, object]:
     return _named(result) | {
         "worksheet": one.worksheet[:MAX_NAME],
         "row": one.row,
@@ -174,14 +174,14 @@ def _problem(result: ProjectResult, one: Problem) -> dict[str, Any]:
     }
 
 
-def _named(result: ProjectResult) -> dict[str, Any]:
+def _named(result: ProjectResult) -> dict[str, object]:
     return {"project_id": result.project.id[:MAX_NAME], "project_name": result.project.name[:MAX_NAME]}
 
 
-def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fitting(entries: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     """The first of ``entries``, as many as a message has room for."""
     room = MAX_BYTES - 2_000
-    shown: list[dict[str, Any]] = []
+    shown: list[dict[str, object]] = []
     for entry in entries:
         room -= len(json.dumps(entry)) + 2
         if room < 0:
@@ -190,7 +190,7 @@ def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown
 
 
-def _project(result: ProjectResult) -> dict[str, Any]:
+def _project(result: ProjectResult) -> dict[str, object]:
     return _named(result) | {
         "outcome": result.outcome.value,
         "reason": result.error[:MAX_TEXT],

@@ -23,7 +23,7 @@ class Header:
     columns: Mapping[str, int]
     #: The power of ten by which the numbers of a metric's column are multiplied, where it is not 0.
     scales: Mapping[str, int]
-    #: What is odd about a column of the link's row, or of one beside it: row, column and reason.
+    #: What is odd about a column of the link's row, or of a neighbouring row: row, column and reason.
     oddities: tuple[tuple[int, int, str], ...]
     #: Columns with a title that nobody understood.
     unknown: tuple[int, ...]
@@ -124,7 +124,7 @@ def _chosen(named: Sequence[_Named], row: int, end: int, unknown: tuple[int, ...
 
 
 def _share_username(by_field: dict[str, list[_Named]]) -> None:
-    """``@Username`` is the account's name; beside ``Username`` it is the Telegram name of the account's manager."""
+    """``@Username`` is the account's name; where there is a ``Username`` too, its manager's Telegram name."""
     if (at_sign := by_field.pop("@username", None)) is not None:
         by_field.setdefault("telegram" if "username" in by_field else "username", at_sign)
 

@@ -11,7 +11,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.core.worksheet.locales import WORLDWIDE, loosened
 from smart_sync.core.worksheet.metric_words import NOUNS, TITLES
 
-#: What a column can be; everything else in a worksheet is somebody else's.
+#: What a column can be; everything else in a worksheet is not ours.
 FIELDS = ("link", *METRICS, "platform", "username", "topic", "telegram")
 #: Longer texts are no titles.
 MAX_TITLE = 80
@@ -55,12 +55,12 @@ _HARMLESS = frozenset(
     | {"бюджет", "kpi", "target", "target views", "age", "возраст", "year", "год", "er", "status", "статус", "date"}
     | {"дата", "last update", "updated", "обновлено", "комментарий", "comment", "note", "notes", "geo", "гео", "п/п"}
 )
-#: Say nothing beside the word for a metric.
+#: Say nothing next to the word for a metric.
 _FILLERS = frozenset(
     {"total", "totals", "count", "counts", "number", "no", "of", "the", "all", "overall", "-", "–", "—", "|", "кол-во"}
     | {"количество", "число", "всего", "общее", "общие", "общий", "итого", "сумма"}
 )
-#: Beside one of these a word is surely a metric's: ``Comment`` is a remark, ``Comment count`` none.
+#: Next to one of these a word is surely a metric's: ``Comment`` is a remark, ``Comment count`` none.
 _QUANTITIES = frozenset({"count", "counts", "number", "кол-во", "количество", "число"})
 _UNITS: Mapping[str, int] = {
     **{loosened(word): power for power, words in WORLDWIDE.items() for word in words.split()},
@@ -145,7 +145,7 @@ class Titles:
         if not text:
             return None
         if (title := self._names.get(text)) is not None:
-            # Beside a column "Username", "@Username" is somebody's Telegram name: `headers` decides.
+            # Where there is a column "Username", "@Username" is a person's Telegram name: `headers` decides.
             return Title("@username") if title == Title("username") and cell.lstrip().startswith("@") else title
         if (title := self._decorated(text)) is not None or (title := self._in_two_languages(text)) is not None:
             return title
@@ -243,7 +243,7 @@ def _unit(text: str, *, alone: bool) -> int | None:
 
 
 def _noun(text: str) -> Title | None:
-    """A metric's noun, with nothing but fillers beside it."""
+    """A metric's noun, with nothing but fillers around it."""
     words = text.split(" ")
     nouns = TITLES if _QUANTITIES.isdisjoint(words) else NOUNS
     words = [word for word in words if word not in _FILLERS]

@@ -1,4 +1,4 @@
-"""Recipes: the steps for sources that agencies rent, as dated TOML files beside this one.
+"""Recipes: the steps for sources that agencies rent, as dated TOML files in this folder.
 
 A recipe has the keys of a ``[parsers.<name>]`` table, and ``[about]``: where its shape was seen, and when.
 """

@@ -10,8 +10,9 @@ from pathlib import Path
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.day_snapshot import OwnSnapshots
 from smart_sync.core.model import METRICS
-from smart_sync.store import clock_changes, scratch_copy
+from smart_sync.store import clock_changes
 from smart_sync.store.schema import REQUIRED
+from smart_sync.store.sqlite import scratch_copy
 
 _NAMES = ", ".join(METRICS)
 #: Snapshots that are no older than this tell that another program still writes them.
@@ -64,7 +65,7 @@ class Inventory:
     zoned_stamp: str = ""
     #: When the file was last written.
     written_at: datetime | None = None
-    #: Who writes snapshots beside us.
+    #: Who else writes snapshots.
     other: OtherWriter | None = None
 
 

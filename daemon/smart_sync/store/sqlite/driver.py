@@ -6,12 +6,13 @@ import itertools
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.store.engine import Busy, Down, Refused, StoreError
 
 if TYPE_CHECKING:
     import aiosqlite
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 #: The one of this process: see `library`.
 sqlite: ModuleType = sqlite3
 
-#: Seconds that somebody else's query may take.
+#: Seconds that a configured query may take.
 MAX_ASKING = 60.0
 #: Before this version two processes that write a WAL file can corrupt it.
 WAL_SAFE_SINCE = (3, 51, 3)
@@ -46,9 +47,26 @@ _OF_THE_FILE = frozenset(
 )  # fmt: skip
 
 
-def is_of_the_file(error: Exception) -> bool:
+def _is_of_the_file(error: Exception) -> bool:
     """Whether the file as a whole is in trouble (no room, no right, damaged, locked), rather than one row."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_FILE
+
+
+@contextlib.contextmanager
+def told(path: Path, *, read_only: bool = False) -> Iterator[None]:
+    """Inside, the driver's errors become those of `engine`."""
+    try:
+        yield
+    except OverflowError as error:  # a number beyond SQLite's
+        raise Refused(str(error), DatabaseError(f"{path}: {error}")) from error
+    except (sqlite.Error, sqlite.Warning) as error:
+        raise translated(error, path, read_only=read_only) from error
+
+
+def translated(error: Exception, path: Path, *, read_only: bool = False) -> StoreError:
+    """A driver's error as one of `engine`."""
+    kind = Busy if is_busy(error) else Down if _is_of_the_file(error) else Refused
+    return kind(str(error) or type(error).__name__, (describe_reading if read_only else describe)(error, path))
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +108,7 @@ def describe_reading(error: Exception, path: Path) -> DatabaseError:
     text = str(error).lower()
     if "unable to open" in text or "readonly" in text:
         return DatabaseError(
-            f"{path}: SQLite has to make {path.name}-shm beside it, and this user may not;"
+            f"{path}: SQLite has to make {path.name}-shm next to it, and this user may not;"
             " run it as the daemon's user, or while the daemon is running"
         )
     return describe(error, path)

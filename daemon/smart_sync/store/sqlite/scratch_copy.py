@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import NamedTuple
 from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
-from smart_sync.store import foreign_snapshots
 from smart_sync.store.clock_changes import local_day, newest_first
-from smart_sync.store.database import Database
-from smart_sync.store.driver import MAX_ASKING, judge
+from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import ABOVE_ZERO
-from smart_sync.store.schema import REQUIRED
+from smart_sync.store.projects import TABLES, Given, unknown_columns
+from smart_sync.store.schema import REQUIRED, shared_tables
+from smart_sync.store.sqlite import foreign_snapshots
+from smart_sync.store.sqlite.driver import MAX_ASKING, judge
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
 _OURS = (
@@ -172,6 +174,36 @@ async def names_in_use(database: Database) -> Names:
         {str(row[0]).lower() for row in platforms if row[0]},
         {str(spreadsheet) for _, spreadsheet in rows if spreadsheet},
     )
+
+
+def unknown_at(path: Path, given: Given) -> dict[str, str]:
+    """As `projects.unknown_in`, for the file at ``path``, and for the tables that will be made where it lacks them."""
+    wanted = {section: values for section, values in given.items() if values}
+    if not wanted:
+        return {}
+    found: dict[str, str] = {}
+    try:
+        there = _columns_at(path, wanted) if path.is_file() else {}
+    except sqlite3.Error:
+        return {}  # what is wrong with the file is told where it is opened
+    with closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(shared_tables())
+        made = _columns_of(ours, wanted)
+    for section, values in wanted.items():
+        found |= dict(unknown_columns(section, values, there.get(section) or made[section]))
+    return found
+
+
+def _columns_at(path: Path, sections: Iterable[str]) -> dict[str, list[str]]:
+    with closing(open_for_reading(path)) as source:
+        return _columns_of(source, sections)
+
+
+def _columns_of(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str, list[str]]:
+    return {
+        section: [row[0] for row in source.execute("SELECT name FROM pragma_table_info(?)", (TABLES[section],))]
+        for section in sections
+    }
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

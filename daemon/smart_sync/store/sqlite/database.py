@@ -1,4 +1,4 @@
-"""One SQLite file: a connection for writing, whose transactions are serialised, two for reading beside it, and
+"""One SQLite file: a connection for writing, whose transactions are serialised, two for reading, and
 one that only notices commits.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
@@ -12,7 +12,7 @@ import itertools
 import math
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,16 +23,17 @@ import stamina
 from smart_sync.core.merge.day_snapshot import OwnSnapshots
 from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
-from smart_sync.store import foreign_snapshots
-from smart_sync.store.driver import is_busy, sqlite, time_limit
+from smart_sync.store.engine import LONG_WAIT
+from smart_sync.store.sqlite import foreign_snapshots
+from smart_sync.store.sqlite.driver import is_busy, sqlite, time_limit, told
+from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect
+from smart_sync.store.sqlite.transaction import SqliteTransaction
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
 BUSY_TIMEOUT = 0.1
 #: Seconds that a statement is tried again while another process holds the file.
 PATIENCE = 120.0
-#: Seconds of waiting for another process after which that is told.
-LONG_WAIT = 5.0
-#: The same for small answers, for which somebody waits.
+#: The same for small answers, for which a client waits.
 GLANCE_PATIENCE = 2.0
 #: Of pages, for each connection, taken as needed: with SQLite's own 2 MiB a pass reads and spills the same pages
 #: again and again (measured: a third of the system time of a pass over 40,000 accounts).
@@ -46,11 +47,13 @@ def _readable(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-class Database:
-    """The file at ``path``; use as ``async with``.  Statements raise SQLite's errors, `driver.describe` translates."""
+class SqliteDatabase:
+    """The file at ``path``; use as ``async with``.  Statements raise `StoreError`."""
+
+    dialect = SqliteDialect()
 
     def __init__(self, path: Path, *, patience: float = PATIENCE, read_only: bool = False) -> None:
-        self.path = path
+        self.path, self.name = path, str(path)
         self._read_only = read_only
         self._patience = patience
         self._writing = asyncio.Lock()
@@ -70,6 +73,7 @@ class Database:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(self._told())
             self._writer = await self._connect(stack)
             self._reader = await self._connect(stack)
             self._glancer = await self._connect(stack)
@@ -89,6 +93,9 @@ class Database:
     ) -> None:
         await self._stack.aclose()
         self._asker = None
+
+    def _told(self) -> contextlib.AbstractContextManager[None]:
+        return told(self.path, read_only=self._read_only)
 
     def _open(self, mode: str, timeout: float) -> sqlite3.Connection:
         connection: sqlite3.Connection = sqlite.connect(
@@ -149,24 +156,27 @@ class Database:
             return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for somebody else's query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""
+        """`fetch` for a configured query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""
         plain = not foreign_snapshots.concerns(sql)
         async with self._reading if plain else self._asking:
             connection = self._reader if plain else await self._without_ours()
-            async with time_limit(connection):
-                return await self._fetched(connection, sql, parameters)
+            with self._told():
+                async with time_limit(connection):
+                    return await self._fetched(connection, sql, parameters)
 
     async def columns(self, sql: str) -> list[str]:
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
         async with self._asking:
             connection = await self._without_ours() if foreign_snapshots.concerns(sql) else self._reader
-            async with connection.execute(sql) as cursor:
-                return [column[0] for column in cursor.description or ()]
+            with self._told():
+                async with connection.execute(sql) as cursor:
+                    return [column[0] for column in cursor.description or ()]
 
     async def _without_ours(self) -> aiosqlite.Connection:
         """A connection that can look and nothing else, with our snapshots hidden, the newest ones too."""
         if self._asker is None:
-            asker = await self._connect(self._stack)
+            with self._told():
+                asker = await self._connect(self._stack)
             await asker.create_function(foreign_snapshots.FUNCTION, foreign_snapshots.ARGUMENTS, OwnSnapshots())
             for statement in foreign_snapshots.HIDE:
                 await self._fetched(asker, statement)
@@ -181,6 +191,12 @@ class Database:
         self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any] = (), patience: float | None = None
     ) -> list[Any]:
         """All rows, tried again while the file is busy."""
+        with self._told():
+            return await self._tried(connection, sql, parameters, patience)
+
+    async def _tried(
+        self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any], patience: float | None
+    ) -> list[Any]:
         try:  # at first by itself: what is nearly always enough must not pay for setting up the tries
             return list(await connection.execute_fetchall(sql, parameters))
         except sqlite.OperationalError as error:
@@ -218,12 +234,12 @@ class Database:
             emit("database.locked", path=str(self.path), seconds=LONG_WAIT)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator["Transaction"]:
+    async def transaction(self) -> AsyncIterator[SqliteTransaction]:
         """A write transaction: committed as a whole, or rolled back whatever ends the block."""
         async with self._writing:
             try:
                 await self._fetched(self._writer, "BEGIN IMMEDIATE")
-                yield Transaction(self._writer)
+                yield SqliteTransaction(self._writer, self._told)
                 await self._fetched(self._writer, "COMMIT")
             except BaseException:
                 # Queued behind whatever the connection's thread still runs, and harmless where an error
@@ -234,7 +250,7 @@ class Database:
     async def foreign_version(self) -> int | None:
         """A number that is another one after another process has committed; our own commits do not count.
 
-        None where somebody has made triggers: with them, our own commits may write what we know nothing of.
+        None where another program has made triggers: with them, our own commits may write what we know nothing of.
         """
         async with self._writing:
             rows = await self._fetched(self._writer, "PRAGMA data_version")
@@ -250,7 +266,8 @@ class Database:
         """Give back the pages that a pass has left in memory: else they are, in time, all of the file (`CACHE_KIB`)."""
         for turn, connection in ((self._writing, self._writer), (self._reading, self._reader)):
             async with turn:
-                await connection.execute_fetchall("PRAGMA shrink_memory")
+                with self._told():
+                    await connection.execute_fetchall("PRAGMA shrink_memory")
 
     def _attempts(self, patience: float | None = None) -> Any:
         timeout = self._patience if patience is None else patience
@@ -266,35 +283,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-class Transaction:
-    """The statements of one open write transaction."""
-
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query, seen from inside the transaction."""
-        return list(await self._connection.execute_fetchall(sql, parameters))
-
-    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; returns the number of rows it changed."""
-        cursor = await self._connection.execute(sql, parameters)
-        try:
-            return cursor.rowcount
-        finally:
-            await cursor.close()
-
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each of ``rows``; returns the number of rows changed."""
-        cursor = await self._connection.executemany(sql, rows)
-        try:
-            return max(cursor.rowcount, 0)
-        finally:
-            await cursor.close()
-
-    @property
-    def open(self) -> bool:
-        """False once an error (a full disk, say) has ended the transaction on its own."""
-        return self._connection.in_transaction

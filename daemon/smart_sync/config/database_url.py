@@ -1,0 +1,71 @@
+"""``[database] url``: which database of which PostgreSQL server, with a password that is never shown."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote
+
+from pydantic import SecretStr
+
+from smart_sync import logs
+from smart_sync.config import secrets
+
+_URL = re.compile(
+    r"postgres(?:ql)?://(?:(?P<who>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<name>[^/?#]*))?(?:\?(?P<more>[^#]*))?"
+)
+_HOSTS = re.compile(r"[A-Za-z0-9_.,:\[\]-]*")
+_NAME = re.compile(r"[A-Za-z0-9_.$-]{0,63}")
+_SECRET_KEYS = {"password", "sslpassword"}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A database of a PostgreSQL server."""
+
+    url: SecretStr = field(repr=False)
+    #: The URL without user, password and options: for messages.
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+#: Where a database is: an SQLite file, or on a server.
+Location = Path | Server
+
+
+def server(given: str) -> Server:
+    """The server that a URL names, whose password no message will show from now on.  Raises ValueError."""
+    _protect(given)
+    found = _URL.fullmatch(given)
+    if found is None:
+        raise ValueError(
+            "expected postgresql://USER:PASSWORD@HOST/DATABASE (not shown); in a password, write @ as %40, / as"
+            " %2F, # as %23 and ? as %3F"
+        )
+    hosts, name = found["hosts"], unquote(found["name"] or "")
+    more = dict(parse_qsl(found["more"] or "", keep_blank_values=True))
+    hosts = hosts or more.get("host", "")
+    name = name or more.get("dbname", "")
+    if not (_HOSTS.fullmatch(hosts) or re.fullmatch(r"(?:/[\w.-]+)+", hosts)) or not _NAME.fullmatch(name):
+        raise ValueError("its host or database can be none (not shown)")
+    if not name:
+        raise ValueError("names no database; expected postgresql://USER:PASSWORD@HOST/DATABASE (not shown)")
+    told = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
+    return Server(SecretStr(given), told)
+
+
+def _protect(url: str) -> None:
+    """Whoever reads a log must not learn the password, in whatever form it is written."""
+    who, at, _ = url.partition("://")[2].rpartition("@")
+    given = [who.partition(":")[2]] if at else []
+    given += [
+        value
+        for key, value in parse_qsl(url.partition("?")[2], keep_blank_values=True)
+        if key in _SECRET_KEYS - {"user"}
+    ]
+    for value in given:
+        if value:
+            secrets.protect(value)
+            secrets.protect(unquote(value))
+            logs.protect(f":{value}@")

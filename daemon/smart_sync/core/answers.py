@@ -1,0 +1,198 @@
+"""The JSON objects that leave Smart Sync: what the control channel, the commands and the Python functions answer.
+
+Stamps are naive UTC in ISO 8601; durations are seconds; counts are accounts unless they say otherwise.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Required, TypedDict
+
+
+class MetricChangeAnswer(TypedDict):
+    """A merged value that changed, or would change; ``before`` is None for a new account."""
+
+    account_id: str
+    link: str
+    metric: str
+    before: int | None
+    after: int
+
+
+class ProjectAnswer(TypedDict, total=False):
+    """What became of one project in a pass, or why there was none: then only the first five."""
+
+    success: Required[bool]
+    project_id: Required[str]
+    error: str
+    remedy: str
+    project_name: str
+    #: Of a project without accounts.
+    message: str
+    synced_count: int
+    #: What is to be known of a project that was asked for by name.
+    note: str
+    warning: str
+    timestamp: str
+    outcome: str
+    stale: bool
+    sheet_read_at: str | None
+    total_accounts: int
+    updated_count: int
+    snapshot_count: int
+    changed_count: int
+    #: Values (account × metric).
+    carried_count: int
+    problem_count: int
+    problems: list[str]
+    new_accounts: int
+    unmatched_rows: int
+    unmatched_accounts: int
+    #: Links.
+    left: list[str]
+    returned: list[str]
+    #: Account id → reason.
+    failed_accounts: Mapping[str, str]
+    suspect_count: int
+    suspects: list[dict[str, Any]]
+    conflict_count: int
+    conflicts: list[dict[str, Any]]
+    changes: list[MetricChangeAnswer]
+
+
+class PassAnswer(TypedDict, total=False):
+    """What a pass over all projects has done; ``success``: that it ran to its end, else ``error`` says why not."""
+
+    success: Required[bool]
+    error: str
+    total_projects: Required[int]
+    success_count: Required[int]
+    error_count: Required[int]
+    results: Required[list[ProjectAnswer]]
+    timestamp: Required[str]
+    run_id: str
+    degraded_count: int
+    stale_count: int
+    duration_seconds: float
+    dry_run: bool
+    #: Names.
+    new_projects: list[str]
+    #: Name → why it could not be created.
+    refused_projects: dict[str, str]
+
+
+#: What a pass answers: over one project, or over all.
+SyncAnswer = PassAnswer | ProjectAnswer
+
+
+class ProjectRun(TypedDict):
+    """A project's part in a pass on record."""
+
+    run_id: str
+    project_id: str
+    project_name: str
+    outcome: str
+    error: str
+    finished_at: str
+    accounts: int
+    sheet: int
+    parsed: int
+    updated: int
+    changed: int
+    snapshots: int
+    seconds: float
+    #: Stage → seconds.
+    stages: dict[str, float]
+    problems: list[str]
+
+
+class Run(TypedDict, total=False):
+    """A pass on record; without ``finished_at`` it is running, or was cut off.  The last three are `history`'s."""
+
+    id: Required[str]
+    trigger: Required[str]
+    requested_by: Required[str | None]
+    started_at: Required[str]
+    finished_at: Required[str | None]
+    #: Projects.
+    projects: Required[int]
+    succeeded: Required[int]
+    failed: Required[int]
+    degraded: Required[int]
+    accounts: Required[int]
+    updated: Required[int]
+    changed: Required[int]
+    snapshots: Required[int]
+    problems: int
+    #: Of Google's API: calls, retries, waits, bytes.
+    calls: Required[Any]
+    outcome: str
+    seconds: float | None
+    results: list[ProjectRun]
+
+
+class HistoryAnswer(TypedDict):
+    """What ``smart-sync history`` answers."""
+
+    success: bool
+    runs: list[Run]
+
+
+class NamedAccount(TypedDict):
+    """Which account it is."""
+
+    account_id: str
+    link: str
+    username: str
+    platform: str
+    project_id: str
+    project_name: str
+
+
+class GrownAccount(NamedAccount):
+    """What an account has grown in a period; None where that is not known."""
+
+    first: int | None
+    last: int | None
+    growth: int | None
+    moved: int | None
+    #: A day.
+    average: float | None
+    #: The day that ``first`` is of.
+    since: str | None
+    exact: bool
+    #: Day by day.
+    values: list[int | None]
+    ends_carried: list[str]
+
+
+class LeftAccount(NamedAccount):
+    """An account that has left."""
+
+    left_since: str | None
+    last: int | None
+
+
+class GrownTotal(TypedDict, total=False):
+    """Accounts together, of a project (``project_id``) or a platform; ``compared``: how many have a growth."""
+
+    project_id: str
+    name: Required[str]
+    accounts: Required[int]
+    last: Required[int | None]
+    growth: Required[int | None]
+    average: Required[float | None]
+    compared: Required[int]
+
+
+class GrowthAnswer(TypedDict):
+    """What ``smart-sync growth`` answers."""
+
+    success: bool
+    metric: str
+    since: str
+    until: str
+    days: list[str]
+    accounts: list[GrownAccount]
+    projects: list[GrownTotal]
+    platforms: list[GrownTotal]
+    movers: list[GrownAccount]
+    left: list[LeftAccount]

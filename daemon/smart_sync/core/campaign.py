@@ -1,0 +1,191 @@
+"""A project's campaign: which days it has, which videos count in it, and what they come to.
+
+The web app's own rule: views are the sum over the videos that were published within the dates and have at least
+``kpi_views`` views; videos are their number.  Followers are never of a campaign.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+#: What a parser's numbers are of: all that there ever was, or the campaign of the account's project.
+Count = Literal["lifetime", "campaign"]
+
+#: The dates that Smart Sync gives the projects it makes: they hold everything, so they are none.
+FIRST, LAST = date(2000, 1, 1), date(2099, 12, 31)
+#: The metrics that a campaign has.
+OF_VIDEOS: Final = ("likes", "comments", "videos", "views")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Campaign(NamedTuple):
+    """The dates of a project, both included, on the clocks of ``timezone``, and its KPI; None: no such end."""
+
+    start: date | None = None
+    end: date | None = None
+    kpi: int = 0
+    timezone: str = "UTC"
+    #: Why the project does not say which videos count; "" if it does.
+    flaw: str = ""
+
+    @property
+    def key(self) -> str:
+        """What stored values are known by: the same text, the same videos count."""
+        if self.flaw:
+            return f"unclear: {self.flaw}"
+        clock = f" {self.timezone}" if self.start or self.end else ""
+        return f"{self.start or ''}/{self.end or ''}{clock} {self.kpi}"
+
+    @property
+    def counts_all(self) -> bool:
+        """Whether each video counts: no dates and no KPI."""
+        return not (self.start or self.end or self.kpi or self.flaw)
+
+    def words(self) -> str:
+        """The dates and the KPI for a person; "" if there are none."""
+        if self.flaw:
+            return f"a campaign that is not clear ({self.flaw})"
+        dates = " ".join([*([f"from {self.start}"] if self.start else []), *([f"to {self.end}"] if self.end else [])])
+        return " and ".join(
+            [*([f"dates ({dates})"] if dates else []), *([f"a KPI of {self.kpi} views"] if self.kpi else [])]
+        )
+
+    def warning(self, project: str, parser: str) -> str:
+        """What is to be said where ``parser`` counts the lifetime of a ``project``'s accounts; "" if it may."""
+        if self.counts_all:
+            return ""
+        return (
+            f"{project}: parser {parser} counts the lifetime of the accounts, and the project has {self.words()}; to"
+            f' count its campaign: [parsers.{parser}] count = "campaign"'
+        )
+
+    def day_of(self, moment: datetime) -> date:
+        """The day of ``moment`` on the campaign's clocks."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
+
+    def is_before(self, moment: datetime | None) -> bool:
+        """Whether a moment is known to lie before the first day."""
+        return moment is not None and self.start is not None and self.day_of(moment) < self.start
+
+    def holds(self, moment: datetime | None) -> bool | None:
+        """Whether ``moment`` lies within the dates; None if that cannot be told, as it is not known."""
+        if not (self.start or self.end):
+            return True
+        if moment is None:
+            return None
+        day = self.day_of(moment)
+        return (self.start is None or day >= self.start) and (self.end is None or day <= self.end)
+
+
+#: What an account has that belongs to no project.
+EVERYTHING: Final = Campaign()
+
+
+def read(start: object, end: object, kpi: object, timezone: str) -> Campaign:
+    """The campaign that the columns of ``projects`` say; what cannot be read is its `Campaign.flaw`, never guessed."""
+    flaws: list[str] = []
+    first, last = _date("start_date", start, timezone, flaws), _date("end_date", end, timezone, flaws)
+    least = _kpi(kpi, flaws)
+    first, last = None if first == FIRST else first, None if last == LAST else last
+    if first and last and first > last:
+        flaws.append(f"its start_date {first} is after its end_date {last}")
+    return Campaign(first, last, least, timezone, "; ".join(flaws))
+
+
+def _date(column: str, given: object, timezone: str, flaws: list[str]) -> date | None:
+    """A date, or a time on somebody's clocks of that date; a time with a zone counts as of ``timezone``."""
+    if given is None or given == "":
+        return None
+    text = str(given).strip() if isinstance(given, str) else ""
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+        if _DATE.match(text):
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(timezone))).date()
+    except (ValueError, OverflowError):
+        pass
+    flaws.append(f"its {column} is no date ({_shown(given)}); write it as 2026-01-31")
+    return None
+
+
+def _kpi(given: object, flaws: list[str]) -> int:
+    text = given.strip() if isinstance(given, str) else given
+    if text is None or text == "":
+        return 0
+    if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 20:
+        return int(text)
+    if isinstance(text, int | float) and math.isfinite(text) and text >= 0 and text == int(text):
+        return int(text)
+    flaws.append(f"its kpi_views is no count ({_shown(given)})")
+    return 0
+
+
+def _shown(given: object) -> str:
+    plain = "".join(sign if sign.isprintable() else "?" for sign in str(given)[:41])
+    return plain if len(plain) < 41 else plain[:40] + "…"
+
+
+class Video(NamedTuple):
+    """A video as a platform shows it; None where it does not say."""
+
+    published: datetime | None
+    views: int | None
+    likes: int | None = None
+    comments: int | None = None
+    #: What tells it from others; "" if nothing does.
+    id: str = ""
+
+
+class Tally(NamedTuple):
+    """What the videos of a campaign come to: metric → value, and in words which metrics have none, and why."""
+
+    counts: Mapping[str, int]
+    flaws: tuple[str, ...] = ()
+
+
+def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
+    """What those of ``videos`` come to that count; all videos within the dates must be among them.
+
+    A metric has a value only if everything is known that it depends on: unknown is never zero.
+    """
+    if campaign.flaw:
+        return Tally({}, (f"{_names(OF_VIDEOS)}: which videos count is not clear: {campaign.flaw}",))
+    several = list(_once(videos))
+    within = {video: held for video in several if (held := campaign.holds(video.published)) is not False}
+    within = {video: held for video, held in within.items() if video.views is None or video.views >= campaign.kpi}
+    if undated := sum(held is None for held in within.values()):
+        return Tally({}, (f"{_names(OF_VIDEOS)}: {_of(undated, several)} do not show when they were published",))
+    unseen = sum(video.views is None for video in within)
+    if unseen and campaign.kpi:
+        return Tally({}, (f"{_names(OF_VIDEOS)}: {_of(unseen, list(within))} do not show their views",))
+    counted = list(within)
+    counts, flaws = {"videos": len(counted)}, list[str]()
+    for metric in ("likes", "comments", "views"):
+        shown = [value for video in counted if (value := getattr(video, metric)) is not None]
+        if len(shown) == len(counted):
+            counts[metric] = sum(shown)
+        else:
+            flaws.append(f"{metric}: {_of(len(counted) - len(shown), counted)} do not show theirs")
+    return Tally(counts, tuple(flaws))
+
+
+def _once(videos: Iterable[Video]) -> Iterable[Video]:
+    """Each video once: one that came while the list was read moves others to the next page."""
+    seen: set[str] = set()
+    for number, video in enumerate(videos):
+        own = video.id or f"\0{number}"
+        if own not in seen:
+            seen.add(own)
+            yield video._replace(id=own)
+
+
+def _names(metrics: Sequence[str]) -> str:
+    return ", ".join(metrics)
+
+
+def _of(some: int, several: Sequence[object]) -> str:
+    return f"{some} of {len(several)} videos"

@@ -1,0 +1,152 @@
+"""The phrases of messages to people, in each language, and numbers with their nouns."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Language = Literal["en", "ru"]
+
+#: Key → text; names in braces are filled in.
+_EN: Mapping[str, str] = {
+    "where": "Where: {places}",
+    "what": "What: {reason}",
+    "do": "What to do: {remedy}",
+    "since": "Since: {when}",
+    "more": "and {number} more",
+    "and_more": "{names} and {number} more",
+    "see_status": "smart-sync status names all of them",
+    "see_check": "smart-sync check lists all of them",
+    "left_out": "{number} more; {see}",
+    "failed": "{projects}: failed, nothing was written",
+    "degraded": "{projects}: the last known values stand in",
+    "recovered": "{projects}: well again",
+    "stale": "{projects}: stale, the numbers grow old",
+    "last_read": "Last read: {when}",
+    "never_read": "never",
+    "parser_failed": "parser {parser} brings no values",
+    "parser_recovered": "parser {parser} brings values again",
+    "try_parser": "smart-sync status says why; smart-sync parse LINK tries it",
+    "pass_failed": "a pass could not be run",
+    "see_log": "if it lasts: smart-sync check, and the log",
+    "pass_recovered": "passes run again",
+    "was_since": "The trouble began: {when}",
+    "finished": "a pass over {projects} has ended",
+    "counts": "failed {failed}, degraded {degraded}; {accounts} changed",
+    "suspected": "{values} jumped",
+    "jump": "{project}, {link}: {metric} {before} → {after}",
+    "in_cell": "{jump}, cell {place}",
+    "check_jumps": "correct the cell; or if it is right: smart-sync confirm LINK",
+    "problems": "{cells} to put right",
+    "created": "{accounts} created",
+    "created_in": "{project}: {number}",
+    "test": "a test",
+    "it_works": "This target works.",
+    "digest": "{day}",
+    "all_well": "Nothing to do: no suspects, no cells to put right, no stale projects.",
+    "suspects_head": "Suspects: {number}",
+    "problems_head": "Cells to put right: {number}",
+    "stale_head": "Stale projects: {number}",
+    "stale_line": "{project}, last read {when}: {reason}",
+    "growth_head": "Views, and their growth since the day before:",
+    "grown": "{project}: {value} ({growth}), {accounts}",
+    "no_value": "{project}: no value yet, {accounts}",
+    "not_compared": "nothing to compare with",
+    "over": "{growth} since {day}",
+    "no_projects": "No project is active.",
+}
+_RU: Mapping[str, str] = {
+    "where": "Где: {places}",
+    "what": "Что: {reason}",
+    "do": "Что делать: {remedy}",
+    "since": "С какого времени: {when}",
+    "more": "и ещё {number}",
+    "and_more": "{names} и ещё {number}",
+    "see_status": "все названы в smart-sync status",
+    "see_check": "полный список: smart-sync check",
+    "left_out": "ещё {number}; {see}",
+    "failed": "{projects}: ошибка, ничего не записано",
+    "degraded": "{projects}: действуют последние известные значения",
+    "recovered": "{projects}: снова в порядке",
+    "stale": "{projects}: данные устарели",
+    "last_read": "Последнее чтение: {when}",
+    "never_read": "не было",
+    "parser_failed": "парсер {parser} не приносит значений",
+    "parser_recovered": "парсер {parser} снова приносит значения",
+    "try_parser": "причина видна в smart-sync status; проверить: smart-sync parse LINK",
+    "pass_failed": "проход не удалось выполнить",
+    "see_log": "если повторяется: smart-sync check и журнал",
+    "pass_recovered": "проходы снова выполняются",
+    "was_since": "Начало неполадки: {when}",
+    "finished": "проход закончен: {projects}",
+    "counts": "с ошибкой {failed}, на последних известных значениях {degraded}; изменено: {accounts}",
+    "suspected": "резкий скачок: {values}",
+    "jump": "{project}, {link}: {metric} {before} → {after}",
+    "in_cell": "{jump}, ячейка {place}",
+    "check_jumps": "исправьте ячейку; если всё верно: smart-sync confirm LINK",
+    "problems": "нужно исправить: {cells}",
+    "created": "создано: {accounts}",
+    "created_in": "{project}: {number}",
+    "test": "проверка",
+    "it_works": "Сообщения доходят.",
+    "digest": "{day}",
+    "all_well": "Делать ничего не нужно: нет подозрительных значений, ячеек с ошибками и устаревших проектов.",
+    "suspects_head": "Подозрительные значения: {number}",
+    "problems_head": "Ячейки, которые нужно исправить: {number}",
+    "stale_head": "Устаревшие проекты: {number}",
+    "stale_line": "{project}, последнее чтение {when}: {reason}",
+    "growth_head": "Просмотры и прирост за день:",
+    "grown": "{project}: {value} ({growth}), {accounts}",
+    "no_value": "{project}: значений ещё нет, {accounts}",
+    "not_compared": "сравнить не с чем",
+    "over": "{growth} с {day}",
+    "no_projects": "Активных проектов нет.",
+}
+PHRASES: Mapping[Language, Mapping[str, str]] = {"en": _EN, "ru": _RU}
+
+#: Noun → its forms: one, a few, many.
+NOUNS: Mapping[Language, Mapping[str, tuple[str, str, str]]] = {
+    "en": {
+        "project": ("project", "projects", "projects"),
+        "account": ("account", "accounts", "accounts"),
+        "value": ("value", "values", "values"),
+        "cell": ("cell", "cells", "cells"),
+    },
+    "ru": {
+        "project": ("проект", "проекта", "проектов"),
+        "account": ("аккаунт", "аккаунта", "аккаунтов"),
+        "value": ("значение", "значения", "значений"),
+        "cell": ("ячейка", "ячейки", "ячеек"),
+    },
+}
+METRIC_NAMES: Mapping[Language, Mapping[str, str]] = {
+    "en": {name: name for name in ("followers", "likes", "comments", "videos", "views")},
+    "ru": {
+        "followers": "подписчики",
+        "likes": "лайки",
+        "comments": "комментарии",
+        "videos": "видео",
+        "views": "просмотры",
+    },
+}
+
+
+def phrase(lang: Language, key: str, **values: object) -> str:
+    """The phrase ``key`` with ``values``."""
+    return PHRASES[lang][key].format(**values)
+
+
+def number(lang: Language, value: int, *, signed: bool = False) -> str:
+    """``1,234``, in Russian ``1 234`` with a space that no line breaks at; ``signed``: with a plus above 0."""
+    text = f"{value:+,}" if signed and value else f"{value:,}"
+    return text if lang == "en" else text.replace(",", "\u00a0")
+
+
+def counted(lang: Language, value: int, noun: str) -> str:
+    """A number with its noun: ``1 project``, ``5 проектов``."""
+    one, few, many = NOUNS[lang][noun]
+    if lang == "en":
+        form = one if value == 1 else many
+    elif value % 10 == 1 and value % 100 != 11:
+        form = one
+    else:
+        form = few if value % 10 in (2, 3, 4) and value % 100 not in (12, 13, 14) else many
+    return f"{number(lang, value)} {form}"

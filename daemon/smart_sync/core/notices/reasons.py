@@ -1,0 +1,245 @@
+"""Reasons and remedies of ours in Russian, sentence by sentence; what others say (Google, SQLite) stays as it is."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from smart_sync.core.notices.phrases import METRIC_NAMES, Language
+
+#: A part of a reason or remedy, as it stands between semicolons → the same in Russian.
+_RUSSIAN = {
+    # A worksheet that cannot be read.
+    'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
+    'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
+    "rename the worksheet or the project": "переименуйте лист или проект",
+    "there is {titles}": "есть: {titles}",
+    "add {file}.csv": "добавьте {file}.csv",
+    'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",
+    "a title for a CSV file has no / \\ in it": "в названии для файла CSV не может быть / и \\",
+    "{path} cannot be read: {why}": "{path} не читается: {why}",
+    "split the worksheet": "разделите лист",
+    "check that it is a file, not a link or a folder, and its permissions": (
+        "проверьте, что это файл, а не ссылка и не папка, и права на него"
+    ),
+    "{file} is not UTF-8 in line {line}": "{file}: строка {line} не в UTF-8",
+    "save it as CSV UTF-8": "сохраните его как CSV UTF-8",
+    "{file} is not valid CSV: {why}": "{file}: неверный CSV: {why}",
+    "look for an unclosed quote": "найдите незакрытую кавычку",
+    "the directory of worksheets {path} cannot be read: {why}": "папка с листами {path} не читается: {why}",
+    "correct [sheets] directory": "исправьте [sheets] directory",
+    "reading was stopped": "чтение прервано",
+    'Google cannot read worksheet "{title}"': "Google не может прочитать лист «{title}»",
+    "is it a chart?": "возможно, это диаграмма",
+    'Google\'s answer for worksheet "{title}" is not what it should be: {why}': (
+        "ответ Google для листа «{title}» не такой, как должен быть: {why}"
+    ),
+    "if it lasts, look for a proxy between here and Google": "если повторяется, поищите прокси между нами и Google",
+    "there are no credentials for Google": "нет ключа для Google",
+    "create a service account with a JSON key in Google Cloud, and name the file in [sheets] credentials": (
+        "создайте в Google Cloud сервисный аккаунт с ключом JSON и укажите файл в [sheets] credentials"
+    ),
+    "an OAuth client or an API key will not do: {how}": "клиент OAuth или ключ API не подойдут: {how}",
+    "the Google credentials {path} cannot be read: {why}": "ключ Google {path} не читается: {why}",
+    "correct [sheets] credentials, or let the daemon's user read the file": (
+        "исправьте [sheets] credentials или дайте пользователю демона читать файл"
+    ),
+    '{place} is not the key of a service account (it lacks "{name}")': (
+        "{place} — не ключ сервисного аккаунта (нет «{name}»)"
+    ),
+    "the private key of {email} in {place} is damaged": "закрытый ключ {email} в {place} повреждён",
+    "download a new JSON key for the service account": "скачайте новый ключ JSON сервисного аккаунта",
+    "project {id} has no name, so no worksheet": "у проекта {id} нет названия, а значит, и листа",
+    "give the project a name": "дайте проекту название",
+    'no spreadsheet is configured for "{name}"': "для «{name}» не указана таблица",
+    "add it to [sheets.spreadsheets]": "добавьте её в [sheets.spreadsheets]",
+    "Google's answer for {what} is not what it should be: {why}": (
+        "ответ Google для {what} не такой, как должен быть: {why}"
+    ),
+    "Google did not answer in time for {what}": "Google не ответил вовремя: {what}",
+    "if it lasts, raise [sheets] timeout": "если повторяется, увеличьте [sheets] timeout",
+    "Google cannot be reached for {what}: {why}": "нет связи с Google ({what}): {why}",
+    "if it lasts, check the network": "если повторяется, проверьте сеть",
+    "the request for {what} could not be made: {why}": "запрос {what} не удалось отправить: {why}",
+    "check [sheets] api_url and spreadsheet": "проверьте [sheets] api_url и spreadsheet",
+    "check [sheets] spreadsheet and api_url": "проверьте [sheets] spreadsheet и api_url",
+    "Google refuses the credentials of {email}: {why}": "Google не принимает ключ {email}: {why}",
+    "check that {email} and its key still exist in Google Cloud and that this machine's clock is right": (
+        "проверьте, что {email} и его ключ ещё есть в Google Cloud и что часы этой машины идут верно"
+    ),
+    "Google did not give {what} within {time} s": "Google не отдал {what} за {time} с",
+    "if it lasts, check the network, or raise [sheets] deadline": (
+        "если повторяется, проверьте сеть или увеличьте [sheets] deadline"
+    ),
+    "{what} is not a Google spreadsheet": "{what} — не таблица Google",
+    "open it and choose File → Save as Google Sheets": "откройте её и выберите Файл → Сохранить как таблицу Google",
+    "Google does not accept the token of {email}": "Google не принимает токен {email}",
+    "check that {email} is enabled in Google Cloud": "проверьте, что {email} включён в Google Cloud",
+    "there is no spreadsheet {what}": "таблицы {what} нет",
+    "correct [sheets] spreadsheet, or share the spreadsheet with {email} as Viewer": (
+        "исправьте [sheets] spreadsheet или откройте таблицу для {email} (Читатель)"
+    ),
+    "Google's read quota is used up": "квота чтения Google исчерпана",
+    "Google's quota is used up": "квота Google исчерпана",
+    "lower [sheets] reads_per_minute, or raise the quota": "уменьшите [sheets] reads_per_minute или увеличьте квоту",
+    "Google answers {status} for {what}: {why}": "Google отвечает {status} ({what}): {why}",
+    "nothing to do unless it lasts": "ничего, если это не повторяется",
+    "Google refuses to read {what}: {why}": "Google отказывается читать {what}: {why}",
+    "the Google Sheets API (or Drive API) is not enabled for the service account": (
+        "Google Sheets API (или Drive API) не включён для сервисного аккаунта"
+    ),
+    "enable both in the Cloud project of {email}": "включите оба в проекте Cloud, к которому относится {email}",
+    "{email} may not read {what}": "{email} не имеет доступа к {what}",
+    "share the spreadsheet with {email} as Viewer": "откройте таблицу для {email} (Читатель)",
+    # A worksheet that says less than it did.
+    "if it is meant: {command}": "если так и задумано: {command}",
+    "or if it is meant: {command}": "или, если так и задумано: {command}",
+    "{rows} of worksheet {title} is gone at once": "с листа {title} разом пропало строк: {rows}",
+    "{rows} of worksheet {title} are gone at once": "с листа {title} разом пропало строк: {rows}",
+    "the last values stand in": "действуют последние значения",
+    "its last values stand in": "действуют последние значения",
+    "the last value stands in": "действует последнее значение",
+    "its last values stand in since {when}": "последние значения действуют с {when}",
+    "restore the rows from the version history": "восстановите строки из истории версий",
+    "restore it from the version history": "восстановите из истории версий",
+    "restore it from the spreadsheet's version history, or fill it": "восстановите из истории версий или заполните",
+    "the column for {metric} of worksheet {title} has lost its values at once": (
+        "столбец {metric} листа {title} разом потерял значения"
+    ),
+    "{values} stands in": "действует последних значений: {values}",
+    "{values} stand in": "действует последних значений: {values}",
+    "worksheet {title} is empty": "лист {title} пуст",
+    "worksheet {title} has no column for the link": "на листе {title} нет столбца для ссылки",
+    "name it Link or Account URL, or add its name to [sheets.columns]": (
+        "назовите его Link или Account URL или добавьте название в [sheets.columns]"
+    ),
+    "worksheet {title} has no column for any metric": "на листе {title} нет столбца ни для одной метрики",
+    "name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]": (
+        "назовите их Followers, Likes, Comments, Videos, Views или добавьте названия в [sheets.columns]"
+    ),
+    "headers seen: {titles}": "видны заголовки: {titles}",
+    "not understood: {titles}": "не поняты: {titles}",
+    "no column for {metric}": "нет столбца {metric}",
+    "the column for {metric} is gone": "столбца {metric} больше нет",
+    "name it again, or if it is meant: {command}": "назовите его снова или, если так и задумано: {command}",
+    "blank or 0 with its whole column": "пусто или 0 вместе со всем столбцом",
+    "the row is gone": "строки больше нет",
+    "no row has the link of {link}, which came from another project": (
+        "ни в одной строке нет ссылки {link}, перешедшей из другого проекта"
+    ),
+    "row {row}: {link} may be it": "возможно, это строка {row}: {link}",
+    "restore it, or if it is meant: {command}": "восстановите её или, если так и задумано: {command}",
+    "correct it, or if it is meant: {command}": "исправьте или, если так и задумано: {command}",
+    "its link cell cannot be read, and the row of {link} stood here": (
+        "ячейка ссылки не читается, а здесь была строка {link}"
+    ),
+    # Cells to put right.
+    "true or false, not a count": "истина или ложь, а не число",
+    "not a number": "не число",
+    "not a whole number": "не целое число",
+    "negative": "отрицательное",
+    "too large": "слишком большое",
+    "two units, which would multiply each other": "две единицы, которые умножились бы друг на друга",
+    "a number cannot begin so": "число не может так начинаться",
+    "its separators can be read in more than one way": "разделители можно понять по-разному",
+    "its separators can be read in more than one way, or in none": "разделители нельзя понять однозначно",
+    "an arrow before a number can mean a change": "стрелка перед числом может означать изменение",
+    "says {word}, in the column for {metric}": "написано {word}, а столбец — {metric}",
+    "an error of the spreadsheet": "ошибка таблицы",
+    "not computed yet": "ещё не вычислено",
+    "a percentage, not a count": "процент, а не число",
+    "not a count": "не число",
+    "more than one line, or signs that no link has": "несколько строк или знаки, которых в ссылке не бывает",
+    "the cell holds several links ({links})": "в ячейке несколько ссылок ({links})",
+    "leave one": "оставьте одну",
+    "the link shows no profile (but a video, a group, a search …)": (
+        "ссылка ведёт не на профиль (а на видео, группу, поиск …)"
+    ),
+    "put the profile's link here": "вставьте сюда ссылку на профиль",
+    "the link is none of a platform that is known ({hosts})": "ссылка не с известной площадки ({hosts})",
+    "a name without its platform ({why})": "имя без площадки ({why})",
+    "a text and no link, nor can one be had from behind it": "текст, а не ссылка, и за ним ссылки нет",
+    "values without a link": "значения без ссылки",
+    "those cells below are not read": "ячейки ниже не читаются",
+    "this header has no column for the link": "в этом заголовке нет столбца для ссылки",
+    "the header is written with {letters}": "заголовок написан с {letters}",
+    "correct it": "исправьте",
+    "rows {rows} are the same account": "строки {rows} — один и тот же аккаунт",
+    "per metric the larger value counts": "по каждой метрике считается большее значение",
+    "no account has this link": "ни у одного аккаунта нет этой ссылки",
+    "{more} more problems": "и ещё замечаний: {more}",
+    "{more} more link cells show no profile": "и ещё ячеек без ссылки на профиль: {more}",
+    "{accounts} are one and the same on the platform": "{accounts} — на площадке одно и то же",
+    "no row has their link": "ни в одной строке нет их ссылки",
+    "deactivate all but one": "отключите все, кроме одного",
+    "neither the worksheet nor a parser has a value any more": "ни на листе, ни у парсера больше нет значения",
+    "the last one, {value}, stands in since {when}": "последнее, {value}, действует с {when}",
+    "type it again, or if it is meant: {command}": "введите его снова или, если так и задумано: {command}",
+    "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
+    "correct the link, or if it is another account: {command}": (
+        "исправьте ссылку или, если это другой аккаунт: {command}"
+    ),
+    # The database.
+    "{path}: the disk is full": "{path}: диск заполнен",
+    "free some space, the next pass writes what is missing": ("освободите место, следующий проход запишет недостающее"),
+    "{path}: read-only": "{path}: только для чтения",
+    "give the daemon's user write permission for the file and its folder": (
+        "дайте пользователю демона право записи в файл и его папку"
+    ),
+    "{path}: another process has held the database locked for too long": (
+        "{path}: другой процесс слишком долго держит базу закрытой"
+    ),
+    "find it with fuser": "найдите его через fuser",
+    "restore it from a backup": "восстановите из резервной копии",
+    "SQLite refused every account: {why}": "SQLite не принял ни одного аккаунта: {why}",
+}
+#: What stands before a colon, and what follows it is a reason of its own.
+_BEFORE = {
+    "link": "ссылка",
+    "no account is created for this row": "для этой строки аккаунт не создаётся",
+    **METRIC_NAMES["ru"],
+}
+
+
+class _Rule(NamedTuple):
+    pattern: re.Pattern[str]
+    russian: str
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    # Those that say the most of their own first: a text of others may hold anything.
+    specific = sorted(_RUSSIAN.items(), key=lambda pair: -len(re.sub(r"\{\w+\}", "", pair[0])))
+    return tuple(_Rule(_pattern(english), russian) for english, russian in specific)
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", english)
+    fixed = [re.escape(part) if place % 2 == 0 else f"(?P<{part}>.{{1,300}}?)" for place, part in enumerate(parts)]
+    return re.compile("".join(fixed), re.DOTALL)
+
+
+def translated(text: str, lang: Language) -> str:
+    """``text``, a reason or remedy of ours, in ``lang``; each part that is not known stays as it is."""
+    if lang == "en":
+        return text
+    return "; ".join(_part(part) for part in text.split("; "))
+
+
+def unknown(text: str) -> Iterator[str]:
+    """The parts of ``text`` that have no translation."""
+    return (part for part in text.split("; ") if _known(part) is None)
+
+
+def _part(part: str) -> str:
+    return _known(part) or part
+
+
+def _known(part: str) -> str | None:
+    before, colon, rest = part.partition(": ")
+    if colon and before in _BEFORE:
+        return f"{_BEFORE[before]}: {_part(rest)}"
+    for rule in _rules():
+        if found := rule.pattern.fullmatch(part):
+            return rule.russian.format(**{name: METRIC_NAMES["ru"].get(v, v) for name, v in found.groupdict().items()})
+    return None

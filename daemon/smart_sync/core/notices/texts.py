@@ -1,0 +1,244 @@
+"""The text of each event for people: at most ten lines with what, where and what to do.
+
+Made from the data of the webhooks' messages, so that both tell the same.  The messages of one kind that a pass has to
+tell become one text.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from smart_sync.core.notices.phrases import METRIC_NAMES, Language, counted, number, phrase
+from smart_sync.core.notices.reasons import translated
+from smart_sync.core.results.webhook_messages import Message
+
+#: Lines of a message, and characters of a line: Discord takes 2,000 of a message.
+MAX_LINES = 10
+MAX_LINE = 190
+#: Names that a line lists.
+MAX_NAMES = 8
+_NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a12")
+_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028-\u202f\u2066-\u2069]+")
+#: What calls everybody in a chat.
+_CALL = re.compile(r"@(?=(?:everyone|here|channel|all)\b)|<(?=[!@#])", re.IGNORECASE)
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: in which language, and on which clock."""
+
+    lang: Language = "en"
+    timezone: str = "UTC"
+
+    def say(self, key: str, **values: object) -> str:
+        """A phrase."""
+        return phrase(self.lang, key, **values)
+
+    def when(self, moment: str) -> str:
+        """A moment (ISO 8601, UTC) on the reader's clock: ``2026-03-10 14:00``; what is none as it is."""
+        try:
+            at = datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=UTC)
+            return f"{at.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M}"
+        except (ValueError, OverflowError):
+            return plain(moment)
+
+    def told(self, text: str) -> str:
+        """A reason or a remedy of ours, in the reader's language as far as it is known."""
+        return translated(plain(text, 400), self.lang)
+
+    def names(self, names: Sequence[str]) -> str:
+        """``A, B and 3 more``."""
+        shown = ", ".join(plain(name, 40) for name in names[:MAX_NAMES])
+        more = len(names) - MAX_NAMES
+        return self.say("and_more", names=shown, number=more) if more > 0 else shown
+
+
+def plain(text: object, limit: int = MAX_LINE) -> str:
+    """``text`` in one line that calls nobody; cut at ``limit`` characters."""
+    line = _CALL.sub(lambda found: f"{found[0]}\u200b", _CONTROL.sub(" ", str(text)).strip())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def texts(told: Sequence[Message], reader: Reader) -> list[Message]:
+    """The same for ``reader``: a message for each kind in ``told``, whose body is its text."""
+    kinds: dict[str, list[Message]] = {}
+    for message in told:
+        kinds.setdefault(message.type, []).append(message)
+    return [
+        Message(_id([one.id for one in several]), kind, text(kind, [_data(one) for one in several], reader))
+        for kind, several in kinds.items()
+    ]
+
+
+def text(kind: str, data: Sequence[Data], reader: Reader) -> str:
+    """The text of messages of one ``kind``: a title, then lines."""
+    title, lines = _WRITERS[kind](data, reader)
+    shown = [plain(f"Smart Sync: {title}"), *(plain(line) for line in lines)]
+    return "\n".join(shown[:MAX_LINES])
+
+
+def _id(ids: Sequence[str]) -> str:
+    return ids[0] if len(ids) == 1 else f"msg_{uuid.uuid5(_NAMESPACE, ' '.join(ids)).hex}"
+
+
+def _data(message: Message) -> Data:
+    data: Data = json.loads(message.body)["data"]
+    return data
+
+
+_Text = tuple[str, Iterable[str]]
+
+
+def _by_reason(projects: Iterable[Data]) -> dict[tuple[str, str], list[Data]]:
+    """Several projects with one trouble are told once."""
+    groups: dict[tuple[str, str], list[Data]] = {}
+    for project in projects:
+        groups.setdefault((project["reason"], project["remedy"]), []).append(project)
+    return groups
+
+
+def _troubles(groups: Mapping[tuple[str, str], Sequence[Data]], reader: Reader, left_out: int = 0) -> Iterator[str]:
+    """Three lines for each trouble, as many as there is room for."""
+    most = 3 if len(groups) <= 3 and not left_out else 2
+    for (reason, remedy), projects in list(groups.items())[:most]:
+        yield reader.say("where", places=reader.names([one["project_name"] for one in projects]))
+        yield reader.say("what", reason=reader.told(reason))
+        yield reader.say("do", remedy=reader.told(remedy) if remedy else reader.say("see_log"))
+    others = left_out + sum(len(projects) for projects in list(groups.values())[most:])
+    if others:
+        yield reader.say("left_out", number=others, see=reader.say("see_status"))
+
+
+def _project_trouble(key: str) -> Callable[[Sequence[Data], Reader], _Text]:
+    def write(data: Sequence[Data], reader: Reader) -> _Text:
+        title = reader.say(key, projects=counted(reader.lang, len(data), "project"))
+        return title, _troubles(_by_reason(data), reader)
+
+    return write
+
+
+def _recovered(data: Sequence[Data], reader: Reader) -> _Text:
+    lines = [reader.say("where", places=reader.names([one["project_name"] for one in data]))]
+    lines.append(reader.say("was_since", when=reader.when(min(one["since"] for one in data))))
+    return reader.say("recovered", projects=counted(reader.lang, len(data), "project")), lines
+
+
+def _stale(data: Sequence[Data], reader: Reader) -> _Text:
+    projects = [project for one in data for project in one["projects"]]
+    left_out = sum(one["left_out"] for one in data)
+    read = [one["read_at"] for one in projects if one["read_at"]]
+    when = reader.when(min(read)) if read else reader.say("never_read")
+    lines = [reader.say("last_read", when=when), *_troubles(_by_reason(projects), reader, left_out)]
+    return reader.say("stale", projects=counted(reader.lang, len(projects) + left_out, "project")), lines
+
+
+def _parsers(key: str) -> Callable[[Sequence[Data], Reader], _Text]:
+    def write(data: Sequence[Data], reader: Reader) -> _Text:
+        lines: list[str] = []
+        for one in data[:2]:
+            if one["projects"]:
+                lines.append(reader.say("where", places=plain(one["projects"])))
+            if key == "parser_failed":
+                lines.append(reader.say("what", reason=reader.told(one["reason"])))
+            lines.append(reader.say("since", when=reader.when(one["since"])))
+        if key == "parser_failed":
+            lines.append(reader.say("do", remedy=reader.say("try_parser")))
+        return reader.say(key, parser=reader.names([one["parser"] for one in data])), lines
+
+    return write
+
+
+def _pass_failed(data: Sequence[Data], reader: Reader) -> _Text:
+    lines = [reader.say("what", reason=reader.told(data[-1]["reason"]))]
+    return reader.say("pass_failed"), [*lines, reader.say("do", remedy=reader.say("see_log"))]
+
+
+def _pass_recovered(data: Sequence[Data], reader: Reader) -> _Text:
+    return reader.say("pass_recovered"), [reader.say("was_since", when=reader.when(data[0]["since"]))]
+
+
+def _finished(data: Sequence[Data], reader: Reader) -> _Text:
+    one = data[-1]
+    changed = counted(reader.lang, one["changed"], "account")
+    counts = reader.say("counts", failed=one["error_count"], degraded=one["degraded_count"], accounts=changed)
+    groups = _by_reason({"remedy": "", **project} for project in one["troubled"])
+    lines = [counts, *_troubles(groups, reader, one["troubled_left_out"])]
+    return reader.say("finished", projects=counted(reader.lang, one["total_projects"], "project")), lines
+
+
+def jump(reader: Reader, one: Data) -> str:
+    """A value that jumped, in a line."""
+    before, after = (number(reader.lang, one[name]) for name in ("before", "after"))
+    metric = METRIC_NAMES[reader.lang].get(one["metric"], one["metric"])
+    project, link = plain(one["project_name"], 40), plain(one["link"], 60)
+    line = reader.say("jump", project=project, link=link, metric=metric, before=before, after=after)
+    return reader.say("in_cell", jump=line, place=plain(one["place"], 40)) if one["place"] else line
+
+
+def place_of(one: Data, reader: Reader) -> str:
+    """A problem of a worksheet, in a line: its cell, why, and what the cell says."""
+    cell = f"!{one['column'] or ''}{one['row']}" if one["row"] is not None else ""
+    value = f" ({plain(one['value'], 40)})" if one["value"] else ""
+    return f"{plain(one['worksheet'], 40)}{cell}: {reader.told(one['reason'])}{value}"
+
+
+def _suspected(data: Sequence[Data], reader: Reader) -> _Text:
+    values = [value for one in data for value in one["values"]]
+    left_out = sum(one["left_out"] for one in data)
+    lines = [*_some([jump(reader, one) for one in values], left_out, reader, "see_status", MAX_LINES - 2)]
+    lines.append(reader.say("do", remedy=reader.say("check_jumps")))
+    return reader.say("suspected", values=counted(reader.lang, len(values) + left_out, "value")), lines
+
+
+def _problems(data: Sequence[Data], reader: Reader) -> _Text:
+    problems = [problem for one in data for problem in one["problems"]]
+    left_out = sum(one["left_out"] for one in data)
+    lines = _some([place_of(one, reader) for one in problems], left_out, reader, "see_check", MAX_LINES - 1)
+    return reader.say("problems", cells=counted(reader.lang, len(problems) + left_out, "cell")), lines
+
+
+def _created(data: Sequence[Data], reader: Reader) -> _Text:
+    projects = [project for one in data for project in one["projects"]]
+    left_out = sum(one["left_out"] for one in data)
+    rows = [
+        reader.say("created_in", project=plain(one["project_name"], 60), number=number(reader.lang, one["accounts"]))
+        for one in projects
+    ]
+    total = counted(reader.lang, sum(one["accounts"] for one in projects), "account")
+    return reader.say("created", accounts=total), _some(rows, left_out, reader, "see_status", MAX_LINES - 1)
+
+
+def _some(rows: Sequence[str], left_out: int, reader: Reader, see: str, most: int) -> Iterator[str]:
+    """At most so many of ``rows``; the last line says how many more there are."""
+    shown = len(rows) if len(rows) <= most and not left_out else most - 1
+    yield from rows[:shown]
+    if others := left_out + len(rows[shown:]):
+        yield reader.say("left_out", number=number(reader.lang, others), see=reader.say(see))
+
+
+def _test(data: Sequence[Data], reader: Reader) -> _Text:
+    return reader.say("test"), [reader.say("it_works")]
+
+
+_WRITERS: Mapping[str, Callable[[Sequence[Data], Reader], _Text]] = {
+    "sync.finished": _finished,
+    "sync.failed": _pass_failed,
+    "sync.recovered": _pass_recovered,
+    "project.failed": _project_trouble("failed"),
+    "project.degraded": _project_trouble("degraded"),
+    "project.recovered": _recovered,
+    "project.stale": _stale,
+    "parser.failed": _parsers("parser_failed"),
+    "parser.recovered": _parsers("parser_recovered"),
+    "value.suspected": _suspected,
+    "worksheet.problem_found": _problems,
+    "accounts.created": _created,
+    "webhook.test": _test,
+}

@@ -1,0 +1,271 @@
+"""Access tokens that a platform renews: what is known of one, when it is renewed, what the platform's answer means.
+
+Decides only; `parsers.token_file` keeps what is known.  Times are stamps (`core.days.stamp`), "" where nobody knows.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Literal, NamedTuple
+
+from smart_sync.core.days import moment, stamp
+from smart_sync.core.foreign_text import read_json
+
+#: Instead of a stamp: the token does not expire.
+NEVER: Final = "never"
+#: A person is told of an expiry so long before.
+AHEAD: Final = timedelta(days=14)
+#: A lifetime beyond that is no lifetime.
+_LONGEST: Final = timedelta(days=3650)
+#: An access token is renewed so long before its end, or a tenth of its lifetime before.
+_MARGIN: Final = timedelta(minutes=5)
+#: What a header can carry.
+_TOKEN: Final = re.compile(r"[!-~]{1,4096}")
+#: How long nobody asks again after a refusal that may pass.
+_RETRY: Final = timedelta(minutes=15)
+#: A token of Threads can be renewed when it is so old; how old one is that a person gave, nobody knows.
+_DAY: Final = timedelta(days=1)
+
+#: TikTok: an access token of hours, and a refresh token that each refresh replaces.  Threads: one token of 60 days,
+#: which renews itself.
+Flow = Literal["tiktok", "threads"]
+
+
+class Token(NamedTuple):
+    """What is known of one token.  ``given``: the fingerprint of the configured secret that it descends from."""
+
+    given: str = ""
+    access: str = ""
+    #: What the next refresh asks with; "" where the access token itself does.
+    refresh: str = ""
+    #: When the access token was given, and until when it and the refresh token hold.
+    since: str = ""
+    until: str = ""
+    refresh_until: str = ""
+    #: What kind the platform calls it.
+    kind: str = ""
+    #: When the platform was last asked about it.
+    checked_at: str = ""
+    #: It is not renewed before.
+    not_before: str = ""
+    #: Why only a person can help.
+    dead: str = ""
+
+    @property
+    def expires(self) -> str:
+        """Until when it works without a person: the refresh token's end, else the access token's."""
+        return self.refresh_until if self.refresh else self.until
+
+
+class Step(StrEnum):
+    """What is to be done with a token before it is used."""
+
+    USE = "use"
+    ASK = "ask"
+    WAIT = "wait"
+    DEAD = "dead"
+
+
+def begun(known: Token | None, given: str, secret: str, flow: Flow, now: datetime) -> Token:
+    """What is ``known``, or a new beginning where the configuration has another ``secret`` now."""
+    if known is None or known.given != given:
+        return Token(given, refresh=secret) if flow == "tiktok" else Token(given, access=secret)
+    if flow == "threads" and not known.dead and _is_over(known.until, now):
+        return known._replace(dead=f"it expired on {known.until[:10]}")
+    return known
+
+
+def step(token: Token, flow: Flow, now: datetime, refused: str = "") -> Step:
+    """What is to be done at ``now``; ``refused``: the access token that the platform has just refused."""
+    if token.dead:
+        return Step.DEAD
+    works = bool(token.access) and token.access != refused and not _is_over(token.until, now)
+    if works and not _is_due(token, flow, now):
+        return Step.USE
+    if token.not_before and now < _moment(token.not_before, now):
+        return Step.USE if works else Step.WAIT
+    return Step.ASK
+
+
+def _is_due(token: Token, flow: Flow, now: datetime) -> bool:
+    if token.until in ("", NEVER):
+        # A token of unknown age: whether it can be renewed, only the platform knows.
+        return flow == "threads" and token.until == ""
+    end, since = _moment(token.until, now), _moment(token.since, now)
+    life = max(end - since, timedelta(0))
+    return now >= (end - min(_MARGIN, life / 10) if flow == "tiktok" else end - life / 2)
+
+
+def _is_over(until: str, now: datetime) -> bool:
+    return until not in ("", NEVER) and now >= _moment(until, now)
+
+
+def _moment(written: str, otherwise: datetime) -> datetime:
+    """A stamp as a moment; somebody may have spoilt the file it comes from."""
+    try:
+        return moment(written)
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+class Answer(NamedTuple):
+    """What came of a refresh: the token as it is now, and why it is no new one; "" if it is."""
+
+    token: Token
+    reason: str = ""
+    #: The reason is the application's (its key, its secret), not the token's.
+    is_of_app: bool = False
+
+
+def answered(token: Token, flow: Flow, status: int, body: str | bytes, now: datetime) -> Answer:
+    """What the platform's answer to a refresh makes of ``token``.  Total: whatever the answer is."""
+    said = _object(body)
+    access = said.get("access_token")
+    if 200 <= status < 300 and _is_token(access):
+        return Answer(_renewed(token, said, flow, now))
+    rotated = said.get("refresh_token")
+    if 200 <= status < 300 and _is_token(rotated):
+        # Without an access token, but the old refresh token may have ended with it.
+        return Answer(_later(token, now)._replace(refresh=str(rotated)), "the answer has no access token")
+    code, words = _refusal(said)
+    if flow == "tiktok" and code == "invalid_grant":
+        return Answer(token._replace(dead=_dead(words)), _dead(words))
+    if flow == "tiktok" and code in ("invalid_client", "unauthorized_client"):
+        return Answer(_later(token, now), words or code, is_of_app=True)
+    if flow == "threads" and code == "190":
+        return Answer(token._replace(dead=_dead(words)), _dead(words))
+    told = words or code or (f"it answers {status}" if status else "no answer")
+    rest = _DAY if flow == "threads" and 400 <= status < 500 and status != 429 else _RETRY
+    return Answer(_later(token, now, rest), told)
+
+
+def _dead(words: str) -> str:
+    return f"the platform has ended it: {words or 'it says no more'}"
+
+
+def _later(token: Token, now: datetime, rest: timedelta = _RETRY) -> Token:
+    return token._replace(not_before=stamp(now + rest))
+
+
+def _renewed(token: Token, said: Mapping[str, Any], flow: Flow, now: datetime) -> Token:
+    rotated = said.get("refresh_token")
+    refresh = str(rotated) if flow == "tiktok" and _is_token(rotated) else token.refresh
+    refresh_until = _until(said.get("refresh_expires_in"), now)
+    if not refresh_until and refresh == token.refresh:
+        refresh_until = token.refresh_until
+    until = _until(said.get("expires_in"), now)
+    # Of an unknown lifetime: used until it is refused, and of Threads asked about again after a day.
+    rest = stamp(now + _DAY) if flow == "threads" and not until else ""
+    return token._replace(
+        access=str(said["access_token"]),
+        refresh=refresh,
+        since=stamp(now),
+        until=until,
+        refresh_until=refresh_until,
+        not_before=rest,
+        dead="",
+    )
+
+
+def inspected(token: Token, said: object, now: datetime) -> Token:
+    """``token`` with what Meta's ``debug_token`` says of it: kind, expiry, whether it is valid.  Total."""
+    data = said.get("data") if isinstance(said, dict) else None
+    if not isinstance(data, dict):
+        return token._replace(checked_at=stamp(now))
+    kind = data.get("type")
+    ends = [found for key in ("expires_at", "data_access_expires_at") if (found := _at(data.get(key)))]
+    bounded = [end for end in ends if end != NEVER]
+    dead = ""
+    if data.get("is_valid") is False:
+        error = data.get("error")
+        words = error.get("message") if isinstance(error, dict) else ""
+        dead = f"the platform says that it is not valid: {words}" if isinstance(words, str) and words else "not valid"
+    return token._replace(
+        kind=kind[:40] if isinstance(kind, str) else token.kind,
+        until=min(bounded) if bounded else (ends[0] if ends else token.until),
+        since=_at(data.get("issued_at")).replace(NEVER, "") or token.since or stamp(now),
+        checked_at=stamp(now),
+        dead=dead,
+    )
+
+
+def is_to_be_inspected(token: Token, now: datetime) -> bool:
+    """Whether the platform has not been asked about it for a day."""
+    return not token.checked_at or now - _moment(token.checked_at, now - _DAY) >= _DAY
+
+
+def lifetime(given: object) -> timedelta | None:
+    """``expires_in`` as platforms give it, in seconds; None for what is none: NaN, 1e30, a word, a negative number."""
+    if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) < 12:
+        given = int(given)
+    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+        return None
+    return timedelta(seconds=given) if 0 < given <= _LONGEST.total_seconds() else None
+
+
+def _until(given: object, now: datetime) -> str:
+    life = lifetime(given)
+    return stamp(now + life) if life is not None else ""
+
+
+def _at(given: object) -> str:
+    """A time in seconds since 1970; 0 is never, anything else that is none unknown."""
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return ""
+    if given == 0:
+        return NEVER
+    try:
+        found = datetime.fromtimestamp(given, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return stamp(found) if found.year < 2100 else ""
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def _object(body: str | bytes) -> Mapping[str, Any]:
+    try:
+        found = read_json(body)
+    except ValueError:
+        return {}
+    if isinstance(found, dict) and isinstance(found.get("data"), dict) and "access_token" not in found:
+        found = {**found["data"], **found}
+    return found if isinstance(found, dict) else {}
+
+
+def _refusal(said: Mapping[str, Any]) -> tuple[str, str]:
+    """The platform's code for a refusal, and its words; "" for what it does not say."""
+    error = said.get("error")
+    if isinstance(error, dict):
+        code, words = error.get("code"), error.get("message")
+    else:
+        code, words = error, said.get("error_description")
+    plain = str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
+    return plain[:60], words[:200] if isinstance(words, str) else ""
+
+
+class TokenReport(NamedTuple):
+    """A token as people are told of it, without itself."""
+
+    account: str
+    kind: str
+    #: A stamp, `NEVER`, or "" where nobody knows.
+    expires: str
+    dead: str = ""
+    #: It is renewed without a person.
+    renews: bool = False
+
+    def warning(self, now: datetime) -> str:
+        """What a person has to do something about, in words; "" if nothing."""
+        whose = f"the token of {self.account}" if self.account else "the token"
+        if self.dead:
+            return f"{whose} is dead: {self.dead}"
+        if _is_over(self.expires, now):
+            return f"{whose} expired on {self.expires[:10]}"
+        if self.expires not in ("", NEVER) and _moment(self.expires, now) - now <= AHEAD:
+            return f"{whose} expires on {self.expires[:10]}"
+        return ""

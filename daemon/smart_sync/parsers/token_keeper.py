@@ -1,0 +1,213 @@
+"""The process that renews one token: ``python -m smart_sync.parsers.token_keeper``, with its `Job` on stdin.
+
+A platform ends the old refresh token with its answer, so an answer that reaches no disk is a token lost.  Therefore the
+renewal is a process of its own, which goes on when whoever asked for it is killed; and it hands the answer to that
+process before it writes it down, so that a kill of either loses nothing.
+"""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from smart_sync.aio.http_client import UNREADABLE, NoClient, cause, new_client
+from smart_sync.core import token_life
+from smart_sync.core.days import moment, stamp
+from smart_sync.core.token_life import Answer, Flow, Step, Token
+from smart_sync.parsers import token_file
+from smart_sync.parsers.token_file import TokensUnusable
+
+#: Seconds for the answer, and for another process that renews a token.
+TIMEOUT = 30.0
+PATIENCE = 60.0
+_MAX_ANSWER = 64 * 1024
+
+
+class Job(NamedTuple):
+    """A token to renew: where it is kept, and where the platform renews it."""
+
+    path: str
+    key: str
+    flow: Flow
+    #: The configured secret that it begins with.
+    secret: str
+    url: str
+    #: What goes with the token: the application's key and secret.
+    form: dict[str, str]
+    #: The time, as a stamp.
+    now: str
+    #: The access token that the platform has just refused.
+    refused: str = ""
+
+    def encoded(self) -> bytes:
+        """For stdin."""
+        return json.dumps(self._asdict()).encode()
+
+
+class Renewal(NamedTuple):
+    """The token as it is now, and why it is no new one; "" if it can be used."""
+
+    token: Token
+    reason: str = ""
+    is_of_app: bool = False
+
+
+def look(job: Job) -> tuple[Token, Step]:
+    """The token as the file has it, and what is to be done with it.  Raises `TokensUnusable`."""
+    known = token_file.load(Path(job.path)).get(job.key)
+    token = token_life.begun(known, token_file.fingerprint(job.secret), job.secret, job.flow, _now(job))
+    return token, token_life.step(token, job.flow, _now(job), job.refused)
+
+
+async def renewed(job: Job) -> Renewal:
+    """Renew the token in a process of its own, unless another one has done it meanwhile.  Raises `TokensUnusable`."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[tuple[Answer | None, str]] = loop.create_future()
+
+    def finish(found: tuple[Answer | None, str]) -> None:
+        if not done.done():
+            done.set_result(found)
+
+    def work() -> None:
+        found = _in_own_process(job)
+        with suppress(RuntimeError):  # the loop has ended, the token is on the disk
+            loop.call_soon_threadsafe(finish, found)
+
+    # No thread that anybody waits for: whoever is stopped now finds the token in the file the next time.
+    threading.Thread(target=work, name="token-keeper", daemon=True).start()
+    answer, trouble = await done
+    if trouble:
+        raise TokensUnusable(trouble)
+    token, step = await asyncio.to_thread(look, job)
+    if answer is not None and answer.reason:
+        return Renewal(token, answer.reason, answer.is_of_app)
+    if step in (Step.USE, Step.ASK) and token.access:
+        return Renewal(token)
+    return Renewal(token, token.dead or "it could not be renewed; the next pass tries it again")
+
+
+def _in_own_process(job: Job) -> tuple[Answer | None, str]:
+    """What came of it, and why nothing could; the answer is on the disk in any case."""
+    command = [sys.executable, "-P", "-m", "smart_sync.parsers.token_keeper"]
+    try:
+        with subprocess.Popen(  # noqa: S603  our own module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as process:
+            said, _ = process.communicate(job.encoded())
+    except OSError as error:
+        return None, f"no process can be started to renew a token: {error.strerror}"
+    answer: Answer | None = None
+    for line in said.splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:  # it was ended in the middle of the line
+            break
+        if "trouble" in told:
+            return None, str(told["trouble"])
+        if "body" in told:
+            answer = _understood(job, told)
+        if "kept" in told:
+            return answer, ""
+    if answer is None:
+        return None, "the process that renews a token was ended"
+    try:  # it was ended with the answer in hand
+        with token_file.locked(Path(job.path), PATIENCE):
+            known = token_file.load(Path(job.path))
+            with token_file.replacement(Path(job.path), known) as file:
+                file.put({**known, job.key: answer.token})
+    except TokensUnusable as error:
+        return None, str(error)
+    return answer, ""
+
+
+def _understood(job: Job, told: dict[str, Any]) -> Answer:
+    return token_life.answered(Token(**told["token"]), job.flow, told["status"], told["body"], _now(job))
+
+
+def _now(job: Job) -> datetime:
+    return moment(job.now)
+
+
+def main() -> None:
+    """Do the job on stdin; what came of it goes to stdout, line by line."""
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(ending, signal.SIG_IGN)
+    try:
+        job = Job(**json.loads(sys.stdin.buffer.read()))
+    except ValueError:  # whoever asked was killed before all was said
+        return
+    try:
+        with token_file.locked(Path(job.path), PATIENCE):
+            _renew(job)
+    except TokensUnusable as error:
+        _tell({"trouble": str(error)})
+
+
+def _renew(job: Job) -> None:
+    path = Path(job.path)
+    known = token_file.load(path)
+    token, step = look(job)
+    if step is not Step.ASK:
+        if known.get(job.key) != token:
+            with token_file.replacement(path, known) as file:
+                file.put({**known, job.key: token})
+        _tell({"kept": True})
+        return
+    with token_file.replacement(path, known) as file:
+        status, body = asyncio.run(_asked(job, token))
+        told = {"token": token._asdict(), "status": status, "body": body}
+        _tell(told)
+        file.put({**known, job.key: _understood(job, told).token})
+    _tell({"kept": True})
+
+
+def _tell(said: dict[str, Any]) -> None:
+    with suppress(OSError):  # nobody listens any more
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+
+
+async def _asked(job: Job, token: Token) -> tuple[int, str]:
+    """The status and the body of the platform's answer; 0 and why, if there is none."""
+    import httpx2
+
+    try:
+        async with asyncio.timeout(TIMEOUT), new_client(proxied=True) as client:
+            if job.flow == "tiktok":
+                form = {**job.form, "grant_type": "refresh_token", "refresh_token": token.refresh}
+                asked = client.stream("POST", job.url, data=form)
+            else:
+                query = {"grant_type": "th_refresh_token", "access_token": token.access}
+                asked = client.stream("GET", job.url, params=query)
+            async with asked as response:
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > _MAX_ANSWER:
+                        break
+                return response.status_code, bytes(body).decode(errors="replace")
+    except TimeoutError:
+        return 0, _words(f"no answer within {TIMEOUT:g} s")
+    except NoClient as error:
+        return 0, _words(str(error))
+    except (httpx2.HTTPError, httpx2.InvalidURL, *UNREADABLE) as error:
+        return 0, _words(f"cannot be reached: {cause(error)}")
+
+
+def _words(reason: str) -> str:
+    return json.dumps({"error": "", "error_description": reason})
+
+
+def job_for(path: Path, key: str, flow: Flow, secret: str, url: str, form: dict[str, str], now: datetime) -> Job:
+    """A job at ``now``."""
+    return Job(str(path), key, flow, secret, url, form, stamp(now))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The campaigns of the projects, from ``start_date``, ``end_date`` and ``kpi_views``, where the web app has them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from smart_sync.core import campaign
+from smart_sync.core.campaign import EVERYTHING, Campaign
+from smart_sync.core.model import Account
+from smart_sync.store.engine import Reader
+
+_COLUMNS = ("start_date", "end_date", "kpi_views")
+
+
+async def load(source: Reader, timezone: str, project_id: str | None = None) -> dict[str, Campaign]:
+    """The campaigns by the project's id, of all projects or of one; dates are those of ``timezone``."""
+    there = await source.dialect.columns(source, "projects")
+    columns = ", ".join(name if name in there else f"NULL AS {name}" for name in _COLUMNS)
+    rows = await source.fetch(
+        f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL AND (CAST(?1 AS TEXT) IS NULL OR id = ?1)",
+        (project_id,),
+    )
+    return {str(row[0]): campaign.read(row[1], row[2], row[3], timezone) for row in rows}
+
+
+async def of(source: Reader, timezone: str, project_id: str) -> Campaign:
+    """The campaign of one project."""
+    return (await load(source, timezone, project_id)).get(project_id, EVERYTHING)
+
+
+async def joined(source: Reader, timezone: str, accounts: Sequence[Account]) -> list[Account]:
+    """``accounts``, each with the campaign of its project."""
+    found = await load(source, timezone)
+    return [replace(account, campaign=found.get(account.project_id, EVERYTHING)) for account in accounts]

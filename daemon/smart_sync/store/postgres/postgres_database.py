@@ -1,0 +1,281 @@
+"""A PostgreSQL database: a connection for writing, whose transactions are serialised, and others for reading."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from smart_sync.config.database_url import Server
+from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.logs import emit
+from smart_sync.store.engine import LONG_WAIT, Busy, Down, Refused, StoreError
+from smart_sync.store.postgres import copying
+from smart_sync.store.postgres.catalogue import PostgresDialect
+from smart_sync.store.postgres.server_connection import (
+    CLAIMED,
+    CONNECTING,
+    PAUSE,
+    RECONNECTING,
+    Connection,
+    connect,
+    rows,
+)
+from smart_sync.store.postgres.statements import bulk, numbered, written_to
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+#: Seconds that a transaction waits for another one of ours, or for the server.
+PATIENCE = 120.0
+#: Seconds for small answers, for which somebody waits, and for somebody else's query.
+GLANCE_PATIENCE, MAX_ASKING = 2.0, 60
+#: Before this version a commit in doubt cannot be looked up.
+OLDEST = 130000
+_ABOUT = "SELECT current_setting('server_version_num')::int, current_schema(), pg_is_in_recovery(), version()"
+#: Whoever writes holds this row, so that Smart Sync's transactions never run side by side.
+_TURN = "SELECT pg_current_xact_id()::text FROM smart_sync_schema FOR UPDATE"
+
+
+class PostgresDatabase:
+    """The database at ``server``; use as ``async with``.  Statements raise `StoreError`.
+
+    ``alone``: no other instance that is alone may be at work on it; `Busy` is raised where one is.
+    """
+
+    def __init__(
+        self, server: Server, *, patience: float = PATIENCE, read_only: bool = False, alone: bool = False
+    ) -> None:
+        self.server, self.name = server, server.name
+        self.created = False
+        self.parsed_writes = 0
+        self._patience, self._read_only, self._alone = patience, read_only, alone
+        self._waits_since: float | None = None
+        self._steady = False
+        #: The types of the parameters of statements for many rows.
+        self._types: dict[str, list[str]] = {}
+
+    async def __aenter__(self) -> Self:
+        about = await connect(self.server, {})
+        try:
+            ((version, schema, replica, told),) = await rows(about, _ABOUT, ())
+        finally:
+            await about.close()
+        if version < OLDEST:
+            raise DatabaseUnusable(
+                f"{self.name}: {str(told).partition(' on ')[0]} is too old; PostgreSQL 13 or newer is needed"
+            )
+        if replica and not self._read_only:
+            raise DatabaseUnusable(f"{self.name}: a read-only replica; name the primary server in [database] url")
+        if schema is None:
+            raise DatabaseUnusable(f"{self.name}: its search_path leads to no schema; CREATE SCHEMA public")
+        self.dialect = PostgresDialect(schema)
+        path = {"search_path": self.dialect.path}
+        looking = path | {"default_transaction_read_only": "on"}
+        lock = f"SELECT pg_try_advisory_lock(hashtextextended('smart-sync {schema}', 0))" if self._alone else ""
+        self._writer = Connection(
+            self.server, looking if self._read_only else path, patience=self._patience, claim=lock
+        )
+        self._reader = Connection(self.server, looking, patience=self._patience)
+        self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
+        limit = {"statement_timeout": str(MAX_ASKING * 1000)}
+        self._asker = Connection(self.server, looking | limit, patience=self._patience)
+        if self._alone:
+            await self._writer.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in (self._writer, self._reader, self._glancer, self._asker):
+            await connection.close()
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, from the last committed state."""
+        return await self._reader.fetch(sql, parameters)
+
+    async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """`fetch` for small answers: never queued behind the large reads of a pass."""
+        return await (self._reader if self._steady else self._glancer).fetch(sql, parameters)
+
+    @contextlib.asynccontextmanager
+    async def steady(self) -> AsyncIterator[None]:
+        """Inside, every query sees one and the same committed state.  For programs that only read and end."""
+        await self.fetch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._steady = True
+        try:
+            yield
+        finally:
+            self._steady = False
+            await self.fetch("COMMIT")
+
+    async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """`fetch` for somebody else's query: it can look and nothing else, and has `MAX_ASKING` seconds."""
+        _demand_no_snapshots(sql, self.name)
+        return await self._asker.fetch(sql, parameters)
+
+    async def columns(self, sql: str) -> list[str]:
+        """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
+        _demand_no_snapshots(sql, self.name)
+        async with self._asker.turn, self._asker.told():
+            connection = await self._asker.open()
+            # Prepared, it is one statement and nothing else.
+            cursor = await connection.execute(numbered(sql), prepare=True)
+            return [column.name for column in cursor.description or ()]
+
+    async def check_in_place(self) -> None:
+        """Nothing: a connection leads to one database."""
+
+    def version(self) -> int | None:
+        """None: PostgreSQL cannot say at once whether anybody has committed."""
+        return None
+
+    async def foreign_version(self) -> int | None:
+        """None: nor by asking."""
+        return None
+
+    def locked_seconds(self) -> float:
+        """Seconds for which somebody else has kept us from writing, once they are worth telling; else 0."""
+        waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
+        return waited if waited >= LONG_WAIT else 0.0
+
+    async def rest(self) -> None:
+        """Nothing: what a pass has read is in the server's memory."""
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
+        """A write transaction: committed as a whole, or rolled back whatever ends the block."""
+        async with self._writer.turn:
+            number = await self._begin()
+            connection = await self._writer.open()
+            try:
+                async with self._writer.told():
+                    yield PostgresTransaction(self, connection)
+                await self._commit(connection, number)
+            except BaseException:
+                await asyncio.shield(self._roll_back(connection))
+                raise
+
+    async def _begin(self) -> str | None:
+        """Begin, once nobody else of us writes; returns the transaction's number, None before there are tables."""
+        began = time.monotonic()
+        timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait)
+        self._waits_since = began
+        try:
+            while True:
+                try:
+                    return await self._try_to_begin()
+                except (Busy, Down) as error:
+                    limit = self._patience if isinstance(error, Busy) else min(self._patience, RECONNECTING)
+                    hopeless = isinstance(error.meaning, DatabaseUnusable) or str(error) == CLAIMED
+                    if hopeless or time.monotonic() - began > limit:
+                        raise
+                await asyncio.sleep(PAUSE)
+        finally:
+            self._waits_since = None
+            timer.cancel()
+
+    async def _try_to_begin(self) -> str | None:
+        async with self._writer.told():
+            connection = await self._writer.open()
+            try:
+                await connection.execute("BEGIN")
+                there = await rows(connection, "SELECT to_regclass('smart_sync_schema')", ())
+                found = await rows(connection, _TURN, ()) if there[0][0] else []
+            except BaseException:
+                await asyncio.shield(self._roll_back(connection))
+                raise
+        return str(found[0][0]) if found else None
+
+    def _tell_of_wait(self) -> None:
+        emit("database.locked", path=self.name, seconds=LONG_WAIT)
+
+    async def _commit(self, connection: "AsyncConnection[Any]", number: str | None) -> None:
+        try:
+            async with self._writer.told():
+                cursor = await connection.execute("COMMIT")
+                if cursor.statusmessage != "COMMIT":
+                    raise Refused("rolled back", DatabaseError(f"{self.name}: the transaction had failed"))
+        except Down:
+            # The server may have committed before the line broke: it knows.
+            if number is None or not await self._was_committed(number):
+                raise
+
+    async def _was_committed(self, number: str) -> bool:
+        ends = time.monotonic() + RECONNECTING + CONNECTING
+        while time.monotonic() < ends:
+            with contextlib.suppress(StoreError):
+                status = (await self._glancer.fetch("SELECT pg_xact_status(CAST(? AS xid8))", (number,)))[0][0]
+                if status != "in progress":
+                    return bool(status == "committed")
+            await asyncio.sleep(PAUSE)
+        return False
+
+    async def _roll_back(self, connection: "AsyncConnection[Any]") -> None:
+        try:
+            await connection.execute("ROLLBACK")
+        except Exception:
+            await self._writer.close()
+
+    async def types_of(self, connection: "AsyncConnection[Any]", sql: str) -> list[str]:
+        """The types of the parameters of ``sql``, which the server is asked for once."""
+        if sql not in self._types:
+            self._types[sql] = await copying.types_of(connection, sql)
+        return self._types[sql]
+
+
+def _demand_no_snapshots(sql: str, name: str) -> None:
+    """MAX would feed on our own snapshots; only in SQLite they can be hidden from a query."""
+    if "account_snapshots" in sql.lower():
+        told = "a query that reads account_snapshots is supported with SQLite only; give a table of your own"
+        raise Refused(told, DatabaseError(f"{name}: {told}"))
+
+
+class PostgresTransaction:
+    """The statements of one open write transaction."""
+
+    def __init__(self, database: PostgresDatabase, connection: "AsyncConnection[Any]") -> None:
+        self.dialect = database.dialect
+        self._database = database
+        self._connection = connection
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, seen from inside the transaction."""
+        async with self._database._writer.told():
+            return await rows(self._connection, numbered(sql), parameters)
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; returns the number of rows it changed."""
+        text, shared = self._own(sql)
+        async with self._database._writer.told():
+            cursor = await self._connection.execute(numbered(text), _untyped(parameters) if shared else parameters)
+            return cursor.rowcount
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for each of ``rows``; returns the number of rows changed."""
+        given = rows if isinstance(rows, list) else await asyncio.to_thread(lambda: list(rows))
+        if not given:
+            return 0
+        text, shared = self._own(sql)
+        several = bulk(text) if len(given) >= copying.LEAST else None
+        async with self._database._writer.told():
+            if several is not None:
+                types = await self._database.types_of(self._connection, text)
+                return await copying.run(self._connection, several, types, given)
+            cursor = self._connection.cursor()
+            await cursor.executemany(numbered(text), [_untyped(row) for row in given] if shared else given)
+            return max(cursor.rowcount, 0)
+
+    def _own(self, sql: str) -> tuple[str, bool]:
+        return written_to(sql, self.dialect.schema)
+
+    @property
+    def open(self) -> bool:
+        """False once the connection has been lost, and the transaction with it."""
+        return not self._connection.broken
+
+
+def _untyped(row: Sequence[Any]) -> list[Any]:
+    """For a table of the web app's: its column says what a number is, perhaps a truth value."""
+    return [str(int(value)) if isinstance(value, int) else value for value in row]

@@ -1,0 +1,78 @@
+"""What PostgreSQL's errors mean: by SQLSTATE, and where there is none by what the library says."""
+
+import re
+from typing import TYPE_CHECKING
+
+from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.logs import redact
+from smart_sync.store.engine import Busy, Down, Refused, StoreError
+
+if TYPE_CHECKING:
+    import psycopg
+
+_BUSY = {"55P03", "40P01", "40001", "57014"}
+_UNUSABLE = {
+    "28": "its server refuses the user or the password; correct [database] url",
+    "3D000": "its server has no such database; create it with createdb, or correct [database] url",
+    "42501": (
+        "a right is missing ({told}); as the database's owner: GRANT CREATE, CONNECT ON DATABASE … TO …;"
+        " GRANT USAGE, CREATE ON SCHEMA public TO …;"
+        " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO …"
+    ),
+    "25006": (
+        "read-only, as a replica is; name the primary server in [database] url, or add target_session_attrs=read-write"
+    ),
+    "XX001": "the server reports damaged data ({told}); restore a backup",
+    "XX002": "the server reports a damaged index ({told}); REINDEX DATABASE, or restore a backup",
+}
+_TROUBLED = {
+    "53100": "the server's disk is full; free some space, the next pass writes what is missing",
+    "53300": "its server has no connection left; raise max_connections, or close some",
+    "53": "its server is short of something ({told})",
+    "58": "its server's disk refused ({told}); see the server's log",
+    "57P": "its server is shutting down or starting; the next pass goes on by itself",
+    "08": "the connection was lost; the next pass goes on by itself",
+}
+#: What a connection fails with has no SQLSTATE.
+_CONNECTING = (
+    (r"password authentication failed|no password supplied|authentication failed|role .* does not exist|pg_hba", "28"),
+    (r"database .* does not exist", "3D000"),
+    (r"too many clients|remaining connection slots", "53300"),
+    (r"is starting up|is shutting down|in recovery mode", "57P"),
+    (r"session is read-only|read-only|not accepting", "25006"),
+)
+
+
+def translated(error: "psycopg.Error", name: str, *, broken: bool = False) -> StoreError:
+    """``error`` of the database that is called ``name``; ``broken``: the connection did not outlive it."""
+    told = _first_line(error)
+    state = error.sqlstate or _guessed(error, told)
+    if state in _BUSY:
+        held = "another session has held what is to be written for too long; find it in pg_stat_activity"
+        return Busy(told, DatabaseError(f"{name}: {held}"))
+    for kind, known in ((DatabaseUnusable, _UNUSABLE), (DatabaseError, _TROUBLED)):
+        if meaning := next((known[code] for code in (state, state[:3], state[:2]) if code in known), ""):
+            return Down(told, kind(f"{name}: {meaning.format(told=told)}"))
+    if broken or state == "lost":
+        return Down(told, DatabaseError(f"{name}: its server cannot be reached ({told}); is it running, is url right?"))
+    return Refused(told, DatabaseError(f"{name}: {told}"))
+
+
+def _first_line(error: Exception) -> str:
+    """What was refused, in one line, with the server's detail; no value of a secret, no address of a caret."""
+    diag = getattr(error, "diag", None)
+    told = getattr(diag, "message_primary", None) or " ".join(str(error).split())
+    constraint = getattr(diag, "constraint_name", None)
+    column = getattr(diag, "column_name", None)
+    place = f" (column {column})" if column and str(column) not in told else ""
+    place = f" (constraint {constraint})" if constraint and str(constraint) not in told else place
+    return redact(f"{told}{place}")[:500] or type(error).__name__
+
+
+def _guessed(error: Exception, told: str) -> str:
+    from psycopg import InterfaceError, OperationalError
+
+    for pattern, state in _CONNECTING:
+        if re.search(pattern, told):
+            return state
+    return "lost" if isinstance(error, OperationalError | InterfaceError) else ""

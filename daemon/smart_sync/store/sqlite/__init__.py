@@ -1,0 +1,1 @@
+"""SQLite as the store, through aiosqlite: the embedded default."""

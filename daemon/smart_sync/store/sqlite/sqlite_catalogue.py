@@ -1,0 +1,86 @@
+"""SQLite's catalogue, and how a file is opened: whether it is new, intact, and ours to make."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smart_sync.errors import DatabaseUnusable
+from smart_sync.store.engine import Reader, Transaction
+from smart_sync.store.sqlite.driver import judge
+
+if TYPE_CHECKING:
+    from smart_sync.store.sqlite.database import SqliteDatabase
+
+_UNIQUE = """
+SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2 AND pk = 1 AND (SELECT max(pk) FROM pragma_table_info(?1)) = 1
+UNION ALL
+SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
+   AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = ?2
+"""
+_INDEXED = """
+SELECT 1 FROM pragma_index_list(?1) i WHERE NOT i.partial
+AND (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) = ?2 LIMIT 1
+"""
+
+
+class SqliteDialect:
+    """What `engine.Dialect` says, for SQLite."""
+
+    size = "(SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)"
+
+    async def columns(self, source: Reader, table: str) -> list[str]:
+        """The names of the columns of a table; none if there is no such table."""
+        return [row[0] for row in await source.fetch("SELECT name FROM pragma_table_info(?)", (table,))]
+
+    async def made(self, source: Reader, name: str) -> tuple[str, str, str] | None:
+        """What bears a ``name``, whatever its case: "table", "view" or "index", its name, and the text of a view."""
+        rows = await source.fetch("SELECT type, name, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE", (name,))
+        return (str(rows[0][0]), str(rows[0][1]), str(rows[0][2])) if rows else None
+
+    async def is_unique(self, source: Reader, table: str, column: str) -> bool:
+        """Whether a column is by itself the primary key of a table, or has a unique index over all rows."""
+        return bool(await source.fetch(_UNIQUE, (table, column)))
+
+    async def has_index(self, source: Reader, table: str, column: str) -> bool:
+        """Whether an index over all rows of a table begins with a column."""
+        return bool(await source.fetch(_INDEXED, (table, column)))
+
+    def making(self, statement: str, *, fresh: bool) -> str:
+        """The statement itself: our SQL files are in SQLite's words."""
+        return statement
+
+    async def prepare(self, transaction: Transaction) -> None:
+        """Nothing: the one SQL text is SQLite's."""
+
+    async def adopt(self, transaction: Transaction) -> None:
+        """Nothing: SQLite's values have types, its columns have none."""
+
+    async def show(self, transaction: Transaction, name: str, view: str) -> None:
+        """Let the view ``name`` be as the statement ``view`` makes it."""
+        there = await self.made(transaction, name)
+        if there is not None and there[::2] == ("view", view):
+            return
+        await transaction.execute(f"DROP VIEW IF EXISTS {name}")
+        await transaction.execute(view)
+
+
+def is_new(path: Path) -> bool:
+    """Whether the file is still to be created (its folder is made here), or is empty.  Raises `DatabaseUnusable`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnusable(f"{path.parent}: cannot be created: {error.strerror}; check [database] path") from None
+    if path.exists() and not path.is_file():
+        raise DatabaseUnusable(f"{path}: not a file; check [database] path")
+    return not path.exists() or path.stat().st_size == 0
+
+
+async def prepare_file(database: "SqliteDatabase") -> None:
+    """Make a new file one in WAL mode; refuse one that is damaged, and let its journal mode be."""
+    if database.created:
+        await database.execute("PRAGMA journal_mode = WAL")
+    else:
+        verdict = (await database.fetch("PRAGMA quick_check(1)"))[0][0]
+        if trouble := judge(verdict, database.path):
+            raise trouble
+    # FULL: what a pass has acknowledged survives a power cut.
+    await database.execute("PRAGMA synchronous = FULL")
