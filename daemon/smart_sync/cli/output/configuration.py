@@ -9,7 +9,7 @@ from smart_sync.cli.output.terminal import console
 def show_effective(answer: dict[str, Any]) -> None:
     """A table, section by section; what is not set says where its value comes from, too."""
     screen = console()
-    print_line(screen, f"{answer['file']}; SMART_SYNC_… variables go before it", "bold")
+    print_line(screen, f"{answer['file']}; variables that begin with SMART_SYNC_ go before it", "bold")
     rows: list[list[str]] = []
     for one in answer["settings"]:
         if not rows or rows[-1][0].partition(".")[0] != one["key"].partition(".")[0]:

@@ -1,6 +1,6 @@
 """What people see of numbers on a terminal: why, when, how much.  Texts of others are shown as text, never obeyed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -8,7 +8,7 @@ from rich.text import Text
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import STYLES, console, count, when
 from smart_sync.core.model import METRICS
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import counted, listed
 from smart_sync.logs import printable
 
 
@@ -31,18 +31,29 @@ def show_history(answer: dict[str, Any]) -> None:
         )
         if run["requested_by"]:
             print_line(screen, f"    asked by {run['requested_by']}", "dim")
-        for result in run["results"]:
-            print_line(screen, f"    {_project(result)}", _style(result["outcome"]))
+        for names, result in _troubled_alike(run["results"]):
+            print_line(screen, f"    {_project(names, result)}", _style(result["outcome"]), hang=2)
             for problem in result["problems"]:
-                print_line(screen, f"        {problem}")
+                print_line(screen, f"        {problem}", hang=2)
     if not answer["runs"]:
         print_line(screen, "no pass like that is on record")
 
 
-def _project(result: dict[str, Any]) -> str:
+def _troubled_alike(results: Sequence[dict[str, Any]]) -> Iterator[tuple[list[str], dict[str, Any]]]:
+    """The results, those of one trouble (of a spreadsheet, mostly) together, with the names of their projects."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for number, result in enumerate(results):
+        alone = "" if result["error"] and not result["problems"] else str(number)
+        groups.setdefault((f"{result['outcome']} {result['error']}", alone), []).append(result)
+    for several in groups.values():
+        yield [result["project_name"] for result in several], several[0]
+
+
+def _project(names: Sequence[str], result: dict[str, Any]) -> str:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result["stages"].items())
-    told = result["error"] or f"{result['changed']} of {counted(result['accounts'], 'account')} changed"
-    return f"{result['project_name']}  {result['outcome']}: {told}" + (f" ({stages})" if stages else "")
+    told = result["error"] or f"{result['changed']:,} of {counted(result['accounts'], 'account')} changed"
+    once = f" ({stages})" if stages and len(names) == 1 else ""
+    return f"{listed(names)}  {result['outcome']}: {told}{once}"
 
 
 def _style(outcome: str) -> str:

@@ -172,6 +172,8 @@ def screen(answer: Answer, now: datetime, width: int = terminal.UNBOUNDED) -> Re
 
 def _head(answer: Answer, now: datetime) -> Table:
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     up = f"{answer['version']}, up {duration(answer['uptime_seconds'])}, "
     health = ("healthy", "green") if answer.get("healthy", True) else ("unhealthy", "bold red")
     grid.add_row("smart-sync", Text.assemble(up, health))
