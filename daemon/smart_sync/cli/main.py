@@ -17,7 +17,7 @@ from smart_sync.store.sqlite import sqlite_library
 GROUPS: dict[str, tuple[click.Command, ...]] = {
     "Run": (passes.run, passes.sync, passes.once),
     "Look": (passes.status, diagnostics.check, data.explain, data.growth, data.history, data.report),
-    "Feed": (data.ingest, diagnostics.parse, data.confirm, data.snapshots),
+    "Feed": (data.ingest, diagnostics.parse, data.confirm, data.pin, data.unpin, data.pins, data.snapshots),
     "Keep": (data.backup, passes.healthcheck, diagnostics.webhooks),
     "Set up": (setup.init, setup.adopt, setup.configuration, setup.completion, setup.man),
 }

@@ -49,6 +49,11 @@ def wait(retry: Mapping[str, Any]) -> str:
     return f"{retry['reason']}: again in {seconds} s ({retry['tries']} of {retry['most']})"
 
 
+def unpin(link: str, metric: str) -> str:
+    """The command that takes back a pin."""
+    return f"smart-sync unpin {shlex.quote(link)} {metric}"
+
+
 def when(stamp: str) -> str:
     """A stamp for a person: ``2026-03-10 12:00 UTC``."""
     return f"{stamp[:16].replace('T', ' ')} UTC"

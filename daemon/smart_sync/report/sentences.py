@@ -45,6 +45,10 @@ def _now(told: Mapping[str, Any], cell: str, *, gone: bool) -> list[str]:
             why = "its row is gone" if gone else f"the sheet's cell{place} cannot be read, or was emptied by accident"
         parts = [f"{value:,}, the last known value, is used{since}: {why}"]
         return [*parts, f"{parser} says {parsed:,}", *_reason(told, sheet, parsed)] if parsed is not None else parts
+    if told["winner"] == Winner.PINNED:
+        sides = (("the sheet", sheet, place), (parser, parsed, ""))
+        others = [f"{name} says {said:,}{at}" for name, said, at in sides if said is not None]
+        return [f"{value:,}, which a person has pinned, whatever the sides say", *others]
     if told["winner"] == Winner.BOTH:
         return [f"{value:,} from the sheet{place}; {parser} says the same"]
     if told["winner"] == Winner.SHEET:

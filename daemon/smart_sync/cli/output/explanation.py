@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from smart_sync.cli.output.pin_lines import pin_told
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import STYLES, console, count, when
 from smart_sync.core.model import METRICS
@@ -65,13 +66,19 @@ def _notes(account: Answer) -> Iterable[str]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
             yield (
                 f"{metric}: suspect since {when(suspect['since'])}: {count(suspect['old'])} → "
-                f"{count(suspect['new'])}{place}; correct it, or: {confirm(account['link'], metric)}"
+                f"{count(suspect['new'])}{place}{_cause(suspect)}; correct it, or: {confirm(account['link'], metric)}"
             )
         if conflict := told["conflict"]:
             yield (
                 f"{metric}: both sides had changed at {when(conflict['at'])}: the sheet's {count(conflict['sheet'])} "
                 f"was taken, the parsed {count(conflict['parsed'])} was not"
             )
+
+
+def _cause(suspect: Answer) -> str:
+    """What probably happened, and whether the value before stands in."""
+    held = ", held until it is confirmed or has stood for a day" if suspect["held"] else ""
+    return f", {suspect['cause']}{held}" if suspect["cause"] else held
 
 
 def _print_metrics(screen: Console, account: Answer) -> None:
@@ -86,6 +93,9 @@ def _print_metrics(screen: Console, account: Answer) -> None:
     _print_shared(screen, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
     _print_shared(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
     _print_shared(screen, "carried since", {m: when(told["carried_since"]) for m, told in account["metrics"].items()})
+    for told in account["metrics"].values():
+        for pin in told["pins"]:
+            print_line(screen, pin_told(pin), "bold", hang=2)
     for told in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
         voiceless = [one for one in account["without_vote"] if _without_vote(one) == told]
         values = ", ".join(f"{one['metric']} {count(one['value'])}" for one in voiceless)
