@@ -15,6 +15,7 @@ TOLD: dict[str, Any] = {
 }  # fmt: skip
 BOTH = "1,258,400 from the sheet (H4); the parser csv says 32,277"
 SIDES = "the sheet says 1,258,400 (H4); the parser csv says 32,277"
+ROUNDED = "the parsed value is rounded, and the exact one counts"
 SINCE = {"winner": Winner.CARRIED, "carried_since": "2026-03-10T12:00:00.000000"}
 CARRIED = "views: 1,258,400, the last known value, is used since 2026-03-10 12:00 UTC: "
 
@@ -38,7 +39,7 @@ CARRIED = "views: 1,258,400, the last known value, is used since 2026-03-10 12:0
         ),
         (
             {"sheet": 1199, "value": 1199, "parsed": 1200, "precision": "rounded"},
-            "1,199 from the sheet (H4); the parser csv says 1,200; the parsed value is rounded, and the exact one counts",
+            f"1,199 from the sheet (H4); the parser csv says 1,200; {ROUNDED}",
         ),
         (
             {"strategy": "sheet", "sheet": 0, "parsed": 9, "value": 9, "winner": Winner.PARSED},
