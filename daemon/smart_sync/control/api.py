@@ -15,7 +15,7 @@ from smart_sync.core.results import health
 from smart_sync.core.results.metrics import exposition
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
-from smart_sync.report.explain import UnknownAccount, explanation
+from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.engine import StoreError
 from smart_sync.store.measurements import measured
@@ -178,13 +178,17 @@ class Endpoints:
         return Response(200, {"success": True, "runs": runs})
 
     async def _explain(self, request: Request) -> Response:
-        account = option(request, "account")
-        no_more(request, "account")
+        account, days = option(request, "account"), option(request, "days") or str(DAYS)
+        no_more(request, "account", "days")
         if account is None:
-            raise Refusal(400, "account is missing; give a link, an @username or an id")
-        have = self._resources
+            raise Refusal(400, "account is missing; give a link, a name or an id")
+        if days != "all" and not (days.isascii() and days.isdigit() and 1 <= len(days) <= 4 and int(days)):
+            raise Refusal(400, "days must be a number from 1 to 9999, or all")
+        have, past = self._resources, ALL_DAYS if days == "all" else int(days)
         try:
-            answer = await explanation(have.database, have.settings, have.parsed_query, account, METRICS, have.clock())
+            answer = await explanation(
+                have.database, have.settings, have.parsed_query, account, METRICS, have.clock(), past
+            )
         except UnknownAccount as error:
             raise Refusal(404, str(error)) from None
         return Response(200, answer)

@@ -41,12 +41,14 @@ async def save(transaction: Transaction, plan: Plan, now: str) -> None:
     await transaction.execute_many(_INSERT, new)
 
 
-async def of_account(database: Database, account_id: str, metrics: Collection[str], limit: int) -> list[dict[str, Any]]:
-    """The newest edits of an account's ``metrics``, newest first."""
+async def of_account(
+    database: Database, account_id: str, metrics: Collection[str], limit: int, since: str = ""
+) -> list[dict[str, Any]]:
+    """The newest edits of an account's ``metrics``, newest first, none read before the stamp ``since``."""
     rows = await database.fetch(
         f"SELECT {', '.join(_COLUMNS)} FROM sheet_edits WHERE account_id = ?"
-        f" AND metric IN ({', '.join('?' * len(metrics))}) ORDER BY seq DESC LIMIT ?",
-        (account_id, *metrics, limit),
+        f" AND metric IN ({', '.join('?' * len(metrics))}) AND read_at >= ? ORDER BY seq DESC LIMIT ?",
+        (account_id, *metrics, since, limit),
     )
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 

@@ -58,10 +58,9 @@ class Plan:
     merged: tuple[Merged, ...] = ()
     #: What strategy "latest" will compare with next time.
     seen: tuple[tuple[str, Metrics], ...] = ()
-    #: Pins to keep and to forget, by account id.
+    #: Pins to keep and to forget, by account id; what must be remembered of parsed values.
     pinned: tuple[tuple[str, Pin], ...] = ()
     unpinned: tuple[tuple[str, Pin], ...] = ()
-    #: What must be remembered of parsed values.
     votes: tuple[ParsedChanges, ...] = ()
     problems: tuple[Problem, ...] = ()
     #: Accounts read from the sheet, accounts with parsed values.
@@ -72,18 +71,18 @@ class Plan:
     unmatched_accounts: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     suspects: SuspectChanges = field(default_factory=SuspectChanges)
-    #: How many values stand in for others that cannot be read or have been withdrawn.
+    #: How many values stand in for others that cannot be read or have been withdrawn; how many accounts miss their row.
     carried: int = 0
+    missing: int = 0
     #: Why the project is degraded although its worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
     #: Whether the worksheet counts as read only because a person has accepted that there is none to read.
     accepted: bool = False
     #: Rows for which no account is created, because they may be those of missing accounts.
     doubtful: tuple[Doubt, ...] = ()
-    #: Metrics that have last values and no column.
+    #: Metrics that have last values and no column; metric → the letters of its column.
     lost_columns: frozenset[str] = frozenset()
-    #: How many accounts miss the row they had.
-    missing: int = 0
+    letters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> tuple[Merged, ...]:
@@ -174,7 +173,7 @@ def make_plan(
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
         lost_columns=sheet.lost_columns,
-        missing=len(sheet.absences),
+        letters=sheet.letters,
     )
 
 
