@@ -37,13 +37,13 @@ def explain(account: str, metric: str | None, days: int, everything: bool, as_js
     ACCOUNT is a link, a name or an id.  A sentence for each metric; both sides, the rule and the winner; the last days,
     and what was typed into the worksheet.
     """
-    from smart_sync.cli import output
+    from smart_sync.cli.output.explanation import show_explanations
     from smart_sync.report import explain
 
     settings = load_readable()
     chosen = METRICS if metric is None else (metric,)
     past = explain.ALL_DAYS if everything else days
-    show(asyncio.run(explain.explain(settings, account, chosen, _now(), past)), as_json, output.show_explanations)
+    show(asyncio.run(explain.explain(settings, account, chosen, _now(), past)), as_json, show_explanations)
 
 
 @click.command(epilog=example('smart-sync confirm "Spring Launch" --metric likes'))
@@ -59,10 +59,10 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     by it.
     """
     from smart_sync.admin import confirm as findings
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_confirmed
 
     _path, settings = load()
-    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, output.show_confirmed)
+    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, show_confirmed)
 
 
 @click.command(epilog=example('smart-sync pin nova views 950 --until 2026-12-31 --why "counted by hand"'))
@@ -82,12 +82,12 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     it back, or the day has passed; the next pass goes by it.  In a worksheet the same is typed with a mark: 950!
     """
     from smart_sync.admin import pin as pins
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_pinned
     from smart_sync.store.pin_requests import PinRequest
 
     _path, settings = load()
     asked = PinRequest(account, metric, value, until.date() if until else None, why)
-    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, output.show_pinned)
+    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, show_pinned)
 
 
 @click.command(epilog=example("smart-sync unpin nova views"))
@@ -102,10 +102,10 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
     is taken away in the worksheet.
     """
     from smart_sync.admin import pin as pins
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_unpinned
 
     _path, settings = load()
-    show(asyncio.run(pins.unpin(settings, account, metric)), as_json, output.show_unpinned)
+    show(asyncio.run(pins.unpin(settings, account, metric)), as_json, show_unpinned)
 
 
 @click.command(epilog=example("smart-sync pins"))
@@ -114,9 +114,9 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
 def pins(as_json: bool) -> None:
     """List the values that people have pinned."""
     from smart_sync.admin import pin
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_pins
 
-    show(asyncio.run(pin.listed(load_readable())), as_json, output.show_pins)
+    show(asyncio.run(pin.listed(load_readable())), as_json, show_pins)
 
 
 @click.command(epilog=example("smart-sync history --failed --limit 5"))
@@ -128,11 +128,11 @@ def pins(as_json: bool) -> None:
 def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
     """List the last passes: who asked, outcome, how long it took."""
     from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_history
 
     settings = load_readable()
     answer = asyncio.run(history_of.history(settings.database.path, limit, project, failed=failed))
-    show(answer, as_json, output.show_history)
+    show(answer, as_json, show_history)
 
 
 @click.command(epilog=example('smart-sync growth "Spring Launch" --days 7 --top 5'))
@@ -149,12 +149,12 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     PROJECT is an id or a name; without it, all active projects.
     """
     from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
+    from smart_sync.cli.output.growth_table import show_growth
 
     _path, settings = load()
     path = settings.database.path
     answer = asyncio.run(history_of.growth(path, project, metric, days, _now(), sort=sort, top=top))
-    show(answer, as_json, output.show_growth)
+    show(answer, as_json, show_growth)
 
 
 @click.command(epilog=example('smart-sync report --project "Spring Launch" -o spring.html'))
@@ -210,14 +210,14 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.
     """
     from smart_sync.admin import snapshot_repair
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_repaired
 
     _path, settings = load()
     typed = {metric: value for metric, value in values.items() if value is not None}
     if not typed:
         raise click.UsageError("say what it should have been, such as --views 1200")
     answer = asyncio.run(snapshot_repair.repair(settings, account, day.date(), typed, _now()))
-    show(answer, as_json, output.show_repaired)
+    show(answer, as_json, show_repaired)
 
 
 @click.command(epilog=example("smart-sync ingest parsed.csv"))
@@ -239,7 +239,7 @@ def ingest(
     it was parsed later; where there is nothing to take back, the exit code is 1.
     """
     from smart_sync.admin import ingest
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_forgotten, show_ingested
 
     if (file is None) == (forget is None and forget_source is None):
         raise click.UsageError("give a file, or --forget, or --forget-source")
@@ -248,13 +248,13 @@ def ingest(
     _path, settings = load()
     if file is None:
         answer = asyncio.run(ingest.forget(settings, forget, forget_source, metric, _now()))
-        show(answer, as_json, output.show_forgotten)
+        show(answer, as_json, show_forgotten)
         return
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
         complain(f"{file.name}: {mistake}")
-    show(done.answer(), as_json, output.show_ingested)
+    show(done.answer(), as_json, show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
 
@@ -268,13 +268,13 @@ def backup(file: Path, as_json: bool) -> None:
     The daemon and the web app go on meanwhile.
     """
     from smart_sync.admin.backup import back_up
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_backup
 
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.path, file).answer()
-    show(made, as_json, output.show_backup)
+    show(made, as_json, show_backup)
 
 
 def _now() -> datetime:
