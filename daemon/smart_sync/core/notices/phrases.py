@@ -109,12 +109,18 @@ NOUNS: Mapping[Language, Mapping[str, tuple[str, str, str]]] = {
         "account": ("account", "accounts", "accounts"),
         "value": ("value", "values", "values"),
         "cell": ("cell", "cells", "cells"),
+        "day": ("day", "days", "days"),
+        "hour": ("hour", "hours", "hours"),
+        "of accounts": ("account", "accounts", "accounts"),
     },
     "ru": {
         "project": ("проект", "проекта", "проектов"),
         "account": ("аккаунт", "аккаунта", "аккаунтов"),
         "value": ("значение", "значения", "значений"),
         "cell": ("ячейка", "ячейки", "ячеек"),
+        "day": ("день", "дня", "дней"),
+        "hour": ("час", "часа", "часов"),
+        "of accounts": ("аккаунта", "аккаунтов", "аккаунтов"),
     },
 }
 METRIC_NAMES: Mapping[Language, Mapping[str, str]] = {
