@@ -29,13 +29,13 @@ def to_do_section(project: ProjectFacts, words: Words) -> Html:
     problems = project.last_run.problems if project.last_run else ()
     parts = [_suspects(project.suspects, words), _problems(problems, words)]
     shown = [part for part in parts if part is not None] or [el("p", words.say("nothing_to_do"))]
-    return join((el("h3", words.say("to_do")), *shown))
+    return join((el("h3", words.say("to_do")), el("div", *shown)))
 
 
 def _suspects(suspects: tuple[Suspect, ...], words: Words) -> Html | None:
     if not suspects:
         return None
-    heads = [words.say(name) for name in ("account", "metric", "where", "before", "now", "since")]
+    heads = [words.say(name) for name in ("account", "metric", "where", "before", "now", "since_head")]
     rows = [
         (
             named(one.link),

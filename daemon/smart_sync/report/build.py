@@ -124,7 +124,11 @@ def _data(series: list[ProjectSeries], shown: Window | None, words: Words) -> st
     """Numbers, packed digits and our own phrases alone: no text from outside goes into a script."""
     start, length = (shown.start - EPOCH, shown.length) if shown else (0, 0)
     texts: dict[str, object] = {name: words.say(f"chart_{name}") for name in _SCRIPTED}
-    texts |= {"metrics": [words.metric(name) for name in METRICS], "months": MONTHS[words.lang]}
+    texts |= {
+        "metrics": [words.metric(name) for name in METRICS],
+        "nouns": words.nouns(METRICS),
+        "months": MONTHS[words.lang],
+    }
     return json.dumps(
         {"start": start, "days": length, "texts": texts, "projects": [one.packed() for one in series]},
         ensure_ascii=True,

@@ -47,10 +47,8 @@ def axes_chart(
     for day in day_marks(window):
         text = words.short_day(window.start + day, with_year=with_year)
         parts.append(el("text", text, x=plane.x(day), y=HEIGHT - 6, class_="below"))
-    for one in joined:
-        parts.append(el("path", d=f"M{plane.x(one.day)} {TOP}V{HEIGHT - BOTTOM}", class_="joined"))
-    for value in goal:
-        parts.append(el("path", d=f"M{LEFT} {plane.y(value)}H{WIDTH - RIGHT}", class_="goal"))
+    parts += [el("path", d=f"M{plane.x(one.day)} {TOP}V{HEIGHT - BOTTOM}", class_="joined") for one in joined]
+    parts += [el("path", d=f"M{LEFT} {plane.y(value)}H{WIDTH - RIGHT}", class_="goal") for value in goal]
     parts.append(el("path", d="".join(_line(series, plane)), class_="line"))
     return el("svg", *parts, class_="axes", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label)
 

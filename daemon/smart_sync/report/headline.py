@@ -1,5 +1,6 @@
 """The top of the report and of each project: whether it is on target, where it stands, how much it has grown."""
 
+import math
 from collections.abc import Sequence
 
 from smart_sync.core.history.growth import Growth
@@ -19,14 +20,14 @@ _TONES = {Verdict.REACHED: "up", Verdict.ON_COURSE: "up", Verdict.BEHIND: "warn"
 def overview(projects: list[tuple[str, ProjectFacts]], today: int, lifetime: frozenset[str], words: Words) -> Html:
     """All projects in one table, each a link to its section."""
     names, week = words.metrics(), words.counted(WEEK, "day")
-    heads = [words.say("project"), names[VIEWS], week, words.say("target"), names[FOLLOWERS], week]
+    heads = [words.say("project"), names[VIEWS], words.say("target"), week, names[FOLLOWERS], week]
     heads += [words.say("accounts"), words.say("state")]
     rows = []
     for anchor, project in projects:
         numbers: list[Html | str] = []
         for metric in _METRICS:
             numbers += [words.count(_total(project, metric)), _change(project, metric, Horizon(WEEK), words)]
-        numbers.insert(2, _target(project, today, lifetime, words))
+        numbers.insert(1, _target(project, today, lifetime, words))
         link = el("a", named(project.name), href=f"#{anchor}")
         rows.append((link, *numbers, words.count(len(project.accounts)), badge(project, words)))
     title = words.say("all_projects")
@@ -99,8 +100,8 @@ def _outlook(found: Standing, words: Words) -> str:
         return f"; {words.say('reached_on', day=words.day(day)) if day else words.say('never_reached')}"
     lead = words.say("at_pace", views=words.short(max(found.projected, 0)))
     if found.verdict == Verdict.BEHIND and found.needed is not None:
-        now, needed = round(found.pace.per_day), -(-found.needed // 1)
-        lead += f"; {words.say('needed', needed=words.short(int(needed)), now=words.count(now))}"
+        needed, now = words.short(math.ceil(found.needed)), words.short(max(round(found.pace.per_day), 0))
+        lead += f"; {words.say('needed', needed=needed, now=now)}"
     return f"; {lead}"
 
 
@@ -176,7 +177,7 @@ def totals_section(project: ProjectFacts, words: Words) -> Html | None:
         )
         if any(one.name for one in found)
     ]
-    return join((el("h3", words.say("totals")), *shown)) if shown else None
+    return join((el("h3", words.say("totals")), el("div", *shown))) if shown else None
 
 
 def _total_heads(what: str, words: Words) -> tuple[str, ...]:

@@ -112,10 +112,11 @@ class Joined(NamedTuple):
 
 
 def joined(histories: Iterable[History], metric: int, window: Window) -> list[Joined]:
-    """The days of ``window`` but its first on which accounts join, in order."""
+    """The days of ``window`` on which accounts join those that were there before, in order."""
+    firsts = [first for history in histories if (first := history.after(metric, 0)) is not None]
+    begun = max(window.start, min((first.day for first in firsts), default=0))
     days: dict[int, list[int]] = {}
-    for history in histories:
-        first = history.after(metric, 0)
-        if first is not None and window.start < first.day <= window.end:
+    for first in firsts:
+        if begun < first.day <= window.end:
             days.setdefault(first.day - window.start, []).append(first.value)
     return [Joined(day, len(values), sum(values)) for day, values in sorted(days.items())]

@@ -1,12 +1,12 @@
 """How the report says things: phrases, numbers, dates and times in the reader's language, on the reader's clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from smart_sync.core.model import METRICS
-from smart_sync.core.notices.phrases import METRIC_NAMES, Language, counted, number
+from smart_sync.core.notices.phrases import METRIC_NAMES, NOUNS, Language, counted, number
 from smart_sync.core.notices.reasons import translated
 from smart_sync.report import english, russian
 from smart_sync.report.inputs import Audience, Options
@@ -47,6 +47,14 @@ class Words:
     def counted(self, value: int, noun: str) -> str:
         """``1 account``, ``5 аккаунтов``."""
         return counted(self.lang, value, noun)
+
+    def noun(self, value: int | None, noun: str) -> str:
+        """The noun alone, in the form for ``value``; where there is none, for many."""
+        return counted(self.lang, value or 0, noun).rpartition(" ")[2]
+
+    def nouns(self, names: Sequence[str]) -> list[tuple[str, str, str]]:
+        """The forms of nouns: of one, of a few, of many."""
+        return [NOUNS[self.lang][name] for name in names]
 
     def metric(self, name: str) -> str:
         """A metric by its name."""

@@ -1,7 +1,8 @@
 """Whether a project reaches its target: where it stands, its pace, and where that leads by its last day.
 
-Days are ordinals.  The pace of an account is the mean growth of a day (`core.history.growth.average`) over the last
-`PACE_DAYS`; accounts that have none add nothing to it, so that one that joins is no growth.
+Days are ordinals.  The pace of an account is its growth over the last `PACE_DAYS` (`core.history.growth.change`) by the
+days that it is of; where a carried stretch ends in them, whose growth is of other days too, the mean of the other days.
+Accounts without any add nothing to it, so that one that joins is no growth.
 """
 
 import math
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from smart_sync.core.history.growth import History, average
+from smart_sync.core.history.growth import History, average, change
 
 #: Days over which the pace is taken.
 PACE_DAYS = 7
@@ -119,6 +120,14 @@ class Standing:
 
 def pace(histories: Iterable[History], metric: int, as_of: int) -> Pace | None:
     """What several accounts grow in a day together; None if nobody's is known."""
-    found = [average(history, metric, as_of - PACE_DAYS, as_of) for history in histories]
-    known = [one for one in found if one is not None]
+    known = [one for one in (_pace(history, metric, as_of) for history in histories) if one is not None]
     return Pace(sum(known), len(known)) if known else None
+
+
+def _pace(history: History, metric: int, as_of: int) -> float | None:
+    found, newest = change(history, metric, as_of, PACE_DAYS), history.at(metric, as_of)
+    if found is None or newest is None:
+        return None
+    if found.ends:
+        return average(history, metric, as_of - PACE_DAYS, as_of)
+    return found.amount / (newest.day - found.since)

@@ -112,6 +112,7 @@ NOUNS: Mapping[Language, Mapping[str, tuple[str, str, str]]] = {
         "day": ("day", "days", "days"),
         "hour": ("hour", "hours", "hours"),
         "of accounts": ("account", "accounts", "accounts"),
+        **{name: (name, name, name) for name in ("followers", "likes", "comments", "videos", "views")},
     },
     "ru": {
         "project": ("проект", "проекта", "проектов"),
@@ -121,6 +122,11 @@ NOUNS: Mapping[Language, Mapping[str, tuple[str, str, str]]] = {
         "day": ("день", "дня", "дней"),
         "hour": ("час", "часа", "часов"),
         "of accounts": ("аккаунта", "аккаунтов", "аккаунтов"),
+        "followers": ("подписчик", "подписчика", "подписчиков"),
+        "likes": ("лайк", "лайка", "лайков"),
+        "comments": ("комментарий", "комментария", "комментариев"),
+        "videos": ("видео", "видео", "видео"),
+        "views": ("просмотр", "просмотра", "просмотров"),
     },
 }
 METRIC_NAMES: Mapping[Language, Mapping[str, str]] = {

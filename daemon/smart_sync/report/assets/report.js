@@ -16,6 +16,8 @@
     return `${at.getUTCDate()} ${texts.months[at.getUTCMonth()]}`;
   };
   const dayText = (i) => `${shortDay(days[i])} ${yearOf(days[i])}`;
+  const forms = new Intl.PluralRules(language);
+  const noun = (n, metric) => texts.nouns[metric][{ one: 0, few: 1 }[forms.select(Math.abs(n))] ?? 2];
   const signed = (n) => (n > 0 ? "+" : n < 0 ? "−" : "±") + whole.format(Math.abs(n));
 
   function yearOf(seconds) { return new Date(seconds * 1000).getUTCFullYear(); }
@@ -105,12 +107,13 @@
         padding: [8, 36, 0, 0],
         cursor: { y: false, drag: { x: true, y: false, dist: 5 }, points: { size: 8, fill: colour("--accent") } },
         scales: {
-          x: { range: (_, min, max) => (min === max ? [min - DAY, max + DAY] : [min, max]) },
+          // uPlot makes a thousand days of a single one.
+          x: { range: (_, min, max) => (days.length === 1 ? [days[0] - DAY, days[0] + DAY] : [min, max]) },
           y: { range: (_, min, max) => this.reach(min, max, isDaily) },
         },
         axes: [
           { ...axis, space: 70, size: 32, values: (u, ticks) => this.ticks(u, ticks), incrs: [1, 2, 7, 14, 28, 56, 91, 182, 365].map((n) => n * DAY) },
-          { ...axis, size: 64, values: (_, ticks) => ticks.map((n) => compact.format(n)), incrs: WHOLE },
+          { ...axis, size: 76, values: (_, ticks) => ticks.map((n) => compact.format(n)), incrs: WHOLE },
         ],
         series: [
           {},
@@ -169,6 +172,7 @@
         line([8, 5], "--up", bbox.left, y, bbox.left + bbox.width, y);
         ctx.fillStyle = colour("--up");
         ctx.font = `${12 * ratio}px system-ui`;
+        ctx.textAlign = "left";
         ctx.textBaseline = "top";
         ctx.fillText(`${texts.goal}: ${whole.format(goal)}`, bbox.left + 6 * ratio, y + 4 * ratio);
       }
@@ -194,7 +198,7 @@
     // What the mouse, a finger and the keyboard do alike: one day is the current one.
     say(i) {
       const value = this.shown[i], isDaily = this.choice("show") === "daily";
-      const text = `${dayText(i)}: ${value === null ? texts.no_value : isDaily ? signed(value) : whole.format(value)} ${value === null ? "" : METRICS[this.choice("metric")]}`.trim();
+      const text = `${dayText(i)}: ${value === null ? texts.no_value : isDaily ? signed(value) : whole.format(value)} ${value === null ? "" : noun(value, this.choice("metric"))}`.trim();
       const joined = this.joined().filter(([day]) => day === i).map(([, accounts, amount]) => ` (${texts.joined}: ${whole.format(accounts)}, ${whole.format(amount)})`).join("");
       const step = !isDaily && value !== null && i > 0 && this.shown[i - 1] !== null ? ` (${signed(value - this.shown[i - 1])} ${texts.since_before})` : "";
       this.at = i;
