@@ -122,7 +122,7 @@ def _bar(found: Standing, words: Words) -> list[Html]:
 
 def headline(project: ProjectFacts, shown: Sequence[Horizon], words: Words) -> Html:
     """Views and followers, large, with their changes; and which day they are of."""
-    facts = [words.counted(len(project.accounts), "account")]
+    facts = [words.counted(len(project.accounts), "active account")]
     if project.left:
         facts.append(words.say("left_facts", number=words.count(len(project.left))))
     if project.inactive:

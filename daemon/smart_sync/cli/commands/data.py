@@ -169,9 +169,9 @@ def report(
     output: IO[bytes], project: str | None, days: int, since: datetime | None, audience: "Audience", lang: "Language",
     title: str,
 ) -> None:  # fmt: skip
-    """Write the growth as one HTML file that opens from disk: is each project on target, and what is to be put right.
+    """Write the growth as one HTML file that opens from disk.
 
-    Days and times are those of [schedule] timezone.
+    Whether each project is on target, its totals, what is to be put right.  Days and times are those of [schedule] timezone.
     """
     from smart_sync import report as growth
     from smart_sync.core.days import stamp
