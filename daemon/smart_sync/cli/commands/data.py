@@ -195,7 +195,8 @@ def report(
 ) -> None:  # fmt: skip
     """Write the growth as one HTML file that opens from disk.
 
-    Whether each project is on target, its totals, what is to be put right.  Days and times are those of [schedule] timezone.
+    Whether each project is on target, its totals, what is to be put right.  Days and times are those of
+    [schedule] timezone.
     """
     from smart_sync import report as growth
     from smart_sync.core.days import stamp
