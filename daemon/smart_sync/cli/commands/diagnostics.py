@@ -5,11 +5,11 @@ import sys
 
 import click
 
-from smart_sync.cli.commands.common import config_option, json_option, load, show
+from smart_sync.cli.commands.common import config_option, example, json_option, load, show
 from smart_sync.errors import ConfigError
 
 
-@click.command()
+@click.command(epilog=example("smart-sync check --offline"))
 @click.option("--offline", is_flag=True, help="Ask no platform: leave the parsers out.")
 @json_option
 @config_option
@@ -21,17 +21,17 @@ def check(offline: bool, as_json: bool) -> None:
     """
     from smart_sync import logs
     from smart_sync.admin import checks
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_check
 
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)
     logs.adopt_libraries()
     report = asyncio.run(checks.check(settings, offline=offline))
-    show(report.answer(), as_json, output.show_check)
+    show(report.answer(), as_json, show_check)
     sys.exit(report.exit_code)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync parse https://www.tiktok.com/@nova"))
 @click.argument("links", nargs=-1, metavar="[LINK...]")
 @click.option("--tokens", is_flag=True, help="Show the parsers' tokens: kind, end, and whether they work.")
 @json_option
@@ -43,7 +43,8 @@ def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
     """
     from smart_sync import logs
     from smart_sync.admin.checks.parser_trials import parse_links, token_overview
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_inspections
+    from smart_sync.cli.output.token_lines import show_tokens
 
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)
@@ -51,16 +52,16 @@ def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
         if links:
             raise click.UsageError("give either links or --tokens")
         answer = asyncio.run(token_overview(settings))
-        show(answer, as_json, output.show_tokens)
+        show(answer, as_json, show_tokens)
         sys.exit(0 if answer["success"] else 1)
     if not links:
         raise click.UsageError("Missing argument 'LINK...'.")
     answer = asyncio.run(parse_links(settings, links))
-    show(answer, as_json, output.show_inspections)
+    show(answer, as_json, show_inspections)
     sys.exit(0 if answer["success"] else 1)
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, epilog=example("smart-sync webhooks"))
 @json_option
 @config_option
 @click.pass_context
@@ -69,13 +70,13 @@ def webhooks(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     from smart_sync.admin import webhooks as queue
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_webhooks
 
     _path, settings = load()
-    show(asyncio.run(queue.overview(settings)), as_json, output.show_webhooks)
+    show(asyncio.run(queue.overview(settings)), as_json, show_webhooks)
 
 
-@webhooks.command("test")
+@webhooks.command("test", epilog=example("smart-sync webhooks test"))
 @json_option
 @config_option
 def webhooks_test(as_json: bool) -> None:
@@ -85,7 +86,7 @@ def webhooks_test(as_json: bool) -> None:
     """
     from smart_sync import logs
     from smart_sync.admin import webhooks as queue
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_webhook_tests
 
     path, settings = load()
     if not (settings.webhooks or settings.notify.targets):
@@ -93,5 +94,5 @@ def webhooks_test(as_json: bool) -> None:
     logs.configure(settings.log.format, "error", sys.stderr)
     logs.adopt_libraries()
     answer = asyncio.run(queue.send_tests(settings))
-    show(answer, as_json, output.show_webhook_tests)
+    show(answer, as_json, show_webhook_tests)
     sys.exit(0 if answer["success"] else 1)
