@@ -33,9 +33,12 @@ def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
     memory.start()
     from smart_sync import logs
+    from smart_sync.cli import output
     from smart_sync.service import daemon
 
     path, settings = load()
+    if sys.stdout.isatty():
+        output.show_welcome(path)
     logs.configure(settings.log.format, settings.log.level, sys.stdout)
     logs.adopt_libraries()
     code = 1

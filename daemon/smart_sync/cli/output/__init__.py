@@ -12,7 +12,7 @@ from smart_sync.cli.output.data import (
 from smart_sync.cli.output.diagnostics import show_check, show_inspections, show_step, show_webhook_tests, show_webhooks
 from smart_sync.cli.output.explanation import show_explanations
 from smart_sync.cli.output.growth_table import show_growth
-from smart_sync.cli.output.passes import show_answer, sync_with_progress
+from smart_sync.cli.output.passes import show_answer, show_welcome, sync_with_progress
 from smart_sync.cli.output.pin_lines import show_pinned, show_pins, show_unpinned
 from smart_sync.cli.output.status import show_status, watch
 
@@ -36,6 +36,7 @@ __all__ = [
     "show_unpinned",
     "show_webhook_tests",
     "show_webhooks",
+    "show_welcome",
     "sync_with_progress",
     "watch",
 ]

@@ -1,15 +1,20 @@
 """A forced pass: its progress while it runs, and its result."""
 
 import asyncio
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from smart_sync import __version__
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.changes import show_changes
 from smart_sync.cli.output.tables import Column, print_line, print_table
@@ -19,6 +24,8 @@ from smart_sync.core.wording import by_text, counted, listed, wait
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 
+#: What to type while the daemon runs.
+_NEXT = {"status": "what it is doing", "growth": "how the numbers grow", "sync": "a pass now", "--help": "all commands"}
 #: So wide that a wait can be told beside it.
 _BAR_WIDTH = 10
 #: What there is to say where there is nothing to sync.
@@ -69,6 +76,16 @@ async def _follow(client: Client, progress: Progress) -> None:
                     progress.update(task, description=printable(event["project"], 30), advance=1)
     except SmartSyncError:
         progress.update(task, description="syncing")
+
+
+def show_welcome(config: Path) -> None:
+    """What to type next, for a person who starts the daemon on a terminal."""
+    screen = terminal.console()
+    program = "smart-sync" if shutil.which("smart-sync") else os.path.relpath(sys.argv[0])
+    more = "" if config == Path("config.toml") else f" --config {shlex.quote(str(config))}"
+    print_line(screen, f"Smart Sync {__version__} starts on {config}; Ctrl-C stops it.  In another terminal:", "bold")
+    for command, what in _NEXT.items():
+        print_line(screen, f"  {program} {command}{more}  # {what}", hang=4)
 
 
 def show_answer(answer: dict[str, Any]) -> None:
