@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -22,6 +22,10 @@ from smart_sync.cli.commands.common import (
 from smart_sync.cli.complete import account_names, all_names, project_names
 from smart_sync.core.history.growth import SORTS
 from smart_sync.core.model import MAX_COUNT, METRICS
+
+if TYPE_CHECKING:
+    from smart_sync.core.notices.phrases import Language
+    from smart_sync.report.inputs import Audience
 
 
 @click.command(epilog=example("smart-sync explain nova --metric views --days 30"))
@@ -173,15 +177,39 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     help="One project alone: its id or name.  [default: all active projects]",
 )
 @click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="The first day, in place of --days.")
+@click.option(
+    "--for",
+    "audience",
+    type=click.Choice(["manager", "operator"]),
+    default="manager",
+    show_default=True,
+    help="An operator is shown passes and outcomes too.",
+)
+@click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True, help="The language.")
+@click.option("--title", default="", help='The heading.  [default: "Growth"]')
 @config_option
-def report(output: IO[bytes], project: str | None, days: int) -> None:
-    """Write the growth as one HTML file that opens from disk."""
+def report(
+    output: IO[bytes], project: str | None, days: int, since: datetime | None, audience: "Audience", lang: "Language",
+    title: str,
+) -> None:  # fmt: skip
+    """Write the growth as one HTML file that opens from disk.
+
+    Whether each project is on target, its totals, what is to be put right.  Days and times are those of
+    [schedule] timezone.
+    """
     from smart_sync import report as growth
     from smart_sync.core.days import stamp
+    from smart_sync.report.inputs import Options
 
     _path, settings = load()
     now = _now()
-    page = growth.make(settings.database.path, project, days, now, settings.vote_terms(stamp(now)))
+    if since is not None and since.date() > now.date():
+        raise click.UsageError("--since lies ahead; give a day that has been")
+    options = Options(
+        audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
+    )
+    page = growth.make(settings.database.path, project, days, now, settings.vote_terms(stamp(now)), options)
     output.write(page)
     complain(f"{output.name}: {len(page):,} bytes")
 

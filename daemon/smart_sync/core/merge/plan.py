@@ -83,8 +83,6 @@ class Plan:
     #: Metrics that have last values and no column; metric → the letters of its column.
     lost_columns: frozenset[str] = frozenset()
     letters: Mapping[str, str] = field(default_factory=dict)
-    #: Seconds of good reads until another decision is due by time alone; None: never.
-    due_in: float | None = None
 
     @property
     def changed(self) -> tuple[Merged, ...]:
@@ -121,20 +119,17 @@ def make_plan(
     policy: Policy,
     doubts: Doubts,
     *,
-    settled: Container[str] = frozenset(),
     doubtful: Sequence[Doubt] = (),
     typed: Judged = NOTHING_JUDGED,
 ) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds.
 
-    For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells; ``settled`` accounts are as
-    they were decided last.
+    For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells.
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
     was_read = sheet.trouble is None
-    undecided = [state for state in active if state.id not in settled]
-    decided = decide_each(project, undecided, sheet, policy, doubts.now, doubts.today)
+    decided = decide_each(project, active, sheet, policy, doubts.now, doubts.today)
     by_id = {state.id: state for state in active}
     winners = {row.account_id: row.winners for row in decided.merged}
 
@@ -151,7 +146,7 @@ def make_plan(
     return Plan(
         project=project,
         accounts=len(active),
-        account_ids=tuple(state.id for state in undecided),
+        account_ids=tuple(state.id for state in active),
         snapshot_ids=tuple(decided.with_value),
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
@@ -179,8 +174,6 @@ def make_plan(
         doubtful=tuple(doubtful),
         lost_columns=sheet.lost_columns,
         letters=sheet.letters,
-        missing=len(sheet.absences),
-        due_in=sheet.due_in,
     )
 
 
