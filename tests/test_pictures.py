@@ -16,7 +16,10 @@ from fake_google import FakeGoogle
 from screen_cases import sixty_days, troubles
 from smart_sync import config
 from smart_sync.admin.history import growth, history
-from smart_sync.cli import output
+from smart_sync.cli.output.data import show_history
+from smart_sync.cli.output.explanation import show_explanations
+from smart_sync.cli.output.growth_table import show_growth
+from smart_sync.cli.output.passes import show_answer
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.report.explain import explain
 from smart_sync.sync.reporter import Reporter
@@ -45,10 +48,10 @@ async def _answers(file: Path) -> dict[str, tuple[Callable[[Any], None], Any]]:
     async with opened(settings, Reporter(), clock=lambda: NOON) as resources:
         dry = await SyncPass(resources).run(PassRequest(Trigger.CLI, None, dry_run=True))
     return {
-        "growth": (output.show_growth, await growth(path, None, "views", 30, NOON)),
-        "explain nova": (output.show_explanations, await explain(settings, "nova", METRICS, NOON)),
-        "history --limit 2": (output.show_history, await history(path, 2, None, failed=False)),
-        "sync --dry-run": (output.show_answer, dry.answer() | {"duration_seconds": 1}),
+        "growth": (show_growth, await growth(path, None, "views", 30, NOON)),
+        "explain nova": (show_explanations, await explain(settings, "nova", METRICS, NOON)),
+        "history --limit 2": (show_history, await history(path, 2, None, failed=False)),
+        "sync --dry-run": (show_answer, dry.answer() | {"duration_seconds": 1}),
     }
 
 
