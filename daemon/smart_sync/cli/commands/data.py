@@ -132,9 +132,12 @@ def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
     """
     from smart_sync.admin import history as history_of
     from smart_sync.cli import output
+    from smart_sync.core.days import stamp
 
     _path, settings = load()
-    answer = asyncio.run(history_of.growth(settings.database.path, project, metric, days, _now()))
+    now = _now()
+    judged_by = settings.vote_terms(stamp(now))
+    answer = asyncio.run(history_of.growth(settings.database.path, project, metric, days, now, judged_by))
     show(answer, as_json, output.show_growth)
 
 
