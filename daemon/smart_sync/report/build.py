@@ -17,6 +17,7 @@ from smart_sync.report.inputs import ProjectFacts, ReportInputs
 from smart_sync.report.markup import Html, day, el, escaped, join, named, stamp
 from smart_sync.report.series import ProjectSeries, series_of
 from smart_sync.report.trend import VIEWS, Window, total, window
+from smart_sync.report.unknown import unknown_section
 
 EPOCH = date(1970, 1, 1).toordinal()
 
@@ -65,6 +66,7 @@ def _body(
                 overview(anchored) if len(projects) > 1 else None,
                 *(sections or [el("p", "There is no active project in the database yet.")]),
                 passes_section(facts.passes),
+                unknown_section(projects),
                 id="main",
             ),
         )

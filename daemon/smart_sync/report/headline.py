@@ -1,6 +1,7 @@
 """The top of the report and of each project: where it stands, and how much it has grown."""
 
 from smart_sync.core.history.growth import Growth
+from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import Html, change_cell, count, day, el, join, named, stamp, table
 from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, movers, total, total_change
@@ -11,14 +12,15 @@ _METRICS = (("Views", VIEWS), ("Followers", FOLLOWERS))
 
 def overview(projects: list[tuple[str, ProjectFacts]]) -> Html:
     """All projects in one table, each a link to its section."""
-    heads = ("Project", "State", "Accounts", "Views", "7 days", "Followers", "7 days")
+    heads = ("Project", "State", "Accounts", "Views", "7 days", "Followers", "7 days", "Followers are")
     rows = []
     for anchor, project in projects:
         numbers: list[Html | str] = []
         for _name, metric in _METRICS:
             numbers += [count(_total(project, metric)), _change(project, metric, WEEK)]
+        followers = project.coverage("followers").told()
         link = el("a", named(project.name), href=f"#{anchor}")
-        rows.append((link, badge(project), count(len(project.accounts)), *numbers))
+        rows.append((link, badge(project), count(len(project.accounts)), *numbers, followers))
     return el(
         "section", el("h2", "All projects"), table("All projects", heads, rows, text_columns=2), aria_label="Overview"
     )
@@ -55,6 +57,7 @@ def _tile(project: ProjectFacts, name: str, metric: int) -> Html:
         "div",
         el("h3", name),
         el("p", count(_total(project, metric)), class_="big"),
+        el("p", project.coverage(METRICS[metric]).told(), class_="note"),
         el("dl", changes),
         class_="tile",
     )

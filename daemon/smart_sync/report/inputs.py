@@ -1,9 +1,12 @@
 """What the report is made from: projects, accounts and passes as the database holds them.  Days are ordinals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from smart_sync.core.history.growth import History, newest_day
+from smart_sync.core.pins import Pin
+from smart_sync.core.results.coverage import Coverage, covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,12 @@ class AccountFacts:
     #: Whether there are parsed values that count, and when they were collected (None: never, or unreadable).
     parsed: bool = False
     parsed_at: datetime | None = None
+    #: Of which kind each metric's value is (`core.results.coverage`), since when what stands in does, and its pins.
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    carried_since: Mapping[str, datetime | None] = field(default_factory=dict)
+    pins: tuple[Pin, ...] = ()
+    #: The metrics that parsers say of it.
+    said: frozenset[str] = frozenset()
     #: Since when it has left.
     left_since: datetime | None = None
 
@@ -66,6 +75,10 @@ class ProjectFacts:
     worksheet_read_at: datetime | None = None
     #: Since when it has been stale ([sheets] stale_after); None: it is not.
     stale_since: datetime | None = None
+
+    def coverage(self, metric: str) -> Coverage:
+        """What a total of ``metric`` consists of."""
+        return covered((account.kinds for account in self.accounts), metric)
 
     @property
     def as_of(self) -> int | None:

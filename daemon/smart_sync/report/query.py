@@ -14,7 +14,7 @@ from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.report.inputs import AccountFacts, Correction, LastRun, PassFacts, ProjectFacts, ReportInputs
 from smart_sync.report.trend import HORIZONS
-from smart_sync.store import account_states, accounts, growth_rows, pass_history, unread_projects
+from smart_sync.store import account_states, accounts, coverage_rows, growth_rows, pass_history, unread_projects
 from smart_sync.store.accounts import KnownAccount, Place
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.engine import Database
@@ -59,10 +59,12 @@ async def _project(
     states, _ = await account_states.read(database, project, judged_by, only=ids)
     by_id = {state.id: state for state in states}
     places = await accounts.places(database, project)
+    stale_since = _moment(await unread_projects.stale_since(database, project.id))
 
     def facts(one: KnownAccount) -> AccountFacts:
         key = one.account.id
-        return _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
+        state, stale = by_id.get(key), stale_since is not None
+        return _account(one, histories.get(key, History()), state, places.get(key, Place()), stale=stale)
 
     return ProjectFacts(
         project.id,
@@ -72,12 +74,15 @@ async def _project(
         sum(not one.account_active and not one.left_since for one in own),
         await _last_run(database, project.id),
         _moment(await unread_projects.read_time(database, project.id)),
-        _moment(await unread_projects.stale_since(database, project.id)),
+        stale_since,
     )
 
 
-def _account(known: KnownAccount, history: History, state: AccountState | None, place: Place) -> AccountFacts:
+def _account(
+    known: KnownAccount, history: History, state: AccountState | None, place: Place, *, stale: bool
+) -> AccountFacts:
     account, chosen = known.account, state.votes.chosen if state else {}
+    since = zip(METRICS, state.carried_since, strict=True) if state else ()
     return AccountFacts(
         account.id,
         account.platform,
@@ -87,6 +92,10 @@ def _account(known: KnownAccount, history: History, state: AccountState | None, 
         tuple(_corrections(state, place)) if state else (),
         bool(chosen),
         _moment(max((one.at or "" for one in chosen.values()), default=None)),
+        coverage_rows.of_state(state, stale=stale) if state else {},
+        {metric: _moment(stamp_) for metric, stamp_ in since if stamp_},
+        state.pins if state else (),
+        frozenset(chosen),
         _moment(known.left_since),
     )
 

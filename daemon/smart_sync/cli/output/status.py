@@ -22,6 +22,8 @@ from smart_sync.cli.output import terminal
 from smart_sync.cli.output.passes import NO_PROJECTS, outcome_cell, told_once, totals, troubles
 from smart_sync.cli.output.terminal import ago, duration, moment, until
 from smart_sync.control.client import Client
+from smart_sync.core.model import METRICS
+from smart_sync.core.results.coverage import Coverage
 from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
@@ -159,10 +161,19 @@ def screen(answer: Answer, now: datetime) -> RenderableType:
     if not answer["projects"]:
         parts += [Text(), Text(NO_PROJECTS, style="yellow")]
     else:
-        parts += [Text(), _projects(answer, now), *_troubles(answer)]
+        parts += [Text(), _projects(answer, now), *_troubles(answer), *_coverage(answer)]
     if answer["parsers"]:
         parts += [Text(), _parsers(answer, now)]
     return Group(*parts)
+
+
+def _coverage(answer: Answer) -> Iterator[Text]:
+    """Of the metrics whose values are not all exact, what they are."""
+    for metric in METRICS:
+        own = [Coverage(**project["coverage"][metric]) for project in answer["projects"] if project.get("coverage")]
+        together = sum(own, Coverage())
+        if together.exact < together.accounts:
+            yield Text(f"{metric} {together.told()}", style="dim")
 
 
 def _head(answer: Answer, now: datetime) -> Table:
