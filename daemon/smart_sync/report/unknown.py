@@ -18,8 +18,8 @@ def unknown_section(projects: list[ProjectFacts]) -> Html:
     parts = [
         _table("What the totals consist of", ("Project", "Metric", *kinds), _totals(projects)),
         _table("No value", (*account, "Platform", "Metrics"), _without_value(projects)),
-        _table("Carried", (*account, "Metric", "Since"), _carried(projects)),
-        _table("Pinned", (*account, *pinned), _pinned(projects)),
+        _table("Values that stand in", (*account, "Metric", "Since"), _carried(projects)),
+        _table("Pinned values", (*account, *pinned), _pinned(projects)),
         _table("Not said by a platform", ("Platform", "Metrics"), _not_said(projects)),
     ]
     shown = [part for part in parts if part is not None]
