@@ -57,8 +57,8 @@ def _tile(project: ProjectFacts, name: str, metric: int) -> Html:
         "div",
         el("h3", name),
         el("p", count(_total(project, metric)), class_="big"),
-        el("p", project.coverage(METRICS[metric]).told(), class_="note"),
         el("dl", changes),
+        el("p", project.coverage(METRICS[metric]).told(), class_="note"),
         class_="tile",
     )
 
