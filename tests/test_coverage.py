@@ -86,7 +86,7 @@ async def test_the_report_ends_with_what_we_do_not_know(world: World) -> None:
     for title, *cells in (
         ("What the totals consist of", "comments", "followers"),
         ("No value", "empty", "followers"),
-        ("Values that stand in", "carried", "comments", "2026-03-11"),
+        ("Values that stand in", "carried", "comments", "11 Mar 2026"),
         ("Pinned values", "pinned", "95", "P!4"),
         ("Not said by a platform", "tiktok", "likes, comments, videos"),
     ):

@@ -155,6 +155,24 @@ async def places(database: Database, project: Project) -> dict[str, Place]:
     return {row[0]: Place(as_text(row[1]), tuple(row[2:])) for row in rows}
 
 
+class Labels(NamedTuple):
+    """What the web app files an account under; "" where it says nothing."""
+
+    topic: str = ""
+    #: The ``telegram_user`` who is in charge of it.
+    person: str = ""
+
+
+async def labels(database: Database, project: Project) -> dict[str, Labels]:
+    """Of the accounts of a project, by id."""
+    there = await database.dialect.columns(database, "project_social_accounts")
+    columns = ", ".join(name if name in there else f"'' AS {name}" for name in ("topic", "telegram_user"))
+    rows = await database.fetch(
+        f"SELECT CAST(id AS TEXT), {columns} FROM project_social_accounts WHERE project_id = ?", (project.id,)
+    )
+    return {row[0]: Labels(as_text(row[1]).strip(), as_text(row[2]).strip()) for row in rows}
+
+
 async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:
     """All snapshots of an account that have a time, in its order."""
     rows = await database.fetch(
