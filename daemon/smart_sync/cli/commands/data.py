@@ -1,11 +1,11 @@
-"""The commands about the numbers in the database; none of them needs the daemon."""
+"""The commands that change the numbers in the database, and the copy of it; none of them needs the daemon."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -19,35 +19,11 @@ from smart_sync.cli.commands.common import (
     load_readable,
     show,
 )
-from smart_sync.cli.complete import account_names, all_names, project_names
-from smart_sync.core.history.growth import SORTS
+from smart_sync.cli.complete import account_names, all_names
 from smart_sync.core.model import MAX_COUNT, METRICS
 
 if TYPE_CHECKING:
-    from smart_sync.core.notices.phrases import Language
-    from smart_sync.report.inputs import Audience
-
-
-@click.command(epilog=example("smart-sync explain nova --metric views --days 30"))
-@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
-@click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
-@click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="How much history.")
-@click.option("--all", "everything", is_flag=True, help="The whole history.")
-@json_option
-@config_option
-def explain(account: str, metric: str | None, days: int, everything: bool, as_json: bool) -> None:
-    """Say why the numbers of an account are what they are.
-
-    ACCOUNT is a link, a name or an id.  A sentence for each metric; both sides, the rule and the winner; the last days,
-    and what was typed into the worksheet.
-    """
-    from smart_sync.cli import output
-    from smart_sync.report import explain
-
-    settings = load_readable()
-    chosen = METRICS if metric is None else (metric,)
-    past = explain.ALL_DAYS if everything else days
-    show(asyncio.run(explain.explain(settings, account, chosen, _now(), past)), as_json, output.show_explanations)
+    pass
 
 
 @click.command(epilog=example('smart-sync confirm "Spring Launch" --metric likes'))
@@ -63,10 +39,10 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     by it.
     """
     from smart_sync.admin import confirm as findings
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_confirmed
 
     _path, settings = load()
-    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, output.show_confirmed)
+    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, show_confirmed)
 
 
 @click.command(epilog=example('smart-sync pin nova views 950 --until 2026-12-31 --why "counted by hand"'))
@@ -86,12 +62,12 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     it back, or the day has passed; the next pass goes by it.  In a worksheet the same is typed with a mark: 950!
     """
     from smart_sync.admin import pin as pins
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_pinned
     from smart_sync.store.pin_requests import PinRequest
 
     _path, settings = load()
     asked = PinRequest(account, metric, value, until.date() if until else None, why)
-    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, output.show_pinned)
+    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, show_pinned)
 
 
 @click.command(epilog=example("smart-sync unpin nova views"))
@@ -106,10 +82,10 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
     is taken away in the worksheet.
     """
     from smart_sync.admin import pin as pins
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_unpinned
 
     _path, settings = load()
-    show(asyncio.run(pins.unpin(settings, account, metric)), as_json, output.show_unpinned)
+    show(asyncio.run(pins.unpin(settings, account, metric)), as_json, show_unpinned)
 
 
 @click.command(epilog=example("smart-sync pins"))
@@ -118,100 +94,9 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
 def pins(as_json: bool) -> None:
     """List the values that people have pinned."""
     from smart_sync.admin import pin
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_pins
 
-    show(asyncio.run(pin.listed(load_readable())), as_json, output.show_pins)
-
-
-@click.command(epilog=example("smart-sync history --failed --limit 5"))
-@click.option("--project", metavar="P", shell_complete=project_names, help="One project: its id or name.")
-@click.option("--failed", is_flag=True, help="Only passes with a failed project (degraded is not failed), or cut off.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many passes.")
-@json_option
-@config_option
-def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
-    """List the last passes: who asked, outcome, how long it took."""
-    from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
-
-    settings = load_readable()
-    answer = asyncio.run(history_of.history(settings.database.path, limit, project, failed=failed))
-    show(answer, as_json, output.show_history)
-
-
-@click.command(epilog=example('smart-sync growth "Spring Launch" --days 7 --top 5'))
-@click.argument("project", required=False, shell_complete=project_names)
-@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
-@click.option("--metric", type=click.Choice(METRICS), default="views", show_default=True, help="What has grown.")
-@click.option("--sort", type=click.Choice(SORTS), default="growth", show_default=True, help="The order of accounts.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N accounts of each project.")
-@json_option
-@config_option
-def growth(project: str | None, days: int, metric: str, sort: str, top: int | None, as_json: bool) -> None:
-    """Show growth per account, project and platform.
-
-    PROJECT is an id or a name; without it, all active projects.
-    """
-    from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
-
-    _path, settings = load()
-    path = settings.database.path
-    answer = asyncio.run(history_of.growth(path, project, metric, days, _now(), sort=sort, top=top))
-    show(answer, as_json, output.show_growth)
-
-
-@click.command(epilog=example('smart-sync report --project "Spring Launch" -o spring.html'))
-@click.option(
-    "-o",
-    "--output",
-    type=click.File("wb", atomic=True),
-    default="growth.html",
-    show_default=True,
-    help="The file to write; - is standard output.",
-)
-@click.option(
-    "--project",
-    metavar="P",
-    shell_complete=project_names,
-    help="One project alone: its id or name.  [default: all active projects]",
-)
-@click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="The first day, in place of --days.")
-@click.option(
-    "--for",
-    "audience",
-    type=click.Choice(["manager", "operator"]),
-    default="manager",
-    show_default=True,
-    help="An operator is shown passes and outcomes too.",
-)
-@click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True, help="The language.")
-@click.option("--title", default="", help='The heading.  [default: "Growth"]')
-@config_option
-def report(
-    output: IO[bytes], project: str | None, days: int, since: datetime | None, audience: "Audience", lang: "Language",
-    title: str,
-) -> None:  # fmt: skip
-    """Write the growth as one HTML file that opens from disk.
-
-    Whether each project is on target, its totals, what is to be put right.  Days and times are those of
-    [schedule] timezone.
-    """
-    from smart_sync import report as growth
-    from smart_sync.core.days import stamp
-    from smart_sync.report.inputs import Options
-
-    _path, settings = load()
-    now = _now()
-    if since is not None and since.date() > now.date():
-        raise click.UsageError("--since lies ahead; give a day that has been")
-    options = Options(
-        audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
-    )
-    page = growth.make(settings.database.path, project, days, now, settings.vote_terms(stamp(now)), options)
-    output.write(page)
-    complain(f"{output.name}: {len(page):,} bytes")
+    show(asyncio.run(pin.listed(load_readable())), as_json, show_pins)
 
 
 @click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
@@ -238,14 +123,14 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.
     """
     from smart_sync.admin import snapshot_repair
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_repaired
 
     _path, settings = load()
     typed = {metric: value for metric, value in values.items() if value is not None}
     if not typed:
         raise click.UsageError("say what it should have been, such as --views 1200")
     answer = asyncio.run(snapshot_repair.repair(settings, account, day.date(), typed, _now()))
-    show(answer, as_json, output.show_repaired)
+    show(answer, as_json, show_repaired)
 
 
 @click.command(epilog=example("smart-sync ingest parsed.csv"))
@@ -267,7 +152,7 @@ def ingest(
     it was parsed later; where there is nothing to take back, the exit code is 1.
     """
     from smart_sync.admin import ingest
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_forgotten, show_ingested
 
     if (file is None) == (forget is None and forget_source is None):
         raise click.UsageError("give a file, or --forget, or --forget-source")
@@ -276,13 +161,13 @@ def ingest(
     _path, settings = load()
     if file is None:
         answer = asyncio.run(ingest.forget(settings, forget, forget_source, metric, _now()))
-        show(answer, as_json, output.show_forgotten)
+        show(answer, as_json, show_forgotten)
         return
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
         complain(f"{file.name}: {mistake}")
-    show(done.answer(), as_json, output.show_ingested)
+    show(done.answer(), as_json, show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
 
@@ -296,13 +181,13 @@ def backup(file: Path, as_json: bool) -> None:
     The daemon and the web app go on meanwhile.
     """
     from smart_sync.admin.backup import back_up
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_backup
 
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.path, file).answer()
-    show(made, as_json, output.show_backup)
+    show(made, as_json, show_backup)
 
 
 def _now() -> datetime:
