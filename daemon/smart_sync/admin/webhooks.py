@@ -26,7 +26,7 @@ async def overview(settings: Settings) -> dict[str, Any]:
     labels = {endpoint_of(webhook): label_of(webhook) for webhook in settings.webhooks}
     off: frozenset[str] = frozenset()
     rows: list[dict[str, Any]] = []
-    async with _beside(settings.database.path) as database:
+    async with _beside(settings.database.where) as database:
         if database is not None:
             off = await outbox.disabled(database)
             rows = await outbox.recent(database, list(labels), SHOWN)
@@ -48,7 +48,7 @@ async def send_tests(settings: Settings, sender: Sender | None = None) -> dict[s
     sent = sender or Sender()
     results = await asyncio.gather(*(_test(webhook, sent) for webhook in settings.webhooks))
     accepted = [w for w, result in zip(settings.webhooks, results, strict=True) if result["accepted"]]
-    await _enable(settings.database.path, accepted)
+    await _enable(settings.database.where, accepted)
     return {"success": all(result["accepted"] for result in results), "results": results}
 
 

@@ -49,7 +49,7 @@ class Health:
             active=len(standing.active) if standing else 0,
             creates_projects=settings.sync.create_missing == "projects",
             refused=self.resources.announce.refused_projects,
-            made_database=str(settings.database.path) if standing and standing.made_at else "",
+            made_database=str(settings.database.where) if standing and standing.made_at else "",
             missing_directory=await self._missing_directory(),
             failing_parsers=self._failing_parsers(standing),
             locked=self.resources.database.locked_seconds(),

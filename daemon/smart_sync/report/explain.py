@@ -45,7 +45,7 @@ EDITS = 20
 
 async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: datetime) -> dict[str, Any]:
     """The answer of ``smart-sync explain``.  Raises `UnknownAccount`, `DatabaseError` and `ConfigError`."""
-    async with open_existing(settings.database.path, read_only=True) as database:
+    async with open_existing(settings.database.where, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
         return await explanation(database, settings, query, sought, metrics, now)
 

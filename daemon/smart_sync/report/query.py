@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
+from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import History
 from smart_sync.core.merge.strategies import Winner, consistent
@@ -25,14 +25,14 @@ LAST_PASSES = 10
 
 
 async def read(
-    path: Path, project: str | None, days: int, now: datetime, judged_by: VoteTerms | None = None
+    where: Location, project: str | None, days: int, now: datetime, judged_by: VoteTerms | None = None
 ) -> ReportInputs:
     """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
 
     ``days`` is how far back charts go, ``judged_by`` what parsed values are judged by.  Raises `DatabaseError` where
     there is no readable database, and `UnknownProject`.
     """
-    async with open_existing(path, read_only=True) as database, database.steady():
+    async with open_existing(where, read_only=True) as database, database.steady():
         today = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await shown(database, project)
         known = await accounts.of_projects(database, projects)

@@ -62,7 +62,7 @@ def history(project: str | None, failed: bool, limit: int, as_json: bool) -> Non
     from smart_sync.cli import output
 
     settings = load_readable()
-    answer = asyncio.run(history_of.history(settings.database.path, limit, project, failed=failed))
+    answer = asyncio.run(history_of.history(settings.database.where, limit, project, failed=failed))
     show(answer, as_json, output.show_history)
 
 
@@ -81,7 +81,7 @@ def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
     from smart_sync.cli import output
 
     _path, settings = load()
-    answer = asyncio.run(history_of.growth(settings.database.path, project, metric, days, _now()))
+    answer = asyncio.run(history_of.growth(settings.database.where, project, metric, days, _now()))
     show(answer, as_json, output.show_growth)
 
 
@@ -104,7 +104,7 @@ def report(output: IO[bytes], project: str | None, days: int) -> None:
 
     _path, settings = load()
     now = _now()
-    page = growth.make(settings.database.path, project, days, now, settings.vote_terms(stamp(now)))
+    page = growth.make(settings.database.where, project, days, now, settings.vote_terms(stamp(now)))
     output.write(page)
     click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
 
@@ -172,7 +172,7 @@ def ingest(
         show(answer, as_json, output.show_forgotten)
         return
     text = ingest.read_text(file, file.name)
-    done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
+    done = asyncio.run(ingest.ingest(settings.database.where, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
         click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
     show(done.answer(), as_json, output.show_ingested)
@@ -193,7 +193,7 @@ def backup(file: Path, as_json: bool) -> None:
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
-    made = back_up(settings.database.path, file).answer()
+    made = back_up(settings.database.where, file).answer()
     show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
 
 

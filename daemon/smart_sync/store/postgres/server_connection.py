@@ -183,7 +183,7 @@ def adapt(connection: Any) -> None:
             return int(text) if text.lstrip("-").isdigit() else float(text)
 
     class FromBool(Dumper):
-        oid = 0  # what the column makes of it
+        oid = 20  # a number, as our columns are
 
         def dump(self, obj: Any) -> bytes:
             return b"1" if obj else b"0"
