@@ -40,7 +40,7 @@ async def test_a_number_is_explained_from_both_sides_to_its_winner(world: World)
     assert followers == {
         "sheet": 100, "parsed": 90, "strategy": "max", "rule": "merge.strategy", "value": 100, "winner": "sheet",
         "next": None, "source": "mine", "parsed_at": "2026-03-01T00:00:00", "precision": "rounded",
-        "changed_at": account["sheet"]["read_at"], "suspect": None, "conflict": None,
+        "changed_at": account["sheet"]["read_at"], "suspect": None, "pins": [], "conflict": None,
         "known_since": account["sheet"]["read_at"], "carried_since": None,
     }  # fmt: skip
     assert (views["value"], views["winner"], views["rule"]) == (5, "parsed", "merge.platforms.tiktok.views")

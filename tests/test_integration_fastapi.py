@@ -179,5 +179,6 @@ def test_the_generated_documentation_asks_for_the_token() -> None:
     assert {path for path, methods in paths.items() if any("security" in m for m in methods.values())} == {
         *(path for _, path in PROTECTED),
         "/api/admin/explain",
+        "/api/admin/pin",
     }
     assert {"/healthz", "/livez"} <= set(paths)

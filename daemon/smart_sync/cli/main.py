@@ -20,6 +20,9 @@ COMMANDS = (
     *(
         data.explain,
         data.confirm,
+        data.pin,
+        data.unpin,
+        data.pins,
         data.history,
         data.growth,
         data.report,

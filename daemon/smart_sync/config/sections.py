@@ -30,6 +30,7 @@ from smart_sync.config.values import (
     TimeZone,
 )
 from smart_sync.core.merge.strategies import Policy
+from smart_sync.core.model import Metrics
 
 #: A key, a title or a URL.
 Spreadsheet = Annotated[str, AfterValidator(urls.spreadsheet)]
@@ -164,6 +165,10 @@ class MergeSettings(Section):
     #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
     platforms: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
     projects: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
+    #: "counter": it only grows; "gauge": it goes both ways.
+    kinds: dict[MetricName, Literal["gauge", "counter"]] = {}
+    #: The last good value stands in for a typed one that is suspect, until that is confirmed or has stood for a day.
+    hold_suspects: bool = False
     #: A value so many times what it was is reported as suspect (`core.merge.suspects`).
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
@@ -174,7 +179,13 @@ class MergeSettings(Section):
             _texts(self.metrics),
             {platform.lower(): _texts(choices) for platform, choices in self.platforms.items()},
             {project: _texts(choices) for project, choices in self.projects.items()},
+            frozenset(metric for metric in Metrics._fields if self.kind(metric) == "counter"),
         )
+
+    def kind(self, metric: str) -> str:
+        """Whether a metric is a "gauge" or a "counter"; followers come and go, the others are lifetime counts."""
+        given = {str(name): kind for name, kind in self.kinds.items()}
+        return given.get(metric, "gauge" if metric == "followers" else "counter")
 
 
 def _texts(choices: Mapping[Any, str]) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from smart_sync import __version__
 from smart_sync.control.health_state import Health
-from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream
+from smart_sync.control.pin_endpoints import Pins
+from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
@@ -45,12 +46,17 @@ class Endpoints:
 
     def routes(self) -> Routes:
         """Path → method → route."""
-        answer = self._or_say_why
+        answer, pins = self._or_say_why, Pins(self._resources)
         return {
             "/api/admin/smart_sync": {"POST": Route(answer(self._smart_sync), mutates=True)},
             "/api/admin/sync_status": {"GET": Route(answer(self._sync_status))},
             "/api/admin/sync_history": {"GET": Route(answer(self._sync_history))},
             "/api/admin/explain": {"GET": Route(answer(self._explain))},
+            "/api/admin/pin": {
+                "GET": Route(answer(pins.listed)),
+                "POST": Route(answer(pins.pin), mutates=True),
+                "DELETE": Route(answer(pins.unpin), mutates=True),
+            },
             "/api/admin/events": {"GET": Route(answer(self._events))},
             "/api/admin/reload": {"POST": Route(answer(self._reload_config), mutates=True)},
             "/healthz": {"GET": Route(answer(self._healthz))},
@@ -70,9 +76,9 @@ class Endpoints:
         return guarded
 
     async def _smart_sync(self, request: Request) -> Response:
-        project_id = _option(request, "project_id")
+        project_id = option(request, "project_id")
         dry_run = _flag(request, "dry_run")
-        _no_more(request, "project_id", "dry_run")
+        no_more(request, "project_id", "dry_run")
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
@@ -87,7 +93,7 @@ class Endpoints:
         return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         return Response(200, await self.status())
 
     async def status(self) -> dict[str, Any]:
@@ -173,17 +179,17 @@ class Endpoints:
         return self._shown[2]
 
     async def _sync_history(self, request: Request) -> Response:
-        limit = _option(request, "limit") or "20"
-        project_id, failed = _option(request, "project_id"), _flag(request, "failed")
-        _no_more(request, "limit", "project_id", "failed")
+        limit = option(request, "limit") or "20"
+        project_id, failed = option(request, "project_id"), _flag(request, "failed")
+        no_more(request, "limit", "project_id", "failed")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4) or not 1 <= int(limit) <= 1000:
             raise Refusal(400, "limit must be a number from 1 to 1000")
         runs = await pass_history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
         return Response(200, {"success": True, "runs": runs})
 
     async def _explain(self, request: Request) -> Response:
-        account = _option(request, "account")
-        _no_more(request, "account")
+        account = option(request, "account")
+        no_more(request, "account")
         if account is None:
             raise Refusal(400, "account is missing; give a link, an @username or an id")
         have = self._resources
@@ -194,11 +200,11 @@ class Endpoints:
         return Response(200, answer)
 
     async def _events(self, request: Request) -> Stream:
-        _no_more(request)
+        no_more(request)
         return Stream(_as_lines(self._resources.announce.events()))
 
     async def _reload_config(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         try:
             await self._reload()
         except ConfigError as error:
@@ -207,17 +213,17 @@ class Endpoints:
         return Response(200, {"success": True, "message": "reloaded"})
 
     async def _healthz(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         body = await self._health.healthz()
         return Response(200 if body["healthy"] else 503, body)
 
     async def _livez(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
 
     async def _metrics(self, request: Request) -> Response:
-        _no_more(request)
+        no_more(request)
         now = await self._measured.get()
         failing = {one.parser for one in (await self._health.standing.get()).failing_parsers if one.told_at}
         parsers = {name: name in failing for one in self._resources.parsers() if (name := str(one["parser"]))}
@@ -228,27 +234,11 @@ class Endpoints:
         return Response(404, choice.refusal)
 
 
-def _option(request: Request, name: str) -> str | None:
-    value = request.query.get(name)
-    if value == "":
-        raise Refusal(400, f"{name} is empty")
-    return value
-
-
 def _flag(request: Request, name: str) -> bool:
     value = request.query.get(name, "false")
     if value not in ("true", "false", "1", "0"):
         raise Refusal(400, f"{name} must be true or false")
     return value in ("true", "1")
-
-
-def _no_more(request: Request, *known: str) -> None:
-    """A misspelt option must not pass for a plain request, nor one that was put into a body."""
-    if request.body:
-        raise Refusal(400, "this endpoint takes no body; options go behind a ? in its address")
-    unknown = sorted(set(request.query) - set(known))
-    if unknown:
-        raise Refusal(400, f"unknown option: {', '.join(unknown)}")
 
 
 def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:

@@ -111,3 +111,20 @@ def parse_target(target: str) -> tuple[str, dict[str, str]]:
     if len(dict(pairs)) != len(pairs):
         raise Refusal(400, "the query holds a key twice")
     return path, dict(pairs)
+
+
+def option(request: Request, name: str) -> str | None:
+    """An option of a request, None if it is not there.  Raises `Refusal` where it is empty."""
+    value = request.query.get(name)
+    if value == "":
+        raise Refusal(400, f"{name} is empty")
+    return value
+
+
+def no_more(request: Request, *known: str) -> None:
+    """A misspelt option must not pass for a plain request, nor one that was put into a body: raises `Refusal`."""
+    if request.body:
+        raise Refusal(400, "this endpoint takes no body; options go behind a ? in its address")
+    unknown = sorted(set(request.query) - set(known))
+    if unknown:
+        raise Refusal(400, f"unknown option: {', '.join(unknown)}")

@@ -135,6 +135,8 @@ class SheetRow(NamedTuple):
     username: str = ""
     topic: str = ""
     telegram: str = ""
+    #: Names of metrics whose cell bears the mark that pins its number.
+    pinned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from smart_sync.core.model import MAX_COUNT, METRICS, NO_METRICS, Metrics, Precision
 from smart_sync.core.parsed import NO_VOTES, Votes
+from smart_sync.core.pins import NO_PINS, Pin
 
 
 class Absence(NamedTuple):
@@ -59,6 +60,8 @@ class AccountState(NamedTuple):
     votes: Votes = NO_VOTES
     #: Since when the account has left: no row, no parsed value, no snapshot, in no total.
     left_since: str | None = None
+    #: The pins that there were before this pass, of cells and of the command.
+    pins: tuple[Pin, ...] = NO_PINS
     #: When it was added, as a stamp to the second; None if nobody says so.
     added_at: str | None = None
 

@@ -37,6 +37,11 @@ def confirm(what: str, metric: str = "") -> str:
     return f"smart-sync confirm {shlex.quote(what)}" + (f" --metric {metric}" if metric else "")
 
 
+def unpin(link: str, metric: str) -> str:
+    """The command that takes back a pin."""
+    return f"smart-sync unpin {shlex.quote(link)} {metric}"
+
+
 def when(stamp: str) -> str:
     """A stamp for a person: ``2026-03-10 12:00 UTC``."""
     return f"{stamp[:16].replace('T', ' ')} UTC"

@@ -36,6 +36,12 @@ SOCKET_VARIABLE = "SMART_SYNC_CONTROL__SOCKET"
 _SYNC = "/api/admin/smart_sync"
 _EVENTS = "/api/admin/events"
 #: Path → what the generated documentation says of it.
+_PIN = "/api/admin/pin"
+_PINS = {
+    "GET": "The values that people have pinned.",
+    "POST": "Pins a value. Options: account, metric, value, until, why.",
+    "DELETE": "Takes back a pin. Options: account, metric.",
+}
 _READ = {
     "/api/admin/sync_status": "What the daemon is doing, its last pass and its next one.",
     "/api/admin/sync_history": "The last passes. Options: limit, project_id, failed.",
@@ -85,6 +91,8 @@ def router(*, socket: str | Path, token: str) -> APIRouter:
         routes.add_api_route(path, endpoint, methods=[method], name=name, description=description, response_model=None)
 
     add(_SYNC, "POST", guarded(_passing_on(socket, _SYNC, None)), "Runs a pass. Options: project_id, dry_run.")
+    for method in ("GET", "POST", "DELETE"):
+        add(_PIN, method, guarded(_passing_on(socket, _PIN, ANSWER_SECONDS)), _PINS[method])
     add(_EVENTS, "GET", guarded(stream), "Events as JSON lines, until the client leaves.")
     for path, description in _READ.items():
         add(path, "GET", guarded(_passing_on(socket, path, ANSWER_SECONDS)), description)

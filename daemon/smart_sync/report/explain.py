@@ -110,11 +110,12 @@ class Explainer:
         state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
         odd = await accounts.oddities(self.database, account.id, believed_before(self.now))
-        values = _values(state, rules)
+        values = _values(state, rules, await day_at(self.database, stamp(self.now)))
         passes = await pass_history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
             values[metric] |= _origin(metric, state.votes, facts)
             values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
+            values[metric]["pins"] = [pin.answer() for pin in state.pins if pin.metric == metric]
             values[metric] |= {kind[:-1]: found.get(metric) for kind, found in odd.items()}
         return {
             "account_id": account.id,
@@ -187,9 +188,9 @@ def _of_row(passes: Sequence[Mapping[str, Any]], facts: AccountDetails, state: A
     return of_row(passes[0]["problems"], facts.worksheet, state.sheet_row)
 
 
-def _values(state: AccountState, rules: tuple[Rule, ...]) -> dict[str, dict[str, Any]]:
+def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[str, dict[str, Any]]:
     """Per metric both sides, the rule, the result and who won."""
-    coming = foresee(state, rules)
+    coming = foresee(state, rules, today)
     values = {}
     for index, (metric, rule) in enumerate(zip(METRICS, rules, strict=True)):
         merged = state.merged[index] if state.merged and state.winners[index] else None

@@ -198,7 +198,9 @@ async def has_no_worksheet(database: Database, project_id: str) -> bool:
 async def suspect_values(database: Database) -> dict[str, dict[str, int]]:
     """All suspect values, by account id and metric."""
     found: dict[str, dict[str, int]] = {}
-    for account_id, metric, value in await database.fetch("SELECT account_id, metric, new FROM suspects"):
+    for account_id, metric, value in await database.fetch(
+        "SELECT account_id, metric, new FROM suspects WHERE since != ''"
+    ):
         found.setdefault(account_id, {})[metric] = value
     return found
 

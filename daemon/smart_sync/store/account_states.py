@@ -20,7 +20,7 @@ from smart_sync.core.parsed import (
 )
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
-from smart_sync.store import campaigns, parsed_query, vote_records
+from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account
 from smart_sync.store.engine import Database
 from smart_sync.store.vote_records import VoteRecords
@@ -79,10 +79,12 @@ async def read(
     with the origin of each value.
     """
     rows, known, told, problems = await _rows(database, project, query, only)
+    pins = await pin_rows.of_accounts(database, *_of_project(project, only))
     judged_by = await _with_campaign(database, project, judged_by)
 
     def understood() -> list[AccountState]:
-        return [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
+        states = [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
+        return [state._replace(pins=pins[state.id]) if state.id in pins else state for state in states]
 
     states = await asyncio.to_thread(understood)
     return states, [*problems, *_ahead(states), *_spoilt(states)]
@@ -113,10 +115,16 @@ async def _rows(
         wanted=wanted, added_at=await _added_at(database), parsed_at=vote_records.TIME.format("p.parsed_at")
     )
     rows = await database.fetch(sql, (project.id, *ids))
-    where = "account_id IN (SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE a.project_id = ?"
-    known = await vote_records.gather(database, f"{where}{wanted})", (project.id, *ids))
+    known = await vote_records.gather(database, *_of_project(project, only))
     told, problems = await parsed_query.read(database, query, project.id) if query else ({}, [])
     return rows, known, told, problems
+
+
+def _of_project(project: Project, only: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    """In SQL, that a row is of one of the accounts that are wanted; and its parameters."""
+    wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
+    where = "account_id IN (SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE a.project_id = ?"
+    return f"{where}{wanted})", (project.id, *ids)
 
 
 async def outlines(database: Database, project: Project) -> list[AccountState]:

@@ -150,13 +150,17 @@ async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:
 async def oddities(database: Database, account_id: str, believed_before: str) -> dict[str, dict[str, dict[str, Any]]]:
     """``suspects`` (those that have not stood for a day) and ``conflicts`` of an account, by metric."""
     suspects = await database.fetch(
-        "SELECT metric, old, new, since, place FROM suspects WHERE account_id = ? AND since > ?",
+        "SELECT metric, old, new, since, place, cause, held FROM suspects"
+        " WHERE account_id = ? AND (since > ? OR (held = 1 AND since != ''))",
         (account_id, believed_before),
     )
     conflicts = await database.fetch(
         "SELECT metric, sheet, parsed, at, place FROM conflicts WHERE account_id = ?", (account_id,)
     )
     return {
-        "suspects": {r[0]: dict(zip(("old", "new", "since", "place"), r[1:], strict=True)) for r in suspects},
+        "suspects": {
+            r[0]: dict(zip(("old", "new", "since", "place", "cause", "held"), (*r[1:6], bool(r[6])), strict=True))
+            for r in suspects
+        },
         "conflicts": {r[0]: dict(zip(("sheet", "parsed", "at", "place"), r[1:], strict=True)) for r in conflicts},
     }

@@ -13,10 +13,12 @@ from smart_sync.store.engine import Database, Transaction, upsert
 
 # The suspects are few: they are gone through first, and their accounts looked up.
 _OPEN = """
-SELECT s.account_id, a.profile_link, s.metric, s.old, s.new, s.since, s.place
+SELECT s.account_id, a.profile_link, s.metric, s.old, s.new, s.since, s.place, s.cause, s.typed, s.held
 FROM suspects s CROSS JOIN project_social_accounts a
-WHERE a.id = s.account_id AND a.project_id = ? AND s.since > ? ORDER BY s.since, s.account_id, s.metric
+WHERE a.id = s.account_id AND a.project_id = ? AND (s.since > ? OR s.held = 1)
+ORDER BY s.since, s.account_id, s.metric
 """
+_COLUMNS = "account_id, metric, old, new, since, place, cause, typed, held"
 
 
 def believed_before(now: datetime) -> str:
@@ -25,17 +27,21 @@ def believed_before(now: datetime) -> str:
 
 
 async def open_suspects(database: Database, project_id: str, now: datetime) -> Suspects:
-    """The suspects of a project that have not yet stood for a day."""
+    """The suspects of a project that have not yet stood for a day, and those that are held, however long."""
     rows = await database.fetch(_OPEN, (project_id, believed_before(now)))
-    return {(row[0], row[2]): Suspect(row[0], row[1] or "", *row[2:]) for row in rows}
+    found = [Suspect._make((row[0], row[1] or "", *row[2:8], bool(row[8]), bool(row[9]))) for row in rows]
+    return {(one.account_id, one.metric): one for one in found}
 
 
 async def save(transaction: Transaction, plan: Plan, now: str) -> None:
     """Keep what ``plan`` found odd, in addition to what it writes."""
     await transaction.execute_many("DELETE FROM suspects WHERE account_id = ? AND metric = ?", plan.suspects.over)
     await transaction.execute_many(
-        upsert("suspects", "account_id, metric, old, new, since, place", "account_id, metric"),
-        [(s.account_id, s.metric, s.old, s.new, s.since, s.place) for s in plan.suspects.new],
+        upsert("suspects", _COLUMNS, "account_id, metric"),
+        [
+            (s.account_id, s.metric, s.old, s.new, s.since, s.place, s.cause, int(s.typed), int(s.held))
+            for s in plan.suspects.new
+        ],
     )
     await transaction.execute_many(
         upsert("conflicts", "account_id, metric, sheet, parsed, at, place", "account_id, metric"),
@@ -45,14 +51,16 @@ async def save(transaction: Transaction, plan: Plan, now: str) -> None:
 
 async def forget_believed(transaction: Transaction, now: datetime) -> None:
     """Remove the suspects that have stood for a day, of all projects."""
-    await transaction.execute("DELETE FROM suspects WHERE since <= ?", (believed_before(now),))
+    await transaction.execute("DELETE FROM suspects WHERE since <= ? AND held = 0", (believed_before(now),))
 
 
 async def confirm(transaction: Transaction, account_id: str, metric: str | None) -> int:
     """A person says that the values are meant; returns how many were suspect."""
-    return await transaction.execute(
-        "DELETE FROM suspects WHERE account_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR metric = ?2)", (account_id, metric)
-    )
+    where = "account_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR metric = ?2)"
+    # One that is held stays until a pass has taken its value.
+    held = await transaction.execute(f"UPDATE suspects SET since = '' WHERE held = 1 AND {where}", (account_id, metric))
+    gone = await transaction.execute(f"DELETE FROM suspects WHERE held = 0 AND {where}", (account_id, metric))
+    return held + gone
 
 
 #: Problems of one project that are remembered; of more than these only the number is told.

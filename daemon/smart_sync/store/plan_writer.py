@@ -8,7 +8,7 @@ from smart_sync.core.merge.decisions import Edit
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.outcomes import Written
-from smart_sync.store import absences, open_suspects, projects, sheet_edits, snapshots, vote_records
+from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
 from smart_sync.store.engine import Transaction
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.savepoints import together_or_apart
@@ -142,6 +142,8 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> snap
     if new := [row.account_id for row in plan.merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
     await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
+    await pin_rows.put(transaction, plan.pinned)
+    await pin_rows.remove(transaction, plan.unpinned)
     await vote_records.save(transaction, plan.votes, now)
     await absences.save_accounts(transaction, plan, now)
     await open_suspects.save(transaction, plan, now)

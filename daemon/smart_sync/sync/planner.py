@@ -1,22 +1,28 @@
 """Deciding about one project: read what SQLite holds, understand the worksheet, make the plan."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from smart_sync.config import Settings
+from smart_sync.core.days import moment
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.matching.doubtful_rows import Doubt, doubtful
 from smart_sync.core.matching.missing_rows import Terms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, edited, understand
+from smart_sync.core.merge.accidents import Terms as TypedTerms
+from smart_sync.core.merge.accidents import bands_of
+from smart_sync.core.merge.baseline import Band
 from smart_sync.core.merge.plan import Plan, make_plan
-from smart_sync.core.merge.suspects import Doubts
-from smart_sync.core.model import Account, Problem, Project
+from smart_sync.core.merge.suspects import Doubts, Judged
+from smart_sync.core.merge.typed_cells import hold, is_unknown, judged, others, typed_cells
+from smart_sync.core.model import METRICS, Account, Problem, Project
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import absences, account_states
+from smart_sync.store import absences, account_states, number_histories
 from smart_sync.store.engine import Database, StoreError
 
 T = TypeVar("T")
@@ -65,7 +71,11 @@ class Planner:
             states += [AccountState(a.id, a.platform, a.username, a.link) for a in new]
             sheet = await _fenced(lambda: understand(reading, states, terms, synonyms=self._synonyms))
             doubtful = await self._doubtful(sheet, terms, done)
-            plan = await _fenced(lambda: make_plan(project, sheet, states, self._policy, doubts, doubtful=doubtful))
+            typed = await self._typed(project, sheet, states, doubts)
+            held = hold(sheet, typed.accidents)
+            plan = await _fenced(
+                lambda: make_plan(project, held, states, self._policy, doubts, doubtful=doubtful, typed=typed)
+            )
             return Draft(plan, states, tuple(problems), _votes_until(states))
 
     async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str]) -> Draft:
@@ -83,8 +93,12 @@ class Planner:
             found = {state.id: state for state in states}
             everybody = [found.get(outline.id, outline) for outline in outlines]
             rest = frozenset(outline.id for outline in outlines if outline.id not in found)
+            typed = await self._typed(project, sheet, everybody, doubts)
+            held = hold(sheet, typed.accidents)
             plan = await _fenced(
-                lambda: make_plan(project, sheet, everybody, self._policy, doubts, settled=rest, doubtful=doubtful)
+                lambda: make_plan(
+                    project, held, everybody, self._policy, doubts, settled=rest, doubtful=doubtful, typed=typed
+                )
             )
         return Draft(plan, everybody)
 
@@ -99,6 +113,20 @@ class Planner:
             raise
         except Exception as error:
             raise _crashed(error) from error
+
+    async def _typed(self, project: Project, sheet: Sheet, states: Sequence[AccountState], doubts: Doubts) -> Judged:
+        """What is to be made of the cells that were edited, by what they and others were on the last days."""
+        counters = self._policy.counters
+        cells = await _fenced(lambda: typed_cells(sheet, states, doubts.open, counters))
+        now = moment(doubts.now)
+        histories = await number_histories.read(self._database, cells.close, now)
+        bands: Mapping[str, Band] = {}
+        if is_unknown(cells, histories):
+            alike = dict.fromkeys(others(states, cells), METRICS)
+            known = await number_histories.read(self._database, alike, now)
+            bands = await _fenced(lambda: bands_of(known, counters))
+        terms = TypedTerms(number_histories.at(now), counters, histories, bands, math.log(doubts.factor) - 1e-9)
+        return await _fenced(lambda: judged(cells, sheet, states, terms, doubts, project.name))
 
     async def _terms(self, project: Project, doubts: Doubts) -> Terms:
         """By what missing rows and values are judged now."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.matching.sheet_side import Reading, missing_accounts
 from smart_sync.core.merge.plan import Plan
-from smart_sync.core.merge.suspects import Doubts
+from smart_sync.core.merge.suspects import Doubts, Suspects
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of, unchanged
 from smart_sync.core.results.results import ProjectResult
@@ -108,7 +108,7 @@ class ProjectSync:
             this.done.add(project.id)
             watch.record("decide")
             return unchanged(settled.result, tuple(doubtful.values()))
-        doubts = Doubts(stamp(this.now), self._settings.merge.suspect, doubtful)
+        doubts = self._doubts(this, doubtful)
         draft = await self._decide(project, reading, doubts, this, mark, settled)
         created = 0
         if new := self._missing_accounts(draft.plan):
@@ -138,6 +138,11 @@ class ProjectSync:
             stands_in = bool(plan.carried or plan.accidents or plan.missing)
             self._settled[project.id] = _Settled(mark, result, problems, stands_in, min(due, default=None))
         return result
+
+    def _doubts(self, this: Pass, open_: Suspects) -> Doubts:
+        merge = self._settings.merge
+        counters = merge.policy().counters
+        return Doubts(stamp(this.now), merge.suspect, open_, this.day.label, counters, hold=merge.hold_suspects)
 
     async def _mark(self, reading: Reading, this: Pass) -> "_Mark | None":
         """What a decision now would depend on; None if that cannot be told, as of somebody's query or triggers."""

@@ -228,6 +228,8 @@ class Reporter:
                 before=suspect.old,
                 after=suspect.new,
                 place=suspect.place or None,
+                cause=suspect.cause or None,
+                held=suspect.held or None,
             )
         if len(result.new_suspects) > MAX_LOGGED_SUSPECTS:
             more = len(result.new_suspects) - MAX_LOGGED_SUSPECTS

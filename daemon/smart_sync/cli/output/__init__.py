@@ -11,6 +11,7 @@ from smart_sync.cli.output.data import (
 from smart_sync.cli.output.diagnostics import show_check, show_inspections, show_step, show_webhook_tests, show_webhooks
 from smart_sync.cli.output.growth_table import show_growth
 from smart_sync.cli.output.passes import show_answer, sync_with_progress
+from smart_sync.cli.output.pin_lines import show_pinned, show_pins, show_unpinned
 from smart_sync.cli.output.status import show_status, watch
 
 __all__ = [
@@ -23,9 +24,12 @@ __all__ = [
     "show_history",
     "show_ingested",
     "show_inspections",
+    "show_pinned",
+    "show_pins",
     "show_repaired",
     "show_status",
     "show_step",
+    "show_unpinned",
     "show_webhook_tests",
     "show_webhooks",
     "sync_with_progress",

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from smart_sync.cli.output.pin_lines import pin_told
 from smart_sync.cli.output.terminal import STYLES, console, count, line, when
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import confirm, counted
@@ -43,6 +44,9 @@ def _show_account(screen: Console, account: dict[str, Any]) -> None:
     screen.print(table)
     _show_together(screen, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
     _show_together(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
+    for told in account["metrics"].values():
+        for pin in told["pins"]:
+            line(screen, pin_told(pin), "bold")
     for told in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
         voiceless = [one for one in account["without_vote"] if _without_vote(one) == told]
         values = ", ".join(f"{one['metric']} {count(one['value'])}" for one in voiceless)
@@ -99,7 +103,7 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
             place = f" ({suspect['place']})" if suspect["place"] else ""
             yield (
                 f"{metric}: suspect since {when(suspect['since'])}: {count(suspect['old'])} → "
-                f"{count(suspect['new'])}{place}; correct it, or: {confirm(account['link'], metric)}"
+                f"{count(suspect['new'])}{place}{_cause(suspect)}; correct it, or: {confirm(account['link'], metric)}"
             )
         if conflict := told["conflict"]:
             yield (
@@ -108,6 +112,12 @@ def _notes(account: dict[str, Any]) -> Iterable[str]:
             )
         if told["next"] is not None:
             yield f"{metric}: one side has changed since; the next pass makes it {count(told['next'])}"
+
+
+def _cause(suspect: Mapping[str, Any]) -> str:
+    """What probably happened, and whether the value before stands in."""
+    held = ", held until it is confirmed or has stood for a day" if suspect["held"] else ""
+    return f", {suspect['cause']}{held}" if suspect["cause"] else held
 
 
 def _show_past(screen: Console, account: dict[str, Any]) -> None:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from smart_sync.core.links.identity import identity
-from smart_sync.core.model import Problem, SheetRow, Table
+from smart_sync.core.model import METRICS, Metrics, Problem, SheetRow, Table
 from smart_sync.core.state import AccountState
-from smart_sync.core.worksheet.table import combine
 
 #: How many of the accounts that are one and the same a problem names.
 _NAMED = 5
@@ -113,3 +112,24 @@ def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Pr
                 rows[0].row,
                 value=rows[0].link,
             )
+
+
+def combine(rows: Sequence[SheetRow]) -> SheetRow:
+    """One row for the several of one account: per metric the larger value, everything else from the first that has it.
+
+    Where a row pins a metric, only rows that do count for it.  A metric is unreadable only where no row gives a value.
+    There must be at least one row.
+    """
+    pinned = frozenset().union(*(row.pinned for row in rows))
+    counted = [[row.metrics[i] for row in rows if m not in pinned - row.pinned] for i, m in enumerate(METRICS)]
+    metrics = Metrics._make(max((value for value in several if value is not None), default=None) for several in counted)
+    unreadable = frozenset().union(*(row.unreadable for row in rows))
+    return rows[0]._replace(
+        metrics=metrics,
+        unreadable=frozenset(m for m, value in zip(METRICS, metrics, strict=True) if value is None and m in unreadable),
+        platform=next((row.platform for row in rows if row.platform), ""),
+        username=next((row.username for row in rows if row.username), ""),
+        topic=next((row.topic for row in rows if row.topic), ""),
+        telegram=next((row.telegram for row in rows if row.telegram), ""),
+        pinned=pinned,
+    )

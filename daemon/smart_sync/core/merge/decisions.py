@@ -6,9 +6,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.merge.pinning import Pinned, pinned, reasons, with_pins
 from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Policy, Rule, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
+from smart_sync.core.pins import NO_PINS, Pin, in_force, of_cells
 from smart_sync.core.state import THERE, Absence, AccountState, leaves
 
 _NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
@@ -89,10 +91,19 @@ class Decided:
     #: How many values stand in, and those of them for which nobody has a vote any more: an account and a metric.
     carried: int = 0
     alone: list[tuple[AccountState, str]] = field(default_factory=list)
+    #: Pins to keep and to forget, by account id, and what there is to say: the account, a metric, a sentence.
+    pinned: list[tuple[str, Pin]] = field(default_factory=list)
+    unpinned: list[tuple[str, Pin]] = field(default_factory=list)
+    of_pins: list[tuple[AccountState, str, str]] = field(default_factory=list)
 
 
-def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy) -> Decided:
-    """Decide about every one of ``states``, in one loop, for there may be a hundred thousand."""
+def decide_each(
+    project: Project, states: Iterable[AccountState], sheet: Sheet, policy: Policy, now: str = "", today: str = ""
+) -> Decided:
+    """Decide about every one of ``states``, in one loop, for there may be a hundred thousand.
+
+    ``now`` (a stamp) is when pins begin that are new, ``today`` the label of the local day on which they may end.
+    """
     decided = Decided()
     by_platform: dict[str, _Chosen] = {}
     for state in states:
@@ -104,6 +115,11 @@ def decide_each(project: Project, states: Iterable[AccountState], sheet: Sheet, 
         decided.sides[state.id] = side
         _keep_sheet(decided, project, state, row, side, sheet)
         decisions = _decisions(state, side, standing_in, chosen)
+        if state.pins is not NO_PINS or (row is not None and row.pinned):
+            where = f"{project.name}!{sheet.row_number(state) or ''}"
+            pins = pinned(state, row, side, standing_in, now, today, where)
+            _keep_pins(decided, state, pins, decisions)
+            decisions = with_pins(decisions, pins.in_force, standing_in)
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
         if values != state.merged or winners != state.winners:
@@ -146,6 +162,14 @@ def _keep_sheet(
             if old != new:
                 cell = f"{sheet.letters.get(metric, '')}{row.row}"
                 decided.edits.append(Edit(state.id, metric, old, new, cell))
+
+
+def _keep_pins(decided: Decided, state: AccountState, pins: Pinned, decisions: Sequence[Decision]) -> None:
+    """What must be remembered of an account's pins, and what there is to say about them."""
+    decided.pinned += [(state.id, pin) for pin in pins.kept]
+    decided.unpinned += [(state.id, pin) for pin in pins.forgotten]
+    told = reasons(pins, decisions, state.parsed or NO_METRICS, state.link)
+    decided.of_pins += [(state, metric, reason) for metric, reason in told]
 
 
 def _keep_life(
@@ -218,17 +242,21 @@ def _carried(state: AccountState, index: int) -> Decision:
     merged, winner = state.merged, state.winners[index]
     if merged is None or winner is None:
         return NOBODY
+    if winner == Winner.PINNED and METRICS[index] not in of_cells(state.pins):  # taken back, or over
+        return NOBODY
     taken_back = state.votes.taken_back.get(METRICS[index])
     if taken_back and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] in taken_back):
         return NOBODY
     return Decision(merged[index], Winner.CARRIED)
 
 
-def foresee(state: AccountState, rules: tuple[Rule, ...]) -> Metrics:
-    """The merged values of a pass that finds the sheet as it was; None where there would be none."""
+def foresee(state: AccountState, rules: tuple[Rule, ...], today: str = "") -> Metrics:
+    """The merged values of a pass on ``today`` that finds the sheet as it was; None where there would be none."""
     gone = Sheet(absences={state.id: state.absence} if state.absence.gone_since else {})
     side, standing_in = _side(state, None, gone) if gone.absences else (state.sheet or NO_METRICS, state.held)
     decisions = _decisions(state, side, standing_in, _chosen(rules))
+    if state.pins:
+        decisions = with_pins(decisions, in_force(state.pins, today), standing_in)
     return Metrics._make(decision.value for decision in decisions)
 
 

@@ -12,9 +12,10 @@ from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
-from smart_sync.core.merge.suspects import Doubts, MergedChange, Place, SuspectChanges, judge
+from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges, judge
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
+from smart_sync.core.pins import Pin
 from smart_sync.core.state import AccountState, leaves
 from smart_sync.core.wording import confirm, when
 from smart_sync.core.worksheet.table import limited
@@ -57,6 +58,9 @@ class Plan:
     merged: tuple[Merged, ...] = ()
     #: What strategy "latest" will compare with next time.
     seen: tuple[tuple[str, Metrics], ...] = ()
+    #: Pins to keep and to forget, by account id.
+    pinned: tuple[tuple[str, Pin], ...] = ()
+    unpinned: tuple[tuple[str, Pin], ...] = ()
     #: What must be remembered of parsed values.
     votes: tuple[ParsedChanges, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -99,6 +103,8 @@ class Plan:
             absent=tuple(row for row in self.absent if row.account_id in account_ids),
             merged=tuple(row for row in self.merged if row.account_id in account_ids),
             seen=tuple(row for row in self.seen if row[0] in account_ids),
+            pinned=tuple(row for row in self.pinned if row[0] in account_ids),
+            unpinned=tuple(row for row in self.unpinned if row[0] in account_ids),
             votes=tuple(news for news in self.votes if news.account_id in account_ids),
             left={account_id: link for account_id, link in self.left.items() if account_id in account_ids},
             returned={account_id: link for account_id, link in self.returned.items() if account_id in account_ids},
@@ -118,17 +124,18 @@ def make_plan(
     *,
     settled: Container[str] = frozenset(),
     doubtful: Sequence[Doubt] = (),
+    typed: Judged = NOTHING_JUDGED,
 ) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds.
 
-    For ``doubtful`` rows no account is created.  ``settled`` accounts are as they were decided last, and need not be
-    decided about.
+    For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells; ``settled`` accounts are as
+    they were decided last.
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
     was_read = sheet.trouble is None
     undecided = [state for state in active if state.id not in settled]
-    decided = decide_each(project, undecided, sheet, policy)
+    decided = decide_each(project, undecided, sheet, policy, doubts.now, doubts.today)
     by_id = {state.id: state for state in active}
     winners = {row.account_id: row.winners for row in decided.merged}
 
@@ -140,6 +147,7 @@ def make_plan(
         return place(account_id, metric) if by_hand else ""
 
     alone = [_alone(project, sheet, state, metric, doubts.now) for state, metric in decided.alone]
+    of_pins = [_of_pin(project, sheet, *one) for one in decided.of_pins]
     unsure = [doubt.problem(project.name, sheet.letters.get("link")) for doubt in doubtful]
     return Plan(
         project=project,
@@ -156,14 +164,16 @@ def make_plan(
         reactivated=revived,
         merged=tuple(decided.merged),
         seen=tuple(decided.seen),
+        pinned=tuple(decided.pinned),
+        unpinned=tuple(decided.unpinned),
         votes=tuple(decided.votes),
-        problems=limited((*sheet.problems, *unsure, *alone), project.name),
+        problems=limited((*sheet.problems, *unsure, *alone, *of_pins), project.name),
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if was_read and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
-        suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won),
+        suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
         carried=decided.carried,
         accidents=sheet.accidents,
         accepted=sheet.accepted,
@@ -204,6 +214,12 @@ def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now
     )
 
 
+def _of_pin(project: Project, sheet: Sheet, state: AccountState, metric: str, reason: str) -> Problem:
+    """What there is to say about a pin."""
+    row = sheet.row_number(state)
+    return Problem(reason, project.name, row, sheet.letters.get(metric) if row is not None else None, state.link)
+
+
 def _conflicts(decided: Decided, states: Mapping[str, AccountState], place: Place) -> Iterable[Conflict]:
     for row in decided.merged:
         for metric in row.conflicts:
@@ -229,9 +245,12 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
-            # What has been taken back is no history to judge the next value by.
-            pairs = zip(METRICS, state.winners, strict=True)
-            winners = [None if metric in state.votes.taken_back else winner for metric, winner in pairs]
+            # What has been taken back is no history to judge the next value by; what a person pins is meant.
+            trios = zip(METRICS, state.winners, row.winners, strict=True)
+            winners = [
+                None if metric in state.votes.taken_back or Winner.PINNED in (before, now) else before
+                for metric, before, now in trios
+            ]
             yield MergedChange(row.account_id, state.link, row.before, winners, row.values)
 
 

@@ -21,8 +21,11 @@ class Winner:
     BOTH: Final = "both"
     #: An earlier sheet value stood in, because this pass could not read one.
     CARRIED: Final = "carried"
+    #: A person has pinned it.
+    PINNED: Final = "pinned"
 
 
+#: A pinned value is nobody's to compare with: when the pin goes, both sides are looked at anew.
 _WINNERS = frozenset({Winner.SHEET, Winner.PARSED, Winner.BOTH, Winner.CARRIED})
 
 
@@ -172,6 +175,8 @@ class Policy:
     metrics: Choices = field(default_factory=dict)
     platforms: Mapping[str, Choices] = field(default_factory=dict)
     projects: Mapping[str, Choices] = field(default_factory=dict)
+    #: The metrics that only grow (``[merge.kinds]``: "counter"); the others go both ways ("gauge").
+    counters: frozenset[str] = frozenset(METRICS) - {"followers"}
 
     def rule(self, project: str, platform: str, metric: str) -> Rule:
         """The rule for one metric of an account: project, then platform, then metric, then the default."""

@@ -1,8 +1,9 @@
-"""Values that jump against their own history: written all the same, because a person may mean it, and reported.
+"""Merged values that jump, and typed ones that are accidents: written, for a person may mean it, and reported.
 
-A value is suspect if it is ``factor`` times what it was, or if a lifetime metric (likes, comments, videos, views) has
-fallen by half.  Followers come and go, so they must have fallen by ``factor`` too.  Nothing is suspect where neither
-value reaches `FLOOR`, and nothing that rises from 0, where every account begins.
+A merged value is suspect if it is ``factor`` times what it was, or if a counter (likes, comments, videos, views) has
+fallen by half.  A gauge goes both ways, so it must have fallen by ``factor`` too.  Nothing is suspect where neither
+value reaches `FLOOR`, and nothing that rises from 0, where every account begins.  What was typed is judged more closely
+(`core.merge.accidents`).
 
 A suspect ends when its value changes again (unless that is another jump, judged against the value before the
 first one too: going back there is a correction), when it has stood for `STANDS`, or when it is confirmed.
@@ -11,12 +12,15 @@ first one too: going back there is a correction), when it has stood for `STANDS`
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import METRICS, Metrics
 
 #: Below it numbers multiply every day: 1 becomes 12 without any doubt.
 FLOOR = 1000
+#: The metrics that only grow, if nothing else is configured.
+COUNTERS: Final = frozenset(METRICS) - {"followers"}
 #: What has stood so long is believed.
 STANDS = timedelta(days=1)
 
@@ -31,6 +35,11 @@ class Suspect(NamedTuple):
     new: int
     since: str
     place: str = ""
+    #: What probably happened, where the number was typed.
+    cause: str = ""
+    #: Whether ``old`` and ``new`` are what the cell said, whatever was merged; and whether ``old`` stands in for it.
+    typed: bool = False
+    held: bool = False
 
 
 class MergedChange(NamedTuple):
@@ -52,11 +61,39 @@ Suspects = Mapping[tuple[str, str], Suspect]
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What changes are judged by: the stamp ``now``, ``[merge] suspect``, and the suspects that are still open."""
+    """What changes are judged by: the stamp ``now``, ``[merge] suspect``, and the suspects that are still open.
+
+    ``today`` is the label of the local day: pins end by it.  ``counters``: the metrics of ``[merge.kinds]`` that only
+    grow.
+    """
 
     now: str
     factor: float
     open: Suspects = field(default_factory=dict)
+    today: str = ""
+    counters: frozenset[str] = COUNTERS
+    #: ``[merge] hold_suspects``: the last good value stands in for a typed one that is suspect.
+    hold: bool = False
+
+    @property
+    def believed(self) -> str:
+        """The stamp up to which suspects have stood long enough."""
+        return stamp(moment(self.now) - STANDS)
+
+
+class Judged(NamedTuple):
+    """What was made of the typed cells of a pass."""
+
+    #: The typed numbers that are accidents and not confirmed or believed; their ``since`` is that of a known one.
+    accidents: Sequence[Suspect] = ()
+    #: The cells that were judged, an account id and a metric; those with an open suspect that say another number now.
+    cells: Container[tuple[str, str]] = frozenset()
+    edited: Container[tuple[str, str]] = frozenset()
+    #: The accounts whose row was read.
+    read: Container[str] = frozenset()
+
+
+NOTHING_JUDGED: Final = Judged()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +113,45 @@ class SuspectChanges:
         )
 
 
-def jumps(metric: str, old: int, new: int, factor: float) -> bool:
-    """Whether going from ``old`` to ``new`` is a jump."""
+def jumps(metric: str, old: int, new: int, factor: float, counters: Container[str] = COUNTERS) -> bool:
+    """Whether going from ``old`` to ``new`` is a jump; ``counters`` are the lifetime counts."""
     if new > old:
         return new >= old * factor and new >= FLOOR and old > 0
     if old < FLOOR:
         return False
-    return new * (factor if metric == "followers" else 2) <= old
+    return new * (2 if metric in counters else factor) <= old
 
 
-def judge(changes: Iterable[MergedChange], doubts: Doubts, place: Place) -> SuspectChanges:
-    """Look at every metric that changes."""
+def judge(
+    changes: Iterable[MergedChange], doubts: Doubts, place: Place, typed: Judged = NOTHING_JUDGED
+) -> SuspectChanges:
+    """Look at every metric that changes; what was typed has been judged by itself (`core.merge.accidents`)."""
     left = dict(doubts.open)
-    new: list[Suspect] = []
-    over: list[tuple[str, str]] = []
+    accidents = {(one.account_id, one.metric): one for one in typed.accidents}
+    over = [key for key, known in left.items() if known.typed and _is_over(key, known, accidents, typed)]
+    for key in over:
+        del left[key]
+    new = [one for key, one in accidents.items() if key not in left]
     for change in changes:
         for metric, old, value, winner in zip(METRICS, change.before, change.after, change.winners, strict=True):
-            if old == value or value is None:
+            key = (change.account_id, metric)
+            if old == value or value is None or key in typed.cells or (key in left and left[key].typed):
                 continue
-            known = left.pop((change.account_id, metric), None) if left else None
+            known = left.pop(key, None) if left else None
             if known is not None:
-                over.append((change.account_id, metric))
-            if old is None or not winner or not jumps(metric, old, value, doubts.factor):
+                over.append(key)
+            if old is None or not winner or not jumps(metric, old, value, doubts.factor, doubts.counters):
                 continue
             origin = known.old if known is not None else old
-            if known is None or jumps(metric, origin, value, doubts.factor):
+            if known is None or jumps(metric, origin, value, doubts.factor, doubts.counters):
                 cell = place(change.account_id, metric)
                 new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, cell))
     return SuspectChanges(tuple(new), tuple(over), (*left.values(), *new))
+
+
+def _is_over(key: tuple[str, str], known: Suspect, accidents: Mapping[tuple[str, str], Suspect], typed: Judged) -> bool:
+    """Whether an open suspect that was typed is over: the cell says another number now, or the same is believed."""
+    if known.held:
+        still = accidents.get(key)
+        return key[0] in typed.read and (still is None or still.new != known.new)
+    return key in typed.edited

@@ -161,6 +161,8 @@ def _suspect(result: ProjectResult, one: Suspect) -> dict[str, object]:
         "before": one.old,
         "after": one.new,
         "place": one.place[:MAX_NAME],
+        "cause": one.cause[:MAX_TEXT],
+        "held": one.held,
     }
 
 

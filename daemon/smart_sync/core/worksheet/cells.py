@@ -32,6 +32,8 @@ tr_TR).  Otherwise, and after a decimal sign that is not the locale's, case, spa
 and the words of the locale, of English and Russian and those that mean the same in every locale are looked up
 together; a word on which they disagree (``1.2B`` in tr_TR), and ``t``, is a problem.
 
+In a worksheet a ``!`` at the end of the cell pins the number (`core.worksheet.pin_marks`).
+
 Always a problem: errors (``#REF!``), ``Loading...``, words, percentages, currencies, negatives, NaN, infinities,
 booleans, dates and durations, fractions (``1.5``, but not ``1.5K``), a noun of another metric, an arrow up or down
 before the number (it can be a change), digits turned round by U+202E, anything above 2^63-1.
@@ -59,7 +61,7 @@ NO_VALUE = frozenset({"", "-", "–", "—", "−", "n/a", "н/д", "?"})
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "‘": "’", "«": "»"}
 _APOSTROPHES = "'’‘ʼ"
 _SAME = str.maketrans(dict.fromkeys(SPACES, " ") | dict.fromkeys(_APOSTROPHES, "'"))
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NUMBER = re.compile(
     rf"([^0-9]*?)([.,٫⹁]?[0-9](?:[{SPACES}{_APOSTROPHES},.٬٫⹁]?[0-9])*)(?:[eE]([+-]?[0-9]{{1,2}}))?([^0-9]*)",
 )
@@ -179,7 +181,7 @@ def _unquoted(text: str) -> str:
 def _with_ascii_digits(text: str) -> str:
     if text.isascii():
         return text
-    text = text.translate(_FULL_WIDTH)
+    text = text.translate(FULL_WIDTH)
     return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
 
 

@@ -10,6 +10,7 @@ from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, S
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
+from smart_sync.core.worksheet.pin_marks import read_pinned
 from smart_sync.core.worksheet.titles import Titles, is_total, normal
 
 #: Reported one by one; how many more there are is one further problem.
@@ -61,24 +62,6 @@ def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {})
         _texts(worksheet.rows[header.row]),
         tuple(reader.without_link),
         reader.not_understood(),
-    )
-
-
-def combine(rows: Sequence[SheetRow]) -> SheetRow:
-    """One row for the several of one account: per metric the larger value, everything else from the first that has it.
-
-    A metric is unreadable only where no row gives a value.  There must be at least one row.
-    """
-    values = zip(*(row.metrics for row in rows), strict=True)
-    metrics = Metrics._make(max((value for value in several if value is not None), default=None) for several in values)
-    unreadable = frozenset().union(*(row.unreadable for row in rows))
-    return rows[0]._replace(
-        metrics=metrics,
-        unreadable=frozenset(m for m, value in zip(METRICS, metrics, strict=True) if value is None and m in unreadable),
-        platform=next((row.platform for row in rows if row.platform), ""),
-        username=next((row.username for row in rows if row.username), ""),
-        topic=next((row.topic for row in rows if row.topic), ""),
-        telegram=next((row.telegram for row in rows if row.telegram), ""),
     )
 
 
@@ -160,12 +143,13 @@ class _Reader:
             return None
         if trouble := _unreadable(link):
             self.problems.add(f"link: {trouble}", number, self._link, link)
-            self.without_link.append(SheetRow(number, shown(link), *self._read_metrics(number, cells, _Problems(""))))
+            metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
+            self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
             return None
         if self._strange and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
-        metrics, unreadable = self._read_metrics(number, cells, self.problems)
-        return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells))
+        metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
+        return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
     def not_understood(self) -> tuple[str, ...]:
         """The titles of columns that hold counts, and that nobody understood."""
@@ -215,7 +199,7 @@ class _Reader:
         filled = [column for _, column, _ in self._metrics if _text(cells, column).casefold() not in NO_VALUE]
         if not filled or any(isinstance(cell, str) and is_total(cell) for cell in cells):
             return
-        metrics, unreadable = self._read_metrics(number, cells, _Problems(""))
+        metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
         # A formula that was filled down below the table gives 0.
         if any(metrics) or unreadable - self._lost:
             self.problems.add("values without a link", number, filled[0], cells[filled[0]])
@@ -235,18 +219,26 @@ class _Reader:
         except Unreadable:
             return False
 
-    def _read_metrics(self, number: int, cells: Sequence[Cell], problems: _Problems) -> tuple[Metrics, frozenset[str]]:
+    def _read_metrics(
+        self, number: int, cells: Sequence[Cell], problems: _Problems
+    ) -> tuple[Metrics, frozenset[str], frozenset[str]]:
+        """The counts of a row, the metrics whose cells cannot be read, and those whose cells bear the mark of a pin."""
         values: list[int | None] = list(NO_METRICS)
-        unreadable = self._lost
+        unreadable, pinned = self._lost, _NOTHING
         width = len(cells)
         for index, column, scale in self._metrics:
             if column < width:
+                how = self._worksheet.locale, METRICS[index], scale
                 try:
-                    values[index] = read_count(cells[column], self._worksheet.locale, METRICS[index], scale)
+                    values[index] = read_count(cells[column], *how)
                 except Unreadable as problem:
-                    problems.add(f"{METRICS[index]}: {problem}", number, column, cells[column])
+                    values[index], trouble = read_pinned(cells[column], how, problem)
+                    if trouble is None:
+                        pinned |= {METRICS[index]}
+                        continue
+                    problems.add(f"{METRICS[index]}: {trouble}", number, column, cells[column])
                     unreadable |= {METRICS[index]}
-        return Metrics._make(values), unreadable
+        return Metrics._make(values), unreadable, pinned
 
     def _read_owner(self, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
         """Platform, user name, topic and Telegram user from their columns."""

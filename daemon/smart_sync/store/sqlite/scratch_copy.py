@@ -32,6 +32,8 @@ _OURS = (
     "values_taken_back",
     "account_link_changes",
     "suspects",
+    "pins",
+    "sheet_edits",
     "spreadsheet_facts",
     "worksheet_reads",
     "worksheet_troubles",

@@ -1,0 +1,36 @@
+"""What people see of pins."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from smart_sync.cli.output.terminal import console, count, line, when
+from smart_sync.core.wording import counted
+
+
+def pin_told(told: Mapping[str, Any]) -> str:
+    """Since when a value is pinned, by whom, until when, and why."""
+    by = f" by {told['by']}" if told["by"] else ""
+    until = f" until {told['until']}" if told["until"] else ""
+    why = f": {told['why']}" if told["why"] else ""
+    return f"{told['metric']} pinned to {count(told['value'])} since {when(told['since'])}{by}{until}{why}"
+
+
+def show_pinned(answer: dict[str, Any]) -> None:
+    """What is pinned now."""
+    for one in answer["pinned"]:
+        line(console(), f"{one['link']} ({one['project_name']}): {pin_told(one)}; the next pass goes by it")
+
+
+def show_unpinned(answer: dict[str, Any]) -> None:
+    """What was taken back."""
+    told = counted(answer["unpinned"], "pin")
+    line(console(), f"{', '.join(answer['accounts'])}: {told} taken back; the next pass goes by it")
+
+
+def show_pins(answer: dict[str, Any]) -> None:
+    """The pins, one a line."""
+    screen = console()
+    for one in answer["pins"]:
+        line(screen, f"{one['link']} ({one['project_name']}): {pin_told(one)}")
+    if not answer["pins"]:
+        line(screen, "nothing is pinned")

@@ -1,0 +1,66 @@
+"""The endpoints about pins: what ``smart-sync pin``, ``unpin`` and ``pins`` do, over the socket."""
+
+from collections.abc import Awaitable
+from datetime import date
+from typing import Any
+
+from smart_sync.control.request import Refusal, Request, Response, no_more, option
+from smart_sync.core.days import day_of, stamp
+from smart_sync.core.model import MAX_COUNT
+from smart_sync.store import pin_requests
+from smart_sync.store.pin_requests import NobodyToPin, NotPinned, PinRequest
+from smart_sync.sync.resources import Resources
+
+
+class Pins:
+    """``/api/admin/pin``: GET lists, POST pins, DELETE takes back."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    async def listed(self, request: Request) -> Response:
+        """All pins."""
+        no_more(request)
+        return Response(200, await pin_requests.listed(self._resources.database))
+
+    async def pin(self, request: Request) -> Response:
+        """Pin a value, in the name of the user at the other end of the socket."""
+        asked = _asked(request)
+        now = self._resources.clock()
+        today = day_of(now, self._resources.settings.schedule.timezone).label
+        by = pin_requests.person(request.peer.uid)
+        return await _or_refused(pin_requests.pin(self._resources.database, asked, by, stamp(now), today))
+
+    async def unpin(self, request: Request) -> Response:
+        """Take back a pin, or all of an account."""
+        account, metric = option(request, "account"), option(request, "metric")
+        no_more(request, "account", "metric")
+        if account is None:
+            raise Refusal(400, "account is missing; give a link, an @username or an id")
+        return await _or_refused(pin_requests.unpin(self._resources.database, account, metric))
+
+
+async def _or_refused(doing: Awaitable[dict[str, Any]]) -> Response:
+    """What came of it, or why nothing did."""
+    try:
+        return Response(200, await doing)
+    except NobodyToPin as error:
+        raise Refusal(404, str(error)) from None
+    except NotPinned as error:
+        raise Refusal(400, str(error)) from None
+
+
+def _asked(request: Request) -> PinRequest:
+    account, metric, value, until, why = (
+        option(request, name) for name in ("account", "metric", "value", "until", "why")
+    )
+    no_more(request, "account", "metric", "value", "until", "why")
+    if account is None or metric is None:
+        raise Refusal(400, "account or metric is missing; give a link, an @username or an id, and a metric")
+    if value is not None and not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= MAX_COUNT):
+        raise Refusal(400, "value must be a whole number from 0 to 2^63-1")
+    try:
+        day = None if until is None else date.fromisoformat(until)
+    except ValueError:
+        raise Refusal(400, "until must be a day, as 2026-12-31") from None
+    return PinRequest(account, metric, None if value is None else int(value), day, why or "")

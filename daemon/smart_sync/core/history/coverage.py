@@ -1,0 +1,67 @@
+"""What a total consists of: how many of its values are exact, and how many stand in, are pinned, or are not known.
+
+A sum of numbers hides what is behind them.  Every total of ours says it: exact + rounded + carried + stale + pinned +
+unknown = accounts.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from smart_sync.core.merge.strategies import Winner
+
+#: The kinds of values, in the order in which they are told.
+KINDS: Final = ("exact", "rounded", "carried", "stale", "pinned", "unknown")
+
+
+class Coverage(NamedTuple):
+    """How many accounts' values of one metric are of each kind."""
+
+    exact: int = 0
+    #: A platform's rounded figure counts.
+    rounded: int = 0
+    #: An earlier value stands in.
+    carried: int = 0
+    #: The same, because the project's worksheet could not be read for long.
+    stale: int = 0
+    pinned: int = 0
+    #: Nobody knows a value; it adds nothing to the total.
+    unknown: int = 0
+
+    @property
+    def accounts(self) -> int:
+        """All of them together."""
+        return sum(self)
+
+    def __add__(self, other: object) -> "Coverage":
+        """Of two totals together."""
+        if not isinstance(other, Coverage):
+            return NotImplemented
+        return Coverage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def told(self) -> str:
+        """``of 12 accounts: 9 exact, 2 carried, 1 unknown``: in words, the kinds that there are."""
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in zip(KINDS, self, strict=True) if number)
+        noun = "account" if self.accounts == 1 else "accounts"
+        return f"of {self.accounts:,} {noun}: {kinds}" if kinds else "of no account"
+
+
+def kind_of(winner: str | None, *, rounded: bool, stale: bool) -> str:
+    """Of which kind a merged value is, by who gave it.
+
+    ``rounded``: the parsed value is a rounded figure; ``stale``: the project is stale.
+    """
+    if winner is None:
+        return "unknown"
+    if winner == Winner.PINNED:
+        return "pinned"
+    if winner == Winner.CARRIED:
+        return "stale" if stale else "carried"
+    return "rounded" if rounded and winner == Winner.PARSED else "exact"
+
+
+def count(kinds: Iterable[str]) -> Coverage:
+    """How many there are of each kind."""
+    numbers = dict.fromkeys(KINDS, 0)
+    for kind in kinds:
+        numbers[kind] += 1
+    return Coverage(**numbers)

@@ -1,0 +1,264 @@
+"""Accidents of typing: a number that is written all the same, because a person may mean it, and told with its cell.
+
+What is judged is what was typed, not what is merged: a number that is too low hides behind a larger parsed one, and
+nobody would tell its author.  A typed number is an accident if it lies outside the band in which the account has grown
+(`core.merge.baseline`), if a lifetime count falls, or if it is the number that stood before in a cell nearby.  It is
+none where the parser agrees, or where the other numbers of its row have risen with it.
+"""
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from smart_sync.core.merge.baseline import (
+    ENOUGH,
+    FALL,
+    NARROWEST,
+    Band,
+    Point,
+    band,
+    changes_of,
+    steps,
+    without_accidents,
+)
+from smart_sync.core.merge.causes import Evidence, likely_cause
+from smart_sync.core.model import METRICS, Metrics
+
+#: A parsed value that is no further away agrees.
+AGREES: Final = 0.05
+#: Numbers with fewer digits, zeros at the end left out, are alike by chance.
+DISTINCT: Final = 3
+#: Without any history nothing can be told of smaller numbers.
+FLOOR: Final = 1000
+#: How many rows away a cell is nearby.
+NEARBY: Final = 3
+#: Of a rise, what another number of the row must have risen by to explain it.
+_RISES_WITH = 0.2
+#: How many other numbers of a row it takes to say anything about one.
+_SEVERAL = 2
+#: Numbers are counts: larger growth than e to this is all the same.
+_MOST = 40.0
+#: Small numbers grow in steps: an account with 9 videos may have 3 more tomorrow.
+_FEW: Final = 3
+
+
+class Typed(NamedTuple):
+    """A cell that says another number than in the last read."""
+
+    account_id: str
+    metric: str
+    row: int
+    #: The last number of the cell that was read, None if there was none; and since when it stood there (`Point.at`).
+    old: int | None
+    new: int
+    #: What counts of the parsers.
+    parsed: int | None = None
+    #: Whether ``old`` was reported, and nobody has confirmed it.
+    doubted: bool = False
+
+
+class Accident(NamedTuple):
+    """A typed number that is probably not meant, what the cell said before, and the likely cause for a person."""
+
+    account_id: str
+    metric: str
+    old: int | None
+    new: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worksheet:
+    """The cells of a worksheet as they were in the last read: row → values, and whose row it was."""
+
+    rows: Mapping[int, Metrics] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def nearby(self, typed: Typed) -> Iterator[tuple[int, str]]:
+        """The cells near a typed one that held its number: how many rows below, and which metric."""
+        if not _is_distinct(typed.new):
+            return
+        for away in _NEAREST_FIRST:
+            values = self.rows.get(typed.row + away)
+            if values is not None and typed.new in values:
+                for metric, value in zip(METRICS, values, strict=True):
+                    if value == typed.new and (away or metric != typed.metric) and (not away or metric == typed.metric):
+                        yield away, metric
+
+    def says(self, typed: Typed, away: int) -> bool:
+        """Whether the cell of the same metric so many rows below held a typed number."""
+        values = self.rows.get(typed.row + away)
+        return values is not None and values[METRICS.index(typed.metric)] == typed.new
+
+    def named(self, typed: Typed, away: int, metric: str) -> tuple[str, str]:
+        """A cell of another row or column, as `Evidence.cells` has it."""
+        return metric, self.names.get(typed.row + away, "another account") if away else ""
+
+    def anywhere(self, typed: Typed) -> tuple[int, str] | None:
+        """The first cell of another row that held a typed number."""
+        if not _is_distinct(typed.new):
+            return None
+        index = METRICS.index(typed.metric)
+        for row, values in self.rows.items():
+            if values[index] == typed.new and row != typed.row:
+                return row - typed.row, typed.metric
+        return None
+
+
+_NEAREST_FIRST: Final = (0, *(away * sign for away in range(1, NEARBY + 1) for sign in (1, -1)))
+
+
+def needs_history(typed: Typed, *, counter: bool) -> bool:
+    """Whether a typed number must be looked at closely; not if it has hardly moved: whosever it is, it is near enough.
+
+    This is the usual case of every cell of a pass, so it costs little.
+    """
+    old, moved = typed.old, typed.new - (typed.old or 0)
+    return not old or not -(FALL if counter else NARROWEST) * old <= moved <= NARROWEST * old
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What typed numbers are judged by: the time (`Point.at`), the lifetime counts, histories by account and metric.
+
+    ``others``: the band of each metric in the project, for accounts without a history of their own.
+    """
+
+    now: float
+    counters: Collection[str]
+    histories: Mapping[tuple[str, str], Sequence[Point]]
+    others: Mapping[str, Band] = field(default_factory=dict)
+    #: As a logarithm, what a number without any history may grow in a day.
+    leap: float = math.log(10) - 1e-9
+    #: A negative control only: let what stands out of a history widen its band.
+    learns_from_accidents: bool = False
+
+
+def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Accident]:
+    """The accidents among what was typed into one row of a worksheet."""
+    rises = {typed.metric: _rise(typed) for typed in row}
+    seen = {}
+    for typed in row:
+        is_close = needs_history(typed, counter=typed.metric in terms.counters)
+        if is_close and (one := _look(typed, worksheet, terms, calm=_is_calm(typed, rises))) is not None:
+            seen[typed] = one
+    # Small numbers are alike by chance, but not if their whole row was somebody else's.
+    rows = {away for found in seen.values() for away in found.rows}
+    found = []
+    for typed in row:
+        looked = seen.get(typed)
+        whose = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
+        if looked is not None and (looked.elsewhere or not _rises_with_others(typed, rises, terms.leap)):
+            cause = looked.cause
+        elif whose is not None:
+            cause = likely_cause(Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, whose, typed.metric)]))
+        else:
+            continue
+        found.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
+    return found
+
+
+class _Seen(NamedTuple):
+    """Why a typed number may be an accident."""
+
+    cause: str
+    #: Whether the number stood in another cell, or in the same one on an earlier day; how many rows away.
+    elsewhere: bool
+    rows: frozenset[int]
+
+
+def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool) -> _Seen | None:
+    if _parser_agrees(typed):
+        return None
+    counter = typed.metric in terms.counters
+    changes = changes_of(terms.histories.get((typed.account_id, typed.metric), ()))
+    if typed.doubted:
+        changes = [point for point in changes if point.value != typed.old]
+    sound = changes if terms.learns_from_accidents else without_accidents(changes, counter=counter)
+    growth = steps(sound)
+    own = band(growth) if len(growth) >= ENOUGH else terms.others.get(typed.metric)
+    known = own is not None
+    if own is None:  # too little is known: a leap by so many times is all that can be told
+        own = Band(0.0, terms.leap, terms.leap)
+    last = _last_numbers(typed, changes, sound, own, terms.now)
+    usual = [_usual(point, own.reach(terms.now - point.at if known else 1, calm=calm), counter) for point in last]
+    outside = bool(last) and not any(low <= typed.new <= high for low, high in usual)
+    if not known and typed.new < FLOOR and (typed.old or 0) < FLOOR:
+        outside = False
+    cells = list(worksheet.nearby(typed))
+    if outside and not cells and (far := worksheet.anywhere(typed)):
+        cells = [far]
+    ago = _days_ago(typed, sound, last, terms.now)
+    if not (outside or cells or ago):
+        return None
+    named = [worksheet.named(typed, away, metric) for away, metric in cells]
+    evidence = Evidence(typed.metric, typed.new, usual, [point.value for point in last], named, ago)
+    rows = frozenset(away for away, _ in cells if away)
+    return _Seen(likely_cause(evidence), bool(cells) or ago is not None, rows)
+
+
+def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: float) -> int | None:
+    """How many days ago a typed number was that of the cell; None if it was not, or could well be so again."""
+    if not _is_distinct(typed.new) or any(point.value == typed.new for point in last):
+        return None
+    earlier = next((point for point in reversed(sound) if point.value == typed.new), None)
+    return None if earlier is None else max(1, round(now - earlier.at))
+
+
+def _last_numbers(typed: Typed, changes: Sequence[Point], sound: Sequence[Point], own: Band, now: float) -> list[Point]:
+    """What a typed number may have grown from: the last one, and where that stands out of the history the one before.
+
+    The last one may have been an accident that nobody has noticed yet.
+    """
+    found = [*sound[-1:]]
+    if len(sound) > 1 and abs(steps(sound[-2:])[0] - own.middle) > own.calm:
+        found.append(sound[-2])
+    if typed.old and not typed.doubted and all(point.value != typed.old for point in found):
+        since = changes[-1].at if changes and changes[-1].value == typed.old else now - 1
+        found.append(Point(since, typed.old))
+    return found
+
+
+def _is_distinct(number: int) -> bool:
+    return len(str(number).rstrip("0")) >= DISTINCT
+
+
+def _usual(point: Point, growth: tuple[float, float], counter: bool) -> tuple[int, int]:
+    """From what to what a number is usual that has grown from ``point``."""
+    low, high = (point.value * math.exp(min(step, _MOST)) for step in growth)
+    least = min(point.value * (1 - FALL), point.value - _FEW) if counter else min(low, point.value)
+    return math.floor(least), math.floor(max(high, point.value + _FEW))
+
+
+def _parser_agrees(typed: Typed) -> bool:
+    return typed.parsed is not None and abs(typed.new - typed.parsed) <= AGREES * typed.parsed
+
+
+def _is_calm(typed: Typed, rises: Mapping[str, float]) -> bool:
+    """Whether nothing speaks for a leap: the parser has stayed with the old number, or the row's others with theirs."""
+    if typed.parsed is not None and typed.old is not None and abs(typed.old - typed.parsed) <= AGREES * typed.parsed:
+        return True
+    least = _RISES_WITH * abs(rises[typed.metric])
+    others = [abs(rise) for metric, rise in rises.items() if metric != typed.metric]
+    return len(others) >= _SEVERAL and all(rise < least for rise in others)
+
+
+def _rise(typed: Typed) -> float:
+    return math.log(typed.new / typed.old) if typed.old and typed.new else 0.0
+
+
+def _rises_with_others(typed: Typed, rises: Mapping[str, float], leap: float) -> bool:
+    """Whether two other numbers of the row have risen too, as they do in a good week; no week makes a leap."""
+    own = rises[typed.metric]
+    least = max(_RISES_WITH * own, NARROWEST)
+    return 0 < own < leap and sum(rise >= least for metric, rise in rises.items() if metric != typed.metric) >= _SEVERAL
+
+
+def bands_of(histories: Mapping[tuple[str, str], Sequence[Point]], counters: Collection[str]) -> dict[str, Band]:
+    """The band of each metric over accounts together: what an account without a history of its own is measured by."""
+    growth: dict[str, list[float]] = {}
+    for (_, metric), points in histories.items():
+        sound = without_accidents(changes_of(points), counter=metric in counters)
+        growth.setdefault(metric, []).extend(steps(sound))
+    return {metric: band(several) for metric, several in growth.items() if len(several) >= ENOUGH}

@@ -1,0 +1,122 @@
+"""How an account's number has grown: what a newly typed one is measured against.
+
+A history is what the metric was on days of the last `DAYS`, from snapshots and from edits of the sheet.  What stands
+out of it, because it went back later, is left out: an accident of last week must not make the next one look usual.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Final, NamedTuple
+
+#: How far back a history goes.
+DAYS: Final = 30
+#: Changes of a history that make a band; with fewer the project's other accounts help.
+ENOUGH: Final = 4
+#: A band is never narrower: to each side of what is usual, in a day.
+NARROWEST: Final = 0.02
+#: How many robust standard deviations, and how many times the largest step, still belong to the band.
+_SIGMAS, _LARGEST = 8, 2
+#: Of a median absolute deviation, for values that spread normally.
+_TO_SIGMA = 1.4826
+#: A lifetime count that falls by no more was rounded differently.
+FALL: Final = 0.005
+
+
+class Point(NamedTuple):
+    """What a metric was from a time on, in days since any one day."""
+
+    at: float
+    value: int
+
+
+class Band(NamedTuple):
+    """The growth of a day that is usual: a logarithm, and how far it goes to each side.
+
+    ``calm``: how far on a day on which nothing speaks for a leap like the largest one of the history.
+    """
+
+    middle: float
+    calm: float
+    width: float
+
+    def reach(self, days: float, *, calm: bool = False) -> tuple[float, float]:
+        """The lowest and highest usual growth, as logarithms, of so many days."""
+        days = min(max(days, 1.0), DAYS)
+        middle, width = self.middle * days, (self.calm if calm else self.width) * math.sqrt(days)
+        return middle - width, middle + width
+
+
+def changes_of(points: Iterable[Point]) -> list[Point]:
+    """A history without what repeats the value before it, in the order of time; 0 is no value to grow from."""
+    found: list[Point] = []
+    for point in sorted(points):
+        if point.value > 0 and (not found or found[-1].value != point.value):
+            found.append(point)
+    return found
+
+
+def without_accidents(points: Sequence[Point], *, counter: bool) -> list[Point]:
+    """The changes of a history without those that went back later.
+
+    A lifetime count only grows: what contradicts most of the others is left out.  A gauge goes both ways: a value is
+    left out if it went far from the one before it, and the next one came all the way back.  What was before the first
+    value nobody knows: it is left out if the next one went far from it.
+    """
+    found = _longest_growth(points) if counter else _without_spikes(points)
+    growth = steps(found)
+    return found[1:] if len(growth) >= ENOUGH and abs(growth[0]) > _far(growth) else found
+
+
+def _far(growth: Sequence[float]) -> float:
+    """How far a step goes that stands out."""
+    middle = median(growth)
+    return max(NARROWEST, _SIGMAS * _TO_SIGMA * median([abs(step - middle) for step in growth]))
+
+
+def steps(points: Sequence[Point]) -> list[float]:
+    """The growth of a day, as a logarithm, between each two points in a row."""
+    return [math.log(after.value / before.value) / max(after.at - before.at, 1.0) for before, after in pairwise(points)]
+
+
+def band(growth: Sequence[float]) -> Band:
+    """The band of steps: median ± max(2 %, 8 robust σ, 2 × the largest step seen)."""
+    if not growth:
+        return Band(0.0, NARROWEST, NARROWEST)
+    calm = _far(growth)
+    return Band(median(growth), calm, max(calm, _LARGEST * max(abs(step) for step in growth)))
+
+
+def _longest_growth(points: Sequence[Point]) -> list[Point]:
+    """The longest part of ``points`` that never falls by more than `FALL`, the latest of several."""
+    ends: list[int] = []  # the place of the lowest value that ends a part of each length
+    values: list[float] = []
+    before: list[int] = []
+    for place, point in enumerate(points):
+        at = bisect_right(values, point.value / (1 - FALL))
+        before.append(ends[at - 1] if at else -1)
+        if at == len(ends):
+            ends.append(place)
+            values.append(point.value)
+        else:
+            ends[at], values[at] = place, point.value
+    found: list[Point] = []
+    place = ends[-1] if ends else -1
+    while place >= 0:
+        found.append(points[place])
+        place = before[place]
+    return found[::-1]
+
+
+def _without_spikes(points: Sequence[Point]) -> list[Point]:
+    growth = steps(points)
+    if len(growth) < 2:
+        return list(points)
+    far, found = _far(growth), [points[0]]
+    for place in range(1, len(points)):
+        there, back = growth[place - 1], growth[place] if place < len(growth) else 0.0
+        if not (abs(there) > far and abs(back) > far and there * back < 0):
+            found.append(points[place])
+    return found

@@ -1,0 +1,92 @@
+"""What pins make of an account's decisions, and what there is to say about them."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from smart_sync.core.merge.strategies import Decision, Winner
+from smart_sync.core.model import METRICS, Metrics, SheetRow
+from smart_sync.core.pins import CELL, COMMAND, Pin, in_force, is_far, is_over, of_cells, read_cells
+from smart_sync.core.state import AccountState
+from smart_sync.core.wording import unpin
+
+
+class Pinned(NamedTuple):
+    """The pins of an account in a pass."""
+
+    #: Those that count, by metric.
+    in_force: Mapping[str, Pin]
+    #: Those to keep, and those to forget.
+    kept: Sequence[Pin] = ()
+    forgotten: Sequence[Pin] = ()
+    #: Those that are past their date: told once, and forgotten.
+    over: Sequence[Pin] = ()
+    #: Those of the command whose metric has a mark in its cell too.
+    twice: Sequence[Pin] = ()
+
+
+def pinned(
+    state: AccountState,
+    row: SheetRow | None,
+    side: Metrics,
+    standing_in: Collection[str],
+    now: str,
+    today: str,
+    cell: str,
+) -> Pinned:
+    """The pins of an account whose sheet values are ``side``; those of metrics that stand in stay as they were.
+
+    ``cell``: where its row is, for a person.
+    """
+    before = of_cells(state.pins)
+    marked = {*(row.pinned if row is not None else ()), *(metric for metric in before if metric in standing_in)}
+    where = cell if row is not None else next((pin.by for pin in before.values()), cell)
+    cells = read_cells(side, marked, before, now, where)
+    commands = [pin for pin in state.pins if pin.place == COMMAND]
+    over = [pin for pin in commands if is_over(pin, today)]
+    now_marked = {pin.metric for pin in cells}
+    return Pinned(
+        in_force([*cells, *commands], today),
+        [pin for pin in cells if before.get(pin.metric) != pin],
+        [*(pin for pin in before.values() if pin.metric not in now_marked), *over],
+        over,
+        [pin for pin in commands if pin.metric in now_marked and pin not in over],
+    )
+
+
+def with_pins(decisions: Sequence[Decision], pins: Mapping[str, Pin], standing_in: Collection[str]) -> list[Decision]:
+    """The decisions of an account, with the pinned values in place of what the two sides would give.
+
+    A cell that cannot be read, or whose row is gone, stands in with its mark, as any sheet value does.
+    """
+    found = list(decisions)
+    for index, metric in enumerate(METRICS):
+        if (pin := pins.get(metric)) is not None:
+            stands_in = pin.place == CELL and metric in standing_in
+            found[index] = Decision(pin.value, Winner.CARRIED if stands_in else Winner.PINNED)
+    return found
+
+
+def contradicted(pinned: Pinned, decisions: Sequence[Decision], parsed: Metrics) -> Iterator[Pin]:
+    """The pins that are far from what is said: by both sides if the command has pinned, else by the parser."""
+    for index, metric in enumerate(METRICS):
+        pin = pinned.in_force.get(metric)
+        if pin is None:
+            continue
+        own = decisions[index]
+        said = parsed[index] if pin.place == CELL else own.value if own.winner != Winner.CARRIED else None
+        if is_far(pin.value, said):
+            yield pin
+
+
+def reasons(pins: Pinned, decisions: Sequence[Decision], parsed: Metrics, link: str) -> Iterator[tuple[str, str]]:
+    """What a person should know of an account's pins: the metric, and a sentence that stays the same while it is so."""
+    for pin in pins.over:
+        yield pin.metric, f"{pin}: past its date; worksheet and parsers decide again"
+    for pin in pins.twice:
+        remedy = f"take the mark out of the cell, or: {unpin(link, pin.metric)}"
+        yield pin.metric, f"{pin}, and by a mark in its cell too; the command's counts; {remedy}"
+    for pin in contradicted(pins, decisions, parsed):
+        by_command = pin.place == COMMAND
+        said = "worksheet and parsers say" if by_command else "the parser says"
+        remedy = f"if it is over: {unpin(link, pin.metric)}" if by_command else "if it is over, take the mark away"
+        yield pin.metric, f"{pin}, 20 % or more off what {said} now; {remedy}"

@@ -1,0 +1,145 @@
+"""The cells of a worksheet that say another number than in its last read, and which of them are accidents.
+
+The first read of an account's row is no typing: there is nothing yet that it could differ from.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, judge, needs_history
+from smart_sync.core.merge.baseline import ENOUGH, Point
+from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
+from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
+from smart_sync.core.state import AccountState
+
+#: Accounts whose growth a new account is measured by.
+MAX_OTHERS = 50
+
+
+class Cells(NamedTuple):
+    """What was typed since the last read: by row, with the rows that have something to be looked at closely."""
+
+    rows: Sequence[Sequence[Typed]] = ()
+    #: Account id → the metrics that need a history.
+    close: Mapping[str, Collection[str]] = {}
+    #: Those that had an open suspect: an account id and a metric.
+    edited: frozenset[tuple[str, str]] = frozenset()
+
+
+def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects, counters: Collection[str]) -> Cells:
+    """The cells of ``sheet`` that say another number than ``states`` know, pinned ones left out.
+
+    ``doubted`` are the suspects that are still open.
+    """
+    rows: list[list[Typed]] = []
+    close: dict[str, list[str]] = {}
+    for state in states:
+        row = sheet.rows.get(state.id)
+        if row is None or state.sheet is None or row.metrics == state.sheet or not state.active:
+            continue
+        typed = list(_typed(state, row, doubted))
+        near = [one.metric for one in typed if needs_history(one, counter=one.metric in counters)]
+        if near:
+            rows.append(typed)
+            close[state.id] = near
+    return Cells(rows, close, frozenset(_edited(sheet, states, doubted)) if doubted else frozenset())
+
+
+def _edited(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects) -> Iterator[tuple[str, str]]:
+    by_id = {state.id: state for state in states}
+    for account_id, metric in doubted:
+        row, state = sheet.rows.get(account_id), by_id.get(account_id)
+        if row is not None and state is not None and state.sheet is not None and metric not in row.unreadable:
+            index = METRICS.index(metric)
+            if row.metrics[index] != state.sheet[index]:
+                yield account_id, metric
+
+
+def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Typed]:
+    parsed = state.parsed or NO_METRICS
+    known = state.sheet or NO_METRICS
+    for metric, old, new, theirs in zip(METRICS, known, row.metrics, parsed, strict=True):
+        if new is not None and new != old and metric not in row.pinned:
+            open_ = doubted.get((state.id, metric))
+            is_doubted = open_ is not None and open_.new == old
+            yield Typed(state.id, metric, row.row, old, new, theirs, is_doubted)
+
+
+def is_unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) -> bool:
+    """Whether some of ``cells`` have too short a history to make a band of."""
+    return any(
+        len(histories.get((account_id, metric), ())) <= ENOUGH
+        for account_id, metrics in cells.close.items()
+        for metric in metrics
+    )
+
+
+def others(states: Iterable[AccountState], cells: Cells) -> list[str]:
+    """Some accounts by whose growth those can be measured that have none of their own: of all sizes alike."""
+    ids = sorted(state.id for state in states if state.sheet is not None and state.id not in cells.close)
+    return ids[:: max(1, len(ids) // MAX_OTHERS)][:MAX_OTHERS]
+
+
+def judged(
+    cells: Cells, sheet: Sheet, states: Sequence[AccountState], terms: Terms, doubts: Doubts, name: str
+) -> Judged:
+    """What is to be made of ``cells`` in the worksheet ``name``.
+
+    An accident that is known, confirmed or has stood long enough is none any more.
+    """
+    by_id = {state.id: state for state in states} if cells.rows else {}
+    before = _before(states) if cells.rows else Worksheet()
+    found: list[Suspect] = []
+    for row in cells.rows:
+        for accident in judge(row, before, terms):
+            key = (accident.account_id, accident.metric)
+            known = doubts.open.get(key)
+            if known is None or not known.typed or known.new != accident.new:
+                found.append(_suspect(accident, by_id[key[0]], sheet, doubts, name))
+            elif known.since > doubts.believed:
+                found.append(known)
+    judged_cells = frozenset((one.account_id, one.metric) for row in cells.rows for one in row)
+    return Judged(found, judged_cells, cells.edited, sheet.rows)
+
+
+def _before(states: Iterable[AccountState]) -> Worksheet:
+    """The worksheet as it was in the last read."""
+    known = [state for state in states if state.sheet is not None and state.sheet_row is not None]
+    rows = {state.sheet_row: state.sheet for state in known if state.sheet_row is not None and state.sheet is not None}
+    names = {state.sheet_row: f"@{state.username}" if state.username else state.link for state in known}
+    return Worksheet(rows, {row: told for row, told in names.items() if row is not None})
+
+
+def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doubts, name: str) -> Suspect:
+    place = f"{name}!{sheet.letters.get(accident.metric, '')}{sheet.row_number(state)}"
+    return Suspect(
+        accident.account_id,
+        state.link,
+        accident.metric,
+        accident.old or 0,
+        accident.new,
+        doubts.now,
+        place,
+        accident.cause,
+        typed=True,
+        held=doubts.hold and accident.old is not None,
+    )
+
+
+def hold(sheet: Sheet, suspects: Iterable[Suspect]) -> Sheet:
+    """``sheet`` with the held cells of ``suspects`` unread: what they said before stands in, as for any such cell."""
+    held: dict[str, set[str]] = {}
+    for one in suspects:
+        if one.held:
+            held.setdefault(one.account_id, set()).add(one.metric)
+    if not held:
+        return sheet
+    rows = dict(sheet.rows)
+    for account_id, metrics in held.items():
+        row = rows[account_id]
+        rows[account_id] = row._replace(
+            metrics=row.metrics._replace(**dict.fromkeys(metrics)), unreadable=row.unreadable | metrics
+        )
+    return replace(sheet, rows=rows)

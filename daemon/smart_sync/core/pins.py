@@ -1,0 +1,74 @@
+"""Pins: a value of one metric that a person wants, whatever worksheet and parsers say, until the person takes it back.
+
+A cell pins its number with a mark (``950!``); the command and the control channel pin without the sheet.  Of both for
+one metric the command's counts, for it says who, why and until when.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from smart_sync.core.model import METRICS, Metrics
+
+#: Where a pin is from.
+CELL: Final = "cell"
+COMMAND: Final = "command"
+#: A pin that is so far from what worksheet and parsers say is reported.
+_FAR: Final = 0.2
+
+
+class Pin(NamedTuple):
+    """A pinned value: since when (a stamp), by whom, until which local day (its label; None: for ever), and why."""
+
+    metric: str
+    value: int
+    since: str
+    place: str = COMMAND
+    by: str = ""
+    until: str | None = None
+    why: str = ""
+
+    def answer(self) -> dict[str, Any]:
+        """As ``--json`` has it."""
+        return self._asdict()
+
+    def __str__(self) -> str:
+        whose = f" by {self.by}" if self.by else ""
+        until = f" until {self.until}" if self.until else ""
+        return f"{self.metric} pinned to {self.value:,} since {self.since[:10]}{whose}{until}"
+
+
+NO_PINS: Final[tuple[Pin, ...]] = ()
+
+
+def is_over(pin: Pin, today: str) -> bool:
+    """Whether a pin is past its date; it counts on that whole local day."""
+    return pin.until is not None and pin.until < today
+
+
+def in_force(pins: Iterable[Pin], today: str) -> dict[str, Pin]:
+    """The pins that count today, by metric."""
+    found: dict[str, Pin] = {}
+    for pin in pins:
+        if not is_over(pin, today) and (pin.place == COMMAND or pin.metric not in found):
+            found[pin.metric] = pin
+    return found
+
+
+def of_cells(pins: Iterable[Pin]) -> dict[str, Pin]:
+    """The pins that the cells of a row had in its last read, by metric."""
+    return {pin.metric: pin for pin in pins if pin.place == CELL}
+
+
+def read_cells(values: Metrics, marked: Collection[str], before: Mapping[str, Pin], now: str, cell: str) -> list[Pin]:
+    """The pins of a row's cells, of which ``marked`` metrics have the mark; one that is new begins now."""
+    found = []
+    for metric, value in zip(METRICS, values, strict=True):
+        if metric in marked and value is not None:
+            known = before.get(metric)
+            found.append(Pin(metric, value, known.since if known else now, CELL, cell))
+    return found
+
+
+def is_far(pinned: int, said: int | None) -> bool:
+    """Whether a pinned value is 20 % or more off what it stands against; nothing to stand against is not."""
+    return said is not None and abs(pinned - said) >= max(_FAR * said, 1)

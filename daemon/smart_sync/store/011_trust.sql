@@ -1,0 +1,22 @@
+-- Values that a person has pinned: they win over worksheet and parsers.  place: 'command', or 'cell' for a mark in a cell
+-- as of its last read.  until: the last local day on which the pin counts.
+CREATE TABLE pins (
+    account_id TEXT NOT NULL, metric TEXT NOT NULL, place TEXT NOT NULL,
+    value INTEGER NOT NULL, since TEXT NOT NULL, pinned_by TEXT NOT NULL DEFAULT '', until TEXT,
+    why TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (account_id, metric, place)
+) WITHOUT ROWID;
+
+-- cause: what probably happened to a typed number, '' for a merged value that jumped.  held: the last good value stands in
+-- for it.  since '': confirmed, so that it is held no more.
+ALTER TABLE suspects ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+ALTER TABLE suspects ADD COLUMN typed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE suspects ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+
+-- A fall of an account's followers that only one read of a parser has found: it counts when a second one finds it too.
+CREATE TABLE doubted_falls (
+    account_id TEXT NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL,
+    value INTEGER NOT NULL, parsed_at TEXT NOT NULL, "precision" TEXT NOT NULL DEFAULT 'exact',
+    link TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (account_id, metric, source)
+) WITHOUT ROWID;
