@@ -29,6 +29,7 @@ COMMANDS = (
         data.snapshots,
         data.ingest,
         data.backup,
+        data.migrate_store,
     ),
     *(setup.init, setup.adopt, setup.completion, setup.man),
 )

@@ -35,12 +35,17 @@ class Server:
 Location = Path | Server
 
 
+def looked_up(given: str) -> Server:
+    """The server whose URL ``given`` is, or says where it is kept.  Raises ValueError."""
+    return server(secrets.found(given))
+
+
 def _looked_up(given: object) -> object:
     if isinstance(given, Server) or given is None:
         return given
     if not isinstance(given, str):
         raise ValueError("expected a text")  # noqa: TRY004  pydantic reports only ValueError
-    return server(secrets.found(given))
+    return looked_up(given)
 
 
 #: A URL, or where it is kept: ``env:NAME``, ``file:PATH`` or ``credential:NAME``.

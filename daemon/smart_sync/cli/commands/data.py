@@ -250,5 +250,28 @@ def backup(file: Path, as_json: bool) -> None:
     show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
 
 
+@click.command("migrate-store")
+@click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
+@click.argument("target", metavar="TO")
+@json_option
+def migrate_store(source: Path, target: str, as_json: bool) -> None:
+    """Copy an SQLite database to PostgreSQL.
+
+    FROM is the file, TO an empty database: env:NAME of a variable that holds its postgresql:// address.  Stop the
+    daemon first.  Counts and sums are compared before anything is kept; nothing is changed in FROM.
+    """
+    from smart_sync.cli import output
+    from smart_sync.config import database_url
+    from smart_sync.store.postgres.moving import move
+
+    try:
+        server = database_url.looked_up(target)
+    except ValueError as error:
+        raise click.UsageError(f"TO: {error}") from None
+    moved = asyncio.run(move(source, server))
+    answer = {"success": True, "to": str(server), "rows": moved.rows, "left": moved.left, "odd": moved.odd}
+    show(answer | {"told": moved.told}, as_json, output.show_moved)
+
+
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -6,6 +6,7 @@ from smart_sync.cli.output.data import (
     show_forgotten,
     show_history,
     show_ingested,
+    show_moved,
     show_repaired,
 )
 from smart_sync.cli.output.diagnostics import show_check, show_inspections, show_step, show_webhook_tests, show_webhooks
@@ -24,6 +25,7 @@ __all__ = [
     "show_history",
     "show_ingested",
     "show_inspections",
+    "show_moved",
     "show_pinned",
     "show_pins",
     "show_repaired",

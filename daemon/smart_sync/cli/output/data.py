@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -276,3 +277,15 @@ def show_forgotten(answer: dict[str, Any]) -> None:
     if len(answer["values"]) > _INGESTED_SHOWN:
         line(screen, f"and {counted(len(answer['values']) - _INGESTED_SHOWN, 'more', 'more')}")
     line(screen, f"{counted(answer['forgotten'], 'value')} taken back; the next pass goes by it")
+
+
+def show_moved(answer: dict[str, Any]) -> None:
+    """What `migrate-store` has copied, and what could not be as it was."""
+    rows = sum(answer["rows"].values())
+    click.echo(f"{answer['to']}: {counted(rows, 'row')} of {counted(len(answer['rows']), 'table')}, compared")
+    for told in answer["told"]:
+        click.echo(f"  {printable(told)}")
+    if answer["odd"] > len(answer["told"]):
+        click.echo(f"  and {answer['odd'] - len(answer['told'])} more odd values")
+    if answer["left"]:
+        click.echo(f"not copied, for they are the web app's alone: {printable(', '.join(answer['left']))}")
