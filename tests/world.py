@@ -12,6 +12,7 @@ import psycopg
 
 from fake_google import FakeGoogle
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
@@ -47,6 +48,11 @@ class World:
     @property
     def settings(self) -> Settings:
         return Settings(**{"database": self.database, **self.sections})
+
+    @property
+    def where(self) -> Location:
+        """For what takes no configuration."""
+        return self.settings.database.where
 
     async def create(self) -> "World":
         """Let Smart Sync create the file and the tables."""

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from smart_sync.cli.commands.common import json_option, show
+from smart_sync.config.secrets import is_elsewhere
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
@@ -46,6 +47,7 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
         credentials = "" if unneeded else _asked("The service account's JSON key, a file", "google.json")
     if database is None:
         database = _asked("The database, a file", steps.DATABASE) if ask else steps.DATABASE
+    _demand_file(database)
     if Path(database).expanduser().is_file():
         _offer_a_look(Path(database).expanduser(), ask=ask)
     steps.write(output, steps.Answers(spreadsheet, credentials, database))
@@ -82,6 +84,7 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
     from smart_sync.clock import utc_now
 
     steps.refuse_existing(output)
+    _demand_file(str(database))
     report, found = asyncio.run(adopt.adopt(database, utc_now()))
     answer = report.answer() | {"written": None}
     if report.exit_code == 0:
@@ -115,6 +118,15 @@ def _offer_a_look(database: Path, *, ask: bool) -> None:
     if report.exit_code:
         click.echo("nothing is written; fix what clashes first", err=True)
         sys.exit(report.exit_code)
+
+
+def _demand_file(database: str) -> None:
+    """Refuse the address of a server, which is never shown: it may hold a password."""
+    if ":/" in database or is_elsewhere(database):
+        raise click.UsageError(
+            "this looks at SQLite files only; for PostgreSQL write [database] url into the configuration, then:"
+            " smart-sync check"
+        )
 
 
 def _asked(question: str, default: str | None = None) -> str:
