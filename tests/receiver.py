@@ -29,10 +29,12 @@ class Told:
 
 @dataclass(slots=True)
 class Receiver:
-    """Answers with ``statuses`` in turn, then with 204.  While ``open`` is cleared it answers nothing."""
+    """Answers with ``statuses`` in turn, then with ``status``.  While ``open`` is cleared it answers nothing."""
 
     told: list[Told] = field(default_factory=list)
     statuses: deque[int] = field(default_factory=deque)
+    status: int = 204
+    content: str = ""
     extra: str = ""
     #: What follows an answer's head, without an end in sight.
     endless: bool = False
@@ -63,9 +65,9 @@ class Receiver:
             self.told.append(Told(method, target, headers, body))
             self._came.notify_all()
         await self.open.wait()
-        status = self.statuses.popleft() if self.statuses else 204
-        length = "" if self.endless else "Content-Length: 0\r\n"
-        writer.write(f"HTTP/1.1 {status} X\r\n{self.extra}{length}Connection: close\r\n\r\n".encode())
+        status = self.statuses.popleft() if self.statuses else self.status
+        length = "" if self.endless else f"Content-Length: {len(self.content)}\r\n"
+        writer.write(f"HTTP/1.1 {status} X\r\n{self.extra}{length}Connection: close\r\n\r\n{self.content}".encode())
         while self.endless:
             writer.write(b"x" * 65536)
             await writer.drain()

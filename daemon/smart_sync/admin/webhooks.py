@@ -8,22 +8,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from smart_sync.config import Settings, WebhookSettings
+from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.results.webhook_messages import message
-from smart_sync.notify.sender import Sender, endpoint_of, label_of
+from smart_sync.notify.receivers import Receiver, WebhookReceiver, receivers_of
+from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox
 from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_existing
 
+TEST = "webhook.test"
 #: Deliveries that are listed.
 SHOWN = 50
 
 
 async def overview(settings: Settings) -> dict[str, Any]:
     """The webhooks, and their newest deliveries.  Raises `DatabaseError`."""
-    labels = {endpoint_of(webhook): label_of(webhook) for webhook in settings.webhooks}
+    receivers = _receivers(settings)
+    labels = {one.endpoint: one.label for one in receivers}
     off: frozenset[str] = frozenset()
     rows: list[dict[str, Any]] = []
     async with _beside(settings.database.where) as database:
@@ -33,31 +36,36 @@ async def overview(settings: Settings) -> dict[str, Any]:
     return {
         "success": True,
         "webhooks": [
-            {"webhook": label_of(each), "events": list(each.events), "disabled": endpoint_of(each) in off}
-            for each in settings.webhooks
+            {"webhook": one.label, "events": list(one.events), "disabled": one.endpoint in off} for one in receivers
         ],
         "deliveries": [{"webhook": labels[row.pop("endpoint")], **row} for row in rows],
     }
 
 
 async def send_tests(settings: Settings, sender: Sender | None = None) -> dict[str, Any]:
-    """Send each webhook one message now, past the queue; one that accepts it is enabled again if it was disabled.
+    """Send each webhook and target a message now, past the queue; who accepts it is enabled again if it was disabled.
 
     Raises `DatabaseError`.
     """
-    sent = sender or Sender()
-    results = await asyncio.gather(*(_test(webhook, sent) for webhook in settings.webhooks))
-    accepted = [w for w, result in zip(settings.webhooks, results, strict=True) if result["accepted"]]
+    receivers = _receivers(settings, sender)
+    results = await asyncio.gather(*(_test(one) for one in receivers))
+    accepted = [one for one, result in zip(receivers, results, strict=True) if result["accepted"]]
     await _enable(settings.database.where, accepted)
     return {"success": all(result["accepted"] for result in results), "results": results}
 
 
-async def _test(webhook: WebhookSettings, sender: Sender) -> dict[str, Any]:
+def _receivers(settings: Settings, sender: Sender | None = None) -> list[Receiver]:
+    webhooks = (WebhookReceiver(each, sender or Sender()) for each in settings.webhooks)
+    return [*webhooks, *receivers_of(settings.notify, settings.schedule.timezone)]
+
+
+async def _test(receiver: Receiver) -> dict[str, Any]:
     now = datetime.now(UTC)
-    test = message(str(uuid.uuid4()), "webhook.test", stamp(now), {"message": "a test from smart-sync webhooks test"})
-    answer = await sender.send(webhook, test, now)
+    test = message(str(uuid.uuid4()), TEST, stamp(now), {"message": "a test from smart-sync webhooks test"})
+    (sent,) = receiver.as_read([test])
+    answer = await receiver.send(sent, now)
     return {
-        "webhook": label_of(webhook),
+        "webhook": receiver.label,
         "message_id": test.id,
         "accepted": answer.accepted,
         "status": answer.status,
@@ -65,11 +73,11 @@ async def _test(webhook: WebhookSettings, sender: Sender) -> dict[str, Any]:
     }
 
 
-async def _enable(path: Location, webhooks: Sequence[WebhookSettings]) -> None:
+async def _enable(path: Location, receivers: Sequence[Receiver]) -> None:
     """Written only where one is disabled: the database is the daemon's."""
     async with _beside(path) as database:
         off = await outbox.disabled(database) if database is not None else frozenset()
-        back = [endpoint_of(webhook) for webhook in webhooks if endpoint_of(webhook) in off]
+        back = [one.endpoint for one in receivers if one.endpoint in off]
         if database is not None and back:
             async with database.transaction() as transaction:
                 for endpoint in back:

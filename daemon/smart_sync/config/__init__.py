@@ -6,7 +6,7 @@ Relative paths are relative to the file they stand in.
 
 from smart_sync.config.lenient import load_readable
 from smart_sync.config.loading import DEFAULT_PATHS, MAX_FILE_BYTES, find, load
-from smart_sync.config.notify import PingSettings, WebhookSettings
+from smart_sync.config.notify import NotifySettings, PingSettings, TargetSettings, WebhookSettings
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
@@ -32,6 +32,7 @@ __all__ = [
     "HistorySettings",
     "LogSettings",
     "MergeSettings",
+    "NotifySettings",
     "ParsedSettings",
     "ParserSettings",
     "PingSettings",
@@ -40,6 +41,7 @@ __all__ = [
     "SheetsSettings",
     "SnapshotsSettings",
     "SyncSettings",
+    "TargetSettings",
     "WebhookSettings",
     "find",
     "load",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from smart_sync.config.notify import WebhookSettings
+from smart_sync.config.notify import TargetSettings, WebhookSettings
 from smart_sync.config.settings import Settings, parser_class
 from smart_sync.core.wording import nearest
 
@@ -23,18 +23,20 @@ def variable(key: Iterable[object]) -> str:
 
 def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
     """The key (with dots) that was probably meant by ``key``; empty if none is like it.  ``values`` are the file's."""
-    if len(key) == 3 and (siblings := _sibling_keys(key, values)):
+    if len(key) > 2 and (siblings := _sibling_keys(key, values)):
         meant = nearest(key[-1], siblings)
         return ".".join([*key[:-1], meant]) if meant else ""
     return nearest(".".join(key), [".".join(known) for known in _keys()])
 
 
 def _sibling_keys(key: Sequence[str], values: Mapping[str, Any]) -> Iterable[str]:
-    """The keys of one of ``[[webhooks]]`` or ``[parsers.<name>]``."""
-    section, name, _ = key
+    """The keys of one of ``[[webhooks]]``, ``[[notify.targets]]`` or ``[parsers.<name>]``."""
+    section, name, *more = key
     if section == "webhooks":
         return WebhookSettings.model_fields
-    if section != "parsers":
+    if (section, name) == ("notify", "targets"):
+        return TargetSettings.model_fields
+    if section != "parsers" or len(more) > 1:
         return ()
     tables = values.get(section)
     table = tables.get(name) if isinstance(tables, Mapping) else None

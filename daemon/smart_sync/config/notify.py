@@ -1,10 +1,21 @@
-"""Who is told: the sections ``[[webhooks]]`` and ``[ping]``."""
+"""Who is told: the sections ``[[webhooks]]``, ``[notify]`` and ``[ping]``."""
 
+import re
+from datetime import time
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, SecretStr, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from smart_sync.config.sections import Section
+from smart_sync.config.targets import TargetUrl
 from smart_sync.config.values import Headers, SigningSecrets, Url
 
 #: What a webhook is told unless it lists its events.
@@ -18,9 +29,15 @@ _UsualEvent = Literal[
     "parser.failed",
     "parser.recovered",
 ]
-#: What managers cause every day is told only where it is listed.
-WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created"]
-
+#: What managers cause every day is told only where it is listed, and the end of `sync.failed`, which the next
+#: sync.finished tells.
+WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created", "sync.recovered"]
+TargetEvent = Literal[WebhookEvent, "digest"]
+#: People are told of trouble and of its end, and once a day of everything.
+_FOR_PEOPLE: tuple[TargetEvent, ...] = (
+    *("sync.failed", "sync.recovered", "project.failed", "project.degraded", "project.recovered", "project.stale"),
+    *("parser.failed", "parser.recovered", "digest"),
+)
 
 #: What the delivery itself sets; a configured header would spoil the request or its signature.
 _OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection"}
@@ -83,6 +100,47 @@ class WebhookSettings(Section):
         if not self.allow_private and not self.url.get_secret_value().lower().startswith("https:"):
             raise ValueError("url must begin with https:// (or set allow_private = true for a private address)")
         return self
+
+
+class TargetSettings(Section):
+    """One of ``[[notify.targets]]``: a person, a chat or a mailbox that is told in plain text."""
+
+    url: TargetUrl
+    events: Annotated[tuple[TargetEvent, ...], Field(min_length=1)] = _FOR_PEOPLE
+    #: None: that of ``[notify]``.
+    lang: Literal["en", "ru"] | None = None
+
+
+def _time_of_day(text: str) -> str:
+    if text and not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError('expected a time of day such as "09:00"')
+    return text
+
+
+def _different(targets: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...]:
+    if len({target.url.get_secret_value() for target in targets}) < len(targets):
+        raise ValueError("two of them have the same url; give one of them the events of both")
+    return targets
+
+
+class NotifySettings(Section):
+    """Messages to people: in which language, to whom, and at which time the one of the day."""
+
+    lang: Literal["en", "ru"] = "en"
+    targets: Annotated[tuple[TargetSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
+    #: A time of day in ``[schedule] timezone``; "": no digest.
+    digest: Annotated[str, AfterValidator(_time_of_day)] = ""
+
+    @model_validator(mode="after")
+    def _somebody_reads_it(self) -> Self:
+        if self.digest and not any("digest" in target.events for target in self.targets):
+            raise ValueError("digest: nobody gets it; add [[notify.targets]] whose events have it")
+        return self
+
+    @property
+    def digest_at(self) -> time | None:
+        """When the digest is told, on the clocks of ``[schedule] timezone``."""
+        return time.fromisoformat(self.digest) if self.digest else None
 
 
 class PingSettings(Section):

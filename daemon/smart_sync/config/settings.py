@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync.config import urls
-from smart_sync.config.notify import PingSettings, WebhookSettings
+from smart_sync.config.notify import NotifySettings, PingSettings, WebhookSettings
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
     webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
+    notify: NotifySettings = NotifySettings()
     ping: PingSettings = PingSettings()
     parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
 

@@ -1,4 +1,4 @@
-"""Delivers to one webhook: message after message, as they become due, for as long as the daemon lives."""
+"""Delivers to one webhook or target: message after message, as they become due, for as long as the daemon lives."""
 
 import asyncio
 import contextlib
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from smart_sync.config import WebhookSettings
 from smart_sync.core.days import stamp
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.logs import emit
-from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of
+from smart_sync.notify.receivers import Receiver
+from smart_sync.notify.sender import AttemptResult
 from smart_sync.store import outbox
 from smart_sync.store.engine import Database, StoreError
 from smart_sync.store.outbox import Delivery
@@ -27,22 +27,20 @@ STALLED = 60.0
 
 
 class DeliveryWorker:
-    """One webhook's part of the queue.  ``run`` is its one loop; without a message that waits it sleeps."""
+    """One receiver's part of the queue.  ``run`` is its one loop; without a message that waits it sleeps."""
 
     def __init__(
         self,
-        webhook: WebhookSettings,
+        receiver: Receiver,
         database: Database,
         clock: Callable[[], datetime],
-        sender: Sender,
         retries: Sequence[float],
     ) -> None:
-        self.webhook = webhook
-        self.endpoint = endpoint_of(webhook)
-        self.label = label_of(webhook)
+        self.receiver = receiver
+        self.endpoint = receiver.endpoint
+        self.label = receiver.label
         self._database = database
         self._clock = clock
-        self._sender = sender
         self._retries = retries
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -59,7 +57,7 @@ class DeliveryWorker:
     async def send_now(self, message: Message) -> None:
         """Send ``message`` past the queue, once; what comes of it is logged."""
         started = time.perf_counter()
-        answer = await self._sender.send(self.webhook, message, self._clock())
+        answer = await self.receiver.send(message, self._clock())
         self._log(Delivery(0, message, 0), answer, round(time.perf_counter() - started, 3), None)
 
     async def run(self) -> None:
@@ -91,7 +89,7 @@ class DeliveryWorker:
 
     async def _deliver(self, delivery: Delivery) -> AttemptResult:
         started = time.perf_counter()
-        answer = await self._sender.send(self.webhook, delivery.message, self._clock())
+        answer = await self.receiver.send(delivery.message, self._clock())
         seconds = round(time.perf_counter() - started, 3)
         now = self._clock()
         retry_at = None if answer.accepted or answer.gone else self._retry_at(delivery, now)
@@ -99,7 +97,7 @@ class DeliveryWorker:
         dropped = 0
         async with self._database.transaction() as transaction:
             await outbox.attempted(
-                transaction, delivery, status, answer.reason or str(answer.status), stamp(now), retry_at
+                transaction, delivery, status, answer.reason or str(answer.status or "accepted"), stamp(now), retry_at
             )
             if answer.gone:
                 dropped = await outbox.disable(transaction, self.endpoint, stamp(now))

@@ -2,10 +2,14 @@
 
 import asyncio
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from smart_sync.config import WebhookSettings
 from smart_sync.core.results.webhook_messages import Message
@@ -21,15 +25,12 @@ _WITHOUT_BODY = ("GET", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What came of an attempt: the status, None if there was no answer; ``reason`` is for a person."""
+    """What came of an attempt: the status of HTTP, None if none is known; ``reason`` is for a person."""
 
     status: int | None
     reason: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the receiver has taken the message."""
-        return self.status is not None and 200 <= self.status < 300
+    #: Whether the receiver has taken the message.
+    accepted: bool = False
 
     @property
     def gone(self) -> bool:
@@ -57,7 +58,7 @@ class Sender:
             return AttemptResult(
                 None, f"the name cannot be resolved: {getattr(error, 'strerror', None) or 'no address'}"
             )
-        return AttemptResult(status, _explained(status))
+        return AttemptResult(status, _explained(status), 200 <= status < 300)
 
     async def _post(self, webhook: WebhookSettings, message: Message, now: datetime) -> int:
         url = urlsplit(webhook.url.get_secret_value())
@@ -83,9 +84,9 @@ class Sender:
         raise refused or http_post.NotReached("no address")
 
 
-def endpoint_of(webhook: WebhookSettings) -> str:
-    """What the database calls a webhook: nothing that would give its URL away."""
-    return hashlib.sha256(webhook.url.get_secret_value().encode()).hexdigest()[:16]
+def endpoint_of(url: SecretStr) -> str:
+    """What the database calls who is told at ``url``: nothing that would give it away."""
+    return hashlib.sha256(url.get_secret_value().encode()).hexdigest()[:16]
 
 
 def label_of(webhook: WebhookSettings) -> str:
@@ -126,3 +127,22 @@ def _explained(status: int) -> str:
     if 300 <= status < 400:
         return f"answered {status}, a redirect, which is not followed; put the final address into url"
     return f"answered {status}"
+
+
+def what_it_said(lines: Sequence[str]) -> str:
+    """Why a service did not take a message, from what apprise says of it; never its words, which may hold the URL."""
+    for line in reversed(lines):
+        if found := re.search(r"error\s*[=:]\s*(\d{3})\b", line):
+            return f"answered {found[1]}" + _HINTS.get(found[1], "")
+    if any("Connection error" in line or "connection" in line for line in lines):
+        return "could not be reached, or refused to talk; check the URL, the password and the network"
+    return "did not take the message; check the URL"
+
+
+_HINTS = {
+    "400": "; check the chat, channel or address in the URL",
+    "401": "; check the token or password in the URL",
+    "403": "; check the token in the URL, and that it may write there",
+    "404": "; check the token, chat or channel in the URL",
+    "429": ": too many messages",
+}

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from smart_sync import __version__, config, logs
+from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.control.api import Endpoints
@@ -137,7 +138,10 @@ class Service:
             api = Endpoints(resources, runner, self.reload, self._started)
             control = settings.control
             await report_projects(resources)
-            async with serve(control.socket, api.routes(), mode=control.mode, group=control.group):
+            async with (
+                serve(control.socket, api.routes(), mode=control.mode, group=control.group),
+                BackgroundTasks({"service:digest": resources.digest.run}),
+            ):
                 work = group.create_task(runner.run(), name="service:runner")
                 self._ready(settings)
                 await self._until_over(work)

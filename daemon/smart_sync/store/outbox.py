@@ -144,3 +144,36 @@ async def recent(database: Database, endpoints: Sequence[str], limit: int) -> li
         (*endpoints, limit),
     )
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+async def remember_failure(transaction: Transaction, now: str) -> None:
+    """Note that it was told that passes cannot be run."""
+    if not await transaction.fetch("SELECT 1 FROM failed_passes"):
+        await transaction.execute("INSERT INTO failed_passes (since) VALUES (?)", (now,))
+
+
+async def forget_failure(transaction: Transaction) -> str | None:
+    """Passes can be run; the stamp since which they could not, if that was told."""
+    rows = await transaction.fetch("SELECT since FROM failed_passes")
+    if not rows:
+        return None
+    await transaction.execute("DELETE FROM failed_passes")
+    return str(rows[0][0])
+
+
+async def is_digest_told(database: Database, day: str) -> bool:
+    """Whether the digest of a day (a label) was queued."""
+    return bool(await database.glance("SELECT 1 FROM told_digests WHERE day = ?", (day,)))
+
+
+async def remember_digest(transaction: Transaction, day: str, now: str) -> bool:
+    """Note that the digest of a day is told; False if it was already.  The oldest days are forgotten."""
+    is_new = await transaction.execute(
+        "INSERT INTO told_digests (day, told_at) VALUES (?, ?) ON CONFLICT DO NOTHING", (day, now)
+    )
+    await transaction.execute(
+        "DELETE FROM told_digests WHERE day IN"
+        " (SELECT day FROM told_digests ORDER BY told_at DESC LIMIT 1000000000 OFFSET ?)",
+        (MAX_DONE,),
+    )
+    return is_new > 0

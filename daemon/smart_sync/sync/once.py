@@ -49,6 +49,7 @@ async def _once(settings: Settings, project: str | None) -> SyncAnswer:
         except SmartSyncError:
             await resources.ping.flush(TELLING)
             raise
+        await resources.digest.tell_if_due()
         await asyncio.gather(resources.ping.flush(TELLING), resources.webhooks.flush(TELLING))
         if chosen is None or choice is None:
             return {**result.answer(), "refused_projects": dict(resources.announce.refused_projects)}

@@ -12,8 +12,10 @@ from smart_sync.config import Settings
 from smart_sync.core.model import Account
 from smart_sync.core.results.health import HealthInputs, no_projects
 from smart_sync.errors import ConfigError, SmartSyncError
+from smart_sync.notify.daily import Digest
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.ping import Ping
+from smart_sync.notify.receivers import receivers_of
 from smart_sync.parsers import registry
 from smart_sync.parsers.collector import Collector
 from smart_sync.sheets import open_sheets
@@ -46,6 +48,7 @@ class Resources:
     clock: Clock
     webhooks: Webhooks
     ping: Ping
+    digest: Digest
     #: What `parsed_query.prepare` made of ``[parsed] query``.
     parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
@@ -74,7 +77,8 @@ async def opened(
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetCache(database)
             sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment))
-            webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock))
+            targets = receivers_of(settings.notify, timezone)
+            webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock, targets=targets))
             collector = Collector(
                 registry.build(settings.parsers),
                 database,
@@ -96,6 +100,7 @@ async def opened(
                 clock,
                 webhooks,
                 ping,
+                Digest(settings, database, webhooks, clock),
                 query,
                 collector.overview,
             )

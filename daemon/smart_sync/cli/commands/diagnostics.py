@@ -56,7 +56,7 @@ def parse(links: tuple[str, ...], as_json: bool) -> None:
 @config_option
 @click.pass_context
 def webhooks(context: click.Context, as_json: bool) -> None:
-    """List the webhooks and their newest deliveries."""
+    """List the webhooks and targets, and their newest deliveries."""
     if context.invoked_subcommand is not None:
         return
     from smart_sync.admin import webhooks as queue
@@ -70,7 +70,7 @@ def webhooks(context: click.Context, as_json: bool) -> None:
 @json_option
 @config_option
 def webhooks_test(as_json: bool) -> None:
-    """Send each webhook a message now.
+    """Send each webhook and target a message now.
 
     One that accepts it and was disabled is enabled again.
     """
@@ -79,8 +79,8 @@ def webhooks_test(as_json: bool) -> None:
     from smart_sync.cli import output
 
     path, settings = load()
-    if not settings.webhooks:
-        raise ConfigError((f"{path}: webhooks: there is none to test; add [[webhooks]] with url and secret",))
+    if not (settings.webhooks or settings.notify.targets):
+        raise ConfigError((f"{path}: webhooks: there is none to test; add [[webhooks]] or [[notify.targets]]",))
     logs.configure(settings.log.format, "error", sys.stderr)
     logs.adopt_libraries()
     answer = asyncio.run(queue.send_tests(settings))

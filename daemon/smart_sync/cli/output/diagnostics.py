@@ -50,7 +50,7 @@ def show_webhooks(answer: dict[str, Any]) -> None:
     """The webhooks, and what became of the newest messages."""
     console = terminal.console()
     if not answer["webhooks"]:
-        console.print("no webhooks; add [[webhooks]] with url and secret to the configuration", markup=False)
+        console.print("no webhooks; add [[webhooks]] or [[notify.targets]] to the configuration", markup=False)
     for webhook in answer["webhooks"]:
         off = ("  disabled: it answered 410 Gone", "red") if webhook["disabled"] else ""
         console.print(Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off))

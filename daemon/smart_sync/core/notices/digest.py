@@ -1,22 +1,17 @@
 """The message of the day: suspects, cells to put right, stale projects, and growth in a line per project."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from smart_sync.core.days import stamp
-from smart_sync.core.history.growth import Growth
-from smart_sync.core.model import METRICS
 from smart_sync.core.notices.phrases import counted, number
-from smart_sync.core.notices.texts import Reader, jump, plain
+from smart_sync.core.notices.reader import Data, Reader, jump, plain
 from smart_sync.core.results.webhook_messages import Message, message
 
 DIGEST = "digest"
-#: What is grown: the metric of projects' goals.
-METRIC = METRICS.index("views")
 #: Lines of suspects, cells and stale projects, each; and of projects.
 MAX_EACH = 5
 MAX_PROJECTS = 40
@@ -31,21 +26,23 @@ class DigestProject:
 
     name: str
     accounts: int
-    #: None: nothing is known.
+    #: None: nothing is known, or there is nothing to compare with.
     value: int | None
-    growth: Growth | None
+    growth: int | None
+    #: The day compared with, where it is not for all the day before.
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DigestFacts:
-    """What the digest of ``day`` (a label) is made of; entries as in the webhooks' messages."""
+    """What the digest of ``day`` (a label) is made of; suspects and stale projects as in the webhooks' messages."""
 
     day: str
     projects: Sequence[DigestProject] = ()
-    suspects: Sequence[Mapping[str, Any]] = ()
+    suspects: Sequence[Data] = ()
     #: As on record: ``Worksheet!B7: reason (value)``.
     problems: Sequence[str] = ()
-    stale: Sequence[Mapping[str, Any]] = ()
+    stale: Sequence[Data] = ()
 
 
 def due_day(now: datetime, at: time, timezone: str) -> str | None:
@@ -70,22 +67,21 @@ def _moment(day: date, at: time, timezone: str) -> datetime:
     return datetime.fromisoformat(f"{stamp(datetime.combine(day, at, ZoneInfo(timezone)))}+00:00")
 
 
-def digest_message(facts: DigestFacts, reader: Reader, now: str) -> Message:
-    """The message, whose id is the day's."""
-    own = message(f"{DIGEST}:{facts.day}", DIGEST, now, {})
-    return Message(own.id, DIGEST, text(facts, reader))
+def digest_message(facts: DigestFacts, now: str) -> Message:
+    """The message of a day, for any reader; its id is the day's."""
+    return message(f"{DIGEST}:{facts.day}", DIGEST, now, asdict(facts))
 
 
-def text(facts: DigestFacts, reader: Reader) -> str:
-    """The whole text: the title, then what is to be done, then the projects."""
+def text(facts: Data, reader: Reader) -> str:
+    """The whole text of a `digest_message`: the title, then what is to be done, then the projects."""
     lines = [*_to_do(facts, reader)] or [reader.say("all_well")]
-    return "\n".join((f"Smart Sync: {facts.day}", *map(plain, (*lines, *_projects(facts, reader)))))
+    return "\n".join((f"Smart Sync: {facts['day']}", *map(plain, (*lines, *_projects(facts, reader)))))
 
 
-def _to_do(facts: DigestFacts, reader: Reader) -> Iterator[str]:
-    yield from _listed("suspects_head", [jump(reader, one) for one in facts.suspects], reader, "see_status")
-    yield from _listed("problems_head", [_problem(one, reader) for one in facts.problems], reader, "see_check")
-    yield from _listed("stale_head", [_stale(one, reader) for one in facts.stale], reader, "see_status")
+def _to_do(facts: Data, reader: Reader) -> Iterator[str]:
+    yield from _listed("suspects_head", [jump(reader, one) for one in facts["suspects"]], reader, "see_status")
+    yield from _listed("problems_head", [_problem(one, reader) for one in facts["problems"]], reader, "see_check")
+    yield from _listed("stale_head", [_stale(one, reader) for one in facts["stale"]], reader, "see_status")
 
 
 def _listed(head: str, rows: Sequence[str], reader: Reader, see: str) -> Iterator[str]:
@@ -102,35 +98,37 @@ def _problem(told: str, reader: Reader) -> str:
     found = _PROBLEM.fullmatch(told)
     if found is None:
         return plain(told)
-    return f"{plain(found['place'], 60)}: {reader.told(found['reason'])}{plain(found['value'] or '', 60)}"
+    value = f" {plain(found['value'], 60)}" if found["value"] else ""
+    return f"{plain(found['place'], 60)}: {reader.told(found['reason'])}{value}"
 
 
-def _stale(one: Mapping[str, Any], reader: Reader) -> str:
+def _stale(one: Data, reader: Reader) -> str:
     when = reader.when(one["read_at"]) if one["read_at"] else reader.say("never_read")
     return reader.say(
         "stale_line", project=plain(one["project_name"], 40), when=when, reason=reader.told(one["reason"])
     )
 
 
-def _projects(facts: DigestFacts, reader: Reader) -> Iterator[str]:
-    if not facts.projects:
+def _projects(facts: Data, reader: Reader) -> Iterator[str]:
+    projects = facts["projects"]
+    if not projects:
         yield reader.say("no_projects")
         return
     yield reader.say("growth_head")
-    for one in facts.projects[:MAX_PROJECTS]:
-        accounts = counted(reader.lang, one.accounts, "account")
-        if one.value is None:
-            yield reader.say("no_value", project=plain(one.name, 60), accounts=accounts)
+    for one in projects[:MAX_PROJECTS]:
+        name, accounts = plain(one["name"], 60), counted(reader.lang, one["accounts"], "account")
+        if one["value"] is None:
+            yield reader.say("no_value", project=name, accounts=accounts)
             continue
-        grown, value = _grown(one.growth, facts.day, reader), number(reader.lang, one.value)
-        yield reader.say("grown", project=plain(one.name, 60), value=value, growth=grown, accounts=accounts)
-    if len(facts.projects) > MAX_PROJECTS:
-        yield reader.say("more", number=number(reader.lang, len(facts.projects) - MAX_PROJECTS))
+        value = number(reader.lang, one["value"])
+        yield reader.say("grown", project=name, value=value, growth=_grown(one, reader), accounts=accounts)
+    if len(projects) > MAX_PROJECTS:
+        yield reader.say("more", number=number(reader.lang, len(projects) - MAX_PROJECTS))
 
 
-def _grown(growth: Growth | None, day: str, reader: Reader) -> str:
+def _grown(one: Data, reader: Reader) -> str:
     """What has grown; where not all could be compared with the day before, since when."""
-    if growth is None:
+    if one["growth"] is None:
         return reader.say("not_compared")
-    amount = number(reader.lang, growth.amount, signed=True)
-    return amount if growth.exact else reader.say("over", growth=amount, day=date.fromordinal(growth.since).isoformat())
+    amount = number(reader.lang, one["growth"], signed=True)
+    return reader.say("over", growth=amount, day=one["since"]) if one["since"] else amount

@@ -91,6 +91,10 @@ _RUSSIAN = {
     "enable both in the Cloud project of {email}": "включите оба в проекте Cloud, к которому относится {email}",
     "{email} may not read {what}": "{email} не имеет доступа к {what}",
     "share the spreadsheet with {email} as Viewer": "откройте таблицу для {email} (Читатель)",
+    "{place} is neither JSON, nor base64 of it, nor a file": "{place}: не JSON, не base64 от него и не файл",
+    "{place} is not a JSON key of a service account": "{place}: не ключ JSON сервисного аккаунта",
+    "{number} spreadsheets are called {title}": "таблиц с названием {title}: {number}",
+    "put the key or URL of the right one into [sheets]": "укажите ключ или адрес нужной в [sheets]",
     # A worksheet that says less than it did.
     "if it is meant: {command}": "если так и задумано: {command}",
     "or if it is meant: {command}": "или, если так и задумано: {command}",
@@ -178,6 +182,45 @@ _RUSSIAN = {
     "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
     "correct the link, or if it is another account: {command}": (
         "исправьте ссылку или, если это другой аккаунт: {command}"
+    ),
+    "see: smart-sync check": "см. smart-sync check",
+    "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values": (
+        "правило таблицы не принимает строку дня от Smart Sync, и читатели не видят объединённых значений"
+    ),
+    "a mark that pins, and no number": "знак закрепления без числа",
+    # Why a typed number is doubted.
+    "this is {name}'s number": "это число аккаунта {name}",
+    "this is the number of its {metric}": "это число из столбца {metric}",
+    "looks like last week's": "похоже на число недельной давности",
+    "looks like that of {days} days ago": "похоже на число {days} дней назад",
+    "unlike what the parser says": "парсер говорит другое",
+    "a digit is missing": "не хватает цифры",
+    "a digit too many": "лишняя цифра",
+    "two digits are swapped": "две цифры переставлены",
+    "looks like thousands": "похоже, указаны тысячи",
+    "zeros are missing": "не хватает нулей",
+    "a digit is wrong": "неверная цифра",
+    "looks like the growth, not the total": "похоже на прирост, а не на итог",
+    "it has fallen": "значение упало",
+    "far above how it has grown": "намного больше обычного роста",
+    # Parsed values.
+    "the inbox holds a value that is no count from 0 to 2^63-1": (
+        "во входящих значение, которое не является числом от 0 до 2^63-1"
+    ),
+    "it counts as no value": "оно считается отсутствующим",
+    "values of {source} have a parsed_at more than 5 minutes ahead": (
+        "у значений от {source} parsed_at больше чем на 5 минут впереди"
+    ),
+    "each counts as of when it was first seen": "каждое считается с момента, когда его увидели впервые",
+    "set that clock right": "поправьте те часы",
+    "a program has written what is no count into the merged {metric}": (
+        "программа записала не число в объединённое значение {metric}"
+    ),
+    "only Smart Sync may write there": "писать туда может только Smart Sync",
+    "the value is decided anew": "значение решается заново",
+    "the query gives {what}": "запрос даёт {what}",
+    "the query failed, what it would give does not count: {why}": (
+        "запрос не выполнен, его значения не учитываются: {why}"
     ),
     # The database.
     "{path}: the disk is full": "{path}: диск заполнен",

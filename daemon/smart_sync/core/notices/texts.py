@@ -5,65 +5,17 @@ tell become one text.
 """
 
 import json
-import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
-from smart_sync.core.notices.phrases import METRIC_NAMES, Language, counted, number, phrase
-from smart_sync.core.notices.reasons import translated
+from smart_sync.core.notices import digest
+from smart_sync.core.notices.phrases import counted, number
+from smart_sync.core.notices.reader import Data, Reader, jump, plain
 from smart_sync.core.results.webhook_messages import Message
 
-#: Lines of a message, and characters of a line: Discord takes 2,000 of a message.
+#: Lines of a message.
 MAX_LINES = 10
-MAX_LINE = 190
-#: Names that a line lists.
-MAX_NAMES = 8
 _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a12")
-_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028-\u202f\u2066-\u2069]+")
-#: What calls everybody in a chat.
-_CALL = re.compile(r"@(?=(?:everyone|here|channel|all)\b)|<(?=[!@#])", re.IGNORECASE)
-
-Data = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads: in which language, and on which clock."""
-
-    lang: Language = "en"
-    timezone: str = "UTC"
-
-    def say(self, key: str, **values: object) -> str:
-        """A phrase."""
-        return phrase(self.lang, key, **values)
-
-    def when(self, moment: str) -> str:
-        """A moment (ISO 8601, UTC) on the reader's clock: ``2026-03-10 14:00``; what is none as it is."""
-        try:
-            at = datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=UTC)
-            return f"{at.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M}"
-        except (ValueError, OverflowError):
-            return plain(moment)
-
-    def told(self, text: str) -> str:
-        """A reason or a remedy of ours, in the reader's language as far as it is known."""
-        return translated(plain(text, 400), self.lang)
-
-    def names(self, names: Sequence[str]) -> str:
-        """``A, B and 3 more``."""
-        shown = ", ".join(plain(name, 40) for name in names[:MAX_NAMES])
-        more = len(names) - MAX_NAMES
-        return self.say("and_more", names=shown, number=more) if more > 0 else shown
-
-
-def plain(text: object, limit: int = MAX_LINE) -> str:
-    """``text`` in one line that calls nobody; cut at ``limit`` characters."""
-    line = _CALL.sub(lambda found: f"{found[0]}\u200b", _CONTROL.sub(" ", str(text)).strip())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def texts(told: Sequence[Message], reader: Reader) -> list[Message]:
@@ -78,7 +30,9 @@ def texts(told: Sequence[Message], reader: Reader) -> list[Message]:
 
 
 def text(kind: str, data: Sequence[Data], reader: Reader) -> str:
-    """The text of messages of one ``kind``: a title, then lines."""
+    """The text of messages of one ``kind``: a title, then lines; the digest may be longer than `MAX_LINES`."""
+    if kind == digest.DIGEST:
+        return digest.text(data[-1], reader)
     title, lines = _WRITERS[kind](data, reader)
     shown = [plain(f"Smart Sync: {title}"), *(plain(line) for line in lines)]
     return "\n".join(shown[:MAX_LINES])
@@ -173,16 +127,7 @@ def _finished(data: Sequence[Data], reader: Reader) -> _Text:
     return reader.say("finished", projects=counted(reader.lang, one["total_projects"], "project")), lines
 
 
-def jump(reader: Reader, one: Data) -> str:
-    """A value that jumped, in a line."""
-    before, after = (number(reader.lang, one[name]) for name in ("before", "after"))
-    metric = METRIC_NAMES[reader.lang].get(one["metric"], one["metric"])
-    project, link = plain(one["project_name"], 40), plain(one["link"], 60)
-    line = reader.say("jump", project=project, link=link, metric=metric, before=before, after=after)
-    return reader.say("in_cell", jump=line, place=plain(one["place"], 40)) if one["place"] else line
-
-
-def place_of(one: Data, reader: Reader) -> str:
+def _problem(one: Data, reader: Reader) -> str:
     """A problem of a worksheet, in a line: its cell, why, and what the cell says."""
     cell = f"!{one['column'] or ''}{one['row']}" if one["row"] is not None else ""
     value = f" ({plain(one['value'], 40)})" if one["value"] else ""
@@ -200,7 +145,7 @@ def _suspected(data: Sequence[Data], reader: Reader) -> _Text:
 def _problems(data: Sequence[Data], reader: Reader) -> _Text:
     problems = [problem for one in data for problem in one["problems"]]
     left_out = sum(one["left_out"] for one in data)
-    lines = _some([place_of(one, reader) for one in problems], left_out, reader, "see_check", MAX_LINES - 1)
+    lines = _some([_problem(one, reader) for one in problems], left_out, reader, "see_check", MAX_LINES - 1)
     return reader.say("problems", cells=counted(reader.lang, len(problems) + left_out, "cell")), lines
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smart_sync.core.merge.suspects import Suspect
-from smart_sync.core.model import Outcome, Problem, Trigger
+from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.results.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, AlertDecision
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict
 from smart_sync.core.results.results import PassResult, ProjectResult
@@ -18,6 +18,7 @@ MAX_BYTES = 19_000
 MAX_NAME = 120
 MAX_TEXT = 400
 
+SYNC_RECOVERED = "sync.recovered"
 _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a11")
 _TOTALS = ("accounts", "updated", "changed", "snapshots")
 
@@ -125,7 +126,7 @@ def _findings(result: PassResult) -> list[Message]:
         "value.suspected": (
             "values",
             sum(len(r.new_suspects) for r in results),
-            (_suspect(r, one) for r in results for one in r.new_suspects),
+            (suspect_data(r.project, one) for r in results for one in r.new_suspects),
         ),
         "worksheet.problem_found": (
             "problems",
@@ -153,8 +154,16 @@ def failure_message(last_run_id: str, trigger: Trigger, reason: str, now: str) -
     return message(f"sync.failed:{last_run_id}:{reason}", "sync.failed", now, data)
 
 
-def _suspect(result: ProjectResult, one: Suspect) -> dict[str, object]:
-    return _named(result) | {
+def recovery_message(since: str, now: str) -> Message:
+    """That passes can be run again, which they could not ``since``; both stamps."""
+    return message(f"{SYNC_RECOVERED}:{since}", SYNC_RECOVERED, now, {"since": _utc(since)})
+
+
+def suspect_data(project: Project, one: Suspect) -> dict[str, object]:
+    """A suspect, as messages tell it."""
+    return {
+        "project_id": project.id[:MAX_NAME],
+        "project_name": project.name[:MAX_NAME],
         "account_id": one.account_id[:MAX_NAME],
         "link": one.link[:MAX_NAME],
         "metric": one.metric,

@@ -1,0 +1,71 @@
+"""Who reads a message, and how text from elsewhere is shown to them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from smart_sync.core.notices.phrases import METRIC_NAMES, Language, number, phrase
+from smart_sync.core.notices.reasons import translated
+
+#: Characters of a line: ten of them are less than the 2,000 that Discord takes of a message.
+MAX_LINE = 190
+#: Names that a line lists.
+MAX_NAMES = 8
+_CONTROL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028-\u202f\u2066-\u2069]+")
+#: What calls everybody in a chat.
+_CALL = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
+#: What begins a tag, or a call, where a service reads markup.
+_TAGS = str.maketrans("<>", "‹›")
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: in which language, and on which clock."""
+
+    lang: Language = "en"
+    timezone: str = "UTC"
+
+    def say(self, key: str, **values: object) -> str:
+        """A phrase."""
+        return phrase(self.lang, key, **values)
+
+    def when(self, moment: str) -> str:
+        """A moment (ISO 8601, UTC) on the reader's clock: ``2026-03-10 14:00``; what is none as it is."""
+        try:
+            at = datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=UTC)
+            return f"{at.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M}"
+        except (ValueError, OverflowError):
+            return plain(moment)
+
+    def told(self, text: str) -> str:
+        """A reason or a remedy of ours, in the reader's language as far as it is known."""
+        return translated(plain(text, 400), self.lang)
+
+    def names(self, names: Sequence[str]) -> str:
+        """``A, B and 3 more``."""
+        shown = ", ".join(plain(name, 40) for name in names[:MAX_NAMES])
+        more = len(names) - MAX_NAMES
+        return self.say("and_more", names=shown, number=more) if more > 0 else shown
+
+
+def plain(text: object, limit: int = MAX_LINE) -> str:
+    """``text`` in one line that calls nobody and holds no tag; cut at ``limit`` characters."""
+    line = _CALL.sub(lambda found: f"{found[0]}\u200b", _CONTROL.sub(" ", str(text)).strip().translate(_TAGS))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def jump(reader: Reader, one: Data) -> str:
+    """A value that jumped, in a line."""
+    before, after = (number(reader.lang, one[name]) for name in ("before", "after"))
+    metric = METRIC_NAMES[reader.lang].get(one["metric"], one["metric"])
+    project, link = plain(one["project_name"], 40), plain(one["link"], 60)
+    line = reader.say("jump", project=project, link=link, metric=metric, before=before, after=after)
+    line = reader.say("in_cell", jump=line, place=plain(one["place"], 40)) if one["place"] else line
+    why = [reader.told(one["cause"])] if one["cause"] else []
+    why += [reader.say("held")] if one["held"] else []
+    return f"{line}: {'; '.join(why)}" if why else line

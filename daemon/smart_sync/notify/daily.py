@@ -1,0 +1,115 @@
+"""The digest: one message a day, however often the daemon is restarted."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import date, datetime
+
+from smart_sync.config import Settings
+from smart_sync.core.days import stamp
+from smart_sync.core.history.growth import added, change, newest_day, total
+from smart_sync.core.model import Project
+from smart_sync.core.notices.digest import DIGEST, DigestFacts, DigestProject, digest_message, due_day, next_due
+from smart_sync.core.results.webhook_messages import suspect_data
+from smart_sync.logs import emit
+from smart_sync.notify.delivery import Webhooks
+from smart_sync.store import accounts, growth_rows, open_suspects, outbox, pass_history, projects, unread_projects
+from smart_sync.store.accounts import KnownAccount
+from smart_sync.store.clock_changes import day_at
+from smart_sync.store.engine import Database, StoreError
+
+#: Seconds that a digest which is late already waits for the pass that the start of the daemon runs, and after which one
+#: that could not be written is tried again.
+PATIENCE = 600.0
+_METRIC = ("views",)
+
+
+class Digest:
+    """Tells it; `run` is for a daemon, `tell_if_due` for a process that ends after a pass."""
+
+    def __init__(
+        self, settings: Settings, database: Database, webhooks: Webhooks, clock: Callable[[], datetime]
+    ) -> None:
+        self._at = settings.notify.digest_at
+        self._timezone = settings.schedule.timezone
+        self._database = database
+        self._webhooks = webhooks
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Tell each day's, until cancelled."""
+        if self._at is None:
+            return
+        if due_day(self._clock(), self._at, self._timezone):
+            # Late already: after the pass that a start begins with it says more.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self._webhooks.woken.wait()
+        while True:
+            pause = PATIENCE
+            if await self.tell_if_due():
+                pause = (next_due(self._clock(), self._at, self._timezone) - self._clock()).total_seconds()
+            # A wall clock that is put forward is noticed within an hour.
+            await asyncio.sleep(min(max(pause, 0.1), 3600.0))
+
+    async def tell_if_due(self) -> bool:
+        """Queue the digest that is due, unless it was told; False if the database could not be used."""
+        now = self._clock()
+        day = due_day(now, self._at, self._timezone) if self._at is not None else None
+        if day is None:
+            return True
+        try:
+            await self._tell(day, now)
+        except StoreError as error:
+            emit("webhook.stalled", webhook=DIGEST, reason=str(error.meaning))
+            return False
+        return True
+
+    async def _tell(self, day: str, now: datetime) -> None:
+        # Before the first pass there is nothing to tell.
+        if await outbox.is_digest_told(self._database, day) or not await pass_history.last_run(self._database):
+            return
+        facts = await self._facts(day, now)
+        async with self._database.transaction() as transaction:
+            if await outbox.remember_digest(transaction, day, stamp(now)):
+                await self._webhooks.queue(transaction, [digest_message(facts, stamp(now))])
+        self._webhooks.wake()
+
+    async def _facts(self, day: str, now: datetime) -> DigestFacts:
+        active = await projects.active_projects(self._database)
+        known = [one for one in await accounts.of_projects(self._database, active) if one.counts]
+        suspects, problems = [], []
+        for one in active:
+            found = (await open_suspects.open_suspects(self._database, one.id, now)).values()
+            suspects += [suspect_data(one, each) for each in found]
+            for run in await pass_history.project_runs(self._database, one.id, 1):
+                problems += run["problems"]
+        stale = [
+            {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
+            for one in await unread_projects.stale_projects(self._database)
+        ]
+        grown = await self._growth(active, known, now)
+        return DigestFacts(day, grown, suspects, problems, stale)
+
+    async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
+        today = date.fromisoformat(await day_at(self._database, stamp(now)))
+        ids = [one.row_id for one in known]
+        told = await growth_rows.histories(self._database, ids, _METRIC, 2, today)
+        found = []
+        for project in active:
+            own = [told[one.account.id] for one in known if one.project.id == project.id and one.account.id in told]
+            as_of = newest_day(own)
+            changes = [] if as_of is None else [change(history, 0, as_of, 1) for history in own]
+            grown = added(changes, 0 if as_of is None else as_of - 1)
+            values = [history.at(0, history.days[-1]) for history in own if history.days]
+            since = None if grown is None or grown.exact else date.fromordinal(grown.since).isoformat()
+            found.append(
+                DigestProject(
+                    project.name,
+                    sum(one.project.id == project.id for one in known),
+                    total(None if value is None else value.value for value in values),
+                    grown.amount if grown else None,
+                    since,
+                )
+            )
+        return found

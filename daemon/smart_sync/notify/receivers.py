@@ -1,0 +1,173 @@
+"""Who is told through the outbox: webhooks by signed requests, people through apprise."""
+
+import asyncio
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from smart_sync.config import NotifySettings, TargetSettings, WebhookSettings
+from smart_sync.config.targets import heard, scheme_of, service
+from smart_sync.core.notices.reader import Reader
+from smart_sync.core.notices.texts import texts
+from smart_sync.core.results.alerts import SYNC_FINISHED
+from smart_sync.core.results.webhook_messages import Message
+from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of, what_it_said
+
+#: Seconds for one attempt to reach a person; apprise waits 4 s for a connection and for each part of an answer.
+PATIENCE = 60.0
+
+
+class Receiver(Protocol):
+    """One endpoint of the outbox."""
+
+    @property
+    def endpoint(self) -> str:
+        """What the database calls it: nothing that would give its URL away."""
+
+    @property
+    def label(self) -> str:
+        """What people see of it."""
+
+    @property
+    def events(self) -> Collection[str]:
+        """The types of messages that it wants."""
+
+    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
+        """Those of ``told`` that it wants, as they are sent; ``changed``: whether readers see something new."""
+
+    def as_read(self, told: Sequence[Message]) -> list[Message]:
+        """``told`` as it is sent."""
+
+    async def send(self, message: Message, now: datetime) -> AttemptResult:
+        """One attempt, with a message of `as_read`; every failure is an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceiver:
+    """One of ``[[webhooks]]``."""
+
+    webhook: WebhookSettings
+    sender: Sender
+
+    @property
+    def endpoint(self) -> str:
+        """The hash of its URL."""
+        return endpoint_of(self.webhook.url)
+
+    @property
+    def label(self) -> str:
+        """Its host."""
+        return label_of(self.webhook)
+
+    @property
+    def events(self) -> Collection[str]:
+        """As configured."""
+        return self.webhook.events
+
+    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
+        """By type, and by whether a pass that finished has changed something."""
+        only_changed = self.webhook.only_changed and not changed
+        wanted = [one for one in told if one.type in self.webhook.events]
+        return self.as_read([one for one in wanted if not (only_changed and one.type == SYNC_FINISHED)])
+
+    def as_read(self, told: Sequence[Message]) -> list[Message]:
+        """As they are."""
+        return list(told)
+
+    async def send(self, message: Message, now: datetime) -> AttemptResult:
+        """By an HTTP request."""
+        return await self.sender.send(self.webhook, message, now)
+
+
+@dataclass(slots=True)
+class TargetReceiver:
+    """One of ``[[notify.targets]]``; ``number`` from 1."""
+
+    target: TargetSettings
+    number: int
+    reader: Reader
+    patience: float = PATIENCE
+    #: The thread that sends; one that hangs is left behind, and another begins only when it has ended.
+    _thread: threading.Thread | None = field(default=None, init=False)
+
+    @property
+    def endpoint(self) -> str:
+        """The hash of its URL."""
+        return endpoint_of(self.target.url)
+
+    @property
+    def label(self) -> str:
+        """``target 1 (tgram)``: in most of these URLs the host is a secret too."""
+        return f"target {self.number} ({scheme_of(self.target.url)})"
+
+    @property
+    def events(self) -> Collection[str]:
+        """As configured."""
+        return self.target.events
+
+    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
+        """By type."""
+        return self.as_read([one for one in told if one.type in self.target.events])
+
+    def as_read(self, told: Sequence[Message]) -> list[Message]:
+        """As text, those of one kind together."""
+        return texts(told, self.reader)
+
+    async def send(self, message: Message, now: datetime) -> AttemptResult:
+        """In a thread of its own, for at most ``patience`` seconds."""
+        if self._thread is not None and self._thread.is_alive():
+            return AttemptResult(None, "the attempt before has not ended yet")
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[AttemptResult] = loop.create_future()
+
+        def settle(answer: AttemptResult) -> None:
+            if not ended.done():
+                ended.set_result(answer)
+
+        def work() -> None:
+            answer = self._sent(message.body)
+            try:
+                loop.call_soon_threadsafe(settle, answer)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                return
+
+        # No thread of a pool: the end of a process would wait for it.
+        self._thread = threading.Thread(target=work, name=f"notify:{self.label}", daemon=True)
+        self._thread.start()
+        try:
+            async with asyncio.timeout(self.patience):
+                return await ended
+        except TimeoutError:
+            return AttemptResult(None, f"no answer within {self.patience:g} s")
+
+    def _sent(self, text: str) -> AttemptResult:
+        """Blocks."""
+        title, _, body = text.partition("\n")
+        try:
+            found = service(self.target.url)
+            with heard() as lines:
+                # Many services have the title in the text.
+                fitted = _fitted(body or title, found.body_maxlen - len(title) - 8)
+                accepted = found.notify(body=fitted, title=title if body else "", body_format="text")
+        except ValueError as error:  # apprise is gone, or knows the service no more
+            return AttemptResult(None, str(error))
+        except Exception as error:  # a plugin may raise anything, and its message may hold the URL
+            return AttemptResult(None, f"apprise failed with {type(error).__name__}")
+        return AttemptResult(None, "", accepted=True) if accepted else AttemptResult(None, what_it_said(lines))
+
+
+def _fitted(text: str, limit: int) -> str:
+    """The lines of ``text`` that a message of the service has room for: it would be refused, or become several."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit - 2].rpartition(chr(10))[0] or text[: limit - 2]}\n…"
+
+
+def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATIENCE) -> list[TargetReceiver]:
+    """The targets of ``[notify]``, in their order."""
+    return [
+        TargetReceiver(each, number, Reader(each.lang or settings.lang, timezone), patience)
+        for number, each in enumerate(settings.targets, 1)
+    ]
