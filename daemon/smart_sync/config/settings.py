@@ -90,6 +90,14 @@ class Settings(BaseSettings):
         """What parsed values are judged by at the stamp ``now``."""
         return terms(now, self.parsed.max_age, Counting(self._counts(), self.schedule.timezone))
 
+    def lifetime_sources(self) -> frozenset[str]:
+        """The sources whose parsers count the lifetime of accounts and could count the campaigns of their projects."""
+        return frozenset(
+            table.source or name
+            for name, table in self.parsers.items()
+            if table.enabled and getattr(table, "count", None) == "lifetime" and getattr(table, "shows_videos", True)
+        )
+
     def _counts(self) -> dict[str, frozenset[Count]]:
         """Source → what the parsers count whose values carry it."""
         found: dict[str, frozenset[Count]] = {}

@@ -5,43 +5,62 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import click
 
-from smart_sync.cli.commands.common import SOME_FAILED, config_option, json_option, load, load_readable, show
+from smart_sync.cli.commands.common import (
+    SOME_FAILED,
+    complain,
+    config_option,
+    example,
+    json_option,
+    load,
+    load_readable,
+    show,
+)
+from smart_sync.cli.complete import account_names, all_names, project_names
+from smart_sync.core.history.growth import SORTS
 from smart_sync.core.model import MAX_COUNT, METRICS
-from smart_sync.logs import printable
+
+if TYPE_CHECKING:
+    from smart_sync.core.notices.phrases import Language
+    from smart_sync.report.inputs import Audience
 
 
-@click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
+@click.command(epilog=example("smart-sync explain nova --metric views --days 30"))
+@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
+@click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="How much history.")
+@click.option("--all", "everything", is_flag=True, help="The whole history.")
 @json_option
 @config_option
-def explain(account: str, metric: str | None, as_json: bool) -> None:
+def explain(account: str, metric: str | None, days: int, everything: bool, as_json: bool) -> None:
     """Say why the numbers of an account are what they are.
 
-    Both sides, the rule, the winner, what happened when.
+    ACCOUNT is a link, a name or an id.  A sentence for each metric; both sides, the rule and the winner; the last days,
+    and what was typed into the worksheet.
     """
     from smart_sync.cli import output
     from smart_sync.report import explain
 
     settings = load_readable()
     chosen = METRICS if metric is None else (metric,)
-    show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, output.show_explanations)
+    past = explain.ALL_DAYS if everything else days
+    show(asyncio.run(explain.explain(settings, account, chosen, _now(), past)), as_json, output.show_explanations)
 
 
-@click.command()
-@click.argument("what", metavar="LINK|@USERNAME|PROJECT")
+@click.command(epilog=example('smart-sync confirm "Spring Launch" --metric likes'))
+@click.argument("what", metavar="ACCOUNT|PROJECT", shell_complete=all_names)
 @click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
 @json_option
 @config_option
 def confirm(what: str, metric: str | None, as_json: bool) -> None:
     """Say that what the last pass reported is meant.
 
-    Of an account or of a whole project: rows that are gone, cells and columns that were emptied, suspect values,
-    rows for which no account was created, a worksheet that is not there.  The next pass goes by it.
+    Of an account (its link, name or id) or of a whole project: rows that are gone, cells and columns that were
+    emptied, suspect values, rows for which no account was created, a worksheet that is not there.  The next pass goes
+    by it.
     """
     from smart_sync.admin import confirm as findings
     from smart_sync.cli import output
@@ -50,8 +69,8 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, output.show_confirmed)
 
 
-@click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
+@click.command(epilog=example('smart-sync pin nova views 950 --until 2026-12-31 --why "counted by hand"'))
+@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.argument("metric", type=click.Choice(METRICS))
 @click.argument("value", type=click.IntRange(0, MAX_COUNT), required=False)
 @click.option(
@@ -63,8 +82,8 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
 def pin(account: str, metric: str, value: int | None, until: datetime | None, why: str, as_json: bool) -> None:
     """Fix a value, whatever worksheet and parsers say.
 
-    Without VALUE the one that it has.  It wins over everything until unpin takes it back, or the day has passed; the
-    next pass goes by it.  In a worksheet the same is typed with a mark: 950!
+    ACCOUNT is a link, a name or an id.  Without VALUE the one that it has.  It wins over everything until unpin takes
+    it back, or the day has passed; the next pass goes by it.  In a worksheet the same is typed with a mark: 950!
     """
     from smart_sync.admin import pin as pins
     from smart_sync.cli import output
@@ -75,15 +94,16 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     show(asyncio.run(pins.pin(settings, asked, _now())), as_json, output.show_pinned)
 
 
-@click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
+@click.command(epilog=example("smart-sync unpin nova views"))
+@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.argument("metric", type=click.Choice(METRICS), required=False)
 @json_option
 @config_option
 def unpin(account: str, metric: str | None, as_json: bool) -> None:
     """Take back a pin, or all of an account.
 
-    Worksheet and parsers decide again, from the next pass on.  The mark of a cell is taken away in the worksheet.
+    ACCOUNT is a link, a name or an id.  Worksheet and parsers decide again, from the next pass on.  The mark of a cell
+    is taken away in the worksheet.
     """
     from smart_sync.admin import pin as pins
     from smart_sync.cli import output
@@ -92,7 +112,7 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
     show(asyncio.run(pins.unpin(settings, account, metric)), as_json, output.show_unpinned)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync pins"))
 @json_option
 @config_option
 def pins(as_json: bool) -> None:
@@ -103,8 +123,8 @@ def pins(as_json: bool) -> None:
     show(asyncio.run(pin.listed(load_readable())), as_json, output.show_pins)
 
 
-@click.command()
-@click.option("--project", metavar="P", help="One project: its id or name.")
+@click.command(epilog=example("smart-sync history --failed --limit 5"))
+@click.option("--project", metavar="P", shell_complete=project_names, help="One project: its id or name.")
 @click.option("--failed", is_flag=True, help="Only passes with a failed project (degraded is not failed), or cut off.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many passes.")
 @json_option
@@ -119,13 +139,15 @@ def history(project: str | None, failed: bool, limit: int, as_json: bool) -> Non
     show(answer, as_json, output.show_history)
 
 
-@click.command()
-@click.argument("project", required=False)
+@click.command(epilog=example('smart-sync growth "Spring Launch" --days 7 --top 5'))
+@click.argument("project", required=False, shell_complete=project_names)
 @click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
-@click.option("--metric", type=click.Choice(METRICS), default="views", show_default=True)
+@click.option("--metric", type=click.Choice(METRICS), default="views", show_default=True, help="What has grown.")
+@click.option("--sort", type=click.Choice(SORTS), default="growth", show_default=True, help="The order of accounts.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N accounts of each project.")
 @json_option
 @config_option
-def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
+def growth(project: str | None, days: int, metric: str, sort: str, top: int | None, as_json: bool) -> None:
     """Show growth per account, project and platform.
 
     PROJECT is an id or a name; without it, all active projects.
@@ -134,11 +156,12 @@ def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
     from smart_sync.cli import output
 
     _path, settings = load()
-    answer = asyncio.run(history_of.growth(settings.database.where, project, metric, days, _now()))
+    path = settings.database.where
+    answer = asyncio.run(history_of.growth(path, project, metric, days, _now(), sort=sort, top=top))
     show(answer, as_json, output.show_growth)
 
 
-@click.command()
+@click.command(epilog=example('smart-sync report --project "Spring Launch" -o spring.html'))
 @click.option(
     "-o",
     "--output",
@@ -147,22 +170,51 @@ def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
     show_default=True,
     help="The file to write; - is standard output.",
 )
-@click.option("--project", metavar="P", help="One project alone: its id or name.  [default: all active projects]")
+@click.option(
+    "--project",
+    metavar="P",
+    shell_complete=project_names,
+    help="One project alone: its id or name.  [default: all active projects]",
+)
 @click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="The first day, in place of --days.")
+@click.option(
+    "--for",
+    "audience",
+    type=click.Choice(["manager", "operator"]),
+    default="manager",
+    show_default=True,
+    help="An operator is shown passes and outcomes too.",
+)
+@click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True, help="The language.")
+@click.option("--title", default="", help='The heading.  [default: "Growth"]')
 @config_option
-def report(output: IO[bytes], project: str | None, days: int) -> None:
-    """Write the growth as one HTML file that opens from disk."""
+def report(
+    output: IO[bytes], project: str | None, days: int, since: datetime | None, audience: "Audience", lang: "Language",
+    title: str,
+) -> None:  # fmt: skip
+    """Write the growth as one HTML file that opens from disk.
+
+    Whether each project is on target, its totals, what is to be put right.  Days and times are those of
+    [schedule] timezone.
+    """
     from smart_sync import report as growth
     from smart_sync.core.days import stamp
+    from smart_sync.report.inputs import Options
 
     _path, settings = load()
     now = _now()
-    page = growth.make(settings.database.where, project, days, now, settings.vote_terms(stamp(now)))
+    if since is not None and since.date() > now.date():
+        raise click.UsageError("--since lies ahead; give a day that has been")
+    options = Options(
+        audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
+    )
+    page = growth.make(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
     output.write(page)
-    click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
+    complain(f"{output.name}: {len(page):,} bytes")
 
 
-@click.group()
+@click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
 def snapshots() -> None:
     """Fix the snapshots of past days."""
 
@@ -174,8 +226,8 @@ def _value_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@snapshots.command("repair")
-@click.argument("account", metavar="LINK|@USERNAME")
+@snapshots.command("repair", epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
+@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.argument("day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
 @_value_options
 @json_option
@@ -183,7 +235,7 @@ def _value_options(command: Callable[..., None]) -> Callable[..., None]:
 def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int | None) -> None:
     """Correct what Smart Sync wrote on a past day, such as a typo that stood at midnight.
 
-    Only its own snapshot of that day; explain shows what it said before.
+    ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.
     """
     from smart_sync.admin import snapshot_repair
     from smart_sync.cli import output
@@ -196,9 +248,11 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     show(answer, as_json, output.show_repaired)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync ingest parsed.csv"))
 @click.argument("file", type=click.File("rb"), metavar="[FILE|-]", required=False)
-@click.option("--forget", metavar="LINK|@USERNAME", help="Take back the parsed values of an account.")
+@click.option(
+    "--forget", metavar="ACCOUNT", shell_complete=account_names, help="Take back the parsed values of an account."
+)
 @click.option("--forget-source", metavar="NAME", help="Take back the parsed values of a source.")
 @click.option("--metric", type=click.Choice(METRICS), help="Take back one metric alone.")
 @json_option
@@ -227,12 +281,12 @@ def ingest(
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.where, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
-        click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
+        complain(f"{file.name}: {mistake}")
     show(done.answer(), as_json, output.show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync backup view_counter.backup.db"))
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @config_option
@@ -242,12 +296,13 @@ def backup(file: Path, as_json: bool) -> None:
     The daemon and the web app go on meanwhile.
     """
     from smart_sync.admin.backup import back_up
+    from smart_sync.cli import output
 
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.where, file).answer()
-    show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
+    show(made, as_json, output.show_backup)
 
 
 @click.command("migrate-store")

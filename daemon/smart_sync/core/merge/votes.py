@@ -15,7 +15,6 @@ from typing import Final
 
 from smart_sync.core.links.identity import identity
 from smart_sync.core.parsed import (
-    AHEAD,
     EARLIER_LINK,
     FORGOTTEN,
     INBOX,
@@ -33,7 +32,6 @@ from smart_sync.core.parsed import (
     ParsedValue,
     Votes,
     VoteTerms,
-    moved,
     of_other_videos,
 )
 
@@ -73,7 +71,6 @@ def count(
         {metric: one for metric, (_, one) in chosen.items()},
         tuple(lost),
         taken_back,
-        _until(chosen.values(), scrutiny.ahead, judged_by),
         tuple(one for one in scrutiny.ahead if id(one) not in without),
         scrutiny.news(account_id, frozenset(_key(one) for one, reason in lost if reason != TOO_OLD)),
     )
@@ -100,18 +97,7 @@ def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
             rank = (at, _RANKS[one.place], not one.rounded, one.value)
             if best is None or rank > best[0]:
                 chosen[one.metric] = rank, one
-    oldest = min((rank[0] for rank, _ in chosen.values() if rank[0]), default="")
-    until = None if judged_by.max_age is None else moved(oldest, judged_by.max_age)
-    return Votes({metric: one for metric, (_, one) in chosen.items()}, until=until)
-
-
-def _until(
-    chosen: Iterable[tuple[_Rank, ParsedValue]], ahead: Iterable[ParsedValue], judged_by: VoteTerms
-) -> str | None:
-    age = judged_by.max_age
-    times = [] if age is None else [moved(rank[0], age) for rank, _ in chosen]
-    times += [moved(one.at or "", -AHEAD.total_seconds()) for one in ahead]
-    return min((time for time in times if time is not None), default=None)
+    return Votes({metric: one for metric, (_, one) in chosen.items()})
 
 
 def _key(one: ParsedValue) -> Key:
