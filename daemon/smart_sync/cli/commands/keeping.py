@@ -18,13 +18,13 @@ def backup(file: Path, as_json: bool) -> None:
     The daemon and the web app go on meanwhile.
     """
     from smart_sync.admin.backup import back_up
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_backup
 
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.where, file).answer()
-    show(made, as_json, output.show_backup)
+    show(made, as_json, show_backup)
 
 
 @click.command("migrate-store")
@@ -37,7 +37,7 @@ def migrate_store(source: Path, target: str, as_json: bool) -> None:
     FROM is the file, TO an empty database: env:NAME of a variable that holds its postgresql:// address.  Stop the
     daemon first.  Counts and sums are compared before anything is kept; nothing is changed in FROM.
     """
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_moved
     from smart_sync.config import database_url
     from smart_sync.store.postgres.moving import move
 
@@ -47,4 +47,4 @@ def migrate_store(source: Path, target: str, as_json: bool) -> None:
         raise click.UsageError(f"TO: {error}") from None
     moved = asyncio.run(move(source, server))
     answer = {"success": True, "to": str(server), "rows": moved.rows, "left": moved.left, "odd": moved.odd}
-    show(answer | {"told": moved.told}, as_json, output.show_moved)
+    show(answer | {"told": moved.told}, as_json, show_moved)

@@ -198,7 +198,7 @@ def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now
     since = when(state.carried_since[index] or now)
     row = sheet.row_number(state)
     return Problem(
-        f"{metric}: neither the worksheet nor a parser has a value any more; the last one, {value:,}, stands in since"
+        f"{metric}: neither the worksheet nor a parser has a value any more; the last one, {value:,}, is used since"
         f" {since}; type it again, or if it is meant: {confirm(state.link, metric)}",
         project.name,
         row,
@@ -259,7 +259,7 @@ class Confirmation(NamedTuple):
     account_id: str = ""
     link: str = ""
     metric: str = ""
-    #: The value that stands in no more; of a suspect the one that is believed.
+    #: The value that is not used any more; of a suspect the one that is believed.
     value: int | None = None
 
     def answer(self) -> dict[str, Any]:
