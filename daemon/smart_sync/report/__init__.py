@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
+from smart_sync.config.database_url import Location
 from smart_sync.core.parsed import VoteTerms
 from smart_sync.report.build import page
 from smart_sync.report.inputs import Options, ReportInputs
@@ -13,25 +14,25 @@ __all__ = ["gathered", "make", "page"]
 
 
 def gathered(
-    path: Path,
+    where: Location,
     project: str | None,
     days: int,
     now: datetime,
     judged_by: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> ReportInputs:
-    """What the report is made from: of all active projects in the database at ``path``, or of one (id or name).
+    """What the report is made from: of all active projects in the database at ``where``, or of one (id or name).
 
     Charts show the last ``days`` days; parsed values are judged by ``judged_by``.  The database is only read.
     Raises `SmartSyncError` where it or the project is missing.
     """
-    if path.is_file() and not path.stat().st_size:  # nobody has made a table yet
+    if isinstance(where, Path) and where.is_file() and not where.stat().st_size:  # nobody has made a table yet
         return ReportInputs()
-    return asyncio.run(read(path, project, days, now, judged_by, options))
+    return asyncio.run(read(where, project, days, now, judged_by, options))
 
 
 def make(
-    path: Path,
+    where: Location,
     project: str | None,
     days: int,
     now: datetime,
@@ -39,4 +40,4 @@ def make(
     options: Options = DEFAULT,
 ) -> bytes:
     """The `page` of what is `gathered`; ``options`` say whom it is for, and how it says it."""
-    return page(gathered(path, project, days, now, judged_by, options), days, now, options).encode()
+    return page(gathered(where, project, days, now, judged_by, options), days, now, options).encode()

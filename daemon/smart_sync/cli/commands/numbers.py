@@ -59,7 +59,7 @@ def history(project: str | None, failed: bool, limit: int, as_json: bool) -> Non
     from smart_sync.cli.output.data import show_history
 
     settings = load_readable()
-    answer = asyncio.run(history_of.history(settings.database.path, limit, project, failed=failed))
+    answer = asyncio.run(history_of.history(settings.database.where, limit, project, failed=failed))
     show(answer, as_json, show_history)
 
 
@@ -81,7 +81,7 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     from smart_sync.core.days import stamp
 
     _path, settings = load()
-    path, now = settings.database.path, _now()
+    path, now = settings.database.where, _now()
     judged_by = settings.vote_terms(stamp(now))
     answer = asyncio.run(history_of.growth(path, project, metric, days, now, judged_by, sort=sort, top=top))
     show(answer, as_json, show_growth)
@@ -139,7 +139,7 @@ def report(
     options = Options(
         audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
     )
-    facts = growth.gathered(settings.database.path, project, days, now, settings.vote_terms(stamp(now)), options)
+    facts = growth.gathered(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
     if folder is not None:
         csv_tables.write(folder, csv_tables.tables(facts, days, options.since, options.lifetime))
     page = growth.page(facts, days, now, options).encode()
