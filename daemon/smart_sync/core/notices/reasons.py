@@ -13,6 +13,7 @@ _RUSSIAN = {
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
     "rename the worksheet or the project": "переименуйте лист или проект",
+    "there is none": "других нет",
     "there is {titles}": "есть: {titles}",
     "add {file}.csv": "добавьте {file}.csv",
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",
@@ -194,6 +195,16 @@ _RUSSIAN = {
     "looks like last week's": "похоже на число недельной давности",
     "looks like that of {days} days ago": "похоже на число {days} дней назад",
     "unlike what the parser says": "парсер говорит другое",
+    # Pins.
+    "{pin}: past its date": "{pin}: срок прошёл",
+    "worksheet and parsers decide again": "снова решают лист и парсеры",
+    "{pin}, and by a mark in its cell too": "{pin}, и ещё знаком в ячейке",
+    "the command's counts": "действует то, что закреплено командой",
+    "take the mark out of the cell, or: {command}": "уберите знак из ячейки, или: {command}",
+    "{pin}, 20 % or more off what worksheet and parsers say now": "{pin}: лист и парсеры расходятся на 20 % и больше",
+    "{pin}, 20 % or more off what the parser says now": "{pin}: парсер расходится на 20 % и больше",
+    "if it is over: {command}": "если закреплять больше незачем: {command}",
+    "if it is over, take the mark away": "если закреплять больше незачем, уберите знак",
     "a digit is missing": "не хватает цифры",
     "a digit too many": "лишняя цифра",
     "two digits are swapped": "две цифры переставлены",
@@ -234,7 +245,7 @@ _RUSSIAN = {
     ),
     "find it with fuser": "найдите его через fuser",
     "restore it from a backup": "восстановите из резервной копии",
-    "SQLite refused every account: {why}": "SQLite не принял ни одного аккаунта: {why}",
+    "the database refused every account: {why}": "SQLite не принял ни одного аккаунта: {why}",
 }
 #: What stands before a colon, and what follows it is a reason of its own.
 _BEFORE = {
