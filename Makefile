@@ -1,12 +1,13 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
 # make bench    how fast it is (ARGS=--json, --quick)
+# make accidents   how many accidents of typing are told, how often honest growth is (ARGS="--seed 2")
 # make hunt     the properties with new random examples; the suite runs the same ones each time
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make lock     renew requirements.lock and requirements-dev.lock, from which install and test install
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types packages docs bench hunt soak audit lock clean
+.PHONY: help install run test lint types packages docs bench accidents hunt soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,9 +38,9 @@ WORKERS ?= $(shell expr $$(nproc) + 1)
 test: $(VENV)/.dev lint types packages
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-# Programs of the system that tests use: a browser for the report, Redis for Celery, nginx in front of the socket, sqlite3 for
-# the way back.  Without one, and without the right to install it, those tests are skipped.
-SYSTEM_PACKAGES := chromium-headless-shell nginx-light redis-server sqlite3
+# Programs of the system that tests use: a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
+# sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.
+SYSTEM_PACKAGES := chromium-headless-shell nginx-light postgresql redis-server sqlite3
 packages:
 	@test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || dpkg -s $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 	  { apt-get update -qq && for name in $(SYSTEM_PACKAGES); do \
@@ -57,6 +58,9 @@ docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/e
 
 bench: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
+
+accidents: $(VENV)/.dev
+	@PYTHONPATH=tests:. $(BIN)/python -m bench.accidents $(ARGS)
 
 hunt: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis

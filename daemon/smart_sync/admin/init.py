@@ -53,6 +53,7 @@ create_missing = {create_missing}       # what the sheets have and the database 
 
 [merge]
 strategy = "max"                  # or sheet, parsed, latest; also by metric, platform, project
+# hold_suspects = true            # keep the last good value until a suspect one is confirmed, or a day old
 
 [snapshots]
 on_existing = "update"            # follow the values through the day; or "skip": keep the day's first
@@ -260,7 +261,7 @@ def _content(sheet: Sheet) -> str:
 
 async def _database(settings: Settings) -> list[SetupStep]:
     """As ``smart-sync check`` sees it: nothing is made or changed.  With it, the projects that are there already."""
-    path = settings.database.path
+    path = settings.database.where
     findings = (await checks.check(settings)).findings
     errors = [finding.message for finding in findings if finding.level == "error"]
     about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]

@@ -26,6 +26,7 @@ from smart_sync.store import (
     account_states,
     accounts,
     campaigns,
+    doubted_falls,
     growth_rows,
     parsed_query,
     pass_history,
@@ -54,7 +55,7 @@ async def explain(
 
     Raises `UnknownAccount`, `DatabaseError` and `ConfigError`.
     """
-    async with open_existing(settings.database.path, read_only=True) as database:
+    async with open_existing(settings.database.where, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
         return await explanation(database, settings, query, sought, metrics, now, days)
 
@@ -154,7 +155,10 @@ class Explainer:
             "updated_at": facts.updated_at,
             "problems": _of_row(passes, facts, state),
             "metrics": {metric: values[metric] for metric in metrics},
-            "without_vote": _without_vote(state.votes, metrics),
+            "without_vote": [
+                *_without_vote(state.votes, metrics),
+                *await doubted_falls.of_account(self.database, account.id, metrics),
+            ],
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
             "repairs": await snapshots.of_account(self.database, account.id, metrics, EDITS),
             "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS, since),

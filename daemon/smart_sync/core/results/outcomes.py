@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import Outcome, Problem, Project
+from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import counted
@@ -26,7 +27,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
     troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
     outcome, error = Outcome.SYNCED, "; ".join(trouble.reason for trouble in troubles)
     if failed and len(failed) == plan.accounts:
-        outcome, error = Outcome.FAILED, f"SQLite refused every account: {next(iter(failed.values()))}"
+        outcome, error = Outcome.FAILED, f"the database refused every account: {next(iter(failed.values()))}"
     elif troubles:
         outcome = Outcome.DEGRADED
     elif not (failed or _writes(plan) or written.snapshots):
@@ -42,6 +43,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         changed=sum(row.account_id not in failed for row in plan.changed),
         snapshots=written.snapshots,
         carried=plan.carried,
+        coverage=by_metric(plan.given),
         left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
         returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
