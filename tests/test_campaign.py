@@ -114,7 +114,8 @@ def youtube(call: Call, shown: Sequence[Shown]) -> Any:
 
 
 def cursor_of(call: Call) -> int:
-    return int(call.query["fields"].partition(".after(")[2].partition(")")[0] or 0)
+    """Where a page of Meta's begins: of an edge by itself, or of one among the fields."""
+    return int(call.query.get("after") or call.query["fields"].partition(".after(")[2].partition(")")[0] or 0)
 
 
 def edge(listed: list[dict[str, Any]], following: int | None) -> dict[str, Any]:
@@ -136,7 +137,8 @@ def instagram(call: Call, shown: Sequence[Shown]) -> Any:
     ]
     # Pictures are no videos, whenever they were published.
     media.append({"id": f"p{cursor_of(call)}", "timestamp": "2026-03-20T10:00:00+0000", "media_type": "IMAGE"})
-    return {"business_discovery": {"followers_count": FOLLOWERS, "media": edge(media, following)}}
+    counts = {"followers_count": FOLLOWERS, "media_count": len(shown) + 3}
+    return {"business_discovery": counts | {"media": edge(media, following)}}
 
 
 def facebook(call: Call, shown: Sequence[Shown]) -> Any:
@@ -151,12 +153,15 @@ def facebook(call: Call, shown: Sequence[Shown]) -> Any:
         }
         for v in some
     ]
-    return {"followers_count": FOLLOWERS, "videos": edge(listed, following)}
+    found = edge(listed, following)
+    return found if call.path.endswith("/videos") else {"followers_count": FOLLOWERS, "videos": found}
 
 
 def http_json(call: Call, shown: Sequence[Shown]) -> Any:
     some, following = page(shown, int(call.query.get("page_token", 0)))
-    listed = [{"made": v.epoch * 1000, "seen": str(v.views), "hearts": v.likes, "said": v.comments} for v in some]
+    listed = [
+        {"key": v.id, "made": v.epoch * 1000, "seen": str(v.views), "hearts": v.likes, "said": v.comments} for v in some
+    ]
     return {"user": {"fans": FOLLOWERS, "hearts": 10**9}, "videos": listed, "next": following}
 
 
@@ -174,6 +179,7 @@ OWN = {
         "url": "videos/{username}",
         "next": "next",
         "items": "[].videos[]",
+        "id": "key",
         "published": "made",
         "plays": "seen",
         "metrics": {"followers": "[0].user.fans", "likes": "hearts", "comments": "said"},
@@ -247,7 +253,7 @@ async def test_a_kpi_that_is_null_is_zero_and_the_dates_of_new_projects_are_open
 
 
 async def test_the_pages_before_the_first_day_are_not_read(world: World) -> None:
-    """A list that goes on for years is read until a whole page lies before the dates."""
+    """A list that goes on for years is read until twenty entries in a row lie before the dates."""
     years = [Shown(f"o{n}", f"2025-06-{1 + n % 28:02}T12:00:00+00:00", 10) for n in range(300)]
     with Imitation("tiktok") as platform:
         platform.shown = [*VIDEOS, *years]
@@ -255,7 +261,7 @@ async def test_the_pages_before_the_first_day_are_not_read(world: World) -> None
         add(world, "M", "tiktok", start_date="2026-03-01", end_date="2026-03-31", kpi_views=1000)
         await world.sync()
         lists = [call for call in platform.calls if call.path.endswith("/video/list/")]
-    assert len(lists) == 4
+    assert len(lists) == 9  # the third has one of February, and the first of 300 before it
     assert world.merged("M") == (FOLLOWERS, *MARCH[BERLIN])
 
 
@@ -271,7 +277,8 @@ async def test_a_list_that_breaks_off_is_no_number(world: World, kind: str, no_w
 
     def is_second_page(call: Call) -> bool:
         said = f"{call.query}{call.body}"
-        return any(mark in said for mark in ("'cursor': 3", "'pageToken': '3'", "after(3)", "'page_token': '3'"))
+        marks = ("'cursor': 3", "'pageToken': '3'", "after(3)", "'after': '3'", "'page_token': '3'")
+        return any(mark in said for mark in marks)
 
     with Imitation(kind) as platform:
         platform.is_down = is_second_page
@@ -541,6 +548,9 @@ def test_the_views_of_a_campaign_are_those_of_its_videos_alone(
         ({"items": None, "published": None, "plays": None}, "needs one step with items"),
         ({"metrics": {"views": "seen"}}, "counted from items and plays"),
         ({"on_more": "take"}, "all pages are needed"),
+        ({"id": None}, "what tells it from others"),
+        ({"next": None}, "say where the next one is"),
+        ({"pages": "one"}, "say where the next one is"),
     ],
 )
 def test_a_table_that_would_count_something_else_is_refused(world: World, changes: dict[str, Any], told: str) -> None:

@@ -63,8 +63,11 @@ class Campaign(NamedTuple):
         )
 
     def day_of(self, moment: datetime) -> date:
-        """The day of ``moment`` on the campaign's clocks."""
-        return moment.astimezone(ZoneInfo(self.timezone)).date()
+        """The day of ``moment`` on the campaign's clocks; at the ends of time, where these have none, that of UTC."""
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone)).date()
+        except OverflowError:
+            return moment.date()
 
     def is_before(self, moment: datetime | None) -> bool:
         """Whether a moment is known to lie before the first day."""
@@ -138,6 +141,15 @@ class Video(NamedTuple):
     comments: int | None = None
     #: What tells it from others; "" if nothing does.
     id: str = ""
+    #: From what to what the ``views`` may be, as they are a rounded figure; None: they are exact.
+    spread: tuple[int, int] | None = None
+
+    def reaches(self, kpi: int) -> bool | None:
+        """Whether it has at least ``kpi`` views; None if that cannot be told."""
+        if self.views is None:
+            return None if kpi else True
+        least, most = self.spread or (self.views, self.views)
+        return least >= kpi if least >= kpi or most < kpi else None
 
 
 class Tally(NamedTuple):
@@ -145,6 +157,8 @@ class Tally(NamedTuple):
 
     counts: Mapping[str, int]
     flaws: tuple[str, ...] = ()
+    #: The list of videos broke off, and may be read to its end in a moment.
+    unfinished: bool = False
 
 
 def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
@@ -156,12 +170,12 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
         return Tally({}, (f"{_names(OF_VIDEOS)}: which videos count is not clear: {campaign.flaw}",))
     several = list(_once(videos))
     within = {video: held for video in several if (held := campaign.holds(video.published)) is not False}
-    within = {video: held for video, held in within.items() if video.views is None or video.views >= campaign.kpi}
+    within = {video: held for video, held in within.items() if video.reaches(campaign.kpi) is not False}
     if undated := sum(held is None for held in within.values()):
         return Tally({}, (f"{_names(OF_VIDEOS)}: {_of(undated, several)} do not show when they were published",))
-    unseen = sum(video.views is None for video in within)
-    if unseen and campaign.kpi:
-        return Tally({}, (f"{_names(OF_VIDEOS)}: {_of(unseen, list(within))} do not show their views",))
+    if unseen := sum(video.reaches(campaign.kpi) is None for video in within):
+        told = f"{_of(unseen, list(within))} do not show whether they have {campaign.kpi} views"
+        return Tally({}, (f"{_names(OF_VIDEOS)}: {told}",))
     counted = list(within)
     counts, flaws = {"videos": len(counted)}, list[str]()
     for metric in ("likes", "comments", "views"):
