@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -472,8 +472,10 @@ async def test_dates_that_cannot_be_read_are_reported_and_not_guessed(world: Wor
         ("", "", "", EVERYTHING._replace(timezone=BERLIN)),
         ("2000-01-01", "2099-12-31", 0, EVERYTHING._replace(timezone=BERLIN)),
         ("2026-03-01 00:00:00", "2026-03-31T23:59:59.999", 1000.0, read("2026-03-01", "2026-03-31", "1000", BERLIN)),
-        # A time with a zone is a moment: in Berlin it is the first of March.
-        ("2026-02-28T23:30:00+00:00", None, None, read("2026-03-01", None, 0, BERLIN)),
+        # A time with a zone is a moment: in Berlin it is the begin of the first of March, and the end of the last.
+        ("2026-02-28T23:00:00Z", "2026-03-31T21:59:59.999Z", None, read("2026-03-01", "2026-03-31", 0, BERLIN)),
+        ("2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z", 0, EVERYTHING._replace(timezone=BERLIN)),
+        (date(2026, 3, 1), datetime(2026, 3, 31), None, read("2026-03-01", "2026-03-31", 0, BERLIN)),  # noqa: DTZ001
     ],
 )
 def test_dates_and_kpi_are_read_as_web_apps_write_them(
@@ -481,6 +483,35 @@ def test_dates_and_kpi_are_read_as_web_apps_write_them(
 ) -> None:
     """NULL and empty are open; a time counts as its date."""
     assert read(start, end, kpi, BERLIN) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "told"),
+    [
+        ("2026-03-01T00:00:00Z", None, "its start_date is within a day of Europe/Berlin"),
+        ("2026-02-28T22:59:59Z", None, "its start_date is within a day of Europe/Berlin"),
+        (None, "2026-03-31T23:59:59.999Z", "(2026-03-31T23:59:59.999Z is 2026-04-01 01:59 there)"),
+        ("2026-03-01-15", None, "its start_date is no date (2026-03-01-15)"),
+        ("2026-03-01/15", None, "its start_date is no date (2026-03-01/15)"),
+        (None, "2026-03-01_10", "its end_date is no date (2026-03-01_10)"),
+        (None, "2026-03-01 15", "its end_date is no date (2026-03-01 15)"),
+    ],
+)
+def test_what_may_mean_other_dates_is_named(start: object, end: object, told: str) -> None:
+    """A moment within a day would take in or leave out hours of it; a range is no time."""
+    assert told in read(start, end, 0, BERLIN).flaw
+
+
+async def test_columns_count_in_any_case_and_made_of_others(world: World) -> None:
+    """`Start_Date` is start_date to SQLite, and a generated column is one."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN)
+        add(world, "M", "tiktok", start_date="2026-03-01", end_date="2026-03-31", kpi_views=1000)
+        world.execute("ALTER TABLE projects RENAME COLUMN start_date TO Start_Date")
+        world.execute("ALTER TABLE projects RENAME COLUMN end_date TO last_day")
+        world.execute("ALTER TABLE projects ADD COLUMN end_date TEXT GENERATED ALWAYS AS (last_day) VIRTUAL")
+        await world.sync()
+    assert world.merged("M") == (FOLLOWERS, *MARCH[BERLIN])
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.binary(), st.none(), st.dates().map(str)), st.text())

@@ -18,7 +18,9 @@ Count = Literal["lifetime", "campaign"]
 FIRST, LAST = date(2000, 1, 1), date(2099, 12, 31)
 #: The metrics that a campaign has.
 OF_VIDEOS: Final = ("likes", "comments", "videos", "views")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+#: Anything else behind a date may be the end of a range: "2026-03-01-15".
+_TIME = re.compile(_DATE.pattern + r"[T ](?:[01]\d|2[0-3]):\d{2}", re.ASCII)
 
 
 class Campaign(NamedTuple):
@@ -99,16 +101,28 @@ def read(start: object, end: object, kpi: object, timezone: str) -> Campaign:
 
 
 def _date(column: str, given: object, timezone: str, flaws: list[str]) -> date | None:
-    """A date, or a time on somebody's clocks of that date; a time with a zone counts as of ``timezone``."""
+    """A date, or a time of that date without a zone.
+
+    A time with a zone is a date only if it is the begin of a day on the clocks of ``timezone``, or the end of one: any
+    other would take in hours that are not meant, or leave out some that are.
+    """
     if given is None or given == "":
         return None
-    text = str(given).strip() if isinstance(given, str) else ""
+    text = given.isoformat() if isinstance(given, date) else given.strip() if isinstance(given, str) else ""
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
-        if _DATE.match(text):
+        if _TIME.match(text):
             moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(timezone))).date()
+            if moment.tzinfo is None or moment.date() in (FIRST, LAST):
+                return moment.date()
+            local = moment.astimezone(ZoneInfo(timezone))
+            clock = f"{local:%H:%M:%S}"
+            if (clock == "00:00:00" and not local.microsecond) or (clock == "23:59:59" and column == "end_date"):
+                return local.date()
+            at = f"{_shown(given)} is {local:%Y-%m-%d %H:%M} there"
+            flaws.append(f"its {column} is within a day of {timezone} ({at}); write it as 2026-01-31")
+            return None
     except (ValueError, OverflowError):
         pass
     flaws.append(f"its {column} is no date ({_shown(given)}); write it as 2026-01-31")

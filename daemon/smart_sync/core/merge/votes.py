@@ -47,7 +47,7 @@ def count(
     account_id: str, said: Sequence[ParsedValue], past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms
 ) -> Votes:
     """Which of the values ``said`` of an account count."""
-    if past is NO_PAST and whose.last_link in (None, whose.link) and _are_sound(said, whose.link, judged_by):
+    if past is NO_PAST and whose.last_link in (None, whose.link) and _are_sound(said, whose, judged_by):
         return _newest(said, judged_by)
     scrutiny = _Scrutiny(past, whose, judged_by)
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
@@ -79,13 +79,13 @@ def count(
     )
 
 
-def _are_sound(said: Iterable[ParsedValue], link: str, judged_by: VoteTerms) -> bool:
+def _are_sound(said: Iterable[ParsedValue], whose: ParsedAccount, judged_by: VoteTerms) -> bool:
     """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
     earliest, latest = judged_by.oldest or "", judged_by.ahead
     return all(
         (one.at is None or earliest < one.at <= latest)
-        and one.link in ("", link)
-        and not of_other_videos(one, judged_by.counting)
+        and one.link in ("", whose.link)
+        and not of_other_videos(one, judged_by.counting, whose)
         for one in said
     )
 
@@ -165,7 +165,7 @@ class _Scrutiny:
                 return mark.reason
         if self._is_of_earlier_link(one, at):
             return EARLIER_LINK
-        if other := of_other_videos(one, self._terms.counting):
+        if other := of_other_videos(one, self._terms.counting, self._whose):
             return other
         oldest = self._terms.oldest
         return TOO_OLD if oldest is not None and at is not None and at <= oldest else ""
