@@ -50,6 +50,15 @@ STEPS = {
     "step form": 'url = "own"\nform = { user = "{username}", api_key = V }',
     "step url": 'url = URL + "/own/{username}?token=" + V',
 }
+#: Where a URL of apprise has its secret: as a path, a password, a query, or in place of a host.
+TARGETS = {
+    "path": "gotify://{host}/{secret}",
+    "topic": "ntfy://{host}/{secret}",
+    "password": "json://me:{secret}@{host}/x",
+    "query": "json://{host}/x?+X-Token={secret}",
+    "mail password": "mailto://me:{secret}@{host}?to=ops@example.com&mode=insecure&cto=2",
+    "host": "tgram://{secret}/x",
+}
 LINKS = (
     "https://www.youtube.com/channel/UC_x5XG1OV2P6uZZ5FSM9Ttw", "https://www.facebook.com/facebookapp",
     "https://www.instagram.com/facebookfordevelopers", "https://www.threads.net/@zuck", "https://www.tiktok.com/@p0",
@@ -100,6 +109,13 @@ def entrances(form: str, url: str) -> Iterator[Planted]:
             name = f"webhook url {kind} {place} {form}"
             written, environment, files = kept_at(name, shaped(whole), place)
             toml = f'[[webhooks]]\nurl = {written}\nsecret = "whsec_{"A" * 44}"\nallow_private = true\n'
+            yield Planted(name, toml, needles_of(secret, form, whole=whole), environment, files)
+        for kind, whole in TARGETS.items():
+            secret = token(chance)
+            whole = whole.format(secret=secret, host=url.removeprefix("http://"))
+            name = f"target {kind} {place} {form}"
+            written, environment, files = kept_at(name, shaped(whole), place)
+            toml = f"[[notify.targets]]\nurl = {written}\n"
             yield Planted(name, toml, needles_of(secret, form, whole=whole), environment, files)
     for kind, keys in STEPS.items():
         name, secret = f"{kind} {form}".replace(" ", "_").replace("\\", ""), passphrase(chance)
@@ -164,6 +180,9 @@ FIELDS = (
     'HTTPurl = "¶/{username}"\nheaders = { § = "x" }\nmetrics = { views = "v" }', "[ping]\nurl = §",
     '[[webhooks]]\nurl = §\nsecret = "x"', '[[webhooks]]\nurl = "¶"\nsecret = §',
     '[[webhooks]]\nurl = "¶"\nsecret = SIGNED\nevents = [§]',
+    "[[notify.targets]]\nurl = §", '[[notify.targets]]\nurl = "tgram://¤/x"', '[[notify.targets]]\nurl = "¤://localhost/x"',
+    '[[notify.targets]]\nurl = "json://localhost/x"\nevents = [§]', "[notify]\nlang = §", "[notify]\ndigest = §",
+    '[[notify.targets]]\nurl = "json://localhost/x"\nlang = §',
 )  # fmt: skip
 
 
@@ -338,7 +357,9 @@ def of_tables(world: World, url: str, forms: Sequence[str], environment: Mapping
         environment = {**environment, "SMART_SYNC_LOG__FORMAT": ("console", "json")[number % 2]}
         several = list(entrances(form, url))
         accepted = [one for one in several if loads(world, one)]
-        hooks = [one for one in accepted if one.toml.startswith("[[webhooks")][20:]  # there may be 20
+        # There may be 20 of each.
+        hooks = [one for one in accepted if one.toml.startswith("[[webhooks")][20:]
+        hooks += [one for one in accepted if one.toml.startswith("[[notify")][20:]
         for group, commands in (
             ([one for one in accepted if one not in hooks], (*ACCEPTED, PARSED[number % 2])),
             ([one for one in several if one not in accepted], REFUSED),
@@ -371,7 +392,8 @@ def test_tables(world: World) -> None:
     assert found == []
     # They were used where they belong.
     for one in entrances("as it is", ""):
-        assert one.needles[0] in asked or "password" in one.name or "webhook secret" in one.name, one.name
+        elsewhere = ("password", "webhook secret", "target host")  # in base64, in a signature, refused
+        assert one.needles[0] in asked or any(kind in one.name for kind in elsewhere), one.name
 
 
 def test_databases(world: World) -> None:

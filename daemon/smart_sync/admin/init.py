@@ -82,6 +82,11 @@ level = "info"
 # headers = {{ Authorization = "env:APP_TOKEN" }}
 # only_changed = true             # after passes that changed something, and no others
 
+# [notify]                        # messages to people: pip install 'smart-sync-daemon[notify]'
+# digest = "09:00"                # one message a day, in [schedule] timezone
+# [[notify.targets]]
+# url = "file:telegram.url"       # tgram://<token>/<chat>, mailtos://…: https://appriseit.com/services/
+
 # [ping]                          # a dead man's switch, such as healthchecks.io
 # url = "https://hc-ping.com/<uuid>"
 # style = "healthchecks"          # or "push": the address of a push monitor of Uptime Kuma

@@ -16,7 +16,7 @@ _PARSER_COUNTS = {
 }
 
 _DELIVERY: Mapping[str, str] = {
-    "webhook": "str: its host",
+    "webhook": "str: its host; of a target its number and scheme",
     "message_id": "str: the same in every attempt",
     "type": "str: the message's type, e.g. project.failed",
     "attempt": "int: its number, from 1",
@@ -97,13 +97,13 @@ EVENTS = (
     Event(
         "webhook.delivered",
         "info",
-        "a webhook has accepted a message",
+        "a webhook or target has accepted a message",
         _DELIVERY,
     ),
     Event(
         "webhook.failed",
         "warning",
-        "a webhook has not accepted a message; it is tried again after 5 s, 5 min, 30 min, 2 h, 5 h and 10 h",
+        "a webhook or target has not accepted a message; it is tried again after 5 s, 5 min, 30 min, 2 h, 5 h and 10 h",
         {**_DELIVERY, "reason": "str: what happened", "retry_at": "str?: UTC, ISO 8601; absent: it is given up"},
         "if it repeats, do what the reason says",
     ),
@@ -111,21 +111,21 @@ EVENTS = (
         "webhook.disabled",
         "error",
         "a webhook has answered 410 Gone: it gets nothing any more, what waited for it is dropped",
-        {"webhook": "str: its host", "dropped": "int: messages that waited"},
+        {"webhook": "str: its host; of a target its number and scheme", "dropped": "int: messages that waited"},
         "take it out of the configuration; or, when its receiver is back: smart-sync webhooks test",
     ),
     Event(
         "webhook.overflowed",
         "warning",
-        "too many messages wait for a webhook, the oldest are dropped",
-        {"webhook": "str: its host", "dropped": "int: messages"},
+        "too many messages wait for a webhook or target, the oldest are dropped",
+        {"webhook": "str: its host; of a target its number and scheme", "dropped": "int: messages"},
         "see why it does not accept them: smart-sync webhooks",
     ),
     Event(
         "webhook.stalled",
         "warning",
         "the queue of the webhooks cannot be read or written; tried again after a minute",
-        {"webhook": "str: its host", "reason": "str: what happened, and what to do"},
+        {"webhook": "str: its host; of a target its number and scheme", "reason": "str: what happened, and what to do"},
         "fix what the reason names; a message may arrive twice, with the same id",
     ),
     Event(
