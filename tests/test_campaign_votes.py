@@ -1,11 +1,12 @@
 """Which of two sources counts where a campaign is counted, and what a change of what is counted means for growth."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fake_platforms import LINKS, OWN_KEYS
+from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import explain
 from test_campaign import BERLIN, FOLLOWERS, MARCH, Imitation, add, configure, no_waiting
@@ -73,9 +74,9 @@ async def test_a_parser_with_tokens_serves_only_their_accounts(world: World) -> 
         world.sections["parsers"]["tiktok"] = {**OWN_KEYS["tiktok"], "api_url": platform.url, "count": "campaign"}
         counting = world.settings.vote_terms("2026-03-10T12:00:00.000000").counting
     assert counting is not None
-    assert counting.serves(LINKS["tiktok"], "tiktok")
-    assert not counting.serves("https://www.tiktok.com/@somebody.else", "tiktok")
-    assert not counting.serves("https://www.instagram.com/charlidamelio", "tiktok")
+    assert is_counted(LINKS["tiktok"], "tiktok", counting)
+    assert not is_counted("https://www.tiktok.com/@somebody.else", "tiktok", counting)
+    assert not is_counted("https://www.instagram.com/charlidamelio", "tiktok", counting)
 
 
 def test_one_source_with_two_counts_is_refused(world: World) -> None:
@@ -84,3 +85,69 @@ def test_one_source_with_two_counts_is_refused(world: World) -> None:
     world.sections["parsers"] = {"a": {**table, "count": "campaign"}, "b": table}
     with pytest.raises(ValueError, match="a and b have the source 'youtube', and not the same count"):
         _ = world.settings
+
+
+# What is counted otherwise begins anew.
+
+
+async def days_of(world: World, kind: str, changes: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The growth of views from day to day, oldest first, and what was suspect, with a change before each day."""
+    world.now = datetime.now(UTC)  # what parsers bring bears their own time
+    with Imitation(kind) as platform:
+        configure(world, kind, platform.url, "UTC", count="lifetime" if kind == "youtube" else "campaign")
+        del world.sections["parsers"][kind]["every"]
+        add(world, "M", kind, start_date="2026-03-20", end_date=None, kpi_views=5000)
+        suspects: list[Any] = []
+        for change in changes:
+            change(world)
+            result = await world.sync()
+            suspects += result.results[0].suspects
+            world.now += timedelta(days=1)
+    return world.execute("SELECT views, views_delta FROM account_growth ORDER BY day"), suspects
+
+
+def dates(start: str, kpi: int) -> Any:
+    return lambda world: world.execute("UPDATE projects SET start_date = ?, kpi_views = ?", (start, kpi))
+
+
+def count(what: str) -> Any:
+    return lambda world: world.sections["parsers"]["youtube"].update(count=what)
+
+
+async def test_other_dates_are_no_growth_and_no_suspect(world: World) -> None:
+    """Widened, then narrowed to a hundredth: the number of each is the first of its kind."""
+    days, suspects = await days_of(
+        world, "tiktok", [dates("2026-03-20", 5000), dates("2026-01-01", 0), dates("2026-04-01", 8000)]
+    )
+    assert days == [(258_000, None), (286_999, None), (8000, None)]
+    assert suspects == []
+
+
+async def test_another_count_is_no_growth_and_no_suspect(world: World) -> None:
+    """From 1.5 billion of the lifetime to the campaign, behind which growth goes on."""
+    changes = [count("lifetime"), count("lifetime"), count("campaign"), count("campaign")]
+    days, suspects = await days_of(world, "youtube", changes)
+    assert days[2:] == [(258_000, None), (258_000, 0)]
+    assert suspects == []
+
+
+async def test_the_way_back_to_the_lifetime_is_no_growth(world: World) -> None:
+    """258,000 becomes 1.5 billion: no delta, and nothing to doubt."""
+    days, suspects = await days_of(world, "youtube", [count("campaign"), count("lifetime")])
+    assert days == [(258_000, None), (1_500_000_000, None)]
+    assert suspects == []
+
+
+async def test_what_the_sheet_says_does_not_begin_anew_with_the_campaign(world: World) -> None:
+    """The sheet's number won before and wins after: its growth goes on."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, "UTC")
+        del world.sections["parsers"]["tiktok"]["every"]
+        add(world, "M", "tiktok", start_date="2026-03-20", end_date=None, kpi_views=5000)
+        typed(world, "tiktok")
+        for start in ("2026-03-20", "2026-01-01"):
+            world.execute("UPDATE projects SET start_date = ?", (start,))
+            await world.sync()
+            world.now += timedelta(days=1)
+    found = world.execute("SELECT views, views_delta, followers_delta FROM account_growth ORDER BY day")
+    assert found == [(1_204_000, None, None), (1_204_000, 0, 0)]

@@ -8,9 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from smart_sync.core.campaign import OF_VIDEOS, Count
-from smart_sync.core.links.identity import platform, profile_link, username
-from smart_sync.core.links.platforms import known_platform
+from smart_sync.core.campaign import Count
 from smart_sync.core.model import METRICS, Metrics
 
 #: How far a clock elsewhere may be ahead of ours.
@@ -39,17 +37,6 @@ class CampaignParser(NamedTuple):
     platforms: frozenset[str]
     names: frozenset[str] | None = None
 
-    def serves(self, link: str, own_platform: str) -> bool:
-        """Whether it is asked about an account with this link and platform."""
-        if self.platforms and served_platform(link, own_platform) not in self.platforms:
-            return False
-        return self.names is None or folded_name(username(profile_link(link, own_platform) or link)) in self.names
-
-
-def served_platform(link: str, own_platform: str) -> str:
-    """The platform by which parsers are asked: the link says it, else the account does."""
-    return platform(link) or known_platform(own_platform) or own_platform.casefold()
-
 
 def folded_name(name: str) -> str:
     """A user name as names are compared."""
@@ -67,10 +54,6 @@ class Counting(NamedTuple):
     campaign: str = ""
     #: The enabled parsers that count campaigns.
     parsers: tuple[CampaignParser, ...] = ()
-
-    def serves(self, link: str, own_platform: str) -> bool:
-        """Whether a parser counts the campaign of an account."""
-        return any(one.serves(link, own_platform) for one in self.parsers)
 
 
 class VoteTerms(NamedTuple):
@@ -115,25 +98,6 @@ class ParsedValue(NamedTuple):
     place: str
     #: The `Campaign.key` of the videos that it is of; "": of the lifetime, or nobody knows.
     counted: str = ""
-
-
-def of_other_videos(one: ParsedValue, counting: Counting | None, whose: "ParsedAccount") -> str:
-    """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos.
-
-    Where a parser counts the campaign of the account, no other parser's lifetime counts beside it, nor what a table
-    has brought that is there no more.
-    """
-    if counting is None or one.metric not in OF_VIDEOS:
-        return ""
-    wanted = counting.sources.get(one.source)
-    if not one.counted:
-        if wanted is not None and wanted and "lifetime" not in wanted:
-            return OF_LIFETIME
-        is_parsers = bool(wanted) if wanted is not None else one.place == OWN and one.source != BY_HAND
-        return OF_LIFETIME if is_parsers and counting.serves(whose.link, whose.platform) else ""
-    if wanted is not None and "campaign" not in wanted:
-        return OF_CAMPAIGN
-    return "" if one.counted == counting.campaign else OTHER_CAMPAIGN
 
 
 def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded: bool) -> list[ParsedValue]:

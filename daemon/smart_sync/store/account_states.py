@@ -40,7 +40,9 @@ _ACCOUNTS = (
        n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views,
        m.followers_known_since, m.likes_known_since, m.comments_known_since, m.videos_known_since, m.views_known_since,
        m.followers_carried_since, m.likes_carried_since, m.comments_carried_since, m.videos_carried_since,
-       m.views_carried_since, m.left_since, m.link
+       m.views_carried_since,
+       m.followers_counted, m.likes_counted, m.comments_counted, m.videos_counted, m.views_counted,
+       m.left_since, m.link
 FROM project_social_accounts a
 LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
@@ -243,7 +245,8 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         seen=sound(rest[11:16])[0] if rest[10] else None,
         known_since=rest[16:21],
         carried_since=rest[21:26],
-        left_since=rest[26],
+        counted=rest[26:31],
+        left_since=rest[31],
     )
 
 

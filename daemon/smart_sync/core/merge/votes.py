@@ -13,17 +13,23 @@ never too old.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from smart_sync.core.links.identity import identity
+from smart_sync.core.campaign import OF_VIDEOS
+from smart_sync.core.links.identity import asked_platform, identity, profile_link, username
 from smart_sync.core.parsed import (
     AHEAD,
+    BY_HAND,
     EARLIER_LINK,
     FORGOTTEN,
     INBOX,
     NO_PAST,
+    OF_CAMPAIGN,
+    OF_LIFETIME,
+    OTHER_CAMPAIGN,
     OWN,
     QUERY,
     TOO_OLD,
     AheadSince,
+    Counting,
     Key,
     LostVote,
     Mark,
@@ -33,8 +39,8 @@ from smart_sync.core.parsed import (
     ParsedValue,
     Votes,
     VoteTerms,
+    folded_name,
     moved,
-    of_other_videos,
 )
 
 #: Of two values that are of one time the one at the later place counts.
@@ -103,6 +109,35 @@ def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
     oldest = min((rank[0] for rank, _ in chosen.values() if rank[0]), default="")
     until = None if judged_by.max_age is None else moved(oldest, judged_by.max_age)
     return Votes({metric: one for metric, (_, one) in chosen.items()}, until=until)
+
+
+def of_other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccount) -> str:
+    """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos.
+
+    Where a parser counts the campaign of the account, no other parser's lifetime counts beside it, nor what a table
+    has brought that is there no more.
+    """
+    if counting is None or one.metric not in OF_VIDEOS:
+        return ""
+    wanted = counting.sources.get(one.source)
+    if not one.counted:
+        if wanted and "lifetime" not in wanted:
+            return OF_LIFETIME
+        is_parsers = bool(wanted) if wanted is not None else one.place == OWN and one.source != BY_HAND
+        return OF_LIFETIME if is_parsers and is_counted(whose.link, whose.platform, counting) else ""
+    if wanted is not None and "campaign" not in wanted:
+        return OF_CAMPAIGN
+    return "" if one.counted == counting.campaign else OTHER_CAMPAIGN
+
+
+def is_counted(link: str, platform: str, counting: Counting) -> bool:
+    """Whether a parser counts the campaign of an account."""
+    for parser in counting.parsers:
+        if parser.platforms and asked_platform(link, platform) not in parser.platforms:
+            continue
+        if parser.names is None or folded_name(username(profile_link(link, platform) or link)) in parser.names:
+            return True
+    return False
 
 
 def _until(
