@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fake_platforms import LINKS, OWN_KEYS, Call, FakePlatform, Reply
 from old_database import schema_4
 from smart_sync.admin import checks
-from smart_sync.cli.output.data import _notes
+from smart_sync.cli.output.explanation import _notes
 from smart_sync.core.campaign import EVERYTHING, Campaign, Video, read, tally
 from smart_sync.core.model import METRICS
 from smart_sync.errors import ConfigError

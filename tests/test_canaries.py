@@ -332,7 +332,7 @@ def broken(world: World, steps: Sequence[dict[str, Any]], planted: Sequence[Sequ
     return found
 
 
-ACCEPTED = (["check"], ["once", "--json"], ["webhooks", "test"], ["explain", "@p0"])
+ACCEPTED = (["check"], ["once", "--json"], ["webhooks", "test"], ["explain", "@p0"], ["config", "show"])
 PARSED = (["parse", *LINKS], ["parse", "--json", *LINKS])
 REFUSED = (["check"], ["once", "--json"], ["history"])
 

@@ -379,6 +379,7 @@ _FEW = Limits(connections=64, waiting=64, idle_seconds=60, patience_seconds=0.5)
 
 async def _slowest_beside_one_who_reopens(directory: Path) -> float:
     """Seconds of the slowest of 30 requests while another process holds 300 connections, for 64 places."""
+    asyncio.get_running_loop().set_debug(False)  # it would take most of the time
     async with served(directory, limits=_FEW) as path:
         rude = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _REOPENS, str(path), "300", stdout=asyncio.subprocess.PIPE

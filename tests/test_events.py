@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +129,44 @@ def test_json_lines_begin_as_promised(log: io.StringIO) -> None:
 
 
 def test_console_lines_read_as_promised() -> None:
-    """On a console: LEVEL [SmartSync] event key=value; grep finds errors in both formats."""
+    """On a console: the local time, LEVEL [SmartSync] event key=value; grep finds errors in both formats."""
     stream = io.StringIO()
     logs.configure("console", "info", stream)
     logs.emit("sync.failed", trigger="timer", reason="no disk")
     structlog.reset_defaults()
-    assert stream.getvalue().startswith("ERROR [SmartSync] sync.failed trigger=timer reason='no disk'")
+    time, line = stream.getvalue()[:20], stream.getvalue()[20:]
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(time.strip()).astimezone()) < timedelta(minutes=2)
+    assert line == "ERROR [SmartSync] sync.failed trigger=timer reason='no disk'\n"
     assert re.search("ERROR.*SmartSync", stream.getvalue())
+
+
+def test_ids_are_for_debugging_where_there_is_a_name() -> None:
+    """A console leaves out the id of what has a name or a link in the line, but at the level debug; else it has it."""
+    for level, shown in (("info", False), ("debug", True)):
+        stream = io.StringIO()
+        logs.configure("console", level, stream)
+        logs.emit("value.suspected", project_id="p1", account_id="a1", link="l", metric="views", before=1, after=9)
+        logs.emit("account.failed", project_id="p1", account_id="a1", reason="no")
+        structlog.reset_defaults()
+        named, unnamed = stream.getvalue().splitlines()
+        assert ("project_id=p1" in named, "account_id=a1" in named) == (shown, shown)
+        assert "account_id=a1" in unnamed
+
+
+def test_a_terminal_has_colours_around_what_is_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the level and the event are coloured as one, unless NO_COLOR is set."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    for no_colour, begins in (("", "\x1b[1;31mERROR [SmartSync] sync.failed\x1b[0m "), ("1", "ERROR [SmartSync] ")):
+        monkeypatch.setenv("NO_COLOR", no_colour)
+        logs.configure("auto", "info", stream := Terminal())
+        logs.emit("sync.failed", trigger="timer", reason="no disk")
+        structlog.reset_defaults()
+        assert stream.getvalue()[20:].startswith(begins)
 
 
 async def test_a_console_shows_what_there_is_to_see(world: World) -> None:
@@ -160,7 +192,7 @@ def test_a_console_keeps_the_zero_that_is_the_news() -> None:
     logs.configure("console", "info", stream)
     logs.emit("value.suspected", project_id="1", account_id="a", link="l", metric="views", before=5000, after=0)
     structlog.reset_defaults()
-    assert " before=5000 after=0 " in stream.getvalue()
+    assert " before=5000 after=0\n" in stream.getvalue()
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

@@ -41,7 +41,8 @@ async def test_a_number_is_explained_from_both_sides_to_its_winner(world: World)
         "sheet": 100, "parsed": 90, "strategy": "max", "rule": "merge.strategy", "value": 100, "winner": "sheet",
         "next": None, "source": "mine", "parsed_at": "2026-03-01T00:00:00", "precision": "rounded",
         "changed_at": account["sheet"]["read_at"], "suspect": None, "pins": [], "conflict": None,
-        "known_since": account["sheet"]["read_at"], "carried_since": None,
+        "known_since": account["sheet"]["read_at"], "carried_since": None, "cell": "C3",
+        "sentence": "followers: 100 from the sheet (C3); the parser mine says 90; the larger counts",
     }  # fmt: skip
     assert (views["value"], views["winner"], views["rule"]) == (5, "parsed", "merge.platforms.tiktok.views")
     assert account["metrics"]["likes"]["source"] is None
@@ -281,8 +282,8 @@ async def test_what_is_wrong_with_the_row_is_told_beside_its_numbers(world: Worl
     assert [account["problems"] for account in await told(world, link("a"))] == [[]]
 
 
-async def test_people_read_what_happened_together_in_one_line(world: World) -> None:
-    """Metrics that changed for the same reason share their line; suspects and conflicts stand at their time."""
+async def test_people_read_the_days_as_a_table_and_what_went_wrong_below(world: World) -> None:
+    """Of each day the values with what they have grown by; then the edits with their cells; then what went wrong."""
     world.add_project("P", ["a"])
     world.sections["merge"] = {"strategy": "latest"}
     world.sheet("P", a=[5_000, None, 7, *NOTHING[3:]])
@@ -291,10 +292,15 @@ async def test_people_read_what_happened_together_in_one_line(world: World) -> N
     world.sheet("P", a=[90_000, None, 8, *NOTHING[3:]])
     world.parsed("a", [4_000, 1, *NOTHING[1:]])
     await world.sync()
+    # The commands know what time it is.
     config = write_config(world.folder, '[merge]\nstrategy = "latest"\n', google=world.google, spreadsheet=KEY)
-    shown = run_command("explain", "@a", "--config", str(config)).stdout
-    assert (
-        "2026-03-11 12:00  followers 90,000 (5,000 in the snapshot before), likes 1 (0 in the snapshot before), "
-        "comments 8 (7 in the snapshot before): "
-        "pass by cli; the snapshot before is of 2026-03-10 12:00\n"
-    ) in shown
+    shown = run_command("explain", "a", "--all", "--config", str(config)).stdout
+    days = [line.split() for line in shown.partition("\nday ")[2].splitlines()[1:5]]
+    assert days[:3] == [
+        ["2026-03-11", "90,000", "1", "8", "–", "–"],
+        ["+85,000", "+1"],
+        ["2026-03-10", "5,000", "–", "7", "–", "–"],
+    ]
+    assert "2026-03-11 12:00  C2    followers  5,000  90,000\n" in shown
+    assert "2026-03-11 12:00  last changed by a pass (cli)\n" in shown
+    assert "followers 90,000, not 4,000: both sides had changed, the sheet's was taken P!C2\n" in shown

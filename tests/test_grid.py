@@ -8,8 +8,8 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sync.core.model import Cell, Worksheet
-from smart_sync.core.worksheet.grid import BLOCK, Grid, fingerprint
+from smart_sync.core.model import Cell
+from smart_sync.core.worksheet.grid import BLOCK, Grid
 from smart_sync.sheets.responses import understand
 
 cells = st.one_of(st.none(), st.booleans(), st.integers(-(10**25), 10**25), st.floats(allow_nan=False), st.text())
@@ -92,19 +92,3 @@ def test_deep_nesting_is_a_flaw() -> None:
     deep = "[" * 100_000 + "]" * 100_000
     with pytest.raises(requests.exceptions.InvalidJSONError):
         understand(f'{{"valueRanges": [{{"range": "A", "values": [[{deep}]]}}]}}'.encode(), 1)
-
-
-def test_equal_cells_have_equal_fingerprints() -> None:
-    """The digest of a grid tells its cells, types, title and locale apart."""
-    told: list[tuple[str, list[list[Cell]], str]] = [
-        ("A", [[1, "x"]], "en_US"),
-        ("A", [["1", "x"]], "en_US"),
-        ("A", [[1], ["x"]], "en_US"),
-        ("A", [[1, "x"]], "de_DE"),
-        ("B", [[1, "x"]], "en_US"),
-        ("A", [[True, "x"]], "en_US"),
-        ("A", [[1.0, "x"]], "en_US"),
-    ]
-    sheets = [Worksheet(title, Grid.of(rows), locale) for title, rows, locale in told]
-    assert len({fingerprint(sheet) for sheet in sheets}) == len(sheets)
-    assert fingerprint(sheets[0]) == fingerprint(Worksheet("A", Grid.of([[1, "x"]]), "en_US"))

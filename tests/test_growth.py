@@ -13,6 +13,7 @@ from daemon_process import run_command, write_config
 from smart_sync.admin.history import growth
 from smart_sync.core.history.growth import (
     BARS,
+    GAP,
     Growth,
     History,
     added,
@@ -33,9 +34,9 @@ values = st.lists(st.none() | st.integers(0, MAX_COUNT), max_size=40)
 
 @given(values)
 def test_a_sparkline_has_a_sign_per_value_and_keeps_their_order(several: list[int | None]) -> None:
-    """Gaps are spaces; a larger value never has a lower bar; the extremes have the extreme bars."""
+    """Gaps are seen; a larger value never has a lower bar; the extremes have the extreme bars."""
     line = sparkline(several)
-    assert [sign == " " for sign in line] == [value is None for value in several]
+    assert [sign == GAP for sign in line] == [value is None for value in several]
     known = sorted((value, BARS.index(sign)) for value, sign in zip(several, line, strict=True) if value is not None)
     bars = [bar for _, bar in known]
     assert bars == sorted(bars)
@@ -185,6 +186,20 @@ async def test_one_project_alone(grown: World) -> None:
         await growth(grown.path, "nobody", "views", 4, NOON)
 
 
+async def test_the_order_is_what_was_asked_for(grown: World) -> None:
+    """By growth, percent, value or name, what is not known last; the first of each project, totals of all."""
+    # b falls less than it stands high; of c nothing is known that it could have grown from.
+    grown.execute("UPDATE account_snapshots SET views = 9000 WHERE account_id = 'account-b' AND views = 100")
+    grown.execute("UPDATE account_snapshots SET views = 9500 WHERE account_id = 'account-b' AND views = 1000")
+    expected = {"growth": "abc", "percent": "abc", "value": "bac", "name": "abc"}
+    for sort, names in expected.items():
+        answer = await growth(grown.path, "P", "views", 4, NOON, sort=sort)
+        assert "".join(entry["username"] for entry in answer["accounts"]) == names, sort
+    by_value = await growth(grown.path, None, "views", 4, NOON, sort="value", top=1)
+    assert [entry["username"] for entry in by_value["accounts"]] == ["b", "d"]
+    assert [total["accounts"] for total in by_value["projects"]] == [3, 1]
+
+
 def test_the_command_draws_a_line_per_account(grown: World) -> None:
     """A sparkline for people, JSON for programs; the days up to today, whatever today is."""
     for days, number in ((1, 600), (0, 700)):
@@ -193,6 +208,10 @@ def test_the_command_draws_a_line_per_account(grown: World) -> None:
     shown = run_command("growth", "--days", "5", "--config", str(config))
     as_json = run_command("growth", "P", "--metric", "likes", "--json", "--config", str(config))
     assert (shown.returncode, as_json.returncode) == (0, 0), shown.stderr
-    assert "+200  +40.0%      ▁█  since 2026-03-10" in shown.stdout
+    (row,) = [line.split() for line in shown.stdout.splitlines() if "+40.0%" in line]
+    assert (row[0], row[-1]) == ("a", "····▁█")
+    assert row[3:5] == ["+200", "+40.0%"]
+    assert row[5:-1] in (["10", "Mar"], ["2026-03-10"])
+    assert "account  platform" in shown.stdout
     assert "project P: 807 (+200, +100.0 a day), 3 accounts, 1 of them compared" in shown.stdout
     assert json.loads(as_json.stdout)["metric"] == "likes"

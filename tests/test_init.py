@@ -177,12 +177,14 @@ def on_a_terminal(folder: Path, google: FakeGoogle, typed: str, *arguments: str)
 
 
 def test_a_terminal_is_asked(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
-    """On a terminal the three questions are asked, with defaults, and the answers are in the file."""
-    code, seen = on_a_terminal(tmp_path, google, f"{KEY}\n{key.name}\n\n")
+    """On a terminal the four questions are asked, with defaults, and the answers are in the file."""
+    code, seen = on_a_terminal(tmp_path, google, f"{KEY}\n{key.name}\n\nEurope/Berlin\n")
+    assert "The time zone in which a day ends" in seen
     assert code == 0, seen
     written = tomllib.loads((tmp_path / "config.toml").read_text())
     assert (written["sheets"]["spreadsheet"], written["sheets"]["credentials"]) == (KEY, str(key))
     assert written["database"]["path"] == init_command.DATABASE
+    assert written["schedule"]["timezone"] == "Europe/Berlin"
     assert "next: smart-sync run" in seen
 
 
@@ -198,7 +200,7 @@ def test_a_look_at_the_web_apps_database_is_offered(
             " VALUES ('p', 'Spring', '', '2026-01-01', '2026-12-31', 0)"
         )
         connection.commit()
-    given = ("--spreadsheet", KEY, "--credentials", str(key), "--database", "app.db")
+    given = ("--spreadsheet", KEY, "--credentials", str(key), "--database", "app.db", "--timezone", "UTC")
     code, seen = on_a_terminal(tmp_path, google, "\n", *given)
     assert "app.db is there already; look at what is in it and what clashes [Y/n]" in seen
     assert "table projects: 1 row, ids are text" in seen
@@ -216,6 +218,48 @@ def test_the_web_apps_database_gets_nothing_unasked(tmp_path: Path) -> None:
     init_command.write(tmp_path / "old.toml", Answers(KEY, "", str(tmp_path / "app.db")))
     assert config.load(tmp_path / "new.toml").sync.create_missing == "projects"
     assert config.load(tmp_path / "old.toml").sync.create_missing == "none"
+
+
+def test_it_goes_on_after_a_step_that_failed(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """Without a spreadsheet the database is tried all the same: whoever fixes one thing need not wait for the next."""
+    _not_shared(tmp_path, google)
+    ended = init(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key), "--yes")
+    steps = re.findall(r"^(.) ([a-z]+)", ended.stdout, re.MULTILINE)
+    assert steps == [("✓", "credentials"), ("✗", "spreadsheet"), ("✓", "database")]
+    assert ended.returncode == 1
+
+
+def test_for_the_unit_all_paths_are_those_it_may_use(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """`--systemd`: database and socket are where the unit lets the daemon write, the key is left to systemd."""
+    ended = init(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key), "--systemd", "--yes")
+    written = tomllib.loads((tmp_path / "config.toml").read_text())
+    unit = (Path(__file__).parent.parent / "systemd" / "config.toml").read_text()
+    shipped = tomllib.loads(unit)
+    assert (written["database"]["path"], written["control"]["socket"]) == (
+        shipped["database"]["path"], shipped["control"]["socket"],
+    )  # fmt: skip
+    assert "credentials" not in written["sheets"]
+    assert "✓ credentials" in ended.stdout
+    if ended.returncode == 0:
+        assert f"install -D -m 600 {key} /etc/credstore/smart-sync.google" in ended.stdout
+        assert "systemctl enable --now smart-sync" in ended.stdout
+
+
+def test_the_time_zone_of_the_machine_is_offered(tmp_path: Path) -> None:
+    """What $TZ says, else what /etc/localtime leads to; UTC where neither names a zone."""
+    (tmp_path / "zoneinfo" / "Europe").mkdir(parents=True)
+    (tmp_path / "zoneinfo" / "Europe" / "Berlin").touch()
+    (tmp_path / "localtime").symlink_to(tmp_path / "zoneinfo" / "Europe" / "Berlin")
+    assert init_command.local_timezone({}, tmp_path / "localtime") == "Europe/Berlin"
+    assert init_command.local_timezone({"TZ": "Asia/Tokyo"}, tmp_path / "localtime") == "Asia/Tokyo"
+    assert init_command.local_timezone({"TZ": "Nowhere"}, tmp_path / "none") == "UTC"
+
+
+@pytest.mark.parametrize("name", ["Nowhere/Land", ""])
+def test_no_time_zone_is_taken_for_one(tmp_path: Path, google: FakeGoogle, name: str) -> None:
+    """A name that no zone has is refused before anything is written."""
+    ended = init(tmp_path, google, "--spreadsheet", KEY, "--timezone", name, "--yes")
+    assert (ended.returncode, (tmp_path / "config.toml").exists()) == (2, False)
 
 
 @given(st.text(min_size=1), st.text(st.characters(exclude_characters="\0~"), min_size=1))

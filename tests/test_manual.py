@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 import pytest
 
-from daemon_process import run_command
+from daemon_process import run_command, write_config
 from readme import README
 from smart_sync import errors
 from smart_sync.cli.main import cli
 from smart_sync.config import Settings
 from smart_sync.errors import EXIT_CODES, SmartSyncError
+from world import KEY, World
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +177,56 @@ def every(context: click.Context) -> list[click.Context]:
 def plain(text: str) -> str:
     """Without what line filling changes."""
     return re.sub(r"\s+", "", text)
+
+
+#: What is typed → what is offered: names with spaces and quotes, as the shell must have them.
+NAMED = {
+    "smart-sync sync ": ["Лето\\ 2026", "Spring\\ Launch", "Tom\\'s"],
+    "smart-sync growth Sp": ["Spring\\ Launch"],
+    "smart-sync explain n": ["nova", "nova.two"],
+    "smart-sync explain @nova.": ["@nova.two"],
+    "smart-sync history --project T": ["Tom\\'s"],
+}
+
+
+@pytest.fixture
+def named(world: World) -> Path:
+    """A configuration whose database has names of every kind, one of which no shell could take as one line."""
+    for name, accounts in {
+        "Spring Launch": ["nova", "nova.two"],
+        "Лето 2026": [],
+        "Tom's": [],
+        "two\nlines": [],
+    }.items():
+        world.add_project(name, accounts)
+    return write_config(world.folder, google=world.google, spreadsheet=KEY)
+
+
+def test_bash_completes_projects_and_accounts(bin_folder: Path, named: Path) -> None:
+    """After a command that takes one, the names that begin with what was typed, each as one quoted word."""
+    for typed, offered in NAMED.items():
+        words = typed.split(" ")
+        script = (
+            f'export SMART_SYNC_CONFIG={named}\neval "$(smart-sync completion bash)"\n'
+            f"COMP_WORDS=({' '.join(repr(word) for word in words)}); COMP_CWORD={len(words) - 1}\n"
+            '_smart_sync_completion smart-sync\nprintf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        said = in_shell([needed("bash"), "--norc", "-c", script], bin_folder).splitlines()
+        assert sorted(said) == sorted(offered), typed
+
+
+def test_fish_describes_the_names_in_one_line(bin_folder: Path, named: Path) -> None:
+    """Each name with what it is, and nothing that is shown as a line break or a tab."""
+    script = f'set -x SMART_SYNC_CONFIG {named}; smart-sync completion fish | source; complete -C "smart-sync explain "'
+    said = in_shell([needed("fish"), "--no-config", "-c", script], bin_folder).splitlines()
+    assert said == ["nova\ttiktok, Spring Launch", "nova.two\ttiktok, Spring Launch"]
+
+
+def test_without_a_database_nothing_is_completed_and_nothing_said(bin_folder: Path, tmp_path: Path) -> None:
+    """A shell that waits for a key has no place for messages."""
+    script = (
+        f'export SMART_SYNC_CONFIG={tmp_path}/none.toml\neval "$(smart-sync completion bash)"\n'
+        "COMP_WORDS=(smart-sync sync ''); COMP_CWORD=2\n"
+        '_smart_sync_completion smart-sync 2>&1\nprintf "%s" "${COMPREPLY[@]}"'
+    )
+    assert in_shell([needed("bash"), "--norc", "-c", script], bin_folder) == ""

@@ -13,9 +13,11 @@ import pytest
 from daemon_process import run_command, write_config
 from smart_sync import report
 from smart_sync.admin.history import growth
-from smart_sync.core.days import stamp
+from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.report.explain import explain
+from smart_sync.report.inputs import Options
+from smart_sync.report.words import Words
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
@@ -203,7 +205,7 @@ def page_text(page: bytes) -> str:
 
 def test_the_report(lived: World) -> None:
     """Totals, changes of a day, a week and a month, each account's newest values, the last passes."""
-    text = page_text(report.make(lived.path, None, 90, lived.now))
+    text = page_text(report.make(lived.path, None, 90, lived.now, None, Options("operator")))
     ids = [row[0] for row in lived.execute(f"SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE {COUNTS}")]
     total = sql(
         lived, f"SELECT sum(m.views) FROM project_social_accounts a JOIN account_metrics m ON m.account_id ="
@@ -220,10 +222,11 @@ def test_the_report(lived: World) -> None:
         names = ", ".join(f"printf('%,d', {metric})" for metric in METRICS)
         newest = f"SELECT {names} FROM account_growth WHERE account_id = ? ORDER BY day DESC LIMIT 1"
         (values,) = lived.execute(newest, (key,))
-        assert " ".join(values) in text, name
-    runs = "SELECT strftime('%Y-%m-%d %H:%M', started_at), accounts, changed FROM sync_runs"
+        assert " ".join(values) in text or re.search(rf"{values[-1]} .*? {' '.join(values[:-1])} tiktok", text), name
+    runs = "SELECT started_at, accounts, changed FROM sync_runs"
     for started, accounts, changed in lived.execute(f"{runs} ORDER BY started_at DESC LIMIT 10"):
-        assert re.search(rf"{started} UTC timer after [\d.]+ s 1 0 0 {accounts} {changed} ", text), started
+        shown = Words().stamp(moment(started))
+        assert re.search(rf"{shown} timer after [\d.]+ s 1 0 0 {accounts} {changed} ", text), started
 
 
 def signed(amount: int) -> str:

@@ -14,6 +14,7 @@ from browser import Browser, Tab, find
 from nasty import NASTY_TEXTS
 from report_data import NOW, ReportDatabase, fill, grown
 from smart_sync import report
+from smart_sync.report.inputs import Options
 
 EXECUTABLE = find()
 pytestmark = pytest.mark.skipif(
@@ -60,8 +61,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database.account(project_id, "\u202eno values")
     database.passed(project_id, "degraded", "the worksheet cannot be read </td><script>alert(1)</script>")
     fill(database, projects=1, accounts=4, days=60)
+    database.execute("UPDATE projects SET target_views = 20000")
     written = folder / "growth.html"
-    written.write_bytes(report.make(database.path, None, 90, NOW))
+    written.write_bytes(report.make(database.path, None, 90, NOW, None, Options("operator")))
     return written
 
 
@@ -83,12 +85,52 @@ def choose(tab: Tab, name: str, value: str) -> None:
     )
 
 
+def drawn(tab: Tab) -> list[str]:
+    """The texts of the first chart, drawn once more; each must lie within its canvas."""
+    tab.run(
+        "(() => { window.drawn = []; window.cut = []; const draw = CanvasRenderingContext2D.prototype.fillText;"
+        " CanvasRenderingContext2D.prototype.fillText = function (text, x, y) { window.drawn.push(text);"
+        " const wide = this.measureText(text).width, left = { left: x, start: x, center: x - wide / 2 }[this.textAlign]"
+        " ?? x - wide; if (left < 0 || left + wide > this.canvas.width) window.cut.push(text);"
+        " draw.call(this, text, x, y); }; })()"
+    )
+    choose(tab, "show", "level")
+    tab.until("window.drawn.length > 3")
+    assert tab.run("window.cut") == []
+    texts: list[str] = tab.run("window.drawn")
+    return texts
+
+
+def test_axes_name_the_days_and_the_target(browser: Browser, page: Path, tmp_path: Path) -> None:
+    """Each tick is whole; the target has its line; the first day's axis is that day's; two years name the year."""
+    assert "target: 20,000" in drawn(opened(browser, page))
+    database = ReportDatabase(tmp_path / "view_counter.db")
+    account = database.account(database.project("P"), "a")
+    for days, said in ((1, "10 Mar"), (120, "6 Jan 26")):
+        database.execute("DELETE FROM account_snapshots")
+        database.snapshots(account, grown({ago: 900_000_000 - 1_000 * ago for ago in range(days)}))
+        written = tmp_path / f"{days}.html"
+        written.write_bytes(report.make(database.path, None, 200, NOW))
+        texts = [text for text in drawn(opened(browser, written)) if text[-1].isalpha() or " " in text]
+        assert said in texts
+        assert days > 1 or {text.split()[1] for text in texts if " " in text} == {"Mar"}
+
+
 def test_it_shows_everything_and_asks_for_nothing(browser: Browser, page: Path) -> None:
     """Each project has its sections and charts; nothing on the console, no request, no element out of a name."""
     tab = opened(browser, page)
     headings = tab.run("[...document.querySelectorAll('h2, #project-0 ~ h3')].map(h => h.textContent)")
     assert HARMFUL_PROJECT in headings
-    for heading in ("In detail", "Accounts", "Movers", "Corrected by hand", "Stale", "Last passes"):
+    for heading in (
+        "In detail",
+        "To put right",
+        "Totals",
+        "Accounts",
+        "Movers",
+        "Corrected by hand",
+        "Stale",
+        "Last passes",
+    ):
         assert heading in headings
     assert tab.run("document.querySelectorAll('.cards svg path').length") >= 5
     assert tab.run("document.images.length + document.querySelectorAll('iframe, object, embed, base').length") == 0
@@ -105,7 +147,7 @@ def test_every_nasty_name_leaves_the_page_whole(browser: Browser, tmp_path: Path
     written = tmp_path / "growth.html"
     written.write_bytes(report.make(database.path, None, 90, NOW))
     tab = opened(browser, written)
-    assert tab.run("document.querySelectorAll('main > section').length") == len(NASTY_TEXTS) + 2
+    assert tab.run("document.querySelectorAll('main > section').length") == len(NASTY_TEXTS) + 1
     assert tab.run("document.documentElement.scrollWidth <= innerWidth")
     assert silent(tab, written)
 
@@ -212,6 +254,10 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, page: Pat
     tab.until(DRAWN)
     tab.until(f"{PLOT}.querySelector('canvas').getBoundingClientRect().width <= 360")
     assert tab.run("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
+    heads = "[...document.querySelectorAll('main > section .scroll')].filter(e => e.checkVisibility())"
+    views = f"{heads}.map(e => e.querySelectorAll('thead th')[1]).filter(e => e.textContent === 'Views')"
+    assert tab.run(f"{views}.length") >= 3
+    assert tab.run(f"{views}.every(e => e.getBoundingClientRect().right <= 360)")
 
 
 def test_paper_shows_lines_instead_of_controls(browser: Browser, page: Path) -> None:
@@ -220,6 +266,8 @@ def test_paper_shows_lines_instead_of_controls(browser: Browser, page: Path) -> 
     tab.emulate(media="print", prefers_color_scheme="dark")
     assert tab.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.run("document.querySelector('.static svg').checkVisibility()")
+    labels = "[...document.querySelector('.static svg').querySelectorAll('text')].map(e => e.textContent)"
+    assert {"20\u00a0k", "10 Mar"} <= {*tab.run(labels)}
     assert not tab.run(f"{LIVE}.checkVisibility()")
 
 

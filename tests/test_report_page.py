@@ -19,8 +19,9 @@ from nasty import NASTY_TEXTS
 from report_data import NOW, ReportDatabase, fill, grown
 from smart_sync import report
 from smart_sync.report.attention import stale_section
-from smart_sync.report.inputs import ProjectFacts
+from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.markup import el, escaped
+from smart_sync.report.words import Words
 
 #: Bidirectional overrides and isolates, and control characters but for the line break.
 HARMFUL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -87,7 +88,7 @@ def test_names_are_text_everywhere(database: ReportDatabase) -> None:
     assert page.inline["script"][1:] == harmless.inline["script"][1:]
     assert not HARMFUL.search(html.partition('<script type="application/json"')[0])
     assert "<script>alert(1)</script>" in page.text
-    assert set(json.loads(page.inline["script"][0])) == {"start", "days", "projects"}
+    assert set(json.loads(page.inline["script"][0])) == {"start", "days", "projects", "texts"}
 
 
 def test_links_lead_to_web_pages_only(database: ReportDatabase) -> None:
@@ -145,7 +146,7 @@ def test_an_empty_database_is_a_report(tmp_path: Path, create: bool) -> None:
         ReportDatabase(path)
     else:
         path.touch()
-    page = Page(report.make(path, None, 90, NOW).decode())
+    page = Page(report.make(path, None, 90, NOW, None, Options("operator")).decode())
     assert "There is no active project" in page.text
     assert "No pass has been run yet" in page.text
 
@@ -170,7 +171,7 @@ def test_what_is_missing_is_said(database: ReportDatabase) -> None:
     database.passed(project_id, "degraded", "the worksheet was renamed")
     text = Page(made(database)).text
     for said in (
-        "+500", "since 1 Mar 2026, 1 of 2 accounts", "degraded: the worksheet was renamed",
+        "+500", "since 1 Mar 2026, 1 of 2 accounts", "last known values stand in: the worksheet was renamed",
         "last read 3 days ago", "parsed 5 days ago", "newest values 4 days behind the project's",
     ):  # fmt: skip
         assert said in text
@@ -241,6 +242,6 @@ def test_a_stale_project_is_marked() -> None:
     """Since when its worksheet could not be read any more, beside its last good read."""
     since = datetime(2026, 3, 10, 18, tzinfo=UTC)
     project = ProjectFacts("p", "P", worksheet_read_at=since - timedelta(hours=7), stale_since=since)
-    shown = str(stale_section(project, since + timedelta(hours=1)))
+    shown = str(stale_section(project, since + timedelta(hours=1), Words()))
     assert "stale: its worksheet cannot be read" in shown
-    assert "stale:" not in str(stale_section(replace(project, stale_since=None), since))
+    assert "stale:" not in str(stale_section(replace(project, stale_since=None), since, Words()))

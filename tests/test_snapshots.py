@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.days import day_of, stamp
+from smart_sync.core.days import Day, day_of, stamp
 from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
 from smart_sync.core.model import METRICS, NAMESPACE, Outcome, Trigger
 from smart_sync.report.explain import explain
@@ -30,9 +30,11 @@ BY_DATE = "SELECT date(snapshot_time), followers FROM account_snapshots WHERE ac
 values = st.tuples(*(st.integers(0, 2) for _ in METRICS))
 dates = st.sampled_from(["2026-03-09", "2026-03-10", "2026-03-11"])
 LABEL = "2026-03-10"
+DAY = Day(LABEL, "2026-03-10T00:00:00.000000", "2026-03-11T00:00:00.000000")
+OWN = snapshot_id("a", DAY.start)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["own", "theirs"]), dates, values), max_size=4), values, dates)
+@given(st.lists(st.tuples(st.sampled_from([OWN, "theirs"]), dates, values), max_size=4), values, dates)
 def test_a_second_pass_with_nothing_new_does_nothing(
     rows: list[tuple[str, str, tuple[int, ...]]], merged: tuple[int, ...], today: str
 ) -> None:
@@ -40,16 +42,16 @@ def test_a_second_pass_with_nothing_new_does_nothing(
     seen = sorted(
         (StoredSnapshot(*row) for row in {row[0]: row for row in rows}.values()), key=lambda one: one.utc_date
     )
-    done = step(seen, "own", merged, today, LABEL)
-    theirs = [one for one in seen if one.id != "own"]
-    own = [one for one in seen if one.id == "own"]
+    done = step("a", seen, merged, today, DAY)
+    theirs = [one for one in seen if one.id != OWN]
+    own = [one for one in seen if one.id == OWN]
     after = {
         SnapshotStep.NOTHING: seen,
-        SnapshotStep.INSERT: [*seen, StoredSnapshot("own", today, merged)],
-        SnapshotStep.MOVE: [*theirs, StoredSnapshot("own", today, merged)],
-        SnapshotStep.REFRESH: [one._replace(values=merged) if one.id == "own" else one for one in seen],
+        SnapshotStep.INSERT: [*seen, StoredSnapshot(OWN, today, merged)],
+        SnapshotStep.MOVE: [*theirs, StoredSnapshot(OWN, today, merged)],
+        SnapshotStep.REFRESH: [one._replace(values=merged) if one.id == OWN else one for one in seen],
     }[done]
-    assert step(after, "own", merged, today, LABEL) is SnapshotStep.NOTHING
+    assert step("a", after, merged, today, DAY) is SnapshotStep.NOTHING
     assert own or done is not SnapshotStep.MOVE
     if today <= LABEL:
         assert after[-1].values == merged, "the newest shows the merged values"

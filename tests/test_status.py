@@ -92,7 +92,7 @@ budget = "7/d"
             (told,) = json.loads(run_command("status", "--json", "--config", str(config)).stdout)["parsers"]
     assert (told["budget"], told["budget_used"]) == (7, 2)
     assert told["paused_until"] > stamp(datetime.now(UTC) + timedelta(hours=23))
-    assert "2 of 7 a day" in shown
+    assert "2 of 7 requests a day used" in shown
     assert "paused until" in shown
 
 

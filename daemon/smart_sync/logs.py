@@ -1,8 +1,8 @@
 """Structured logs: one event a line, in the shape the catalogue (`events`) promises.
 
-JSON lines begin with ``level``, ``logger``, ``event``; console lines read ``LEVEL [SmartSync] event key=value``,
-without what is empty or false, and without the counts of `QUIET` that are 0.  Nothing that was handed to `protect` is
-ever written.
+JSON lines begin with ``level``, ``logger``, ``event``; console lines read ``LEVEL [SmartSync] event key=value`` behind
+the local time, without what is empty or false, without the counts of `QUIET` that are 0, and above the level debug
+without ids beside names.  Nothing that was handed to `protect` is ever written.
 
 A process of our own calls `configure`.  In anybody else's, who did not, events go to the standard library's logger
 ``SmartSync`` and what becomes of them is theirs to say; neither logging nor structlog is set up there.
@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import MutableMapping
+from datetime import datetime
 from typing import Any, TextIO, cast
 
 import stamina
@@ -35,6 +36,16 @@ QUIET = frozenset(
         *("failed", "degraded", "unchanged", "stale", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
     }
 )
+#: Ids → the fields beside which people need none.
+_NAMED_BY = {
+    "run_id": ("trigger", "project", "projects", "worksheet", "link", "parser", "reason"),
+    "project_id": ("project", "worksheet", "link"),
+    "project_ids": ("projects",),
+    "account_id": ("link",),
+    "message_id": ("webhook",),
+}
+_COLOURS = {"ERROR": "\x1b[1;31m", "WARNING": "\x1b[33m", "INFO": "\x1b[32m", "DEBUG": "\x1b[2m"}
+_PLAIN = "\x1b[0m"
 #: As syslog counts them; the journal takes ``<N>`` before a line for its priority.
 _PRIORITIES = {"ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
@@ -99,7 +110,7 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
     stream = stream or sys.stderr
     console = form == "console" or (form == "auto" and stream.isatty())
     to_json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
-    render: structlog.typing.Processor = _render_console if console else to_json
+    render: structlog.typing.Processor = _Console(stream, ids=level == "debug") if console else to_json
     _own = structlog.wrap_logger(
         structlog.WriteLogger(cast("TextIO", _Lossy(stream))),
         processors=[
@@ -223,20 +234,47 @@ def _for_journal(render: structlog.typing.Processor) -> structlog.typing.Process
 
 def _render_for_guest(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
     """As on a console; level and time are added by the host's logging."""
-    line.pop("timestamp")
-    return _render_console(_logger, _method, line).partition(" ")[2]
-
-
-def _render_console(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+    del line["timestamp"], line["level"]
     exception = line.pop("exception", None)
-    text = f"{line.pop('level')} [{line.pop('logger')}] {line.pop('event')}"
-    text += "".join(f" {key}={_shown(value)}" for key, value in line.items() if _is_shown(key, value))
+    text = f"[{line.pop('logger')}] {line.pop('event')}{_fields(line)}"
     return f"{text}\n{exception}" if exception else text
+
+
+class _Console:
+    """Renders lines for people: ``2026-11-27 11:05:33 INFO [SmartSync] event key=value``, coloured on a terminal."""
+
+    def __init__(self, stream: TextIO, *, ids: bool) -> None:
+        self._ids = ids
+        # The journal has its own time.
+        self._timed = not is_journal(stream)
+        self._coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def __call__(self, _logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+        exception, at = line.pop("exception", None), datetime.fromisoformat(line.pop("timestamp"))
+        level = line.pop("level")
+        begin = f"{level} [{line.pop('logger')}] {line.pop('event')}"
+        if self._coloured:
+            # Around all of it, so that it can be searched for as it stands.
+            begin = f"{_COLOURS.get(level, '')}{begin}{_PLAIN}"
+        if not self._ids:
+            line = {key: value for key, value in line.items() if not _is_known_by_name(key, line)}
+        time = f"{at.astimezone():%Y-%m-%d %H:%M:%S} " if self._timed else ""
+        text = f"{time}{begin}{_fields(line)}"
+        return f"{text}\n{exception}" if exception else text
+
+
+def _fields(line: MutableMapping[str, Any]) -> str:
+    return "".join(f" {key}={_shown(value)}" for key, value in line.items() if _is_shown(key, value))
 
 
 def _is_shown(key: str, value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return bool(value) or (is_number and key not in QUIET)
+
+
+def _is_known_by_name(key: str, line: MutableMapping[str, Any]) -> bool:
+    """Whether ``key`` is an id of what another field names."""
+    return key in _NAMED_BY and any(line.get(name) for name in _NAMED_BY[key])
 
 
 def _shown(value: Any) -> str:

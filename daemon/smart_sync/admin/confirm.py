@@ -57,7 +57,7 @@ async def confirm(settings: Settings, sought: str, metric: str | None, now: date
 
 def _nothing(scope: _Scope, sought: str, metric: str | None) -> str:
     if not (scope.projects or scope.accounts or scope.rows):
-        return f"no account or project matches {sought!r}; give a link, an id, a name as @NAME, or a project's name"
+        return f"no account or project matches {sought!r}; give a link, an id, a name, or a project's name"
     what = f"the {metric} of {sought}" if metric else sought
     return f"the last pass found nothing about {what} that could be confirmed; see: smart-sync check"
 

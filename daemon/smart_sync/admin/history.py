@@ -53,9 +53,20 @@ class _Grown:
     average: float | None
 
 
-async def growth(path: Path, project: str | None, metric: str, days: int, now: datetime) -> GrowthAnswer:
+async def growth(
+    path: Path,
+    project: str | None,
+    metric: str,
+    days: int,
+    now: datetime,
+    *,
+    sort: str = "growth",
+    top: int | None = None,
+) -> GrowthAnswer:
     """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
 
+    ``sort``: one of `core.history.growth.SORTS`; ``top``: so many accounts of each project (None: all), while
+    totals are of all of them.
     Raises `UnknownProject` and `DatabaseError`.
     """
     async with open_existing(path, read_only=True) as database, database.steady():
@@ -69,7 +80,23 @@ async def growth(path: Path, project: str | None, metric: str, days: int, now: d
         as_of = newest_day(history for _, history in own)
         grown += [_grown(known, history, as_of, days, until) for known, history in own]
     left = [one for one in histories if not one[0].counts]
-    return _answer(metric, period(until, days), projects, grown, left)
+    answer = _answer(metric, period(until, days), projects, grown, left)
+    answer["accounts"] = _chosen(answer["accounts"], sort, top)
+    return answer
+
+
+def _chosen(entries: Iterable[GrownAccount], sort: str, top: int | None) -> list[GrownAccount]:
+    """The accounts in the order of ``sort``, project by project, at most ``top`` of each."""
+    groups = _grouped(entries, lambda entry: entry["project_id"])
+    return [entry for group in groups.values() for entry in sorted(group, key=lambda one: _rank(one, sort))[:top]]
+
+
+def _rank(entry: GrownAccount, sort: str) -> tuple[bool, float, str]:
+    """What is not known comes last; what is equal goes by name."""
+    growth, first, name = entry["growth"], entry["first"], str(entry["username"] or entry["link"]).casefold()
+    percent = growth / first if growth is not None and first else None
+    value = {"growth": growth, "percent": percent, "value": entry["last"], "name": 0}[sort]
+    return value is None, -(value or 0), name
 
 
 def _grown(known: KnownAccount, history: History, as_of: int | None, days: int, until: date) -> _Grown:

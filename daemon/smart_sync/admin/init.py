@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from smart_sync.admin import checks
 from smart_sync.config import Settings, secrets
@@ -19,6 +20,9 @@ from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 
 DATABASE = "var/view_counter.db"
+#: The places that systemd/smart-sync.service lets the daemon write to, and where it takes the key from.
+UNIT_CONFIG, UNIT_DATABASE = Path("/etc/smart-sync/config.toml"), "/var/lib/smart-sync/view_counter.db"
+UNIT_SOCKET, UNIT_KEY = "/run/smart-sync/control.sock", Path("/etc/credstore/smart-sync.google")
 
 _TEMPLATE = """\
 # Smart Sync.  Relative paths are relative to this file.  Every key can be set in the environment too:
@@ -30,7 +34,7 @@ path = {database}
 [schedule]
 every = "30m"                     # or cron = "*/30 * * * *"
 run_on_start = true               # and after each reload
-timezone = "UTC"                  # where a day of snapshots ends
+timezone = {timezone}                  # where a day of snapshots ends
 
 [sheets]
 source = "google"
@@ -115,6 +119,9 @@ class Answers(NamedTuple):
     #: Empty: the environment or systemd has the key.
     credentials: str = ""
     database: str = DATABASE
+    timezone: str = "UTC"
+    #: Empty: beside the database.
+    socket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,8 @@ def rendered(answers: Answers, folder: Path) -> str:
         key = f"credentials = {_quoted(_absolute(answers.credentials))}"
     return _TEMPLATE.format(
         database=_quoted(str(database)),
-        socket=_quoted(str(database.parent / "control.sock")),
+        socket=_quoted(answers.socket or str(database.parent / "control.sock")),
+        timezone=_quoted(answers.timezone),
         spreadsheet=_quoted(answers.spreadsheet),
         credentials=key,
         # In a database of the web app's nothing appears unasked.
@@ -178,7 +186,10 @@ def _quoted(text: str) -> str:
 
 
 async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
-    """Credentials, spreadsheet, worksheets, database; without the first two there is no use in going on."""
+    """Credentials, spreadsheet, worksheets, database: each is tried, whatever became of those before it.
+
+    What has been told is not told again of what cannot be better for it.
+    """
     told: list[str] = []
     for attempt in (_credentials, _worksheets, _database):
         steps = await attempt(settings)
@@ -187,11 +198,22 @@ async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
             if step.ok or not any(message in step.message for message in told):
                 yield step
         told += [step.message for step in steps if not step.ok]
-        if any(not step.ok and step.name in _NEEDED for step in steps):
-            return
 
 
-_NEEDED = ("credentials", "spreadsheet")
+def local_timezone(environment: Mapping[str, str], link: Path = Path("/etc/localtime")) -> str:
+    """The name of this machine's time zone: $TZ, or what ``link`` leads to; UTC if neither names one."""
+    named = environment.get("TZ", "").removeprefix(":")
+    found = named or os.path.realpath(link).partition("/zoneinfo/")[2]
+    return found if is_timezone(found) else "UTC"
+
+
+def is_timezone(name: str) -> bool:
+    """Whether a time zone has this name."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return bool(name)
 
 
 async def _credentials(settings: Settings) -> list[SetupStep]:

@@ -8,31 +8,22 @@ import sys
 import click
 
 from smart_sync import __version__
-from smart_sync.cli.commands import data, diagnostics, passes, setup
-from smart_sync.cli.commands.common import config_option, report_failure
+from smart_sync.cli.commands import data, diagnostics, numbers, passes, setup
+from smart_sync.cli.commands.common import complain, config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
-from smart_sync.logs import printable
 from smart_sync.store.sqlite import sqlite_library
 
-COMMANDS = (
-    *(passes.run, passes.sync, passes.status, passes.healthcheck, passes.once),
-    *(diagnostics.check, diagnostics.parse, diagnostics.webhooks),
-    *(
-        data.explain,
-        data.confirm,
-        data.pin,
-        data.unpin,
-        data.pins,
-        data.history,
-        data.growth,
-        data.report,
-        data.snapshots,
-        data.ingest,
-        data.backup,
-    ),
-    *(setup.init, setup.adopt, setup.completion, setup.man),
-)
+#: The commands by what they are for, as ``--help`` lists them.
+GROUPS: dict[str, tuple[click.Command, ...]] = {
+    "Run": (passes.run, passes.sync, passes.once),
+    "Look": (passes.status, diagnostics.check, numbers.explain, numbers.growth, numbers.history, numbers.report),
+    "Feed": (data.ingest, diagnostics.parse, data.confirm, data.pin, data.unpin, data.pins, data.snapshots),
+    "Keep": (data.backup, passes.healthcheck, diagnostics.webhooks),
+    "Set up": (setup.init, setup.adopt, setup.configuration, setup.completion, setup.man),
+}
 
+#: Letters of a command's first sentence that the list shows: all of it.
+_SUMMARY = 200
 _FORBIDDEN = "permission denied; ask as root or as the daemon's user"
 
 
@@ -58,13 +49,27 @@ def _report_usage(error: click.ClickException) -> int:
     """One line on standard error, with the way to more; returns the exit code."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     more = f" (see: {context.command_path} --help)" if context else ""
-    click.echo(f"smart-sync: {printable(error.format_message())}{more}", err=True)
+    complain(f"{error.format_message()}{more}")
     return error.exit_code
 
 
+class _Grouped(click.Group):
+    """Lists its commands by what they are for, each group in the order of use."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        widest = max(len(command.name or "") for commands in GROUPS.values() for command in commands)
+        for title, commands in GROUPS.items():
+            rows = [((command.name or "").ljust(widest), command.get_short_help_str(_SUMMARY)) for command in commands]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
 @click.group(
+    cls=_Grouped,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
+    epilog="Exit codes: "
+    + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+    + ".\n\nOf one command, with an example: smart-sync COMMAND --help",
 )
 @click.version_option(__version__, message="smart-sync %(version)s")
 @config_option
@@ -72,5 +77,5 @@ def cli() -> None:
     """Keep a view counter's SQLite database up to date with Google Sheets and parsed numbers."""
 
 
-for command in COMMANDS:
+for command in (one for commands in GROUPS.values() for one in commands):
     cli.add_command(command)

@@ -53,6 +53,7 @@ def _commands(context: click.Context) -> Iterator[str]:
         yield f".SS {_text(_own_path(child))} {_text(usage)}"
         yield from _description(child.command)
         yield from _options(child, besides=common)
+        yield from _example(child.command)
 
 
 def _children(context: click.Context) -> Iterator[click.Context]:
@@ -120,6 +121,12 @@ def _description(command: click.Command) -> Iterator[str]:
             yield from (".nf", *map(_text, paragraph.splitlines()[1:]), ".fi")
         else:
             yield _text(" ".join(paragraph.split()))
+
+
+def _example(command: click.Command) -> Iterator[str]:
+    """Its example, as ``--help`` shows it."""
+    if command.epilog and command.epilog.startswith("\b\n"):
+        yield from (".PP", ".nf", *map(_text, command.epilog.splitlines()[1:]), ".fi")
 
 
 def _listed(entries: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -32,12 +32,14 @@ def find(given: Path | None = None) -> Path:
         if path.exists():
             return path
     places = " or ".join(str(path) for path in DEFAULT_PATHS)
-    raise ConfigError((f"no configuration: there is no {places}; name one with --config FILE",))
+    raise ConfigError(
+        (f"no configuration: there is no {places}; make one: smart-sync init; or name one: --config FILE",)
+    )
 
 
 def load(path: Path) -> Settings:
     """The settings in the file at ``path`` and the environment.  Raises `ConfigError` with every mistake."""
-    values = _read(path)
+    values = read(path)
     with secrets.relative_to(path.absolute().parent):
         secrets.protect_pasted(values, _own_variables())
     misspelt = keys.misspelt(os.environ, values)
@@ -65,7 +67,8 @@ def _own_variables() -> list[str]:
     return [os.environ[name] for name in own if name.upper() not in keys.OTHERS]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """What the file says, before anything is made of it.  Raises `ConfigError`."""
     try:
         text = plain_files.read_file(path, MAX_FILE_BYTES)[0].decode()
     except OSError as error:

@@ -108,6 +108,14 @@ class Settings(BaseSettings):
     def _tables(self, count: Count) -> list[ParserSettings]:
         return [table for table in self.parsers.values() if table.enabled and getattr(table, "count", None) == count]
 
+    def lifetime_sources(self) -> frozenset[str]:
+        """The sources whose parsers count the lifetime of accounts and could count the campaigns of their projects."""
+        return frozenset(
+            table.source or name
+            for name, table in self.parsers.items()
+            if table.enabled and getattr(table, "count", None) == "lifetime" and getattr(table, "shows_videos", True)
+        )
+
     def _counts(self) -> dict[str, frozenset[Count]]:
         """Source → what the parsers count whose values carry it, as far as they can say."""
         return {table.source: frozenset({*_counted(table)}) for table in self.parsers.values() if table.enabled}

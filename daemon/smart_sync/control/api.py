@@ -15,9 +15,8 @@ from smart_sync.core.results import health
 from smart_sync.core.results.metrics import exposition
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
-from smart_sync.report.explain import UnknownAccount, explanation
+from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
-from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.engine import StoreError
 from smart_sync.store.measurements import measured
 from smart_sync.store.requested_project import choose
@@ -39,10 +38,7 @@ class Endpoints:
         self._runner = runner
         self._reload = reload
         self._started = started
-        self._health = Health(resources, runner, CachedQuery(resources.database, standing), started)
-        self._measured = CachedQuery(resources.database, measured)
-        #: How things stood, results, and what `_results_of` made of them.
-        self._shown: tuple[Standing, Mapping[str, ProjectResult], list[dict[str, Any]]] | None = None
+        self._health = Health(resources, runner, started)
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -98,8 +94,8 @@ class Endpoints:
 
     async def status(self) -> dict[str, Any]:
         """What the daemon is doing, its last pass and its next one."""
-        stands = await self._health.standing.get()
-        facts, _ = await self._health.facts()
+        stands = await standing(self._resources.database)
+        facts = await self._health.inputs(stands)
         runner, last = self._runner, stands.last_pass
         reasons = health.reasons(facts)
         return {
@@ -159,24 +155,18 @@ class Endpoints:
         }
 
     def _results_of(self, stands: Standing) -> list[dict[str, Any]]:
-        """The active projects, each with its result in the last pass that it took part in, if any.
-
-        Made anew only when either was replaced: a pass replaces the results, a commit the projects.
-        """
-        results = self._runner.results
-        if self._shown is None or self._shown[0] is not stands or self._shown[1] is not results:
-            stale = {one.project_id: one for one in stands.stale}
-            shown = []
-            for project in stands.active:
-                entry = _with_result(project, results.get(project.id))
-                one = stale.get(project.id)
-                entry |= {"stale": one is not None, "sheet_read_at": stands.read_at.get(project.id)}
-                # After a restart nobody knows but the database.
-                if one is not None and "outcome" not in entry:
-                    entry |= {"warning": one.reason, "remedy": one.remedy}
-                shown.append(entry)
-            self._shown = stands, results, shown
-        return self._shown[2]
+        """The active projects, each with its result in the last pass that it took part in, if any."""
+        stale = {one.project_id: one for one in stands.stale}
+        shown = []
+        for project in stands.active:
+            entry = _with_result(project, self._runner.results.get(project.id))
+            one = stale.get(project.id)
+            entry |= {"stale": one is not None, "sheet_read_at": stands.read_at.get(project.id)}
+            # After a restart nobody knows but the database.
+            if one is not None and "outcome" not in entry:
+                entry |= {"warning": one.reason, "remedy": one.remedy}
+            shown.append(entry)
+        return shown
 
     async def _sync_history(self, request: Request) -> Response:
         limit = option(request, "limit") or "20"
@@ -188,13 +178,17 @@ class Endpoints:
         return Response(200, {"success": True, "runs": runs})
 
     async def _explain(self, request: Request) -> Response:
-        account = option(request, "account")
-        no_more(request, "account")
+        account, days = option(request, "account"), option(request, "days") or str(DAYS)
+        no_more(request, "account", "days")
         if account is None:
-            raise Refusal(400, "account is missing; give a link, an @username or an id")
-        have = self._resources
+            raise Refusal(400, "account is missing; give a link, a name or an id")
+        if days != "all" and not (days.isascii() and days.isdigit() and 1 <= len(days) <= 4 and int(days)):
+            raise Refusal(400, "days must be a number from 1 to 9999, or all")
+        have, past = self._resources, ALL_DAYS if days == "all" else int(days)
         try:
-            answer = await explanation(have.database, have.settings, have.parsed_query, account, METRICS, have.clock())
+            answer = await explanation(
+                have.database, have.settings, have.parsed_query, account, METRICS, have.clock(), past
+            )
         except UnknownAccount as error:
             raise Refusal(404, str(error)) from None
         return Response(200, answer)
@@ -224,8 +218,9 @@ class Endpoints:
 
     async def _metrics(self, request: Request) -> Response:
         no_more(request)
-        now = await self._measured.get()
-        failing = {one.parser for one in (await self._health.standing.get()).failing_parsers if one.told_at}
+        database = self._resources.database
+        now = await measured(database)
+        failing = {one.parser for one in await parser_records.failing(database) if one.told_at}
         parsers = {name: name in failing for one in self._resources.parsers() if (name := str(one["parser"]))}
         return Response(200, {}, exposition(now, parsers, self._resources.announce.spent))
 

@@ -1,7 +1,6 @@
 """One client, from its connection to its leaving: each wait has an end, and each request an answer."""
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import Enum, auto
@@ -30,17 +29,24 @@ class _Wait(Enum):
 
 
 class Connection:
-    """Serves the client at the other end of ``connected``, and owns that socket from now on.
+    """Serves the client at the other end of ``reader`` and ``writer``, and owns them from now on.
 
     ``handle`` answers requests; it raises `Refusal` or `SmartSyncError` for answers 4xx and 503.
     """
 
     def __init__(
-        self, connected: socket.socket, handle: Callable[[Request], Awaitable[Response | Stream]], limits: Limits
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        handle: Callable[[Request], Awaitable[Response | Stream]],
+        limits: Limits,
     ) -> None:
-        self._socket = connected
+        self._writer = writer
         self._handle = handle
         self._limits = limits
+        self._wire = Http11(reader, limits)
+        #: Others wait for a place: silence has little time.
+        self._crowded = False
         self._leaving = False
         self._gone = False
         #: From now on this client is sent a stream.
@@ -50,10 +56,6 @@ class Connection:
         self._since = 0.0
         self._timeout = asyncio.timeout(None)
         self._bug: Exception | None = None
-        self._reader = asyncio.StreamReader(limit=limits.head_bytes)
-        self._wire = Http11(self._reader, limits)
-        self._writer: asyncio.StreamWriter
-        self._opened = False
 
     async def run(self) -> None:
         """Answer until either side wants no more; `drop` must follow, however this ends.
@@ -61,18 +63,14 @@ class Connection:
         Raises whatever bug a handler had, after answering 500.
         """
         with suppress(OSError):  # the client is gone, or takes nothing: there is nobody to tell
-            self._peer: Peer = peer_of(self._socket)
-            await self._open()
+            self._peer: Peer = peer_of(self._writer.get_extra_info("socket"))
             await self._converse()
         if self._bug is not None:
             raise self._bug
 
     def drop(self) -> None:
         """Let go of the socket, at once."""
-        if self._opened:
-            self._writer.transport.abort()
-        else:
-            self._socket.close()
+        self._writer.transport.abort()
 
     def leave(self) -> None:
         """End soon: what is being answered has a moment of grace, streams and idle connections have none."""
@@ -80,9 +78,10 @@ class Connection:
         idle = self._wait is _Wait.LINE or (self._wait is _Wait.IDLE and self._answered)
         self._hurry(0 if idle else self._limits.grace_seconds)
 
-    def give_way(self) -> None:
-        """Another client wants a connection: one that sends nothing loses this one, after a moment of patience."""
-        if self._wait in (_Wait.IDLE, _Wait.REQUEST):
+    def crowd(self, *, crowded: bool) -> None:
+        """Whether others wait for a place: then a client that says nothing loses this one after a moment."""
+        self._crowded = crowded
+        if crowded and self._wait in (_Wait.IDLE, _Wait.REQUEST):
             elapsed = asyncio.get_running_loop().time() - self._since
             self._hurry(max(0.0, self._limits.patience_seconds - elapsed))
 
@@ -99,16 +98,11 @@ class Connection:
         """Every wait is inside one of these, never inside two: so it can be cut short from outside."""
         if self._leaving:
             seconds = min(self._limits.grace_seconds, seconds if seconds is not None else float("inf"))
+        if self._crowded and seconds is not None and wait in (_Wait.IDLE, _Wait.REQUEST):
+            seconds = min(self._limits.patience_seconds, seconds)
         self._wait, self._since = wait, asyncio.get_running_loop().time()
         self._timeout = asyncio.timeout(seconds)
         return self._timeout
-
-    async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        protocol = asyncio.StreamReaderProtocol(self._reader, loop=loop)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, self._socket)
-        self._writer = asyncio.StreamWriter(transport, protocol, self._reader, loop)
-        self._opened = True
 
     async def _converse(self) -> None:
         while await self._exchange():
@@ -150,8 +144,7 @@ class Connection:
         try:
             async with self._waiting(_Wait.REQUEST, self._limits.request_seconds):
                 head = await self._wire.head(first)
-                if interim := self._wire.interim():
-                    self._writer.write(interim)
+                self._writer.write(self._wire.interim())
                 body = await self._wire.body()
         except TimeoutError:
             raise self._too_slow() from None

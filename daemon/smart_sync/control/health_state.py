@@ -8,9 +8,8 @@ from typing import Any
 
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
-from smart_sync.store.cached_query import CachedQuery
 from smart_sync.store.engine import StoreError
-from smart_sync.store.unread_projects import Standing
+from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
@@ -26,17 +25,19 @@ class Health:
 
     resources: Resources
     runner: Scheduler
-    standing: CachedQuery[Standing]
     started: float
 
     async def facts(self) -> tuple[health.HealthInputs, Standing | None]:
         """What is known now; without the standing where the database cannot be read."""
-        settings = self.resources.settings
-        standing, error = None, ""
         try:
-            standing = await self.standing.get()
+            stands = await standing(self.resources.database)
         except StoreError as trouble:
-            error = str(trouble.meaning)
+            return await self.inputs(None, str(trouble.meaning)), None
+        return await self.inputs(stands), stands
+
+    async def inputs(self, stands: Standing | None, error: str = "") -> health.HealthInputs:
+        """What is known beside how things stand in the database, or why that cannot be told."""
+        settings = self.resources.settings
         outcomes = [result.outcome for result in self.runner.results.values()]
         return health.HealthInputs(
             overdue=self.runner.overdue(),
@@ -44,16 +45,16 @@ class Health:
             last_error=self.runner.last_error,
             database_error=error,
             every_project_failed=bool(outcomes) and all(outcome is Outcome.FAILED for outcome in outcomes),
-            stale=[one.project_name for one in standing.stale] if standing else [],
-            projects=standing.projects if standing else 0,
-            active=len(standing.active) if standing else 0,
+            stale=[one.project_name for one in stands.stale] if stands else [],
+            projects=stands.projects if stands else 0,
+            active=len(stands.active) if stands else 0,
             creates_projects=settings.sync.create_missing == "projects",
             refused=self.resources.announce.refused_projects,
-            made_database=str(settings.database.path) if standing and standing.made_at else "",
+            made_database=str(settings.database.path) if stands and stands.made_at else "",
             missing_directory=await self._missing_directory(),
-            failing_parsers=self._failing_parsers(standing),
+            failing_parsers=self._failing_parsers(stands),
             locked=self.resources.database.locked_seconds(),
-        ), standing
+        )
 
     def livez(self) -> dict[str, Any]:
         """The answer of ``/livez``."""
@@ -67,7 +68,7 @@ class Health:
 
     async def healthz(self) -> dict[str, Any]:
         """The answer of ``/healthz``."""
-        facts, standing = await self.facts()
+        facts, stands = await self.facts()
         reasons = health.reasons(facts)
         good_at = self.runner.last_good_at
         age = None if good_at is None else (self.resources.clock() - good_at).total_seconds()
@@ -78,7 +79,7 @@ class Health:
             "reasons": reasons,
             "stale_projects": [
                 {"project_id": one.project_id, "project_name": one.project_name, "sheet_read_at": one.sheet_read_at}
-                for one in (standing.stale if standing else ())
+                for one in (stands.stale if stands else ())
             ],
             "warnings": health.warnings(facts),
             "error": "; ".join(reasons) or None,
@@ -94,12 +95,10 @@ class Health:
         there = await asyncio.to_thread(os.path.isdir, sheets.directory)
         return "" if there else str(sheets.directory)
 
-    def _failing_parsers(self, standing: Standing | None) -> list[str]:
+    def _failing_parsers(self, stands: Standing | None) -> list[str]:
         """Those of the configuration of which it was told that they fail, each with since when and why."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
-        return [
-            str(one) for one in (standing.failing_parsers if standing else ()) if one.told_at and one.parser in names
-        ]
+        return [str(one) for one in (stands.failing_parsers if stands else ()) if one.told_at and one.parser in names]
 
     def _allowed(self) -> float:
         """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""

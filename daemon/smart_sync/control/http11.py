@@ -1,9 +1,7 @@
-"""HTTP/1.1 on one connection: strict about what comes in, plain about what goes out.
+"""HTTP/1.1 on one connection, by h11 in both directions, and strict about what comes in.
 
-h11 parses what a client sends.  Some of what it forgives can be read in two ways by two programs (bare line feeds,
-folded lines, two lengths), which is how requests are smuggled past a proxy: that is refused before h11 sees it.
-What we send ourselves is a handful of plain headers, and written out here: h11 took twice as long for them as for
-the request.
+Some of what h11 forgives can be read in two ways by two programs (bare line feeds, folded lines, two lengths), which is
+how requests are smuggled past a proxy: that is refused before h11 sees it.
 """
 
 import asyncio
@@ -33,14 +31,16 @@ class Http11:
     def __init__(self, reader: asyncio.StreamReader, limits: Limits) -> None:
         self._reader = reader
         self._limits = limits
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._length = 0
         self._last = False
-        #: HTTP/1.0 has no chunks: there, the end of the connection ends a stream.
-        self._chunks = True
         #: The request at hand is a HEAD: its answer has no body.
         self.bodiless = False
-        #: An answer can still be sent for the request at hand.
-        self.unanswered = True
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether an answer can still be sent for the request at hand."""
+        return self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
     async def first_byte(self) -> bytes:
         """The byte that a request begins with; empty when the client has no further request."""
@@ -56,62 +56,61 @@ class Http11:
             raw += line
             if len(raw) > self._limits.head_bytes:
                 raise self._too_long()
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
         self._http.receive_data(raw)
         request = self._next()
         if not isinstance(request, h11.Request):
             raise Refusal(400, "no request line")
-        self.bodiless, self._chunks = request.method == b"HEAD", request.http_version == b"1.1"
+        self.bodiless = request.method == b"HEAD"
         self._check_framing(raw, request)
         return request
 
     def interim(self) -> bytes:
         """What a client must be told before it sends the body."""
-        return b"HTTP/1.1 100 Continue\r\n\r\n" if self._http.they_are_waiting_for_100_continue else b""
+        if not self._http.they_are_waiting_for_100_continue:
+            return b""
+        return self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason="Continue")) or b""
 
     async def body(self) -> bytes:
         """The request's body.  Raises `Refusal` 400 or 413."""
         body = b""
-        while True:
-            event = self._next()
-            if isinstance(event, h11.EndOfMessage):
-                # The client wants no second answer on this connection, or speaks HTTP/1.0.
-                self._last = self._last or self._http.their_state is h11.MUST_CLOSE
-                return body
+        while not isinstance(event := self._next(), h11.EndOfMessage):
             if isinstance(event, h11.Data):
                 body += event.data
                 self._check_size(len(body))
             else:
                 # Never beyond this body: what follows it is the next head, and checked as such.
                 self._http.receive_data(await self._reader.read(self._length - len(body) if self._length else _PIECE))
+        return body
 
     def answer(
         self, status: int, body: bytes, *, allow: str = "", last: bool = False, media_type: str = "application/json"
     ) -> bytes:
         """The bytes of a whole answer; ``last``: the connection is closed after it."""
         self._last = self._last or last
-        more = f"allow: {allow}\r\n" if allow else ""
-        head = self._head(status, f"content-type: {media_type}\r\ncontent-length: {len(body)}\r\n{more}")
-        return head if self.bodiless else head + body
+        headers = [("content-type", media_type), ("content-length", str(len(body)))]
+        head = self._head(status, [*headers, ("allow", allow)] if allow else headers)
+        return head + (b"" if self.bodiless else self._sent(h11.Data(data=body))) + self._sent(h11.EndOfMessage())
 
     def stream_head(self) -> bytes:
-        """The bytes before a stream's first line."""
+        """The bytes before a stream's first line; what says where the stream ends is up to the client's version."""
         self._last = True
-        more = "transfer-encoding: chunked\r\n" if self._chunks else ""
-        return self._head(200, f"content-type: application/x-ndjson\r\n{more}")
+        return self._head(200, [("content-type", "application/x-ndjson")])
 
     def stream_line(self, line: bytes) -> bytes:
         """The bytes of one line of a stream."""
-        return b"%x\r\n%b\r\n" % (len(line), line) if self._chunks else line
+        return self._sent(h11.Data(data=line))
 
     def stream_end(self) -> bytes:
-        """The bytes that tell a client that the stream is complete; none if the request was a HEAD."""
-        return b"0\r\n\r\n" if self._chunks and not self.bodiless else b""
+        """The bytes that tell a client that the stream is complete."""
+        return self._sent(h11.EndOfMessage())
 
     def next_request(self) -> bool:
         """Make ready for another request on this connection; False if there may be none."""
-        self.bodiless, self.unanswered = False, not self._last
-        return self.unanswered
+        if self._last or self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        self.bodiless = False
+        return True
 
     async def discard(self) -> None:
         """Read and forget until the client has nothing more to say."""
@@ -160,11 +159,12 @@ class Http11:
         if size > self._limits.body_bytes:
             raise Refusal(413, f"the request's body is longer than {self._limits.body_bytes} bytes")
 
-    def _head(self, status: int, headers: str) -> bytes:
-        """The status line, the ``headers`` (each with its line end) and those that every answer has."""
-        self.unanswered = False
-        close = "connection: close\r\n" if self._last else ""
-        return (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-            f"cache-control: no-store\r\ndate: {formatdate(usegmt=True)}\r\n{headers}{close}\r\n"
-        ).encode()
+    def _head(self, status: int, headers: list[tuple[str, str]]) -> bytes:
+        """The status line, ``headers``, and those that every answer has."""
+        headers += [("cache-control", "no-store"), ("date", formatdate(usegmt=True))]
+        if self._last:
+            headers.append(("connection", "close"))
+        return self._sent(h11.Response(status_code=status, reason=HTTPStatus(status).phrase, headers=headers))
+
+    def _sent(self, event: h11.Event) -> bytes:
+        return self._http.send(event) or b""

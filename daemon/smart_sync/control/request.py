@@ -71,9 +71,9 @@ class Limits:
     grace_seconds: float = 1.0
     #: What a client that says nothing keeps its place for when others wait for one.
     patience_seconds: float = 1.0
-    #: Held at once: a pass holds all its callers, and `status` must still get in.  More wait in the kernel's queue.
+    #: Served at once: a pass holds all its callers, and `status` must still get in.
     connections: int = 1200
-    #: Accepted beyond those, until there is a place: then the process that has most of them loses its newest.
+    #: Accepted beyond those, until there is a place; of more, the process that has most clients loses its newest.
     waiting: int = 1200
     #: Of the connections, for streams, which stay; more are answered 503.
     streams: int = 64

@@ -1,15 +1,13 @@
 """The control channel's server: HTTP/1.1 over a Unix socket, for routes that are handed in.
 
 `serve` opens the socket and holds a bounded number of clients; `connection` talks to one of them,
-`wire` knows HTTP, `socket_file` the file, `peer` who asks.
+`http11` knows HTTP, `socket_file` the file, `peer` who asks.
 """
 
 import asyncio
 import os
 import resource
-import socket
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,10 +32,13 @@ __all__ = ["Limits", "Peer", "Refusal", "Request", "Response", "Route", "Routes"
 
 #: A process by pid and uid.
 _Process = tuple[int, int]
-#: One place in so many is kept for processes that hold few.
+#: One place in so many no process takes from the others.
 _RESERVED = 16
-#: Clients accepted in one go, before those already here get their turn.
-_BURST = 64
+#: Clients accepted in one turn of the event loop, before those already here get theirs.
+_BURST = 16
+#: Turns in which asyncio has accepted all that the kernel's queue can hold, and has handed it over.
+_TURNS = socket_file.BACKLOG // _BURST + 4
+#: Seconds until asyncio tries again where there are no descriptors.
 _RETRY_SECONDS = 1.0
 _MAX_DENIED = 1000
 
@@ -57,7 +58,7 @@ async def serve(
     try:
         async with asyncio.TaskGroup() as clients:
             server = _Server(listener, routes, limits, clients)
-            server.open_door()
+            await server.open()
             try:
                 emit("control.listening", socket=str(path), mode=f"{mode:04o}", gid=listener.gid)
                 yield
@@ -73,7 +74,7 @@ async def serve(
 
 
 class _Server:
-    """Accepts clients, holds at most so many of them, and knows who may ask for what."""
+    """Holds at most so many clients, lets the others wait for a place, and knows who may ask for what."""
 
     def __init__(
         self, listener: socket_file.Listener, routes: Routes, limits: Limits, group: asyncio.TaskGroup
@@ -83,140 +84,126 @@ class _Server:
         self._limits = limits
         self._group = group
         self._loop = asyncio.get_running_loop()
-        #: Half the descriptors are for the rest of the daemon.
-        self._places = min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
-        #: The last places are for processes that hold few: one process alone never takes all.
-        self._reserved = self._places // _RESERVED
-        self._max_waiting = min(limits.waiting, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+        self._handler_before = self._loop.get_exception_handler()
+        # Half the descriptors are for the rest of the daemon.
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        places = min(limits.connections, descriptors // 2)
+        self._most = places + min(limits.waiting, descriptors // 4)
+        self._places = asyncio.Semaphore(places)
+        #: The last places are for others: what one process may hold.
+        self._share = places - places // _RESERVED
+        self._shares: dict[_Process, asyncio.Semaphore] = {}
         self._clients: dict[Connection, asyncio.Task[None]] = {}
-        #: How many places each process holds, and its connections that wait for one.
-        self._held: Counter[_Process] = Counter()
-        self._waiting: dict[_Process, deque[socket.socket]] = {}
-        self._crowded = False
+        #: The clients of each process, in order, and how many of all wait for a place.
+        self._clients_of: dict[_Process, list[asyncio.Task[None]]] = {}
+        self._waiting = 0
         self._count = 0
         self._denied: set[int] = set()
-        self._open = False
-        self._knock = self._loop.call_later(0, self._resume)
+        self._open = self._leaving = False
+        self._exhausted_until = 0.0
+        self._server: asyncio.Server
 
-    def open_door(self) -> None:
+    async def open(self) -> None:
         """Accept connections."""
         self._open = True
-        self._loop.add_reader(self._listener.socket.fileno(), self._accept)
+        self._loop.set_exception_handler(self._tell_of_exhaustion)
+        self._server = await asyncio.start_unix_server(
+            self._welcome, sock=self._listener.socket, limit=self._limits.head_bytes, backlog=_BURST
+        )
+        self._listener.socket.listen(socket_file.BACKLOG)  # asyncio has one number for both
 
     async def leave(self) -> None:
         """No new clients; everyone who is here, or in the queue already, gets an answer.  Bounded by the limits."""
         self._listener.unlink()
-        if self._open:
-            self._close_door()
-            for _ in range(self._places):
-                if not self._accept_one():
-                    break
-        self._listener.socket.close()
-        for process, line in self._waiting.items():
-            for connected in line:
-                if len(self._clients) < self._places:
-                    self._welcome(connected, process)
-                else:
-                    connected.close()
-        self._waiting.clear()
+        self._leaving = True
         for connection in self._clients:
             connection.leave()
+        await asyncio.sleep(self._exhausted_until - self._loop.time())
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        self._open = False
+        self._server.close()
+        for places in (self._places, *self._shares.values()):
+            for _ in self._clients:
+                places.release()
         if self._clients:
             await asyncio.wait(list(self._clients.values()))
+        self._loop.set_exception_handler(self._handler_before)
 
-    def _close_door(self) -> None:
-        self._open = False
-        self._knock.cancel()
-        self._loop.remove_reader(self._listener.socket.fileno())
-
-    def _pause(self, seconds: float) -> None:
-        """Let the kernel's queue wait for ``seconds``."""
-        self._loop.remove_reader(self._listener.socket.fileno())
-        self._knock.cancel()
-        self._knock = self._loop.call_later(seconds, self._resume)
-
-    def _resume(self) -> None:
-        if self._open:
-            self._loop.add_reader(self._listener.socket.fileno(), self._accept)
-
-    def _accept(self) -> None:
-        """Accept who comes, at once: in the kernel's queue an honest client would stand behind all of a rude one's."""
-        for _ in range(_BURST):
-            if not self._accept_one():
-                break
-
-    def _accept_one(self) -> bool:
-        try:
-            connected, _ = self._listener.socket.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return False
-        except OSError as error:  # no descriptors, no memory: the queue keeps until there are some
+    def _tell_of_exhaustion(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Where there are no descriptors asyncio pauses, and tells nobody but the loop's handler, many times over."""
+        at, error = context.get("socket"), context.get("exception")
+        if at is None or at.fileno() != self._listener.socket.fileno() or not isinstance(error, OSError):
+            (self._handler_before or type(loop).default_exception_handler)(loop, context)
+        elif loop.time() >= self._exhausted_until:
+            self._exhausted_until = loop.time() + _RETRY_SECONDS
             emit("control.exhausted", reason=error.strerror)
-            self._pause(_RETRY_SECONDS)
-            return False
-        try:
-            process = process_of(connected)
-        except OSError:  # it is gone already
-            connected.close()
-            return True
-        if self._has_place(process) and process not in self._waiting:
-            self._welcome(connected, process)
-        else:
-            self._queue(connected, process)
-        return True
 
-    def _has_place(self, process: _Process) -> bool:
-        free = self._places - len(self._clients)
-        return free > self._reserved or (free > 0 and self._held[process] < self._reserved)
-
-    def _queue(self, connected: socket.socket, process: _Process) -> None:
-        self._waiting.setdefault(process, deque()).append(connected)
-        if sum(map(len, self._waiting.values())) > self._max_waiting:
-            most = max(self._waiting, key=lambda one: len(self._waiting[one]))
-            self._next_of(most, newest=True).close()
-        if not self._crowded:
-            self._make_room()
-
-    def _next_of(self, process: _Process, *, newest: bool = False) -> socket.socket:
-        line = self._waiting[process]
-        connected = line.pop() if newest else line.popleft()
-        if not line:
-            del self._waiting[process]
-        return connected
-
-    def _admit(self) -> None:
-        """Give the free places to those who wait: to the processes that hold the fewest first."""
-        while self._open and self._waiting:
-            process = min(self._waiting, key=lambda one: self._held[one])
-            if not self._has_place(process):
-                return
-            self._welcome(self._next_of(process), process)
-
-    def _make_room(self) -> None:
-        """While others wait for a place, silence has little time."""
-        self._crowded = bool(self._waiting) and self._open
-        if self._crowded:
-            for connection in self._clients:
-                connection.give_way()
-            self._loop.call_later(self._limits.patience_seconds, self._make_room)
-
-    def _welcome(self, connected: socket.socket, process: _Process) -> None:
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        process = self._admitted(writer)
+        if process is None:
+            writer.transport.abort()
+            return
         self._count += 1
-        self._held[process] += 1
-        connection = Connection(connected, self._handle, self._limits)
-        task = self._group.create_task(connection.run(), name=f"control:client-{self._count}")
+        connection = Connection(reader, writer, self._handle, self._limits)
+        connection.crowd(crowded=self._waiting > 0)
+        if self._leaving:
+            connection.leave()
+        task = self._group.create_task(self._serve(connection, process), name=f"control:client-{self._count}")
         self._clients[connection] = task
+        self._clients_of.setdefault(process, []).append(task)
         task.add_done_callback(lambda ended: self._left(connection, process, ended))
+
+    def _admitted(self, writer: asyncio.StreamWriter) -> _Process | None:
+        """The process of a client that may come in, or wait; of too many, the process with most loses its newest."""
+        try:
+            process = process_of(writer.get_extra_info("socket"))
+        except OSError:  # it is gone already
+            return None
+        if len(self._clients) >= self._most:
+            most = max(self._clients_of, key=lambda one: len(self._clients_of[one]))
+            if process == most:
+                return None
+            self._clients_of[most][-1].cancel()
+        return process if self._open else None
+
+    async def _serve(self, connection: Connection, process: _Process) -> None:
+        share = self._shares.setdefault(process, asyncio.Semaphore(self._share))
+        async with self._place(share), self._place(self._places):
+            await connection.run()
+
+    @asynccontextmanager
+    async def _place(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
+        """One of ``places``; who waits for one crowds the others."""
+        if places.locked():
+            self._crowd(1)
+            try:
+                await places.acquire()
+            finally:
+                self._crowd(-1)
+        else:
+            await places.acquire()
+        try:
+            yield
+        finally:
+            places.release()
+
+    def _crowd(self, more: int) -> None:
+        before = self._waiting
+        self._waiting += more
+        if not (before and self._waiting):
+            for connection in self._clients:
+                connection.crowd(crowded=self._waiting > 0)
 
     def _left(self, connection: Connection, process: _Process, task: asyncio.Task[None]) -> None:
         connection.drop()  # here: a task that is cancelled before it begins never runs
         del self._clients[connection]
-        self._held[process] -= 1
-        if not self._held[process]:
-            del self._held[process]
-        if self._open and not task.cancelled() and task.exception() is not None:
-            self._close_door()  # a bug: the group ends, and takes no new tasks
-        self._admit()
+        self._clients_of[process].remove(task)
+        if not self._clients_of[process]:
+            del self._clients_of[process]
+            self._shares.pop(process, None)
+        if not task.cancelled() and task.exception() is not None:
+            self._open = False  # a bug: the group ends, and takes no new tasks
 
     async def _handle(self, request: Request) -> Response | Stream:
         route = self._route(request)
@@ -234,7 +221,7 @@ class _Server:
             raise Refusal(404, "no such endpoint")
         route = methods.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
-            allow = ", ".join(_allowed(methods))
+            allow = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
             raise Refusal(405, f"this endpoint has other methods: {allow}", allow=allow)
         return route
 
@@ -249,7 +236,3 @@ class _Server:
             self._denied.add(peer.uid)
             emit("control.denied", **who)
         raise Refusal(403, f"only root, the daemon's user and members of group {gid} may do this")
-
-
-def _allowed(methods: Iterable[str]) -> list[str]:
-    return sorted({*methods, *(["HEAD"] if "GET" in methods else [])})

@@ -17,7 +17,7 @@ from pathlib import Path
 from smart_sync.errors import SocketUnusable
 
 #: Clients that the kernel lets wait; it lowers the number to net.core.somaxconn.
-_BACKLOG = 4096
+BACKLOG = 4096
 #: A path that the kernel takes for a socket is no longer.
 MAX_BYTES = 107
 _LOCK_TRIES = 50
@@ -141,7 +141,7 @@ def _bind(path: Path, mode: int, gid: int) -> Listener:
             if gid not in (-1, temporary.lstat().st_gid):  # a sandbox may refuse to change owners
                 os.chown(temporary, -1, gid)
             temporary.chmod(mode)  # the umask narrowed it
-            listening.listen(_BACKLOG)
+            listening.listen(BACKLOG)
             listening.setblocking(False)
             found = temporary.lstat()
             temporary.rename(path)

@@ -93,7 +93,7 @@ def read(start: object, end: object, kpi: object, timezone: str) -> Campaign:
     """The campaign that the columns of ``projects`` say; what cannot be read is its `Campaign.flaw`, never guessed."""
     flaws: list[str] = []
     first, last = _date("start_date", start, timezone, flaws), _date("end_date", end, timezone, flaws)
-    least = _kpi(kpi, flaws)
+    least = _count("kpi_views", kpi, flaws)
     first, last = None if first == FIRST else first, None if last == LAST else last
     if first and last and first > last:
         flaws.append(f"its start_date {first} is after its end_date {last}")
@@ -129,7 +129,13 @@ def _date(column: str, given: object, timezone: str, flaws: list[str]) -> date |
     return None
 
 
-def _kpi(given: object, flaws: list[str]) -> int:
+def target(given: object) -> tuple[int, str]:
+    """The views that the column ``target_views`` asks for (0: none), and why it cannot be read ("" if it can)."""
+    flaws: list[str] = []
+    return _count("target_views", given, flaws), "; ".join(flaws)
+
+
+def _count(column: str, given: object, flaws: list[str]) -> int:
     text = given.strip() if isinstance(given, str) else given
     if text is None or text == "":
         return 0
@@ -137,7 +143,7 @@ def _kpi(given: object, flaws: list[str]) -> int:
         return int(text)
     if isinstance(text, int | float) and math.isfinite(text) and text >= 0 and text == int(text):
         return int(text)
-    flaws.append(f"its kpi_views is no count ({_shown(given)})")
+    flaws.append(f"its {column} is no count ({_shown(given)})")
     return 0
 
 

@@ -62,7 +62,6 @@ class VoteTerms(NamedTuple):
     now: str
     ahead: str
     oldest: str | None = None
-    max_age: float | None = None
     #: None: whatever they are of.
     counting: Counting | None = None
 
@@ -70,7 +69,7 @@ class VoteTerms(NamedTuple):
 def terms(now: str, max_age: float | None, counting: Counting | None = None) -> VoteTerms:
     """The terms at the stamp ``now`` with ``[parsed] max_age`` in seconds (None: however old)."""
     ahead = moved(now, AHEAD.total_seconds()) or now
-    return VoteTerms(now, ahead, None if max_age is None else moved(now, -max_age), max_age, counting)
+    return VoteTerms(now, ahead, None if max_age is None else moved(now, -max_age), counting)
 
 
 def moved(at: str, seconds: float) -> str | None:
@@ -189,8 +188,6 @@ class Votes(NamedTuple):
     lost: tuple[LostVote, ...] = ()
     #: Metric → the values that were taken back since the last pass, where one of them would have counted.
     taken_back: Mapping[str, Collection[int]] = MappingProxyType({})
-    #: When time alone makes a difference: the first of those that count is too old, or a time is ahead no more.
-    until: str | None = None
     #: Those whose time is ahead.
     ahead: tuple[ParsedValue, ...] = ()
     news: ParsedChanges | None = None

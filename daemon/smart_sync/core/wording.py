@@ -1,8 +1,9 @@
 """Numbers with their nouns, as people say them; and what they meant by a name that is none."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 #: From how alike on (1 is the same) a name is taken for a misspelt one.
 ALIKE = 0.8
@@ -29,12 +30,23 @@ def by_text(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The one of ``known`` that was probably meant by ``name``; empty if none is like it."""
-    return next(iter(get_close_matches(name, list(known), 1, ALIKE)), "")
+    return next(iter(nearest_of(name, known, 1)), "")
+
+
+def nearest_of(name: str, known: Iterable[str], most: int) -> list[str]:
+    """At most so many of ``known`` that may have been meant by ``name``, the most alike first."""
+    return get_close_matches(name, sorted(known), most, ALIKE)
 
 
 def confirm(what: str, metric: str = "") -> str:
     """The command for a person who means what is reported of an account (its link) or a project (its name)."""
     return f"smart-sync confirm {shlex.quote(what)}" + (f" --metric {metric}" if metric else "")
+
+
+def wait(retry: Mapping[str, Any]) -> str:
+    """A wait before a request is made again: ``Google asks to slow down: again in 8 s (2 of 4)``."""
+    seconds = max(round(retry["seconds"]), 1)
+    return f"{retry['reason']}: again in {seconds} s ({retry['tries']} of {retry['most']})"
 
 
 def unpin(link: str, metric: str) -> str:

@@ -34,11 +34,13 @@ EVENTS = (
     Event(
         "request.retried",
         "info",
-        "a request to Google failed in a way that may pass, and is made again",
+        "a request to Google failed in a way that may pass, and is made again after a wait",
         {
             "spreadsheet": "str: which one, as the configuration names it",
-            "reason": "str: the kind of failure",
-            "tries": "int: the number of this try",
+            "reason": "str: what went wrong",
+            "seconds": "float: how long is waited before, at least",
+            "tries": "int: the number of the coming try",
+            "most": "int: how many there are",
         },
         "nothing, unless it happens in every pass: then look at the network and the quota",
     ),

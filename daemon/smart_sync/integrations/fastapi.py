@@ -45,7 +45,7 @@ _PINS = {
 _READ = {
     "/api/admin/sync_status": "What the daemon is doing, its last pass and its next one.",
     "/api/admin/sync_history": "The last passes. Options: limit, project_id, failed.",
-    "/api/admin/explain": "Where an account's numbers come from. Option: account (link, @username or id).",
+    "/api/admin/explain": "Where an account's numbers come from. Options: account (link, name or id), days (or all).",
 }
 _HEALTH = {
     "/healthz": "For alerts: 200, or 503 with the reasons.",

@@ -86,7 +86,7 @@ class Digest:
                 problems += run["problems"]
         stale = [
             {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
-            for one in await unread_projects.stale_projects(self._database)
+            for one in (await unread_projects.standing(self._database)).stale
         ]
         grown = await self._growth(active, known, now)
         return DigestFacts(day, grown, suspects, problems, stale)

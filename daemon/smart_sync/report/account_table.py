@@ -1,48 +1,58 @@
 """The accounts of a project: a small chart each, and all numbers in a table."""
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from smart_sync.core.model import METRICS
+from smart_sync.report.headline import horizon_name
 from smart_sync.report.inputs import AccountFacts, ProjectFacts
-from smart_sync.report.markup import Html, change_cell, count, day, el, join, named, short, table
+from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
 from smart_sync.report.series import ProjectSeries, shown_metric
-from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, Series, Window, change, newest, sparkline
+from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, Series, Window, change, newest, sparkline
+from smart_sync.report.words import Words
 
 MAX_LINK = 500
+#: The metrics in the order of the table: what is asked for first comes first, where a phone shows it.
+_ORDER = (VIEWS, FOLLOWERS, *(place for place in range(len(METRICS)) if place not in (VIEWS, FOLLOWERS)))
 
 
-def accounts_section(project: ProjectFacts, series: ProjectSeries, window: Window) -> Html:
+def accounts_section(
+    project: ProjectFacts, series: ProjectSeries, window: Window, shown: Sequence[Horizon], words: Words
+) -> Html:
     """Small multiples, then the table behind them."""
     cards = join(
-        _card(account, metrics, window, project.as_of)
+        _card(account, metrics, window, project.as_of, words)
         for account, metrics in zip(project.accounts, series.accounts, strict=True)
     )
-    note = el(
-        "p", "Each line runs from its own lowest to its own highest value; the changes are of 7 days.", class_="note"
-    )
-    whole = el("details", el("summary", "All accounts as a table"), _table(project))
-    return join((el("h3", "Accounts"), note, el("ul", cards, class_="cards"), whole))
+    note = el("p", words.say("cards_note", week=words.counted(WEEK, "day")), class_="note")
+    whole = el("details", el("summary", words.say("accounts_table")), _table(project, shown, words))
+    return join((el("h3", words.say("accounts")), note, el("ul", cards, class_="cards"), whole))
 
 
-def _card(account: AccountFacts, metrics: list[Series], window: Window, as_of: int | None) -> Html:
+def _card(account: AccountFacts, metrics: list[Series], window: Window, as_of: int | None, words: Words) -> Html:
     metric = shown_metric(metrics)
     known = [value for value in metrics[metric] if value is not None]
-    span = f"{day(window.start)} to {day(window.end)}"
-    label = f"{METRICS[metric].capitalize()}, {span}: " + (
-        f"from {count(known[0])} to {count(known[-1])}" if known else "no values"
-    )
+    span = words.say("span", first=words.day(window.start), last=words.day(window.end))
+    values = words.say("no_values")
+    if known:
+        values = words.say("from_to", first=words.count(known[0]), last=words.count(known[-1]))
+    label = f"{words.metrics()[metric]}, {span}: {values}"
     return el(
         "li",
         el("p", _linked(account), " ", el("small", short(account.platform, 20)), class_="who"),
-        sparkline(metrics[metric], label) if known else el("p", "no values in this time", class_="none"),
-        el("p", _figure(account, VIEWS, as_of), _figure(account, FOLLOWERS, as_of), class_="figures"),
+        sparkline(metrics[metric], label) if known else el("p", words.say("no_values_in_time"), class_="none"),
+        el("p", *(_figure(account, metric, as_of, words) for metric in (VIEWS, FOLLOWERS)), class_="figures"),
     )
 
 
-def _figure(account: AccountFacts, metric: int, as_of: int | None) -> Html:
+def _figure(account: AccountFacts, metric: int, as_of: int | None, words: Words) -> Html:
     found = None if as_of is None else change(account.history, metric, as_of, WEEK)
+    value, name = newest(account, metric), METRICS[metric]
     return el(
-        "span", el("b", count(newest(account, metric))), f" {METRICS[metric]} ", change_cell(found) if found else None
+        "span",
+        el("b", words.count(value)),
+        f" {words.noun(value, name)} ",
+        change_cell(words, found) if found else None,
     )
 
 
@@ -61,26 +71,27 @@ def _is_web(link: str) -> bool:
         return False
 
 
-def _table(project: ProjectFacts) -> Html:
+def _table(project: ProjectFacts, shown: Sequence[Horizon], words: Words) -> Html:
+    names = words.metrics()
+    views = [f"{names[VIEWS]}, {horizon_name(one, words)}" for one in shown]
     heads = (
-        "Account",
-        "Platform",
-        *(m.capitalize() for m in METRICS),
-        *(f"Views, {d} d" for d in HORIZONS),
-        "Values of",
-    )
+        words.say("account"), names[VIEWS], *views, *(names[place] for place in _ORDER[1:]), words.say("platform"),
+        words.say("values_of_head"),
+    )  # fmt: skip
     rows = [
         (
             named(account.username or account.link),
+            words.count(newest(account, VIEWS)),
+            *(_views_change(project, account, one, words) for one in shown),
+            *(words.count(newest(account, place)) for place in _ORDER[1:]),
             short(account.platform, 20),
-            *(count(newest(account, metric)) for metric in range(len(METRICS))),
-            *(_views_change(project, account, days) for days in HORIZONS),
-            "–" if account.last_day is None else day(account.last_day),
+            "–" if account.last_day is None else words.day(account.last_day),
         )
         for account in project.accounts
     ]
-    return table("All accounts", heads, rows, text_columns=2)
+    return table(words.say("accounts_table"), heads, rows)
 
 
-def _views_change(project: ProjectFacts, account: AccountFacts, days: int) -> Html:
-    return change_cell(None if project.as_of is None else change(account.history, VIEWS, project.as_of, days))
+def _views_change(project: ProjectFacts, account: AccountFacts, horizon: Horizon, words: Words) -> Html:
+    as_of = project.as_of
+    return change_cell(words, None if as_of is None else change(account.history, VIEWS, as_of, horizon.back(as_of)))

@@ -1,48 +1,114 @@
-"""What a person should look at: values corrected by hand, what is stale, and how the last passes went."""
+"""What a person should look at: values that jumped, cells to put right, corrections by hand, what is stale, passes."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from smart_sync.core.days import moment
+from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS
+from smart_sync.core.wording import confirm
 from smart_sync.report.inputs import AccountFacts, PassFacts, ProjectFacts
-from smart_sync.report.markup import Html, count, day, el, join, named, short, signed, stamp, table
-from smart_sync.report.trend import newest
+from smart_sync.report.markup import Html, el, join, named, short, table
+from smart_sync.report.totals import WeighedCorrection, weighed
+from smart_sync.report.trend import WEEK, newest
+from smart_sync.report.words import Words
 
 #: Older than this is stale.
 WORKSHEET_AGE = timedelta(days=1)
 PARSED_AGE = timedelta(days=2)
 MAX_ERROR = 300
+#: Rows of a list of suspects or cells; the number of those left out is told.
+MAX_ROWS = 50
+#: A problem as a pass puts it on record: the place, the reason, and what the cell says.
+_PROBLEM = re.compile(r"(?P<place>.*?): (?P<reason>.*?)(?: \((?P<value>.*)\))?", re.DOTALL)
 
 
-def corrections_section(project: ProjectFacts) -> Html:
-    """Each metric where what a manager typed stands against another parsed value."""
+def to_do_section(project: ProjectFacts, words: Words) -> Html:
+    """The values that jumped and the cells to put right, each with its address."""
+    problems = project.last_run.problems if project.last_run else ()
+    parts = [_suspects(project.suspects, words), _problems(problems, words)]
+    shown = [part for part in parts if part is not None] or [el("p", words.say("nothing_to_do"))]
+    return join((el("h3", words.say("to_do")), el("div", *shown)))
+
+
+def _suspects(suspects: tuple[Suspect, ...], words: Words) -> Html | None:
+    if not suspects:
+        return None
+    heads = [words.say(name) for name in ("account", "metric", "where", "before", "now", "since_head")]
     rows = [
         (
-            named(account.username or account.link),
-            c.metric,
-            _place(c.worksheet, c.row) + (", stands in" if c.carried else ""),
-            count(c.value),
-            count(c.parsed),
-            signed(c.value - c.parsed),
-            "–" if c.since is None else day(c.since),
+            named(one.link),
+            words.metric(one.metric),
+            named(one.place),
+            words.count(one.old),
+            words.count(one.new),
+            words.stamp(moment(one.since)),
         )
-        for account in project.accounts
-        for c in account.corrections
+        for one in suspects[:MAX_ROWS]
     ]
-    heads = ("Account", "Metric", "Where", "By hand", "Parsed", "Difference", "Value since")
+    what = words.say("check_suspects")
+    if words.for_operator:
+        what += f" {words.say('confirm_suspects', command=confirm(short(suspects[0].link)))}"
+    shown = table(words.say("suspects"), heads, rows, text_columns=3)
+    return join((shown, _more(len(suspects), words), el("p", what, class_="note")))
+
+
+def _problems(problems: tuple[str, ...], words: Words) -> Html | None:
+    if not problems:
+        return None
+    rows = [_problem(told, words) for told in problems[:MAX_ROWS]]
+    heads = [words.say(name) for name in ("where", "what", "says")]
+    return join((table(words.say("problems"), heads, rows, text_columns=3, numbers=False), _more(len(problems), words)))
+
+
+def _problem(told: str, words: Words) -> tuple[Html, str, Html]:
+    found = _PROBLEM.fullmatch(told)
+    if found is None:
+        return named("–"), short(told, MAX_ERROR), named("–")
+    return named(found["place"]), short(words.told(found["reason"]), MAX_ERROR), named(found["value"] or "–")
+
+
+def _more(number: int, words: Words) -> Html | None:
+    left = number - MAX_ROWS
+    return el("p", words.say("more", number=words.count(left)), class_="note") if left > 0 else None
+
+
+def corrections_section(project: ProjectFacts, words: Words) -> Html:
+    """Each metric where what a manager typed stands against another parsed value, the weightiest first."""
+    rows = [_correction(one, words) for one in weighed(project)]
+    names = ("account", "metric", "where", "by_hand", "parsed", "difference", "share_of_change", "value_since")
     shown = (
-        table("Values corrected by hand", heads, rows, text_columns=3)
+        join(
+            (
+                el("p", words.say("share_note", week=words.counted(WEEK, "day")), class_="note"),
+                table(words.say("corrections"), [words.say(name) for name in names], rows, text_columns=3),
+            )
+        )
         if rows
-        else el("p", "No value in a worksheet stands against another parsed one.")
+        else el("p", words.say("no_corrections"))
     )
-    return join((el("h3", "Corrected by hand"), shown))
+    return join((el("h3", words.say("corrections")), shown))
 
 
-def _place(worksheet: str, row: int | None) -> str:
-    return f"{short(worksheet, 40)}, row {row}" if row is not None else "no row any more"
+def _correction(one: WeighedCorrection, words: Words) -> tuple[Html | str, ...]:
+    told = one.correction
+    where = words.say("no_row")
+    if told.row is not None:
+        where = words.say("in_row", worksheet=short(told.worksheet, 40), row=told.row)
+    return (
+        named(one.account.username or one.account.link),
+        words.metric(told.metric),
+        where + (f", {words.say('stands_in')}" if told.carried else ""),
+        words.count(told.value),
+        words.count(told.parsed),
+        words.signed(one.difference),
+        "–" if one.share is None else words.percent(one.share),
+        "–" if told.since is None else words.day(told.since),
+    )
 
 
-def left_section(project: ProjectFacts) -> Html | None:
+def left_section(project: ProjectFacts, words: Words) -> Html | None:
     """The accounts that have left, with their last values; none: nothing is said."""
     if not project.left:
         return None
@@ -50,86 +116,82 @@ def left_section(project: ProjectFacts) -> Html | None:
         (
             named(account.username or account.link),
             short(account.platform, 20),
-            stamp(account.left_since),
-            *(count(newest(account, place)) for place in range(len(METRICS))),
+            words.stamp(account.left_since),
+            *(words.count(newest(account, place)) for place in range(len(METRICS))),
         )
         for account in project.left
     ]
-    heads = ("Account", "Platform", "Since", *(metric.capitalize() for metric in METRICS))
-    why = "Their rows are gone from the worksheet, and no parser has a value: they are in no total."
-    shown = table("Accounts that have left", heads, rows, text_columns=3)
-    return join((el("h3", "Left"), el("p", why, class_="note"), shown))
+    heads = (words.say("account"), words.say("platform"), words.say("since_head"), *words.metrics())
+    shown = table(words.say("left_table"), heads, rows, text_columns=3)
+    return join((el("h3", words.say("left")), el("p", words.say("left_why"), class_="note"), shown))
 
 
-def stale_section(project: ProjectFacts, now: datetime) -> Html:
+def stale_section(project: ProjectFacts, now: datetime, words: Words) -> Html:
     """What is older than it should be: the project's worksheet, then its accounts."""
-    rows = [*_stale_project(project, now)]
+    rows = [*_stale_project(project, now, words)]
     for account in project.accounts:
-        rows += [(named(account.username or account.link), *what) for what in _stale_account(account, project, now)]
-    shown = (
-        table("Stale", ("What", "Why", "Since"), rows, text_columns=3)
-        if rows
-        else el("p", "Nothing: the worksheet, the parsed values and the snapshots are recent.")
-    )
-    return join((el("h3", "Stale"), shown))
+        told = _stale_account(account, project, now, words)
+        rows += [(named(account.username or account.link), *what) for what in told]
+    heads = [words.say(name) for name in ("what", "why", "since_head")]
+    shown = table(words.say("stale"), heads, rows, text_columns=3) if rows else el("p", words.say("nothing_stale"))
+    return join((el("h3", words.say("stale")), shown))
 
 
-def _stale_project(project: ProjectFacts, now: datetime) -> Iterator[tuple[Html | str, str, str]]:
-    run = project.last_run
+def _stale_project(project: ProjectFacts, now: datetime, words: Words) -> Iterator[tuple[Html | str, str, str]]:
+    run, read_at = project.last_run, project.worksheet_read_at
+    whole, worksheet = words.say("the_project"), words.say("the_worksheet")
     if run and run.outcome in ("degraded", "failed"):
-        yield "the project", f"{run.outcome}: {short(run.error, MAX_ERROR)}", stamp(run.finished_at)
+        outcome = run.outcome if words.for_operator else words.say(f"state_{run.outcome}")
+        yield whole, f"{outcome}: {short(words.told(run.error), MAX_ERROR)}", words.stamp(run.finished_at)
     if project.stale_since is not None:
-        yield "the project", "stale: its worksheet cannot be read", stamp(project.stale_since)
-    if project.worksheet_read_at is None:
-        yield "the worksheet", "has never been read", "–"
-    elif now - project.worksheet_read_at > WORKSHEET_AGE:
-        yield "the worksheet", f"last read {_ago(now - project.worksheet_read_at)}", stamp(project.worksheet_read_at)
+        yield whole, words.say("is_stale"), words.stamp(project.stale_since)
+    if read_at is None:
+        yield worksheet, words.say("never_read"), "–"
+    elif now - read_at > WORKSHEET_AGE:
+        yield worksheet, words.say("last_read", ago=_ago(now - read_at, words)), words.stamp(read_at)
 
 
-def _stale_account(account: AccountFacts, project: ProjectFacts, now: datetime) -> Iterator[tuple[str, str]]:
+def _stale_account(
+    account: AccountFacts, project: ProjectFacts, now: datetime, words: Words
+) -> Iterator[tuple[str, str]]:
     if account.last_day is None:
-        yield "has no values yet", "–"
+        yield words.say("no_values_yet"), "–"
     elif project.as_of is not None and account.last_day < project.as_of:
-        yield f"newest values {project.as_of - account.last_day} days behind the project's", day(account.last_day)
+        behind = words.counted(project.as_of - account.last_day, "day")
+        yield words.say("values_behind", days=behind), words.day(account.last_day)
     if account.parsed and account.parsed_at is None:
-        yield "parsed at a time that cannot be read", "–"
+        yield words.say("parsed_unreadable"), "–"
     elif account.parsed_at is not None and now - account.parsed_at > PARSED_AGE:
-        yield f"parsed {_ago(now - account.parsed_at)}", stamp(account.parsed_at)
+        yield words.say("parsed_ago", ago=_ago(now - account.parsed_at, words)), words.stamp(account.parsed_at)
 
 
-def _ago(age: timedelta) -> str:
+def _ago(age: timedelta, words: Words) -> str:
     hours = int(age.total_seconds() // 3600)
-    return f"{hours // 24} days ago" if hours >= 48 else f"{hours} hours ago"
+    shown = words.counted(hours // 24, "day") if hours >= 48 else words.counted(hours, "hour")
+    return words.say("ago", time=shown)
 
 
-def passes_section(passes: tuple[PassFacts, ...]) -> Html:
+def passes_section(passes: tuple[PassFacts, ...], words: Words) -> Html:
     """The last passes, newest first."""
-    heads = (
-        "Started",
-        "Trigger",
-        "Ended",
-        "Projects",
-        "Degraded",
-        "Failed",
-        "Accounts",
-        "Changed",
-        "Snapshots",
-        "Calls",
-    )
+    names = ("started", "trigger", "ended", "projects", "degraded", "failed", "accounts", "changed")
     rows = [
         (
-            stamp(p.started_at),
+            words.stamp(p.started_at),
             p.trigger,
-            _took(p),
-            *map(count, (p.projects, p.degraded, p.failed, p.accounts, p.changed, p.snapshots, p.calls)),
+            _took(p, words),
+            *map(words.count, (p.projects, p.degraded, p.failed, p.accounts, p.changed, p.snapshots, p.calls)),
         )
         for p in passes
     ]
-    shown = table("Last passes", heads, rows, text_columns=3) if rows else el("p", "No pass has been run yet.")
-    return el("section", el("h2", "Last passes", id="passes"), shown, aria_labelledby="passes")
+    heads = [words.say(name) for name in (*names, "snapshots", "calls")]
+    title = words.say("last_passes")
+    shown = table(title, heads, rows, text_columns=3) if rows else el("p", words.say("no_pass_yet"))
+    return el("section", el("h2", title, id="passes"), shown, aria_labelledby="passes")
 
 
-def _took(one: PassFacts) -> str:
+def _took(one: PassFacts, words: Words) -> str:
     if one.finished_at is None:
-        return "not finished: running, or cut off"
-    return f"after {(one.finished_at - one.started_at).total_seconds():.1f} s" if one.started_at else "yes"
+        return words.say("not_finished")
+    if one.started_at is None:
+        return words.say("yes")
+    return words.say("took", seconds=words.seconds((one.finished_at - one.started_at).total_seconds()))

@@ -3,37 +3,47 @@
 import base64
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from string import Template
 
+from smart_sync.core.model import METRICS
 from smart_sync.report.account_table import accounts_section
-from smart_sync.report.attention import corrections_section, left_section, passes_section, stale_section
+from smart_sync.report.attention import corrections_section, left_section, passes_section, stale_section, to_do_section
 from smart_sync.report.detail import detail_section
-from smart_sync.report.headline import headline, movers_section, overview
-from smart_sync.report.inputs import ProjectFacts, ReportInputs
-from smart_sync.report.markup import Html, day, el, escaped, join, named, stamp
+from smart_sync.report.headline import headline, movers_section, overview, target_section, totals_section
+from smart_sync.report.inputs import Options, ProjectFacts, ReportInputs
+from smart_sync.report.markup import Html, el, escaped, join, named
 from smart_sync.report.series import ProjectSeries, series_of
-from smart_sync.report.trend import VIEWS, Window, total, window
+from smart_sync.report.totals import of_lifetime
+from smart_sync.report.trend import VIEWS, Horizon, Window, horizons, total, window
+from smart_sync.report.words import MONTHS, Words
 
 EPOCH = date(1970, 1, 1).toordinal()
+#: What report.js says.
+_SCRIPTED = ("day", "no_value", "change", "since_before", "daily", "joined", "goal")
 
 
-def page(facts: ReportInputs, days: int, now: datetime) -> str:
+def page(facts: ReportInputs, days: int, now: datetime, options: Options) -> str:
     """The whole report as HTML, with charts of the last ``days`` days; ``now`` decides what is stale."""
+    words = Words.of(options)
     projects = [_sorted(project) for project in facts.projects]
-    shown = window(projects, days)
+    since = None if options.since is None else options.since.toordinal()
+    shown = window(projects, days, since)
     series = [series_of(project, shown) for project in projects] if shown else []
     style, script = _style(), _script()
+    one = _Page(replace(facts, projects=tuple(projects)), series, shown, now, options, horizons(since), words)
     return _template().substitute(
         policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-        title=escaped(f"Growth: {projects[0].name}" if len(projects) == 1 else "Growth"),
+        lang=words.lang,
+        title=escaped(one.title()),
+        skip=words.say("skip"),
         style=style,
-        body=_body(facts, projects, series, shown, now),
-        data=_data(series, shown),
+        body=one.body(),
+        data=_data(series, shown, words),
         script=script,
     )
 
@@ -45,50 +55,84 @@ def _sorted(project: ProjectFacts) -> ProjectFacts:
     return replace(project, accounts=tuple(ranked))
 
 
-def _body(
-    facts: ReportInputs, projects: list[ProjectFacts], series: list[ProjectSeries], shown: Window | None, now: datetime
-) -> Html:
-    span = f"charts from {day(shown.start)} to {day(shown.end)}" if shown else "no values yet"
-    left_out = (
-        f"; {facts.left_out:,} snapshots with an unreadable or future time are left out" if facts.left_out else ""
-    )
-    anchored = [(f"project-{number}", project) for number, project in enumerate(projects)]
-    sections = [
-        _project(anchor, project, series[number] if shown else None, shown, now)
-        for number, (anchor, project) in enumerate(anchored)
-    ]
-    return join(
-        (
-            el("header", el("h1", "Growth"), el("p", f"Made {stamp(now)}; {span}{left_out}.", class_="note")),
-            el(
-                "main",
-                overview(anchored) if len(projects) > 1 else None,
-                *(sections or [el("p", "There is no active project in the database yet.")]),
-                passes_section(facts.passes),
-                id="main",
-            ),
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What all sections are made from."""
+
+    facts: ReportInputs
+    series: list[ProjectSeries]
+    shown: Window | None
+    now: datetime
+    options: Options
+    horizons: tuple[Horizon, ...]
+    words: Words
+
+    def title(self) -> str:
+        """Of the window."""
+        if self.options.title:
+            return self.options.title
+        heading, projects = self.words.say("growth"), self.facts.projects
+        return f"{heading}: {projects[0].name}" if len(projects) == 1 else heading
+
+    def body(self) -> Html:
+        """All sections."""
+        words, anchored = self.words, [(f"project-{n}", one) for n, one in enumerate(self.facts.projects)]
+        sections = [self._project(anchor, project, number) for number, (anchor, project) in enumerate(anchored)]
+        several = overview(anchored, self.facts.today, self.options.lifetime, words) if len(anchored) > 1 else None
+        heading = self.options.title or words.say("growth")
+        return join(
+            (
+                el("header", el("h1", heading), el("p", self._made(), class_="note")),
+                el(
+                    "main",
+                    several,
+                    *(sections or [el("p", words.say("no_project"))]),
+                    passes_section(self.facts.passes, words) if words.for_operator else None,
+                    id="main",
+                ),
+            )
         )
-    )
+
+    def _made(self) -> str:
+        words, shown = self.words, self.shown
+        made = words.say("made", when=words.stamp(self.now), timezone=words.timezone)
+        span = words.say("no_values_yet_at_all")
+        if shown:
+            span = words.say("charts", first=words.day(shown.start), last=words.day(shown.end))
+        out = self.facts.left_out
+        return f"{made}; {span}" + (f"; {words.say('left_out', number=words.count(out))}." if out else ".")
+
+    def _project(self, anchor: str, project: ProjectFacts, number: int) -> Html:
+        words, today, lifetime = self.words, self.facts.today, self.options.lifetime
+        parts: list[Html | None] = [target_section(project, today, lifetime, words)]
+        parts.append(headline(project, self.horizons, words))
+        series = self.series[number] if self.shown else None
+        if series and self.shown and not series.empty:
+            compared = project.target and not project.target_flaw and not of_lifetime(project, lifetime)
+            goal = project.target.views if project.target and compared else None
+            parts.append(detail_section(project, series, self.shown, number, goal, words))
+            parts += [to_do_section(project, words), totals_section(project, words), movers_section(project, words)]
+            parts.append(corrections_section(project, words))
+            parts.append(accounts_section(project, series, self.shown, self.horizons, words))
+        else:
+            parts += [el("p", words.say("no_snapshots")), to_do_section(project, words)]
+        parts += [left_section(project, words), stale_section(project, self.now, words)]
+        return el("section", el("h2", named(project.name), id=anchor), *parts, aria_labelledby=anchor)
 
 
-def _project(
-    anchor: str, project: ProjectFacts, series: ProjectSeries | None, shown: Window | None, now: datetime
-) -> Html:
-    parts: list[Html | None] = [headline(project)]
-    if series and shown and not series.empty:
-        number = int(anchor.rpartition("-")[2])
-        parts += [detail_section(project, series, shown, number), accounts_section(project, series, shown)]
-        parts += [movers_section(project), corrections_section(project)]
-    else:
-        parts.append(el("p", "No snapshots in this time."))
-    parts += [left_section(project), stale_section(project, now)]
-    return el("section", el("h2", named(project.name), id=anchor), *parts, aria_labelledby=anchor)
-
-
-def _data(series: list[ProjectSeries], shown: Window | None) -> str:
-    """Numbers and packed digits alone: no text from outside goes into a script."""
+def _data(series: list[ProjectSeries], shown: Window | None, words: Words) -> str:
+    """Numbers, packed digits and our own phrases alone: no text from outside goes into a script."""
     start, length = (shown.start - EPOCH, shown.length) if shown else (0, 0)
-    return json.dumps({"start": start, "days": length, "projects": [one.packed() for one in series]})
+    texts: dict[str, object] = {name: words.say(f"chart_{name}") for name in _SCRIPTED}
+    texts |= {
+        "metrics": [words.metric(name) for name in METRICS],
+        "nouns": words.nouns(METRICS),
+        "months": MONTHS[words.lang],
+    }
+    return json.dumps(
+        {"start": start, "days": length, "texts": texts, "projects": [one.packed() for one in series]},
+        ensure_ascii=True,
+    )
 
 
 def _hash(inline: str) -> str:

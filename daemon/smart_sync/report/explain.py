@@ -21,6 +21,7 @@ from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers.registry import ConfiguredParser, build, of_lifetime
+from smart_sync.report.sentences import sentence
 from smart_sync.store import (
     account_states,
     accounts,
@@ -37,30 +38,45 @@ from smart_sync.store.engine import Database
 from smart_sync.store.open_suspects import believed_before
 from smart_sync.store.schema import open_existing
 
-#: How much of the past is told: days of snapshots, passes of the project, edits of the sheet or of snapshots.
-DAYS = 30
+#: How much of the past is told unless more is asked for: days; with them passes of the project, and at most so many
+#: edits of the sheet or of snapshots.
+DAYS = 7
 PASSES = 5
-EDITS = 20
+EDITS = 2000
+#: More days than there are.
+ALL_DAYS = 36_500
 
 
-async def explain(settings: Settings, sought: str, metrics: Sequence[str], now: datetime) -> dict[str, Any]:
-    """The answer of ``smart-sync explain``.  Raises `UnknownAccount`, `DatabaseError` and `ConfigError`."""
+async def explain(
+    settings: Settings, sought: str, metrics: Sequence[str], now: datetime, days: int = DAYS
+) -> dict[str, Any]:
+    """The answer of ``smart-sync explain``, with the history of so many ``days``.
+
+    Raises `UnknownAccount`, `DatabaseError` and `ConfigError`.
+    """
     async with open_existing(settings.database.path, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
-        return await explanation(database, settings, query, sought, metrics, now)
+        return await explanation(database, settings, query, sought, metrics, now, days)
 
 
 async def explanation(
-    database: Database, settings: Settings, query: str, sought: str, metrics: Sequence[str], now: datetime
+    database: Database,
+    settings: Settings,
+    query: str,
+    sought: str,
+    metrics: Sequence[str],
+    now: datetime,
+    days: int = DAYS,
 ) -> dict[str, Any]:
     """The same from an open database; ``query`` is what `parsed_query.prepare` made.  Raises `UnknownAccount`."""
-    explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)))
+    explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)), days)
     found = await explainer.explain(sought, metrics)
     sources = build(settings.parsers)
     for told in found:
         told["warnings"] = await _of_campaign(database, settings, sources, told)
     if not found:
-        raise UnknownAccount(sought, rows_of_nobody(await pass_history.newest_problems(database), sought))
+        rows = rows_of_nobody(await pass_history.newest_problems(database), sought)
+        raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
     return {"success": True, "accounts": found}
 
 
@@ -84,8 +100,12 @@ def rows_of_nobody(problems: Iterable[str], sought: str) -> list[str]:
 class UnknownAccount(SmartSyncError):
     """No account is meant by what was given."""
 
-    def __init__(self, sought: str, rows: Sequence[str] = ()) -> None:
-        told = f"a row has it: {rows[0]}" if rows else "give its link, its id, or its name as @NAME"
+    def __init__(self, sought: str, rows: Sequence[str] = (), similar: Sequence[str] = ()) -> None:
+        told = "give its link, its id or its name"
+        if similar:
+            told = f"did you mean {' or '.join(similar)}?"
+        if rows:
+            told = f"a row has it: {rows[0]}"
         super().__init__(f"no account matches {sought!r}; {told}")
 
 
@@ -99,9 +119,10 @@ class Explainer:
     query: str = ""
     #: What parsed values are judged by.
     judged_by: VoteTerms | None = None
+    days: int = DAYS
 
     async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
-        """An explanation for each account that ``sought`` means: a link, an ``@username`` or an id; [] if none."""
+        """An explanation for each account that ``sought`` means: a link, an id or a name; [] if none."""
         return [await self._explain(known, metrics) for known in await accounts.find(self.database, sought)]
 
     async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> dict[str, Any]:
@@ -117,6 +138,9 @@ class Explainer:
             values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
             values[metric]["pins"] = [pin.answer() for pin in state.pins if pin.metric == metric]
             values[metric] |= {kind[:-1]: found.get(metric) for kind, found in odd.items()}
+            cell, gone = _cell(facts, state, metric), bool(state.absence.gone_since)
+            values[metric] |= {"cell": cell, "sentence": sentence(metric, values[metric], cell, gone=gone)}
+        since = stamp(self.now - timedelta(days=self.days))
         return {
             "account_id": account.id,
             "link": account.link,
@@ -131,15 +155,14 @@ class Explainer:
             "problems": _of_row(passes, facts, state),
             "metrics": {metric: values[metric] for metric in metrics},
             "without_vote": _without_vote(state.votes, metrics),
-            "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}),
+            "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
             "repairs": await snapshots.of_account(self.database, account.id, metrics, EDITS),
-            "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS),
-            "days": await growth_rows.newest_days(self.database, known.row_id, metrics, DAYS),
+            "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS, since),
+            "days": await growth_rows.newest_days(self.database, known.row_id, metrics, self.days),
             "passes": passes,
         }
 
-    async def _timeline(self, known: KnownAccount, values: Mapping[str, Mapping[str, Any]]) -> list[Event]:
-        since = stamp(self.now - timedelta(days=DAYS))
+    async def _timeline(self, known: KnownAccount, values: Mapping[str, Mapping[str, Any]], since: str) -> list[Event]:
         sights = await accounts.sights(self.database, known.account.id)
         asked = await pass_history.reasons(self.database, {told["changed_at"] for told in values.values()} - {None})
         events: list[Event] = []
@@ -179,6 +202,12 @@ def _sheet(state: AccountState, facts: AccountDetails) -> dict[str, Any] | None:
         "gone_since": state.absence.gone_since,
         "has_vote": not state.absence.accepted,
     }
+
+
+def _cell(facts: AccountDetails, state: AccountState, metric: str) -> str:
+    """Where the sheet has a metric; "" where nobody knows."""
+    column = facts.columns.get(metric)
+    return "" if column is None or state.sheet is None or state.sheet_row is None else f"{column}{state.sheet_row}"
 
 
 def _of_row(passes: Sequence[Mapping[str, Any]], facts: AccountDetails, state: AccountState) -> list[str]:

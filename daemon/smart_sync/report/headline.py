@@ -1,60 +1,155 @@
-"""The top of the report and of each project: where it stands, and how much it has grown."""
+"""The top of the report and of each project: whether it is on target, where it stands, how much it has grown."""
+
+import math
+from collections.abc import Sequence
 
 from smart_sync.core.history.growth import Growth
+from smart_sync.core.history.target import Standing, Verdict
+from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import ProjectFacts
-from smart_sync.report.markup import Html, change_cell, count, day, el, join, named, stamp, table
-from smart_sync.report.trend import FOLLOWERS, HORIZONS, VIEWS, WEEK, movers, total, total_change
+from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
+from smart_sync.report.totals import GroupTotal, of_lifetime, standing, totals
+from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, movers, total, total_change
+from smart_sync.report.words import Words
 
 MOVERS = 5
-_METRICS = (("Views", VIEWS), ("Followers", FOLLOWERS))
+_METRICS = (VIEWS, FOLLOWERS)
+_TONES = {Verdict.REACHED: "up", Verdict.ON_COURSE: "up", Verdict.BEHIND: "warn", Verdict.MISSED: "down"}
 
 
-def overview(projects: list[tuple[str, ProjectFacts]]) -> Html:
+def overview(projects: list[tuple[str, ProjectFacts]], today: int, lifetime: frozenset[str], words: Words) -> Html:
     """All projects in one table, each a link to its section."""
-    heads = ("Project", "State", "Accounts", "Views", "7 days", "Followers", "7 days")
+    names, week = words.metrics(), words.counted(WEEK, "day")
+    heads = [words.say("project"), names[VIEWS], words.say("target"), week, names[FOLLOWERS], week]
+    heads += [words.say("accounts"), words.say("state")]
     rows = []
     for anchor, project in projects:
         numbers: list[Html | str] = []
-        for _name, metric in _METRICS:
-            numbers += [count(_total(project, metric)), _change(project, metric, WEEK)]
+        for metric in _METRICS:
+            numbers += [words.count(_total(project, metric)), _change(project, metric, Horizon(WEEK), words)]
+        numbers.insert(1, _target(project, today, lifetime, words))
         link = el("a", named(project.name), href=f"#{anchor}")
-        rows.append((link, badge(project), count(len(project.accounts)), *numbers))
-    return el(
-        "section", el("h2", "All projects"), table("All projects", heads, rows, text_columns=2), aria_label="Overview"
-    )
+        rows.append((link, *numbers, words.count(len(project.accounts)), badge(project, words)))
+    title = words.say("all_projects")
+    return el("section", el("h2", title), table(title, heads, rows), aria_label=title)
 
 
-def badge(project: ProjectFacts) -> Html:
+def _target(project: ProjectFacts, today: int, lifetime: frozenset[str], words: Words) -> Html | str:
+    found = standing(project, today)
+    if found is None:
+        return "–"
+    if project.target_flaw or of_lifetime(project, lifetime) or found.percent is None:
+        return words.say("not_known")
+    verdict = el("small", words.say(f"verdict_{found.verdict}"), class_=_TONES.get(found.verdict, "none"))
+    return join((words.percent(found.percent), " ", verdict))
+
+
+def badge(project: ProjectFacts, words: Words) -> Html:
     """What became of the project in its last pass."""
-    outcome = project.last_run.outcome if project.last_run else "no pass yet"
+    outcome = project.last_run.outcome if project.last_run else "none"
     known = outcome if outcome in ("synced", "unchanged", "degraded", "failed") else "none"
-    return el("span", outcome, class_=f"badge {known}")
+    said = outcome if words.for_operator and known != "none" else words.say(f"state_{known}")
+    return el("span", said, class_=f"badge {known}")
 
 
-def headline(project: ProjectFacts) -> Html:
+def target_section(project: ProjectFacts, today: int, lifetime: frozenset[str], words: Words) -> Html:
+    """Whether the project is on target: a sentence, what it would take, and a bar; or why nobody can say."""
+    found = standing(project, today)
+    if project.target_flaw:
+        return el("p", words.say("target_flaw", why=words.told(project.target_flaw)), class_="note")
+    if found is None:
+        return el("p", words.say("no_target"), class_="note")
+    if sources := of_lifetime(project, lifetime):
+        shown = ", ".join(short(name, 40) for name in sources)
+        lines = [words.say("lifetime", target=_goal(found, words), sources=shown)]
+        if words.for_operator:
+            lines += [words.say("set_count", parser=short(sources[0], 40))]
+        return el("div", el("p", lines[0]), *(el("p", line, class_="note") for line in lines[1:]), class_="target")
+    verdict = el("strong", words.say(f"verdict_{found.verdict}"), class_=_TONES.get(found.verdict, "none"))
+    return el("div", el("p", verdict, f": {_sentence(found, words)}"), *_bar(found, words), class_="target")
+
+
+def _goal(found: Standing, words: Words) -> str:
+    """``10 M views by 31 Dec 2026``."""
+    views, end = words.short(found.target.views), found.target.end
+    return words.say("goal", views=views) if end is None else words.say("goal_by", views=views, day=words.day(end))
+
+
+def _sentence(found: Standing, words: Words) -> str:
+    goal = _goal(found, words)
+    if found.value is None or found.percent is None:
+        return words.say("no_views_yet", goal=goal)
+    parts = [words.say("so_far", value=words.short(found.value), goal=goal, percent=words.percent(found.percent))]
+    if found.day is not None and found.verdict not in (Verdict.NOT_BEGUN, Verdict.MISSED):
+        parts.append(words.say("day_of", day=found.day, days=found.days))
+    return ", ".join(parts) + _outlook(found, words)
+
+
+def _outlook(found: Standing, words: Words) -> str:
+    """What is to come: where the pace leads, and what would be needed."""
+    if found.verdict == Verdict.NOT_BEGUN and found.target.start is not None:
+        return f"; {words.say('begins', day=words.day(found.target.start))}"
+    if found.verdict == Verdict.MISSED and found.value is not None:
+        return f"; {words.say('missing', views=words.short(found.target.views - found.value))}"
+    if found.verdict == Verdict.REACHED:
+        return "."
+    if found.pace is None:
+        return f"; {words.say('no_pace')}"
+    if found.projected is None:
+        day = found.reached_on
+        return f"; {words.say('reached_on', day=words.day(day)) if day else words.say('never_reached')}"
+    lead = words.say("at_pace", views=words.short(max(found.projected, 0)))
+    if found.verdict == Verdict.BEHIND and found.needed is not None:
+        needed, now = words.short(math.ceil(found.needed)), words.short(max(round(found.pace.per_day), 0))
+        lead += f"; {words.say('needed', needed=needed, now=now)}"
+    return f"; {lead}"
+
+
+def _bar(found: Standing, words: Words) -> list[Html]:
+    """How much is there, and how much of the time is over; an ``svg``, for its width is no style of the page's."""
+    if found.percent is None:
+        return []
+    width = min(found.percent, 100.0)
+    label = words.say("bar", percent=words.percent(found.percent))
+    parts = [el("rect", width=100, height=8, class_="whole"), el("rect", width=f"{width:.1f}", height=8, class_="done")]
+    if found.day is not None and found.days and found.verdict != Verdict.NOT_BEGUN:
+        place = min(100 * found.day / found.days, 99.7)
+        parts.append(el("path", d=f"M{place:.1f} 0V8", class_="today"))
+        label += f"; {words.say('bar_today', percent=words.percent(100 * found.day / found.days))}"
+    view = {"viewBox": "0 0 100 8", "preserveAspectRatio": "none"}
+    return [el("svg", *parts, class_="bar", role="img", aria_label=label, **view), el("p", label, class_="note")]
+
+
+def headline(project: ProjectFacts, shown: Sequence[Horizon], words: Words) -> Html:
     """Views and followers, large, with their changes; and which day they are of."""
-    facts = [f"{len(project.accounts)} active account{'' if len(project.accounts) == 1 else 's'}"]
+    facts = [words.counted(len(project.accounts), "active account")]
     if project.left:
-        facts.append(f"{len(project.left)} left, in no total")
+        facts.append(words.say("left_facts", number=words.count(len(project.left))))
     if project.inactive:
-        facts.append(f"{project.inactive} inactive, left out")
+        facts.append(words.say("inactive_facts", number=words.count(project.inactive)))
     if project.as_of is not None:
-        facts.append(f"values of {day(project.as_of)}")
+        facts.append(words.say("values_of", day=words.day(project.as_of)))
     if project.last_run:
-        facts.append(f"last pass {stamp(project.last_run.finished_at)}")
-    line = el("p", badge(project), " " + " · ".join(facts), class_="note")
-    return join((line, el("div", *(_tile(project, name, metric) for name, metric in _METRICS), class_="tiles")))
+        facts.append(words.say("updated", when=words.stamp(project.last_run.finished_at)))
+    line = el("p", badge(project, words), " " + " · ".join(facts), class_="note")
+    return join((line, el("div", *(_tile(project, metric, shown, words) for metric in _METRICS), class_="tiles")))
 
 
-def _tile(project: ProjectFacts, name: str, metric: int) -> Html:
+def horizon_name(horizon: Horizon, words: Words) -> str:
+    """``7 days``, or ``since 1 Mar 2026``."""
+    if horizon.since is not None:
+        return words.say("since", day=words.day(horizon.since))
+    return words.counted(horizon.days, "day")
+
+
+def _tile(project: ProjectFacts, metric: int, shown: Sequence[Horizon], words: Words) -> Html:
     changes = join(
-        el("div", el("dt", f"{days} day{'s' if days > 1 else ''}"), el("dd", _change(project, metric, days)))
-        for days in HORIZONS
+        el("div", el("dt", horizon_name(one, words)), el("dd", _change(project, metric, one, words))) for one in shown
     )
     return el(
         "div",
-        el("h3", name),
-        el("p", count(_total(project, metric)), class_="big"),
+        el("h3", words.metrics()[metric]),
+        el("p", words.count(_total(project, metric)), class_="big"),
         el("dl", changes),
         class_="tile",
     )
@@ -64,24 +159,57 @@ def _total(project: ProjectFacts, metric: int) -> int | None:
     return None if project.as_of is None else total(project.accounts, metric, project.as_of)
 
 
-def _change(project: ProjectFacts, metric: int, days: int) -> Html:
+def _change(project: ProjectFacts, metric: int, horizon: Horizon, words: Words) -> Html:
     found: Growth | None = None
     if project.as_of is not None:
-        found = total_change(project.accounts, metric, project.as_of, days)
-    return change_cell(found, len(project.accounts))
+        found = total_change(project.accounts, metric, project.as_of, horizon.back(project.as_of))
+    return change_cell(words, found, len(project.accounts))
 
 
-def movers_section(project: ProjectFacts) -> Html:
+def totals_section(project: ProjectFacts, words: Words) -> Html | None:
+    """By platform, topic and person; what no account has is left out."""
+    shown = [
+        table(words.say(f"by_{what}"), _total_heads(what, words), [_total_row(one, what, words) for one in found])
+        for what, found in (
+            ("platform", totals(project, lambda account: account.platform.strip().casefold())),
+            ("topic", totals(project, lambda account: account.topic)),
+            ("person", totals(project, lambda account: account.person)),
+        )
+        if any(one.name for one in found)
+    ]
+    return join((el("h3", words.say("totals")), el("div", *shown))) if shown else None
+
+
+def _total_heads(what: str, words: Words) -> tuple[str, ...]:
+    names, week = words.metrics(), words.counted(WEEK, "day")
+    return (
+        words.say(what), names[VIEWS], words.say("share"), week, names[FOLLOWERS], week, words.say("accounts"),
+    )  # fmt: skip
+
+
+def _total_row(one: GroupTotal, what: str, words: Words) -> tuple[Html | str, ...]:
+    return (
+        named(one.name, words.say(f"no_{what}")),
+        words.count(one.views),
+        "–" if one.share is None else words.percent(one.share),
+        change_cell(words, one.views_change, one.accounts),
+        words.count(one.followers),
+        change_cell(words, one.followers_change, one.accounts),
+        words.count(one.accounts),
+    )
+
+
+def movers_section(project: ProjectFacts, words: Words) -> Html:
     """Who changed most over a week."""
     tables = []
-    for name, metric in _METRICS:
+    for metric in _METRICS:
         rows = [
-            (named(mover.account.username), mover.account.platform, change_cell(mover.change, moved=True))
+            (named(mover.account.username), mover.account.platform, change_cell(words, mover.change, moved=True))
             for mover in movers(project, metric, MOVERS)
         ]
         if rows:
-            tables.append(
-                table(f"{name}, 7 days", ("Account", "Platform", "Growth"), rows, text_columns=2),
-            )
-    shown = el("div", *tables, class_="columns") if tables else el("p", "No account changed within 7 days.")
-    return join((el("h3", "Movers"), shown))
+            title = f"{words.metric(METRICS[metric]).capitalize()}, {words.counted(WEEK, 'day')}"
+            heads = (words.say("account"), words.say("platform"), words.say("growth_head"))
+            tables.append(table(title, heads, rows, text_columns=2))
+    shown = el("div", *tables, class_="columns") if tables else el("p", words.say("nobody_moved"))
+    return join((el("h3", words.say("movers")), shown))

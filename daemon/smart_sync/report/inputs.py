@@ -1,9 +1,32 @@
 """What the report is made from: projects, accounts and passes as the database holds them.  Days are ordinals."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Literal
 
 from smart_sync.core.history.growth import History, newest_day
+from smart_sync.core.history.target import Target
+from smart_sync.core.merge.suspects import Suspect
+from smart_sync.core.notices.phrases import Language
+
+Audience = Literal["manager", "operator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Who the report is for, and what it is to say."""
+
+    #: An operator is shown the passes and outcomes too.
+    audience: Audience = "manager"
+    lang: Language = "en"
+    #: On whose clocks times are told.
+    timezone: str = "UTC"
+    #: In place of "Growth"; "": none.
+    title: str = ""
+    #: The first day of charts, and of the longest growth.
+    since: date | None = None
+    #: The sources whose parsers count the lifetime of accounts and could count their projects' campaigns.
+    lifetime: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +53,15 @@ class AccountFacts:
     username: str
     link: str
     history: History
+    topic: str = ""
+    #: The ``telegram_user`` in charge of it.
+    person: str = ""
     corrections: tuple[Correction, ...] = ()
     #: Whether there are parsed values that count, and when they were collected (None: never, or unreadable).
     parsed: bool = False
     parsed_at: datetime | None = None
+    #: The source of the parsed views that count; "" if there are none, or nobody says.
+    views_from: str = ""
     #: Since when it has left.
     left_since: datetime | None = None
 
@@ -50,6 +78,8 @@ class LastRun:
     outcome: str
     error: str
     finished_at: datetime | None
+    #: Of its worksheet, as on record: ``Worksheet!B7: reason (value)``.
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +96,12 @@ class ProjectFacts:
     worksheet_read_at: datetime | None = None
     #: Since when it has been stale ([sheets] stale_after); None: it is not.
     stale_since: datetime | None = None
+    target: Target | None = None
+    #: Why there is no knowing whether it is on target: columns that cannot be read; "" if there is.
+    target_flaw: str = ""
+    #: Whether it has dates or a KPI, so that not all views there ever were count in it.
+    has_campaign: bool = False
+    suspects: tuple[Suspect, ...] = ()
 
     @property
     def as_of(self) -> int | None:
@@ -97,3 +133,5 @@ class ReportInputs:
     passes: tuple[PassFacts, ...] = ()
     #: Snapshots whose time cannot be read, or lies in the future.
     left_out: int = 0
+    #: The day on which it was read.
+    today: int = 0

@@ -2,10 +2,10 @@
 
 import html
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
 
 from smart_sync.core.history.growth import Growth
 from smart_sync.logs import printable
+from smart_sync.report.words import Words
 
 MAX_NAME = 80
 
@@ -51,64 +51,51 @@ def short(text: str, limit: int = MAX_NAME) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def named(text: str, fallback: str = "(no name)") -> Html:
+def named(text: str, fallback: str = "–") -> Html:
     """A name from outside: cut, and kept from turning the text around it."""
     return el("bdi", short(text.strip()) or fallback)
 
 
-def count(value: int | None) -> str:
-    """A count: ``1,234``; a dash where there is none."""
-    return "–" if value is None else f"{value:,}"
-
-
-def signed(amount: int) -> str:
-    """A change: ``+1,234``, ``−56``, ``±0``."""
-    if amount == 0:
-        return "±0"
-    return f"+{amount:,}" if amount > 0 else f"−{-amount:,}"
-
-
-def day(ordinal: int) -> str:
-    """A day: ``10 Mar 2026``."""
-    moment = date.fromordinal(ordinal)
-    return f"{moment.day} {moment:%b %Y}"
-
-
-def stamp(moment: datetime | None) -> str:
-    """A moment in UTC, to the minute."""
-    return "an unknown time" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def change_cell(change: Growth | None, accounts: int = 1, *, moved: bool = False) -> Html:
+def change_cell(words: Words, change: Growth | None, accounts: int = 1, *, moved: bool = False) -> Html:
     """A change of ``accounts`` accounts, with what it is a change of where that is not what was asked for.
 
     ``moved``: without the days that end a carried stretch.
     """
     if change is None:
-        return el("span", "–", title="no older value to compare with", class_="none")
+        return el("span", "–", title=words.say("no_older_value"), class_="none")
     amount = change.moved if moved else change.amount
     direction = "up" if amount > 0 else "down" if amount < 0 else "same"
-    notes = [] if change.exact else [f"{'some ' if change.accounts > 1 else ''}since {day(change.since)}"]
+    notes = []
+    if not change.exact:
+        notes.append(words.say("some_since" if change.accounts > 1 else "since", day=words.day(change.since)))
     if change.accounts < accounts:
-        notes.append(f"{change.accounts} of {accounts} accounts")
+        notes.append(words.say("of_accounts", some=change.accounts, all=words.counted(accounts, "of accounts")))
     if change.ends:
-        which = day(change.ends[0]) if len(change.ends) == 1 else f"{len(change.ends)} days"
-        ends = f"{which} {'ends a carried stretch' if len(change.ends) == 1 else 'end carried stretches'}"
-        notes.append(f"left out: {ends}" if moved else ends)
-    shown = f"({100 * amount / change.before:+.1f}\u00a0%)".replace("-", "−") if change.before and amount else None
+        kind = "left_out" if moved else "ends"
+        one = len(change.ends) == 1
+        which = words.day(change.ends[0]) if one else words.counted(len(change.ends), "day")
+        notes.append(words.say(f"{kind}_one" if one else f"{kind}_several", which=which))
+    shown = f"({words.change_percent(100 * amount / change.before)})" if change.before and amount else None
     return join(
         (
-            el("span", signed(amount), class_=direction),
+            el("span", words.signed(amount), class_=direction),
             *((" ", el("small", shown)) if shown else ()),
             *((" ", el("small", ", ".join(notes), class_="note")) if notes else ()),
         )
     )
 
 
-def table(caption: str, heads: Iterable[Child], rows: Iterable[Iterable[Child]], *, text_columns: int = 1) -> Html:
+def table(
+    caption: str,
+    heads: Iterable[Child],
+    rows: Iterable[Iterable[Child]],
+    *,
+    text_columns: int = 1,
+    numbers: bool = True,
+) -> Html:
     """A table that scrolls by itself where it is too wide; the first ``text_columns`` are text, the others numbers."""
     columns = list(heads)
-    kinds = [None if place < text_columns else "number" for place in range(len(columns))]
+    kinds = [None if place < text_columns or not numbers else "number" for place in range(len(columns))]
     head = el("tr", *(el("th", h, scope="col", class_=k) for h, k in zip(columns, kinds, strict=True)))
     body = join(_row(cells, kinds) for cells in rows)
     whole = el("table", el("caption", caption), el("thead", head), el("tbody", body))

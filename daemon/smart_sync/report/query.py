@@ -2,35 +2,46 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from smart_sync.core.campaign import Campaign
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import History
+from smart_sync.core.history.target import Target
 from smart_sync.core.merge.strategies import Winner, consistent
 from smart_sync.core.model import METRICS, NO_METRICS, Project
 from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
-from smart_sync.report.inputs import AccountFacts, Correction, LastRun, PassFacts, ProjectFacts, ReportInputs
+from smart_sync.report.inputs import AccountFacts, Correction, LastRun, Options, PassFacts, ProjectFacts, ReportInputs
 from smart_sync.report.trend import HORIZONS
-from smart_sync.store import account_states, accounts, growth_rows, pass_history, unread_projects
-from smart_sync.store.accounts import KnownAccount, Place
+from smart_sync.store import account_states, accounts, campaigns, growth_rows, pass_history, unread_projects
+from smart_sync.store.accounts import KnownAccount, Labels, Place
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.engine import Database
+from smart_sync.store.open_suspects import open_suspects
 from smart_sync.store.requested_project import shown
 from smart_sync.store.schema import open_existing
 
 LAST_PASSES = 10
+DEFAULT = Options()
+_LONGEST = max(horizon.days for horizon in HORIZONS)
 
 
 async def read(
-    path: Path, project: str | None, days: int, now: datetime, judged_by: VoteTerms | None = None
+    path: Path,
+    project: str | None,
+    days: int,
+    now: datetime,
+    judged_by: VoteTerms | None = None,
+    options: Options = DEFAULT,
 ) -> ReportInputs:
     """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
 
-    ``days`` is how far back charts go, ``judged_by`` what parsed values are judged by.  Raises `DatabaseError` where
-    there is no readable database, and `UnknownProject`.
+    ``days`` is how far back charts go, unless ``options`` say since when; ``judged_by`` is what parsed values are
+    judged by.  Raises `DatabaseError` where there is no readable database, and `UnknownProject`.
     """
     async with open_existing(path, read_only=True) as database, database.steady():
         today = date.fromisoformat(await day_at(database, stamp(now)))
@@ -38,42 +49,66 @@ async def read(
         known = await accounts.of_projects(database, projects)
         wanted = [one for one in known if one.counts or one.left_since]
         ids = [one.row_id for one in wanted]
-        histories = await growth_rows.histories(database, ids, METRICS, max(days, *HORIZONS), today)
+        back = days if options.since is None else (today - options.since).days + 1
+        histories = await growth_rows.histories(database, ids, METRICS, max(back, _LONGEST), today)
         own: dict[str, list[KnownAccount]] = defaultdict(list)
         for one in sorted(known, key=lambda one: one.account.id):
             own[one.project.id].append(one)
-        terms_now = judged_by or terms(stamp(now), None)
-        found = [await _project(database, one, own[one.id], histories, terms_now) for one in projects]
+        reading = _Reading(database, judged_by or terms(stamp(now), None), options.timezone, now)
+        found = [await reading.project(one, own[one.id], histories) for one in projects]
         passes = await pass_history.recent_runs(database, LAST_PASSES)
-        return ReportInputs(tuple(found), tuple(map(_pass, passes)), await growth_rows.left_out(database, ids, today))
+        left_out = await growth_rows.left_out(database, ids, today)
+        return ReportInputs(tuple(found), tuple(map(_pass, passes)), left_out, today.toordinal())
 
 
-async def _project(
-    database: Database,
-    project: Project,
-    own: list[KnownAccount],
-    histories: Mapping[str, History],
-    judged_by: VoteTerms,
-) -> ProjectFacts:
-    ids = [one.account.id for one in own]
-    states, _ = await account_states.read(database, project, judged_by, only=ids)
-    by_id = {state.id: state for state in states}
-    places = await accounts.places(database, project)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What all projects are read by."""
 
-    def facts(one: KnownAccount) -> AccountFacts:
-        key = one.account.id
-        return _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
+    database: Database
+    judged_by: VoteTerms
+    timezone: str
+    now: datetime
 
-    return ProjectFacts(
-        project.id,
-        project.name,
-        tuple(facts(one) for one in own if one.counts),
-        tuple(facts(one) for one in own if one.left_since),
-        sum(not one.account_active and not one.left_since for one in own),
-        await _last_run(database, project.id),
-        _moment(await unread_projects.read_time(database, project.id)),
-        _moment(await unread_projects.stale_since(database, project.id)),
-    )
+    async def project(
+        self, project: Project, own: list[KnownAccount], histories: Mapping[str, History]
+    ) -> ProjectFacts:
+        """One project, with its accounts ``own``."""
+        database = self.database
+        states, _ = await account_states.read(database, project, self.judged_by, only=[one.account.id for one in own])
+        by_id = {state.id: state for state in states}
+        places = await accounts.places(database, project)
+        labels = await accounts.labels(database, project)
+
+        def facts(one: KnownAccount) -> AccountFacts:
+            key = one.account.id
+            found = _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
+            topic, person = labels.get(key, Labels())
+            return replace(found, topic=topic, person=person)
+
+        campaign = await campaigns.of(database, self.timezone, project.id)
+        views, flaw = await campaigns.target(database, project.id)
+        suspects = await open_suspects(database, project.id, self.now)
+        return ProjectFacts(
+            project.id,
+            project.name,
+            tuple(facts(one) for one in own if one.counts),
+            tuple(facts(one) for one in own if one.left_since),
+            sum(not one.account_active and not one.left_since for one in own),
+            await _last_run(database, project.id),
+            _moment(await unread_projects.read_time(database, project.id)),
+            _moment(await unread_projects.stale_since(database, project.id)),
+            _target(views, campaign),
+            # Dates that nobody can read matter only where there is something to reach by them.
+            flaw or (campaign.flaw if views else ""),
+            not campaign.counts_all,
+            tuple(suspects.values()),
+        )
+
+
+def _target(views: int, campaign: Campaign) -> Target | None:
+    start, end = (None if day is None else day.toordinal() for day in (campaign.start, campaign.end))
+    return Target(views, start, end) if views else None
 
 
 def _account(known: KnownAccount, history: History, state: AccountState | None, place: Place) -> AccountFacts:
@@ -84,10 +119,11 @@ def _account(known: KnownAccount, history: History, state: AccountState | None, 
         account.username,
         account.link,
         history,
-        tuple(_corrections(state, place)) if state else (),
-        bool(chosen),
-        _moment(max((one.at or "" for one in chosen.values()), default=None)),
-        _moment(known.left_since),
+        corrections=tuple(_corrections(state, place)) if state else (),
+        parsed=bool(chosen),
+        parsed_at=_moment(max((one.at or "" for one in chosen.values()), default=None)),
+        views_from=chosen["views"].source if "views" in chosen else "",
+        left_since=_moment(known.left_since),
     )
 
 
@@ -106,7 +142,7 @@ def _corrections(state: AccountState, place: Place) -> Iterator[Correction]:
 
 async def _last_run(database: Database, project_id: str) -> LastRun | None:
     for run in await pass_history.project_runs(database, project_id, 1):
-        return LastRun(run["outcome"], run["error"], _moment(run["finished_at"]))
+        return LastRun(run["outcome"], run["error"], _moment(run["finished_at"]), tuple(map(str, run["problems"])))
     return None
 
 

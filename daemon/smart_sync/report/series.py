@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import ProjectFacts
+from smart_sync.report.totals import Joined, joined
 from smart_sync.report.trend import FOLLOWERS, VIEWS, Series, Window, daily, summed
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -41,6 +42,8 @@ class ProjectSeries:
     accounts: list[list[Series]]
     totals: list[Series]
     daily: list[Series]
+    #: Metric by metric.
+    joined: list[list[Joined]]
 
     @property
     def empty(self) -> bool:
@@ -53,6 +56,7 @@ class ProjectSeries:
             "total": " ".join(map(pack, self.totals)),
             "daily": " ".join(map(pack, self.daily)),
             "accounts": [" ".join(map(pack, metrics)) for metrics in self.accounts],
+            "joined": self.joined,
         }
 
 
@@ -66,6 +70,7 @@ def series_of(project: ProjectFacts, window: Window) -> ProjectSeries:
         accounts,
         [summed(histories, rows, place, window.start) for place, rows in enumerate(by_metric)],
         [daily(histories, place, window) for place in places],
+        [joined(histories, place, window) for place in places],
     )
 
 

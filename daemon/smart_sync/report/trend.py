@@ -12,10 +12,22 @@ from smart_sync.report.markup import Html, el
 
 __all__ = ["change"]
 
-#: Days over which the change is shown.
-HORIZONS = (1, 7, 30)
+
+class Horizon(NamedTuple):
+    """Over which the change is shown: so many days back, or since a day (an ordinal)."""
+
+    days: int = 0
+    since: int | None = None
+
+    def back(self, as_of: int) -> int:
+        """How many days that is, counted back from ``as_of``."""
+        return self.days if self.since is None else as_of - self.since
+
+
 #: The horizon that movers and the overview use.
 WEEK = 7
+#: Without ``--since``.
+HORIZONS = (Horizon(1), Horizon(WEEK), Horizon(30))
 VIEWS, FOLLOWERS = METRICS.index("views"), METRICS.index("followers")
 
 Series = list[int | None]
@@ -67,13 +79,22 @@ class Window:
         return self.start + self.length - 1
 
 
-def window(projects: Sequence[ProjectFacts], days: int) -> Window | None:
-    """The last ``days`` days up to the newest values, from the first of them that has any; None without values."""
+def horizons(since: int | None) -> tuple[Horizon, ...]:
+    """Those of a report ``since`` a day; None: the usual ones."""
+    return HORIZONS if since is None else (*HORIZONS[:2], Horizon(since=since))
+
+
+def window(projects: Sequence[ProjectFacts], days: int, since: int | None = None) -> Window | None:
+    """The last ``days`` days up to the newest values, or those ``since`` a day; None without values.
+
+    It begins with the first of them that has any.
+    """
     end = max((project.as_of for project in projects if project.as_of is not None), default=None)
     if end is None:
         return None
+    start = end - days + 1 if since is None else min(since, end)
     first = min(
-        day for project in projects for account in project.accounts for day in account.history.days if day > end - days
+        day for project in projects for account in project.accounts for day in account.history.days if day >= start
     )
     return Window(first, end - first + 1)
 

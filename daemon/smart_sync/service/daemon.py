@@ -148,7 +148,7 @@ class Service:
                 await self._end(runner, work)
 
     def _ready(self, settings: Settings) -> None:
-        self._good = settings
+        is_start, self._good = self._good is None, settings
         logs.configure(settings.log.format, settings.log.level, sys.stdout)
         self._announce(
             "daemon.started",
@@ -158,7 +158,7 @@ class Service:
             source=settings.sheets.source,
             sqlite_version=sqlite.sqlite_version,
         )
-        if version_at_risk():
+        if is_start and version_at_risk():
             self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
         systemd.notify("READY=1", "STATUS=serving")
         memory.settle()

@@ -10,10 +10,12 @@ starts need not keep anybody waiting.
 import asyncio
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from smart_sync import logs
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
@@ -39,10 +41,12 @@ class GoogleSheets:
         backoff: "Backoff | None" = None,
         environment: Mapping[str, str] | None = None,
         clock: Clock = utc_now,
+        announce: Callable[..., None] = logs.emit,
     ) -> None:
         self._settings = settings
         self._memory = memory or ProcessMemory()
         self._backoff = backoff
+        self._announce = announce
         self._clock = clock
         self._environment = os.environ if environment is None else environment
         self._opening: asyncio.Task[Calls] | None = None
@@ -114,7 +118,8 @@ class GoogleSheets:
         from smart_sync.sheets.calls import Calls
         from smart_sync.sheets.retries import Backoff
 
-        self._calls = Calls(self._settings, self._backoff or Backoff(), self._environment)
+        backoff = replace(self._backoff or Backoff(), announce=self._announce)
+        self._calls = Calls(self._settings, backoff, self._environment)
         return self._calls
 
     def _deadline(self) -> float:

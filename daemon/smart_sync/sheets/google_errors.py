@@ -50,6 +50,16 @@ def retry_after(error: Exception, now: datetime) -> float | None:
     return http_client.retry_after(response.headers.get("Retry-After", ""), now) if response is not None else None
 
 
+def trouble(error: Exception) -> str:
+    """What went wrong with a request that is made again, in a few words."""
+    if isinstance(error, requests.HTTPError):
+        code = error.response.status_code
+        if code == requests.codes.too_many_requests or _RATE_REASONS & _reasons(error.response):
+            return "Google asks to slow down"
+        return f"Google answered {code}"
+    return "Google did not answer in time" if isinstance(error, requests.Timeout) else "the connection to Google broke"
+
+
 def explain(error: requests.RequestException, email: str, spreadsheet: str) -> SheetUnavailable:
     """The failure for a person, with who must do what; ``email`` is the service account's."""
     if isinstance(error, requests.HTTPError):

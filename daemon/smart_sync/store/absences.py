@@ -98,10 +98,10 @@ async def save_project(transaction: Transaction, plan: Plan, now: str, rows: int
     project = plan.project
     if plan.trouble is None:
         await transaction.execute(
-            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows) VALUES (?1, ?2, ?3, ?4)"
-            f" ON CONFLICT (project_id) DO UPDATE SET {TICK.format(now='excluded.read_at')},"
-            " worksheet = excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows",
-            (project.id, project.name, now, rows),
+            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows, columns) VALUES (?1, ?2, ?3, ?4, ?5)"
+            f" ON CONFLICT (project_id) DO UPDATE SET {TICK.format(now='excluded.read_at')}, worksheet ="
+            " excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows, columns = excluded.columns",
+            (project.id, project.name, now, rows, ",".join(f"{m}={c}" for m, c in plan.letters.items())),
         )
         if not plan.accepted:
             await transaction.execute("DELETE FROM worksheet_troubles WHERE project_id = ?", (project.id,))

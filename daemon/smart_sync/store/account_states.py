@@ -26,15 +26,12 @@ from smart_sync.store.engine import Database
 from smart_sync.store.vote_records import VoteRecords
 
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
-_OUTLINE = f"""
+_ACCOUNTS = f"""
 SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
-       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}}"""
-_ACCOUNTS = (
-    _OUTLINE
-    + """,
+       s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}},
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision", p.source,
-       {parsed_at},
+       {{parsed_at}},
        m.followers, m.likes, m.comments, m.videos, m.views,
        m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
        n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views,
@@ -48,19 +45,10 @@ LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
 LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_seen n ON n.account_id = CAST(a.id AS TEXT)
-WHERE a.project_id = ? AND a.id IS NOT NULL{wanted}
+WHERE a.project_id = ? AND a.id IS NOT NULL{{wanted}}
 ORDER BY a.id
 """
-)
 _ONLY = " AND CAST(a.id AS TEXT) IN (SELECT value FROM json_each(?))"
-_OUTLINES = (
-    _OUTLINE
-    + """
-FROM project_social_accounts a LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
-WHERE a.project_id = ? AND a.id IS NOT NULL
-ORDER BY a.id
-"""
-)
 
 
 class AccountParsed(NamedTuple):
@@ -129,44 +117,17 @@ def _of_project(project: Project, only: Sequence[str] | None) -> tuple[str, tupl
     return f"{where}{wanted})", (project.id, *ids)
 
 
-async def outlines(database: Database, project: Project) -> list[AccountState]:
-    """All accounts of a project with their last sheet values, and nothing else of what the last passes left."""
-    rows = await database.fetch(_OUTLINES.format(added_at=await _added_at(database)), (project.id,))
-    return await asyncio.to_thread(lambda: [_outline(row) for row in rows])
-
-
 async def _added_at(database: Database) -> str:
     """When an account was added, in SQL: a web app's table may lack the column."""
     there = await database.dialect.columns(database, "project_social_accounts")
     return "datetime(a.added_at)" if "added_at" in there else "NULL"
 
 
-#: How many columns `_OUTLINE` has.
+#: How many columns `_ACCOUNTS` has before those of the inbox.
 _WIDTH = 18
 _NOTHING_HELD: frozenset[str] = frozenset()
 _NOTHING_ROUNDED = NO_VOTES.rounded
 _ALL = frozenset(METRICS)
-
-
-def _outline(row: Any) -> AccountState:
-    """A state with what `_OUTLINES` reads of it."""
-    sheet, absence, held = None, THERE, _NOTHING_HELD
-    if row[10] is not None:
-        sheet = sound(row[5:10])[0]
-        absence = _absence(row[11:16])
-        held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
-    return AccountState(
-        str(row[0]),
-        as_text(row[1]),
-        as_text(row[2]),
-        as_text(row[3]),
-        bool(row[4]),
-        sheet,
-        row[10],
-        absence=absence,
-        held=held,
-        added_at=row[17],
-    )
 
 
 def _absence(row: Sequence[Any]) -> Absence:
@@ -231,22 +192,37 @@ def _voiced(
 
 
 def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:
+    sheet, absence, held = None, THERE, _NOTHING_HELD
+    if row[10] is not None:
+        sheet = sound(row[5:10])[0]
+        absence = _absence(row[11:16])
+        held = frozenset(str(row[16]).split(",")) & _ALL if row[16] else _NOTHING_HELD
     rest = row[_WIDTH + 9 :]
     merged = _merged(rest[0:5])
     winners = rest[5:10]
     if merged is not None and None in merged:
         winners = tuple(None if value is None else winner for value, winner in zip(merged, winners, strict=True))
-    return _outline(row)._replace(
+    return AccountState(
+        str(row[0]),
+        as_text(row[1]),
+        as_text(row[2]),
+        as_text(row[3]),
+        bool(row[4]),
+        sheet,
+        row[10],
         parsed=parsed[0],
         rounded=parsed[1],
         votes=parsed[2],
         merged=merged,
         winners=winners,
         seen=sound(rest[11:16])[0] if rest[10] else None,
+        absence=absence,
+        held=held,
         known_since=rest[16:21],
         carried_since=rest[21:26],
         counted=rest[26:31],
         left_since=rest[31],
+        added_at=row[17],
     )
 
 

@@ -1,12 +1,13 @@
 """Accounts: which are active (the one definition), looking them up, and everything that is known about one of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from smart_sync.core.history.timeline import TimedSnapshot
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
+from smart_sync.core.wording import nearest_of
 from smart_sync.store.clock_changes import in_order, local_day
 from smart_sync.store.engine import Database
 
@@ -26,6 +27,8 @@ ACTIVE_PROJECT_IDS = f"SELECT CAST(id AS TEXT) FROM projects WHERE {active_proje
 
 
 _NAMES = ", ".join(METRICS)
+#: How many names are suggested for one that is none, and how many letters of its beginning are enough.
+SIMILAR, _BEGINNING = 3, 3
 
 
 class KnownAccount(NamedTuple):
@@ -58,6 +61,8 @@ class AccountDetails(NamedTuple):
     parsed_at: str | None
     updated_at: str | None
     changed_at: tuple[str | None, ...]
+    #: Metric → the letters of its column, as the last good read of the worksheet found them.
+    columns: Mapping[str, str]
 
 
 async def everyone(database: Database) -> list[KnownAccount]:
@@ -90,13 +95,26 @@ async def of_projects(database: Database, projects: Iterable[Project]) -> list[K
 
 
 async def find(database: Database, sought: str) -> list[KnownAccount]:
-    """The accounts that a person means by a link, an ``@username`` or an id; as a rule one, or one per project."""
-    everybody = await everyone(database)
+    """The accounts that a person means by a link, an id or a name, with ``@`` or without; as a rule one, or one per
+    project.  Ids and links go before names."""
+    everybody, name = await everyone(database), sought.removeprefix("@").casefold()
+    named = [known for known in everybody if name and name in _names(known.account)]
     if sought.startswith("@"):
-        return [known for known in everybody if sought[1:].casefold() in _names(known.account)]
+        return named
     exact = [known for known in everybody if sought in (known.account.id, known.account.link)]
     meant = identity(sought)
-    return exact or [known for known in everybody if known.account.link and identity(known.account.link) == meant]
+    same = [known for known in everybody if meant and known.account.link and identity(known.account.link) == meant]
+    return exact or same or named
+
+
+async def similar(database: Database, sought: str) -> list[str]:
+    """The names (as ``@name``) that may be meant by ``sought``, a name or a link that is none: the nearest first."""
+    everybody = await everyone(database)
+    name = (owner(sought).username if "/" in sought else sought.removeprefix("@")).casefold()
+    names = {name for known in everybody for name in _names(known.account)} - {""}
+    begins = sorted(one for one in names if len(name) >= _BEGINNING and one.startswith(name))
+    found = dict.fromkeys([*nearest_of(name, names, SIMILAR), *begins])
+    return [f"@{one}" for one in found][:SIMILAR]
 
 
 def _names(account: Account) -> set[str]:
@@ -107,15 +125,16 @@ def _names(account: Account) -> set[str]:
 async def facts(database: Database, known: KnownAccount) -> AccountDetails:
     """Where the values of an account come from."""
     rows = await database.fetch(
-        "SELECT s.worksheet, s.read_at, w.read_at, p.parsed_at, m.updated_at, "
+        "SELECT s.worksheet, s.read_at, w.read_at, w.columns, p.parsed_at, m.updated_at, "
         + ", ".join(f"m.{metric}_changed_at" for metric in METRICS)
         + " FROM (SELECT ?1 AS id) a LEFT JOIN sheet_metrics s ON s.account_id = a.id"
         " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_inbox p ON p.account_id = a.id"
         " LEFT JOIN account_metrics m ON m.account_id = a.id",
         (known.account.id, known.project.id),
     )
-    worksheet, read_at, confirmed_at, parsed_at, updated_at, *changed_at = rows[0]
-    return AccountDetails(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at))
+    worksheet, read_at, confirmed_at, columns, parsed_at, updated_at, *changed_at = rows[0]
+    letters = dict(pair.split("=") for pair in as_text(columns).split(",") if pair.count("=") == 1)
+    return AccountDetails(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at), letters)
 
 
 class Place(NamedTuple):
@@ -134,6 +153,24 @@ async def places(database: Database, project: Project) -> dict[str, Place]:
         (project.id,),
     )
     return {row[0]: Place(as_text(row[1]), tuple(row[2:])) for row in rows}
+
+
+class Labels(NamedTuple):
+    """What the web app files an account under; "" where it says nothing."""
+
+    topic: str = ""
+    #: The ``telegram_user`` who is in charge of it.
+    person: str = ""
+
+
+async def labels(database: Database, project: Project) -> dict[str, Labels]:
+    """Of the accounts of a project, by id."""
+    there = await database.dialect.columns(database, "project_social_accounts")
+    columns = ", ".join(name if name in there else f"'' AS {name}" for name in ("topic", "telegram_user"))
+    rows = await database.fetch(
+        f"SELECT CAST(id AS TEXT), {columns} FROM project_social_accounts WHERE project_id = ?", (project.id,)
+    )
+    return {row[0]: Labels(as_text(row[1]).strip(), as_text(row[2]).strip()) for row in rows}
 
 
 async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:

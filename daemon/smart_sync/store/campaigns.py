@@ -27,6 +27,16 @@ async def of(source: Reader, timezone: str, project_id: str) -> Campaign:
     return (await load(source, timezone, project_id)).get(project_id, EVERYTHING)
 
 
+async def target(source: Reader, project_id: str) -> tuple[int, str]:
+    """The ``target_views`` of a project (0: none), and why they cannot be read ("" if they can)."""
+    if "target_views" not in await source.dialect.columns(source, "projects"):
+        return 0, ""
+    rows = await source.fetch(
+        "SELECT target_views FROM projects WHERE CAST(id AS TEXT) = CAST(?1 AS TEXT)", (project_id,)
+    )
+    return campaign.target(rows[0][0]) if rows else (0, "")
+
+
 async def joined(source: Reader, timezone: str, accounts: Sequence[Account]) -> list[Account]:
     """``accounts``, each with the campaign of its project."""
     found = await load(source, timezone)

@@ -73,6 +73,9 @@ class Dialect(Protocol):
     #: The SQL that gives the bytes of the whole database.
     size: str
 
+    def as_json(self, columns: str) -> str:
+        """The SQL that makes one JSON text of the ``columns`` (their names) of all rows of a subquery, in its order."""
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table; none if there is no such table."""
 
@@ -125,8 +128,6 @@ class Database(Reader, Protocol):
     name: str
     #: Whether it was made when it was opened, because there was none.
     created: bool
-    #: How often `parsed_values.put` may have changed something.
-    parsed_writes: int
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A write transaction: committed as a whole, or rolled back whatever ends the block."""
@@ -145,12 +146,6 @@ class Database(Reader, Protocol):
 
     async def check_in_place(self) -> None:
         """Raise `DatabaseReplaced` if what is open is no longer what others find there."""
-
-    async def foreign_version(self) -> int | None:
-        """A number that is another one after another process has committed; None where that cannot be told."""
-
-    def version(self) -> int | None:
-        """A number that is another one after a commit of any process; None while that cannot be told at once."""
 
     def locked_seconds(self) -> float:
         """Seconds for which somebody else has kept us from it, once they are worth telling; else 0."""

@@ -38,28 +38,24 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     judged_by = terms(stamp(now), None)
     taken: dict[tuple[str, str, str], ParsedValue] = {}
     lines = 0
-    try:
-        async with database.transaction() as transaction:
-            known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
-            whose = await _whose(transaction, given)
-            there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
-            for value in given:
-                key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
-                new = {(key, one.metric, one.source): one for one in _said(value)}
-                for place, one in list(new.items()):
-                    if place in there and comes_late(one, there[place], past, whose.get(key, _NOBODY), judged_by):
-                        del new[place]
-                taken |= new
-                there |= new
-                lines += bool(new)
-            await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
-            ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > judged_by.ahead)
-            await transaction.execute_many(
-                _PUT_AHEAD, ((key, one.metric, OWN, one.source, one.at, judged_by.now) for key, one in ahead)
-            )
-    finally:
-        # Also if the commit was cut off: it may have been made all the same.
-        database.parsed_writes += bool(taken)
+    async with database.transaction() as transaction:
+        known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
+        whose = await _whose(transaction, given)
+        there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
+        for value in given:
+            key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
+            new = {(key, one.metric, one.source): one for one in _said(value)}
+            for place, one in list(new.items()):
+                if place in there and comes_late(one, there[place], past, whose.get(key, _NOBODY), judged_by):
+                    del new[place]
+            taken |= new
+            there |= new
+            lines += bool(new)
+        await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
+        ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > judged_by.ahead)
+        await transaction.execute_many(
+            _PUT_AHEAD, ((key, one.metric, OWN, one.source, one.at, judged_by.now) for key, one in ahead)
+        )
     return lines
 
 
@@ -122,5 +118,4 @@ async def empty(database: Database, source: str, now: datetime, keep: float) -> 
         for account_id, metric, value, parsed_at in rows:
             mark = Mark(metric, value, source, False, parsed_at, stamp(now), reason)
             await save_marks(transaction, account_id, [mark], stamp(now))
-    database.parsed_writes += bool(rows)
     return len(rows)

@@ -49,12 +49,14 @@ async def remember(transaction: Transaction, states: Mapping[str, ParserState]) 
     )
 
 
+#: The parsers whose last passes were bad, by name, in the order of `FailingParser`.
+FAILING_COLUMNS = "parser, since, told_at, reason, projects"
+FAILING = f"SELECT {FAILING_COLUMNS} FROM parser_states WHERE since IS NOT NULL ORDER BY parser"
+
+
 async def failing(database: Database) -> list[FailingParser]:
     """The parsers whose last passes were bad, by name."""
-    rows = await database.glance(
-        "SELECT parser, since, told_at, reason, projects FROM parser_states WHERE since IS NOT NULL ORDER BY parser"
-    )
-    return [FailingParser(*row) for row in rows]
+    return [FailingParser(*row) for row in await database.glance(FAILING)]
 
 
 WINDOW = timedelta(days=1)

@@ -1,7 +1,7 @@
 """The history of passes: ``sync_runs`` and ``sync_project_runs``."""
 
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any, TypeVar, cast
@@ -108,10 +108,20 @@ _OF_PROJECT = (
 )  # fmt: skip
 
 
+#: What `run_of` takes, and which pass is the newest that is finished.
+COLUMNS = ", ".join(f'"{name}"' for name in _RUN)
+LAST_RUN = "finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"
+
+
+def run_of(row: Sequence[Any]) -> Run:
+    """A pass, as ``sync_status`` shows it."""
+    return cast("Run", dict(zip(_RUN, row, strict=True)))
+
+
 async def last_run(database: Database) -> Run | None:
     """The newest finished pass, as ``sync_status`` shows it."""
-    runs = await _runs(database, "finished_at IS NOT NULL", (1,))
-    return runs[0] if runs else None
+    rows = await database.glance(f"SELECT {COLUMNS} FROM sync_runs WHERE {LAST_RUN}")
+    return run_of(rows[0]) if rows else None
 
 
 async def recent_runs(
@@ -201,11 +211,10 @@ async def reasons(database: Database, started_at: Collection[str]) -> dict[str, 
 
 
 async def _runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[Run]:
-    columns = ", ".join(f'"{name}"' for name in _RUN)
     rows = await database.glance(
-        f"SELECT {columns} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
+        f"SELECT {COLUMNS} FROM sync_runs WHERE {condition} ORDER BY started_at DESC LIMIT ?1", parameters
     )
-    return [cast("Run", dict(zip(_RUN, row, strict=True))) for row in rows]
+    return [run_of(row) for row in rows]
 
 
 async def _project_runs(database: Database, condition: str, parameters: tuple[Any, ...]) -> list[ProjectRun]:

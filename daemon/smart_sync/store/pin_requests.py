@@ -54,7 +54,6 @@ async def pin(database: Database, asked: PinRequest, by: str, now: str, today: s
         made.append((known, Pin(asked.metric, value, now, COMMAND, by, until, asked.why)))
     async with database.transaction() as transaction:
         await pin_rows.put(transaction, [(known.account.id, pin) for known, pin in made])
-    database.parsed_writes += 1
     return {"success": True, "pinned": [_of(known, pin).answer() for known, pin in made]}
 
 
@@ -75,7 +74,6 @@ async def unpin(database: Database, sought: str, metric: str | None) -> dict[str
     found = await _find(database, sought)
     async with database.transaction() as transaction:
         gone = await pin_rows.remove_commands(transaction, [known.account.id for known in found], metric)
-    database.parsed_writes += 1
     if not gone:
         what = f"the {metric} of {sought}" if metric else sought
         raise NotPinned(f"{what}: nothing was pinned by command; a mark in a cell is taken away in the worksheet")

@@ -26,15 +26,6 @@ async def active_projects(database: Database) -> list[Project]:
     return [_project(row) for row in rows]
 
 
-async def overview(database: Database) -> tuple[int, list[Project]]:
-    """How many projects there are, and the active ones, by name: in one query, for `sync_status`."""
-    rows = await database.glance(
-        "SELECT (SELECT count(*) FROM projects), id, name, google_sheet_name FROM (SELECT 1 AS one) o"
-        f" LEFT JOIN projects ON {active_project()} AND id IS NOT NULL ORDER BY name, id"
-    )
-    return rows[0][0], [_project(row[1:]) for row in rows if row[1] is not None]
-
-
 def _project(row: Sequence[Any]) -> Project:
     return Project(str(row[0]), as_text(row[1]), as_text(row[2]))
 

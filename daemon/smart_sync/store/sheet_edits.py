@@ -1,42 +1,54 @@
 """What the sheet said before: the table ``sheet_edits``."""
 
+import json
 from collections.abc import Collection
 from typing import Any
 
 from smart_sync.core.merge.plan import Plan
+from smart_sync.core.model import METRICS
 from smart_sync.store.engine import Database, Transaction
 
 #: So many rows per account, metric and hour: a sheet full of live formulas fills no disk.
 PER_HOUR = 4
 
-_SAME_HOUR = "account_id = ?1 AND metric = ?2 AND read_at >= substr(?5, 1, 13) AND read_at < substr(?5, 1, 13) || ';'"
-_IN_HOUR = f"(SELECT count(*) FROM sheet_edits WHERE {_SAME_HOUR})"
-_UPDATE = (
-    "UPDATE sheet_edits SET new = ?4, read_at = ?5, worksheet = ?6, cell = ?7"
-    f" WHERE {_IN_HOUR} >= {PER_HOUR}"
-    f" AND seq = (SELECT max(seq) FROM sheet_edits WHERE {_SAME_HOUR})"
-)
+#: The accounts and metrics whose hour is full, each with its last row.
+_FULL = f"""
+SELECT account_id, metric, max(seq) FROM sheet_edits
+WHERE account_id IN (SELECT value FROM json_each(?1)) AND metric IN ({", ".join(f"'{m}'" for m in METRICS)})
+  AND read_at >= substr(?2, 1, 13) AND read_at < substr(?2, 1, 13) || ';'
+GROUP BY 1, 2 HAVING count(*) >= {PER_HOUR}
+"""
+_UPDATE = "UPDATE sheet_edits SET new = ?, read_at = ?, worksheet = ?, cell = ? WHERE seq = ?"
 _INSERT = (
-    "INSERT INTO sheet_edits (account_id, metric, old, new, read_at, worksheet, cell)"
-    f" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE {_IN_HOUR} < {PER_HOUR}"
+    "INSERT INTO sheet_edits (account_id, metric, old, new, read_at, worksheet, cell) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _COLUMNS = ("metric", "old", "new", "read_at", "worksheet", "cell")
 
 
 async def save(transaction: Transaction, plan: Plan, now: str) -> None:
     """Keep the edits that ``plan`` found: the fifth of an account, metric and hour, and later ones, update the last."""
-    rows = [(e.account_id, e.metric, e.old, e.new, now, plan.project.name, e.cell) for e in plan.edits]
-    if rows:
-        await transaction.execute_many(_UPDATE, rows)
-        await transaction.execute_many(_INSERT, rows)
+    if not plan.edits:
+        return
+    ids = json.dumps(sorted({edit.account_id for edit in plan.edits}))
+    full = {(row[0], row[1]): row[2] for row in await transaction.fetch(_FULL, (ids, now))}
+    name, new, later = plan.project.name, [], []
+    for e in plan.edits:
+        if seq := full.get((e.account_id, e.metric)):
+            later.append((e.new, now, name, e.cell, seq))
+        else:
+            new.append((e.account_id, e.metric, e.old, e.new, now, name, e.cell))
+    await transaction.execute_many(_UPDATE, later)
+    await transaction.execute_many(_INSERT, new)
 
 
-async def of_account(database: Database, account_id: str, metrics: Collection[str], limit: int) -> list[dict[str, Any]]:
-    """The newest edits of an account's ``metrics``, newest first."""
+async def of_account(
+    database: Database, account_id: str, metrics: Collection[str], limit: int, since: str = ""
+) -> list[dict[str, Any]]:
+    """The newest edits of an account's ``metrics``, newest first, none read before the stamp ``since``."""
     rows = await database.fetch(
         f"SELECT {', '.join(_COLUMNS)} FROM sheet_edits WHERE account_id = ?"
-        f" AND metric IN ({', '.join('?' * len(metrics))}) ORDER BY seq DESC LIMIT ?",
-        (account_id, *metrics, limit),
+        f" AND metric IN ({', '.join('?' * len(metrics))}) AND read_at >= ? ORDER BY seq DESC LIMIT ?",
+        (account_id, *metrics, since, limit),
     )
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 

@@ -82,9 +82,8 @@ async def _steps(
     utc_date = writing.now[:10]
     steps = dict.fromkeys(plan.snapshot_ids, SnapshotStep.INSERT)
     for account_id, snapshots in seen.items():
-        own_id = snapshot_id(account_id, day.start)
         steps[account_id] = (
-            step(snapshots, own_id, merged[account_id], utc_date, day.label)
+            step(account_id, snapshots, merged[account_id], utc_date, day)
             if writing.update_snapshots
             else SnapshotStep.NOTHING
         )

@@ -1,5 +1,6 @@
 """Which projects are stale (the table ``unread_projects``), and how everything stands, in one look."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,8 @@ from smart_sync.core.answers import Run
 from smart_sync.core.model import Project
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness, Unread, judge
-from smart_sync.store import parser_records, pass_history, projects
+from smart_sync.core.state import as_text
+from smart_sync.store import parser_records, pass_history
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project
 from smart_sync.store.engine import Database, Transaction, upsert
 from smart_sync.store.parser_records import FailingParser
@@ -59,26 +61,9 @@ async def _write(transaction: Transaction, unread: Mapping[str, Unread | None]) 
     )
 
 
-async def stale_projects(database: Database) -> list[Stale]:
-    """The active projects that are stale, by name."""
-    rows = await database.glance(
-        "SELECT CAST(p.id AS TEXT), p.name, r.read_at, u.since, u.reason, u.remedy"
-        f" FROM unread_projects u JOIN projects p ON CAST(p.id AS TEXT) = u.project_id AND {active_project('p')}"
-        " LEFT JOIN worksheet_reads r ON r.project_id = u.project_id"
-        " WHERE u.stale_since IS NOT NULL ORDER BY p.name, p.id"
-    )
-    return [Stale(str(row[0]), str(row[1] or ""), *row[2:]) for row in rows]
-
-
 async def is_known(database: Database, reason: str) -> bool:
     """Whether a project could not be read for this reason already."""
     return bool(await database.glance("SELECT 1 FROM unread_projects WHERE reason = ? LIMIT 1", (reason,)))
-
-
-async def read_times(database: Database) -> dict[str, str]:
-    """Project id → the stamp of its last good read."""
-    rows = await database.glance("SELECT project_id, read_at FROM worksheet_reads")
-    return {str(row[0]): str(row[1]) for row in rows}
 
 
 async def stale_since(database: Database, project_id: str) -> str | None:
@@ -109,16 +94,33 @@ class Standing:
     made_at: str | None
 
 
+_RUN = f"SELECT * FROM sync_runs WHERE {pass_history.LAST_RUN}"
+_ACTIVE = f"""
+SELECT CAST(p.id AS TEXT) AS id, CAST(p.name AS TEXT) AS name, CAST(p.google_sheet_name AS TEXT) AS sheet,
+       r.read_at, u.stale_since, u.since, u.reason, u.remedy
+FROM projects p LEFT JOIN worksheet_reads r ON r.project_id = CAST(p.id AS TEXT)
+LEFT JOIN unread_projects u ON u.project_id = CAST(p.id AS TEXT)
+WHERE {active_project("p")} AND p.id IS NOT NULL ORDER BY p.name, p.id
+"""
+
+
 async def standing(database: Database) -> Standing:
-    """Read all of it.  Raises the driver's errors."""
-    total, active = await projects.overview(database)
-    made = await database.glance("SELECT at FROM database_made LIMIT 1")
+    """Read all of it.  Raises `StoreError`."""
+    as_json = database.dialect.as_json
+    # One query and one row: after each, Python's sqlite3 waits for the interpreter, which a pass has that computes.
+    ((total, made_at, runs, failing, found),) = await database.glance(
+        "SELECT (SELECT count(*) FROM projects), (SELECT at FROM database_made LIMIT 1),"
+        f" (SELECT {as_json(pass_history.COLUMNS)} FROM ({_RUN}) r),"
+        f" (SELECT {as_json(parser_records.FAILING_COLUMNS)} FROM ({parser_records.FAILING}) f),"
+        f" (SELECT {as_json('id, name, sheet, read_at, stale_since, since, reason, remedy')} FROM ({_ACTIVE}) a)"
+    )
+    active = [(row[0], as_text(row[1]), *row[2:]) for row in json.loads(found)]
     return Standing(
         total,
-        active,
-        await pass_history.last_run(database),
-        await stale_projects(database),
-        await read_times(database),
-        await parser_records.failing(database),
-        made[0][0] if made else None,
+        [Project(row[0], row[1], as_text(row[2])) for row in active],
+        next(map(pass_history.run_of, json.loads(runs)), None),
+        [Stale(row[0], row[1], row[3], *row[5:]) for row in active if row[4] is not None],
+        {row[0]: row[3] for row in active if row[3] is not None},
+        [parser_records.FailingParser(*row) for row in json.loads(failing)],
+        made_at,
     )

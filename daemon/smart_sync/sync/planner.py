@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from smart_sync.config import Settings
@@ -12,7 +11,7 @@ from smart_sync.core.days import moment
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.matching.doubtful_rows import Doubt, doubtful
 from smart_sync.core.matching.missing_rows import Terms
-from smart_sync.core.matching.sheet_side import Reading, Sheet, edited, understand
+from smart_sync.core.matching.sheet_side import Reading, Sheet, understand
 from smart_sync.core.merge.accidents import Terms as TypedTerms
 from smart_sync.core.merge.accidents import bands_of
 from smart_sync.core.merge.baseline import Band
@@ -39,8 +38,6 @@ class Draft:
     plan: Plan
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
-    #: When time alone changes the votes of parsed values; None: never.
-    votes_until: datetime | None = None
 
 
 class Planner:
@@ -76,31 +73,7 @@ class Planner:
             plan = await _fenced(
                 lambda: make_plan(project, held, states, self._policy, doubts, doubtful=doubtful, typed=typed)
             )
-            return Draft(plan, states, tuple(problems), _votes_until(states))
-
-    async def decide_edited(self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str]) -> Draft:
-        """Decide about a project of which nothing but the worksheet has changed since it was decided last.
-
-        Only accounts are looked at of which the worksheet says something else, so that the plan and the problems
-        do not count the parsed values.  Raises as `decide` does.
-        """
-        async with self._turn:
-            terms = await self._terms(project, doubts)
-            outlines = await account_states.outlines(self._database, project)
-            sheet = await _fenced(lambda: understand(reading, outlines, terms, synonyms=self._synonyms))
-            doubtful = await self._doubtful(sheet, terms, done)
-            states, _ = await self._states(project, doubts, only=edited(sheet, outlines))
-            found = {state.id: state for state in states}
-            everybody = [found.get(outline.id, outline) for outline in outlines]
-            rest = frozenset(outline.id for outline in outlines if outline.id not in found)
-            typed = await self._typed(project, sheet, everybody, doubts)
-            held = hold(sheet, typed.accidents)
-            plan = await _fenced(
-                lambda: make_plan(
-                    project, held, everybody, self._policy, doubts, settled=rest, doubtful=doubtful, typed=typed
-                )
-            )
-        return Draft(plan, everybody)
+            return Draft(plan, states, tuple(problems))
 
     async def _states(
         self, project: Project, doubts: Doubts, query: str = "", only: Sequence[str] | None = None
@@ -148,11 +121,6 @@ class Planner:
         elsewhere = await absences.elsewhere(self._database, terms.project_id, done)
         past = await absences.past_doubts(self._database, terms.project_id)
         return await _fenced(lambda: doubtful(sheet, elsewhere, past))
-
-
-def _votes_until(states: Sequence[AccountState]) -> datetime | None:
-    times = [state.votes.until for state in states if state.votes.until is not None]
-    return datetime.fromisoformat(min(times)).replace(tzinfo=UTC) if times else None
 
 
 async def _fenced(decide: Callable[[], T]) -> T:

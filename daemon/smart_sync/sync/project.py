@@ -4,24 +4,22 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.matching.sheet_side import Reading, missing_accounts
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.merge.suspects import Doubts, Suspects
-from smart_sync.core.model import Account, Problem, Project
-from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of, unchanged
+from smart_sync.core.model import Account, Project
+from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.core.worksheet.grid import fingerprint
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import open_suspects, projects, snapshots
 from smart_sync.store.engine import OF_THE_WHOLE, StoreError
 from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.store.writer import Writer
-from smart_sync.sync.planner import Draft, MergeCrashed, Planner
+from smart_sync.sync.planner import MergeCrashed, Planner
 from smart_sync.sync.resources import Resources
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
@@ -36,9 +34,7 @@ class Pass:
     now: datetime
     day: Day
     dry_run: bool
-    #: `Database.foreign_version` before anything was read.
-    version: int | None
-    #: Set when the inbox is as new as this pass waits for.
+    #: Set when the inbox is as fresh as this pass waits for.
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
@@ -61,11 +57,8 @@ class ProjectSync:
         #: One project computes or writes at a time: threads that want the interpreter together only take it from
         #: each other, the worst of all SQLite's, which lets go of it at every row (measured: 21 s in place of 9).
         self._turn = asyncio.Lock()
-        self._decider = Planner(resources.database, settings, resources.parsed_query, self._turn)
+        self._planner = Planner(resources.database, settings, resources.parsed_query, self._turn)
         self._writer = Writer(resources.database, self._turn)
-        #: Projects whose last pass wrote everything: the same inputs need not be decided again.  Under another
-        #: configuration they must be: each has a `ProjectSync` of its own.
-        self._settled: dict[str, _Settled] = {}
 
     async def run(self, project: Project, this: Pass) -> ProjectResult:
         """Sync ``project`` and announce what became of it."""
@@ -100,24 +93,16 @@ class ProjectSync:
             return trouble
 
     async def _sync(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
-        mark = await self._mark(reading, this)
         doubtful = await open_suspects.open_suspects(self._database, project.id, this.now)
-        settled = self._settled.pop(project.id, None)
-        if settled is not None and settled.mark == mark and not settled.is_due(this.now):
-            self._settled[project.id] = settled
-            this.done.add(project.id)
-            watch.record("decide")
-            return unchanged(settled.result, tuple(doubtful.values()))
         doubts = self._doubts(this, doubtful)
-        draft = await self._decide(project, reading, doubts, this, mark, settled)
+        draft = await self._planner.decide(project, reading, doubts, this.done)
         created = 0
         if new := self._missing_accounts(draft.plan):
             if this.dry_run:
                 created = len(new)
-                draft = await self._decider.decide(project, reading, doubts, this.done, new)
+                draft = await self._planner.decide(project, reading, doubts, this.done, new)
             elif created := await self._create_accounts(project, new, this):
-                mark = mark and mark._replace(parsed_writes=self._database.parsed_writes)
-                draft = await self._decider.decide(project, reading, doubts, this.done)
+                draft = await self._planner.decide(project, reading, doubts, this.done)
         watch.record("decide")
         plan, problems = draft.plan, draft.problems
         if this.dry_run:
@@ -127,55 +112,12 @@ class ProjectSync:
         if plan.trouble is None:
             this.done.add(project.id)
         watch.record("write")
-        result = replace(result_of(plan, written, problems), new_accounts=created)
-        # Whether a row stays doubtful depends on other projects; who left or came back is counted otherwise next time.
-        moves = bool(plan.doubtful or plan.left or plan.returned)
-        # What another program has spoilt is told once: it has been written again.
-        moves = moves or any(row.before is not None and None in row.before for row in plan.merged)
-        if mark is not None and plan.trouble is None and not (written.failed or written.without_snapshot or moves):
-            due = [] if plan.due_in is None else [this.now + timedelta(seconds=plan.due_in)]
-            due += [] if draft.votes_until is None else [draft.votes_until]
-            stands_in = bool(plan.carried or plan.accidents or plan.missing)
-            self._settled[project.id] = _Settled(mark, result, problems, stands_in, min(due, default=None))
-        return result
+        return replace(result_of(plan, written, problems), new_accounts=created)
 
     def _doubts(self, this: Pass, open_: Suspects) -> Doubts:
         merge = self._settings.merge
         counters = merge.policy().counters
         return Doubts(stamp(this.now), merge.suspect, open_, this.day.label, counters, hold=merge.hold_suspects)
-
-    async def _mark(self, reading: Reading, this: Pass) -> "_Mark | None":
-        """What a decision now would depend on; None if that cannot be told, as of somebody's query or triggers."""
-        if isinstance(reading, SheetUnavailable) or self._query or this.version is None:
-            return None
-        parsed_writes = self._database.parsed_writes
-        async with self._turn:
-            cells = await asyncio.to_thread(fingerprint, reading)
-        return _Mark(cells, this.day.label, stamp(this.now)[:10], this.version, parsed_writes)
-
-    async def _decide(
-        self,
-        project: Project,
-        reading: Reading,
-        doubts: Doubts,
-        this: Pass,
-        mark: "_Mark | None",
-        settled: "_Settled | None",
-    ) -> Draft:
-        """Decide about all accounts, or about those that were edited if nothing else can have changed."""
-        if (
-            mark is None
-            or settled is None
-            or settled.stands_in
-            or settled.is_due(this.now)
-            or mark != settled.mark._replace(cells=mark.cells)
-        ):
-            return await self._decider.decide(project, reading, doubts, this.done)
-        draft = await self._decider.decide_edited(project, reading, doubts, this.done)
-        back = sum(s.parsed is not None for s in draft.states if s.id in draft.plan.reactivated)
-        plan = replace(draft.plan, parsed_count=settled.result.parsed + back)
-        # Nothing has stood in, so what is due by time alone are votes: of accounts that were not looked at, too.
-        return replace(draft, plan=plan, problems=settled.problems, votes_until=settled.due)
 
     def _missing_accounts(self, plan: Plan) -> list[Account]:
         """Accounts for the rows that have none, if they are wanted."""
@@ -206,39 +148,6 @@ class ProjectSync:
     def _writing(self, this: Pass) -> snapshots.Writing:
         update = self._settings.snapshots.on_existing == "update"
         return snapshots.Writing(stamp(this.now), this.day, update_snapshots=update)
-
-
-class _Mark(NamedTuple):
-    """What a project was decided from: the same mark, the same decision, and everything it wrote is still there.
-
-    Own decisions are not in it: SQLite counts what other processes write, `parsed_writes` what the parsers do.
-    """
-
-    cells: bytes
-    day: str
-    #: The UTC date: each has its snapshot, whatever the days of the configuration are.
-    utc_date: str
-    version: int
-    parsed_writes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What a project was decided from when a pass had written all of it, and what came of that.
-
-    ``problems`` are those of the parsed values; ``stands_in``: earlier values stood in for some; ``due``: when time
-    alone changes the decision.
-    """
-
-    mark: _Mark
-    result: ProjectResult
-    problems: tuple[Problem, ...]
-    stands_in: bool
-    due: datetime | None
-
-    def is_due(self, now: datetime) -> bool:
-        """Whether time alone has changed the decision."""
-        return self.due is not None and now >= self.due
 
 
 class _Stopwatch:

@@ -10,7 +10,7 @@ from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.metrics import Spent
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
-from smart_sync.core.wording import by_text
+from smart_sync.core.wording import by_text, wait
 from smart_sync.logs import emit, redacted
 from smart_sync.sheets.source import ReadUsage
 
@@ -39,6 +39,8 @@ class Reporter:
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Announce ``event``; it must be declared in `events.EVENTS`."""
         emit(event, exc_info=exc_info, **fields)
+        if event == "request.retried" and self.progress is not None:
+            self.progress["waiting"] = wait(fields)
         self._tell(event, **fields)
 
     def _tell(self, event: str, **fields: Any) -> None:
@@ -83,6 +85,7 @@ class Reporter:
         """The canonical line of a project, after its new problems; of a dry run only the followers are told."""
         if self.progress is not None:
             self.progress["done"] += 1
+            self.progress.pop("waiting", None)
         if not dry_run:
             self._report_new_problems(result)
             self._report_oddities(result)

@@ -64,8 +64,7 @@ class SyncPass:
         with structlog.contextvars.bound_contextvars(run_id=run_id):
             try:
                 await self._database.check_in_place()
-                version = await self._database.foreign_version()
-                return await self._run(request, Pass(run_id, now, day, request.dry_run, version, asyncio.Event()))
+                return await self._run(request, Pass(run_id, now, day, request.dry_run, asyncio.Event()))
             except DatabaseReplaced as error:
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(error))
                 raise

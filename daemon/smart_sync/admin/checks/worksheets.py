@@ -12,8 +12,8 @@ from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.store import parser_records
-from smart_sync.store.projects import overview
 from smart_sync.store.sqlite import scratch_copy
+from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
@@ -24,7 +24,7 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[F
     try:
         async with opened(settings, Reporter(), clock=clock) as resources:
             result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
-            projects, _ = await overview(resources.database)
+            projects = (await standing(resources.database)).projects
             return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]
     except SmartSyncError as error:
         return [Finding("error", str(error))]

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,16 +39,28 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def example(line: str) -> str:
+    """What stands at the end of a command's help: a line to type, which is not folded."""
+    return f"\b\nExample:\n  {line}"
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data for programs.")
+
+
+def find() -> Path:
+    """The configuration file that is meant.  Raises `ConfigError`."""
+    from smart_sync import config
+
+    # A core dump would hold every secret of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return config.find(click.get_current_context().ensure_object(dict).get("config"))
 
 
 def load() -> tuple[Path, "Settings"]:
     """The configuration file that is meant, and what it says.  Raises `ConfigError`."""
     from smart_sync import config
 
-    # A core dump would hold every secret of it.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path = config.find(click.get_current_context().ensure_object(dict).get("config"))
+    path = find()
     return path, config.load(path)
 
 
@@ -59,21 +72,31 @@ def load_readable() -> "Settings":
     """
     from smart_sync import config
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path = config.find(click.get_current_context().ensure_object(dict).get("config"))
-    settings, mistakes = config.load_readable(path)
+    settings, mistakes = config.load_readable(find())
     for mistake in mistakes:
-        click.echo(f"smart-sync: {printable(mistake)}", err=True)
+        complain(mistake)
     if mistakes:
-        click.echo("smart-sync: the configuration has mistakes; this goes on with what could be read", err=True)
+        complain("the configuration has mistakes; this goes on with what could be read")
     return settings
 
 
 def report_failure(error: SmartSyncError) -> int:
     """A line on standard error for each mistake; returns the exit code."""
     for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
-        click.echo(f"smart-sync: {printable(redact(problem))}", err=True)
+        complain(problem)
     return error.exit_code
+
+
+def complain(told: str) -> None:
+    """A line on standard error; on a terminal it is folded between words."""
+    line = f"smart-sync: {printable(redact(told))}"
+    if not sys.stderr.isatty():
+        click.echo(line, err=True)
+        return
+    from smart_sync.cli.output.tables import print_line
+    from smart_sync.cli.output.terminal import console
+
+    print_line(console(stderr=True), line, hang=2)
 
 
 def show(answer: Mapping[str, Any], as_json: bool, screen: Callable[[Any], None]) -> None:

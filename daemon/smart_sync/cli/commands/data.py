@@ -1,47 +1,42 @@
-"""The commands about the numbers in the database; none of them needs the daemon."""
+"""The commands that change the numbers in the database, and the copy of it; none of them needs the daemon."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from smart_sync.cli.commands.common import SOME_FAILED, config_option, json_option, load, load_readable, show
+from smart_sync.cli.commands.common import (
+    SOME_FAILED,
+    complain,
+    config_option,
+    example,
+    json_option,
+    load,
+    load_readable,
+    show,
+)
+from smart_sync.cli.complete import account_names, all_names
 from smart_sync.core.model import MAX_COUNT, METRICS
-from smart_sync.logs import printable
+
+if TYPE_CHECKING:
+    pass
 
 
-@click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
-@click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
-@json_option
-@config_option
-def explain(account: str, metric: str | None, as_json: bool) -> None:
-    """Say why the numbers of an account are what they are.
-
-    Both sides, the rule, the winner, what happened when.
-    """
-    from smart_sync.cli import output
-    from smart_sync.report import explain
-
-    settings = load_readable()
-    chosen = METRICS if metric is None else (metric,)
-    show(asyncio.run(explain.explain(settings, account, chosen, _now())), as_json, output.show_explanations)
-
-
-@click.command()
-@click.argument("what", metavar="LINK|@USERNAME|PROJECT")
+@click.command(epilog=example('smart-sync confirm "Spring Launch" --metric likes'))
+@click.argument("what", metavar="ACCOUNT|PROJECT", shell_complete=all_names)
 @click.option("--metric", type=click.Choice(METRICS), help="One metric alone.")
 @json_option
 @config_option
 def confirm(what: str, metric: str | None, as_json: bool) -> None:
     """Say that what the last pass reported is meant.
 
-    Of an account or of a whole project: rows that are gone, cells and columns that were emptied, suspect values,
-    rows for which no account was created, a worksheet that is not there.  The next pass goes by it.
+    Of an account (its link, name or id) or of a whole project: rows that are gone, cells and columns that were
+    emptied, suspect values, rows for which no account was created, a worksheet that is not there.  The next pass goes
+    by it.
     """
     from smart_sync.admin import confirm as findings
     from smart_sync.cli import output
@@ -50,8 +45,8 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, output.show_confirmed)
 
 
-@click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
+@click.command(epilog=example('smart-sync pin nova views 950 --until 2026-12-31 --why "counted by hand"'))
+@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.argument("metric", type=click.Choice(METRICS))
 @click.argument("value", type=click.IntRange(0, MAX_COUNT), required=False)
 @click.option(
@@ -63,8 +58,8 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
 def pin(account: str, metric: str, value: int | None, until: datetime | None, why: str, as_json: bool) -> None:
     """Fix a value, whatever worksheet and parsers say.
 
-    Without VALUE the one that it has.  It wins over everything until unpin takes it back, or the day has passed; the
-    next pass goes by it.  In a worksheet the same is typed with a mark: 950!
+    ACCOUNT is a link, a name or an id.  Without VALUE the one that it has.  It wins over everything until unpin takes
+    it back, or the day has passed; the next pass goes by it.  In a worksheet the same is typed with a mark: 950!
     """
     from smart_sync.admin import pin as pins
     from smart_sync.cli import output
@@ -75,15 +70,16 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     show(asyncio.run(pins.pin(settings, asked, _now())), as_json, output.show_pinned)
 
 
-@click.command()
-@click.argument("account", metavar="LINK|@USERNAME")
+@click.command(epilog=example("smart-sync unpin nova views"))
+@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.argument("metric", type=click.Choice(METRICS), required=False)
 @json_option
 @config_option
 def unpin(account: str, metric: str | None, as_json: bool) -> None:
     """Take back a pin, or all of an account.
 
-    Worksheet and parsers decide again, from the next pass on.  The mark of a cell is taken away in the worksheet.
+    ACCOUNT is a link, a name or an id.  Worksheet and parsers decide again, from the next pass on.  The mark of a cell
+    is taken away in the worksheet.
     """
     from smart_sync.admin import pin as pins
     from smart_sync.cli import output
@@ -92,7 +88,7 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
     show(asyncio.run(pins.unpin(settings, account, metric)), as_json, output.show_unpinned)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync pins"))
 @json_option
 @config_option
 def pins(as_json: bool) -> None:
@@ -103,66 +99,7 @@ def pins(as_json: bool) -> None:
     show(asyncio.run(pin.listed(load_readable())), as_json, output.show_pins)
 
 
-@click.command()
-@click.option("--project", metavar="P", help="One project: its id or name.")
-@click.option("--failed", is_flag=True, help="Only passes with a failed project (degraded is not failed), or cut off.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many passes.")
-@json_option
-@config_option
-def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
-    """List the last passes: who asked, outcome, how long it took."""
-    from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
-
-    settings = load_readable()
-    answer = asyncio.run(history_of.history(settings.database.path, limit, project, failed=failed))
-    show(answer, as_json, output.show_history)
-
-
-@click.command()
-@click.argument("project", required=False)
-@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
-@click.option("--metric", type=click.Choice(METRICS), default="views", show_default=True)
-@json_option
-@config_option
-def growth(project: str | None, days: int, metric: str, as_json: bool) -> None:
-    """Show growth per account, project and platform.
-
-    PROJECT is an id or a name; without it, all active projects.
-    """
-    from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
-
-    _path, settings = load()
-    answer = asyncio.run(history_of.growth(settings.database.path, project, metric, days, _now()))
-    show(answer, as_json, output.show_growth)
-
-
-@click.command()
-@click.option(
-    "-o",
-    "--output",
-    type=click.File("wb", atomic=True),
-    default="growth.html",
-    show_default=True,
-    help="The file to write; - is standard output.",
-)
-@click.option("--project", metavar="P", help="One project alone: its id or name.  [default: all active projects]")
-@click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days that the charts show.")
-@config_option
-def report(output: IO[bytes], project: str | None, days: int) -> None:
-    """Write the growth as one HTML file that opens from disk."""
-    from smart_sync import report as growth
-    from smart_sync.core.days import stamp
-
-    _path, settings = load()
-    now = _now()
-    page = growth.make(settings.database.path, project, days, now, settings.vote_terms(stamp(now)))
-    output.write(page)
-    click.echo(f"smart-sync: {output.name}: {len(page):,} bytes", err=True)
-
-
-@click.group()
+@click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
 def snapshots() -> None:
     """Fix the snapshots of past days."""
 
@@ -174,8 +111,8 @@ def _value_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@snapshots.command("repair")
-@click.argument("account", metavar="LINK|@USERNAME")
+@snapshots.command("repair", epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
+@click.argument("account", metavar="ACCOUNT", shell_complete=account_names)
 @click.argument("day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
 @_value_options
 @json_option
@@ -183,7 +120,7 @@ def _value_options(command: Callable[..., None]) -> Callable[..., None]:
 def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int | None) -> None:
     """Correct what Smart Sync wrote on a past day, such as a typo that stood at midnight.
 
-    Only its own snapshot of that day; explain shows what it said before.
+    ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.
     """
     from smart_sync.admin import snapshot_repair
     from smart_sync.cli import output
@@ -196,9 +133,11 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     show(answer, as_json, output.show_repaired)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync ingest parsed.csv"))
 @click.argument("file", type=click.File("rb"), metavar="[FILE|-]", required=False)
-@click.option("--forget", metavar="LINK|@USERNAME", help="Take back the parsed values of an account.")
+@click.option(
+    "--forget", metavar="ACCOUNT", shell_complete=account_names, help="Take back the parsed values of an account."
+)
 @click.option("--forget-source", metavar="NAME", help="Take back the parsed values of a source.")
 @click.option("--metric", type=click.Choice(METRICS), help="Take back one metric alone.")
 @json_option
@@ -227,12 +166,12 @@ def ingest(
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
-        click.echo(f"smart-sync: {printable(file.name)}: {printable(mistake)}", err=True)
+        complain(f"{file.name}: {mistake}")
     show(done.answer(), as_json, output.show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync backup view_counter.backup.db"))
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @config_option
@@ -242,12 +181,13 @@ def backup(file: Path, as_json: bool) -> None:
     The daemon and the web app go on meanwhile.
     """
     from smart_sync.admin.backup import back_up
+    from smart_sync.cli import output
 
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.path, file).answer()
-    show(made, as_json, lambda answer: click.echo(f"{answer['path']}: {answer['bytes']} bytes, verified"))
+    show(made, as_json, output.show_backup)
 
 
 def _now() -> datetime:

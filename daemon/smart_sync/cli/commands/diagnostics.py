@@ -5,11 +5,11 @@ import sys
 
 import click
 
-from smart_sync.cli.commands.common import config_option, json_option, load, show
+from smart_sync.cli.commands.common import config_option, example, json_option, load, show
 from smart_sync.errors import ConfigError
 
 
-@click.command()
+@click.command(epilog=example("smart-sync check --offline"))
 @click.option("--offline", is_flag=True, help="Ask no platform: leave the parsers out.")
 @json_option
 @config_option
@@ -31,7 +31,7 @@ def check(offline: bool, as_json: bool) -> None:
     sys.exit(report.exit_code)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync parse https://www.tiktok.com/@nova"))
 @click.argument("links", nargs=-1, required=True, metavar="LINK...")
 @json_option
 @config_option
@@ -51,7 +51,7 @@ def parse(links: tuple[str, ...], as_json: bool) -> None:
     sys.exit(0 if answer["success"] else 1)
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, epilog=example("smart-sync webhooks"))
 @json_option
 @config_option
 @click.pass_context
@@ -66,7 +66,7 @@ def webhooks(context: click.Context, as_json: bool) -> None:
     show(asyncio.run(queue.overview(settings)), as_json, output.show_webhooks)
 
 
-@webhooks.command("test")
+@webhooks.command("test", epilog=example("smart-sync webhooks test"))
 @json_option
 @config_option
 def webhooks_test(as_json: bool) -> None:

@@ -12,12 +12,14 @@ import click
 from smart_sync.cli.commands.common import (
     SOME_FAILED,
     config_option,
+    example,
     json_option,
     load,
     load_readable,
     report_failure,
     show,
 )
+from smart_sync.cli.complete import project_names
 from smart_sync.errors import SmartSyncError
 from smart_sync.service import memory
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from smart_sync.control.client import Client
 
 
-@click.command()
+@click.command(epilog=example("smart-sync run --config /etc/smart-sync/config.toml"))
 @config_option
 def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
@@ -50,8 +52,8 @@ def run() -> None:
         os._exit(code)
 
 
-@click.command()
-@click.argument("project", required=False)
+@click.command(epilog=example('smart-sync sync "Spring Launch" --dry-run'))
+@click.argument("project", required=False, shell_complete=project_names)
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @json_option
 @config_option
@@ -69,7 +71,7 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
     sys.exit(_exit_code(answer))
 
 
-@click.command()
+@click.command(epilog=example("smart-sync status --watch"))
 @click.option("--watch", is_flag=True, help="Go on, live, until Ctrl-C.")
 @click.option("--openmetrics", is_flag=True, help="Print metrics, for node_exporter's textfile collector.")
 @json_option
@@ -105,7 +107,7 @@ def _print_metrics(client: "Client") -> None:
     click.echo(told, nl=False)
 
 
-@click.command()
+@click.command(epilog=example("smart-sync healthcheck --json"))
 @json_option
 @config_option
 def healthcheck(as_json: bool) -> None:
@@ -125,8 +127,8 @@ def healthcheck(as_json: bool) -> None:
     sys.exit(0 if alive else 1)
 
 
-@click.command()
-@click.argument("project", required=False)
+@click.command(epilog=example('smart-sync once "Spring Launch"'))
+@click.argument("project", required=False, shell_complete=project_names)
 @json_option
 @config_option
 def once(project: str | None, as_json: bool) -> None:

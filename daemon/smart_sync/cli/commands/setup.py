@@ -2,31 +2,39 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from smart_sync.cli.commands.common import json_option, show
+from smart_sync.cli.commands.common import config_option, example, find, json_option, show
+from smart_sync.cli.complete import SHELLS
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
 
 NAME = "smart-sync"
-_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
-@click.command()
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
-)
+@click.command(epilog=example("smart-sync init --spreadsheet https://docs.google.com/spreadsheets/d/KEY"))
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="[default: config.toml]")
 @click.option("--spreadsheet", metavar="WHERE", help="The spreadsheet: its address in the browser, its key or title.")
 @click.option("--credentials", metavar="FILE", help="The service account's JSON key.")
 @click.option("--database", metavar="FILE", help="The SQLite file; the web app's own, if there is one.")
+@click.option("--timezone", metavar="NAME", help="The time zone in which a day ends, such as Europe/Berlin.")
+@click.option("--systemd", is_flag=True, help="For systemd/smart-sync.service: all paths are the unit's.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is given, and the defaults.")
-def init(output: Path, spreadsheet: str | None, credentials: str | None, database: str | None, yes: bool) -> None:
+def init(
+    output: Path | None,
+    spreadsheet: str | None,
+    credentials: str | None,
+    database: str | None,
+    timezone: str | None,
+    systemd: bool,
+    yes: bool,
+) -> None:
     """Write a commented configuration and try it step by step.
 
     Whatever fails says what to click or type.  Asks for what is not given.  Never overwrites a file.
@@ -35,6 +43,7 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
     from smart_sync.admin import init as steps
     from smart_sync.sheets.credentials import VARIABLE
 
+    output = output or (steps.UNIT_CONFIG if systemd else config.DEFAULT_PATHS[0])
     steps.refuse_existing(output)
     ask = not yes and sys.stdin.isatty()
     if spreadsheet is None:
@@ -45,24 +54,49 @@ def init(output: Path, spreadsheet: str | None, credentials: str | None, databas
         unneeded = not ask or os.environ.get(VARIABLE)
         credentials = "" if unneeded else _asked("The service account's JSON key, a file", "google.json")
     if database is None:
-        database = _asked("The database, a file", steps.DATABASE) if ask else steps.DATABASE
+        default = steps.UNIT_DATABASE if systemd else steps.DATABASE
+        database = _asked("The database, a file", default) if ask else default
+    if timezone is None:
+        local = steps.local_timezone(os.environ) if ask else "UTC"
+        timezone = _asked("The time zone in which a day ends", local) if ask else local
+    if not steps.is_timezone(timezone):
+        raise click.UsageError(f"no such time zone: {timezone!r}; name one such as UTC or Europe/Berlin")
     if Path(database).expanduser().is_file():
         _offer_a_look(Path(database).expanduser(), ask=ask)
-    steps.write(output, steps.Answers(spreadsheet, credentials, database))
+    socket = steps.UNIT_SOCKET if systemd else ""
+    # The unit hands the key over: it is in no file of the daemon's.
+    kept = "" if systemd else credentials
+    steps.write(output, steps.Answers(spreadsheet, kept, database, timezone, socket))
     click.echo(f"{output} is written; now it is tried")
     logs.configure("auto", "error", sys.stderr)
     logs.adopt_libraries()
-    good = asyncio.run(_try(config.load(output)))
-    named = "" if output == config.DEFAULT_PATHS[0] else f" --config {output}"
-    click.echo(
-        f"next: smart-sync run{named}"
-        if good
-        else f"fix that in its place or in {output}, then: smart-sync check{named}"
-    )
+    settings = config.load(output)
+    if systemd:
+        key = Path(credentials).expanduser() if credentials else steps.UNIT_KEY
+        sheets = settings.sheets.model_copy(update={"credentials": key.absolute()})
+        settings = settings.model_copy(update={"sheets": sheets})
+    good = asyncio.run(_try(settings))
+    _say_what_is_next(output, credentials, good=good, systemd=systemd)
     sys.exit(0 if good else 1)
 
 
-@click.command()
+def _say_what_is_next(output: Path, credentials: str, *, good: bool, systemd: bool) -> None:
+    """What to type after ``init``."""
+    from smart_sync import config
+    from smart_sync.admin.init import UNIT_KEY
+
+    named = "" if output == config.DEFAULT_PATHS[0] else f" --config {output}"
+    if not good:
+        click.echo(f"fix that in its place or in {output}, then: smart-sync check{named}")
+    elif not systemd:
+        click.echo(f"next: smart-sync run{named}")
+    else:
+        if credentials:
+            click.echo(f"next: install -D -m 600 {shlex.quote(credentials)} {UNIT_KEY}")
+        click.echo("next: systemctl enable --now smart-sync")
+
+
+@click.command(epilog=example("smart-sync adopt /srv/app/view_counter.db"))
 @click.argument("database", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
@@ -132,11 +166,32 @@ async def _try(settings: "Settings") -> bool:
     return good
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(list(_SHELLS)))
+@click.group("config", epilog=example("smart-sync config show"))
+def configuration() -> None:
+    """Show the configuration that is in effect."""
+
+
+@configuration.command("show", epilog=example("smart-sync config show"))
+@json_option
+@config_option
+def config_show(as_json: bool) -> None:
+    """Show every key, its value, and where that is from.
+
+    From the file, from a variable of the environment, or the default; never a secret.
+    """
+    from smart_sync.cli.output import show_effective
+    from smart_sync.config import effective
+
+    path = find()
+    found = [one._asdict() for one in effective.effective(path)]
+    show({"success": True, "file": str(path), "settings": found}, as_json, show_effective)
+
+
+@click.command(epilog=example("smart-sync completion bash"))
+@click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes SHELL complete commands and options.
+    """Print what makes SHELL complete commands and names.
 
     \b
     bash: eval "$(smart-sync completion bash)"     in ~/.bashrc
@@ -144,10 +199,10 @@ def completion(context: click.Context, shell: str) -> None:
     fish: smart-sync completion fish > ~/.config/fish/completions/smart-sync.fish
     """
     root = context.find_root().command
-    click.echo(_SHELLS[shell](root, {}, NAME, f"_{NAME}_COMPLETE".replace("-", "_").upper()).source())
+    click.echo(SHELLS[shell](root, {}, NAME, f"_{NAME}_COMPLETE".replace("-", "_").upper()).source())
 
 
-@click.command()
+@click.command(epilog=example("smart-sync man"))
 @click.pass_context
 def man(context: click.Context) -> None:
     """Print the manual page, for: smart-sync man | man -l -"""

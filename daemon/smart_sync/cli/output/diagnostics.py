@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from smart_sync.admin.init import SetupStep
 from smart_sync.cli.output import data, terminal
+from smart_sync.cli.output.tables import Column, print_line, print_table
+from smart_sync.cli.output.terminal import count, when
 from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 
@@ -17,59 +18,65 @@ def show_check(answer: dict[str, Any]) -> None:
     marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
     for finding in answer["findings"]:
         mark, style = marks[finding["level"]]
-        console.print(Text.assemble((mark, style), " ", printable(finding["message"])), soft_wrap=True)
+        print_line(console, Text.assemble((mark, style), " ", printable(finding["message"])), hang=2)
     if answer["merge"]:
         data.show_rules(answer["merge"])
     errors = sum(finding["level"] == "error" for finding in answer["findings"])
     warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
-    terminal.line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
+    print_line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
 
 
 def show_inspections(answer: dict[str, Any]) -> None:
     """What each parser made of each link: mapped first, then the raw answers."""
     console = terminal.console()
     for link in answer["links"]:
-        console.print(Text(printable(link["link"]), style="bold"))
+        print_line(console, link["link"], "bold")
         for parser in link["parsers"]:
             said = parser["failure"] or ("" if parser["values"] or parser["unfetched"] else "nothing")
             cost = f"  {parser['parser']} ({counted(parser['calls'], 'call')})"
-            console.print(Text(f"{cost}: {printable(said)}" if said else cost))
+            print_line(console, f"{cost}: {said}" if said else cost, hang=2)
             for values in parser["values"]:
-                console.print(Text("    " + "  ".join(f"{name}={shown}" for name, shown in values.items())))
+                print_line(console, f"    {'  '.join(_value(name, value) for name, value in values.items())}", hang=2)
             for reason in parser["unfetched"]:
-                console.print(Text(f"    {printable(reason)}"))
+                print_line(console, f"    {reason}", hang=2)
             for exchange in parser["exchanges"]:
-                asked = f"{exchange['method']} {printable(exchange['url'])} → {exchange['status']}"
-                console.print(Text(f"    {exchange['label']}: {asked}" if exchange["label"] else f"    {asked}"))
-                console.print(Text(f"      {printable(exchange['body'])}"), soft_wrap=True)
+                label = f"{exchange['label']}: " if exchange["label"] else ""
+                asked = f"{exchange['method']} {exchange['url']} → {exchange['status']}"
+                print_line(console, f"    {label}{asked}", hang=2)
+                print_line(console, f"      {exchange['body']}")
         if not link["parsers"]:
-            console.print(Text("  no parser serves it; see [parsers] in the configuration", style="yellow"))
+            print_line(console, "  no parser serves it; see [parsers] in the configuration", "yellow", hang=2)
+
+
+def _value(name: str, value: object) -> str:
+    return f"{name} {count(value) if value is None or type(value) is int else value}"
 
 
 def show_webhooks(answer: dict[str, Any]) -> None:
     """The webhooks, and what became of the newest messages."""
     console = terminal.console()
     if not answer["webhooks"]:
-        console.print("no webhooks; add [[webhooks]] or [[notify.targets]] to the configuration", markup=False)
+        print_line(console, "no webhooks; add [[webhooks]] or [[notify.targets]] to the configuration")
     for webhook in answer["webhooks"]:
         off = ("  disabled: it answered 410 Gone", "red") if webhook["disabled"] else ""
-        console.print(Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off))
-    table = Table(
-        "when", "webhook", "message", "status", "attempts", "answer", "next attempt", box=None, pad_edge=False
-    )
+        told = Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off)
+        print_line(console, told, hang=2)
     styles = {"delivered": "green", "waiting": "yellow", "failed": "red", "dropped": "red"}
-    for delivery in answer["deliveries"]:
-        table.add_row(
-            delivery["created_at"][:19],
-            Text(printable(delivery["webhook"])),
+    columns = [Column("when"), Column("webhook"), Column("message"), Column("status"), Column("attempts", True)]
+    rows: list[list[str | Text]] = [
+        [
+            when(delivery["created_at"]),
+            delivery["webhook"],
             delivery["type"],
             Text(delivery["status"], style=styles.get(delivery["status"], "")),
-            str(delivery["attempts"]),
-            Text(printable(delivery["answer"])),
-            (delivery["due_at"] or "")[:19],
-        )
-    if answer["deliveries"]:
-        console.print(table)
+            f"{delivery['attempts']:,}",
+            delivery["answer"],
+            when(delivery["due_at"]),
+        ]
+        for delivery in answer["deliveries"]
+    ]
+    if rows:
+        print_table(console, [*columns, Column("answer"), Column("next attempt")], rows)
 
 
 def show_webhook_tests(answer: dict[str, Any]) -> None:
@@ -78,7 +85,7 @@ def show_webhook_tests(answer: dict[str, Any]) -> None:
     for result in answer["results"]:
         mark = ("✓", "green") if result["accepted"] else ("✗", "red")
         said = f"accepted {result['message_id']}" if result["accepted"] else result["reason"]
-        console.print(Text.assemble(mark, " ", printable(result["webhook"]), "  ", printable(said)), soft_wrap=True)
+        print_line(console, Text.assemble(mark, " ", printable(result["webhook"]), "  ", printable(said)), hang=2)
 
 
 def show_step(step: SetupStep) -> None:
@@ -86,6 +93,6 @@ def show_step(step: SetupStep) -> None:
     console = terminal.console()
     mark = ("✓", "green") if step.ok else ("✗", "red")
     told = f"{printable(step.name)}: {printable(step.message)}"
-    console.print(Text.assemble(mark, " ", told), soft_wrap=True)
+    print_line(console, Text.assemble(mark, " ", told), hang=2)
     if step.how:
-        console.print(Text(f"  → {step.how}", style="yellow"), soft_wrap=True)
+        print_line(console, f"  → {step.how}", "yellow", hang=2)

@@ -1,89 +1,142 @@
 """What people see of growth on a terminal.  Texts of others are shown as text, never obeyed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
-from smart_sync.cli.output.terminal import console, count, line, when
+from smart_sync.cli.output.tables import Column, left_over, print_line, print_table
+from smart_sync.cli.output.terminal import console, count, when
 from smart_sync.core.history.growth import condensed, sparkline
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import counted, listed
 from smart_sync.logs import printable
 
-#: Bars of a sparkline, so that a line of growth fits into 80 columns.
-BARS = 31
+#: Bars of a sparkline: it takes what the terminal has left beside names and numbers, and is left out below the least.
+MOST_BARS, LEAST_BARS = 62, 7
+_NAMED = 5
+
+Answer = dict[str, Any]
 
 
-def show_growth(answer: dict[str, Any]) -> None:
-    """A table per project, a line with a sparkline per account; then totals and the biggest movers."""
+def show_growth(answer: Answer) -> None:
+    """A table per project, a line with a sparkline per account; then platforms and the biggest movers."""
     screen = console()
-    line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
+    print_line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
     for project in answer["projects"]:
         own = [entry for entry in answer["accounts"] if entry["project_id"] == project["project_id"]]
         screen.print()
-        line(screen, f"project {_total(project)}", "bold")
-        screen.print(_growths(own))
-    for entry in answer["platforms"]:
-        line(screen, f"platform {_total(entry)}")
-    for entry in answer["movers"]:
-        line(screen, f"mover {_name(entry)}, {entry['platform']}: {_delta(entry['moved'])}{_left_out(entry)}")
+        since = _shared_since(own)
+        print_line(screen, f"project {_total(project)}{f', since {since}' if since else ''}", "bold")
+        _print_accounts(screen, own, answer, shows_since=not since)
+        if more := project["accounts"] - len(own):
+            print_line(screen, f"and {counted(more, 'more account', 'more accounts')}, in the total", "dim")
+    if not answer["projects"]:
+        print_line(screen, "no active project; see: smart-sync check")
+    if answer["platforms"]:
+        screen.print()
+        _print_totals(screen, answer["platforms"])
+    if answer["movers"]:
+        screen.print()
+        _print_movers(screen, answer["movers"])
     for entry in answer["left"]:
         since = f"since {when(entry['left_since'])}"
-        line(screen, f"left {_name(entry)}, {entry['platform']}: {count(entry['last'])}, {since}, in no total")
+        print_line(screen, f"left: {_name(entry)}, {entry['platform']}: {count(entry['last'])}, {since}, in no total")
 
 
-def _total(entry: dict[str, Any]) -> str:
+def _total(entry: Answer) -> str:
     accounts = counted(entry["accounts"], "account")
-    compared = f", {entry['compared']} of them compared" if 0 < entry["compared"] < entry["accounts"] else ""
+    compared = f", {entry['compared']:,} of them compared" if 0 < entry["compared"] < entry["accounts"] else ""
     average = "" if entry["average"] is None else f", {entry['average']:+,.1f} a day"
     grown = f"({_delta(entry['growth'])}{average})"
     return f"{entry['name'] or 'unnamed'}: {count(entry['last'])} {grown}, {accounts}{compared}"
 
 
-def _growths(entries: Iterable[dict[str, Any]]) -> Table:
-    table = Table("account", "platform", box=None, pad_edge=False, show_header=False)
-    for _ in ("last", "growth", "percent"):
-        table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+def _print_accounts(screen: Console, entries: Sequence[Answer], answer: Answer, *, shows_since: bool) -> None:
+    if not entries:
+        return
+    columns = [
+        Column("account"),
+        Column("platform"),
+        *(Column(head, True) for head in (answer["metric"], "growth", "%")),
+    ]
+    several = len({entry["platform"] for entry in entries}) > 1
+    rows: list[list[str]] = [
+        [_name(entry), entry["platform"], count(entry["last"]), _delta(entry["growth"]), _percent(entry)]
+        for entry in entries
+    ]
+    if not several:
+        columns.pop(1)
+        rows = [[row[0], *row[2:]] for row in rows]
+    if shows_since and any(map(_since, entries)):
+        columns.append(Column("since"))
+        rows = [[*row, _short(_since(entry), answer["until"])] for row, entry in zip(rows, entries, strict=True)]
+    bars = min(left_over(columns, rows, screen.width), MOST_BARS)
+    if bars >= LEAST_BARS:
+        columns.append(Column(counted(len(answer["days"]) - 1, "day")))
+        rows = [[*row, sparkline(condensed(entry["values"], bars))] for row, entry in zip(rows, entries, strict=True)]
+    print_table(screen, columns, rows)
     for entry in entries:
-        growth = (count(entry["last"]), _delta(entry["growth"]), _percent(entry))
-        table.add_row(
-            Text(_name(entry)),
-            Text(printable(entry["platform"], 20)),
-            *growth,
-            sparkline(condensed(entry["values"], BARS)),
-            _since(entry),
-        )
-    return table
+        if ends := _ends(entry):
+            print_line(screen, f"  {_name(entry)}: {ends}", "dim", hang=2)
 
 
-def _since(entry: dict[str, Any]) -> str:
-    """What the growth is a growth of, where that is not what was asked for."""
-    since = "" if entry["exact"] or entry["since"] is None else f"since {entry['since']}"
-    return ", ".join(filter(None, (since, _ends(entry))))
+def _since(entry: Answer) -> str:
+    """The day that the growth is counted from, where it is not the one that was asked for."""
+    return "" if entry["exact"] or entry["since"] is None else str(entry["since"])
 
 
-def _ends(entry: dict[str, Any]) -> str:
-    """Which days hold the growth of several, because the value was carried until then."""
+def _shared_since(entries: Sequence[Answer]) -> str:
+    """The same, where it is the same day for all."""
+    days = {_since(entry) for entry in entries}
+    return days.pop() if len(days) == 1 else ""
+
+
+def _short(day: str, until: str) -> str:
+    """A day without its year, where that is the one of ``until``."""
+    return f"{date.fromisoformat(day):%d %b}" if day[:4] == until[:4] else day
+
+
+def _ends(entry: Answer) -> str:
+    """Which days hold the growth of several, because last known values stood in until then."""
     days = entry["ends_carried"]
-    if len(days) > 1:
-        return f"{len(days)} days end carried stretches"
-    return f"{days[0]} ends a carried stretch" if days else ""
+    if not days:
+        return ""
+    until = listed(days, _NAMED)
+    return f"last known values used until {until}; that growth, of several days, is in no average and moves nobody"
 
 
-def _left_out(entry: dict[str, Any]) -> str:
-    return f" (left out: {_ends(entry)})" if entry["ends_carried"] else ""
+def _print_totals(screen: Console, platforms: Iterable[Answer]) -> None:
+    columns = [Column("platform"), *(Column(head, True) for head in ("accounts", "together", "growth", "a day"))]
+    print_table(
+        screen,
+        columns,
+        [
+            [
+                entry["name"] or "unnamed", f"{entry['accounts']:,}", count(entry["last"]), _delta(entry["growth"]),
+                "–" if entry["average"] is None else f"{entry['average']:+,.1f}",
+            ]
+            for entry in platforms
+        ],
+    )  # fmt: skip
+
+
+def _print_movers(screen: Console, movers: Iterable[Answer]) -> None:
+    columns = [Column("moved most"), Column("platform"), Column("project"), Column("by", True)]
+    print_table(
+        screen,
+        columns,
+        [[_name(entry), entry["platform"], entry["project_name"], _delta(entry["moved"])] for entry in movers],
+    )
 
 
 def _delta(value: int | None) -> str:
     return "–" if value is None else f"{value:+,}"
 
 
-def _percent(entry: dict[str, Any]) -> str:
-    return f"{entry['growth'] / entry['first']:+.1%}" if entry["growth"] is not None and entry["first"] else ""
+def _percent(entry: Answer) -> str:
+    return f"{entry['growth'] / entry['first']:+,.1%}" if entry["growth"] is not None and entry["first"] else ""
 
 
-def _name(entry: dict[str, Any]) -> str:
-    return printable(entry["username"] or entry["link"], 60)
+def _name(entry: Answer) -> str:
+    return printable(entry["username"] or entry["link"])

@@ -8,15 +8,19 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from smart_sync.cli.output import terminal
+from smart_sync.cli.output.changes import show_changes
+from smart_sync.cli.output.tables import Column, print_line, print_table
+from smart_sync.cli.output.terminal import duration
 from smart_sync.control.client import Client
-from smart_sync.core.wording import by_text, counted, listed
+from smart_sync.core.wording import by_text, counted, listed, wait
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 
+#: So wide that a wait can be told beside it.
+_BAR_WIDTH = 10
 #: What there is to say where there is nothing to sync.
 NO_PROJECTS = "no active project; see: smart-sync check"
 #: What a result counts besides its problems, and how that is said.
@@ -32,7 +36,8 @@ async def sync_with_progress(client: Client, project: str | None, *, dry_run: bo
     project_id = None if project is None else await _resolve(client, project)
     if not sys.stderr.isatty():
         return await client.sync(project_id, dry_run=dry_run)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = BarColumn(bar_width=_BAR_WIDTH)
+    columns = (TextColumn("{task.description}", markup=False), bar, MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
         following = asyncio.create_task(_follow(client, progress), name="cli:events")
         try:
@@ -58,6 +63,8 @@ async def _follow(client: Client, progress: Progress) -> None:
             async for event in events:
                 if event["event"] == "sync.started":
                     progress.reset(task, description="syncing", total=event["projects"])
+                elif event["event"] == "request.retried":
+                    progress.update(task, description=printable(wait(event)))
                 elif event["event"].startswith("project.") and "outcome" in event:
                     progress.update(task, description=printable(event["project"], 30), advance=1)
     except SmartSyncError:
@@ -71,21 +78,22 @@ def show_answer(answer: dict[str, Any]) -> None:
         _show_single(console, answer)
         return
     for name, reason in answer.get("refused_projects", {}).items():
-        terminal.line(console, f"{name or 'projects'}: could not be created: {reason}")
+        print_line(console, f"{name or 'projects'}: could not be created: {reason}")
     if not answer["results"]:
-        terminal.line(console, NO_PROJECTS)
+        print_line(console, NO_PROJECTS)
         return
+    if answer["dry_run"]:
+        show_changes(console, answer["results"])
     _print_projects(console, answer["results"])
     told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
     if answer.get("stale_count"):
         told += f", {answer['stale_count']} stale"
     dry = "; a dry run, nothing was written" if answer["dry_run"] else ""
-    terminal.line(console, f"{told}; took {answer['duration_seconds']} s{dry}")
+    print_line(console, f"{told}; took {duration(answer['duration_seconds'])}{dry}")
     for warning in answer.get("warnings", []):
-        terminal.line(console, f"warning: {warning}")
+        print_line(console, f"warning: {warning}")
     if new := answer.get("new_projects"):
-        terminal.line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
-    _print_changes(console, answer["results"])
+        print_line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
 
 
 def outcome_cell(result: dict[str, Any]) -> Text:
@@ -108,33 +116,29 @@ def _show_single(console: Console, answer: dict[str, Any]) -> None:
         if "project_id" in answer:
             remedy = answer.get("remedy") or "name an active project, by its id or its name"
             told += f": {answer['project_id']}; {remedy}"
-        terminal.line(terminal.console(stderr=True), told)
+        print_line(terminal.console(stderr=True), told, hang=2)
         return
+    show_changes(console, [answer])
     _print_projects(console, [answer])
     if note := answer.get("note"):
-        terminal.line(console, note)
-    _print_changes(console, [answer])
+        print_line(console, note)
+    if "changes" in answer:
+        print_line(console, "a dry run, nothing was written")
 
 
 def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None:
-    table = Table("project", "outcome", box=None, pad_edge=False)
-    for name in ("accounts", "changed", "snapshots", "problems"):
-        table.add_column(name, justify="right")
+    columns = [Column("project"), Column("outcome")]
+    columns += [Column(name, True) for name in ("accounts", "changed", "snapshots", "problems")]
+    rows: list[list[str | Text]] = []
     notes = []
     for result in results:
         name = printable(result.get("project_name", result["project_id"]))
-        table.add_row(
-            Text(name),
-            outcome_cell(result),
-            str(result.get("total_accounts", "")),
-            str(result.get("changed_count", "")),
-            str(result.get("snapshot_count", "")),
-            str(result["problem_count"]),
-        )
+        counts = (result.get(key) for key in ("total_accounts", "changed_count", "snapshot_count", "problem_count"))
+        rows.append([name, outcome_cell(result), *("" if number is None else f"{number:,}" for number in counts)])
         notes += [(name, note) for note in _notes(result)]
-    console.print(table)
-    for line in told_once(notes):
-        terminal.line(console, line)
+    print_table(console, columns, rows)
+    for told in told_once(notes):
+        print_line(console, told, hang=2)
 
 
 def told_once(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -169,10 +173,3 @@ def troubles(result: dict[str, Any]) -> Iterable[str]:
     odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
     if odd:
         yield f"{', '.join(odd)}; see: smart-sync check"
-
-
-def _print_changes(console: Console, results: Iterable[dict[str, Any]]) -> None:
-    for result in results:
-        for change in result.get("changes", []):
-            before = "new" if change["before"] is None else change["before"]
-            terminal.line(console, f"{change['link']}  {change['metric']}: {before} → {change['after']}")

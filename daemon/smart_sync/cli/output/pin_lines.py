@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from smart_sync.cli.output.terminal import console, count, line, when
+from smart_sync.cli.output.tables import print_line
+from smart_sync.cli.output.terminal import console, count, when
 from smart_sync.core.wording import counted
 
 
@@ -18,19 +19,19 @@ def pin_told(told: Mapping[str, Any]) -> str:
 def show_pinned(answer: dict[str, Any]) -> None:
     """What is pinned now."""
     for one in answer["pinned"]:
-        line(console(), f"{one['link']} ({one['project_name']}): {pin_told(one)}; the next pass goes by it")
+        print_line(console(), f"{one['link']} ({one['project_name']}): {pin_told(one)}; the next pass goes by it")
 
 
 def show_unpinned(answer: dict[str, Any]) -> None:
     """What was taken back."""
     told = counted(answer["unpinned"], "pin")
-    line(console(), f"{', '.join(answer['accounts'])}: {told} taken back; the next pass goes by it")
+    print_line(console(), f"{', '.join(answer['accounts'])}: {told} taken back; the next pass goes by it")
 
 
 def show_pins(answer: dict[str, Any]) -> None:
     """The pins, one a line."""
     screen = console()
     for one in answer["pins"]:
-        line(screen, f"{one['link']} ({one['project_name']}): {pin_told(one)}")
+        print_line(screen, f"{one['link']} ({one['project_name']}): {pin_told(one)}")
     if not answer["pins"]:
-        line(screen, "nothing is pinned")
+        print_line(screen, "nothing is pinned")

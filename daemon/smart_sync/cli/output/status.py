@@ -12,7 +12,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TextIO
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -20,6 +20,7 @@ from rich.text import Text
 
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.passes import NO_PROJECTS, outcome_cell, told_once, totals, troubles
+from smart_sync.cli.output.tables import Column, fitted
 from smart_sync.cli.output.terminal import ago, duration, moment, until
 from smart_sync.control.client import Client
 from smart_sync.core.wording import counted
@@ -37,7 +38,8 @@ Answer = dict[str, Any]
 
 def show_status(answer: Answer) -> None:
     """What the daemon is doing."""
-    terminal.console().print(screen(answer, moment(answer["timestamp"])))
+    console = terminal.console()
+    console.print(screen(answer, moment(answer["timestamp"]), console.width))
 
 
 async def watch(client: Client, *, as_json: bool = False) -> None:
@@ -89,7 +91,7 @@ def _shown(as_json: bool) -> Iterator[Callable[[Answer], None]]:
     elif not console.is_terminal:
         yield show_status
     else:
-        drawing = _Drawing()
+        drawing = _Drawing(console)
         # Between two answers only the ages change; nobody is asked for that.
         with Live(get_renderable=drawing, console=console, refresh_per_second=1, vertical_overflow="crop") as live:
 
@@ -103,7 +105,8 @@ def _shown(as_json: bool) -> Iterator[Callable[[Answer], None]]:
 class _Drawing:
     """The last answer, with ages that grow."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._held: tuple[Answer, float] | None = None
 
     def take(self, answer: Answer) -> None:
@@ -114,7 +117,9 @@ class _Drawing:
         if self._held is None:
             return Text()
         answer, since = self._held
-        return screen(answer, moment(answer["timestamp"]) + timedelta(seconds=time.monotonic() - since))
+        return screen(
+            answer, moment(answer["timestamp"]) + timedelta(seconds=time.monotonic() - since), self._console.width
+        )
 
 
 async def _follow_lap(client: Client, show: Callable[[Answer], None]) -> None:
@@ -153,35 +158,36 @@ async def _follow(client: Client, happened: asyncio.Event) -> None:
         happened.set()
 
 
-def screen(answer: Answer, now: datetime) -> RenderableType:
-    """The whole status, as it is at ``now``."""
+def screen(answer: Answer, now: datetime, width: int = terminal.UNBOUNDED) -> RenderableType:
+    """The whole status, as it is at ``now``, no wider than ``width``."""
     parts: list[RenderableType] = [_head(answer, now)]
     if not answer["projects"]:
         parts += [Text(), Text(NO_PROJECTS, style="yellow")]
     else:
-        parts += [Text(), _projects(answer, now), *_troubles(answer)]
+        parts += [Text(), _projects(answer, now, width), *_troubles(answer)]
     if answer["parsers"]:
-        parts += [Text(), _parsers(answer, now)]
+        parts += [Text(), _parsers(answer, now, width), *_parser_notes(answer, now)]
     return Group(*parts)
 
 
 def _head(answer: Answer, now: datetime) -> Table:
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("smart-sync", Text(f"{answer['version']}, up {duration(answer['uptime_seconds'])}"))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    up = f"{answer['version']}, up {duration(answer['uptime_seconds'])}, "
+    health = ("healthy", "green") if answer.get("healthy", True) else ("unhealthy", "bold red")
+    grid.add_row("smart-sync", Text.assemble(up, health))
     grid.add_row("now", _doing(answer))
     grid.add_row("last pass", Text(_last_pass(answer["last_pass"], now)))
     grid.add_row("next pass", Text(_next_pass(answer["next_run_at"], now)))
-    grid.add_row("projects", Text(f"{answer['active_projects']} active of {answer['total_projects']}"))
+    grid.add_row("projects", Text(f"{answer['active_projects']:,} active of {answer['total_projects']:,}"))
     grid.add_row("worksheets", Text(_reading(answer["reading"])))
     if answer["last_error"]:
         grid.add_row("last error", Text(printable(answer["last_error"]), style="red"))
     for reason in answer.get("reasons", []):
-        grid.add_row("not healthy", Text(printable(reason), style="red"))
+        grid.add_row("unhealthy", Text(printable(reason), style="red"))
     for warning in answer.get("warnings", []):
         grid.add_row("warning", Text(printable(warning), style="yellow"))
-    if answer["sqlite_at_risk"]:
-        risk = f"{answer['sqlite_version']} can corrupt a file that two processes write"
-        grid.add_row("SQLite", Text(risk, style="yellow"))
     return grid
 
 
@@ -194,9 +200,10 @@ def _doing(answer: Answer) -> RenderableType:
     grid.add_row(
         Text(f"syncing ({current['trigger']})"),
         ProgressBar(total=max(projects, 1), completed=done, width=_BAR_WIDTH),
-        Text(f"{done} of {counted(projects, 'project')}"),
+        Text(f"{done:,} of {counted(projects, 'project')}"),
     )
-    return grid
+    waiting = current.get("waiting")
+    return Group(grid, Text(printable(waiting), style="yellow")) if waiting else grid
 
 
 def _last_pass(last: Answer | None, now: datetime) -> str:
@@ -218,28 +225,24 @@ def _reading(reading: Answer) -> str:
         return f"{reading['source']}: nothing read yet"
     if reading["source"] != "google":
         return f"{reading['source']}: {counted(reading['files'], 'file')} read in the last pass"
-    told = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']} a minute"
+    told = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']:,} a minute"
     if reading["retries"]:
-        told += f", {reading['retries']} of them repeated"
+        told += f", {reading['retries']:,} of them repeated"
     if reading["quota_wait_seconds"] >= 1:
         told += f"; waited {duration(reading['quota_wait_seconds'])} for the quota"
     return told
 
 
-def _projects(answer: Answer, now: datetime) -> Table:
-    table = Table("project", "outcome", "when", box=None, pad_edge=False)
-    for name in ("accounts", "problems"):
-        table.add_column(name, justify="right")
+def _projects(answer: Answer, now: datetime, width: int) -> Table:
+    columns = [Column("project"), Column("outcome"), Column("when"), Column("accounts", True), Column("problems", True)]
+    rows: list[list[str | Text]] = []
     for project in _by_urgency(answer):
-        outcome = project.get("outcome", "")
-        table.add_row(
-            Text(printable(project["project_name"])),
-            outcome_cell(project),
-            ago(project["timestamp"], now) if outcome else "",
-            str(project.get("total_accounts", "")),
-            str(project.get("problem_count", "")),
+        when = ago(project["timestamp"], now) if project.get("outcome") else ""
+        counts = (project.get("total_accounts"), project.get("problem_count"))
+        rows.append(
+            [project["project_name"], outcome_cell(project), when, *("" if n is None else f"{n:,}" for n in counts)]
         )
-    return table
+    return fitted(columns, rows, width)
 
 
 def _by_urgency(answer: Answer) -> list[Answer]:
@@ -253,27 +256,36 @@ def _troubles(answer: Answer) -> Iterator[Text]:
     yield from (Text(printable(line)) for line in told_once(notes))
 
 
+def _parsers(answer: Answer, now: datetime, width: int) -> Table:
+    counts = ("fetched", "missing", "failed", "left", "calls")
+    rows = [
+        [
+            parser["parser"],
+            ago(parser["reported_at"], now) if "reported_at" in parser else "not asked yet",
+            *("" if parser.get(name) is None else f"{parser[name]:,}" for name in counts),
+        ]
+        for parser in answer["parsers"]
+    ]
+    return fitted([Column("parser"), Column("reported"), *(Column(name, True) for name in counts)], rows, width)
+
+
+def _parser_notes(answer: Answer, now: datetime) -> Iterator[Text]:
+    """What there is to say of a parser beside its counts: what it has left to spend, and its trouble."""
+    for parser in answer["parsers"]:
+        name, told = printable(parser["parser"]), []
+        if parser.get("quota_left") not in (None, ""):
+            told.append(f"quota left: {printable(parser['quota_left'])}")
+        if parser.get("budget") is not None:
+            told.append(f"{parser['budget_used']:,} of {parser['budget']:,} requests a day used")
+        if told:
+            yield Text(f"{name}: {', '.join(told)}", style="dim")
+        if trouble := _trouble_of(parser, now):
+            yield Text(f"{name}: {trouble}", style="yellow")
+
+
 def _trouble_of(parser: Answer, now: datetime) -> str:
     since, paused = parser.get("failing_since"), parser.get("paused_until")
     told = printable(parser.get("reason", ""))
     if paused:
         told = f"paused until {paused[:16].replace('T', ' ')} UTC{': ' if told else ''}{told}"
     return f"failing since {ago(since, now)}: {told}" if since else told
-
-
-def _parsers(answer: Answer, now: datetime) -> Table:
-    table = Table("parser", "reported", box=None, pad_edge=False)
-    for name in ("fetched", "missing", "failed", "left", "calls", "quota left", "budget"):
-        table.add_column(name, justify="right")
-    table.add_column("trouble")
-    for parser in answer["parsers"]:
-        asked = "reported_at" in parser
-        table.add_row(
-            Text(printable(parser["parser"])),
-            ago(parser["reported_at"], now) if asked else Text("not asked yet", style="dim"),
-            *(str(parser.get(name, "")) for name in ("fetched", "missing", "failed", "left", "calls")),
-            Text(printable(parser.get("quota_left", ""))),
-            "" if parser.get("budget") is None else f"{parser['budget_used']} of {parser['budget']} a day",
-            Text(_trouble_of(parser, now), style="" if parser.get("success", True) else "yellow"),
-        )
-    return table

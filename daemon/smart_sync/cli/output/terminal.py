@@ -4,7 +4,6 @@ import sys
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.text import Text
 
 from smart_sync.logs import printable
 
@@ -18,11 +17,6 @@ def console(*, stderr: bool = False) -> Console:
     """Standard output, or standard error: as wide as the terminal, or as wide as is wanted where it is none."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else UNBOUNDED)
-
-
-def line(screen: Console, text: str, style: str = "") -> None:
-    """One line of text, whatever is in it."""
-    screen.print(Text(printable(text), style=style), soft_wrap=True)
 
 
 def when(stamp: str | None) -> str:

@@ -12,6 +12,11 @@ from datetime import date, timedelta
 from typing import NamedTuple, Self, TypeVar
 
 BARS = "▁▂▃▄▅▆▇█"
+#: In place of a bar where nothing is known: a gap that is seen.
+GAP = "·"
+
+#: What accounts can be sorted by; all but names from the most to the least.
+SORTS = ("growth", "percent", "value", "name")
 
 N = TypeVar("N", int, float)
 #: One metric, a value per day, oldest first; None where nothing is known.
@@ -217,11 +222,11 @@ def condensed(values: Series, width: int) -> tuple[int | None, ...]:
 
 
 def sparkline(values: Series) -> str:
-    """A bar for each value, the lowest ▁ and the highest █ (all ▄ if they are equal); a space where there is none."""
+    """A bar for each value, the lowest ▁ and the highest █ (all ▄ if they are equal); `GAP` where there is none."""
     known = [value for value in values if value is not None]
     low, high = min(known, default=0), max(known, default=0)
     steps = len(BARS) - 1
     return "".join(
-        " " if value is None else BARS[(value - low) * steps // (high - low)] if high > low else BARS[steps // 2]
+        GAP if value is None else BARS[(value - low) * steps // (high - low)] if high > low else BARS[steps // 2]
         for value in values
     )

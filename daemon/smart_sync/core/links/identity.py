@@ -116,7 +116,7 @@ def link_in(text: str) -> str:
 def several(link: str) -> tuple[str, ...]:
     """The links in ``link``, where there are two or more that do not show one and the same; else ()."""
     found = _candidates(trimmed(visible(link)))
-    return tuple(one.text for one in found.values()) if len(found) > 1 else ()
+    return tuple(one.text for one in found) if len(found) > 1 else ()
 
 
 def why_no_profile(link: str, platform: str = "") -> str:
@@ -157,20 +157,22 @@ def _found(link: str) -> _Found | None:
     if len(candidates) > 1:
         return None
     if candidates:
-        (one,) = candidates.values()
-        return one if _is_whole(one.address, text) else None
+        one = candidates[0]
+        return one if one.text == text or _is_whole(one.address, text) else None
     if short := _SHORTHAND.match(text):
         text = f"{MAIN_HOST[short[1]]}/{text[short.end() :]}"
     return _read(tidied(text))
 
 
-def _candidates(text: str) -> dict[str, _Found]:
-    """The links in ``text`` by what they show."""
-    found: dict[str, _Found] = {}
-    for _, link in links_in(text):
-        if one := _read(link):
-            found.setdefault(f"{one.address.host}:{page_of(one.address).rest or one.address}", one)
-    return found
+def _candidates(text: str) -> list[_Found]:
+    """The links in ``text``; of several that show the same the first."""
+    found = [one for _, link in links_in(text) if (one := _read(link))]
+    if len(found) < 2:
+        return found
+    different: dict[str, _Found] = {}
+    for one in found:
+        different.setdefault(f"{one.address.host}:{page_of(one.address).rest or one.address}", one)
+    return list(different.values())
 
 
 def _read(link: str) -> _Found | None:

@@ -22,15 +22,19 @@ _INNER = re.compile(
     rf"(?<![=?&#%])https?:[/\\]+(?=[^\s/\\])|(?<=[,;|()\[\]{{}}+*])(?:www\.)?(?:[\w-]+\.)?(?:{_KNOWN})/(?=[^\s/])",
     re.IGNORECASE,
 )
+#: A link of the usual kind, in which no other one can be.
+PLAIN_LINK = re.compile(r"https?://[\w.-]+(?:/[\w@.-]*)*")
 _SCHEMES = re.compile(r"(?:https?:[/\\]*)+", re.IGNORECASE)
 _END = re.compile(r"[\s<>\"“”«»„]")
 
 
 def links_in(text: str) -> list[tuple[int, str]]:
     """The links in ``text`` in order, each with where it begins, without what stands around it."""
+    text = text[:MAX_TEXT]
+    if PLAIN_LINK.fullmatch(text):
+        return [(0, tidied(text))]
     found: list[tuple[int, str]] = []
     at = 0
-    text = text[:MAX_TEXT]
     while inner := (_INNER.match(text, at) if at else None) or _START.search(text, at):
         start = max(inner.start(), inner.end("number") if inner.re is _START else 0)
         at = _end(text, start)

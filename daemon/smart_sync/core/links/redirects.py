@@ -1,6 +1,7 @@
 """Links that only lead to another one: what mail programs, search engines, chats and login pages make of a link."""
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from smart_sync.core.links.addresses import Address, parse, tidied, trimmed, visible
@@ -48,10 +49,17 @@ def unwrapped(address: Address) -> Address:
     return address
 
 
+@lru_cache(maxsize=1024)
+def _wrappers(host: str) -> tuple[tuple[re.Pattern[str], list[str]], ...]:
+    """The pages on ``host`` that lead to another link: most hosts have none, and most links are on a few hosts."""
+    return tuple((pages, names) for hosts, pages, names in _WRAPPERS if hosts.fullmatch(host))
+
+
 def _target(address: Address) -> Address | None:
-    path = "/".join(address.path).lower()
-    for host, pages, names in _WRAPPERS:
-        if host.fullmatch(address.host) and pages.fullmatch(path):
+    wrappers = _wrappers(address.host)
+    path = "/".join(address.path).lower() if wrappers else ""
+    for pages, names in wrappers:
+        if pages.fullmatch(path):
             values = (value for name in names if (value := address.raw_parameter(name)))
             return next((found for value in values if (found := _read(value, address.host))), None)
     return None

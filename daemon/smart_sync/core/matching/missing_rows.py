@@ -88,12 +88,6 @@ def _absence(state: AccountState, terms: Terms, *, at_once: bool, settled: bool)
     return old
 
 
-def due_in(missing: Iterable[Absence], terms: Terms) -> float | None:
-    """Seconds of good reads until time settles the first of ``missing``; None if it settles none."""
-    waits = [terms.gone_after - (terms.clock - one.clock) for one in missing if not (one.accepted or one.at_once)]
-    return min(waits, default=None)
-
-
 def likenesses(
     table: Table, unmatched: Sequence[SheetRow], rows: Mapping[str, SheetRow], states: Sequence[AccountState],
     missing: Collection[str],

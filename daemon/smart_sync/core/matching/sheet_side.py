@@ -8,7 +8,7 @@ from smart_sync.core.links.identity import identity, is_link, owner, profile_lin
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.matching.columns import Columns, watch
 from smart_sync.core.matching.match import Matches, match
-from smart_sync.core.matching.missing_rows import Likeness, Terms, absences, due_in, likenesses, places
+from smart_sync.core.matching.missing_rows import Likeness, Terms, absences, likenesses, places
 from smart_sync.core.matching.missing_rows import problems as gone_problems
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import Absence, AccountState
@@ -18,8 +18,6 @@ from smart_sync.errors import SheetUnavailable
 
 #: What came of reading a worksheet.
 Reading = Worksheet | SheetUnavailable
-
-_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,6 @@ class Sheet:
     places: Mapping[str, int] = field(default_factory=dict)
     #: Whether a person has accepted that there is no worksheet to read.
     accepted: bool = False
-    #: Seconds of good reads until the sheet loses the vote for the first missing row; None if for none.
-    due_in: float | None = None
 
     def row_number(self, state: AccountState) -> int | None:
         """The number of an account's row: where it is, would stand now, or stood last; None if there was none."""
@@ -101,7 +97,6 @@ def understand(
         accidents=tuple(_accidents(terms, missing, columns)),
         alike=tuple(alike),
         places=places(alike),
-        due_in=due_in(missing.values(), terms),
     )
 
 
@@ -152,30 +147,6 @@ def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -
             f"restore it from the version history; if it is meant: {confirm(terms.name, metric)}",
             metric,
         )
-
-
-def edited(sheet: Sheet, states: Sequence[AccountState]) -> list[str] | None:
-    """The accounts of which a worksheet says something else than the last sheet values; None: of all, by its trouble.
-
-    A value that cannot be read is something else, unless there was none.
-    """
-    if sheet.trouble is not None:
-        return None
-    return [state.id for state in states if _is_edited(state, sheet)]
-
-
-def _is_edited(state: AccountState, sheet: Sheet) -> bool:
-    row = sheet.rows.get(state.id)
-    if not state.active:  # one that has left may be back
-        return row is not None and state.absence.accepted
-    if row is None:
-        return state.sheet is not None and state.absence != sheet.absences.get(state.id, state.absence)
-    return (
-        row.metrics != state.sheet
-        or row.row != state.sheet_row
-        or state.absence.gone_since is not None
-        or state.held != sheet.held.get(state.id, _NOTHING)
-    )
 
 
 def missing_accounts(

@@ -6,15 +6,15 @@ see something else than the merged values; but never into a UTC date after the d
 needs.
 """
 
-import hashlib
+import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from smart_sync.core.days import Day
 from smart_sync.core.model import NAMESPACE
 
-_SHA1 = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 #: Clocks are ahead of UTC by multiples of this, and no local day is longer than that.
 _QUARTER, _LONGEST_DAY = timedelta(minutes=15), timedelta(hours=26)
 
@@ -42,19 +42,20 @@ class SnapshotStep(Enum):
 
 
 def step(
-    seen: Sequence[StoredSnapshot], own_id: str, merged: tuple[Any, ...], utc_date: str, label: str
+    account_id: str, seen: Sequence[StoredSnapshot], merged: tuple[Any, ...], utc_date: str, day: Day
 ) -> SnapshotStep:
-    """What a pass on ``utc_date`` does to the snapshot of the day called ``label`` of an account.
+    """What a pass on ``utc_date`` does to the snapshot of ``day`` of an account.
 
-    ``seen`` are the day's snapshots, the newest last; ``own_id`` is the id that ours has, or would have.
+    ``seen`` are the day's snapshots, the newest last.
     """
     if not seen:
         return SnapshotStep.INSERT
-    newest = seen[-1]
+    newest, label = seen[-1], day.label
     # The UTC date that bears the label has just begun, and has no row yet.
     first_of_date = utc_date == label and newest.utc_date < label
     if newest.values == merged and not first_of_date:
         return SnapshotStep.NOTHING
+    own_id = snapshot_id(account_id, day.start)
     own = next((one for one in seen if one.id == own_id), None)
     if own is None:
         return SnapshotStep.INSERT
@@ -66,16 +67,9 @@ def step(
 def snapshot_id(account_id: str, start: str) -> str:
     """The id of an account's snapshot of the day with that `Day.start`: the same wherever and however often it is made.
 
-    It is ``uuid.uuid5(NAMESPACE, "<account id>:<start>")``, in a third of the time.  By the start: where the time zone
-    is changed, another day may bear the same label.
+    By the start: where the time zone is changed, another day may bear the same label.
     """
-    digest = _SHA1.copy()
-    digest.update(f"{account_id}:{start}".encode())
-    octets = bytearray(digest.digest()[:16])
-    octets[6] = octets[6] & 0x0F | 0x50
-    octets[8] = octets[8] & 0x3F | 0x80
-    text = octets.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return str(uuid.uuid5(NAMESPACE, f"{account_id}:{start}"))
 
 
 class OwnSnapshots:

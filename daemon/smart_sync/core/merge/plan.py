@@ -58,10 +58,9 @@ class Plan:
     merged: tuple[Merged, ...] = ()
     #: What strategy "latest" will compare with next time.
     seen: tuple[tuple[str, Metrics], ...] = ()
-    #: Pins to keep and to forget, by account id.
+    #: Pins to keep and to forget, by account id; what must be remembered of parsed values.
     pinned: tuple[tuple[str, Pin], ...] = ()
     unpinned: tuple[tuple[str, Pin], ...] = ()
-    #: What must be remembered of parsed values.
     votes: tuple[ParsedChanges, ...] = ()
     problems: tuple[Problem, ...] = ()
     #: Accounts read from the sheet, accounts with parsed values.
@@ -72,20 +71,18 @@ class Plan:
     unmatched_accounts: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     suspects: SuspectChanges = field(default_factory=SuspectChanges)
-    #: How many values stand in for others that cannot be read or have been withdrawn.
+    #: How many values stand in for others that cannot be read or have been withdrawn; how many accounts miss their row.
     carried: int = 0
+    missing: int = 0
     #: Why the project is degraded although its worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
     #: Whether the worksheet counts as read only because a person has accepted that there is none to read.
     accepted: bool = False
     #: Rows for which no account is created, because they may be those of missing accounts.
     doubtful: tuple[Doubt, ...] = ()
-    #: Metrics that have last values and no column.
+    #: Metrics that have last values and no column; metric → the letters of its column.
     lost_columns: frozenset[str] = frozenset()
-    #: How many accounts miss the row they had.
-    missing: int = 0
-    #: Seconds of good reads until another decision is due by time alone; None: never.
-    due_in: float | None = None
+    letters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> tuple[Merged, ...]:
@@ -122,20 +119,17 @@ def make_plan(
     policy: Policy,
     doubts: Doubts,
     *,
-    settled: Container[str] = frozenset(),
     doubtful: Sequence[Doubt] = (),
     typed: Judged = NOTHING_JUDGED,
 ) -> Plan:
     """Decide everything about ``project`` from what its sheet says and what SQLite holds.
 
-    For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells; ``settled`` accounts are as
-    they were decided last.
+    For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells.
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
     was_read = sheet.trouble is None
-    undecided = [state for state in active if state.id not in settled]
-    decided = decide_each(project, undecided, sheet, policy, doubts.now, doubts.today)
+    decided = decide_each(project, active, sheet, policy, doubts.now, doubts.today)
     by_id = {state.id: state for state in active}
     winners = {row.account_id: row.winners for row in decided.merged}
 
@@ -152,7 +146,7 @@ def make_plan(
     return Plan(
         project=project,
         accounts=len(active),
-        account_ids=tuple(state.id for state in undecided),
+        account_ids=tuple(state.id for state in active),
         snapshot_ids=tuple(decided.with_value),
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
@@ -179,8 +173,7 @@ def make_plan(
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
         lost_columns=sheet.lost_columns,
-        missing=len(sheet.absences),
-        due_in=sheet.due_in,
+        letters=sheet.letters,
     )
 
 

@@ -16,7 +16,6 @@ from typing import Final
 from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.links.identity import asked_platform, identity, profile_link, username
 from smart_sync.core.parsed import (
-    AHEAD,
     BY_HAND,
     EARLIER_LINK,
     FORGOTTEN,
@@ -40,7 +39,6 @@ from smart_sync.core.parsed import (
     Votes,
     VoteTerms,
     folded_name,
-    moved,
 )
 
 #: Of two values that are of one time the one at the later place counts.
@@ -79,7 +77,6 @@ def count(
         {metric: one for metric, (_, one) in chosen.items()},
         tuple(lost),
         taken_back,
-        _until(chosen.values(), scrutiny.ahead, judged_by),
         tuple(one for one in scrutiny.ahead if id(one) not in without),
         scrutiny.news(account_id, frozenset(_key(one) for one, reason in lost if reason != TOO_OLD)),
     )
@@ -106,9 +103,7 @@ def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
             rank = (at, _RANKS[one.place], not one.rounded, one.value)
             if best is None or rank > best[0]:
                 chosen[one.metric] = rank, one
-    oldest = min((rank[0] for rank, _ in chosen.values() if rank[0]), default="")
-    until = None if judged_by.max_age is None else moved(oldest, judged_by.max_age)
-    return Votes({metric: one for metric, (_, one) in chosen.items()}, until=until)
+    return Votes({metric: one for metric, (_, one) in chosen.items()})
 
 
 def of_other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccount) -> str:
@@ -138,15 +133,6 @@ def is_counted(link: str, platform: str, counting: Counting) -> bool:
         if parser.names is None or folded_name(username(profile_link(link, platform) or link)) in parser.names:
             return True
     return False
-
-
-def _until(
-    chosen: Iterable[tuple[_Rank, ParsedValue]], ahead: Iterable[ParsedValue], judged_by: VoteTerms
-) -> str | None:
-    age = judged_by.max_age
-    times = [] if age is None else [moved(rank[0], age) for rank, _ in chosen]
-    times += [moved(one.at or "", -AHEAD.total_seconds()) for one in ahead]
-    return min((time for time in times if time is not None), default=None)
 
 
 def _key(one: ParsedValue) -> Key:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from smart_sync.core.merge.plan import Plan
-from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
@@ -80,22 +79,6 @@ def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Se
         for change in changes_of(row.account_id, links[row.account_id], row.before, row.values)
     )
     return replace(result_of(plan, Written(snapshots), problems), changes=tuple(changes))
-
-
-def unchanged(last: ProjectResult, suspects: Sequence[Suspect]) -> ProjectResult:
-    """The same result once more, without what happened only once; what degraded it does still."""
-    return replace(
-        last,
-        outcome=Outcome.DEGRADED if last.outcome is Outcome.DEGRADED else Outcome.UNCHANGED,
-        changed=0,
-        new_accounts=0,
-        snapshots=0,
-        suspects=tuple(suspects),
-        new_suspects=(),
-        conflicts=(),
-        left=(),
-        returned=(),
-    )
 
 
 def failure(project: Project, reason: str) -> ProjectResult:

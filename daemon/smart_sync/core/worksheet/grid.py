@@ -3,15 +3,13 @@
 Five million cells as Python values are half a gigabyte; as JSON they are forty megabytes, and ten when compressed.
 """
 
-import hashlib
 import json
-import marshal
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 from smart_sync.core.foreign_text import read_json, storable
-from smart_sync.core.model import Cell, Worksheet
+from smart_sync.core.model import Cell
 
 #: Rows that are compressed, and taken apart, together: a millisecond's work.
 BLOCK = 128
@@ -61,13 +59,6 @@ class Grid(Sequence[Sequence[Cell]]):
 
     def __repr__(self) -> str:
         return f"<Grid of {self._count} rows>"
-
-    def texts(self) -> Iterator[bytes]:
-        """What the rows are kept as: the same texts, the same cells."""
-        yield self._count.to_bytes(8, "big")
-        for block in self._blocks:
-            yield len(block).to_bytes(8, "big")
-            yield block
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[Cell]]) -> "Grid":
@@ -141,19 +132,3 @@ class Flaw(ValueError):
         super().__init__(what)
         self.column = column
         self.what = what
-
-
-def fingerprint(worksheet: Worksheet) -> bytes:
-    """The digest of all that a worksheet says."""
-    digest = hashlib.blake2b(digest_size=16)
-    if worksheet.links:
-        digest.update(marshal.dumps(sorted(worksheet.links.items()), 2))
-    if isinstance(worksheet.rows, Grid):
-        digest.update(marshal.dumps((worksheet.title, worksheet.locale), 2))
-        for text in worksheet.rows.texts():
-            digest.update(text)
-        return digest.digest()
-    # marshal is the fastest serialisation of plain lists; version 2, because later ones write
-    # back-references that depend on which objects happen to be shared.
-    digest.update(marshal.dumps((worksheet.title, worksheet.locale, [[*row] for row in worksheet.rows]), 2))
-    return digest.digest()

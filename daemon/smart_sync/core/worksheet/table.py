@@ -6,6 +6,7 @@ from itertools import islice
 from sys import intern
 
 from smart_sync.core.links.identity import identity, profile_link, several
+from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
@@ -26,8 +27,6 @@ _NOTHING: frozenset[str] = frozenset()
 MAX_LOOKED_AT = 1000
 #: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
 _LINES = re.compile(r"\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\s*")
-#: A link of the usual kind, in which no other one can be.
-_PLAIN_LINK = re.compile(r"https?://[\w.-]+(?:/[\w@.-]*)*")
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -146,13 +145,14 @@ class _Reader:
             metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
             self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
             return None
-        if self._strange and number <= self._header.end + MAX_LOOKED_AT:
+        # Where every metric has its column, no other one is missed.
+        if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
         metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
     def not_understood(self) -> tuple[str, ...]:
-        """The titles of columns that hold counts, and that nobody understood."""
+        """The titles of columns that hold counts, and that nobody understood, where a metric has no column."""
         return tuple(self._counting.values())
 
     def _use(self, header: Header) -> None:
@@ -258,7 +258,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _unreadable(link: str) -> str:
     """Why a link cell says nothing of any account, "" if it may: an error of the spreadsheet is nobody's link."""
-    if both := () if _PLAIN_LINK.fullmatch(link) else several(link):
+    if both := () if PLAIN_LINK.fullmatch(link) else several(link):
         return f"the cell holds several links ({', '.join(map(shown, both[:3]))}); leave one"
     if _UNUSABLE.search(link):
         return "more than one line, or signs that no link has"

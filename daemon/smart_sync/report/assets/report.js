@@ -3,18 +3,26 @@
 // through here except as the text of options, which is only ever copied as text.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const METRICS = ["followers", "likes", "comments", "videos", "views"];
+  const texts = data.texts, METRICS = texts.metrics, VIEWS = 4;
+  const language = document.documentElement.lang;
   const DAY = 86400;
   const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const VALUE_OF = new Map([...DIGITS].map((digit, value) => [digit, value]));
   const days = Array.from({ length: data.days }, (_, i) => (data.start + i) * DAY);
-  const whole = new Intl.NumberFormat("en");
-  const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
-  const longDay = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "short", year: "numeric" });
-  const dayText = (i) => longDay.format(new Date(days[i] * 1000));
+  const whole = new Intl.NumberFormat(language, { useGrouping: "always" });
+  const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 4 });
+  const shortDay = (seconds) => {
+    const at = new Date(seconds * 1000);
+    return `${at.getUTCDate()} ${texts.months[at.getUTCMonth()]}`;
+  };
+  const dayText = (i) => `${shortDay(days[i])} ${yearOf(days[i])}`;
+  const forms = new Intl.PluralRules(language);
+  const noun = (n, metric) => texts.nouns[metric][{ one: 0, few: 1 }[forms.select(Math.abs(n))] ?? 2];
   const signed = (n) => (n > 0 ? "+" : n < 0 ? "−" : "±") + whole.format(Math.abs(n));
 
-  // The counterpart of packing.py.  Multiplied, not shifted: counts do not fit into 32 bits.
+  function yearOf(seconds) { return new Date(seconds * 1000).getUTCFullYear(); }
+
+  // The counterpart of series.py.  Multiplied, not shifted: counts do not fit into 32 bits.
   function unpack(text) {
     const series = [];
     let last = 0, number = 0, place = 1;
@@ -73,7 +81,7 @@
     title() {
       const select = this.live.querySelector("[name=account]");
       const metric = METRICS[this.choice("metric")];
-      return `${select.selectedOptions[0].textContent}: ${metric}${this.choice("show") === "daily" ? ", change per day" : ""}`;
+      return `${select.selectedOptions[0].textContent}: ${metric}${this.choice("show") === "daily" ? `, ${texts.daily}` : ""}`;
     }
 
     draw() {
@@ -82,7 +90,7 @@
       this.chart = new uPlot(this.options(), [days, this.shown], this.plot);
       this.plot.setAttribute("aria-valuemin", 0);
       this.plot.setAttribute("aria-valuemax", days.length - 1);
-      this.plot.setAttribute("aria-label", `Day in the chart of ${this.title()}`);
+      this.plot.setAttribute("aria-label", `${texts.day}: ${this.title()}`);
       this.say(this.at ?? days.length - 1);
       this.fill();
     }
@@ -96,15 +104,16 @@
         ...this.size(),
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         legend: { show: false },
-        padding: [8, 12, 0, 0],
+        padding: [8, 36, 0, 0],
         cursor: { y: false, drag: { x: true, y: false, dist: 5 }, points: { size: 8, fill: colour("--accent") } },
         scales: {
-          x: { range: (_, min, max) => (min === max ? [min - DAY, max + DAY] : [min, max]) },
+          // uPlot makes a thousand days of a single one.
+          x: { range: (_, min, max) => (days.length === 1 ? [days[0] - DAY, days[0] + DAY] : [min, max]) },
           y: { range: (_, min, max) => this.reach(min, max, isDaily) },
         },
         axes: [
-          { ...axis, space: 70, size: 32, values: (_, ticks) => ticks.map((s) => shortDay(s)), incrs: [1, 2, 7, 14, 28, 56, 91, 182, 365].map((n) => n * DAY) },
-          { ...axis, size: 64, values: (_, ticks) => ticks.map((n) => compact.format(n)), incrs: WHOLE },
+          { ...axis, space: 70, size: 32, values: (u, ticks) => this.ticks(u, ticks), incrs: [1, 2, 7, 14, 28, 56, 91, 182, 365].map((n) => n * DAY) },
+          { ...axis, size: 76, values: (_, ticks) => ticks.map((n) => compact.format(n)), incrs: WHOLE },
         ],
         series: [
           {},
@@ -116,14 +125,65 @@
         ],
         hooks: {
           setScale: [(u, key) => key === "x" && this.zoomed(u)],
+          draw: [(u) => this.mark(u, colour)],
           setCursor: [(u) => u.cursor.idx != null && u.cursor.left >= 0 && this.say(u.cursor.idx)],
         },
       };
     }
 
+    // The year only where the days shown are of two.
+    ticks(u, ticks) {
+      const withYear = yearOf(u.scales.x.min) !== yearOf(u.scales.x.max);
+      return ticks.map((s) => (withYear ? `${shortDay(s)} ${String(yearOf(s)).slice(2)}` : shortDay(s)));
+    }
+
+    // What all accounts together are to reach, where their views are shown; else null.
+    goal() {
+      const shown = this.choice("account") === "-1" && Number(this.choice("metric")) === VIEWS && this.choice("show") === "level";
+      return shown && this.live.dataset.goal ? Number(this.live.dataset.goal) : null;
+    }
+
+    joined() {
+      return this.choice("account") === "-1" && this.choice("show") === "level" ? this.series.joined[this.choice("metric")] : [];
+    }
+
+    // The target as a dashed line across, days on which accounts join as dotted ones down.
+    mark(u, colour) {
+      const { ctx, bbox } = u, ratio = devicePixelRatio, goal = this.goal();
+      const line = (dash, name, x0, y0, x1, y1) => {
+        ctx.setLineDash(dash.map((n) => n * ratio));
+        ctx.strokeStyle = colour(name);
+        ctx.beginPath();
+        ctx.moveTo(x0, y0);
+        ctx.lineTo(x1, y1);
+        ctx.stroke();
+      };
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+      ctx.clip();
+      ctx.lineWidth = 1.5 * ratio;
+      for (const [day] of this.joined()) {
+        const x = u.valToPos(days[day], "x", true);
+        line([2, 3], "--soft", x, bbox.top, x, bbox.top + bbox.height);
+      }
+      if (goal !== null) {
+        const y = u.valToPos(goal, "y", true);
+        line([8, 5], "--up", bbox.left, y, bbox.left + bbox.width, y);
+        ctx.fillStyle = colour("--up");
+        ctx.font = `${12 * ratio}px system-ui`;
+        ctx.textAlign = "left";
+        ctx.textBaseline = "top";
+        ctx.fillText(`${texts.goal}: ${whole.format(goal)}`, bbox.left + 6 * ratio, y + 4 * ratio);
+      }
+      ctx.restore();
+    }
+
     // Bars need the zero; a level is easier to read from its own lowest to its own highest value.
     reach(min, max, withZero) {
+      const goal = this.goal();
       if (min === null) return [0, 1];
+      if (goal !== null) [min, max] = [Math.min(min, goal), Math.max(max, goal)];
       const low = withZero ? Math.min(min, 0) : min, high = withZero ? Math.max(max, 0) : max;
       const margin = (high - low) * 0.05 || Math.max(Math.abs(high) * 0.01, 1);
       return [low === 0 ? 0 : low - margin, high === 0 && withZero ? 0 : high + margin];
@@ -138,10 +198,11 @@
     // What the mouse, a finger and the keyboard do alike: one day is the current one.
     say(i) {
       const value = this.shown[i], isDaily = this.choice("show") === "daily";
-      const text = `${dayText(i)}: ${value === null ? "no value" : isDaily ? signed(value) : whole.format(value)} ${value === null ? "" : METRICS[this.choice("metric")]}`.trim();
-      const step = !isDaily && value !== null && i > 0 && this.shown[i - 1] !== null ? ` (${signed(value - this.shown[i - 1])} since the day before)` : "";
+      const text = `${dayText(i)}: ${value === null ? texts.no_value : isDaily ? signed(value) : whole.format(value)} ${value === null ? "" : noun(value, this.choice("metric"))}`.trim();
+      const joined = this.joined().filter(([day]) => day === i).map(([, accounts, amount]) => ` (${texts.joined}: ${whole.format(accounts)}, ${whole.format(amount)})`).join("");
+      const step = !isDaily && value !== null && i > 0 && this.shown[i - 1] !== null ? ` (${signed(value - this.shown[i - 1])} ${texts.since_before})` : "";
       this.at = i;
-      this.readout.textContent = text + (this.choice("account") === "-1" ? "" : step);
+      this.readout.textContent = text + (this.choice("account") === "-1" ? joined : step);
       this.plot.setAttribute("aria-valuenow", i);
       this.plot.setAttribute("aria-valuetext", this.readout.textContent);
     }
@@ -188,7 +249,7 @@
       if (!this.chart) return void this.draw();
       const table = element("table"), body = element("tbody"), head = element("tr");
       const name = METRICS[this.choice("metric")];
-      head.append(element("th", "Day", { scope: "col" }), element("th", this.choice("show") === "daily" ? `${name}, change` : name, { scope: "col", class: "number" }));
+      head.append(element("th", texts.day, { scope: "col" }), element("th", this.choice("show") === "daily" ? `${name}, ${texts.change}` : name, { scope: "col", class: "number" }));
       for (let i = this.range[1]; i >= this.range[0]; i--) {
         const row = element("tr"), value = this.shown[i];
         const text = value === null ? "–" : this.choice("show") === "daily" ? signed(value) : whole.format(value);
@@ -206,8 +267,6 @@
 
   // Counts are whole: no axis is divided finer than by one.
   const WHOLE = [...Array(18).keys()].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
-  const tickDay = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "short" });
-  const shortDay = (seconds) => tickDay.format(new Date(seconds * 1000));
 
   const details = [...document.querySelectorAll(".live")].map((live) => { live.hidden = false; return new Detail(live); });
   document.documentElement.classList.add("scripted");

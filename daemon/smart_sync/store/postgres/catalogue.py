@@ -55,6 +55,10 @@ class PostgresDialect:
         self.helpers = "smart_sync" if schema == "public" else _quoted(f"smart_sync_{schema}")
         self.path = f"{self.helpers}, {self.schema}"
 
+    def as_json(self, columns: str) -> str:
+        """The SQL that makes one JSON text of the ``columns`` of all rows of a subquery, in its order."""
+        return f"CAST(coalesce(json_agg(json_build_array({columns})), '[]') AS TEXT)"
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table; none if there is no such table."""
         return [row[0] for row in await source.fetch(_COLUMNS, (f"{self.schema}.{table}",))]

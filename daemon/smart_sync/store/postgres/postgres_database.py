@@ -49,7 +49,6 @@ class PostgresDatabase:
     ) -> None:
         self.server, self.name = server, server.name
         self.created = False
-        self.parsed_writes = 0
         self._patience, self._read_only, self._alone = patience, read_only, alone
         self._waits_since: float | None = None
         self._steady = False
@@ -126,14 +125,6 @@ class PostgresDatabase:
 
     async def check_in_place(self) -> None:
         """Nothing: a connection leads to one database."""
-
-    def version(self) -> int | None:
-        """None: PostgreSQL cannot say at once whether anybody has committed."""
-        return None
-
-    async def foreign_version(self) -> int | None:
-        """None: nor by asking."""
-        return None
 
     def locked_seconds(self) -> float:
         """Seconds for which somebody else has kept us from writing, once they are worth telling; else 0."""

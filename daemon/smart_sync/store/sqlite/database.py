@@ -1,5 +1,4 @@
-"""One SQLite file: a connection for writing, whose transactions are serialised, two for reading, and
-one that only notices commits.
+"""One SQLite file: a connection for writing, whose transactions are serialised, and two for reading beside it.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
 `BUSY_TIMEOUT`; the waiting is done by asyncio, so the event loop never stands still.
@@ -58,7 +57,6 @@ class SqliteDatabase:
         self._patience = patience
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
-        self._glancing = asyncio.Lock()
         self._asking = asyncio.Lock()
         self._asker: aiosqlite.Connection | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -68,8 +66,6 @@ class SqliteDatabase:
         self._waits: dict[int, float] = {}
         self._numbers = itertools.count()
         self._told_of_wait = False
-        #: How often `parsed_values.put` may have changed something.
-        self.parsed_writes = 0
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -82,8 +78,6 @@ class SqliteDatabase:
             for connection in (self._reader, self._glancer):
                 # What is asked for may come from the configuration: it can look, and nothing else.
                 await connection.execute_fetchall("PRAGMA query_only = ON")
-            self._witness = await asyncio.to_thread(self._open, mode="ro", timeout=0)
-            stack.callback(self._witness.close)
             self._identity = await asyncio.to_thread(_identity, self.path)
             self._stack = stack.pop_all()
         return self
@@ -123,16 +117,6 @@ class SqliteDatabase:
                 f"{self.path}: the file was {happened} while it was open; stop the daemon before restoring a backup"
             )
 
-    def version(self) -> int | None:
-        """A number that is another one after a commit of any process; None while it cannot be had without waiting.
-
-        Asked on the event loop: SQLite waits for no lock here, and reads one page at the most.
-        """
-        try:
-            return int(self._witness.execute("PRAGMA data_version").fetchall()[0][0])
-        except sqlite.Error:
-            return None
-
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state; never blocked by our own writing (with WAL)."""
         async with self._reading:
@@ -141,19 +125,17 @@ class SqliteDatabase:
     @contextlib.asynccontextmanager
     async def steady(self) -> AsyncIterator[None]:
         """Inside, every query sees one and the same committed state.  For programs that only read and end."""
-        glancing = self._glancer, self._glancing
-        self._glancer, self._glancing = self._reader, self._reading
+        glancer, self._glancer = self._glancer, self._reader
         await self.fetch("BEGIN")
         try:
             yield
         finally:
-            self._glancer, self._glancing = glancing
+            self._glancer = glancer
             await self.fetch("COMMIT")
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for small answers: never queued behind the large reads of a pass."""
-        async with self._glancing:
-            return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
+        return await self._fetched(self._glancer, sql, parameters, min(self._patience, GLANCE_PATIENCE))
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """`fetch` for a configured query: it sees no snapshots of ours (see `others`), and has `MAX_ASKING` s."""
@@ -246,16 +228,6 @@ class SqliteDatabase:
                 # (a full disk) has ended the transaction already.
                 await asyncio.shield(self._writer.rollback())
                 raise
-
-    async def foreign_version(self) -> int | None:
-        """A number that is another one after another process has committed; our own commits do not count.
-
-        None where another program has made triggers: with them, our own commits may write what we know nothing of.
-        """
-        async with self._writing:
-            rows = await self._fetched(self._writer, "PRAGMA data_version")
-            triggers = await self._fetched(self._writer, "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1")
-        return None if triggers else int(rows[0][0])
 
     async def execute(self, sql: str) -> None:
         """Run one statement by itself on the writing connection, outside a transaction (pragmas)."""

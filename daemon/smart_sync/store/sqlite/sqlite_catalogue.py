@@ -27,6 +27,10 @@ class SqliteDialect:
 
     size = "(SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)"
 
+    def as_json(self, columns: str) -> str:
+        """The SQL that makes one JSON text of the ``columns`` of all rows of a subquery, in its order."""
+        return f"json_group_array(json_array({columns}))"
+
     async def columns(self, source: Reader, table: str) -> list[str]:
         """The names of the columns of a table, generated ones too; none if there is no such table."""
         shown = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden != 1"

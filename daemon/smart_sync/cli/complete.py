@@ -1,0 +1,110 @@
+"""What a shell completes besides commands and options: the names of projects and of accounts, from the database.
+
+Whatever goes wrong, nothing is completed and nothing is said.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
+
+#: Names that are offered at most.
+_MOST = 500
+#: What a name cannot have that a shell is to take as one word of one line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNQUOTED = re.compile(r"[^\w@%+=:,./-]")
+
+Names = Callable[[Path], Coroutine[Any, Any, list[tuple[str, str]]]]
+
+
+def project_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
+    """The projects whose name or id begins with what was typed."""
+    return _offered(context, _projects, begun)
+
+
+def account_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
+    """The accounts whose name begins with what was typed; each with its platform and project."""
+    return _offered(context, _accounts, begun)
+
+
+def all_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
+    """Projects and accounts."""
+    return [*_offered(context, _projects, begun), *_offered(context, _accounts, begun)]
+
+
+def _offered(context: click.Context, names: Names, begun: str) -> list[CompletionItem[str]]:
+    from smart_sync import config
+
+    with contextlib.suppress(Exception):  # a shell that waits for a key has no place for messages
+        settings, _ = config.load_readable(config.find(context.ensure_object(dict).get("config")))
+        found = asyncio.run(names(settings.database.path))
+        at = "@" if begun.startswith("@") else ""
+        return [
+            CompletionItem(at + name, help=about)
+            for name, about in found
+            if name and not _CONTROL.search(name) and (at + name).casefold().startswith(begun.casefold())
+        ][:_MOST]
+    return []
+
+
+async def _projects(path: Path) -> list[tuple[str, str]]:
+    from smart_sync.store.requested_project import shown
+    from smart_sync.store.schema import open_existing
+
+    async with open_existing(path, read_only=True) as database:
+        return [(project.name, "project") for project in await shown(database, None)]
+
+
+async def _accounts(path: Path) -> list[tuple[str, str]]:
+    from smart_sync.store.accounts import everyone
+    from smart_sync.store.schema import open_existing
+
+    async with open_existing(path, read_only=True) as database:
+        return [
+            (known.account.username.removeprefix("@"), f"{known.account.platform}, {known.project.name}")
+            for known in await everyone(database)
+            if known.active
+        ]
+
+
+class _Bash(BashComplete):
+    """Names may have spaces and quotes: each comes as one quoted word."""
+
+    source_template = BashComplete.source_template.replace("read type value", "read -r type value").replace(
+        "COMPREPLY+=($value)", 'COMPREPLY+=("$value")'
+    )
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        return f"{item.type},{_UNQUOTED.sub(lambda found: chr(92) + found[0], item.value)}"
+
+
+class _Zsh(ZshComplete):
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        return super().format_completion(_in_one_line(item))
+
+
+class _Fish(FishComplete):
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        return super().format_completion(_in_one_line(item))
+
+
+def _in_one_line(item: CompletionItem[str]) -> CompletionItem[str]:
+    """Its help is shown beside the name: one line, without what would be shown as ``\\n`` or ``\\t``."""
+    return CompletionItem(item.value, item.type, " ".join((item.help or "").split()) or None)
+
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
+for _name, _shell in SHELLS.items():
+    add_completion_class(_shell, _name)

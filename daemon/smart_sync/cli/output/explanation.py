@@ -1,0 +1,204 @@
+"""What people see of the numbers of an account: a sentence each, the table, what to look at, and the last days."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from smart_sync.cli.output.pin_lines import pin_told
+from smart_sync.cli.output.tables import Column, print_line, print_table
+from smart_sync.cli.output.terminal import STYLES, console, count, when
+from smart_sync.core.model import METRICS
+from smart_sync.core.wording import confirm, counted
+from smart_sync.logs import printable
+
+#: Edits of the worksheet that are shown.
+_EDITS = 20
+#: Events that the table of days shows already.
+_IN_DAYS = frozenset({"changed", "seen"})
+
+Answer = dict[str, Any]
+
+
+def show_explanations(answer: Answer) -> None:
+    """Every account that was meant, each with all that is known of its numbers."""
+    screen = console()
+    for number, account in enumerate(answer["accounts"]):
+        if number:
+            screen.print()
+        _show_account(screen, account)
+
+
+def _show_account(screen: Console, account: Answer) -> None:
+    state = "" if account["active"] else ", inactive"
+    state += f", has left {when(account['left_since'])}" if account["left_since"] else ""
+    print_line(screen, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
+    print_line(screen, _sheet(account["sheet"]))
+    screen.print()
+    for told in account["metrics"].values():
+        print_line(screen, told["sentence"], hang=2)
+    for note in _notes(account):
+        print_line(screen, note, "yellow", hang=2)
+    screen.print()
+    _print_metrics(screen, account)
+    _print_days(screen, account)
+    _print_edits(screen, account)
+    _print_events(screen, account)
+
+
+def _sheet(place: Answer | None) -> str:
+    if place is None:
+        return "no row of the worksheet is this account's"
+    row = f"worksheet {place['worksheet']}, row {place['row']}"
+    if place["gone_since"]:
+        vote = "its last known values are used" if place["has_vote"] else "its values count no more"
+        return f"{row}: gone since {when(place['gone_since'])}, {vote}"
+    return f"{row}, last changed {when(place['read_at'])}, last read {when(place['confirmed_at'])}"
+
+
+def _notes(account: Answer) -> Iterable[str]:
+    """What a person has to look at."""
+    yield from account["problems"]
+    yield from account["warnings"]
+    for metric, told in account["metrics"].items():
+        if suspect := told["suspect"]:
+            place = f" ({suspect['place']})" if suspect["place"] else ""
+            yield (
+                f"{metric}: suspect since {when(suspect['since'])}: {count(suspect['old'])} → "
+                f"{count(suspect['new'])}{place}{_cause(suspect)}; correct it, or: {confirm(account['link'], metric)}"
+            )
+        if conflict := told["conflict"]:
+            yield (
+                f"{metric}: both sides had changed at {when(conflict['at'])}: the sheet's {count(conflict['sheet'])} "
+                f"was taken, the parsed {count(conflict['parsed'])} was not"
+            )
+
+
+def _cause(suspect: Answer) -> str:
+    """What probably happened, and whether the value before stands in."""
+    held = ", held until it is confirmed or has stood for a day" if suspect["held"] else ""
+    return f", {suspect['cause']}{held}" if suspect["cause"] else held
+
+
+def _print_metrics(screen: Console, account: Answer) -> None:
+    heads = (Column("metric"), *(Column(head, True) for head in ("sheet", "parsed", "result")))
+    columns = [*heads, Column("winner"), Column("changed")]
+    rows = [
+        [metric, *(count(told[side]) for side in ("sheet", "parsed", "value")), told["winner"] or "nobody",
+         when(told["changed_at"])]
+        for metric, told in account["metrics"].items()
+    ]  # fmt: skip
+    print_table(screen, columns, rows)
+    _print_shared(screen, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
+    _print_shared(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
+    _print_shared(screen, "carried since", {m: when(told["carried_since"]) for m, told in account["metrics"].items()})
+    for told in account["metrics"].values():
+        for pin in told["pins"]:
+            print_line(screen, pin_told(pin), "bold", hang=2)
+    for told in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
+        voiceless = [one for one in account["without_vote"] if _without_vote(one) == told]
+        values = ", ".join(f"{one['metric']} {count(one['value'])}" for one in voiceless)
+        print_line(screen, f"no vote, {told}: {values}", hang=2)
+
+
+def _print_shared(screen: Console, title: str, texts: Mapping[str, str]) -> None:
+    """A line for each text, with the metrics that share it."""
+    for text in dict.fromkeys(text for text in texts.values() if text):
+        metrics = [metric for metric, own in texts.items() if own == text]
+        print_line(screen, f"{title} {text}: {', '.join(metrics)}", hang=2)
+
+
+def _origin(told: Answer) -> str:
+    if told["parsed"] is None:
+        return ""
+    rounded = ", rounded" if told["precision"] == "rounded" else ""
+    return f"{told['source'] or 'unnamed'}, {when(told['parsed_at']) or 'now'}{rounded}"
+
+
+def _without_vote(one: Answer) -> str:
+    return f"{one['reason']}: {one['source'] or 'unnamed'}, {when(one['parsed_at']) or 'now'}"
+
+
+def _print_days(screen: Console, account: Answer) -> None:
+    """The last days, the newest first; under each value what it has grown by."""
+    metrics = list(account["metrics"])
+    if not account["days"]:
+        return
+    rows: list[list[str | Text]] = []
+    for day in account["days"]:
+        rows.append([day["day"], *(_on_day(day, metric) for metric in metrics)])
+        deltas = [day[f"{metric}_delta"] for metric in metrics]
+        if any(deltas):
+            rows.append(["", *(Text(f"{delta:+,}" if delta else "", style="green") for delta in deltas)])
+    screen.print()
+    print_table(screen, [Column("day"), *(Column(metric, True) for metric in metrics)], rows)
+    if any(day["ends_carried"] for day in account["days"]):
+        print_line(screen, "* last known values were used until that day: its growth is of several days", "dim")
+
+
+def _on_day(day: Answer, metric: str) -> str:
+    return f"{'*' if metric in day['ends_carried'] else ''}{count(day[metric])}"
+
+
+def _print_edits(screen: Console, account: Answer) -> None:
+    """What people have typed into the worksheet, and the snapshots that were corrected, the newest first."""
+    own = account["sheet"]["worksheet"] if account["sheet"] else None
+    edits = sorted(account["edits"], key=lambda edit: METRICS.index(edit["metric"]))
+    edits.sort(key=lambda edit: str(edit["read_at"]), reverse=True)
+    if edits:
+        screen.print()
+        columns = [Column("edited, seen at"), Column("cell"), Column("metric")]
+        rows = [
+            [
+                when(edit["read_at"]),
+                edit["cell"] if edit["worksheet"] == own else f"{edit['worksheet']}!{edit['cell']}",
+                edit["metric"],
+                count(edit["old"]),
+                count(edit["new"]),
+            ]
+            for edit in edits[:_EDITS]
+        ]
+        print_table(screen, [*columns, Column("from", True), Column("to", True)], rows)
+        if len(edits) > _EDITS:
+            print_line(screen, f"and {counted(len(edits) - _EDITS, 'earlier edit')}; all of them: --json", "dim")
+    for repair in account["repairs"]:
+        change = f"{repair['metric']}: {count(repair['old'])} → {count(repair['new'])}"
+        print_line(screen, f"{when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}", hang=2)
+
+
+def _print_events(screen: Console, account: Answer) -> None:
+    """The last pass and who asked for the last changes; then what went wrong, the newest first."""
+    told = [event for event in account["timeline"] if event["event"] not in _IN_DAYS]
+    asked = [_asked(event) for event in account["timeline"] if event["event"] == "changed" and _asked(event)][:1]
+    if account["passes"] or asked or told:
+        screen.print()
+    for run in account["passes"][:1]:
+        print_line(
+            screen, f"{when(run['finished_at'])}  last pass: {run['outcome']}", STYLES.get(run["outcome"], ""), hang=2
+        )
+    for line in asked:
+        print_line(screen, line, hang=2)
+    for event in told:
+        print_line(screen, f"{when(event['at'])}  {_what(event)}", "dim", hang=2)
+
+
+def _asked(event: Answer) -> str:
+    """When the last change came, and by which pass."""
+    if not event["trigger"]:
+        return ""
+    by = f", asked by {event['requested_by']}" if event["requested_by"] else ""
+    return f"{when(event['at'])}  last changed by a pass ({event['trigger']}{by})"
+
+
+def _what(event: Answer) -> str:
+    """What went wrong, or has to be looked at."""
+    match event["event"]:
+        case "suspect":
+            change = f"{count(event['old'])} → {count(event['new'])}"
+            return f"{event['metric']} {change}: suspect {event['place']}".rstrip()
+        case "conflict":
+            taken = f"{count(event['sheet'])}, not {count(event['parsed'])}"
+            return f"{event['metric']} {taken}: both sides had changed, the sheet's was taken {event['place']}".rstrip()
+    times = f" ({event['passes']:,} passes until {when(event['until'])})" if event["passes"] > 1 else ""
+    return printable(f"{event['event']}{times}: {event['error']}")

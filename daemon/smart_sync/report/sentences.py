@@ -1,0 +1,75 @@
+"""One sentence for each metric of an account: its value, where that is from, what the other side says, why it counts.
+
+``told`` is what `report.explain` answers about a metric.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from smart_sync.core.merge.strategies import Winner
+from smart_sync.core.wording import when
+
+#: Why a side won where the two say different things: by strategy, and whether the sheet won.
+_REASONS = {
+    ("max", True): "the larger counts",
+    ("max", False): "the larger counts",
+    ("sheet", True): "the sheet counts ({rule})",
+    ("sheet", False): "a 0 of the sheet gives way ({rule})",
+    ("parsed", True): "a parsed 0 gives way ({rule})",
+    ("parsed", False): "the parser counts ({rule})",
+    ("latest", True): "the newest change counts ({rule})",
+    ("latest", False): "the newest change counts ({rule})",
+}
+
+
+def sentence(metric: str, told: Mapping[str, Any], cell: str = "", *, gone: bool = False) -> str:
+    """``views: 1,258,400 from the sheet (H4); the parser says 32,277; the larger counts``.
+
+    ``cell``: "" if it is not known; ``gone``: whether the account's row is gone.
+    """
+    parts = _now(told, cell, gone=gone)
+    if told["next"] is not None:
+        parts.append(f"one side has changed since: the next pass makes it {told['next']:,}")
+    return f"{metric}: {'; '.join(parts)}"
+
+
+def _now(told: Mapping[str, Any], cell: str, *, gone: bool) -> list[str]:
+    value, sheet, parsed = told["value"], told["sheet"], told["parsed"]
+    place, parser = f" ({cell})" if cell else "", f"the parser{_named(told)}"
+    if value is None:
+        return _nothing(told)
+    if told["winner"] == Winner.CARRIED:
+        since = f" since {when(told['carried_since'])}" if told["carried_since"] else ""
+        why = "no side has one any more"
+        if sheet is not None:
+            why = "its row is gone" if gone else f"the sheet's cell{place} cannot be read, or was emptied by accident"
+        parts = [f"{value:,}, the last known value, is used{since}: {why}"]
+        return [*parts, f"{parser} says {parsed:,}", *_reason(told, sheet, parsed)] if parsed is not None else parts
+    if told["winner"] == Winner.PINNED:
+        sides = (("the sheet", sheet, place), (parser, parsed, ""))
+        others = [f"{name} says {said:,}{at}" for name, said, at in sides if said is not None]
+        return [f"{value:,}, which a person has pinned, whatever the sides say", *others]
+    if told["winner"] == Winner.BOTH:
+        return [f"{value:,} from the sheet{place}; {parser} says the same"]
+    if told["winner"] == Winner.SHEET:
+        other = f"{parser} says {parsed:,}" if parsed is not None else "no parser has a value"
+        return [f"{value:,} from the sheet{place}", other, *_reason(told, sheet, parsed)]
+    other = f"the sheet says {sheet:,}{place}" if sheet is not None else "the sheet has no value"
+    return [f"{value:,} from {parser}", other, *_reason(told, sheet, parsed)]
+
+
+def _nothing(told: Mapping[str, Any]) -> list[str]:
+    said = [name for name, side in (("the sheet", told["sheet"]), ("the parser", told["parsed"])) if side is not None]
+    return [f"no value yet; {' and '.join(said)} will give it" if said else "no value: neither side has ever given one"]
+
+
+def _reason(told: Mapping[str, Any], sheet: int | None, parsed: int | None) -> list[str]:
+    if sheet is None or parsed is None:
+        return []
+    if told["precision"] == "rounded" and told["strategy"] == "max" and sheet < parsed:
+        return ["the parsed value is rounded, and the exact one counts"]
+    return [_REASONS[told["strategy"], told["winner"] != Winner.PARSED].format(rule=told["rule"])]
+
+
+def _named(told: Mapping[str, Any]) -> str:
+    return f" {told['source']}" if told["source"] else ""

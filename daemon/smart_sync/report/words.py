@@ -1,0 +1,117 @@
+"""How the report says things: phrases, numbers, dates and times in the reader's language, on the reader's clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from smart_sync.core.model import METRICS
+from smart_sync.core.notices.phrases import METRIC_NAMES, NOUNS, Language, counted, number
+from smart_sync.core.notices.reasons import translated
+from smart_sync.report import english, russian
+from smart_sync.report.inputs import Audience, Options
+
+#: Key → text; names in braces are filled in.
+TEXTS: Mapping[Language, Mapping[str, str]] = {"en": english.TEXTS, "ru": russian.TEXTS}
+MONTHS: Mapping[Language, tuple[str, ...]] = {"en": english.MONTHS, "ru": russian.MONTHS}
+_UNITS = {"en": ("", "k", "M", "bn", "tn"), "ru": ("", "тыс.", "млн", "млрд", "трлн")}
+_SPACE = "\u00a0"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """For one reader."""
+
+    lang: Language = "en"
+    timezone: str = "UTC"
+    audience: Audience = "manager"
+
+    @classmethod
+    def of(cls, options: Options) -> "Words":
+        """For whom a report with ``options`` is."""
+        return cls(options.lang, options.timezone, options.audience)
+
+    @property
+    def for_operator(self) -> bool:
+        """Whether the reader runs Smart Sync."""
+        return self.audience == "operator"
+
+    def say(self, key: str, **values: object) -> str:
+        """A phrase."""
+        return TEXTS[self.lang][key].format(**values)
+
+    def told(self, text: str) -> str:
+        """A reason or remedy of ours in the reader's language, as far as it is known."""
+        return translated(text, self.lang)
+
+    def counted(self, value: int, noun: str) -> str:
+        """``1 account``, ``5 аккаунтов``."""
+        return counted(self.lang, value, noun)
+
+    def noun(self, value: int | None, noun: str) -> str:
+        """The noun alone, in the form for ``value``; where there is none, for many."""
+        return counted(self.lang, value or 0, noun).rpartition(" ")[2]
+
+    def nouns(self, names: Sequence[str]) -> list[tuple[str, str, str]]:
+        """The forms of nouns: of one, of a few, of many."""
+        return [NOUNS[self.lang][name] for name in names]
+
+    def metric(self, name: str) -> str:
+        """A metric by its name."""
+        return METRIC_NAMES[self.lang].get(name, name)
+
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics, as heads of columns."""
+        return tuple(self.metric(name).capitalize() for name in METRICS)
+
+    def count(self, value: int | None) -> str:
+        """A count: ``1,234``; a dash where nothing is known."""
+        return "–" if value is None else number(self.lang, value)
+
+    def signed(self, amount: int) -> str:
+        """A change: ``+1,234``, ``−56``, ``±0``."""
+        if amount == 0:
+            return "±0"
+        return ("+" if amount > 0 else "−") + number(self.lang, abs(amount))
+
+    def short(self, value: int) -> str:
+        """A count to three digits, never more than it is: ``4.83 M``."""
+        power = min((len(str(value)) - 1) // 3, len(_UNITS["en"]) - 1)
+        whole = str(value)[: len(str(value)) - 3 * power]
+        rest = str(value)[len(whole) : len(whole) + max(3 - len(whole), 0)] if power else ""
+        digits = f"{whole}.{rest}".rstrip("0").rstrip(".") if rest else whole
+        unit = _UNITS[self.lang][power]
+        return self._decimal(digits) + (f"{_SPACE}{unit}" if unit else "")
+
+    def percent(self, value: float) -> str:
+        """A part of a whole, in whole percent, never more than it is: ``48 %``."""
+        return f"{number(self.lang, int(value))}{_SPACE}%"
+
+    def change_percent(self, value: float) -> str:
+        """``+4.2 %``, ``−0.3 %``."""
+        return self._decimal(f"{value:+.1f}").replace("-", "−") + f"{_SPACE}%"
+
+    def seconds(self, value: float) -> str:
+        """A time, to a tenth of a second."""
+        return self._decimal(f"{value:.1f}")
+
+    def _decimal(self, digits: str) -> str:
+        return digits if self.lang == "en" else digits.replace(".", ",")
+
+    def day(self, ordinal: int) -> str:
+        """A day: ``10 Mar 2026``."""
+        moment = date.fromordinal(ordinal)
+        return f"{moment.day} {MONTHS[self.lang][moment.month - 1]} {moment.year}"
+
+    def short_day(self, ordinal: int, *, with_year: bool = False) -> str:
+        """A day below a chart: ``10 Mar``; ``10 Mar 25`` where a chart spans two years."""
+        moment = date.fromordinal(ordinal)
+        year = f" {moment.year % 100:02}" if with_year else ""
+        return f"{moment.day} {MONTHS[self.lang][moment.month - 1]}{year}"
+
+    def stamp(self, moment: datetime | None) -> str:
+        """A moment on the reader's clock, to the minute."""
+        if moment is None:
+            return self.say("unknown_time")
+        local = moment.astimezone(ZoneInfo(self.timezone))
+        return f"{self.day(local.toordinal())}, {local:%H:%M}"
