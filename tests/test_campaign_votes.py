@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from fake_platforms import LINKS, OWN_KEYS
+from smart_sync.admin import checks
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS
+from smart_sync.parsers.inspection import inspect_links
 from smart_sync.report.explain import explain
-from test_campaign import BERLIN, FOLLOWERS, MARCH, Imitation, add, configure, no_waiting
+from test_campaign import BERLIN, FOLLOWERS, MARCH, VIDEOS, Imitation, add, configure, no_waiting
 from world import KEY, World
 
 __all__ = ["no_waiting"]
@@ -151,3 +153,77 @@ async def test_what_the_sheet_says_does_not_begin_anew_with_the_campaign(world: 
             world.now += timedelta(days=1)
     found = world.execute("SELECT views, views_delta, followers_delta FROM account_growth ORDER BY day")
     assert found == [(1_204_000, None, None), (1_204_000, 0, 0)]
+
+
+# What is said of it.
+
+
+async def test_sums_that_stand_are_named_with_their_time(world: World) -> None:
+    """Same dates, and a video that hides its views now: the last sums stand, and pass and `explain` say since when."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN, every="1h")
+        add(world, "M", "tiktok", **DATES)
+        await world.sync()
+        platform.shown = [v._replace(views=None) if v.id == "d" else v for v in VIDEOS]
+        world.now += timedelta(hours=2)
+        (result,) = (await world.sync()).results
+        told = [str(problem) for problem in result.problems if "not counted since" in problem.reason]
+        assert world.merged("M") == COUNTED
+        assert len(told) == 1
+        assert "likes, comments, videos, views: not counted since" in told[0]
+        assert LINKS["tiktok"] in told[0]
+        assert any("not counted since" in warning for warning in (await explained(world))["warnings"])
+
+
+async def test_dates_that_are_not_clear_are_a_problem_of_each_pass(world: World) -> None:
+    """The start is after the end: named in the first pass, and in those that change nothing."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN)
+        add(world, "M", "tiktok", start_date="2026-04-01", end_date="2026-03-31")
+        async with world.opened() as sync:
+            for _ in range(2):
+                (result,) = (await sync()).results
+                told = [str(problem) for problem in result.problems]
+                assert any("start_date 2026-04-01 is after its end_date 2026-03-31" in one for one in told)
+                world.now += timedelta(minutes=30)
+
+
+async def test_what_does_not_say_of_which_videos_it_is_is_warned_of(world: World) -> None:
+    """The inbox makes 269,000 to 1.5 billion: `check` and `explain` name its source."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN)
+        add(world, "M", "tiktok", **DATES)
+        await world.sync()
+        world.now = datetime.now(UTC) + timedelta(minutes=1)
+        world.parsed("M", [800, 1, 1, 9, 1_500_000_000], source="theirs")
+        await world.sync()
+        assert (world.merged("M") or ())[4] == 1_500_000_000
+        report = await checks.check(world.settings, lambda: world.now, offline=True)
+        warned = [finding.message for finding in report.findings if "nobody says of which videos" in finding.message]
+        assert [one.partition("; ")[0] for one in warned] == [
+            "M: likes, comments, videos, views of theirs count, and nobody says of which videos they are"
+        ]
+        assert warned[0] in (await explained(world))["warnings"]
+
+
+async def test_a_look_at_a_link_says_that_it_counts_all_videos(world: World) -> None:
+    """`smart-sync parse` knows of no project: its numbers are not those that a pass would store."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN)
+        found = await inspect_links(world.settings.parsers, [LINKS["tiktok"]])
+    (values,) = found["links"][0]["parsers"][0]["values"]
+    assert (values["views"], values["of"]) == (286_999, "all videos, whatever the dates and the KPI of its project are")
+
+
+async def test_explain_foresees_that_there_is_no_value(world: World) -> None:
+    """After a change of the KPI the old sums have no vote, and nothing new is there yet."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN)
+        add(world, "M", "tiktok", **DATES)
+        await world.sync()
+    assert not (await explained(world))["metrics"]["views"]["next_is_no_value"]
+    world.execute("UPDATE projects SET kpi_views = 0")
+    account = await explained(world)
+    views = account["metrics"]["views"]
+    assert (views["value"], views["next"], views["next_is_no_value"]) == (269_000, None, True)
+    assert "it has no value from the next pass on" in views["sentence"]

@@ -5,12 +5,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.merge.votes import count
+from smart_sync.core.campaign import EVERYTHING, Campaign
+from smart_sync.core.merge.recounted import not_counted, not_counted_since
+from smart_sync.core.merge.votes import count, is_counted
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
 from smart_sync.core.parsed import (
     INBOX,
     NO_PAST,
     NO_VOTES,
+    OWN,
+    Counting,
     ParsedAccount,
     ParsedHistory,
     ParsedValue,
@@ -19,6 +23,7 @@ from smart_sync.core.parsed import (
     of_row,
 )
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
+from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account
@@ -70,23 +75,41 @@ async def read(
     """
     rows, known, told, problems = await _rows(database, project, query, only)
     pins = await pin_rows.of_accounts(database, *_of_project(project, only))
-    judged_by = await _with_campaign(database, project, judged_by)
+    campaign, judged_by = await _with_campaign(database, project, judged_by)
 
     def understood() -> list[AccountState]:
         states = [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
         return [state._replace(pins=pins[state.id]) if state.id in pins else state for state in states]
 
     states = await asyncio.to_thread(understood)
-    return states, [*problems, *_ahead(states), *_spoilt(states)]
+    of_campaign = _of_campaign(project, campaign, judged_by.counting, states)
+    return states, [*problems, *_ahead(states), *_spoilt(states), *of_campaign]
 
 
-async def _with_campaign(database: Database, project: Project, judged_by: VoteTerms) -> VoteTerms:
-    """The terms, knowing the dates and the KPI of the project as they are now."""
+async def _with_campaign(database: Database, project: Project, judged_by: VoteTerms) -> tuple[Campaign, VoteTerms]:
+    """The dates and the KPI of the project as they are now, and the terms that know them."""
     counting = judged_by.counting
     if counting is None:
-        return judged_by
+        return EVERYTHING, judged_by
     campaign = await campaigns.of(database, counting.timezone, project.id)
-    return judged_by._replace(counting=counting._replace(campaign=campaign.key))
+    return campaign, judged_by._replace(counting=counting._replace(campaign=campaign.key))
+
+
+def _of_campaign(
+    project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
+) -> Iterable[Problem]:
+    """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""
+    active = [state for state in states if state.active] if counting is not None and counting.parsers else []
+    if campaign.flaw and counting and any(is_counted(state.link, state.platform, counting) for state in active):
+        yield Problem(f"{campaign.flaw}; until then its campaign is not counted", "projects", value=project.name)
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for state in active:
+        if since := not_counted_since(state.votes):
+            found.setdefault(tuple(since), []).append((min(since.values()), state.link or state.id))
+    for metrics, several in found.items():
+        oldest, link = min(several)
+        more = f" and {counted(len(several) - 1, 'other account')}" if len(several) > 1 else ""
+        yield Problem(not_counted(metrics, oldest), OWN, value=f"{link}{more}")
 
 
 async def voiced(

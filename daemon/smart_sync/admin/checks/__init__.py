@@ -59,7 +59,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         of_worksheets = await check_worksheets(on_copy, clock)
         if not was_read:  # then nothing can be said of projects, but still of Google
             of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
-        of_parsers = await check_parsers(settings, copy, clock, offline=offline)
+        of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)
         findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
