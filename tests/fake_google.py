@@ -341,7 +341,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, content: bytes) -> None:
         google, parts = self.server.google, urlsplit(self.path)
         query = parse_qs(parts.query, keep_blank_values=True)
-        kind, key, act = self._route(unquote(parts.path), query, content)
+        if self.command == "POST" and self.headers.get("X-HTTP-Method-Override") == "GET":
+            if self.headers.get("Content-Type") == "application/x-www-form-urlencoded":
+                query = parse_qs(content.decode(), keep_blank_values=True)
+            kind, key, act = self._route(unquote(parts.path), query, content)
+        elif self.command == "POST" and parts.path != "/token":
+            kind, key, act = "other", "", lambda: (404, _error(404, "Requested entity was not found."))
+        else:
+            kind, key, act = self._route(unquote(parts.path), query, content)
         google.calls.append(Call(kind, parts.path, query, {**self.headers}, len(self.path)))
         with google.under_way(key or kind):
             if google.latency:

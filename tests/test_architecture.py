@@ -124,3 +124,19 @@ def test_a_start_does_not_wait_for_the_google_libraries() -> None:
     code = "import sys, smart_sync.service.daemon, smart_sync.sheets.google; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"gspread", "google.auth", "requests", "httpx2"}.isdisjoint(loaded)
+
+
+def test_a_pass_without_a_daemon_imports_none(tmp_path: Path) -> None:
+    """`smart-sync once`, from its configuration to its last line, loads no module of the daemon or its socket."""
+    sample = Path(smart_sync.__file__).parent / "sample" / "sheets"
+    (tmp_path / "config.toml").write_text(
+        f'[sheets]\nsource = "csv"\ndirectory = "{sample}"\n[sync]\ncreate_missing = "projects"\n'
+    )
+    code = (
+        "import sys\nfrom smart_sync.cli.main import main\nsys.argv[1:] = ['once']\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    loaded = {".".join(name.split(".")[:2]) for name in done.stderr.splitlines()[-1].split()}
+    assert "smart_sync.sync" in loaded
+    assert {"smart_sync.service", "smart_sync.control", "smart_sync.admin", "smart_sync.report"}.isdisjoint(loaded)

@@ -117,6 +117,18 @@ async def test_the_request_is_compact(google: FakeGoogle, tmp_path: Path) -> Non
         assert call.length <= 2048 - len("https://sheets.googleapis.com")
 
 
+async def test_many_worksheets_are_one_request(google: FakeGoogle, tmp_path: Path) -> None:
+    """A hundred worksheets are asked for at once, by a POST that stands for a GET, for its address would be long."""
+    titles = [f"A rather long title, № {number}" for number in range(100)]
+    google.add("key", {title: worksheet(number) for number, title in enumerate(titles)})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        read = await read_all(sheets, titles)
+    (call,) = [call for call in google.calls if call.kind == "batch"]
+    assert (call.headers["X-HTTP-Method-Override"], len(call.query["ranges"])) == ("GET", 100)
+    for number, title in enumerate(titles):
+        assert rows(read[title]) == worksheet(number)
+
+
 async def test_large_worksheets_are_read_apart_next_time(google: FakeGoogle, tmp_path: Path) -> None:
     """What was large last time is not asked for in one answer again: about 2 MB is enough."""
     big: Rows = [["x" * 1000] * 13] * 100

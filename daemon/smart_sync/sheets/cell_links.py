@@ -9,7 +9,6 @@ from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
 from smart_sync.core.worksheet.hyperlinks import Links, Texts, texts
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets import requests
 from smart_sync.sheets.batches import next_batch
 
 #: Title, as the spreadsheet writes it, and cells → the links behind them; raises `SheetUnavailable`.
@@ -28,11 +27,11 @@ class LinksBehind:
         self._found: dict[str, tuple[Texts, Links, datetime]] = {}
 
     async def completed(
-        self, key: str, read: Sequence[Worksheet], written: Mapping[str, str], ask: Ask
+        self, read: Sequence[Worksheet], written: Mapping[str, str], ask: Ask
     ) -> AsyncIterator[tuple[str, Worksheet | SheetUnavailable]]:
         """The worksheets ``read``, by title, with the links behind their texts; why they cannot be had, else.
 
-        ``key`` is the spreadsheet's, ``written`` as in `next_batch`; ``ask`` makes the request.
+        ``written``: the titles that the spreadsheet writes otherwise; ``ask`` makes the request.
         """
         waiting: dict[str, tuple[Worksheet, Texts]] = {}
         for worksheet in read:
@@ -41,7 +40,7 @@ class LinksBehind:
             else:
                 waiting[worksheet.title] = (worksheet, shown)
         while waiting:
-            batch = next_batch(key, waiting, requests.LINKS_QUERY, {}, written)
+            batch = next_batch(waiting, {})
             asked = {title: waiting.pop(title) for title in batch}
             try:
                 found = await ask({written.get(title, title): shown.range for title, (_, shown) in asked.items()})

@@ -21,7 +21,6 @@ OPTIONS = {
     "dateTimeRenderOption": "FORMATTED_STRING",
     "prettyPrint": "false",
 }
-QUERY = urlencode(OPTIONS)
 #: What `links` wants of each cell: nothing that its values have.
 LINKS = {
     "includeGridData": "true",
@@ -29,9 +28,11 @@ LINKS = {
     "hyperlink,textFormatRuns.format.link,chipRuns.chip.richLinkProperties)))",
     "prettyPrint": "false",
 }
-LINKS_QUERY = urlencode(LINKS)
 #: Pages of Drive's list, a thousand files each: more spreadsheets of one title there are not.
 MAX_PAGES = 20
+
+#: Letters of an address: proxies and logs on the way cut at 2 kB.
+MAX_URL = 2048
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
@@ -137,7 +138,12 @@ def _asked(client: gspread.Client, url: str, query: Mapping[str, Any]) -> str:
 
 
 def _content(client: gspread.Client, url: str, query: Mapping[str, Any]) -> bytes:
-    return client.http_client.request("get", url, params=dict(query)).content
+    """What Google answers to a GET: one of a longer address goes as a POST, as Google's own client sends it."""
+    form = urlencode(query, doseq=True)
+    if len(url) + len(form) < MAX_URL:
+        return client.http_client.request("get", url, params=dict(query)).content
+    headers = {"X-HTTP-Method-Override": "GET", "Content-Type": "application/x-www-form-urlencoded"}
+    return client.http_client.request("post", url, data=form.encode(), headers=headers).content
 
 
 def _json(text: str) -> Any:

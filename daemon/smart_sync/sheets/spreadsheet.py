@@ -135,7 +135,7 @@ class Spreadsheet:
             titles = await self._know_locale(titles)
             if titles is not None:
                 batch = wanted = await self._without_missing(wanted, titles)
-            batch = next_batch(await self._name.key(self._ends), wanted, requests.QUERY, self._sizes, self._written)
+            batch = next_batch(wanted, self._sizes)
             if batch:
                 await self._read(batch)
         except RangeRefused as refused:
@@ -169,7 +169,7 @@ class Spreadsheet:
             else:
                 read.append(Worksheet(title, values.rows, self._fixed_locale or self._locale))
         ask = partial(self._calls.make, str(self._name), self._manager, self._ends, requests.links, key)
-        async for title, answer in self._behind.completed(key, read, self._written, ask):
+        async for title, answer in self._behind.completed(read, self._written, ask):
             self._answer([title], answer)
 
     async def _know_locale(self, titles: tuple[str, ...] | None) -> tuple[str, ...] | None:

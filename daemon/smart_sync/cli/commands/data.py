@@ -39,10 +39,10 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
     by it.
     """
     from smart_sync.admin import confirm as findings
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_confirmed
 
     _path, settings = load()
-    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, output.show_confirmed)
+    show(asyncio.run(findings.confirm(settings, what, metric, _now())), as_json, show_confirmed)
 
 
 @click.command(epilog=example('smart-sync pin nova views 950 --until 2026-12-31 --why "counted by hand"'))
@@ -62,12 +62,12 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     it back, or the day has passed; the next pass goes by it.  In a worksheet the same is typed with a mark: 950!
     """
     from smart_sync.admin import pin as pins
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_pinned
     from smart_sync.store.pin_requests import PinRequest
 
     _path, settings = load()
     asked = PinRequest(account, metric, value, until.date() if until else None, why)
-    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, output.show_pinned)
+    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, show_pinned)
 
 
 @click.command(epilog=example("smart-sync unpin nova views"))
@@ -82,10 +82,10 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
     is taken away in the worksheet.
     """
     from smart_sync.admin import pin as pins
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_unpinned
 
     _path, settings = load()
-    show(asyncio.run(pins.unpin(settings, account, metric)), as_json, output.show_unpinned)
+    show(asyncio.run(pins.unpin(settings, account, metric)), as_json, show_unpinned)
 
 
 @click.command(epilog=example("smart-sync pins"))
@@ -94,9 +94,9 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
 def pins(as_json: bool) -> None:
     """List the values that people have pinned."""
     from smart_sync.admin import pin
-    from smart_sync.cli import output
+    from smart_sync.cli.output.pin_lines import show_pins
 
-    show(asyncio.run(pin.listed(load_readable())), as_json, output.show_pins)
+    show(asyncio.run(pin.listed(load_readable())), as_json, show_pins)
 
 
 @click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
@@ -123,14 +123,14 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.
     """
     from smart_sync.admin import snapshot_repair
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_repaired
 
     _path, settings = load()
     typed = {metric: value for metric, value in values.items() if value is not None}
     if not typed:
         raise click.UsageError("say what it should have been, such as --views 1200")
     answer = asyncio.run(snapshot_repair.repair(settings, account, day.date(), typed, _now()))
-    show(answer, as_json, output.show_repaired)
+    show(answer, as_json, show_repaired)
 
 
 @click.command(epilog=example("smart-sync ingest parsed.csv"))
@@ -152,7 +152,7 @@ def ingest(
     it was parsed later; where there is nothing to take back, the exit code is 1.
     """
     from smart_sync.admin import ingest
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_forgotten, show_ingested
 
     if (file is None) == (forget is None and forget_source is None):
         raise click.UsageError("give a file, or --forget, or --forget-source")
@@ -161,13 +161,13 @@ def ingest(
     _path, settings = load()
     if file is None:
         answer = asyncio.run(ingest.forget(settings, forget, forget_source, metric, _now()))
-        show(answer, as_json, output.show_forgotten)
+        show(answer, as_json, show_forgotten)
         return
     text = ingest.read_text(file, file.name)
     done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
         complain(f"{file.name}: {mistake}")
-    show(done.answer(), as_json, output.show_ingested)
+    show(done.answer(), as_json, show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
 
 
@@ -181,13 +181,13 @@ def backup(file: Path, as_json: bool) -> None:
     The daemon and the web app go on meanwhile.
     """
     from smart_sync.admin.backup import back_up
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_backup
 
     if str(file) == "-":
         raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
     _path, settings = load()
     made = back_up(settings.database.path, file).answer()
-    show(made, as_json, output.show_backup)
+    show(made, as_json, show_backup)
 
 
 def _now() -> datetime:

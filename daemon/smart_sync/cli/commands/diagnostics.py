@@ -21,13 +21,13 @@ def check(offline: bool, as_json: bool) -> None:
     """
     from smart_sync import logs
     from smart_sync.admin import checks
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_check
 
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)
     logs.adopt_libraries()
     report = asyncio.run(checks.check(settings, offline=offline))
-    show(report.answer(), as_json, output.show_check)
+    show(report.answer(), as_json, show_check)
     sys.exit(report.exit_code)
 
 
@@ -42,12 +42,12 @@ def parse(links: tuple[str, ...], as_json: bool) -> None:
     """
     from smart_sync import logs
     from smart_sync.admin.checks.parser_trials import parse_links
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_inspections
 
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)
     answer = asyncio.run(parse_links(settings, links))
-    show(answer, as_json, output.show_inspections)
+    show(answer, as_json, show_inspections)
     sys.exit(0 if answer["success"] else 1)
 
 
@@ -60,10 +60,10 @@ def webhooks(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     from smart_sync.admin import webhooks as queue
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_webhooks
 
     _path, settings = load()
-    show(asyncio.run(queue.overview(settings)), as_json, output.show_webhooks)
+    show(asyncio.run(queue.overview(settings)), as_json, show_webhooks)
 
 
 @webhooks.command("test", epilog=example("smart-sync webhooks test"))
@@ -76,7 +76,7 @@ def webhooks_test(as_json: bool) -> None:
     """
     from smart_sync import logs
     from smart_sync.admin import webhooks as queue
-    from smart_sync.cli import output
+    from smart_sync.cli.output.diagnostics import show_webhook_tests
 
     path, settings = load()
     if not (settings.webhooks or settings.notify.targets):
@@ -84,5 +84,5 @@ def webhooks_test(as_json: bool) -> None:
     logs.configure(settings.log.format, "error", sys.stderr)
     logs.adopt_libraries()
     answer = asyncio.run(queue.send_tests(settings))
-    show(answer, as_json, output.show_webhook_tests)
+    show(answer, as_json, show_webhook_tests)
     sys.exit(0 if answer["success"] else 1)

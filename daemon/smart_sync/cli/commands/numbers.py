@@ -37,13 +37,13 @@ def explain(account: str, metric: str | None, days: int, everything: bool, as_js
     ACCOUNT is a link, a name or an id.  A sentence for each metric; both sides, the rule and the winner; the last days,
     and what was typed into the worksheet.
     """
-    from smart_sync.cli import output
+    from smart_sync.cli.output.explanation import show_explanations
     from smart_sync.report import explain
 
     settings = load_readable()
     chosen = METRICS if metric is None else (metric,)
     past = explain.ALL_DAYS if everything else days
-    show(asyncio.run(explain.explain(settings, account, chosen, _now(), past)), as_json, output.show_explanations)
+    show(asyncio.run(explain.explain(settings, account, chosen, _now(), past)), as_json, show_explanations)
 
 
 @click.command(epilog=example("smart-sync history --failed --limit 5"))
@@ -55,11 +55,11 @@ def explain(account: str, metric: str | None, days: int, everything: bool, as_js
 def history(project: str | None, failed: bool, limit: int, as_json: bool) -> None:
     """List the last passes: who asked, outcome, how long it took."""
     from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
+    from smart_sync.cli.output.data import show_history
 
     settings = load_readable()
     answer = asyncio.run(history_of.history(settings.database.path, limit, project, failed=failed))
-    show(answer, as_json, output.show_history)
+    show(answer, as_json, show_history)
 
 
 @click.command(epilog=example('smart-sync growth "Spring Launch" --days 7 --top 5'))
@@ -76,12 +76,12 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     PROJECT is an id or a name; without it, all active projects.
     """
     from smart_sync.admin import history as history_of
-    from smart_sync.cli import output
+    from smart_sync.cli.output.growth_table import show_growth
 
     _path, settings = load()
     path = settings.database.path
     answer = asyncio.run(history_of.growth(path, project, metric, days, _now(), sort=sort, top=top))
-    show(answer, as_json, output.show_growth)
+    show(answer, as_json, show_growth)
 
 
 @click.command(epilog=example('smart-sync report --project "Spring Launch" -o spring.html'))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -21,7 +22,6 @@ from smart_sync.cli.commands.common import (
 )
 from smart_sync.cli.complete import project_names
 from smart_sync.errors import SmartSyncError
-from smart_sync.service import memory
 
 if TYPE_CHECKING:
     from smart_sync.control.client import Client
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 @config_option
 def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
+    from smart_sync.service import memory
+
     memory.start()
     from smart_sync import logs
     from smart_sync.service import daemon
@@ -62,12 +64,13 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
 
     PROJECT is an id or a name; without it, all active projects.
     """
-    from smart_sync.cli import output
+    from smart_sync.cli.output.passes import show_answer
+    from smart_sync.cli.output.progress import sync_with_progress
     from smart_sync.control.client import Client
 
     settings = load_readable()
-    answer = asyncio.run(output.sync_with_progress(Client(settings.control.socket), project, dry_run=dry_run))
-    show(answer, as_json, output.show_answer)
+    answer = asyncio.run(sync_with_progress(Client(settings.control.socket), project, dry_run=dry_run))
+    show(answer, as_json, show_answer)
     sys.exit(_exit_code(answer))
 
 
@@ -78,7 +81,7 @@ def sync(project: str | None, dry_run: bool, as_json: bool) -> None:
 @config_option
 def status(watch: bool, openmetrics: bool, as_json: bool) -> None:
     """Show what the daemon is doing: passes, projects, parsers."""
-    from smart_sync.cli import output
+    from smart_sync.cli.output import status as screen
     from smart_sync.control.client import Client
 
     if openmetrics and (watch or as_json):
@@ -90,9 +93,9 @@ def status(watch: bool, openmetrics: bool, as_json: bool) -> None:
         return
     if watch:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(output.watch(client, as_json=as_json))
+            asyncio.run(screen.watch(client, as_json=as_json))
         return
-    show(asyncio.run(client.status()), as_json, output.show_status)
+    show(asyncio.run(client.status()), as_json, screen.show_status)
 
 
 def _print_metrics(client: "Client") -> None:
@@ -136,15 +139,16 @@ def once(project: str | None, as_json: bool) -> None:
 
     PROJECT is an id or a name; without it, all active projects.  The log is on standard error.
     """
+    gc.disable()  # what one pass leaves goes with the process, and looking for it takes a tenth of the time
     from smart_sync import logs
-    from smart_sync.cli import output
+    from smart_sync.cli.output.passes import show_answer
     from smart_sync.sync.once import once
 
     _path, settings = load()
     logs.configure(settings.log.format, settings.log.level, sys.stderr)
     logs.adopt_libraries()
     answer = once(settings, project)
-    show(answer, as_json, output.show_answer)
+    show(answer, as_json, show_answer)
     sys.exit(_exit_code(answer))
 
 

@@ -112,7 +112,7 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
     from smart_sync import config
     from smart_sync.admin import adopt
     from smart_sync.admin import init as steps
-    from smart_sync.cli.output import show_check
+    from smart_sync.cli.output.diagnostics import show_check
     from smart_sync.clock import utc_now
 
     steps.refuse_existing(output)
@@ -137,7 +137,7 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
 def _offer_a_look(database: Path, *, ask: bool) -> None:
     """Look at a database that is there, if that is wanted; ends with exit code 1 where something clashes."""
     from smart_sync.admin import adopt
-    from smart_sync.cli.output import show_check
+    from smart_sync.cli.output.diagnostics import show_check
     from smart_sync.clock import utc_now
 
     there = f"{database} is there already"
@@ -157,7 +157,7 @@ def _asked(question: str, default: str | None = None) -> str:
 
 async def _try(settings: "Settings") -> bool:
     from smart_sync.admin import init as steps
-    from smart_sync.cli.output import show_step
+    from smart_sync.cli.output.diagnostics import show_step
 
     good = True
     async for step in steps.trial(settings):
@@ -179,7 +179,7 @@ def config_show(as_json: bool) -> None:
 
     From the file, from a variable of the environment, or the default; never a secret.
     """
-    from smart_sync.cli.output import show_effective
+    from smart_sync.cli.output.configuration import show_effective
     from smart_sync.config import effective
 
     path = find()
