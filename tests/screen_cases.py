@@ -41,23 +41,23 @@ def link_of(name: str, platform: str) -> str:
     return _LINKS[platform].format(name)
 
 
-async def fresh(folder: Path, google: FakeGoogle) -> Path:
+async def fresh(folder: Path, google: FakeGoogle, end: datetime | None = None) -> Path:
     """An empty first day: the database has been made, nothing is in it, no pass has run."""
     await World(folder, google).create()
     return write_config(folder, _QUIET, google=google, spreadsheet=KEY)
 
 
-async def sixty_days(folder: Path, google: FakeGoogle) -> Path:
-    """Sixty days of passes, one a day: growth, gaps, an account that came late, edits, a parser that is ahead."""
+async def sixty_days(folder: Path, google: FakeGoogle, end: datetime | None = None) -> Path:
+    """Sixty days of passes, one a day, up to ``end`` (now): growth, gaps, an account that came late, edits."""
     world = await _world(folder, google)
-    await _pass_days(world)
+    await _pass_days(world, end or datetime.now(UTC))
     # Edited since the last pass: what a dry run shows.
     google.spreadsheets[KEY].worksheets["Spring Launch"][1][6] += 175
     google.spreadsheets[KEY].worksheets["Весна 2026"][1][2] = 12_480
     return write_config(folder, _QUIET + _PARSERS, google=google, spreadsheet=KEY)
 
 
-async def troubles(folder: Path, google: FakeGoogle) -> Path:
+async def troubles(folder: Path, google: FakeGoogle, end: datetime | None = None) -> Path:
     """The same days, and then all at once: a spreadsheet that is shared no more, bad cells, jumps, a lost worksheet."""
     world = await _world(folder, google)
     for number in range(3):
@@ -66,8 +66,9 @@ async def troubles(folder: Path, google: FakeGoogle) -> Path:
         world.execute("UPDATE projects SET google_sheet_name = ? WHERE name = ?", (CLOSED, name))
     _sheets(world, spreadsheets={CLOSED: CLOSED})
     google.add(CLOSED, {f"Closed {number}": [list(HEADER)] for number in range(3)}).shared = False
-    await _pass_days(world, until=3)
-    world.now = datetime.now(UTC) - timedelta(minutes=4)
+    end = end or datetime.now(UTC)
+    await _pass_days(world, end, until=3)
+    world.now = end - timedelta(minutes=4)
     sheets = google.spreadsheets[KEY].worksheets
     spring = sheets["Spring Launch"]
     spring[1][2:5] = ["#REF!", "many", spring[1][4] * 90]
@@ -100,10 +101,10 @@ async def _world(folder: Path, google: FakeGoogle) -> World:
     return world
 
 
-async def _pass_days(world: World, until: int = 0) -> None:
-    """A pass each day, the last one 10 minutes ago (or ``until`` days); some days are left out."""
+async def _pass_days(world: World, end: datetime, until: int = 0) -> None:
+    """A pass each day, the last one 10 minutes (or ``until`` days) before ``end``; some days are left out."""
     chance = random.Random(26)
-    end = datetime.now(UTC) - timedelta(minutes=10)
+    end -= timedelta(minutes=10)
     values: dict[str, list[int]] = {}
     for several in PROJECTS.values():
         for place, (name, _) in enumerate(several):

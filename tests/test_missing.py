@@ -68,7 +68,7 @@ async def test_the_values_of_a_row_that_is_gone_stand_in(world: World, strategy:
     assert (result.outcome, result.carried) == (Outcome.SYNCED, 5)
     assert (world.merged("clara"), world.winners("clara")) == ((100, 200, 300, 400, 500), ("carried",) * 5)
     (problem,) = reasons(result)
-    assert problem.startswith("P!4: the row is gone; its last values stand in since 2026-03-10 13:00 UTC")
+    assert problem.startswith("P!4: the row is gone; its last known values are used since 2026-03-10 13:00 UTC")
     assert f"smart-sync confirm {link('clara')}" in problem
     assert world.execute("SELECT followers_carried_since FROM account_metrics WHERE account_id = 'account-clara'") == [
         (stamp(world.now),)

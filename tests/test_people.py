@@ -241,7 +241,7 @@ async def test_once_at_the_beginning_and_once_at_the_end(world: World, receiver:
     for _ in range(2):
         await asyncio.to_thread(once, world.settings)
     assert [lines_of(each, "title") for each in receiver.told] == [
-        ["Smart Sync: 1 project: the last known values stand in"], ["Smart Sync: 1 project: well again"],
+        ["Smart Sync: 1 project: the last known values are used"], ["Smart Sync: 1 project: well again"],
     ]  # fmt: skip
 
 
@@ -346,7 +346,7 @@ def test_a_daemon_tells_and_a_reload_repeats_nothing(world: World) -> None:
     world.add_project("P", ["ann"])
     world.sheet("P", ann=[1] * 5)
     assert asyncio.run(scenario()) == [
-        ["Smart Sync: 1 project: the last known values stand in"], ["Smart Sync: 1 project: well again"],
+        ["Smart Sync: 1 project: the last known values are used"], ["Smart Sync: 1 project: well again"],
     ]  # fmt: skip
 
 

@@ -93,7 +93,8 @@ def test_there_is_a_sentence_for_whatever_was_decided(
 ) -> None:
     """One line that begins with the metric, and names the value where there is one."""
     told = TOLD | {
-        "value": value, "sheet": sheet, "parsed": parsed, "winner": winner, "strategy": strategy, "next": coming, "next_is_no_value": False,
+        "value": value, "sheet": sheet, "parsed": parsed, "winner": winner, "strategy": strategy, "next": coming,
+        "next_is_no_value": False,
     }  # fmt: skip
     said = sentence("views", told, gone=gone)
     assert said.startswith("views: ")

@@ -1,17 +1,27 @@
 """What every command shows on a terminal, 80 and 140 cells wide: on an empty first day, after 60 days, in trouble."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
-from daemon_process import Daemon
+from daemon_process import Daemon, write_config
 from fake_google import FakeGoogle
 from screen_cases import PROJECTS, fresh, sixty_days, troubles
 from smart_sync.cli.main import GROUPS
+from smart_sync.cli.output.changes import show_changes
+from smart_sync.cli.output.data import show_history
+from smart_sync.cli.output.status import screen
+from smart_sync.cli.output.terminal import console
+from smart_sync.core.wording import wait
 from terminal import Shown, Terminals
+from world import KEY, World
 
 WIDTHS = (80, 140)
 LINK = "https://www.tiktok.com/@nova"
@@ -94,3 +104,83 @@ def _words(shown: Shown) -> list[str]:
     import shlex
 
     return shlex.split(shown.text.partition("Example:")[2])
+
+
+async def test_a_wait_for_google_is_seen_while_it_lasts(world: World, google: FakeGoogle, terminals: Terminals) -> None:
+    """`sync` says what is waited for, how long, and which try it will be; `status` says it too."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    config = write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=google, spreadsheet=KEY)
+    google.fail("batch", 1, 429, headers={"Retry-After": "1"})
+    with Daemon(config) as daemon:
+        shown = await asyncio.to_thread(_type, terminals, "sync", 80, world.folder)
+    assert "Google asks to slow down: again in 1 s (2 of 4)" in shown.raw
+    assert "1 project: 1 up to date, 0 failed" in shown.text
+    (told,) = daemon.events("request.retried")
+    assert (told["reason"], told["seconds"], told["tries"], told["most"]) == ("Google asks to slow down", 1.0, 2, 4)
+    waiting = {"trigger": "cli", "projects": 1, "done": 0, "waiting": wait(told)}
+    assert "Google asks to slow down: again in 1 s (2 of 4)" in plain(STATUS | {"current": waiting})
+
+
+def plain(answer: dict[str, Any]) -> str:
+    """The status screen of an answer, 80 cells wide."""
+    console = Console(file=io.StringIO(), width=80)
+    console.print(screen(answer, datetime(2026, 3, 10, tzinfo=UTC), 80))
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+STATUS: dict[str, Any] = {
+    "version": "1", "uptime_seconds": 1, "state": "syncing", "current": None, "last_pass": None, "next_run_at": None,
+    "active_projects": 1200, "total_projects": 1200, "last_error": None, "projects": [], "parsers": [], "healthy": True,
+    "reading": {"source": "csv", "calls": 0, "files": 12_000, "retries": 0, "quota_wait_seconds": 0},
+}  # fmt: skip
+
+
+def test_status_says_unhealthy_when_healthz_does() -> None:
+    """The same verdict, with its reasons; counts have thousands separators."""
+    assert "healthy" in plain(STATUS).splitlines()[0]
+    shown = plain(STATUS | {"healthy": False, "reasons": ["a project is stale"]})
+    assert "unhealthy" in shown.splitlines()[0]
+    assert "a project is stale" in shown
+    assert "1,200 active of 1,200" in shown
+    assert "12,000 files" in shown
+
+
+CHANGES = [
+    {"link": "https://x/@nova", "metric": "views", "before": 12_480, "after": 12_655},
+    {"link": "https://x/@nova", "metric": "likes", "before": None, "after": 1_000},
+    {"link": "https://x/@orion", "metric": "views", "before": 2_000, "after": 1_500},
+]
+
+
+def test_a_dry_run_is_grouped_by_account_with_totals_last(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each account with its metrics, old and new and the difference; then what it comes to."""
+    show_changes(console(), [{"project_id": "1", "project_name": "P", "changes": CHANGES}])
+    assert capsys.readouterr().out.splitlines() == [
+        "project P",
+        "  https://x/@nova",
+        "    views      12,480 → 12,655 (+175)",
+        "    likes      new: 1,000",
+        "  https://x/@orion",
+        "    views      2,000 → 1,500 (-500)",
+        "",
+        "would change  accounts  before   after  change",
+        "likes                1       0   1,000  +1,000",
+        "views                2  14,480  14,155    -325",
+        "2 accounts would change",
+        "",
+    ]
+
+
+def test_a_trouble_of_a_spreadsheet_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """`history` names the projects that share it in one line."""
+    result = {
+        "outcome": "degraded", "error": "nobody may read it", "problems": [], "stages": {}, "changed": 0, "accounts": 1,
+    }  # fmt: skip
+    run = {
+        "started_at": "2026-03-10T12:00:00", "trigger": "timer", "outcome": "degraded", "seconds": 1.0, "projects": 2,
+        "accounts": 2, "changed": 0, "snapshots": 0, "requested_by": "",
+        "results": [result | {"project_name": name} for name in ("P", "Q")],
+    }  # fmt: skip
+    show_history({"runs": [run]})
+    assert capsys.readouterr().out.splitlines()[1:] == ["    P, Q  degraded: nobody may read it"]

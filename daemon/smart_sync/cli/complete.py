@@ -96,6 +96,10 @@ class _Zsh(ZshComplete):
 
 
 class _Fish(FishComplete):
+    """What follows the first comma may have more of them."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+
     def format_completion(self, item: CompletionItem[str]) -> str:
         return super().format_completion(_in_one_line(item))
 

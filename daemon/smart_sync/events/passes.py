@@ -92,7 +92,7 @@ EVENTS = (
     Event(
         "project.degraded",
         "warning",
-        "a worksheet could not be read, its last known values stood in; one line per pass",
+        "a worksheet could not be read, its last known values were used; one line per pass",
         {**_PROJECT, **_FAILURE},
         "do what the remedy says; parsed values are taken all the same",
     ),

@@ -115,7 +115,7 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         place = suspect.place or name
         yield Finding(
             "warning",
-            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old} to {suspect.new}"
+            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old:,} to {suspect.new:,}"
             f"{f': {suspect.cause}' if suspect.cause else ''}; "
             f"correct it, or: {confirm(suspect.link, suspect.metric)}",
         )

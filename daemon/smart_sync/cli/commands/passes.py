@@ -38,6 +38,10 @@ def run() -> None:
     from smart_sync.service import daemon
 
     path, settings = load()
+    if sys.stdout.isatty():
+        from smart_sync.cli.output.passes import show_welcome
+
+        show_welcome(path)
     logs.configure(settings.log.format, settings.log.level, sys.stdout)
     logs.adopt_libraries()
     code = 1

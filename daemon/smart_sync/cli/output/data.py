@@ -79,8 +79,8 @@ def _rule(rule: dict[str, str]) -> Text:
 _SHOWN = 50
 _CONFIRMED = {
     "gone": "its row is gone",
-    "emptied": "{metric}: {value} stands in no more",
-    "column": "{metric}: {value} stands in no more",
+    "emptied": "{metric}: {value} is not used any more",
+    "column": "{metric}: {value} is not used any more",
     "suspect": "{metric}: {value} is meant",
     "doubtful": "the account is created",
     "worksheet": "project {project_id} has no worksheet",

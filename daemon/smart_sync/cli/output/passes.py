@@ -1,18 +1,28 @@
 """A forced pass: its progress while it runs, and its result."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from smart_sync import __version__
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.changes import show_changes
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import duration
+from smart_sync.core.model import METRICS
+from smart_sync.core.results.coverage import Coverage
 from smart_sync.core.wording import by_text, counted, listed
 from smart_sync.logs import printable
 
+#: What to type while the daemon runs.
+_NEXT = {"status": "what it is doing", "growth": "how the numbers grow", "sync": "a pass now", "--help": "all commands"}
 #: What there is to say where there is nothing to sync.
 NO_PROJECTS = "no active project; see: smart-sync check"
 #: What a result counts besides its problems, and how that is said.
@@ -21,6 +31,16 @@ _ODD = {
     "unmatched_accounts": ("account without a row", "accounts without a row"),
     "unmatched_rows": ("row without an account", "rows without an account"),
 }
+
+
+def show_welcome(config: Path) -> None:
+    """What to type next, for a person who starts the daemon on a terminal."""
+    screen = terminal.console()
+    program = "smart-sync" if shutil.which("smart-sync") else os.path.relpath(sys.argv[0])
+    more = "" if config == Path("config.toml") else f" --config {shlex.quote(str(config))}"
+    print_line(screen, f"Smart Sync {__version__} starts on {config}; Ctrl-C stops it.  In another terminal:", "bold")
+    for command, what in _NEXT.items():
+        print_line(screen, f"  {program} {command}{more}  # {what}", hang=4)
 
 
 def show_answer(answer: dict[str, Any]) -> None:
@@ -54,6 +74,15 @@ def outcome_cell(result: dict[str, Any]) -> Text:
     if result.get("stale"):
         return Text(f"{outcome or 'not yet'}, stale", style=terminal.STYLES["failed"])
     return Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim"))
+
+
+def coverage_lines(projects: Iterable[dict[str, Any]]) -> Iterator[Text]:
+    """A line for each metric whose values are not all exact: what they are, over all ``projects``."""
+    known = [project["coverage"] for project in projects if project.get("coverage")]
+    for metric in METRICS:
+        together = sum((Coverage(**own[metric]) for own in known), Coverage())
+        if together.exact < together.accounts:
+            yield Text(f"{metric} {together.told()}", style="dim")
 
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:

@@ -59,7 +59,7 @@ def watch(table: Table, rows: Mapping[str, SheetRow], active: Sequence[AccountSt
 def _lost(table: Table, metric: str, terms: Terms) -> Problem:
     seen = ", ".join(repr(header) for header in table.headers[:20])
     return Problem(
-        f"the column for {metric} is gone; its last values stand in; headers seen: {seen}; name it again, "
+        f"the column for {metric} is gone; its last known values are used; headers seen: {seen}; name it again, "
         f"or if it is meant: {confirm(terms.name, metric)}",
         table.worksheet,
     )
@@ -70,7 +70,7 @@ def _held(table: Table, metric: str, ids: Iterable[str], rows: Mapping[str, Shee
         row = rows[account_id]
         if metric not in row.unreadable:  # that is a problem already
             yield Problem(
-                f"{metric}: blank or 0 with its whole column; the last value stands in",
+                f"{metric}: blank or 0 with its whole column; the last known value is used",
                 table.worksheet,
                 row.row,
                 table.letters.get(metric),

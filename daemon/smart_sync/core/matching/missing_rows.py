@@ -195,7 +195,7 @@ def problems(
 def _problem(
     terms: Terms, table: Table, state: AccountState, absence: Absence, like: Likeness | None, unreadable: bool
 ) -> Problem:
-    since = f"its last values stand in since {when(absence.gone_since or terms.now)}"
+    since = f"its last known values are used since {when(absence.gone_since or terms.now)}"
     meant = f"if it is meant: {confirm(state.link)}"
     if like is not None and unreadable:
         what = f"its link cell cannot be read, and the row of {state.link} stood here"

@@ -136,7 +136,7 @@ def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -
     if gone:
         yield SheetUnavailable(
             f"{counted(gone, 'row')} of worksheet {terms.name!r} {'is' if gone == 1 else 'are'} gone at once; "
-            "the last values stand in",
+            "the last known values are used",
             f"restore the rows from the version history; if it is meant: {confirm(terms.name)}",
             "rows",
         )

@@ -17,7 +17,7 @@ _EN: Mapping[str, str] = {
     "see_check": "smart-sync check lists all of them",
     "left_out": "{number} more; {see}",
     "failed": "{projects}: failed, nothing was written",
-    "degraded": "{projects}: the last known values stand in",
+    "degraded": "{projects}: the last known values are used",
     "recovered": "{projects}: well again",
     "stale": "{projects}: stale, the numbers grow old",
     "last_read": "Last read: {when}",
