@@ -237,7 +237,7 @@ async def _worksheets(settings: Settings) -> list[SetupStep]:
         # Read together, they are one request.
         async with asyncio.TaskGroup() as group:
             reads = [group.create_task(_worksheet(sheets, title, settings), name=f"init:{title}") for title in titles]
-    return [SetupStep("spreadsheet", True, f"{len(titles)} worksheets"), *(read.result() for read in reads)]
+    return [SetupStep("spreadsheet", True, counted(len(titles), "worksheet")), *(read.result() for read in reads)]
 
 
 async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> SetupStep:
@@ -261,7 +261,7 @@ def _content(sheet: Sheet) -> str:
 
 async def _database(settings: Settings) -> list[SetupStep]:
     """As ``smart-sync check`` sees it: nothing is made or changed.  With it, the projects that are there already."""
-    path = settings.database.path
+    path = settings.database.where
     findings = (await checks.check(settings)).findings
     errors = [finding.message for finding in findings if finding.level == "error"]
     about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]
