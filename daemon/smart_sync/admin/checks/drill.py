@@ -111,7 +111,7 @@ async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
         counters=settings.merge.policy().counters,
         hold=settings.merge.hold_suspects,
     )
-    async with open_database(settings.database.path) as database:
+    async with open_database(settings.database.where) as database:
         found: tuple[Project, list[AccountState]] | None = None
         for project in await projects.active_projects(database):
             states, _ = await account_states.read(database, project, settings.vote_terms(doubts.now))
