@@ -1,12 +1,13 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
 # make bench    how fast it is (ARGS=--json, --quick)
+# make accidents   how many accidents of typing are told, how often honest growth is (ARGS="--seed 2")
 # make hunt     the properties with new random examples; the suite runs the same ones each time
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make lock     renew requirements.lock and requirements-dev.lock, from which install and test install
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types packages docs bench hunt soak audit lock clean
+.PHONY: help install run test lint types packages docs bench accidents hunt soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +58,9 @@ docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/e
 
 bench: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
+
+accidents: $(VENV)/.dev
+	@PYTHONPATH=tests:. $(BIN)/python -m bench.accidents $(ARGS)
 
 hunt: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis

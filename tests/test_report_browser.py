@@ -147,7 +147,7 @@ def test_every_nasty_name_leaves_the_page_whole(browser: Browser, tmp_path: Path
     written = tmp_path / "growth.html"
     written.write_bytes(report.make(database.path, None, 90, NOW))
     tab = opened(browser, written)
-    assert tab.run("document.querySelectorAll('main > section').length") == len(NASTY_TEXTS) + 1
+    assert tab.run("document.querySelectorAll('main > section').length") == len(NASTY_TEXTS) + 2
     assert tab.run("document.documentElement.scrollWidth <= innerWidth")
     assert silent(tab, written)
 

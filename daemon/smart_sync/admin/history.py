@@ -14,11 +14,14 @@ from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, Hist
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import Growth, History, added, average, change, movers, newest_day, period, total
 from smart_sync.core.model import Project
-from smart_sync.store import accounts
+from smart_sync.core.parsed import VoteTerms, terms
+from smart_sync.core.results.coverage import covered
+from smart_sync.store import accounts, coverage_rows
 from smart_sync.store import growth_rows as store
 from smart_sync.store import pass_history as runs
 from smart_sync.store.accounts import KnownAccount
 from smart_sync.store.clock_changes import day_at
+from smart_sync.store.coverage_rows import Kinds
 from smart_sync.store.requested_project import UnknownProject, shown
 from smart_sync.store.schema import open_existing
 
@@ -59,6 +62,7 @@ async def growth(
     metric: str,
     days: int,
     now: datetime,
+    judged_by: VoteTerms | None = None,
     *,
     sort: str = "growth",
     top: int | None = None,
@@ -66,7 +70,7 @@ async def growth(
     """The growth of ``metric`` over the last ``days`` days, of one project (id or name) or all active ones.
 
     ``sort``: one of `core.history.growth.SORTS`; ``top``: so many accounts of each project (None: all), while
-    totals are of all of them.
+    totals are of all of them.  ``judged_by`` is what parsed values are judged by.
     Raises `UnknownProject` and `DatabaseError`.
     """
     async with open_existing(path, read_only=True) as database, database.steady():
@@ -74,13 +78,14 @@ async def growth(
         projects = await shown(database, project)
         found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
         told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
+        kinds = await coverage_rows.kinds(database, projects, judged_by or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in found]
     grown: list[_Grown] = []
     for own in _grouped([one for one in histories if one[0].counts], lambda one: one[0].project.id).values():
         as_of = newest_day(history for _, history in own)
         grown += [_grown(known, history, as_of, days, until) for known, history in own]
     left = [one for one in histories if not one[0].counts]
-    answer = _answer(metric, period(until, days), projects, grown, left)
+    answer = _answer(metric, period(until, days), projects, grown, left, kinds)
     answer["accounts"] = _chosen(answer["accounts"], sort, top)
     return answer
 
@@ -107,7 +112,7 @@ def _grown(known: KnownAccount, history: History, as_of: int | None, days: int, 
 
 def _answer(
     metric: str, labels: tuple[str, ...], projects: Sequence[Project], grown: Sequence[_Grown],
-    left: Iterable[tuple[KnownAccount, History]],
+    left: Iterable[tuple[KnownAccount, History]], kinds: Kinds,
 ) -> GrowthAnswer:  # fmt: skip
     by_id = {one.known.account.id: one for one in grown}
     moved = movers({account_id: one.change for account_id, one in by_id.items()}, MOVERS)
@@ -120,8 +125,10 @@ def _answer(
         "until": labels[-1],
         "days": list(labels),
         "accounts": [_account(one, labels) for one in grown],
-        "projects": [{**_total(one.name, of_project.get(one.id, ())), "project_id": one.id} for one in projects],
-        "platforms": [_total(name, several) for name, several in sorted(of_platform.items())],
+        "projects": [
+            {**_total(one.name, of_project.get(one.id, ()), kinds, metric), "project_id": one.id} for one in projects
+        ],
+        "platforms": [_total(name, several, kinds, metric) for name, several in sorted(of_platform.items())],
         "movers": [_account(by_id[account_id], labels) for account_id in moved],
         "left": [_left(known, history) for known, history in left],
     }
@@ -171,7 +178,7 @@ def _last(history: History) -> int | None:
     return last.value if last else None
 
 
-def _total(name: str, grown: Sequence[_Grown]) -> GrownTotal:
+def _total(name: str, grown: Sequence[_Grown], kinds: Kinds, metric: str) -> GrownTotal:
     """Accounts together; those with nothing to compare add nothing to the growth."""
     together = added((one.change for one in grown), 0)
     return {
@@ -181,6 +188,7 @@ def _total(name: str, grown: Sequence[_Grown]) -> GrownTotal:
         "growth": together.amount if together else None,
         "average": total(one.average for one in grown),
         "compared": together.accounts if together else 0,
+        "coverage": covered((kinds.get(one.known.account.id) for one in grown), metric)._asdict(),
     }
 
 

@@ -53,6 +53,7 @@ create_missing = {create_missing}       # what the sheets have and the database 
 
 [merge]
 strategy = "max"                  # or sheet, parsed, latest; also by metric, platform, project
+# hold_suspects = true            # keep the last good value until a suspect one is confirmed, or a day old
 
 [snapshots]
 on_existing = "update"            # follow the values through the day; or "skip": keep the day's first

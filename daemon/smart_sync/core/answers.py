@@ -41,6 +41,8 @@ class ProjectAnswer(TypedDict, total=False):
     changed_count: int
     #: Values (account × metric).
     carried_count: int
+    #: Metric → kind (exact, rounded, carried, stale, pinned, unknown) → accounts.
+    coverage: dict[str, dict[str, int]]
     problem_count: int
     problems: list[str]
     new_accounts: int
@@ -181,6 +183,8 @@ class GrownTotal(TypedDict, total=False):
     growth: Required[int | None]
     average: Required[float | None]
     compared: Required[int]
+    #: Kind (exact, rounded, carried, stale, pinned, unknown) → accounts.
+    coverage: Required[dict[str, int]]
 
 
 class GrowthAnswer(TypedDict):

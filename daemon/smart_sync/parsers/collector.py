@@ -276,7 +276,7 @@ class Collector:
 
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:
         try:
-            await parsed_values.put(self._database, values, self._clock())
+            await parsed_values.put(self._database, values, self._clock(), from_parser=True)
             if asyncio.get_running_loop().time() - self._kept_at > KEEP_EVERY:
                 await self._keep()
         except StoreError as error:

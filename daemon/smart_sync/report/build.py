@@ -19,6 +19,7 @@ from smart_sync.report.markup import Html, el, escaped, join, named
 from smart_sync.report.series import ProjectSeries, series_of
 from smart_sync.report.totals import of_lifetime
 from smart_sync.report.trend import VIEWS, Horizon, Window, horizons, total, window
+from smart_sync.report.unknown import unknown_section
 from smart_sync.report.words import MONTHS, Words
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -88,6 +89,7 @@ class _Page:
                     several,
                     *(sections or [el("p", words.say("no_project"))]),
                     passes_section(self.facts.passes, words) if words.for_operator else None,
+                    unknown_section(self.facts.projects, words),
                     id="main",
                 ),
             )

@@ -10,6 +10,7 @@ from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
 from smart_sync.report.totals import GroupTotal, of_lifetime, standing, totals
 from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, movers, total, total_change
+from smart_sync.report.unknown import coverage_told
 from smart_sync.report.words import Words
 
 MOVERS = 5
@@ -151,6 +152,7 @@ def _tile(project: ProjectFacts, metric: int, shown: Sequence[Horizon], words: W
         el("h3", words.metrics()[metric]),
         el("p", words.count(_total(project, metric)), class_="big"),
         el("dl", changes),
+        el("p", coverage_told(project.coverage(METRICS[metric]), words), class_="note"),
         class_="tile",
     )
 

@@ -1,6 +1,7 @@
 """What the report is made from: projects, accounts and passes as the database holds them.  Days are ordinals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
@@ -8,6 +9,8 @@ from smart_sync.core.history.growth import History, newest_day
 from smart_sync.core.history.target import Target
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.notices.phrases import Language
+from smart_sync.core.pins import Pin
+from smart_sync.core.results.coverage import Coverage, covered
 
 Audience = Literal["manager", "operator"]
 
@@ -62,6 +65,12 @@ class AccountFacts:
     parsed_at: datetime | None = None
     #: The source of the parsed views that count; "" if there are none, or nobody says.
     views_from: str = ""
+    #: Of which kind each metric's value is (`core.results.coverage`), since when what stands in does, and its pins.
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    carried_since: Mapping[str, datetime | None] = field(default_factory=dict)
+    pins: tuple[Pin, ...] = ()
+    #: The metrics that parsers say of it.
+    said: frozenset[str] = frozenset()
     #: Since when it has left.
     left_since: datetime | None = None
 
@@ -102,6 +111,10 @@ class ProjectFacts:
     #: Whether it has dates or a KPI, so that not all views there ever were count in it.
     has_campaign: bool = False
     suspects: tuple[Suspect, ...] = ()
+
+    def coverage(self, metric: str) -> Coverage:
+        """What a total of ``metric`` consists of."""
+        return covered((account.kinds for account in self.accounts), metric)
 
     @property
     def as_of(self) -> int | None:

@@ -17,7 +17,15 @@ from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.report.inputs import AccountFacts, Correction, LastRun, Options, PassFacts, ProjectFacts, ReportInputs
 from smart_sync.report.trend import HORIZONS
-from smart_sync.store import account_states, accounts, campaigns, growth_rows, pass_history, unread_projects
+from smart_sync.store import (
+    account_states,
+    accounts,
+    campaigns,
+    coverage_rows,
+    growth_rows,
+    pass_history,
+    unread_projects,
+)
 from smart_sync.store.accounts import KnownAccount, Labels, Place
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.engine import Database
@@ -84,8 +92,9 @@ class _Reading:
             key = one.account.id
             found = _account(one, histories.get(key, History()), by_id.get(key), places.get(key, Place()))
             topic, person = labels.get(key, Labels())
-            return replace(found, topic=topic, person=person)
+            return replace(_known(found, by_id.get(key), stale=stale_since is not None), topic=topic, person=person)
 
+        stale_since = _moment(await unread_projects.stale_since(database, project.id))
         campaign = await campaigns.of(database, self.timezone, project.id)
         views, flaw = await campaigns.target(database, project.id)
         suspects = await open_suspects(database, project.id, self.now)
@@ -97,7 +106,7 @@ class _Reading:
             sum(not one.account_active and not one.left_since for one in own),
             await _last_run(database, project.id),
             _moment(await unread_projects.read_time(database, project.id)),
-            _moment(await unread_projects.stale_since(database, project.id)),
+            stale_since,
             _target(views, campaign),
             # Dates that nobody can read matter only where there is something to reach by them.
             flaw or (campaign.flaw if views else ""),
@@ -124,6 +133,20 @@ def _account(known: KnownAccount, history: History, state: AccountState | None, 
         parsed_at=_moment(max((one.at or "" for one in chosen.values()), default=None)),
         views_from=chosen["views"].source if "views" in chosen else "",
         left_since=_moment(known.left_since),
+    )
+
+
+def _known(account: AccountFacts, state: AccountState | None, *, stale: bool) -> AccountFacts:
+    """With what is known of its values."""
+    if state is None:
+        return account
+    since = zip(METRICS, state.carried_since, strict=True)
+    return replace(
+        account,
+        kinds=coverage_rows.of_state(state, stale=stale),
+        carried_since={metric: _moment(at) for metric, at in since if at},
+        pins=state.pins,
+        said=frozenset(state.votes.chosen),
     )
 
 

@@ -16,7 +16,6 @@ ALTER TABLE suspects ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
 -- A fall of an account's followers that only one read of a parser has found: it counts when a second one finds it too.
 CREATE TABLE doubted_falls (
     account_id TEXT NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL,
-    value INTEGER NOT NULL, parsed_at TEXT NOT NULL, "precision" TEXT NOT NULL DEFAULT 'exact',
-    link TEXT NOT NULL DEFAULT '',
+    value INTEGER NOT NULL, parsed_at TEXT NOT NULL,
     PRIMARY KEY (account_id, metric, source)
 ) WITHOUT ROWID;

@@ -12,9 +12,8 @@ from smart_sync.store import growth_rows
 from smart_sync.store.engine import Database
 
 _EDITS = """
-SELECT account_id, metric, julianday(read_at), old, new FROM sheet_edits
-WHERE account_id IN (SELECT value FROM json_each(?)) AND metric IN (SELECT value FROM json_each(?)) AND read_at >= ?
-ORDER BY seq
+SELECT account_id, julianday(read_at), old, new FROM sheet_edits
+WHERE account_id IN (SELECT value FROM json_each(?)) AND metric = ? AND read_at >= ? ORDER BY seq
 """
 #: Of the julian day, to that of `date.toordinal`.
 _EPOCH = 1721424.5
@@ -37,18 +36,16 @@ async def read(database: Database, wanted: Mapping[str, Collection[str]], now: d
     found: dict[tuple[str, str], list[Point]] = {}
     if not wanted:
         return found
-    metrics = [metric for metric in METRICS if any(metric in several for several in wanted.values())]
     since = stamp(now - timedelta(days=DAYS))
-    for account_id, metric, day, old, new in await database.fetch(
-        _EDITS, (json.dumps(sorted(wanted)), json.dumps(metrics), since)
-    ):
-        if metric not in wanted[account_id] or day is None:
-            continue
-        points = found.setdefault((account_id, metric), [])
-        if not points and _is_count(old):
-            points.append(Point(day - _EPOCH - 1, old))
-        if _is_count(new):
-            points.append(Point(day - _EPOCH, new))
+    for metric in METRICS:
+        ids = sorted(account_id for account_id, several in wanted.items() if metric in several)
+        rows = await database.fetch(_EDITS, (json.dumps(ids), metric, since)) if ids else []
+        for account_id, day, old, new in rows:
+            points = found.setdefault((account_id, metric), [])
+            if not points and _is_count(old):
+                points.append(Point(day - _EPOCH - 1, old))
+            if _is_count(new):
+                points.append(Point(day - _EPOCH, new))
     scarce = {
         account_id
         for account_id, several in wanted.items()

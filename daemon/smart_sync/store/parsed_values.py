@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.votes import comes_late
+from smart_sync.core.merge.falls import must_wait
+from smart_sync.core.merge.votes import comes_late, has_vote
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
 from smart_sync.core.parsed import NO_PAST, OWN, Mark, ParsedAccount, ParsedValue, terms
 from smart_sync.core.state import as_text
+from smart_sync.store import doubted_falls
 from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.vote_records import gather, save_marks
 
@@ -28,30 +30,40 @@ ON CONFLICT (account_id, metric, place, source) DO UPDATE SET parsed_at = exclud
 """
 
 
-async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime) -> int:
+async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime, *, from_parser: bool = False) -> int:
     """Store parsed values in one transaction; returns of how many something was taken.
 
     A metric without a value keeps the one it had: a parser that could not see it has learned nothing.  Nor does an
-    older value replace a newer one of its source.
+    older value replace a newer one of its source.  What comes ``from_parser``, and falls too far to be true, waits for
+    a second read (`core.merge.falls`).
     """
     given = list(values)
     judged_by = terms(stamp(now), None)
     taken: dict[tuple[str, str, str], ParsedValue] = {}
+    waiting: dict[tuple[str, str, str], ParsedValue] = {}
     lines = 0
     async with database.transaction() as transaction:
         known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
         whose = await _whose(transaction, given)
+        doubted = await doubted_falls.read(transaction, {one.account_id for one in given}) if from_parser else {}
         there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
         for value in given:
             key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
             new = {(key, one.metric, one.source): one for one in _said(value)}
             for place, one in list(new.items()):
-                if place in there and comes_late(one, there[place], past, whose.get(key, _NOBODY), judged_by):
+                last, own = there.get(place), whose.get(key, _NOBODY)
+                if last is None:
+                    continue
+                falls = from_parser and must_wait(last, one, doubted.get(place))
+                if comes_late(one, last, past, own, judged_by):
                     del new[place]
+                elif falls and has_vote(last, past, own, judged_by):
+                    waiting[place] = new.pop(place)
             taken |= new
             there |= new
             lines += bool(new)
         await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
+        await doubted_falls.keep(transaction, waiting, taken.keys() & doubted.keys())
         ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > judged_by.ahead)
         await transaction.execute_many(
             _PUT_AHEAD, ((key, one.metric, OWN, one.source, one.at, judged_by.now) for key, one in ahead)

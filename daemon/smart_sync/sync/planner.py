@@ -17,8 +17,8 @@ from smart_sync.core.merge.accidents import bands_of
 from smart_sync.core.merge.baseline import Band
 from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import Doubts, Judged
-from smart_sync.core.merge.typed_cells import hold, is_unknown, judged, others, typed_cells
-from smart_sync.core.model import METRICS, Account, Problem, Project
+from smart_sync.core.merge.typed_cells import hold, judged, others, typed_cells, unknown
+from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, number_histories
@@ -94,8 +94,8 @@ class Planner:
         now = moment(doubts.now)
         histories = await number_histories.read(self._database, cells.close, now)
         bands: Mapping[str, Band] = {}
-        if is_unknown(cells, histories):
-            alike = dict.fromkeys(others(states, cells), METRICS)
+        if lacking := unknown(cells, histories):
+            alike = dict.fromkeys(others(states, cells), lacking)
             known = await number_histories.read(self._database, alike, now)
             bands = await _fenced(lambda: bands_of(known, counters))
         terms = TypedTerms(number_histories.at(now), counters, histories, bands, math.log(doubts.factor) - 1e-9)

@@ -77,10 +77,12 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     """
     from smart_sync.admin import history as history_of
     from smart_sync.cli.output.growth_table import show_growth
+    from smart_sync.core.days import stamp
 
     _path, settings = load()
-    path = settings.database.path
-    answer = asyncio.run(history_of.growth(path, project, metric, days, _now(), sort=sort, top=top))
+    path, now = settings.database.path, _now()
+    judged_by = settings.vote_terms(stamp(now))
+    answer = asyncio.run(history_of.growth(path, project, metric, days, now, judged_by, sort=sort, top=top))
     show(answer, as_json, show_growth)
 
 

@@ -49,7 +49,15 @@ def _total(entry: Answer) -> str:
     compared = f", {entry['compared']:,} of them compared" if 0 < entry["compared"] < entry["accounts"] else ""
     average = "" if entry["average"] is None else f", {entry['average']:+,.1f} a day"
     grown = f"({_delta(entry['growth'])}{average})"
-    return f"{entry['name'] or 'unnamed'}: {count(entry['last'])} {grown}, {accounts}{compared}"
+    return f"{entry['name'] or 'unnamed'}: {count(entry['last'])} {grown}, {accounts}{compared}{_covered(entry)}"
+
+
+def _covered(entry: dict[str, Any]) -> str:
+    """What is behind the sum, where not all of it is exact."""
+    kinds = {kind: number for kind, number in entry["coverage"].items() if number}
+    if not kinds.keys() - {"exact"}:
+        return ""
+    return f" ({', '.join(f'{number:,} {kind}' for kind, number in kinds.items())})"
 
 
 def _print_accounts(screen: Console, entries: Sequence[Answer], answer: Answer, *, shows_since: bool) -> None:

@@ -16,6 +16,8 @@ from smart_sync.cli.output import terminal
 from smart_sync.cli.output.changes import show_changes
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import duration
+from smart_sync.core.model import METRICS
+from smart_sync.core.results.coverage import Coverage
 from smart_sync.core.wording import by_text, counted, listed
 from smart_sync.logs import printable
 
@@ -72,6 +74,15 @@ def outcome_cell(result: dict[str, Any]) -> Text:
     if result.get("stale"):
         return Text(f"{outcome or 'not yet'}, stale", style=terminal.STYLES["failed"])
     return Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim"))
+
+
+def coverage_lines(projects: Iterable[dict[str, Any]]) -> Iterator[Text]:
+    """A line for each metric whose values are not all exact: what they are, over all ``projects``."""
+    known = [project["coverage"] for project in projects if project.get("coverage")]
+    for metric in METRICS:
+        together = sum((Coverage(**own[metric]) for own in known), Coverage())
+        if together.exact < together.accounts:
+            yield Text(f"{metric} {together.told()}", style="dim")
 
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:

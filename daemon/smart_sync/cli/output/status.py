@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smart_sync.cli.output import terminal
-from smart_sync.cli.output.passes import NO_PROJECTS, outcome_cell, told_once, totals, troubles
+from smart_sync.cli.output.passes import NO_PROJECTS, coverage_lines, outcome_cell, told_once, totals, troubles
 from smart_sync.cli.output.tables import Column, fitted
 from smart_sync.cli.output.terminal import ago, duration, moment, until
 from smart_sync.control.client import Client
@@ -164,7 +164,7 @@ def screen(answer: Answer, now: datetime, width: int = terminal.UNBOUNDED) -> Re
     if not answer["projects"]:
         parts += [Text(), Text(NO_PROJECTS, style="yellow")]
     else:
-        parts += [Text(), _projects(answer, now, width), *_troubles(answer)]
+        parts += [Text(), _projects(answer, now, width), *_troubles(answer), *coverage_lines(answer["projects"])]
     if answer["parsers"]:
         parts += [Text(), _parsers(answer, now, width), *_parser_notes(answer, now)]
     return Group(*parts)

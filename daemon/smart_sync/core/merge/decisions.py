@@ -1,5 +1,6 @@
 """Deciding about accounts, one after the other: which side counts, what is merged, and what of it is new to SQLite."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -91,6 +92,8 @@ class Decided:
     #: How many values stand in, and those of them for which nobody has a vote any more: an account and a metric.
     carried: int = 0
     alone: list[tuple[AccountState, str]] = field(default_factory=list)
+    #: Who gave the values of an account, and which parsed ones are rounded → how many accounts are so; none that left.
+    given: Counter[tuple[tuple[str | None, ...], frozenset[str]]] = field(default_factory=Counter)
     #: Pins to keep and to forget, by account id, and what there is to say: the account, a metric, a sentence.
     pinned: list[tuple[str, Pin]] = field(default_factory=list)
     unpinned: list[tuple[str, Pin]] = field(default_factory=list)
@@ -182,6 +185,7 @@ def _keep_life(
         return
     if state.left_since is not None:
         decided.returned.append(state)
+    decided.given[winners, state.rounded] += 1
     if winners == _NOBODY:
         return
     decided.with_value.append(state.id)

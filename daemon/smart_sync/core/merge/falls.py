@@ -6,13 +6,13 @@ loses more than a tenth of them from one read to the next, so the last value sta
 
 from typing import Final
 
-from smart_sync.core.parsed import OWN, LostVote, ParsedValue
+from smart_sync.core.parsed import OWN, ParsedValue
 
 #: Smaller accounts lose followers by the tenth.
 LARGE: Final = 100_000
 #: What part of them may be lost in one read.
 _SHARE: Final = 0.1
-#: Why such a value has no vote yet.
+#: In one line, why such a value has no vote yet.
 ONE_READ: Final = "a fall by more than 10 % that one read alone has found"
 
 
@@ -34,8 +34,3 @@ def must_wait(there: ParsedValue, given: ParsedValue, doubted: ParsedValue | Non
     if not is_doubtful(there, given):
         return False
     return doubted is None or not is_doubtful(there, doubted) or (given.at or "") <= (doubted.at or "")
-
-
-def without_vote(doubted: ParsedValue) -> LostVote:
-    """How a fall that waits is shown."""
-    return LostVote(doubted, ONE_READ)

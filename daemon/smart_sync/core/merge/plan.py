@@ -74,6 +74,7 @@ class Plan:
     #: How many values stand in for others that cannot be read or have been withdrawn; how many accounts miss their row.
     carried: int = 0
     missing: int = 0
+    given: Mapping[tuple[tuple[str | None, ...], frozenset[str]], int] = field(default_factory=dict)
     #: Why the project is degraded although its worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
     #: Whether the worksheet counts as read only because a person has accepted that there is none to read.
@@ -100,8 +101,8 @@ class Plan:
             absent=tuple(row for row in self.absent if row.account_id in account_ids),
             merged=tuple(row for row in self.merged if row.account_id in account_ids),
             seen=tuple(row for row in self.seen if row[0] in account_ids),
-            pinned=tuple(row for row in self.pinned if row[0] in account_ids),
-            unpinned=tuple(row for row in self.unpinned if row[0] in account_ids),
+            pinned=tuple(pin for pin in self.pinned if pin[0] in account_ids),
+            unpinned=tuple(pin for pin in self.unpinned if pin[0] in account_ids),
             votes=tuple(news for news in self.votes if news.account_id in account_ids),
             left={account_id: link for account_id, link in self.left.items() if account_id in account_ids},
             returned={account_id: link for account_id, link in self.returned.items() if account_id in account_ids},
@@ -128,7 +129,6 @@ def make_plan(
     """
     revived = frozenset(state.id for state in states if _is_revived(state, project, sheet))
     active = [state for state in states if state.active or state.id in revived]
-    was_read = sheet.trouble is None
     decided = decide_each(project, active, sheet, policy, doubts.now, doubts.today)
     by_id = {state.id: state for state in active}
     winners = {row.account_id: row.winners for row in decided.merged}
@@ -141,7 +141,6 @@ def make_plan(
         return place(account_id, metric) if by_hand else ""
 
     alone = [_alone(project, sheet, state, metric, doubts.now) for state, metric in decided.alone]
-    of_pins = [_of_pin(project, sheet, *one) for one in decided.of_pins]
     unsure = [doubt.problem(project.name, sheet.letters.get("link")) for doubt in doubtful]
     return Plan(
         project=project,
@@ -161,14 +160,15 @@ def make_plan(
         pinned=tuple(decided.pinned),
         unpinned=tuple(decided.unpinned),
         votes=tuple(decided.votes),
-        problems=limited((*sheet.problems, *unsure, *alone, *of_pins), project.name),
+        problems=limited((*sheet.problems, *unsure, *alone, *_of_pins(project, sheet, decided)), project.name),
         sheet_count=sum(state.id in sheet.rows for state in active),
         parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
-        unmatched_accounts=tuple(s.link for s in active if was_read and _is_unmatched(s, sheet)),
+        unmatched_accounts=tuple(s.link for s in active if sheet.trouble is None and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
         carried=decided.carried,
+        given=decided.given,
         accidents=sheet.accidents,
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
@@ -195,11 +195,10 @@ def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now
     """A value for which nobody has a vote any more."""
     index = METRICS.index(metric)
     value = state.merged[index] if state.merged else None
-    since = when(state.carried_since[index] or now)
     row = sheet.row_number(state)
     return Problem(
         f"{metric}: neither the worksheet nor a parser has a value any more; the last one, {value:,}, is used since"
-        f" {since}; type it again, or if it is meant: {confirm(state.link, metric)}",
+        f" {when(state.carried_since[index] or now)}; type it again, or if it is meant: {confirm(state.link, metric)}",
         project.name,
         row,
         sheet.letters.get(metric) if row is not None else None,
@@ -207,10 +206,11 @@ def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now
     )
 
 
-def _of_pin(project: Project, sheet: Sheet, state: AccountState, metric: str, reason: str) -> Problem:
-    """What there is to say about a pin."""
-    row = sheet.row_number(state)
-    return Problem(reason, project.name, row, sheet.letters.get(metric) if row is not None else None, state.link)
+def _of_pins(project: Project, sheet: Sheet, decided: Decided) -> Iterable[Problem]:
+    """What there is to say about pins."""
+    for state, metric, reason in decided.of_pins:
+        row = sheet.row_number(state)
+        yield Problem(reason, project.name, row, sheet.letters.get(metric) if row is not None else None, state.link)
 
 
 def _conflicts(decided: Decided, states: Mapping[str, AccountState], place: Place) -> Iterable[Conflict]:

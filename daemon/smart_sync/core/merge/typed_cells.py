@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, judge, needs_history
-from smart_sync.core.merge.baseline import ENOUGH, Point
+from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
 from smart_sync.core.state import AccountState
 
 #: Accounts whose growth a new account is measured by.
-MAX_OTHERS = 50
+MAX_OTHERS = 20
 
 
 class Cells(NamedTuple):
@@ -35,9 +35,16 @@ def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects,
     """
     rows: list[list[Typed]] = []
     close: dict[str, list[str]] = {}
+    lowest = [FALL if metric in counters else NARROWEST for metric in METRICS]
     for state in states:
-        row = sheet.rows.get(state.id)
-        if row is None or state.sheet is None or row.metrics == state.sheet or not state.active:
+        row, known = sheet.rows.get(state.id), state.sheet
+        if row is None or known is None or row.metrics == known or not state.active:
+            continue
+        # `needs_history`, without the nouns: of most rows nothing need be looked at.
+        for low, old, new in zip(lowest, known, row.metrics, strict=True):
+            if new is not None and new != old and not (old and -low * old <= new - old <= NARROWEST * old):
+                break
+        else:
             continue
         typed = list(_typed(state, row, doubted))
         near = [one.metric for one in typed if needs_history(one, counter=one.metric in counters)]
@@ -67,13 +74,15 @@ def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Ty
             yield Typed(state.id, metric, row.row, old, new, theirs, is_doubted)
 
 
-def is_unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) -> bool:
-    """Whether some of ``cells`` have too short a history to make a band of."""
-    return any(
-        len(histories.get((account_id, metric), ())) <= ENOUGH
+def unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) -> list[str]:
+    """The metrics of which some of ``cells`` have too short a history to make a band of."""
+    short = {
+        metric
         for account_id, metrics in cells.close.items()
         for metric in metrics
-    )
+        if len(histories.get((account_id, metric), ())) <= ENOUGH
+    }
+    return [metric for metric in METRICS if metric in short]
 
 
 def others(states: Iterable[AccountState], cells: Cells) -> list[str]:

@@ -211,6 +211,12 @@ def take_back(
     return found
 
 
+def has_vote(said: ParsedValue, past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms) -> bool:
+    """Whether a value that is stored counts now."""
+    scrutiny = _Scrutiny(past, whose, judged_by)
+    return not scrutiny.why_lost(said, scrutiny.effective(said))
+
+
 def comes_late(
     given: ParsedValue, there: ParsedValue, past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms
 ) -> bool:

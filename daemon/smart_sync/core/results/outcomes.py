@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import Outcome, Problem, Project
+from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import counted
@@ -42,6 +43,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         changed=sum(row.account_id not in failed for row in plan.changed),
         snapshots=written.snapshots,
         carried=plan.carried,
+        coverage=by_metric(plan.given),
         left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
         returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,

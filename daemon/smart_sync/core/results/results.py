@@ -7,6 +7,7 @@ from smart_sync.core.answers import PassAnswer, ProjectAnswer
 from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
+from smart_sync.core.results.coverage import Coverage
 from smart_sync.core.wording import counted
 
 #: Problems, suspects and conflicts named in an answer; the counts are complete.
@@ -41,6 +42,8 @@ class ProjectResult:
     snapshots: int = 0
     #: Values (account × metric) that stand in for one that cannot be read or was withdrawn.
     carried: int = 0
+    #: Per metric, how many accounts' values are exact, stand in, are not known; without those that have left.
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
     #: A good read: its worksheet was read in this pass, and what follows was written.
     worksheet_read: bool = False
     #: Judged at the end of the pass (`core.results.stale`), with the stamp of the last good read.
@@ -102,6 +105,9 @@ class ProjectResult:
             said["snapshot_count"] = self.snapshots
             said["changed_count"] = self.changed
             said["carried_count"] = self.carried
+            said["coverage"] = {
+                metric: (own.as_stale() if self.stale else own)._asdict() for metric, own in self.coverage.items()
+            }
             if not self.accounts:
                 said["message"] = "No accounts to sync"
                 said["synced_count"] = 0

@@ -34,6 +34,7 @@ _OURS = (
     "suspects",
     "pins",
     "sheet_edits",
+    "doubted_falls",
     "spreadsheet_facts",
     "worksheet_reads",
     "worksheet_troubles",

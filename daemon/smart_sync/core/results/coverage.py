@@ -4,10 +4,11 @@ A sum of numbers hides what is behind them.  Every total of ours says it: exact 
 unknown = accounts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from smart_sync.core.merge.strategies import Winner
+from smart_sync.core.model import METRICS
 
 #: The kinds of values, in the order in which they are told.
 KINDS: Final = ("exact", "rounded", "carried", "stale", "pinned", "unknown")
@@ -38,6 +39,10 @@ class Coverage(NamedTuple):
             return NotImplemented
         return Coverage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
+    def as_stale(self) -> "Coverage":
+        """The same of a stale project: what stands in does so because its worksheet cannot be read."""
+        return self._replace(carried=0, stale=self.stale + self.carried)
+
     def told(self) -> str:
         """``of 12 accounts: 9 exact, 2 carried, 1 unknown``: in words, the kinds that there are."""
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in zip(KINDS, self, strict=True) if number)
@@ -45,23 +50,33 @@ class Coverage(NamedTuple):
         return f"of {self.accounts:,} {noun}: {kinds}" if kinds else "of no account"
 
 
-def kind_of(winner: str | None, *, rounded: bool, stale: bool) -> str:
-    """Of which kind a merged value is, by who gave it.
-
-    ``rounded``: the parsed value is a rounded figure; ``stale``: the project is stale.
-    """
+def kind_of(winner: str | None, *, rounded: bool) -> str:
+    """Of which kind a merged value is, by who gave it; ``rounded``: the parsed value is a rounded figure."""
     if winner is None:
         return "unknown"
     if winner == Winner.PINNED:
         return "pinned"
     if winner == Winner.CARRIED:
-        return "stale" if stale else "carried"
+        return "carried"
     return "rounded" if rounded and winner == Winner.PARSED else "exact"
 
 
-def count(kinds: Iterable[str]) -> Coverage:
-    """How many there are of each kind."""
+#: Who gave the values of an account, metric by metric, and which parsed ones are rounded figures.
+Given = tuple[tuple[str | None, ...], frozenset[str]]
+
+
+def by_metric(accounts: Mapping[Given, int]) -> dict[str, Coverage]:
+    """The coverage of each metric, of ``accounts``: how many there are whose values were given so."""
+    numbers = {metric: dict.fromkeys(KINDS, 0) for metric in METRICS}
+    for (winners, rounded), several in accounts.items():
+        for metric, winner in zip(METRICS, winners, strict=True):
+            numbers[metric][kind_of(winner, rounded=metric in rounded)] += several
+    return {metric: Coverage(**found) for metric, found in numbers.items()}
+
+
+def covered(accounts: Iterable[Mapping[str, str] | None], metric: str) -> Coverage:
+    """The coverage of a metric, of ``accounts``: the kind of each metric's value, None of an account without any."""
     numbers = dict.fromkeys(KINDS, 0)
-    for kind in kinds:
-        numbers[kind] += 1
+    for kinds in accounts:
+        numbers[kinds.get(metric, "unknown") if kinds else "unknown"] += 1
     return Coverage(**numbers)

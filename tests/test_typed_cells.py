@@ -1,0 +1,175 @@
+"""What is typed into a worksheet is judged in the pass that reads it: told with its cell and cause, held if wanted."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from smart_sync.admin.confirm import confirm
+from smart_sync.core.days import stamp
+from smart_sync.core.merge.suspects import Suspect
+from smart_sync.report.explain import explain
+from test_suspects import log, logged
+from world import World, link
+
+__all__ = ["log"]
+
+NOTHING = [None] * 4
+#: What the accounts grow by in a day.
+RATE = 1.01
+
+
+@pytest.fixture
+async def lived(world: World) -> World:
+    """A project of three accounts whose managers have typed followers and views for ten days."""
+    world.add_project("P", ["a", "b", "c"])
+    world.sheet("P", **rows(9))
+    await world.sync()
+    edits = [
+        (
+            f"account-{name}",
+            metric,
+            rows(day - 1)[name][place],
+            cells[place],
+            stamp(world.now - timedelta(days=9 - day)),
+        )
+        for day in range(1, 10)
+        for name, cells in rows(day).items()
+        for metric, place in (("followers", 0), ("views", 4))
+    ]
+    marks = ", ".join(["(?, ?, ?, ?, ?, 'P', '')"] * len(edits))
+    sql = "INSERT INTO sheet_edits (account_id, metric, old, new, read_at, worksheet, cell) VALUES "
+    world.execute(sql + marks, [field for edit in edits for field in edit])
+    world.now += timedelta(days=1)
+    return world
+
+
+def rows(day: int, **changed: int) -> dict[str, list[Any]]:
+    """What stands in the rows on a day; ``changed`` views by account."""
+    views = {name: round(base * RATE**day) for name, base in (("a", 123_456), ("b", 456_789), ("c", 78_901))}
+    return {name: [1000 + day, None, None, None, changed.get(name, number)] for name, number in views.items()}
+
+
+async def suspects(world: World, **changed: int) -> tuple[Suspect, ...]:
+    """Type these views, and what a pass then finds."""
+    world.sheet("P", **rows(10, **changed))
+    return (await world.sync_one()).suspects
+
+
+async def test_growth_as_always_is_not_told(lived: World) -> None:
+    """One more day like the others."""
+    assert await suspects(lived) == ()
+
+
+async def test_an_accident_is_told_with_its_cell_and_likely_cause(lived: World, log: StringIO) -> None:
+    """It is written, as a person may mean it, and named once in the log; the correction is none."""
+    for _ in range(2):
+        (told,) = await suspects(lived, a=13_637)
+        assert (told.link, told.metric, told.place) == (link("a"), "views", "P!G2")
+        assert (told.new, told.cause) == (13_637, "a digit is missing")
+    assert lived.merged("a") == (1010, 0, 0, 0, 13_637)
+    (line,) = logged(log, "value.suspected")
+    assert (line["place"], line["cause"], line["before"]) == ("P!G2", "a digit is missing", round(123_456 * RATE**9))
+    lived.now += timedelta(hours=1)
+    assert await suspects(lived) == ()
+
+
+async def test_a_number_too_low_is_told_though_a_larger_parsed_one_is_merged(lived: World) -> None:
+    """Its author is told: nobody would see it in the merged values."""
+    right = round(123_456 * RATE**10)
+    lived.parsed("a", [None, None, None, None, right])
+    (told,) = await suspects(lived, a=right // 10)
+    assert lived.merged("a") == (1010, 0, 0, 0, right)
+    assert told.place == "P!G2"
+    assert await suspects(lived, a=round(right * 0.96)) == ()
+
+
+async def test_the_neighbours_number_is_told_as_theirs(lived: World) -> None:
+    """A row that says what another said in the last read."""
+    (told,) = await suspects(lived, a=round(456_789 * RATE**9))
+    assert told.cause == "this is @b's number"
+
+
+async def test_the_first_read_of_a_row_is_no_typing(world: World) -> None:
+    """There is nothing yet that it could differ from."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[5_000_000, *NOTHING], b=[5_000_000, *NOTHING])
+    assert (await world.sync_one()).suspects == ()
+
+
+async def test_what_is_pinned_is_not_judged(lived: World) -> None:
+    """A person who pins a number means it."""
+    lived.sheet("P", **{**rows(10), "a": [1010, None, None, None, "13!"]})
+    assert (await lived.sync_one()).suspects == ()
+
+
+@pytest.fixture
+def holding(lived: World) -> World:
+    """The same, where suspect numbers are held."""
+    lived.sections["merge"] = {"hold_suspects": True}
+    return lived
+
+
+async def test_a_held_number_waits_until_it_has_stood_for_a_day(holding: World) -> None:
+    """The last good value stands in and is told as such; then the number is believed, and no suspect any more."""
+    before = round(123_456 * RATE**9)
+    (told,) = await suspects(holding, a=13_637)
+    assert told.held
+    assert (holding.merged("a"), holding.winners("a")[4]) == ((1010, 0, 0, 0, before), "carried")
+    answer = await explain(holding.settings, link("a"), ("views",), holding.now)
+    assert answer["accounts"][0]["metrics"]["views"]["suspect"]["held"] is True
+    holding.now += timedelta(hours=23)
+    assert await suspects(holding, a=13_637) == (told,)
+    holding.now += timedelta(hours=1)
+    assert await suspects(holding, a=13_637) == ()
+    assert holding.merged("a") == (1010, 0, 0, 0, 13_637)
+    assert holding.execute("SELECT * FROM suspects") == []
+
+
+async def test_a_held_number_waits_until_it_is_confirmed(holding: World) -> None:
+    """A person who means it says so; the next pass writes it."""
+    await suspects(holding, a=13_637)
+    done = await confirm(holding.settings, link("a"), "views", holding.now)
+    assert done["confirmed"] >= 1
+    assert await suspects(holding, a=13_637) == ()
+    assert holding.merged("a") == (1010, 0, 0, 0, 13_637)
+    assert holding.execute("SELECT * FROM suspects") == []
+
+
+async def test_a_held_number_is_taken_when_the_parser_agrees(holding: World) -> None:
+    """Both sides together are right."""
+    await suspects(holding, a=1_363_700)
+    holding.parsed("a", [None, None, None, None, 1_363_000])
+    assert await suspects(holding, a=1_363_700) == ()
+    assert holding.merged("a") == (1010, 0, 0, 0, 1_363_700)
+
+
+async def test_a_held_number_that_is_corrected_leaves_nothing(holding: World) -> None:
+    """Back at what it was, or at what it should have been."""
+    await suspects(holding, a=13_637)
+    assert await suspects(holding, a=round(123_456 * RATE**9)) == ()
+    await suspects(holding, a=13_637)
+    assert await suspects(holding) == ()
+    assert holding.merged("a") == (1010, 0, 0, 0, round(123_456 * RATE**10))
+    assert holding.execute("SELECT * FROM suspects") == []
+
+
+async def test_an_outage_leaves_what_is_held(holding: World) -> None:
+    """What could not be read says nothing about the cell."""
+    await suspects(holding, a=13_637)
+    worksheets = holding.google.spreadsheets["k" * 44].worksheets
+    kept = worksheets.pop("P")
+    holding.now += timedelta(days=2)
+    (waiting,) = (await holding.sync_one()).suspects
+    assert waiting.held
+    worksheets["P"] = kept
+
+
+async def test_a_dry_run_says_what_a_pass_would(holding: World) -> None:
+    """By the same functions, and nothing is written."""
+    holding.sheet("P", **rows(10, a=13_637))
+    (foreseen,) = (await holding.sync_one(dry_run=True)).suspects
+    assert holding.execute("SELECT * FROM suspects") == []
+    (told,) = (await holding.sync_one()).suspects
+    assert foreseen == told
