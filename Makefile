@@ -38,9 +38,9 @@ WORKERS ?= $(shell expr $$(nproc) + 1)
 test: $(VENV)/.dev lint types packages
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-# Programs of the system that tests use: a browser for the report, Redis for Celery, nginx in front of the socket, sqlite3 for
-# the way back.  Without one, and without the right to install it, those tests are skipped.
-SYSTEM_PACKAGES := chromium-headless-shell nginx-light redis-server sqlite3
+# Programs of the system that tests use: a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
+# sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.
+SYSTEM_PACKAGES := chromium-headless-shell nginx-light postgresql redis-server sqlite3
 packages:
 	@test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || dpkg -s $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 	  { apt-get update -qq && for name in $(SYSTEM_PACKAGES); do \

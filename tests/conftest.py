@@ -12,8 +12,9 @@ import pytest
 from beside import Beside
 from celery_processes import redis
 from fake_google import FakeGoogle
+from postgres_server import Server, shared
 from smart_sync import logs
-from world import World
+from world import PostgresWorld, World
 
 # The same examples in each run, so that red means that a change has broken something; `make hunt` draws new ones.
 hypothesis.settings.register_profile("suite", derandomize=True)
@@ -43,10 +44,47 @@ def google() -> Iterator[FakeGoogle]:
         yield fake
 
 
+#: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
+BOTH_ENGINES = {
+    *("test_pass", "test_missing", "test_votes", "test_votes_over_time", "test_snapshots", "test_edits"),
+    *("test_suspects", "test_new_rows", "test_confirm", "test_one_truth", "test_repair"),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "world" in metafunc.fixturenames
+    if both and not metafunc.definition.get_closest_marker("sqlite"):
+        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | None]:
+    """A PostgreSQL server for this run, if there can be one."""
+    own = tmp_path_factory.getbasetemp()
+    with shared(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as server:
+        yield server
+
+
 @pytest.fixture
-async def world(tmp_path: Path, google: FakeGoogle) -> World:
+def postgres(postgres_server: Server | None) -> Iterator[str]:
+    """The URL of a new database on that server."""
+    if postgres_server is None:
+        pytest.skip("PostgreSQL is not installed: make packages, as root")
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str | None:
+    """The URL of the database that a world is on; None: a file."""
+    wanted = getattr(request, "param", "sqlite")
+    return str(request.getfixturevalue("postgres")) if wanted == "postgres" else None
+
+
+@pytest.fixture
+async def world(tmp_path: Path, google: FakeGoogle, engine: str | None) -> World:
     """A world with an empty database and an empty spreadsheet."""
-    return await World(tmp_path, google).create()
+    return await (World(tmp_path, google) if engine is None else PostgresWorld(tmp_path, google, engine)).create()
 
 
 @pytest.fixture

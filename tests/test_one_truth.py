@@ -121,7 +121,7 @@ def growth_of(world: World, account_id: str, days: int) -> int | None:
 @pytest.mark.parametrize("days", [1, 7, 10, 30, 59, 400])
 async def test_growth(lived: World, days: int) -> None:
     """Accounts, totals, averages, movers and those that have left."""
-    told = await growth(lived.path, None, "views", days, lived.now)
+    told = await growth(lived.where, None, "views", days, lived.now)
     ids = [row[0] for row in lived.execute(f"SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE {COUNTS}")]
     assert sorted(one["account_id"] for one in told["accounts"]) == sorted(ids) == ["1", "2", "3", "5"]
     for one in told["accounts"]:
@@ -162,7 +162,7 @@ async def test_what_cannot_be_compared_has_no_number(lived: World) -> None:
     assert days[known.isoformat()] == (views_of("f", BLANK.stop), None)
     assert days[(known - timedelta(1)).isoformat()] == (None, None)
     assert days[(known + timedelta(1)).isoformat()] == (views_of("f", BLANK.stop + 1), 10)
-    answer = await growth(lived.path, None, "views", DAYS - 1 - BLANK.stop + 3, lived.now)
+    answer = await growth(lived.where, None, "views", DAYS - 1 - BLANK.stop + 3, lived.now)
     (one,) = [one for one in answer["accounts"] if one["username"] == "f"]
     assert one["values"][:4] == [None, None, None, views_of("f", BLANK.stop)]
     assert (one["since"], one["exact"]) == (known.isoformat(), False)
@@ -176,11 +176,11 @@ async def test_a_day_that_ends_a_carried_stretch_is_marked(lived: World) -> None
     (told,) = (await explain(lived.settings, link("d"), METRICS, lived.now))["accounts"]
     assert [day["day"] for day in told["days"] if day["ends_carried"]] == [end]
     then = NOON + timedelta(days=CARRIED.stop)
-    answer = await growth(lived.path, None, "views", 1, then)
+    answer = await growth(lived.where, None, "views", 1, then)
     (one,) = [one for one in answer["accounts"] if one["username"] == "d"]
     assert (one["growth"], one["moved"], one["average"], one["ends_carried"]) == (50, 0, None, [end])
     assert "d" not in [mover["username"] for mover in answer["movers"]]
-    text = page_text(await asyncio.to_thread(report.make, lived.path, None, 90, then))
+    text = page_text(await asyncio.to_thread(report.make, lived.where, None, 90, then))
     assert "ends a carried stretch" in text
 
 
@@ -205,7 +205,7 @@ def page_text(page: bytes) -> str:
 
 def test_the_report(lived: World) -> None:
     """Totals, changes of a day, a week and a month, each account's newest values, the last passes."""
-    text = page_text(report.make(lived.path, None, 90, lived.now, None, Options("operator")))
+    text = page_text(report.make(lived.where, None, 90, lived.now, None, Options("operator")))
     ids = [row[0] for row in lived.execute(f"SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE {COUNTS}")]
     total = sql(
         lived, f"SELECT sum(m.views) FROM project_social_accounts a JOIN account_metrics m ON m.account_id ="

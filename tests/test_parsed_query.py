@@ -141,7 +141,7 @@ async def test_a_query_without_an_end_costs_its_values_alone(world: World, monke
     result = await world.sync_one()
     assert (result.outcome, world.merged("a")) == ("synced", (1,) * 5)
     assert any("no answer within 0.2 s" in problem.reason for problem in result.problems)
-    _, findings = copy_query(world.settings, world.folder / "copy.db")
+    _, findings = await copy_query(world.settings, world.folder / "copy.db")
     assert "interrupted" in findings[0].message
 
 

@@ -164,6 +164,7 @@ async def test_a_worksheet_emptied_by_accident_changes_nothing(world: World, row
     assert [world.merged(name) for name in "abc"] == [(1,) * 5, (2,) * 5, (3,) * 5]
 
 
+@pytest.mark.sqlite
 async def test_a_bad_account_is_reported_and_the_others_are_written(world: World) -> None:
     """An account that SQLite refuses to write stays as it was; every other one is written."""
     world.add_project("P", ["a", "b", "c"])
@@ -181,6 +182,7 @@ async def test_a_bad_account_is_reported_and_the_others_are_written(world: World
     assert world.merged("b") == (2,) * 5
 
 
+@pytest.mark.sqlite
 async def test_values_of_other_writers_that_are_no_counts_count_as_none(world: World) -> None:
     """The inbox is open to everybody: text, negatives, fractions and blobs in it are reported and never merged."""
     world.add_project("P", ["a", "b"])
@@ -321,6 +323,7 @@ async def test_nothing_is_created_unless_it_is_asked_for(world: World) -> None:
     assert world.execute("SELECT count(*) FROM project_social_accounts") == [(1,)]
 
 
+@pytest.mark.sqlite
 async def test_a_dry_run_shows_the_changes_and_writes_nothing(world: World) -> None:
     """What a dry run would change is in its result, and nowhere else."""
     world.add_project("P", ["a"])
@@ -368,6 +371,7 @@ async def test_a_busy_database_is_waited_for_and_the_loop_is_not_held_up(world: 
     assert worst < 0.5
 
 
+@pytest.mark.sqlite
 async def test_readers_are_never_blocked_by_a_pass(world: World) -> None:
     """The frontend reads the last committed values while a transaction is open."""
     world.add_project("P", ["a"])

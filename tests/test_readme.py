@@ -146,7 +146,7 @@ def test_the_configuration_shown_is_valid(tmp_path: Path, monkeypatch: pytest.Mo
             continue
         text = re.sub(r"^   ", "", block, flags=re.MULTILINE)
         for name in re.findall(r"env:(\w+)", text):
-            monkeypatch.setenv(name, "a secret of the test")
+            monkeypatch.setenv(name, "postgresql://u:p@h/d" if name == "DATABASE_URL" else "a secret of the test")
         for name in re.findall(r"file:/etc/smart-sync/([\w.]+)", text):
             (tmp_path / name).write_text("a secret of the test\n")
         text = text.replace("file:/etc/smart-sync/", "file:")

@@ -1,6 +1,7 @@
 """The report's first answer: is a project on target.  Every number is what one SQL statement says of the same file."""
 
 import asyncio
+import csv
 import re
 from dataclasses import replace
 from datetime import date
@@ -13,6 +14,7 @@ from report_data import NOW, TODAY, ReportDatabase, fill, grown
 from smart_sync import report
 from smart_sync.core.campaign import target
 from smart_sync.core.history.target import Pace, Standing, Target, Verdict
+from smart_sync.report import csv_tables
 from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.query import read
 from smart_sync.report.totals import joined, of_lifetime, standing, totals, weighed
@@ -267,3 +269,26 @@ def test_since_title_and_audience(filled: ReportDatabase) -> None:
     html = report.make(filled.path, None, 90, NOW, None, Options("operator")).decode()
     assert "Last passes" in html
     assert ">synced<" in html
+
+
+def test_the_tables_have_the_same_numbers(filled: ReportDatabase, tmp_path: Path) -> None:
+    """`--csv` writes what the page shows, as plain numbers; the folder is made, and one that cannot be is an error."""
+    inputs = report.gathered(filled.path, None, 90, NOW)
+    csv_tables.write(tmp_path / "new" / "csv", csv_tables.tables(inputs, 90, None, frozenset()))
+    read_back = {
+        path.stem: [*csv.DictReader(path.read_text("utf-8-sig").splitlines())]
+        for path in (tmp_path / "new" / "csv").iterdir()
+    }
+    (project,), found = read_back["projects"], standing(inputs.projects[0], NUMBER)
+    assert found is not None
+    assert [int(project["views"])] == [*filled.fetch(f"SELECT sum(last) FROM ({WEEK})")[0]]
+    assert (project["verdict"], project["projected_views"]) == ("behind", str(found.projected))
+    assert [int(row["views"]) for row in read_back["totals"] if row["by"] == "topic"] == [
+        one.views for one in totals(inputs.projects[0], lambda account: account.topic)
+    ]
+    assert [(len(read_back["days"]),)] == filled.fetch("SELECT count(*) FROM account_growth")
+    assert len(read_back["accounts"]) == 8
+    assert len(read_back["corrections"]) == len(weighed(inputs.projects[0]))
+    (tmp_path / "file").touch()
+    with pytest.raises(csv_tables.NotWritten, match="give --csv a folder"):
+        csv_tables.write(tmp_path / "file" / "csv", {})

@@ -38,16 +38,17 @@ async def say(world: World, place: str, followers: int, at: datetime, source: st
     if place == INBOX:
         world.parsed("a", [followers, *NOTHING], parsed_at=stamp(at), source=source)
     elif place == QUERY:
-        world.execute("INSERT OR REPLACE INTO told VALUES ('account-a', ?, ?)", (followers, stamp(at)))
+        world.execute("DELETE FROM told")
+        world.execute("INSERT INTO told VALUES ('account-a', ?, ?)", (followers, stamp(at)))
     elif place == FILE:
         text = f"account_id,followers,parsed_at,source\naccount-a,{followers},{stamp(at)},{source}\n"
-        await ingest(world.path, text, format_of("x.csv", text), world.now)
+        await ingest(world.where, text, format_of("x.csv", text), world.now)
     else:
         await put(world, Metrics(followers), at, source)
 
 
 async def put(world: World, metrics: Metrics, at: datetime, source: str = "bot", **more: Any) -> None:
-    async with open_database(world.path) as database:
+    async with open_database(world.where) as database:
         await parsed_values.put(database, [ParsedMetrics("account-a", metrics, source, at, **more)], world.now)
 
 
@@ -196,7 +197,7 @@ async def test_lines_of_one_file_may_be_in_any_order(world: World) -> None:
     """A line without a time is of now, whatever the next one says."""
     await begun(world)
     text = f"account_id,followers,parsed_at\naccount-a,10,\naccount-a,9,{stamp(world.now - HOUR)}\n"
-    assert (await ingest(world.path, text, "csv", world.now)).older == 1
+    assert (await ingest(world.where, text, "csv", world.now)).older == 1
     await world.sync()
     assert world.merged("a") == (10, 0, 0, 0, 0)
 
@@ -412,15 +413,15 @@ async def test_a_row_that_names_a_link_is_of_that_link(world: World) -> None:
     """Whatever its time is: what was ingested under the old link has no vote, what is of the new one has one."""
     await begun(world)
     text = f"link,followers,parsed_at\n{link('a')},999,{stamp(world.now + timedelta(minutes=4))}\n"
-    await ingest(world.path, text, "csv", world.now)
+    await ingest(world.where, text, "csv", world.now)
     await world.sync()
     assert world.merged("a") == (999, 0, 0, 0, 0)
     relink(world, link("other"))
     await world.sync()
     assert world.winners("a")[0] is None
-    assert [bad.line for bad in (await ingest(world.path, text, "csv", world.now)).mistakes] == [2]
+    assert [bad.line for bad in (await ingest(world.where, text, "csv", world.now)).mistakes] == [2]
     older = f"link,followers,parsed_at\n{link('other')}/?lang=de,8,{stamp(world.now - DAY)}\n"
-    await ingest(world.path, older, "csv", world.now)
+    await ingest(world.where, older, "csv", world.now)
     await world.sync()
     assert world.merged("a") == (8, 0, 0, 0, 0), "what is of another profile keeps nothing out"
 

@@ -8,11 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from fake_google import FakeGoogle
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.store.postgres.server_connection import adapt
+from smart_sync.store.postgres.statements import numbered
 from smart_sync.store.schema import open_database
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
@@ -42,16 +47,26 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return Settings(**{"database": {"path": self.path}, **self.sections})
+        return Settings(**{"database": self.database, **self.sections})
+
+    @property
+    def where(self) -> Location:
+        """For what takes no configuration."""
+        return self.settings.database.where
 
     async def create(self) -> "World":
         """Let Smart Sync create the file and the tables."""
-        async with open_database(self.path):
+        async with open_database(self.settings.database.where):
             return self
 
     def connect(self) -> sqlite3.Connection:
         """A connection of the web app's."""
         return sqlite3.connect(self.path, timeout=30)
+
+    @property
+    def database(self) -> dict[str, Any]:
+        """The section of the configuration."""
+        return {"path": self.path}
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """One statement of the web app's, committed."""
@@ -82,7 +97,10 @@ class World:
         names = ["account_id", *METRICS, *(f'"{name}"' for name in columns)]
         row = [f"account-{account}", *values, *columns.values()]
         marks = ", ".join("?" * len(row))
-        self.execute(f"INSERT OR REPLACE INTO parsed_metrics ({', '.join(names)}) VALUES ({marks})", row)
+        put = (
+            f"INSERT INTO parsed_metrics ({', '.join(names)}) VALUES ({marks}) ON CONFLICT (account_id) DO UPDATE SET "
+        )
+        self.execute(put + ", ".join(f"{name} = excluded.{name}" for name in names[1:]), row)
 
     def merged(self, account: str) -> tuple[int, ...] | None:
         """The merged values of an account."""
@@ -99,7 +117,7 @@ class World:
         """All snapshots, oldest first: time, then the metrics."""
         names = ", ".join(METRICS)
         return self.execute(
-            f"SELECT snapshot_time, {names} FROM account_snapshots WHERE ?1 IS NULL OR account_id = ?1"
+            f"SELECT snapshot_time, {names} FROM account_snapshots WHERE CAST(?1 AS TEXT) IS NULL OR account_id = ?1"
             " ORDER BY snapshot_time, id",
             (f"account-{account}" if account else None,),
         )
@@ -121,3 +139,23 @@ class World:
         """One pass over the only project there is."""
         (result,) = (await self.sync(dry_run=dry_run)).results
         return result
+
+
+class PostgresWorld(World):
+    """The same on a PostgreSQL server; ``url`` is of a database of its own."""
+
+    def __init__(self, folder: Path, google: FakeGoogle, url: str) -> None:
+        super().__init__(folder, google)
+        self.url = url
+
+    @property
+    def database(self) -> dict[str, Any]:
+        return {"url": self.url}
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """One statement of the web app's in the words that both engines take, committed."""
+        with psycopg.connect(self.url, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+            adapt(connection)
+            connection.execute("SET search_path = smart_sync, public; SET TimeZone = 'UTC'")
+            cursor = connection.execute(numbered(sql), parameters)
+            return cursor.fetchall() if cursor.description else []

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smart_sync.config.database_url import Location, Server
 from smart_sync.errors import DatabaseUnusable, SmartSyncError
 from smart_sync.store.sqlite.driver import describe, judge, sqlite
 
@@ -29,12 +30,16 @@ class Backup:
         return {"success": True, "path": str(self.path), "bytes": self.size}
 
 
-def back_up(database: Path, target: Path) -> Backup:
+def back_up(database: Location, target: Path) -> Backup:
     """Copy ``database`` to ``target``, which must not exist; only its owner may read it (mode 0600).
 
     The name appears when the copy is whole, verified and on the disk.  With WAL nobody waits for it.
     Raises `SmartSyncError`, and then leaves nothing behind.
     """
+    if isinstance(database, Server):
+        raise SmartSyncError(
+            f"{database}: a server's database is backed up by its own tool: pg_dump -Fc --file={target}"
+        )
     if not database.exists():
         raise DatabaseUnusable(f"{database}: there is no database yet; check [database] path")
     if os.path.lexists(target):

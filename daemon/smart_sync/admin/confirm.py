@@ -39,7 +39,7 @@ async def confirm(settings: Settings, sought: str, metric: str | None, now: date
     A daemon may be at work: this is one short transaction of its own.  Raises `NothingToConfirm` (also where
     nobody is meant), `DatabaseError` and `ConfigError`.
     """
-    async with open_existing(settings.database.path, read_only=False) as database:
+    async with open_existing(settings.database.where, read_only=False) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
         scope = await _scope(database, sought, settings.vote_terms(stamp(now)), query)
         findings = await _findings(database, scope, metric)
@@ -126,7 +126,7 @@ async def _accept(
         _, refused = await projects.create_accounts(transaction, new, now, defaults)
         await absences.forget_doubts(transaction, [account for account in new if account.link not in refused])
     for link, reason in refused.items():
-        raise NothingToConfirm(f"SQLite refuses the account {link}: {reason}; see: smart-sync check")
+        raise NothingToConfirm(f"the database refuses the account {link}: {reason}; see: smart-sync check")
 
 
 def _keys(findings: list[Confirmation]) -> set[tuple[str, str, str]]:

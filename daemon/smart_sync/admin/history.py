@@ -7,9 +7,9 @@ that have not left.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import TypeVar
 
+from smart_sync.config.database_url import Location
 from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, HistoryAnswer, LeftAccount, NamedAccount
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import Growth, History, added, average, change, movers, newest_day, period, total
@@ -30,12 +30,12 @@ T = TypeVar("T")
 MOVERS = 5
 
 
-async def history(path: Path, limit: int, project: str | None, *, failed: bool) -> HistoryAnswer:
+async def history(where: Location, limit: int, project: str | None, *, failed: bool) -> HistoryAnswer:
     """The newest passes, of one project (id or name, also one that is gone) or all; only the failed ones if wanted.
 
     Raises `UnknownProject` and `DatabaseError`.
     """
-    async with open_existing(path, read_only=True) as database:
+    async with open_existing(where, read_only=True) as database:
         project_id = None
         if project is not None:
             project_id = await runs.project_id(database, project)
@@ -57,7 +57,7 @@ class _Grown:
 
 
 async def growth(
-    path: Path,
+    where: Location,
     project: str | None,
     metric: str,
     days: int,
@@ -73,7 +73,7 @@ async def growth(
     totals are of all of them.  ``judged_by`` is what parsed values are judged by.
     Raises `UnknownProject` and `DatabaseError`.
     """
-    async with open_existing(path, read_only=True) as database, database.steady():
+    async with open_existing(where, read_only=True) as database, database.steady():
         until = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await shown(database, project)
         found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import take_back
 from smart_sync.core.parsed import Mark, is_ahead, terms
@@ -75,12 +76,12 @@ def format_of(name: str, text: str) -> Format:
     return "jsonl" if text.lstrip().startswith("{") else "csv"
 
 
-async def ingest(path: Path, text: str, form: Format, now: datetime) -> Ingested:
+async def ingest(where: Location, text: str, form: Format, now: datetime) -> Ingested:
     """Put the good lines of ``text`` into the database at ``path``, in one transaction.
 
     Raises `DatabaseError`.
     """
-    async with open_existing(path, read_only=False) as database:
+    async with open_existing(where, read_only=False) as database:
         known = [entry.account for entry in await accounts.everyone(database)]
         found = list(read_rows(io.StringIO(text, newline=""), form))
         rows, mistakes = [row for row in found if isinstance(row, Row)], [r for r in found if isinstance(r, BadLine)]
@@ -117,7 +118,7 @@ async def forget(
     `DatabaseError` and `ConfigError`.
     """
     judged_by = terms(stamp(now), None)
-    async with open_existing(settings.database.path, read_only=False) as database:
+    async with open_existing(settings.database.where, read_only=False) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
         meant = await (accounts.everyone(database) if account is None else accounts.find(database, account))
         links = {known.account.id: known.account.link for known in meant}

@@ -261,7 +261,7 @@ def _content(sheet: Sheet) -> str:
 
 async def _database(settings: Settings) -> list[SetupStep]:
     """As ``smart-sync check`` sees it: nothing is made or changed.  With it, the projects that are there already."""
-    path = settings.database.path
+    path = settings.database.where
     findings = (await checks.check(settings)).findings
     errors = [finding.message for finding in findings if finding.level == "error"]
     about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]

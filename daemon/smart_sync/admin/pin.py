@@ -20,17 +20,17 @@ async def pin(settings: Settings, asked: PinRequest, now: datetime) -> dict[str,
     Raises `NotPinned`, `DatabaseError` and `ConfigError`.
     """
     today = day_of(now, settings.schedule.timezone).label
-    async with open_existing(settings.database.path, read_only=False) as database:
+    async with open_existing(settings.database.where, read_only=False) as database:
         return await pin_requests.pin(database, asked, pin_requests.person(os.getuid()), stamp(now), today)
 
 
 async def unpin(settings: Settings, sought: str, metric: str | None) -> dict[str, Any]:
     """Take back what was pinned of an account by the command, of one metric or of all.  Raises as `pin` does."""
-    async with open_existing(settings.database.path, read_only=False) as database:
+    async with open_existing(settings.database.where, read_only=False) as database:
         return await pin_requests.unpin(database, sought, metric)
 
 
 async def listed(settings: Settings) -> dict[str, Any]:
     """All pins, those of cells too.  Raises `DatabaseError` and `ConfigError`."""
-    async with open_existing(settings.database.path, read_only=True) as database:
+    async with open_existing(settings.database.where, read_only=True) as database:
         return await pin_requests.listed(database)

@@ -29,7 +29,7 @@ async def repair(
     and `DatabaseError`.
     """
     wanted = day.isoformat()
-    async with open_existing(settings.database.path, read_only=False) as database:
+    async with open_existing(settings.database.where, read_only=False) as database:
         if wanted >= await day_at(database, stamp(now)):
             raise NothingToRepair(
                 f"{wanted} is not over: its snapshot follows the passes; correct the cell, or what the parser reads"

@@ -29,7 +29,7 @@ async def overview(settings: Settings) -> dict[str, Any]:
     labels = {one.endpoint: one.label for one in receivers}
     off: frozenset[str] = frozenset()
     rows: list[dict[str, Any]] = []
-    async with _beside(settings.database.path) as database:
+    async with _beside(settings.database.where) as database:
         if database is not None:
             off = await outbox.disabled(database)
             rows = await outbox.recent(database, list(labels), SHOWN)
@@ -50,7 +50,7 @@ async def send_tests(settings: Settings, sender: Sender | None = None) -> dict[s
     receivers = _receivers(settings, sender)
     results = await asyncio.gather(*(_test(one) for one in receivers))
     accepted = [one for one, result in zip(receivers, results, strict=True) if result["accepted"]]
-    await _enable(settings.database.path, accepted)
+    await _enable(settings.database.where, accepted)
     return {"success": all(result["accepted"] for result in results), "results": results}
 
 

@@ -7,8 +7,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import (
@@ -20,13 +19,17 @@ from click.shell_completion import (
     add_completion_class,
 )
 
+if TYPE_CHECKING:
+    from smart_sync.config.database_url import Location
+
+
 #: Names that are offered at most.
 _MOST = 500
 #: What a name cannot have that a shell is to take as one word of one line.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNQUOTED = re.compile(r"[^\w@%+=:,./-]")
 
-Names = Callable[[Path], Coroutine[Any, Any, list[tuple[str, str]]]]
+Names = Callable[[Any], Coroutine[Any, Any, list[tuple[str, str]]]]
 
 
 def project_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
@@ -49,7 +52,7 @@ def _offered(context: click.Context, names: Names, begun: str) -> list[Completio
 
     with contextlib.suppress(Exception):  # a shell that waits for a key has no place for messages
         settings, _ = config.load_readable(config.find(context.ensure_object(dict).get("config")))
-        found = asyncio.run(names(settings.database.path))
+        found = asyncio.run(names(settings.database.where))
         at = "@" if begun.startswith("@") else ""
         return [
             CompletionItem(at + name, help=about)
@@ -59,19 +62,19 @@ def _offered(context: click.Context, names: Names, begun: str) -> list[Completio
     return []
 
 
-async def _projects(path: Path) -> list[tuple[str, str]]:
+async def _projects(where: "Location") -> list[tuple[str, str]]:
     from smart_sync.store.requested_project import shown
     from smart_sync.store.schema import open_existing
 
-    async with open_existing(path, read_only=True) as database:
+    async with open_existing(where, read_only=True) as database:
         return [(project.name, "project") for project in await shown(database, None)]
 
 
-async def _accounts(path: Path) -> list[tuple[str, str]]:
+async def _accounts(where: "Location") -> list[tuple[str, str]]:
     from smart_sync.store.accounts import everyone
     from smart_sync.store.schema import open_existing
 
-    async with open_existing(path, read_only=True) as database:
+    async with open_existing(where, read_only=True) as database:
         return [
             (known.account.username.removeprefix("@"), f"{known.account.platform}, {known.project.name}")
             for known in await everyone(database)

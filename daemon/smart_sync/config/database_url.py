@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import parse_qsl, unquote
 
-from pydantic import SecretStr
+from pydantic import BeforeValidator, SecretStr
 
 from smart_sync import logs
 from smart_sync.config import secrets
@@ -34,11 +35,29 @@ class Server:
 Location = Path | Server
 
 
+def looked_up(given: str) -> Server:
+    """The server whose URL ``given`` is, or says where it is kept.  Raises ValueError."""
+    return server(secrets.found(given))
+
+
+def _looked_up(given: object) -> object:
+    if isinstance(given, Server) or given is None:
+        return given
+    if not isinstance(given, str):
+        raise ValueError("expected a text")  # noqa: TRY004  pydantic reports only ValueError
+    return looked_up(given)
+
+
+#: A URL, or where it is kept: ``env:NAME``, ``file:PATH`` or ``credential:NAME``.
+DatabaseUrl = Annotated[Server, BeforeValidator(_looked_up)]
+
+
 def server(given: str) -> Server:
     """The server that a URL names, whose password no message will show from now on.  Raises ValueError."""
     _protect(given)
     found = _URL.fullmatch(given)
     if found is None:
+        secrets.protect(given)
         raise ValueError(
             "expected postgresql://USER:PASSWORD@HOST/DATABASE (not shown); in a password, write @ as %40, / as"
             " %2F, # as %23 and ? as %3F"

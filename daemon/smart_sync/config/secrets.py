@@ -147,6 +147,11 @@ def _found(given: SecretStr) -> SecretStr:
     return _checked(found)
 
 
+def found(text: str) -> str:
+    """What ``text`` stands for: itself, or what is kept where it says.  Raises ValueError; nothing is protected yet."""
+    return _checked(_looked_up(text)[0]).get_secret_value()
+
+
 def _looked_up(text: str) -> tuple[SecretStr, bool]:
     """What ``text`` stands for, and whether it was kept somewhere else."""
     place, colon, name = text.partition(":")

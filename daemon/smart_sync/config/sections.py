@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from smart_sync.config import secrets, urls
+from smart_sync.config.database_url import DatabaseUrl, Location
 from smart_sync.config.values import (
     ColumnValue,
     Cron,
@@ -44,16 +45,30 @@ class Section(BaseModel):
 
 
 class DatabaseSettings(Section):
-    """Where the SQLite file is."""
+    """Where the database is: an SQLite file, or one of a PostgreSQL server."""
 
     path: Path = Path("var/view_counter.db")
+    url: DatabaseUrl | None = None
+
+    @property
+    def where(self) -> Location:
+        """The one of the two that is given."""
+        return self.path if self.url is None else self.url
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.url is not None and "path" in self.model_fields_set:
+            raise ValueError("give either path or url, not both")
+        return self
 
     @field_validator("path", mode="after")
     @classmethod
     def _no_url(cls, path: Path) -> Path:
         # Never shown: it may hold a password.
         if re.search(r"^\W*[A-Za-z][A-Za-z0-9+.-]+:/|[a-z]:/+[^/]*@|\bpassword\s*=", str(path)):
-            raise ValueError("expected the path of an SQLite file, not a URL or what else says how to connect")
+            raise ValueError(
+                "expected the path of an SQLite file, not a URL or what else says how to connect (that is url)"
+            )
         return secrets.demand_path(path)
 
 

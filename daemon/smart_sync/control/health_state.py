@@ -50,7 +50,7 @@ class Health:
             active=len(stands.active) if stands else 0,
             creates_projects=settings.sync.create_missing == "projects",
             refused=self.resources.announce.refused_projects,
-            made_database=str(settings.database.path) if stands and stands.made_at else "",
+            made_database=str(settings.database.where) if stands and stands.made_at else "",
             missing_directory=await self._missing_directory(),
             failing_parsers=self._failing_parsers(stands),
             locked=self.resources.database.locked_seconds(),

@@ -155,7 +155,7 @@ EVENTS = (
     Event(
         "account.failed",
         "error",
-        "SQLite refused to write an account; the others were written",
+        "the database refused to write an account; the others were written",
         {
             "project_id": "str: projects.id",
             "account_id": "str: project_social_accounts.id",
@@ -191,7 +191,7 @@ EVENTS = (
     Event(
         "accounts.refused",
         "warning",
-        "SQLite refused an account that a worksheet's row asks for; the others are created and synced",
+        "the database refused an account that a worksheet's row asks for; the others are created and synced",
         {
             "project_id": "str: projects.id",
             "project": "str: its name",
@@ -203,7 +203,7 @@ EVENTS = (
     Event(
         "projects.refused",
         "warning",
-        "SQLite refused a project that a new worksheet asks for; the others are created and synced",
+        "the database refused a project that a new worksheet asks for; the others are created and synced",
         {"project": "str?: its name; missing: of several", "reason": "str: what SQLite said"},
         "look at the constraints and triggers that the web app put on its tables",
     ),

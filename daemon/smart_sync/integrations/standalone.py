@@ -20,7 +20,8 @@ from pydantic_settings import SettingsError
 
 from smart_sync import logs
 from smart_sync.aio.tasks import outside_of_loops
-from smart_sync.config import Settings, mistakes, secrets
+from smart_sync.config import DatabaseSettings, Settings, mistakes, secrets
+from smart_sync.config.database_url import Location, Server, server
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.core.days import stamp
 from smart_sync.errors import ConfigError, DatabaseError, SmartSyncError
@@ -93,7 +94,7 @@ def run_pass(settings: Settings, project_id: str | None) -> SyncAnswer:
     Raises `SmartSyncError`; also where there is no database, unless the worksheets would fill a new one.
     """
     if settings.sync.create_missing != "projects":
-        _database(settings.database.path)
+        _database(settings.database.where)
     return outside_of_loops(partial(_once, settings, project_id))
 
 
@@ -114,31 +115,39 @@ def _once(settings: Settings, project_id: str | None) -> SyncAnswer:
         _calling.reset(token)
 
 
-def _settings(path: Path, key: Path | SecretStr | None, sheets_name: str) -> Settings:
+def _settings(where: Location, key: Path | SecretStr | None, sheets_name: str) -> Settings:
     """The environment (SMART_SYNC_SHEETS__API_URL, say) adds to what is handed in, and does not replace it."""
     given = {"source": "google", "spreadsheet": sheets_name} | ({} if key is None else {"credentials": key})
     try:
-        settings = Settings(database={"path": path}, sheets=given)  # type: ignore[arg-type]
+        place = {"path": where} if isinstance(where, Path) else {"url": where}
+        settings = Settings(database=place, sheets=given)  # type: ignore[arg-type]
         sheets = type(settings.sheets).model_validate(settings.sheets.model_dump() | given)
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
     except SettingsError as error:
         raise ConfigError((mistakes.of_environment(str(error)),)) from None
-    database = settings.database.model_copy(update={"path": path})
+    database = DatabaseSettings.model_validate(place)
     return settings.model_copy(update={"database": database, "sheets": sheets})
 
 
 def _by_its_days(settings: Settings) -> Settings:
     """``settings`` with the time zone that the database goes by, unless the environment names one."""
     schedule = settings.schedule
-    zone = None if "timezone" in schedule.model_fields_set else zone_of(settings.database.path)
+    zone = None if "timezone" in schedule.model_fields_set else zone_of(settings.database.where)
     if zone is None:
         return settings
     return settings.model_copy(update={"schedule": schedule.model_copy(update={"timezone": zone})})
 
 
-def _database(given: object) -> Path:
-    """The database's file.  Raises `DatabaseError` if there is none: a new one would be an empty success."""
+def _database(given: object) -> Location:
+    """The database.  Raises `DatabaseError` if there is no such file: a new one would be an empty success."""
+    if isinstance(given, Server):
+        return given
+    if isinstance(given, str) and given.startswith(("postgresql://", "postgres://")):
+        try:
+            return server(given)
+        except ValueError as error:
+            raise DatabaseError(f"db: {error}") from None
     if not isinstance(given, str | os.PathLike) or not os.fspath(given):
         raise DatabaseError(
             f"db: expected the path of the SQLite file, or an object with db_path, not {type(given).__name__}"

@@ -55,7 +55,7 @@ async def explain(
 
     Raises `UnknownAccount`, `DatabaseError` and `ConfigError`.
     """
-    async with open_existing(settings.database.path, read_only=True) as database:
+    async with open_existing(settings.database.where, read_only=True) as database:
         query = await parsed_query.prepare(database, settings.parsed.query)
         return await explanation(database, settings, query, sought, metrics, now, days)
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
+from smart_sync.config.database_url import Location
 from smart_sync.core.campaign import Campaign
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import History
@@ -39,7 +39,7 @@ _LONGEST = max(horizon.days for horizon in HORIZONS)
 
 
 async def read(
-    path: Path,
+    where: Location,
     project: str | None,
     days: int,
     now: datetime,
@@ -51,7 +51,7 @@ async def read(
     ``days`` is how far back charts go, unless ``options`` say since when; ``judged_by`` is what parsed values are
     judged by.  Raises `DatabaseError` where there is no readable database, and `UnknownProject`.
     """
-    async with open_existing(path, read_only=True) as database, database.steady():
+    async with open_existing(where, read_only=True) as database, database.steady():
         today = date.fromisoformat(await day_at(database, stamp(now)))
         projects = await shown(database, project)
         known = await accounts.of_projects(database, projects)

@@ -94,7 +94,7 @@ class Service:
 
     def _read_again(self) -> Settings:
         settings = config.load(self._config_path)
-        preflight.demand_none(settings, held=self._settings.database.path)
+        preflight.demand_none(settings, held=self._settings.database.where)
         return settings
 
     def _on_stop(self) -> None:
@@ -116,7 +116,7 @@ class Service:
                 self._ended.clear()
                 try:
                     # Held over reloads, so that no other daemon takes it in between.
-                    instance.take(self._settings.database.path)
+                    instance.take(self._settings.database.where)
                     with plain_failures():
                         await self._serve(self._settings)
                 except SmartSyncError as error:
@@ -153,7 +153,7 @@ class Service:
         self._announce(
             "daemon.started",
             version=__version__,
-            database=str(settings.database.path),
+            database=str(settings.database.where),
             socket=str(settings.control.socket),
             source=settings.sheets.source,
             sqlite_version=sqlite.sqlite_version,

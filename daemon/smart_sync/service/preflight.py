@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location
 from smart_sync.control import socket_file
 from smart_sync.errors import ConfigError, SocketUnusable
 from smart_sync.logs import printable, redact
@@ -15,25 +16,26 @@ from smart_sync.store.sqlite import scratch_copy
 from smart_sync.store.sqlite.driver import may_be_sqlite
 
 
-def demand_none(settings: Settings, held: Path | None = None) -> None:
+def demand_none(settings: Settings, held: Location | None = None) -> None:
     """Raise `ConfigError` with all `obstacles`, if there are any."""
     if found := obstacles(settings, held):
         raise ConfigError(tuple(f"{key}: {problem}" for key, problem in found.items()))
 
 
-def obstacles(settings: Settings, held: Path | None = None) -> dict[str, str]:
+def obstacles(settings: Settings, held: Location | None = None) -> dict[str, str]:
     """Key → what will keep a daemon with these settings from starting, and what to do.
 
     ``held`` is the database that this process has open: it must not be opened a second time, since closing a file
     gives up all locks that the process has on it.
     """
-    control, path = settings.control, Path(os.path.realpath(settings.database.path))
+    control, where = settings.control, settings.database.where
+    path = Path(os.path.realpath(where)) if isinstance(where, Path) else None
     found = {
         "control.socket": next(_of_socket(control.socket), ""),
         "control.group": _of_group(control.group),
-        "database.path": next(_of_database(path, held), ""),
+        "database.path": next(_of_database(path, held), "") if path else "",
     }
-    if not found["database.path"]:
+    if path and not found["database.path"]:
         found |= scratch_copy.unknown_at(path, dict(settings.sync.defaults))
     # A name or a path may be any text.
     return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
@@ -57,7 +59,7 @@ def _of_group(group: str) -> str:
     return ""
 
 
-def _of_database(path: Path, held: Path | None) -> Iterator[str]:
+def _of_database(path: Path, held: Location | None) -> Iterator[str]:
     if problem := _of_folder(path):
         yield f"{path}: {problem}"
     if not os.path.exists(path):  # noqa: PTH110  never raises
@@ -67,7 +69,7 @@ def _of_database(path: Path, held: Path | None) -> Iterator[str]:
     if not os.access(path, os.R_OK | os.W_OK):
         yield f"{path}: permission denied; it must be read and written by the daemon's user"
     try:
-        if held is not None and held.exists() and path.samefile(held):
+        if isinstance(held, Path) and held.exists() and path.samefile(held):
             return
         readable = may_be_sqlite(path)
     except OSError as error:

@@ -1,8 +1,8 @@
 """The days of ``[schedule] timezone`` in SQLite, where any client can tell them: the table ``clock_changes``."""
 
 from contextlib import closing
-from pathlib import Path
 
+from smart_sync.config.database_url import Location, Server
 from smart_sync.core.days import clock_changes
 from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.sqlite.driver import sqlite
@@ -41,10 +41,15 @@ async def set_clocks(transaction: Transaction, timezone: str) -> None:
         await transaction.execute("INSERT INTO clock_zone (name) VALUES (?)", (timezone,))
 
 
-def zone_of(path: Path) -> str | None:
-    """The time zone that the database at ``path`` counts days by; None if there is none yet, or it cannot be told."""
+def zone_of(where: Location) -> str | None:
+    """The time zone that the database at ``where`` counts days by; None if there is none yet, or it cannot be told."""
+    if isinstance(where, Server):
+        from smart_sync.store.postgres.waiting import asked
+
+        rows = asked(where, "SELECT name FROM clock_zone")
+        return str(rows[0][0]) if rows else None
     try:
-        with closing(sqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite.connect(f"{where.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             return next((str(name) for (name,) in connection.execute("SELECT name FROM clock_zone")), None)
     except sqlite.Error:
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from smart_sync.config.database_url import Location, Server
 from smart_sync.errors import Busy, DatabaseUnusable
 
 #: Seconds between two tries of a process that waits.
@@ -36,12 +37,19 @@ class InstanceLock:
     ) -> None:
         self._release()
 
-    def take(self, database: Path, *, patience: float = 0.0) -> None:
+    def take(self, database: Location, *, patience: float = 0.0) -> None:
         """Hold the lock of ``database`` in place of the one held now; blocks for up to ``patience`` seconds.
 
         Raises `Busy` if another instance holds it until then, or a daemon does, which will not let it go; goes on
         holding the old one then.  A symbolic link is as good as the file it leads to.
         """
+        if isinstance(database, Server):
+            # Its connection for writing holds it (`PostgresDatabase`, alone): here it is only waited for.
+            from smart_sync.store.postgres.waiting import wait_until_free
+
+            wait_until_free(database, patience)
+            self._release()
+            return
         database = database.resolve()
         if self._held is not None and self._held[0] == database:
             return

@@ -136,6 +136,8 @@ async def disabled(source: Database | Transaction) -> frozenset[str]:
 async def recent(database: Database, endpoints: Sequence[str], limit: int) -> list[dict[str, Any]]:
     """The newest messages of ``endpoints``, newest first, without their bodies."""
     names = ("endpoint", "id", "type", "status", "created_at", "due_at", "attempts", "last_at", "answer")
+    if not endpoints:
+        return []
     marks = ", ".join("?" * len(endpoints))
     rows = await database.glance(
         f"SELECT {', '.join(names)} FROM webhook_deliveries WHERE endpoint IN ({marks}) ORDER BY seq DESC LIMIT ?",

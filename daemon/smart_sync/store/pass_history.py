@@ -202,6 +202,8 @@ async def outcomes(database: Database, project_id: str, since: str) -> list[tupl
 
 async def reasons(database: Database, started_at: Collection[str]) -> dict[str, Asked]:
     """What made the passes run that started at these moments, and who asked for them."""
+    if not started_at:
+        return {}
     rows = await database.glance(
         'SELECT started_at, "trigger", requested_by FROM sync_runs'
         f" WHERE started_at IN ({', '.join('?' * len(started_at))})",

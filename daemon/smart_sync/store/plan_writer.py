@@ -29,7 +29,8 @@ _UPSERT_MERGED = (
     f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)}, link)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
     + ", ".join(
-        f"CASE WHEN ?{n} IS NOT NULL THEN ?12 END, CASE WHEN ?{n} = 'carried' THEN ?12 END" for n in range(7, 12)
+        f"CASE WHEN CAST(?{n} AS TEXT) IS NOT NULL THEN ?12 END, CASE WHEN ?{n} = 'carried' THEN ?12 END"
+        for n in range(7, 12)
     )
     + ", ?13) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at,"
     # Another one than the last pass decided with is news of the votes.

@@ -52,7 +52,7 @@ async def open_database(
             if isinstance(database, SqliteDatabase):
                 await prepare_file(database)
             async with database.transaction() as transaction:
-                await _prepare(transaction, database, timezone)
+                await prepare(transaction, database, timezone)
         except StoreError as error:
             raise error.meaning from None
         yield database
@@ -101,16 +101,22 @@ async def open_existing(
         raise error.meaning from None
 
 
-async def _check_version(database: Database) -> None:
+async def is_current(database: Database) -> bool:
+    """Whether the tables are those of this version."""
     tables = await database.dialect.columns(database, "smart_sync_schema")
     rows = await database.fetch("SELECT version FROM smart_sync_schema") if tables else []
-    if not rows or rows[0][0] != len(MIGRATIONS):
+    return bool(rows) and rows[0][0] == len(MIGRATIONS)
+
+
+async def _check_version(database: Database) -> None:
+    if not await is_current(database):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date: smart-sync once"
         )
 
 
-async def _prepare(transaction: Transaction, database: Database, timezone: str | None) -> None:
+async def prepare(transaction: Transaction, database: Database, timezone: str | None) -> None:
+    """Adopt what the web app made, create what is missing, bring our own tables up to date."""
     dialect = transaction.dialect
     await dialect.prepare(transaction)
     await _adopt(transaction, database.name)

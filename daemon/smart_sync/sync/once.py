@@ -29,7 +29,7 @@ def once(
     other `SmartSyncError`.
     """
     with instance_lock.InstanceLock() as instance:
-        instance.take(settings.database.path, patience=patience)
+        instance.take(settings.database.where, patience=patience)
         try:
             return asyncio.run(_once(settings, project))
         except StoreError as error:

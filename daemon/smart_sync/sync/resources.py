@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from smart_sync.clock import Clock, utc_now
@@ -69,8 +70,8 @@ async def opened(
     """
     with plain_failures():
         async with contextlib.AsyncExitStack() as stack:
-            path, timezone = settings.database.path, settings.schedule.timezone
-            database = await stack.enter_async_context(open_database(path, timezone))
+            where, timezone = settings.database.where, settings.schedule.timezone
+            database = await stack.enter_async_context(open_database(where, timezone))
             if wrong := await projects.unknown_in(database, dict(settings.sync.defaults)):
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
@@ -126,9 +127,9 @@ def innermost(error: BaseException) -> BaseException:
 
 async def report_projects(resources: Resources) -> None:
     """Log that the database was made just now, and that it has no projects which nothing will add."""
-    path = resources.settings.database.path
+    path = resources.settings.database.where
     if resources.database.created:
-        others = await asyncio.to_thread(databases_beside, path)
+        others = await asyncio.to_thread(databases_beside, path) if isinstance(path, Path) else []
         found = f"; in the same folder there is {', '.join(others)}" if others else ""
         resources.announce("database.created", path=str(path), reason=f"there was no database{found}")
     stands = await standing(resources.database)

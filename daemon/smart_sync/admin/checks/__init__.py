@@ -39,7 +39,8 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
     if not findings:
         findings.append(Finding("ok", "the configuration is valid"))
     findings += _missing_files(settings)
-    findings += await asyncio.to_thread(lambda: list(_full_disk(settings.database.path)))
+    if settings.database.url is None:
+        findings += await asyncio.to_thread(lambda: list(_full_disk(settings.database.path)))
     with tempfile.TemporaryDirectory(prefix="smart-sync-check-") as folder:
         copy = Path(folder) / "copy.db"
         was_read, of_database = False, list[Finding]()
@@ -47,7 +48,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
             pass
         if "database.path" not in wrong:
             was_read, of_database = await check_database(settings, copy)
-        query, of_query = await asyncio.to_thread(copy_query, settings, copy) if was_read else ("", [])
+        query, of_query = await copy_query(settings, copy) if was_read else ("", [])
         on_copy = settings.model_copy(
             update={
                 "database": DatabaseSettings(path=copy),

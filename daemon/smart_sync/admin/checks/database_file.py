@@ -11,9 +11,11 @@ from pathlib import Path
 from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Server
 from smart_sync.core.wording import counted
-from smart_sync.errors import DatabaseError
+from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
+from smart_sync.store.postgres import rehearsal
 from smart_sync.store.schema import open_database
 from smart_sync.store.sqlite import foreign_snapshots, inventory, scratch_copy
 from smart_sync.store.sqlite.driver import databases_beside, sqlite, version_at_risk
@@ -26,6 +28,8 @@ _NAMED = 20
 
 async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Finding]]:
     """Look at the database of ``settings``, and fill ``copy`` with what a pass reads; whether it could be."""
+    if isinstance(settings.database.where, Server):
+        return await _check_server(settings, settings.database.where, copy)
     path, empty = settings.database.path, copy.with_name("empty.db")
     findings = list(_sqlite_version())
     try:
@@ -43,6 +47,19 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
         return False, [*findings, Finding("error", f"{path}: {told}")]
     intact = Finding("ok", f"{path}: an intact database")
     return True, [*findings, intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
+
+
+async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
+    try:
+        refused = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
+    except SmartSyncError as error:
+        return False, [Finding("error", str(error))]
+    findings = [Finding("ok", f"{server}: can be read and written")]
+    findings += [Finding("error", f"{server}: {line}") for line in refused]
+    findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
+    if not foreign_snapshots.concerns(settings.parsed.query):
+        findings += await asyncio.to_thread(lambda: list(_other_writer(copy)))
+    return True, findings
 
 
 def _other_writer(path: Path) -> Iterator[Finding]:
@@ -73,11 +90,20 @@ def _to_be_made(settings: Settings) -> Finding:
     return Finding("warning" if near else "ok", f"{path}: will be created at the first start{others}")
 
 
-def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
+async def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
     """The query that reads from ``copy`` what ``[parsed] query`` gives; empty if there is none, or it is none."""
-    path, query = settings.database.path, settings.parsed.query.strip().rstrip(";")
+    query = settings.parsed.query.strip().rstrip(";")
     if not query:
         return "", []
+    if not isinstance(settings.database.where, Server):
+        return await asyncio.to_thread(_copy_query, settings.database.path, query, copy)
+    try:
+        return await rehearsal.copy_query(settings.database.where, query, copy), []
+    except SmartSyncError as error:
+        return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
+
+
+def _copy_query(path: Path, query: str, copy: Path) -> tuple[str, list[Finding]]:
     try:
         # Where there is no file yet, the first pass makes one like the copy.
         return scratch_copy.copy_query(path if path.exists() else copy, query, copy), []

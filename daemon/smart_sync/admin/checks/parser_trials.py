@@ -53,8 +53,10 @@ async def check_parsers(settings: Settings, copy: Path, clock: Clock, *, offline
 @asynccontextmanager
 async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable[[ConfiguredParser], Allowance | None]]:
     """What a parser may ask of its budget, which is counted in the real database, if there is one."""
-    path = settings.database.path
-    if not path.is_file() or not any(budget.of(table) for table in settings.parsers.values()):
+    path = settings.database.where
+    if (isinstance(path, Path) and not path.is_file()) or not any(
+        budget.of(table) for table in settings.parsers.values()
+    ):
         yield lambda _source: None
         return
     async with open_existing(path, read_only=False) as database:

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -164,30 +163,11 @@ def ingest(
         show(answer, as_json, show_forgotten)
         return
     text = ingest.read_text(file, file.name)
-    done = asyncio.run(ingest.ingest(settings.database.path, text, ingest.format_of(file.name, text), _now()))
+    done = asyncio.run(ingest.ingest(settings.database.where, text, ingest.format_of(file.name, text), _now()))
     for mistake in done.mistakes:
         complain(f"{file.name}: {mistake}")
     show(done.answer(), as_json, show_ingested)
     sys.exit(SOME_FAILED if done.mistakes else 0)
-
-
-@click.command(epilog=example("smart-sync backup view_counter.backup.db"))
-@click.argument("file", type=click.Path(path_type=Path))
-@json_option
-@config_option
-def backup(file: Path, as_json: bool) -> None:
-    """Copy the database to FILE, consistent and verified.
-
-    The daemon and the web app go on meanwhile.
-    """
-    from smart_sync.admin.backup import back_up
-    from smart_sync.cli.output.data import show_backup
-
-    if str(file) == "-":
-        raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
-    _path, settings = load()
-    made = back_up(settings.database.path, file).answer()
-    show(made, as_json, show_backup)
 
 
 def _now() -> datetime:

@@ -11,6 +11,7 @@ import click
 
 from smart_sync.cli.commands.common import config_option, example, find, json_option, show
 from smart_sync.cli.complete import SHELLS
+from smart_sync.config.secrets import is_elsewhere
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
@@ -61,6 +62,7 @@ def init(
         timezone = _asked("The time zone in which a day ends", local) if ask else local
     if not steps.is_timezone(timezone):
         raise click.UsageError(f"no such time zone: {timezone!r}; name one such as UTC or Europe/Berlin")
+    _demand_file(database)
     if Path(database).expanduser().is_file():
         _offer_a_look(Path(database).expanduser(), ask=ask)
     socket = steps.UNIT_SOCKET if systemd else ""
@@ -116,6 +118,7 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
     from smart_sync.clock import utc_now
 
     steps.refuse_existing(output)
+    _demand_file(str(database))
     report, found = asyncio.run(adopt.adopt(database, utc_now()))
     answer = report.answer() | {"written": None}
     if report.exit_code == 0:
@@ -149,6 +152,15 @@ def _offer_a_look(database: Path, *, ask: bool) -> None:
     if report.exit_code:
         click.echo("nothing is written; fix what clashes first", err=True)
         sys.exit(report.exit_code)
+
+
+def _demand_file(database: str) -> None:
+    """Refuse the address of a server, which is never shown: it may hold a password."""
+    if ":/" in database or is_elsewhere(database):
+        raise click.UsageError(
+            "this looks at SQLite files only; for PostgreSQL write [database] url into the configuration, then:"
+            " smart-sync check"
+        )
 
 
 def _asked(question: str, default: str | None = None) -> str:

@@ -137,3 +137,15 @@ def show_forgotten(answer: dict[str, Any]) -> None:
     if len(answer["values"]) > _INGESTED_SHOWN:
         print_line(screen, f"and {counted(len(answer['values']) - _INGESTED_SHOWN, 'more', 'more')}")
     print_line(screen, f"{counted(answer['forgotten'], 'value')} taken back; the next pass goes by it")
+
+
+def show_moved(answer: dict[str, Any]) -> None:
+    """What `migrate-store` has copied, and what could not be as it was."""
+    screen, rows = console(), sum(answer["rows"].values())
+    print_line(screen, f"{answer['to']}: {counted(rows, 'row')} of {counted(len(answer['rows']), 'table')}, compared")
+    for told in answer["told"]:
+        print_line(screen, f"  {told}")
+    if answer["odd"] > len(answer["told"]):
+        print_line(screen, f"  and {answer['odd'] - len(answer['told'])} more odd values")
+    if answer["left"]:
+        print_line(screen, f"not copied, for they are the web app's alone: {', '.join(answer['left'])}")

@@ -27,7 +27,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
     troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
     outcome, error = Outcome.SYNCED, "; ".join(trouble.reason for trouble in troubles)
     if failed and len(failed) == plan.accounts:
-        outcome, error = Outcome.FAILED, f"SQLite refused every account: {next(iter(failed.values()))}"
+        outcome, error = Outcome.FAILED, f"the database refused every account: {next(iter(failed.values()))}"
     elif troubles:
         outcome = Outcome.DEGRADED
     elif not (failed or _writes(plan) or written.snapshots):

@@ -63,6 +63,11 @@ class PostgresDialect:
         """The names of the columns of a table; none if there is no such table."""
         return [row[0] for row in await source.fetch(_COLUMNS, (f"{self.schema}.{table}",))]
 
+    async def types(self, source: Reader, table: str) -> list[tuple[str, str, bool]]:
+        """The columns of a table, each with its type, and whether it may be NULL."""
+        rows = await source.fetch(_COLUMNS.replace(" FROM", ", NOT attnotnull FROM", 1), (f"{self.schema}.{table}",))
+        return [(str(row[0]), str(row[1]), bool(row[2])) for row in rows]
+
     async def made(self, source: Reader, name: str) -> tuple[str, str, str] | None:
         """What bears a ``name``: "table", "view" or "index", its name, and our text of a view."""
         rows = await source.fetch(_MADE, (self.schema, name))

@@ -24,7 +24,7 @@ async def run(
     """Run ``bulk`` for ``rows``, whose values have these types there; returns the number of rows changed."""
     columns = ", ".join(f"p{number} {kind}" for number, kind in enumerate(types, 1))
     stage = f"pg_temp.smart_sync_{hashlib.blake2b(columns.encode(), digest_size=6).hexdigest()}"
-    data = await asyncio.to_thread(_encoded, rows, bulk.key)
+    data = await asyncio.to_thread(encoded, rows, bulk.key)
     await connection.execute(
         f"CREATE TEMP TABLE IF NOT EXISTS {stage.removeprefix('pg_temp.')} ({columns}) ON COMMIT DELETE ROWS;"
         f" TRUNCATE {stage}"
@@ -45,7 +45,8 @@ async def types_of(connection: "AsyncConnection[Any]", sql: str) -> list[str]:
     return list(found[0]) if found else []
 
 
-def _encoded(rows: Iterable[Sequence[Any]], key: Sequence[int]) -> bytes:
+def encoded(rows: Iterable[Sequence[Any]], key: Sequence[int]) -> bytes:
+    """``rows`` as COPY reads them; of several with one ``key`` (places of values; () is none) the last."""
     if key:
         rows = {tuple(row[place] for place in key): row for row in rows}.values()
     return "".join(["\t".join([_text(value) for value in row]) + "\n" for row in rows]).encode()

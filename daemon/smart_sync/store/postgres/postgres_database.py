@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -257,6 +257,12 @@ class PostgresTransaction:
             cursor = self._connection.cursor()
             await cursor.executemany(numbered(text), [_untyped(row) for row in given] if shared else given)
             return max(cursor.rowcount, 0)
+
+    @contextlib.asynccontextmanager
+    async def copying(self, sql: str) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+        """Run a COPY FROM STDIN; inside, what comes out sends it bytes."""
+        async with self._database._writer.told(), self._connection.cursor().copy(sql) as copy:
+            yield copy.write
 
     def _own(self, sql: str) -> tuple[str, bool]:
         return written_to(sql, self.dialect.schema)

@@ -144,8 +144,10 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
         raise translated(error, server.name, broken=True) from None
     try:
         adapt(connection)
-        for name, value in settings.items():
-            await connection.execute("SELECT set_config($1, $2, false)", (name, value))
+        places = range(1, 2 * len(settings), 2)
+        calls = ", ".join(f"set_config(${place}, ${place + 1}, false)" for place in places)
+        if settings:
+            await connection.execute(f"SELECT {calls}", [text for pair in settings.items() for text in pair])
     except psycopg.Error as error:
         await connection.close()
         raise translated(error, server.name, broken=connection.broken) from None
@@ -183,7 +185,7 @@ def adapt(connection: Any) -> None:
             return int(text) if text.lstrip("-").isdigit() else float(text)
 
     class FromBool(Dumper):
-        oid = 0  # what the column makes of it
+        oid = 20  # a number, as our columns are
 
         def dump(self, obj: Any) -> bytes:
             return b"1" if obj else b"0"

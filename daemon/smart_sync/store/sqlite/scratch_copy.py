@@ -43,6 +43,8 @@ _OURS = (
     "unread_projects",
     "parser_states",
 )
+#: Those whose rows a check copies from elsewhere.
+COPIED = (*REQUIRED, *_OURS, "sync_runs")
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
@@ -209,9 +211,10 @@ def _columns_of(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str
     }
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, whatever it is told."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
+    """A connection that cannot write, whatever it is told; ``any_thread``: several take turns with it."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(address, uri=True, timeout=5, check_same_thread=not any_thread)
 
 
 def tables(connection: sqlite3.Connection) -> set[str]:

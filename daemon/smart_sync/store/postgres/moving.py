@@ -1,0 +1,181 @@
+"""All rows of an SQLite file into an empty database of a server: one snapshot, one transaction."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from smart_sync.config.database_url import Server
+from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.logs import printable
+from smart_sync.store import schema
+from smart_sync.store.engine import StoreError
+from smart_sync.store.postgres.copying import encoded
+from smart_sync.store.postgres.postgres_database import PostgresDatabase, PostgresTransaction
+from smart_sync.store.sqlite.driver import describe_reading, sqlite
+from smart_sync.store.sqlite.scratch_copy import open_for_reading, tables
+
+#: Odd values that are named one by one; rows that are sent at once.
+NAMED, CHUNK = 20, 10_000
+#: What the server's transaction makes by itself.
+_MADE = {"smart_sync_schema", "clock_changes", "clock_zone"}
+
+
+@dataclass(slots=True)
+class Moved:
+    """What was copied: rows by table; tables that were not; and values that no column of numbers can hold."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+    odd: int = 0
+    told: list[str] = field(default_factory=list)
+
+    def note(self, table: str, key: object, column: str, value: object, became: str) -> None:
+        """Count an odd value, and name it if there are few."""
+        self.odd += 1
+        if len(self.told) < NAMED:
+            place = f"{table} {printable(str(key), 60)}: {column}"
+            self.told.append(f"{place} is {printable(repr(value), 60)}, {became}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    kind: str
+    nullable: bool
+
+
+async def move(source: Path, target: Server) -> Moved:
+    """Copy the database at ``source`` to ``target``, which must hold no rows; nothing is changed at ``source``.
+
+    Counts of rows and sums of numbers are compared before anything is committed.  Raises `SmartSyncError`.
+    """
+    if not await asyncio.to_thread(source.is_file):
+        raise DatabaseError(f"{source}: there is no such file; name the SQLite database to copy from")
+    try:
+        with closing(open_for_reading(source, any_thread=True)) as file:
+            file.text_factory = lambda raw: raw.decode(errors="replace")
+            await asyncio.to_thread(_begin, file, source)
+            async with PostgresDatabase(target, alone=True) as server, server.transaction() as transaction:
+                await schema.prepare(transaction, server, None)
+                return await _copy(file, transaction, server)
+    except sqlite.Error as error:
+        raise describe_reading(error, source) from None
+    except StoreError as error:
+        raise error.meaning from None
+
+
+def _begin(file: sqlite3.Connection, source: Path) -> None:
+    file.isolation_level = None
+    file.execute("BEGIN")
+    there = tables(file)
+    rows = file.execute("SELECT version FROM smart_sync_schema").fetchall() if "smart_sync_schema" in there else []
+    if not rows or rows[0][0] != len(schema.MIGRATIONS):
+        raise DatabaseError(
+            f"{source}: its tables are not those of this version; bring them up to date: smart-sync once"
+        )
+
+
+async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, server: PostgresDatabase) -> Moved:
+    moved = Moved()
+    names = await asyncio.to_thread(lambda: [r[0] for r in file.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")])  # fmt: skip
+    for table in names:
+        if not await transaction.dialect.columns(transaction, table):
+            moved.left.append(table)
+            continue
+        if table == "smart_sync_schema":
+            continue
+        if table in _MADE or table == "database_made":
+            await transaction.execute(f"DELETE FROM {table}")
+        elif await transaction.fetch(f"SELECT 1 FROM {table} LIMIT 1"):
+            raise DatabaseUnusable(f"{server.name}: table {table} has rows already; name an empty database")
+        await _copy_table(file, transaction, table, moved)
+    return moved
+
+
+async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction, table: str, moved: Moved) -> None:
+    declared = await asyncio.to_thread(lambda: file.execute(f"PRAGMA table_info({table})").fetchall())
+    there = await transaction.dialect.columns(transaction, table)
+    for _, name, kind, *_ in declared:
+        if name not in there:  # a column of the web app's own
+            number = "BIGINT" if "INT" in kind.upper() else "TEXT"
+            await transaction.execute(f"ALTER TABLE {table} ADD COLUMN {_quoted(name)} {number}")
+    columns = [_Column(*row) for row in await transaction.dialect.types(transaction, table) if row[0] in
+               {column[1] for column in declared}]  # fmt: skip
+    names = ", ".join(_quoted(column.name) for column in columns)
+    cursor = await asyncio.to_thread(file.execute, f"SELECT {names} FROM {table}")
+    count, sums = 0, [0] * len(columns)
+    async with transaction.copying(f"COPY {table} ({names}) FROM STDIN") as send:
+        while rows := await asyncio.to_thread(cursor.fetchmany, CHUNK):
+            sound = await asyncio.to_thread(_sound, table, columns, rows, moved)
+            count += len(sound)
+            for place, column in enumerate(columns):
+                if column.kind == "bigint":
+                    sums[place] += sum(row[place] or 0 for row in sound)
+            await send(await asyncio.to_thread(encoded, sound, ()))
+    await _compare(transaction, table, columns, count, sums)
+    moved.rows[table] = count
+
+
+def _sound(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
+    """``rows`` as their columns can hold them: an odd value is told, and its row kept."""
+    return [
+        [_value(table, row[0], column, value, moved) for column, value in zip(columns, row, strict=True)]
+        for row in rows
+    ]
+
+
+def _value(table: str, key: object, column: _Column, value: Any, moved: Moved) -> Any:
+    if value is None:
+        return value
+    if column.kind == "bigint":
+        if isinstance(value, int):
+            return value
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+            return int(value)
+        moved.note(table, key, column.name, value, "no count: it is " + ("NULL" if column.nullable else "0") + " now")
+        return None if column.nullable else 0
+    if column.kind == "double precision":
+        if isinstance(value, int | float):
+            return float(value)
+        moved.note(table, key, column.name, value, "no number: it is 0 now")
+        return None if column.nullable else 0.0
+    if column.kind == "bytea":
+        return value if isinstance(value, bytes) else str(value).encode()
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    if "\0" in text or not _is_unicode(text):
+        moved.note(table, key, column.name, text, "it has lost what is no character")
+        text = text.replace("\0", "").encode(errors="replace").decode()
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+async def _compare(
+    transaction: PostgresTransaction, table: str, columns: Sequence[_Column], count: int, sums: Sequence[int]
+) -> None:
+    asked = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.kind == "bigint"]
+    (found,) = await transaction.fetch(f"SELECT {', '.join(asked)} FROM {table}")
+    sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.kind == "bigint"]
+    if [value or 0 for value in found] != sent:
+        raise DatabaseError(f"table {table}: what arrived is not what was sent ({found} of {sent}); nothing is kept")
+    for column in columns:
+        if column.name == "seq":
+            await transaction.fetch(
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), coalesce(max(seq), 0) + 1, false)"
+                f" FROM {table}"
+            )
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))

@@ -1,0 +1,121 @@
+"""What opening a server's database and writing to it would do, tried in a transaction that is rolled back.
+
+And a copy, in an SQLite file, of what a pass reads: `check` runs its dry pass there.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from smart_sync.config import SyncSettings
+from smart_sync.config.database_url import Server
+from smart_sync.core.days import stamp
+from smart_sync.errors import SmartSyncError
+from smart_sync.store import schema
+from smart_sync.store.engine import Reader, StoreError, Transaction
+from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.sqlite.scratch_copy import COPIED
+from smart_sync.store.write_probe import refusals
+
+#: Seconds that a check waits for a daemon that writes; and days of snapshots that it looks at.
+_PATIENCE, _DAYS = 5.0, 35
+
+
+class _RolledBackError(Exception):
+    """Everything was tried."""
+
+
+async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime) -> list[str]:
+    """Fill ``copy``, a database of this version without rows; a line for each table whose new rows are refused.
+
+    Raises `SmartSyncError` for what would keep a pass from opening the database.
+    """
+    refused: list[str] = []
+    try:
+        async with PostgresDatabase(server, patience=_PATIENCE) as database:
+            if ready := await schema.is_current(database):
+                async with database.steady():
+                    account_id = await _copy(database, copy, now)
+            with contextlib.suppress(_RolledBackError):
+                async with database.transaction() as transaction:
+                    await schema.prepare(transaction, database, None)
+                    if not ready:
+                        account_id = await _copy(transaction, copy, now)
+                    within: Any = _Within(transaction)
+                    refused = await refusals(within, account_id, sync, now)
+                    raise _RolledBackError
+    except StoreError as error:
+        raise error.meaning from None
+    return refused
+
+
+class _Within:
+    """A database whose transactions are parts of an open one, each undone at its end."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.dialect = transaction.dialect
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        await self._transaction.execute("SAVEPOINT rehearsal")
+        try:
+            yield self._transaction
+        finally:
+            await self._transaction.execute("ROLLBACK TO rehearsal")
+
+
+async def _copy(source: Reader, copy: Path, now: datetime) -> str | None:
+    """Copy the rows that a pass reads, and the snapshots of the last weeks; the id of an account, if there is one."""
+    since = stamp(now - timedelta(days=_DAYS))
+    account: str | None = None
+    for table in COPIED:
+        there = await source.dialect.columns(source, table)
+        wanted = await asyncio.to_thread(_columns, copy, table)
+        columns = [name for name in wanted if name in there]
+        if columns:
+            names = ", ".join(f'"{name}"' for name in columns)
+            recent = " WHERE snapshot_time >= ?" if table == "account_snapshots" else ""
+            rows = await source.fetch(f"SELECT {names} FROM {table}{recent}", (since,) if recent else ())
+            await asyncio.to_thread(_insert, copy, table, names, rows)
+            if table == "project_social_accounts" and rows:
+                account = str(rows[0][columns.index("id")])
+    return account
+
+
+def _columns(copy: Path, table: str) -> list[str]:
+    with closing(sqlite3.connect(copy)) as target:
+        return [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+
+
+def _insert(copy: Path, table: str, names: str, rows: Sequence[Any]) -> None:
+    marks = ", ".join("?" * (names.count(",") + 1))
+    with closing(sqlite3.connect(copy)) as target, target:
+        target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", rows)
+
+
+async def copy_query(server: Server, query: str, copy: Path) -> str:
+    """Keep what ``query`` gives in a table of ``copy``; returns the query that reads it there.
+
+    Raises `SmartSyncError` for what is no SELECT of this database, or takes too long.
+    """
+    try:
+        async with PostgresDatabase(server, patience=_PATIENCE, read_only=True) as database:
+            whole = f"SELECT * FROM (\n{query}\n) q"
+            names = ", ".join('"{}"'.format(name.replace('"', "")) for name in await database.columns(whole))
+            rows = await database.ask(whole)
+    except StoreError as error:
+        raise SmartSyncError(str(error)) from None
+    await asyncio.to_thread(_keep, copy, names, rows)
+    return "SELECT * FROM parsed_by_query"
+
+
+def _keep(copy: Path, names: str, rows: Sequence[Any]) -> None:
+    with closing(sqlite3.connect(copy)) as target, target:
+        target.execute(f"CREATE TABLE parsed_by_query ({names})")
+    _insert(copy, "parsed_by_query", names, rows)

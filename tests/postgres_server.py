@@ -1,0 +1,148 @@
+"""A PostgreSQL server for tests: one for all workers of a run, in a temporary folder, on a socket; a database for each
+test.
+
+initdb refuses to be run by root: then another user runs it.  Where PostgreSQL is not installed, or there is no such
+user, `start` gives None, and the tests are skipped.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+#: Users that may run a server where we are root.
+USERS = ("postgres", "nobody")
+OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=64MB"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: `folder` holds its data and its socket."""
+
+    folder: Path
+    programs: Path
+    user: str
+
+    def url(self, database: str, user: str = "postgres", password: str = "") -> str:
+        who = f"{user}:{password}@" if password else f"{user}@"
+        return f"postgresql://{who}/{database}?host={self.folder}"
+
+    def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    @contextlib.contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """A new database; gives its URL."""
+        name = f"t{uuid.uuid4().hex[:12]}"
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self.url(name)
+        finally:
+            with self.connect() as connection:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def control(self, *arguments: str) -> None:
+        """pg_ctl."""
+        _run(self.user, str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments)
+
+    def start(self) -> None:
+        self.control("-o", f"{OPTIONS} -k {self.folder}", "-l", str(self.folder / "log"), "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self.control("-m", mode, "stop")
+
+
+def programs() -> Path | None:
+    """Where the newest PostgreSQL of this machine is."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Server | None]:
+    """A server of one's own; None where there can be none."""
+    server = started()
+    try:
+        yield server
+    finally:
+        if server is not None:
+            end(server)
+
+
+def started() -> Server | None:
+    there, user = programs(), _user()
+    if there is None or user is None:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="smart-sync-pg-"))
+    shutil.chown(folder, user)
+    folder.chmod(0o755)
+    _run(user, str(there / "initdb"), "-D", str(folder / "data"), "-A", "trust", "-U", "postgres", "--no-sync",
+         "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
+    server = Server(folder, there, user)
+    server.start()
+    return server
+
+
+def end(server: Server) -> None:
+    with contextlib.suppress(subprocess.CalledProcessError):
+        server.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def _user() -> str | None:
+    import pwd
+
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next((user for user in USERS if user in known), None)
+
+
+def _run(user: str, *command: str) -> None:
+    as_other = ["setpriv", f"--reuid={user}", f"--regid={_group(user)}", "--clear-groups"] if os.geteuid() == 0 else []
+    subprocess.run([*as_other, *command], check=True, capture_output=True, timeout=120, cwd="/")
+
+
+def _group(user: str) -> int:
+    import pwd
+
+    return pwd.getpwnam(user).pw_gid
+
+
+@contextlib.contextmanager
+def shared(folder: Path) -> Iterator[Server | None]:
+    """One server for all workers of a run, whose common folder this is: the first starts it, the last stops it."""
+    lock, users, place = folder / "postgres.lock", folder / "postgres.users", folder / "postgres.at"
+    with _locked(lock):
+        if not place.exists():
+            server = started()
+            place.write_text("" if server is None else f"{server.folder}\n{server.programs}\n{server.user}")
+        users.write_text(str(int(users.read_text() if users.exists() else 0) + 1))
+        told = place.read_text().split("\n")
+    server = Server(Path(told[0]), Path(told[1]), told[2]) if len(told) == 3 else None
+    try:
+        yield server
+    finally:
+        with _locked(lock):
+            left = int(users.read_text()) - 1
+            users.write_text(str(left))
+            if not left and server is not None:
+                place.unlink()
+                end(server)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
