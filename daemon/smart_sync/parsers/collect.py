@@ -189,7 +189,10 @@ class _Pass:
             raise _SinkBroken(error) from None
         self.report.fetched += len(self.batch)
         for values in self.batch:
-            self.source.asked.answered(values.account_id, self.now)
+            if values.unfinished:
+                self.source.asked.failed(values.account_id, self.now)
+            else:
+                self.source.asked.answered(values.account_id, self.now)
         self.batch = []
 
     def _give_up_batch(self) -> None:

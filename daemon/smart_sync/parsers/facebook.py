@@ -73,21 +73,26 @@ class Facebook(PlatformParser):
         return Partly(metrics, flaw)
 
     async def _of_campaign(self, session: Session, account: Account, name: str) -> Partly:
-        summed = "likes.limit(0).summary(true),comments.limit(0).summary(true)"
+        shown = "id,created_time,views,likes.limit(0).summary(true),comments.limit(0).summary(true)"
+        who = identity(account.link)
 
-        async def get(size: int, cursor: str | None) -> Any:
-            after = f".after({cursor})" * (cursor is not None)
-            fields = f"followers_count,fan_count,videos{after}.limit({size}){{id,created_time,views,{summed}}}"
+        async def with_followers(size: int, _cursor: str | None) -> Any:
+            fields = f"followers_count,fan_count,videos.limit({size}){{{shown}}}"
             return await session.get(name, {"fields": fields}, self._headers)
 
-        async def found(cursor: str | None) -> Mapping[str, Any]:
-            return mapping(await graph.in_portions(get, cursor, self.remembered, identity(account.link)))
+        async def videos(size: int, cursor: str | None) -> Any:
+            params = {"fields": shown, "limit": str(size)} | ({"after": cursor} if cursor is not None else {})
+            return await session.get(f"{name}/videos", params, self._headers)
+
+        first = mapping(await graph.in_portions(with_followers, None, self.remembered, who))
 
         async def page(cursor: str | None) -> Page:
-            return _page(await found(cursor))
+            if cursor is None and "videos" in first:
+                return _page(first["videos"])
+            # Left out it may be empty, or not to be seen by this token: asked for by itself, Meta says which.
+            return _page(await graph.in_portions(videos, cursor, self.remembered, who))
 
-        first = await found(None)
-        return partly(_followers(first), await numbers(page, account.campaign, _page(first)))
+        return partly(_followers(first), await numbers(page, account.campaign))
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `graph.judge`."""
@@ -107,8 +112,8 @@ def _followers(body: Mapping[str, Any]) -> int | None:
     return count(body.get("fan_count")) if followers is None else followers
 
 
-def _page(body: Mapping[str, Any]) -> Page:
-    videos, following = graph.edge(body, "videos")
+def _page(edge: object) -> Page:
+    videos, following = graph.edge(edge, "videos")
     shown = [
         Video(
             published_at(video.get("created_time")),

@@ -63,6 +63,8 @@ def _as_data(inspection: Inspection) -> dict[str, Any]:
     values = [
         {**item.metrics._asdict(), "source": item.source, "precision": item.precision.value}
         | ({"flaw": item.flaw} if item.flaw else {})
+        # A link alone belongs to no project.
+        | ({"of": "all videos, whatever the dates and the KPI of its project are"} if item.counted else {})
         for item in inspection.fetched
         if isinstance(item, ParsedMetrics)
     ]

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from smart_sync.aio.tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.links.identity import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.errors import ParserFailed
@@ -30,6 +32,8 @@ class Partly(NamedTuple):
 
     metrics: Metrics
     flaw: str
+    #: As `ParsedMetrics.unfinished`.
+    unfinished: bool = False
 
 
 class PlatformParser:
@@ -118,19 +122,22 @@ class PlatformParser:
         """What comes of one account.  Raises as `ask`."""
         found = await self.ask(session, account)
         if isinstance(found, Partly):
-            return self._values(account, found.metrics, found.flaw)
+            return self._values(account, *found)
         return self._values(account, found)
 
-    def _values(self, account: Account, metrics: Metrics | None, flaw: str = "") -> Fetched:
+    def _values(self, account: Account, metrics: Metrics | None, flaw: str = "", unfinished: bool = False) -> Fetched:
         """Raises `AccountFailed` if none of the metrics is there."""
         if metrics is None:
             return Unfetched(account.id, NAMELESS)
         if metrics == NO_METRICS:
-            raise AccountFailed("the answer holds none of the metrics")
+            raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
         precision = self.precision(metrics)
-        counted = account.campaign.key if self.counts_campaign else ""
-        return ParsedMetrics(
-            account.id, metrics, self._settings.source, self._clock(), precision, flaw, counted=counted
+        found = ParsedMetrics(
+            account.id, metrics, self._settings.source, self._clock(), precision, flaw, unfinished=unfinished
+        )
+        # What is counted video by video is exact, however the followers are shown.
+        return (
+            replace(found, counted=account.campaign.key, exact=frozenset(OF_VIDEOS)) if self.counts_campaign else found
         )
 
 

@@ -7,8 +7,7 @@ from datetime import timedelta
 from smart_sync.config import ParserSettings
 from smart_sync.config.settings import parser_class
 from smart_sync.core.campaign import Count
-from smart_sync.core.links.identity import platform
-from smart_sync.core.links.platforms import known_platform
+from smart_sync.core.links.identity import asked_platform
 from smart_sync.core.model import Account
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.asked_accounts import AskedAccounts
@@ -30,8 +29,7 @@ class ConfiguredParser:
     def serves(self, account: Account) -> bool:
         """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
         served = self.settings.platforms
-        where = platform(account.link) or known_platform(account.platform) or account.platform.casefold()
-        if served and where not in served:
+        if served and asked_platform(account.link, account.platform) not in served:
             return False
         choosy = getattr(self.parser, "serves", None)
         return choosy is None or bool(choosy(account))

@@ -14,7 +14,7 @@ from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
 from smart_sync.parsers.failures import AccountFailed, AccountGone, AccountRefused, CallFailed, Refused, Throttled
-from smart_sync.parsers.found import count, mapping, mappings, text, total
+from smart_sync.parsers.found import count, mapping, mappings, objects, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
@@ -90,8 +90,6 @@ class TikTok(TokensParser):
         wanted = {"max_count": PER_CALL} | ({"cursor": int(cursor)} if cursor is not None else {})
         params = {"fields": "id,create_time,like_count,comment_count,view_count"}
         data = mapping(mapping(await session.post("video/list/", params, headers, wanted)).get("data"))
-        if not isinstance(data.get("videos"), list):
-            raise AccountRefused(_STRANGE)
         videos = [
             Video(
                 published_at(video.get("create_time")),
@@ -100,10 +98,12 @@ class TikTok(TokensParser):
                 count(video.get("comment_count")),
                 text(video.get("id")),
             )
-            for video in mappings(data["videos"])
+            for video in objects(data.get("videos"), "videos")
         ]
-        following = data.get("cursor")
-        if not data.get("has_more"):
+        following, goes_on = data.get("cursor"), data.get("has_more")
+        if not isinstance(goes_on, bool):
+            raise AccountRefused("the answer does not say whether the list of videos goes on")
+        if not goes_on:
             return Page(videos)
         if not isinstance(following, int) or isinstance(following, bool):
             raise AccountRefused("the answer does not say where the list goes on")
