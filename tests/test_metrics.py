@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,7 @@ async def test_each_engine_is_measured(world: World) -> None:
     world.add_project("Q", ["bob"])
     world.sheet("P", ann=[1, 2, 3, 4, 5])
     await world.sync()
+    world.now += timedelta(minutes=30)
     world.sheet("P", ann=["junk", 2, 3, 4, 5])
     del world.google.spreadsheets[KEY].worksheets["Q"]
     await world.sync()
