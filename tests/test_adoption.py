@@ -259,7 +259,7 @@ async def test_a_dry_run_counts_what_would_be_created(world: World) -> None:
     world.sheet("Q", d=[4] * 5)
     world.sections["sync"] = {"create_missing": "projects"}
     found = [finding.message for finding in (await check(world.settings)).findings if finding.level == "ok"]
-    assert "P: 1 of 1 accounts are in the worksheet; 2 rows will become accounts" in found
+    assert "P: 1 of 1 account is in the worksheet; 2 rows will become accounts" in found
     assert "worksheet 'Q' will become a project" in found
     for dry_run in (True, False):
         told = (await world.sync(dry_run=dry_run)).answer()

@@ -10,7 +10,7 @@ import pytest
 from daemon_process import run_command, write_config
 from smart_sync.admin.confirm import NothingToConfirm, confirm
 from smart_sync.core.model import METRICS
-from smart_sync.report.explain import UnknownAccount, explain
+from smart_sync.report.explain import ALL_DAYS, UnknownAccount, explain
 from world import KEY, NOON, World, link
 
 NOTHING = [None] * 4
@@ -39,7 +39,8 @@ async def test_a_number_is_explained_from_both_sides_to_its_winner(world: World)
     followers, views = account["metrics"]["followers"], account["metrics"]["views"]
     assert followers == {
         "sheet": 100, "parsed": 90, "strategy": "max", "rule": "merge.strategy", "value": 100, "winner": "sheet",
-        "next": None, "source": "mine", "parsed_at": "2026-03-01T00:00:00", "precision": "rounded",
+        "next": None, "next_is_no_value": False, "source": "mine", "parsed_at": "2026-03-01T00:00:00",
+        "precision": "rounded",
         "changed_at": account["sheet"]["read_at"], "suspect": None, "pins": [], "conflict": None,
         "known_since": account["sheet"]["read_at"], "carried_since": None, "cell": "C3",
         "sentence": "followers: 100 from the sheet (C3); the parser mine says 90; the larger counts",
@@ -304,3 +305,34 @@ async def test_people_read_the_days_as_a_table_and_what_went_wrong_below(world: 
     assert "2026-03-11 12:00  C2    followers  5,000  90,000\n" in shown
     assert "2026-03-11 12:00  last changed by a pass (cli)\n" in shown
     assert "followers 90,000, not 4,000: both sides had changed, the sheet's was taken P!C2\n" in shown
+
+
+async def test_a_name_needs_no_sign_and_a_near_miss_is_suggested(world: World) -> None:
+    """A bare name is as good as one with @; what is nearly a name, or begins one, is answered with it."""
+    world.add_project("P", ["nova", "aurora_daily"])
+    for name in ("nova", "NOVA", "@nova", "account-nova", link("nova")):
+        assert [account["username"] for account in await told(world, name)] == ["nova"]
+    for missed, meant in (("nva", "@nova"), ("@novaa", "@nova"), ("auro", "@aurora_daily"), (link("nov"), "@nova")):
+        with pytest.raises(UnknownAccount, match=f"did you mean {meant}"):
+            await told(world, missed)
+    with pytest.raises(UnknownAccount, match="give its link, its id or its name"):
+        await told(world, "somebody else")
+
+
+async def test_so_much_of_the_past_is_told_as_was_asked_for(world: World) -> None:
+    """Seven days of snapshots and edits unless more is wanted; each cell where the last read found its column."""
+    world.add_project("P", ["a"])
+    world.now -= timedelta(days=9)
+    for day in range(10):
+        world.sheet("P", a=[100 + day, None, None, None, 7])
+        await world.sync()
+        world.now += timedelta(days=1)
+    world.now -= timedelta(days=1)
+    (week,) = await told(world, "a")
+    (whole,) = (await explain(world.settings, "a", METRICS, world.now, ALL_DAYS))["accounts"]
+    assert (len(week["days"]), len(whole["days"])) == (7, 10)
+    assert len(week["edits"]) < len(whole["edits"])
+    assert [week["metrics"][metric]["cell"] for metric in ("followers", "views")] == ["C2", "G2"]
+    world.execute("UPDATE worksheet_reads SET columns = ''")
+    (before,) = await told(world, "a")
+    assert before["metrics"]["views"]["sentence"] == "views: 7 from the sheet; no parser has a value"

@@ -99,12 +99,13 @@ async def test_the_socket_explains_an_account(lived: World) -> None:
     config = write_config(lived.folder, "[schedule]\nrun_on_start = false\n", google=lived.google, spreadsheet=KEY)
     ((account, link),) = lived.execute("SELECT id, profile_link FROM project_social_accounts ORDER BY id LIMIT 1")
     with Daemon(config):
-        queries = (f"account={quote(link)}", f"account={account}", "account=%40nobody", "")
-        by_link, by_id, nobody, unnamed = [await _get(lived.folder, query, "explain") for query in queries]
+        queries = (f"account={quote(link)}", f"account={account}", "account=%40nobody", "", f"account={account}&days=x")
+        by_link, by_id, nobody, unnamed, odd = [await _get(lived.folder, query, "explain") for query in queries]
         printed = json.loads(run_command("explain", link, "--json", "--config", str(config)).stdout)
     assert by_link == by_id == printed
     assert "no account matches '@nobody'" in nobody["error"]
     assert "account is missing" in unnamed["error"]
+    assert "days must be a number" in odd["error"]
 
 
 def test_the_command_needs_no_daemon(lived: World) -> None:

@@ -385,6 +385,20 @@ def test_without_apprise_the_remedy_is_said(world: World) -> None:
     assert "pip install 'smart-sync-daemon[notify]'" in ended.stderr
 
 
+def test_every_part_of_a_url_that_may_be_a_secret_is_kept(world: World) -> None:
+    """Tokens, passwords and topics, wherever they stand; hosts, addresses and plain words may be shown."""
+    urls = (
+        f"tgram://123456789:{TELEGRAM}/-1001234567890/", "ntfy://127.0.0.1:8080/topic-x91y", "ntfy://smart-sync",
+        "mailto://daemon:pass%2Fword1@mail.example.com?to=ops@example.com",
+    )  # fmt: skip
+    targets(*urls)
+    own = (TELEGRAM, f"123456789:{TELEGRAM}", "-1001234567890", "topic-x91y", "pass%2Fword1", "pass/word1")
+    for secret in (*own, *urls):
+        assert secret not in logs.redact(f"said {secret}, it did")
+    shown = "smart-sync asked 127.0.0.1 and mail.example.com for ops@example.com and daemon"
+    assert logs.redact(shown) == shown
+
+
 def test_nobody_pays_for_targets_that_has_none(world: World) -> None:
     """Without them apprise is not even imported."""
     path = write_config(world.folder, google=world.google, spreadsheet=KEY)

@@ -1,6 +1,7 @@
 """The report's first answer: is a project on target.  Every number is what one SQL statement says of the same file."""
 
 import asyncio
+import csv
 import re
 from dataclasses import replace
 from datetime import date
@@ -13,6 +14,7 @@ from report_data import NOW, TODAY, ReportDatabase, fill, grown
 from smart_sync import report
 from smart_sync.core.campaign import target
 from smart_sync.core.history.target import Pace, Standing, Target, Verdict
+from smart_sync.report import csv_tables
 from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.query import read
 from smart_sync.report.totals import joined, of_lifetime, standing, totals, weighed
@@ -203,10 +205,16 @@ def test_suspects_and_cells_stand_with_their_addresses(filled: ReportDatabase) -
         "INSERT INTO suspects (account_id, metric, old, new, since, place) VALUES (?, ?, ?, ?, ?, ?)",
         [(account, "views", 1000, 90000, "2026-03-10T09:00:00.000000", "Project 1!F7")],
     )
+    filled.execute(
+        "INSERT INTO suspects (account_id, metric, old, new, since, place, cause, typed, held)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1)",
+        [(account, "likes", 500, 50, "", "Project 1!D7", "a digit is missing")],
+    )
     filled.execute("UPDATE sync_project_runs SET problems = ?", [('["Project 1!D9: not a count (12t)"]',)])
     html = report.make(filled.path, None, 90, NOW).decode()
     text = re.sub(r"<[^>]+>", "|", html)
-    assert re.search(r"views\|+Project 1!F7\|+1,000\|+90,000\|+10 Mar 2026, 09:00", text)
+    assert re.search(r"views\|+Project 1!F7\|+–\|+1,000\|+90,000\|+90,000\|+10 Mar 2026, 09:00", text)
+    assert re.search(r"likes\|+Project 1!D7\|+a digit is missing\|+500\|+50\|+500\|+–", text)
     assert re.search(r"Project 1!D9\|+not a count\|+12t", text)
 
 
@@ -267,3 +275,26 @@ def test_since_title_and_audience(filled: ReportDatabase) -> None:
     html = report.make(filled.path, None, 90, NOW, None, Options("operator")).decode()
     assert "Last passes" in html
     assert ">synced<" in html
+
+
+def test_the_tables_have_the_same_numbers(filled: ReportDatabase, tmp_path: Path) -> None:
+    """`--csv` writes what the page shows, as plain numbers; the folder is made, and one that cannot be is an error."""
+    inputs = report.gathered(filled.path, None, 90, NOW)
+    csv_tables.write(tmp_path / "new" / "csv", csv_tables.tables(inputs, 90, None, frozenset()))
+    read_back = {
+        path.stem: [*csv.DictReader(path.read_text("utf-8-sig").splitlines())]
+        for path in (tmp_path / "new" / "csv").iterdir()
+    }
+    (project,), found = read_back["projects"], standing(inputs.projects[0], NUMBER)
+    assert found is not None
+    assert [int(project["views"])] == [*filled.fetch(f"SELECT sum(last) FROM ({WEEK})")[0]]
+    assert (project["verdict"], project["projected_views"]) == ("behind", str(found.projected))
+    assert [int(row["views"]) for row in read_back["totals"] if row["by"] == "topic"] == [
+        one.views for one in totals(inputs.projects[0], lambda account: account.topic)
+    ]
+    assert [(len(read_back["days"]),)] == filled.fetch("SELECT count(*) FROM account_growth")
+    assert len(read_back["accounts"]) == 8
+    assert len(read_back["corrections"]) == len(weighed(inputs.projects[0]))
+    (tmp_path / "file").touch()
+    with pytest.raises(csv_tables.NotWritten, match="give --csv a folder"):
+        csv_tables.write(tmp_path / "file" / "csv", {})

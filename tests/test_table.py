@@ -198,7 +198,7 @@ def test_problems_are_bounded() -> None:
     bad: list[Cell] = [LINK, "x", "x"]
     found = table(HEADER, *[bad] * MAX_PROBLEMS)
     assert len(found.problems) == MAX_PROBLEMS + 1
-    assert found.problems[-1].reason == f"{MAX_PROBLEMS} more problems"
+    assert found.problems[-1].reason == f"{MAX_PROBLEMS:,} more problems"
     assert all(row.unreadable == {"followers", "likes"} for row in found.rows)
 
 

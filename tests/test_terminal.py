@@ -157,6 +157,7 @@ def test_a_dry_run_is_grouped_by_account_with_totals_last(capsys: pytest.Capture
     """Each account with its metrics, old and new and the difference; then what it comes to."""
     show_changes(console(), [{"project_id": "1", "project_name": "P", "changes": CHANGES}])
     assert capsys.readouterr().out.splitlines() == [
+        "",
         "project P",
         "  https://x/@nova",
         "    views      12,480 → 12,655 (+175)",

@@ -237,7 +237,7 @@ async def _worksheets(settings: Settings) -> list[SetupStep]:
         # Read together, they are one request.
         async with asyncio.TaskGroup() as group:
             reads = [group.create_task(_worksheet(sheets, title, settings), name=f"init:{title}") for title in titles]
-    return [SetupStep("spreadsheet", True, f"{len(titles)} worksheets"), *(read.result() for read in reads)]
+    return [SetupStep("spreadsheet", True, counted(len(titles), "worksheet")), *(read.result() for read in reads)]
 
 
 async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> SetupStep:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, SecretStr
 
@@ -87,11 +88,16 @@ def _target(given: SecretStr) -> SecretStr:
     text = given.get_secret_value()
     if not _URL.fullmatch(text):
         raise ValueError('expected a URL of apprise such as "tgram://<token>/<chat>" or "mailtos://user:password@host"')
-    for piece in re.split(r"[/?&@:=#,]+", text.partition("://")[2]):
-        if not _WORD.fullmatch(piece):
+    rest = text.partition("://")[2]
+    host = re.split(r"[/?#]", rest)[0].rpartition("@")[2].partition(":")[0]
+    for piece in re.split(r"[/?&@:=#,]+", rest):
+        # A host or an address is no secret; without a dot it is a token.
+        if not _WORD.fullmatch(piece) and not (piece == host and "." in host):
             secrets.protect(piece)
-    if password := re.search(r":([^:@/]+)@", text.partition("://")[2]):
+            secrets.protect(unquote(piece))
+    if password := re.search(r":([^:@/]+)@", rest):
         logs.protect(password[1])
+        logs.protect(unquote(password[1]))
     service(given)
     return given
 

@@ -134,7 +134,7 @@ class Allowance:
         except StoreError as error:
             raise error.meaning from None
         if grant.requests <= 0:
-            raise RoundOver(f"the budget of {self._budget} requests in 24 hours is used up", grant.free_at)
+            raise RoundOver(f"the budget of {self._budget:,} requests in 24 hours is used up", grant.free_at)
         self._left, self._beyond = grant.requests, grant.beyond
 
 

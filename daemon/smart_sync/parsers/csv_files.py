@@ -66,7 +66,7 @@ class CsvParser:
                 parser=self._settings.source,
                 path=str(self._settings.path),
                 line=bad[MAX_BAD_LINES].line,
-                reason=f"{rest} more lines from here on cannot be read",
+                reason=f"{rest:,} more lines from here on cannot be read",
             )
 
 

@@ -10,6 +10,26 @@ from smart_sync.report.build import page
 from smart_sync.report.inputs import Options, ReportInputs
 from smart_sync.report.query import DEFAULT, read
 
+__all__ = ["gathered", "make", "page"]
+
+
+def gathered(
+    where: Location,
+    project: str | None,
+    days: int,
+    now: datetime,
+    judged_by: VoteTerms | None = None,
+    options: Options = DEFAULT,
+) -> ReportInputs:
+    """What the report is made from: of all active projects in the database at ``where``, or of one (id or name).
+
+    Charts show the last ``days`` days; parsed values are judged by ``judged_by``.  The database is only read.
+    Raises `SmartSyncError` where it or the project is missing.
+    """
+    if isinstance(where, Path) and where.is_file() and not where.stat().st_size:  # nobody has made a table yet
+        return ReportInputs()
+    return asyncio.run(read(where, project, days, now, judged_by, options))
+
 
 def make(
     where: Location,
@@ -19,12 +39,5 @@ def make(
     judged_by: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> bytes:
-    """The report on the database at ``path``, which is only read: over all active projects, or one (id or name).
-
-    Charts show the last ``days`` days; ``judged_by`` is what parsed values are judged by,
-    ``options`` whom it is for and how it says it.  Raises `SmartSyncError`
-    where the database or the project is missing.
-    """
-    if isinstance(where, Path) and where.is_file() and not where.stat().st_size:  # nobody has made a table yet
-        return page(ReportInputs(), days, now, options).encode()
-    return page(asyncio.run(read(where, project, days, now, judged_by, options)), days, now, options).encode()
+    """The `page` of what is `gathered`; ``options`` say whom it is for, and how it says it."""
+    return page(gathered(where, project, days, now, judged_by, options), days, now, options).encode()

@@ -8,7 +8,7 @@ from smart_sync.core.history.target import Standing, Verdict
 from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
-from smart_sync.report.totals import GroupTotal, of_lifetime, standing, totals
+from smart_sync.report.totals import GroupTotal, breakdowns, of_lifetime, standing
 from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, movers, total, total_change
 from smart_sync.report.unknown import coverage_told
 from smart_sync.report.words import Words
@@ -172,12 +172,7 @@ def totals_section(project: ProjectFacts, words: Words) -> Html | None:
     """By platform, topic and person; what no account has is left out."""
     shown = [
         table(words.say(f"by_{what}"), _total_heads(what, words), [_total_row(one, what, words) for one in found])
-        for what, found in (
-            ("platform", totals(project, lambda account: account.platform.strip().casefold())),
-            ("topic", totals(project, lambda account: account.topic)),
-            ("person", totals(project, lambda account: account.person)),
-        )
-        if any(one.name for one in found)
+        for what, found in breakdowns(project)
     ]
     return join((el("h3", words.say("totals")), el("div", *shown))) if shown else None
 

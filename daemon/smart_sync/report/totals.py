@@ -44,6 +44,16 @@ class GroupTotal:
     followers_change: Growth | None
 
 
+def breakdowns(project: ProjectFacts) -> list[tuple[str, list[GroupTotal]]]:
+    """The totals by ``platform``, ``topic`` and ``person``; what no account has is left out."""
+    found = [
+        ("platform", totals(project, lambda account: account.platform.strip().casefold())),
+        ("topic", totals(project, lambda account: account.topic)),
+        ("person", totals(project, lambda account: account.person)),
+    ]
+    return [(what, several) for what, several in found if any(one.name for one in several)]
+
+
 def totals(project: ProjectFacts, key: Callable[[AccountFacts], str]) -> list[GroupTotal]:
     """The accounts by ``key``, those with the most views first; changes are of a week."""
     as_of = project.as_of

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.admin.checks.database_file import check_database, copy_query
+from smart_sync.admin.checks.drill import drill
 from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.admin.checks.parser_trials import check_parsers
 from smart_sync.admin.checks.worksheets import check_worksheets
@@ -29,10 +30,10 @@ MIN_FREE = 64 * 2**20
 FULL = 2**20
 
 
-async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = False) -> Report:
+async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = False, drilled: bool = False) -> Report:
     """Look at everything that the configuration names; the file itself has been read already.
 
-    ``offline``: no platform is asked.
+    ``offline``: no platform is asked.  ``drilled``: accidents are planted in the copy (`drill`).
     """
     wrong = await asyncio.to_thread(obstacles, settings)
     findings = [Finding("error", f"{key}: {problem}") for key, problem in wrong.items()]
@@ -60,7 +61,9 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         of_worksheets = await check_worksheets(on_copy, clock)
         if not was_read:  # then nothing can be said of projects, but still of Google
             of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
-        of_parsers = await check_parsers(settings, copy, clock, offline=offline)
+        if drilled and was_read:
+            of_worksheets += await drill(on_copy, clock)
+        of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)
         findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))

@@ -137,13 +137,13 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
         days = scratch_copy.doubled_days(source, timezone)
         if days:
             yield Finding(
-                "warning", f"account_snapshots: {days} days of an account have several snapshots; the last counts"
+                "warning", f"account_snapshots: {days:,} days of an account have several snapshots; the last counts"
             )
         if zeros := scratch_copy.zero_snapshots(source):
             yield Finding(
                 "warning",
-                f"account_snapshots: {zeros} snapshots hold nothing but 0 though the account had values later: nobody "
-                "knew them that day, or its row was missing; Smart Sync leaves them as they are",
+                f"account_snapshots: {zeros:,} snapshots hold nothing but 0 though the account had values later: "
+                "nobody knew them that day, or its row was missing; Smart Sync leaves them as they are",
             )
         ahead, newest = scratch_copy.snapshots_ahead(source, utc_now())
         if ahead:
@@ -161,4 +161,4 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
                 f"Smart Sync's snapshot: smart-sync snapshots repair {shlex.quote(printable(link))} {day} --{metric} N",
             )
         if len(between) > _NAMED:
-            yield Finding("warning", f"account_snapshots: {len(between) - _NAMED} more such zeros")
+            yield Finding("warning", f"account_snapshots: {len(between) - _NAMED:,} more such zeros")

@@ -106,7 +106,8 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         new = result.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
         there, known = result.sheet - new, result.accounts - new
-        yield Finding("ok", f"{name}: {there} of {known} accounts are in the worksheet{coming}")
+        are = "is" if known == 1 else "are"
+        yield Finding("ok", f"{name}: {there:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
     for link in result.left:
         yield Finding("warning", f"{name}: {link} will leave: its row is gone for good, and no parser has a value")
     for problem in result.problems:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -112,11 +113,14 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
     help="An operator is shown passes and outcomes too.",
 )
 @click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True, help="The language.")
+@click.option(
+    "--csv", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Also CSV files, into DIR."
+)
 @click.option("--title", default="", help='The heading.  [default: "Growth"]')
 @config_option
 def report(
     output: IO[bytes], project: str | None, days: int, since: datetime | None, audience: "Audience", lang: "Language",
-    title: str,
+    title: str, folder: Path | None,
 ) -> None:  # fmt: skip
     """Write the growth as one HTML file that opens from disk.
 
@@ -124,17 +128,21 @@ def report(
     [schedule] timezone.
     """
     from smart_sync import report as growth
-    from smart_sync.core.days import stamp
+    from smart_sync.core.days import day_of, stamp
+    from smart_sync.report import csv_tables
     from smart_sync.report.inputs import Options
 
     _path, settings = load()
     now = _now()
-    if since is not None and since.date() > now.date():
+    if since is not None and since.date().isoformat() > day_of(now, settings.schedule.timezone).label:
         raise click.UsageError("--since lies ahead; give a day that has been")
     options = Options(
         audience, lang, settings.schedule.timezone, title, since.date() if since else None, settings.lifetime_sources()
     )
-    page = growth.make(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
+    facts = growth.gathered(settings.database.where, project, days, now, settings.vote_terms(stamp(now)), options)
+    if folder is not None:
+        csv_tables.write(folder, csv_tables.tables(facts, days, options.since, options.lifetime))
+    page = growth.page(facts, days, now, options).encode()
     output.write(page)
     complain(f"{output.name}: {len(page):,} bytes")
 

@@ -21,12 +21,15 @@ def show_changes(screen: Console, results: Iterable[Answer]) -> None:
         changes = result.get("changes", [])
         every += changes
         if changes:
+            screen.print()
             print_line(screen, f"project {printable(result.get('project_name', result['project_id']))}", "bold")
-        for link in dict.fromkeys(change["link"] for change in changes):
+        accounts: dict[str, list[Answer]] = {}
+        for change in changes:
+            accounts.setdefault(change["link"], []).append(change)
+        for link, own in accounts.items():
             print_line(screen, f"  {printable(link)}", hang=2)
-            for change in changes:
-                if change["link"] == link:
-                    print_line(screen, f"    {change['metric']:9}  {_told(change)}", hang=2)
+            for change in own:
+                print_line(screen, f"    {change['metric']:9}  {_told(change)}", hang=2)
     if every:
         screen.print()
         _print_totals(screen, every)

@@ -54,9 +54,9 @@ def show_answer(answer: dict[str, Any]) -> None:
     if not answer["results"]:
         print_line(console, NO_PROJECTS)
         return
+    _print_projects(console, answer["results"])
     if answer["dry_run"]:
         show_changes(console, answer["results"])
-    _print_projects(console, answer["results"])
     told = totals(answer["total_projects"], answer["success_count"], answer["degraded_count"], answer["error_count"])
     if answer.get("stale_count"):
         told += f", {answer['stale_count']} stale"
@@ -99,10 +99,10 @@ def _show_single(console: Console, answer: dict[str, Any]) -> None:
             told += f": {answer['project_id']}; {remedy}"
         print_line(terminal.console(stderr=True), told, hang=2)
         return
-    show_changes(console, [answer])
     _print_projects(console, [answer])
     if note := answer.get("note"):
         print_line(console, note)
+    show_changes(console, [answer])
     if "changes" in answer:
         print_line(console, "a dry run, nothing was written")
 

@@ -99,7 +99,7 @@ def _is_doubtful(active: AccountState, group: Iterable[AccountState], found: Map
 def _named(group: Sequence[AccountState]) -> str:
     names = [f"{a.link} (id {a.id}{'' if a.active else ', inactive'})" for a in group[:_NAMED]]
     more = len(group) - len(names)
-    return f"accounts {' and '.join(names)}" + (f" and {more} more" if more else "")
+    return f"accounts {' and '.join(names)}" + (f" and {more:,} more" if more else "")
 
 
 def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Problem]:

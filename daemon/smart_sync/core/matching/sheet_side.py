@@ -238,7 +238,7 @@ def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
         for row in found[:MAX_PROBLEMS]
     ]
     more = len(found) - len(told)
-    return [*told, Problem(f"{more} more link cells show no profile", table.worksheet)] if more else told
+    return [*told, Problem(f"{more:,} more link cells show no profile", table.worksheet)] if more else told
 
 
 def _listed(headers: Sequence[str]) -> str:

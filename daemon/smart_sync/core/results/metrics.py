@@ -35,7 +35,7 @@ class Measured:
     #: Messages that wait in the outbox, for webhooks and targets alike.
     waiting: int = 0
     database_bytes: int = 0
-    #: Accounts with a value that stands in.
+    #: Accounts with a carried value.
     carried: int = 0
 
 
@@ -89,7 +89,7 @@ def _standing(measured: Measured, parsers: Mapping[str, bool]) -> Iterator[str]:
     waiting: _Samples = [({}, measured.waiting)]
     yield from _family("webhooks_waiting", "gauge", "Messages that wait for webhooks and targets.", waiting)
     yield from _family("database_bytes", "gauge", "Bytes of the database.", [({}, measured.database_bytes)])
-    yield from _family("accounts_carried", "gauge", "Accounts with a value that stands in.", [({}, measured.carried)])
+    yield from _family("accounts_carried", "gauge", "Accounts with a carried value.", [({}, measured.carried)])
 
 
 def _family(name: str, kind: str, told: str, samples: _Samples) -> Iterator[str]:

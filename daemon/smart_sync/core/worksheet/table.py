@@ -80,7 +80,7 @@ def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
     more = len(problems) - MAX_SHOWN_PROBLEMS
     if more <= 0:
         return tuple(problems)
-    return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more} more problems", worksheet))
+    return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more:,} more problems", worksheet))
 
 
 class _Problems:
@@ -100,7 +100,7 @@ class _Problems:
 
     def listed(self) -> tuple[Problem, ...]:
         """The problems, and at the end how many more there were."""
-        more = [Problem(f"{self._others} more problems", self._worksheet)] if self._others else []
+        more = [Problem(f"{self._others:,} more problems", self._worksheet)] if self._others else []
         return (*self._found, *more)
 
 

@@ -1,0 +1,194 @@
+"""``smart-sync check --drill``: one accident of each kind, in a copy, and who would be told of it.
+
+The copy's largest project is taken as its last pass left it; the worksheet is made anew from its last sheet values,
+with one accident planted, and decided about as a pass would.  Nothing is written, and nothing leaves the machine.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from smart_sync.admin.checks.findings import Finding
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import Settings
+from smart_sync.core.days import day_of, stamp
+from smart_sync.core.merge.plan import Plan
+from smart_sync.core.merge.suspects import Doubts
+from smart_sync.core.model import METRICS, Cell, Metrics, Project, Worksheet
+from smart_sync.core.state import AccountState
+from smart_sync.errors import SheetUnavailable
+from smart_sync.store import account_states, projects
+from smart_sync.store.schema import open_database
+from smart_sync.sync.planner import Planner
+
+HEADER: list[Cell] = ["Link", *(metric.capitalize() for metric in METRICS)]
+#: A smaller number is no place to try an accident on.
+_LEAST = 1000
+
+Rows = dict[int, list[Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where accidents are planted: a row, its neighbour, and a column (from 0) of the metrics."""
+
+    row: int
+    neighbour: int
+    column: int
+
+
+def _typed(change: Callable[[str], str]) -> Callable[[Rows, _Place], None]:
+    """An accident of one cell: its number becomes what ``change`` makes of its digits."""
+
+    def plant(rows: Rows, at: _Place) -> None:
+        rows[at.row][at.column] = int(change(str(rows[at.row][at.column])) or "0")
+
+    return plant
+
+
+def _neighbours(rows: Rows, at: _Place) -> None:
+    rows[at.row][at.column] = rows[at.neighbour][at.column]
+
+
+def _other_column(rows: Rows, at: _Place) -> None:
+    others = [cell for cell in rows[at.row][1:] if isinstance(cell, int) and cell != rows[at.row][at.column]]
+    rows[at.row][at.column] = max(others, default=0)
+
+
+def _shifted(rows: Rows, at: _Place) -> None:
+    numbers = [cells[at.column] for cells in rows.values()]
+    for cells, number in zip(rows.values(), [*numbers[1:], numbers[0]], strict=True):
+        cells[at.column] = number
+
+
+def _swapped(rows: Rows, at: _Place) -> None:
+    rows[at.row][1:], rows[at.neighbour][1:] = rows[at.neighbour][1:], rows[at.row][1:]
+
+
+def _deleted(rows: Rows, at: _Place) -> None:
+    del rows[at.row]
+
+
+def _error(column: int | None) -> Callable[[Rows, _Place], None]:
+    def plant(rows: Rows, at: _Place) -> None:
+        rows[at.row][at.column if column is None else column] = "#REF!"
+
+    return plant
+
+
+def _emptied(rows: Rows, at: _Place) -> None:
+    for cells in rows.values():
+        cells[at.column] = None
+
+
+KINDS: Mapping[str, Callable[[Rows, _Place], None]] = {
+    "a digit is missing": _typed(lambda text: text[0] + text[2:]),
+    "a digit is typed twice": _typed(lambda text: text[0] + text),
+    "a digit is wrong": _typed(lambda text: str((int(text[0]) + 3) % 9 + 1) + text[1:]),
+    "two digits are swapped": _typed(lambda text: "".join(sorted(text[:2], reverse=text[0] < text[1])) + text[2:]),
+    "thousands are typed": _typed(lambda text: text[:-3]),
+    "a zero too many": _typed(lambda text: text + "0"),
+    "the neighbour's number": _neighbours,
+    "the number of another column": _other_column,
+    "a column shifted by one row": _shifted,
+    "two rows swapped": _swapped,
+    "an old number": _typed(lambda text: str(int(text) * 9 // 10)),
+    "the growth for the total": _typed(lambda text: str(int(text) // 150)),
+    "a row deleted": _deleted,
+    "#REF! in a value's cell": _error(None),
+    "#REF! in a link's cell": _error(0),
+    "a column emptied": _emptied,
+}
+
+
+async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
+    """Plant every accident in the database of ``settings``, which is a copy; a line for each."""
+    now = clock()
+    doubts = Doubts(
+        stamp(now),
+        settings.merge.suspect,
+        today=day_of(now, settings.schedule.timezone).label,
+        counters=settings.merge.policy().counters,
+        hold=settings.merge.hold_suspects,
+    )
+    async with open_database(settings.database.where) as database:
+        found: tuple[Project, list[AccountState]] | None = None
+        for project in await projects.active_projects(database):
+            states, _ = await account_states.read(database, project, settings.vote_terms(doubts.now))
+            known = [state for state in states if state.active and state.sheet and (state.sheet_row or 0) > 1]
+            if found is None or len(known) > len(found[1]):
+                found = project, known
+        if found is None or (at := _place(found[1])) is None:
+            return [Finding("warning", "drill: no worksheet with two rows and a number of 1,000 has been read yet")]
+        project, known = found
+        planner = Planner(database, settings, "", asyncio.Lock())
+        quiet = await planner.decide(project, _worksheet(project, _rows(known)), doubts, ())
+        findings = []
+        for kind, plant in KINDS.items():
+            rows = _rows(known)
+            plant(rows, at)
+            draft = await planner.decide(project, _worksheet(project, rows), doubts, ())
+            findings.append(_finding(settings, kind, dict(_alarms(draft.plan, quiet.plan))))
+        gone = SheetUnavailable(f"worksheet {project.name!r} is not there", "restore it", "missing")
+        draft = await planner.decide(project, gone, doubts, ())
+        return [*findings, _finding(settings, "the worksheet deleted", dict(_alarms(draft.plan, quiet.plan)))]
+
+
+def _rows(states: list[AccountState]) -> Rows:
+    ordered = sorted(states, key=lambda state: state.sheet_row or 0)
+    return {state.sheet_row or 0: [state.link, *(state.sheet or Metrics())] for state in ordered}
+
+
+def _place(states: list[AccountState]) -> _Place | None:
+    """The largest number, in a row that has another one beside it."""
+    rows = _rows(states)
+    numbers = list(rows)
+    cells = [(v, row, c) for row, cells in rows.items() for c, v in enumerate(cells) if isinstance(v, int)]
+    value, row, column = max(cells, default=(0, 0, 0))
+    if len(numbers) < 2 or value < _LEAST:
+        return None
+    index = numbers.index(row)
+    return _Place(row, numbers[index + 1 if index + 1 < len(numbers) else index - 1], column)
+
+
+def _worksheet(project: Project, rows: Rows) -> Worksheet:
+    grid: list[list[Cell]] = [HEADER, *([] for _ in range(max(rows) - 1))]
+    for number, cells in rows.items():
+        grid[number - 1] = cells
+    return Worksheet(project.name, grid)
+
+
+def _alarms(plan: Plan, quiet: Plan) -> Iterator[tuple[str, str]]:
+    """The events that would tell of it, each with what it would say."""
+    for trouble in (*plan.accidents, *([plan.trouble] if plan.trouble else [])):
+        yield "project.degraded", trouble.reason
+    for suspect in plan.suspects.new:
+        yield "value.suspected", f"{suspect.place}, {suspect.cause or 'a jump'}"
+    for problem in plan.problems:
+        if problem not in quiet.problems:
+            yield "worksheet.problem_found", str(problem)
+
+
+def _finding(settings: Settings, kind: str, alarms: Mapping[str, str]) -> Finding:
+    if not alarms:
+        return Finding("warning", f"drill: {kind}: no alarm")
+    told, beyond = [], False
+    for event, said in alarms.items():
+        listeners = list(_listeners(settings, event))
+        beyond = beyond or bool(listeners)
+        told.append(f"{event} ({said}) → {', '.join(['log', *listeners])}")
+    health = "healthz stays 200"
+    if "worksheet" in kind:
+        health = f"healthz 503 when it has lasted for {settings.sheets.stale_after / 3600:g} h"
+    nobody = "" if beyond else "; nobody but the log: name the event in [[webhooks]] or [[notify.targets]]"
+    return Finding("ok" if beyond else "warning", f"drill: {kind}: {'; '.join(told)}; {health}{nobody}")
+
+
+def _listeners(settings: Settings, event: str) -> Iterator[str]:
+    """Those of the configuration that are told of an event."""
+    for number, webhook in enumerate(settings.webhooks, 1):
+        if event in webhook.events:
+            yield f"webhook {number}"
+    for number, target in enumerate(settings.notify.targets, 1):
+        if event in target.events:
+            yield f"notify target {number}"
