@@ -45,7 +45,7 @@ def google() -> Iterator[FakeGoogle]:
 
 
 #: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
-BOTH_ENGINES = {"test_pass"}
+BOTH_ENGINES = {"test_pass", "test_digest", "test_metrics"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
