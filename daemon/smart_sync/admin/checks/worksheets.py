@@ -26,16 +26,10 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[F
         async with opened(settings, Reporter(), clock=clock) as resources:
             result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
             projects = (await standing(resources.database)).projects
-            pins = [
-                Finding("ok", f"{one.link} ({one.project_name}): {one.pin}")
-                for one in await everything(resources.database)
-            ]
-            return [
-                *_of_pass(result, settings, projects),
-                *pins,
-                *_of_gauges(settings),
-                *await _of_names(resources, result),
-            ]
+            pinned = await everything(resources.database)
+            pins = [Finding("ok", f"{one.link} ({one.project_name}): {one.pin}") for one in pinned]
+            names = await _of_names(resources, result)
+            return [*_of_pass(result, settings, projects), *pins, *_of_gauges(settings), *names]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
 
