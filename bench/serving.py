@@ -1,12 +1,7 @@
-"""How the daemon answers: ``sync_status`` against an echo server, idle and during a large pass; event-loop lag.
-
-Run as ``python -m bench.serving PATH`` it is the echo server.
-"""
+"""How the daemon answers: ``sync_status`` idle and during a large pass; event-loop lag."""
 
 import asyncio
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,8 +19,8 @@ FEW = Size(3, 10)
 
 def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
     """Rows 7 and 8 of the table."""
-    answer, echo = _status_against_echo(sizes, folder / "few")
-    yield Row("GET /api/admin/sync_status", answer, "an asyncio echo server on a Unix socket", echo, "s", "≤", 4.0)
+    answer = _status_idle(sizes, folder / "few")
+    yield Row("GET /api/admin/sync_status of an idle daemon", answer, "", 0.001, "s", "≤", 1.0)
     size = Size(sizes.projects, sizes.accounts)
     during = f"while a pass of {size.total:,} accounts runs"
     yield Row(f"sync_status {during}, p99", _status_during_pass(sizes, size, folder / "many"), "", 0.025, "s", "≤", 1.0)
@@ -48,20 +43,13 @@ def _type(folder: Path, size: Size, version: int) -> None:
         (folder / f"{name}.csv").write_text("\n".join(",".join(map(str, line)) for line in lines))
 
 
-def _status_against_echo(sizes: Sizes, folder: Path) -> tuple[float, float]:
-    """Median seconds of an answer, and of an echo of as many bytes as the question has."""
-    echo_path = folder.parent / "echo.sock"
-    echo = subprocess.Popen([sys.executable, "-m", "bench.serving", str(echo_path)], stdout=subprocess.PIPE, text=True)
-    with _daemon(folder, FEW) as daemon, echo:
+def _status_idle(sizes: Sizes, folder: Path) -> float:
+    """Median seconds of an answer."""
+    with _daemon(folder, FEW) as daemon:
         _type(folder, FEW, 1)
         request_sync(daemon.socket)
-        assert echo.stdout is not None
-        echo.stdout.readline()
-        with _connected(daemon.socket) as ours, _connected(echo_path) as theirs:
-            found = [(_ask(ours), _ask(theirs)) for _ in range(sizes.requests * sizes.rounds)]
-        echo.terminate()
-    answer, other = medians(zip(*found, strict=True))
-    return answer, other
+        with _connected(daemon.socket) as connection:
+            return medians([[_ask(connection) for _ in range(sizes.requests * sizes.rounds)]])[0]
 
 
 def _connected(path: Path) -> socket.socket:
@@ -114,19 +102,3 @@ async def _lag(size: Size, rounds: int, path: Path) -> float:
             watching.cancel()
             found.append(await watching)
     return medians([found])[0]
-
-
-async def _echo(path: str) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-
-    server = await asyncio.start_unix_server(answer, path)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    await server.serve_forever()
-
-
-if __name__ == "__main__":
-    asyncio.run(_echo(sys.argv[1]))

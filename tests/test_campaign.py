@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -114,7 +114,8 @@ def youtube(call: Call, shown: Sequence[Shown]) -> Any:
 
 
 def cursor_of(call: Call) -> int:
-    return int(call.query["fields"].partition(".after(")[2].partition(")")[0] or 0)
+    """Where a page of Meta's begins: of an edge by itself, or of one among the fields."""
+    return int(call.query.get("after") or call.query["fields"].partition(".after(")[2].partition(")")[0] or 0)
 
 
 def edge(listed: list[dict[str, Any]], following: int | None) -> dict[str, Any]:
@@ -136,7 +137,8 @@ def instagram(call: Call, shown: Sequence[Shown]) -> Any:
     ]
     # Pictures are no videos, whenever they were published.
     media.append({"id": f"p{cursor_of(call)}", "timestamp": "2026-03-20T10:00:00+0000", "media_type": "IMAGE"})
-    return {"business_discovery": {"followers_count": FOLLOWERS, "media": edge(media, following)}}
+    counts = {"followers_count": FOLLOWERS, "media_count": len(shown) + 3}
+    return {"business_discovery": counts | {"media": edge(media, following)}}
 
 
 def facebook(call: Call, shown: Sequence[Shown]) -> Any:
@@ -151,12 +153,15 @@ def facebook(call: Call, shown: Sequence[Shown]) -> Any:
         }
         for v in some
     ]
-    return {"followers_count": FOLLOWERS, "videos": edge(listed, following)}
+    found = edge(listed, following)
+    return found if call.path.endswith("/videos") else {"followers_count": FOLLOWERS, "videos": found}
 
 
 def http_json(call: Call, shown: Sequence[Shown]) -> Any:
     some, following = page(shown, int(call.query.get("page_token", 0)))
-    listed = [{"made": v.epoch * 1000, "seen": str(v.views), "hearts": v.likes, "said": v.comments} for v in some]
+    listed = [
+        {"key": v.id, "made": v.epoch * 1000, "seen": str(v.views), "hearts": v.likes, "said": v.comments} for v in some
+    ]
     return {"user": {"fans": FOLLOWERS, "hearts": 10**9}, "videos": listed, "next": following}
 
 
@@ -174,6 +179,7 @@ OWN = {
         "url": "videos/{username}",
         "next": "next",
         "items": "[].videos[]",
+        "id": "key",
         "published": "made",
         "plays": "seen",
         "metrics": {"followers": "[0].user.fans", "likes": "hearts", "comments": "said"},
@@ -247,7 +253,7 @@ async def test_a_kpi_that_is_null_is_zero_and_the_dates_of_new_projects_are_open
 
 
 async def test_the_pages_before_the_first_day_are_not_read(world: World) -> None:
-    """A list that goes on for years is read until a whole page lies before the dates."""
+    """A list that goes on for years is read until twenty entries in a row lie before the dates."""
     years = [Shown(f"o{n}", f"2025-06-{1 + n % 28:02}T12:00:00+00:00", 10) for n in range(300)]
     with Imitation("tiktok") as platform:
         platform.shown = [*VIDEOS, *years]
@@ -255,7 +261,7 @@ async def test_the_pages_before_the_first_day_are_not_read(world: World) -> None
         add(world, "M", "tiktok", start_date="2026-03-01", end_date="2026-03-31", kpi_views=1000)
         await world.sync()
         lists = [call for call in platform.calls if call.path.endswith("/video/list/")]
-    assert len(lists) == 4
+    assert len(lists) == 9  # the third has one of February, and the first of 300 before it
     assert world.merged("M") == (FOLLOWERS, *MARCH[BERLIN])
 
 
@@ -271,7 +277,8 @@ async def test_a_list_that_breaks_off_is_no_number(world: World, kind: str, no_w
 
     def is_second_page(call: Call) -> bool:
         said = f"{call.query}{call.body}"
-        return any(mark in said for mark in ("'cursor': 3", "'pageToken': '3'", "after(3)", "'page_token': '3'"))
+        marks = ("'cursor': 3", "'pageToken': '3'", "after(3)", "'after': '3'", "'page_token': '3'")
+        return any(mark in said for mark in marks)
 
     with Imitation(kind) as platform:
         platform.is_down = is_second_page
@@ -465,8 +472,10 @@ async def test_dates_that_cannot_be_read_are_reported_and_not_guessed(world: Wor
         ("", "", "", EVERYTHING._replace(timezone=BERLIN)),
         ("2000-01-01", "2099-12-31", 0, EVERYTHING._replace(timezone=BERLIN)),
         ("2026-03-01 00:00:00", "2026-03-31T23:59:59.999", 1000.0, read("2026-03-01", "2026-03-31", "1000", BERLIN)),
-        # A time with a zone is a moment: in Berlin it is the first of March.
-        ("2026-02-28T23:30:00+00:00", None, None, read("2026-03-01", None, 0, BERLIN)),
+        # A time with a zone is a moment: in Berlin it is the begin of the first of March, and the end of the last.
+        ("2026-02-28T23:00:00Z", "2026-03-31T21:59:59.999Z", None, read("2026-03-01", "2026-03-31", 0, BERLIN)),
+        ("2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z", 0, EVERYTHING._replace(timezone=BERLIN)),
+        (date(2026, 3, 1), datetime(2026, 3, 31), None, read("2026-03-01", "2026-03-31", 0, BERLIN)),  # noqa: DTZ001
     ],
 )
 def test_dates_and_kpi_are_read_as_web_apps_write_them(
@@ -474,6 +483,35 @@ def test_dates_and_kpi_are_read_as_web_apps_write_them(
 ) -> None:
     """NULL and empty are open; a time counts as its date."""
     assert read(start, end, kpi, BERLIN) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "told"),
+    [
+        ("2026-03-01T00:00:00Z", None, "its start_date is within a day of Europe/Berlin"),
+        ("2026-02-28T22:59:59Z", None, "its start_date is within a day of Europe/Berlin"),
+        (None, "2026-03-31T23:59:59.999Z", "(2026-03-31T23:59:59.999Z is 2026-04-01 01:59 there)"),
+        ("2026-03-01-15", None, "its start_date is no date (2026-03-01-15)"),
+        ("2026-03-01/15", None, "its start_date is no date (2026-03-01/15)"),
+        (None, "2026-03-01_10", "its end_date is no date (2026-03-01_10)"),
+        (None, "2026-03-01 15", "its end_date is no date (2026-03-01 15)"),
+    ],
+)
+def test_what_may_mean_other_dates_is_named(start: object, end: object, told: str) -> None:
+    """A moment within a day would take in or leave out hours of it; a range is no time."""
+    assert told in read(start, end, 0, BERLIN).flaw
+
+
+async def test_columns_count_in_any_case_and_made_of_others(world: World) -> None:
+    """`Start_Date` is start_date to SQLite, and a generated column is one."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN)
+        add(world, "M", "tiktok", start_date="2026-03-01", end_date="2026-03-31", kpi_views=1000)
+        world.execute("ALTER TABLE projects RENAME COLUMN start_date TO Start_Date")
+        world.execute("ALTER TABLE projects RENAME COLUMN end_date TO last_day")
+        world.execute("ALTER TABLE projects ADD COLUMN end_date TEXT GENERATED ALWAYS AS (last_day) VIRTUAL")
+        await world.sync()
+    assert world.merged("M") == (FOLLOWERS, *MARCH[BERLIN])
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.binary(), st.none(), st.dates().map(str)), st.text())
@@ -541,6 +579,9 @@ def test_the_views_of_a_campaign_are_those_of_its_videos_alone(
         ({"items": None, "published": None, "plays": None}, "needs one step with items"),
         ({"metrics": {"views": "seen"}}, "counted from items and plays"),
         ({"on_more": "take"}, "all pages are needed"),
+        ({"id": None}, "what tells it from others"),
+        ({"next": None}, "say where the next one is"),
+        ({"pages": "one"}, "say where the next one is"),
     ],
 )
 def test_a_table_that_would_count_something_else_is_refused(world: World, changes: dict[str, Any], told: str) -> None:

@@ -98,6 +98,7 @@ async def test_once_tells_it_after_its_pass_and_once_a_day(world: World) -> None
     assert world.execute("SELECT count(*) FROM told_digests") == [(1,)]
 
 
+@pytest.mark.sqlite
 async def test_growth_is_that_of_the_command(world: World) -> None:
     """The line of a project has the numbers that ``growth --days 1`` has; suspects and stale projects are named."""
     async with receiving() as receiver:
@@ -121,6 +122,7 @@ async def test_growth_is_that_of_the_command(world: World) -> None:
     assert lines[4].startswith('• Lost, last read never: worksheet "Lost" is not in the spreadsheet')
 
 
+@pytest.mark.sqlite
 def test_no_restart_of_a_daemon_repeats_it(world: World) -> None:
     """Real processes, one after the other."""
 

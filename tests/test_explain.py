@@ -39,7 +39,8 @@ async def test_a_number_is_explained_from_both_sides_to_its_winner(world: World)
     followers, views = account["metrics"]["followers"], account["metrics"]["views"]
     assert followers == {
         "sheet": 100, "parsed": 90, "strategy": "max", "rule": "merge.strategy", "value": 100, "winner": "sheet",
-        "next": None, "source": "mine", "parsed_at": "2026-03-01T00:00:00", "precision": "rounded",
+        "next": None, "next_is_no_value": False, "source": "mine", "parsed_at": "2026-03-01T00:00:00",
+        "precision": "rounded",
         "changed_at": account["sheet"]["read_at"], "suspect": None, "pins": [], "conflict": None,
         "known_since": account["sheet"]["read_at"], "carried_since": None, "cell": "C3",
         "sentence": "followers: 100 from the sheet (C3); the parser mine says 90; the larger counts",

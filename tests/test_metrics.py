@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from daemon_process import Daemon, run_command, write_config
 from fake_google import FakeGoogle
 from smart_sync.core.days import moment
 from smart_sync.core.results.metrics import MEDIA_TYPE, Measured, MeasuredProject, Spent, exposition
+from smart_sync.store.measurements import measured
+from smart_sync.sync.reporter import Reporter
+from smart_sync.sync.resources import opened
 from test_monitoring import SERVED, installed
 from world import KEY, World
 
@@ -133,6 +137,27 @@ def test_the_textfile_collector_reads_it_too(told: tuple[str, str, World]) -> No
     assert all("_total no help text" in line for line in ended.stderr.splitlines())
 
 
+async def test_each_engine_is_measured(world: World) -> None:
+    """On either database: the projects with their outcomes, the last pass, what waits and what stands in."""
+    world.add_project("P", ["ann"])
+    world.add_project("Q", ["bob"])
+    world.sheet("P", ann=[1, 2, 3, 4, 5])
+    await world.sync()
+    world.now += timedelta(minutes=30)
+    world.sheet("P", ann=["junk", 2, 3, 4, 5])
+    del world.google.spreadsheets[KEY].worksheets["Q"]
+    await world.sync()
+    async with opened(world.settings, Reporter()) as resources:
+        found = await measured(resources.database)
+    assert [(one.name, one.stale, one.outcome, one.read_at is None) for one in found.projects] == [
+        ("P", False, "synced", False), ("Q", False, "degraded", False),
+    ]  # fmt: skip
+    assert (found.waiting, found.carried, found.database_bytes > 0) == (0, 1, True)
+    assert found.started_at is not None
+    assert set(samples(exposition(found, {"csv": True}, Spent()))) == set(PROMISED)
+
+
+@pytest.mark.sqlite
 def test_a_daemon_that_is_down_is_down(world: World) -> None:
     """The command prints that, and exits with 3: the file that takes it does not go on with what was."""
     config = write_config(world.folder, google=world.google, spreadsheet=KEY)

@@ -188,3 +188,13 @@ async def test_a_trouble_that_was_told_stays_told(tmp_path: Path) -> None:
         known = await outbox.troubles(transaction)
         assert known == {"p": Trouble(Outcome.FAILED, "2026-02-01T00:00:00.000000")}
         assert await transaction.fetch("SELECT * FROM database_made") == []
+
+
+async def test_what_parsers_gave_before_is_of_the_lifetime(tmp_path: Path) -> None:
+    """So that the campaign begins anew behind it; what only a manager typed was of nothing."""
+    found = await _migrated(
+        tmp_path / "a.db",
+        "SELECT followers_counted, likes_counted, comments_counted, views_counted FROM account_metrics",
+        _merged("a", "1, 2, 3, 4, 5", "'parsed', 'both', 'sheet', 'parsed', NULL"),
+    )
+    assert found == [("", "", None, None)]

@@ -26,6 +26,8 @@ PLOT = f"{LIVE}.querySelector('.plot')"
 READOUT = f"{LIVE}.querySelector('.readout').textContent"
 DRAWN = "[...document.querySelectorAll('.plot')].every(plot => plot.querySelector('canvas'))"
 SCHEMES = ("light", "dark")
+#: From npm, where it is installed in this folder; it is no part of the product.
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 HARMFUL_PROJECT = "<script>alert(1)</script>"
 
 #: Text whose contrast against what is behind it is below WCAG AA (4.5; 3 for large text).
@@ -228,6 +230,16 @@ def test_the_browser_unpacks_what_python_packed(browser: Browser, page: Path) ->
     choose(tab, "metric", "0")
     assert tab.run(cells)[0] == "+75"
     assert silent(tab, page)
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: npm install --no-save --no-package-lock axe-core")
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 360)])
+def test_axe_finds_nothing(browser: Browser, page: Path, scheme: str, width: int) -> None:
+    """axe-core finds no violation, on a desktop in light and on a phone in dark."""
+    tab = opened(browser, page, prefers_color_scheme=scheme)
+    tab.resize(width, mobile=width < 500)
+    tab.run(f"{AXE.read_text()}; 0")
+    assert tab.run("axe.run().then(found => found.violations.map(one => [one.id, one.nodes[0].html]))") == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

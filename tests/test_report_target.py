@@ -205,10 +205,16 @@ def test_suspects_and_cells_stand_with_their_addresses(filled: ReportDatabase) -
         "INSERT INTO suspects (account_id, metric, old, new, since, place) VALUES (?, ?, ?, ?, ?, ?)",
         [(account, "views", 1000, 90000, "2026-03-10T09:00:00.000000", "Project 1!F7")],
     )
+    filled.execute(
+        "INSERT INTO suspects (account_id, metric, old, new, since, place, cause, typed, held)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1)",
+        [(account, "likes", 500, 50, "", "Project 1!D7", "a digit is missing")],
+    )
     filled.execute("UPDATE sync_project_runs SET problems = ?", [('["Project 1!D9: not a count (12t)"]',)])
     html = report.make(filled.path, None, 90, NOW).decode()
     text = re.sub(r"<[^>]+>", "|", html)
-    assert re.search(r"views\|+Project 1!F7\|+1,000\|+90,000\|+10 Mar 2026, 09:00", text)
+    assert re.search(r"views\|+Project 1!F7\|+–\|+1,000\|+90,000\|+90,000\|+10 Mar 2026, 09:00", text)
+    assert re.search(r"likes\|+Project 1!D7\|+a digit is missing\|+500\|+50\|+500\|+–", text)
     assert re.search(r"Project 1!D9\|+not a count\|+12t", text)
 
 

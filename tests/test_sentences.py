@@ -12,6 +12,7 @@ from smart_sync.report.sentences import sentence
 TOLD: dict[str, Any] = {
     "value": 1_258_400, "winner": Winner.SHEET, "sheet": 1_258_400, "parsed": 32_277, "strategy": "max",
     "rule": "merge.strategy", "source": "csv", "precision": "exact", "carried_since": None, "next": None,
+    "next_is_no_value": False,
 }  # fmt: skip
 BOTH = "1,258,400 from the sheet (H4); the parser csv says 32,277"
 SIDES = "the sheet says 1,258,400 (H4); the parser csv says 32,277"
@@ -93,6 +94,7 @@ def test_there_is_a_sentence_for_whatever_was_decided(
     """One line that begins with the metric, and names the value where there is one."""
     told = TOLD | {
         "value": value, "sheet": sheet, "parsed": parsed, "winner": winner, "strategy": strategy, "next": coming,
+        "next_is_no_value": False,
     }  # fmt: skip
     said = sentence("views", told, gone=gone)
     assert said.startswith("views: ")

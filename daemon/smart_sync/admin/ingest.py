@@ -17,7 +17,7 @@ from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import take_back
-from smart_sync.core.parsed import Mark, is_ahead, terms
+from smart_sync.core.parsed import BY_HAND, Mark, is_ahead, terms
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers.csv_files import match
 from smart_sync.parsers.file_rows import BadLine, Format, Row, read_rows
@@ -25,7 +25,6 @@ from smart_sync.store import account_states, accounts, parsed_query, parsed_valu
 from smart_sync.store.schema import open_existing
 
 MAX_BYTES = 64 * 2**20
-SOURCE = "ingest"
 
 
 class UnreadableFile(SmartSyncError):
@@ -89,7 +88,7 @@ async def ingest(where: Location, text: str, form: Format, now: datetime) -> Ing
         if not (found or text.strip()):
             mistakes.append(BadLine(1, "the input is empty; did what should have written it fail?"))
         mistakes += _strangers(rows, {row.line for _, row in matched})
-        values = [row.of(account, SOURCE, now) for account, row in matched]
+        values = [row.of(account, BY_HAND, now) for account, row in matched]
         stored = await parsed_values.put(database, values, now)
     mistakes.sort(key=lambda mistake: mistake.line)
     ahead = sum(is_ahead(value.parsed_at, now) for value in values)

@@ -1,9 +1,11 @@
 """The whole configuration: its sections together, the environment before the file."""
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync.config import urls
@@ -21,8 +23,9 @@ from smart_sync.config.sections import (
     SnapshotsSettings,
     SyncSettings,
 )
+from smart_sync.config.values import PlainPath
 from smart_sync.core.campaign import Count
-from smart_sync.core.parsed import Counting, VoteTerms, terms
+from smart_sync.core.parsed import CampaignParser, Counting, VoteTerms, folded_name, terms
 from smart_sync.core.wording import nearest
 
 #: Where packages register parsers.
@@ -64,6 +67,19 @@ def _of_its_kind(table: object) -> ParserSettings:
     return settings
 
 
+def _counted(table: ParserSettings) -> list[Count]:
+    """What a parser counts; empty for one that cannot say."""
+    found: Count | None = getattr(table, "count", None)
+    return [found] if found is not None else []
+
+
+def _served(table: ParserSettings) -> CampaignParser:
+    """Of which accounts a parser counts the campaign: all of its platforms, or those that it has tokens for."""
+    own = [names for key in ("tokens", "accounts") if isinstance(names := getattr(table, key, None), Mapping)]
+    names = frozenset(folded_name(str(name)) for several in own for name in several) if own else None
+    return CampaignParser(frozenset(table.platforms), names)
+
+
 class Settings(BaseSettings):
     """The whole configuration, validated; see `load`."""
 
@@ -84,11 +100,23 @@ class Settings(BaseSettings):
     webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
     notify: NotifySettings = NotifySettings()
     ping: PingSettings = PingSettings()
+    #: ``[parsers] state``: where the tokens are kept that platforms renew.
+    token_file: PlainPath | None = Field(default=None, validation_alias="parsers.state")
     parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
+
+    @property
+    def tokens(self) -> Path:
+        """The file of the tokens that platforms renew: beside the database, unless ``[parsers] state`` names it."""
+        path = self.database.path
+        return self.token_file or path.with_name(f"{path.name}.tokens")
 
     def vote_terms(self, now: str) -> VoteTerms:
         """What parsed values are judged by at the stamp ``now``."""
-        return terms(now, self.parsed.max_age, Counting(self._counts(), self.schedule.timezone))
+        parsers = tuple(map(_served, self._tables("campaign")))
+        return terms(now, self.parsed.max_age, Counting(self._counts(), self.schedule.timezone, parsers=parsers))
+
+    def _tables(self, count: Count) -> list[ParserSettings]:
+        return [table for table in self.parsers.values() if table.enabled and getattr(table, "count", None) == count]
 
     def lifetime_sources(self) -> frozenset[str]:
         """The sources whose parsers count the lifetime of accounts and could count the campaigns of their projects."""
@@ -99,13 +127,33 @@ class Settings(BaseSettings):
         )
 
     def _counts(self) -> dict[str, frozenset[Count]]:
-        """Source → what the parsers count whose values carry it."""
-        found: dict[str, frozenset[Count]] = {}
-        for name, table in self.parsers.items():
+        """Source → what the parsers count whose values carry it, as far as they can say."""
+        return {table.source: frozenset({*_counted(table)}) for table in self.parsers.values() if table.enabled}
+
+    @field_validator("parsers")
+    @classmethod
+    def _count_alike(cls, tables: dict[str, ParserSettings]) -> dict[str, ParserSettings]:
+        """The values of one source stand in one place: they must be of the same videos."""
+        first: dict[str, tuple[str, list[Count]]] = {}
+        for name, table in tables.items():
             if table.enabled:
-                source = table.source or name
-                found[source] = found.get(source, frozenset()) | {getattr(table, "count", "lifetime")}
-        return found
+                other, counted = first.setdefault(table.source, (name, _counted(table)))
+                if counted != _counted(table):
+                    raise ValueError(
+                        f"{other} and {name} have the source {table.source!r}, and not the same count; give one of them"
+                        " a source of its own"
+                    )
+        return tables
+
+    @model_validator(mode="before")
+    @classmethod
+    def _state_of_parsers(cls, given: Any) -> Any:
+        """``[parsers] state`` is no table of a parser."""
+        tables = given.get("parsers") if isinstance(given, dict) else None
+        if not isinstance(tables, dict) or isinstance(tables.get("state", {}), dict):
+            return given
+        others = {name: table for name, table in tables.items() if name != "state"}
+        return {**given, "parsers": others, "parsers.state": tables["state"]}
 
     @field_validator("parsers", mode="before")
     @classmethod

@@ -18,7 +18,9 @@ Count = Literal["lifetime", "campaign"]
 FIRST, LAST = date(2000, 1, 1), date(2099, 12, 31)
 #: The metrics that a campaign has.
 OF_VIDEOS: Final = ("likes", "comments", "videos", "views")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+#: Anything else behind a date may be the end of a range: "2026-03-01-15".
+_TIME = re.compile(_DATE.pattern + r"[T ](?:[01]\d|2[0-3]):\d{2}", re.ASCII)
 
 
 class Campaign(NamedTuple):
@@ -63,8 +65,11 @@ class Campaign(NamedTuple):
         )
 
     def day_of(self, moment: datetime) -> date:
-        """The day of ``moment`` on the campaign's clocks."""
-        return moment.astimezone(ZoneInfo(self.timezone)).date()
+        """The day of ``moment`` on the campaign's clocks; at the ends of time, where these have none, that of UTC."""
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone)).date()
+        except OverflowError:
+            return moment.date()
 
     def is_before(self, moment: datetime | None) -> bool:
         """Whether a moment is known to lie before the first day."""
@@ -96,16 +101,28 @@ def read(start: object, end: object, kpi: object, timezone: str) -> Campaign:
 
 
 def _date(column: str, given: object, timezone: str, flaws: list[str]) -> date | None:
-    """A date, or a time on somebody's clocks of that date; a time with a zone counts as of ``timezone``."""
+    """A date, or a time of that date without a zone.
+
+    A time with a zone is a date only if it is the begin of a day on the clocks of ``timezone``, or the end of one: any
+    other would take in hours that are not meant, or leave out some that are.
+    """
     if given is None or given == "":
         return None
-    text = str(given).strip() if isinstance(given, str) else ""
+    text = given.isoformat() if isinstance(given, date) else given.strip() if isinstance(given, str) else ""
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
-        if _DATE.match(text):
+        if _TIME.match(text):
             moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(timezone))).date()
+            if moment.tzinfo is None or moment.date() in (FIRST, LAST):
+                return moment.date()
+            local = moment.astimezone(ZoneInfo(timezone))
+            clock = f"{local:%H:%M:%S}"
+            if (clock == "00:00:00" and not local.microsecond) or (clock == "23:59:59" and column == "end_date"):
+                return local.date()
+            at = f"{_shown(given)} is {local:%Y-%m-%d %H:%M} there"
+            flaws.append(f"its {column} is within a day of {timezone} ({at}); write it as 2026-01-31")
+            return None
     except (ValueError, OverflowError):
         pass
     flaws.append(f"its {column} is no date ({_shown(given)}); write it as 2026-01-31")
@@ -144,6 +161,15 @@ class Video(NamedTuple):
     comments: int | None = None
     #: What tells it from others; "" if nothing does.
     id: str = ""
+    #: From what to what the ``views`` may be, as they are a rounded figure; None: they are exact.
+    spread: tuple[int, int] | None = None
+
+    def reaches(self, kpi: int) -> bool | None:
+        """Whether it has at least ``kpi`` views; None if that cannot be told."""
+        if self.views is None:
+            return None if kpi else True
+        least, most = self.spread or (self.views, self.views)
+        return least >= kpi if least >= kpi or most < kpi else None
 
 
 class Tally(NamedTuple):
@@ -151,6 +177,8 @@ class Tally(NamedTuple):
 
     counts: Mapping[str, int]
     flaws: tuple[str, ...] = ()
+    #: The list of videos broke off, and may be read to its end in a moment.
+    unfinished: bool = False
 
 
 def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
@@ -162,12 +190,12 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
         return Tally({}, (f"{_names(OF_VIDEOS)}: which videos count is not clear: {campaign.flaw}",))
     several = list(_once(videos))
     within = {video: held for video in several if (held := campaign.holds(video.published)) is not False}
-    within = {video: held for video, held in within.items() if video.views is None or video.views >= campaign.kpi}
+    within = {video: held for video, held in within.items() if video.reaches(campaign.kpi) is not False}
     if undated := sum(held is None for held in within.values()):
         return Tally({}, (f"{_names(OF_VIDEOS)}: {_of(undated, several)} do not show when they were published",))
-    unseen = sum(video.views is None for video in within)
-    if unseen and campaign.kpi:
-        return Tally({}, (f"{_names(OF_VIDEOS)}: {_of(unseen, list(within))} do not show their views",))
+    if unseen := sum(video.reaches(campaign.kpi) is None for video in within):
+        told = f"{_of(unseen, list(within))} do not show whether they have {campaign.kpi} views"
+        return Tally({}, (f"{_names(OF_VIDEOS)}: {told}",))
     counted = list(within)
     counts, flaws = {"videos": len(counted)}, list[str]()
     for metric in ("likes", "comments", "views"):

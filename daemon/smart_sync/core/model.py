@@ -174,3 +174,11 @@ class ParsedMetrics:
     link: str | None = None
     #: The `Campaign.key` of the videos that all but the followers are of; "": of the lifetime.
     counted: str = ""
+    #: The metrics that are exact even where ``precision`` says that the others are rounded.
+    exact: frozenset[str] = frozenset()
+    #: Something could not be read now, as ``flaw`` says, and may be in a moment: the account is asked again soon.
+    unfinished: bool = False
+
+    def precision_of(self, metric: str) -> Precision:
+        """How exact the value of one metric is."""
+        return Precision.EXACT if metric in self.exact else self.precision

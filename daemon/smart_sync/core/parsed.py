@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from smart_sync.core.campaign import OF_VIDEOS, Count
+from smart_sync.core.campaign import Count
 from smart_sync.core.model import METRICS, Metrics
 
 #: How far a clock elsewhere may be ahead of ours.
@@ -27,15 +27,33 @@ OF_CAMPAIGN: Final = "of a campaign, not of the lifetime"
 OTHER_CAMPAIGN: Final = "of other dates or another KPI"
 
 
+#: The source of what a person brings from a file that names none: nobody knows what it is of.
+BY_HAND: Final = "ingest"
+
+
+class CampaignParser(NamedTuple):
+    """Of which accounts a parser counts the campaign: platforms (none: all), user names (None: all)."""
+
+    platforms: frozenset[str]
+    names: frozenset[str] | None = None
+
+
+def folded_name(name: str) -> str:
+    """A user name as names are compared."""
+    return name.strip().removeprefix("@").casefold()
+
+
 class Counting(NamedTuple):
     """What the numbers of a project are to be of: by source what its parsers count, and the project's campaign."""
 
-    #: Sources that no configured parser has are not in it.
+    #: Sources that no configured parser has are not in it; of a parser that cannot say what it counts it is empty.
     sources: Mapping[str, frozenset[Count]]
     #: On whose clocks the dates of projects are meant.
     timezone: str
     #: The `Campaign.key` of the project.
     campaign: str = ""
+    #: The enabled parsers that count campaigns.
+    parsers: tuple[CampaignParser, ...] = ()
 
 
 class VoteTerms(NamedTuple):
@@ -79,18 +97,6 @@ class ParsedValue(NamedTuple):
     place: str
     #: The `Campaign.key` of the videos that it is of; "": of the lifetime, or nobody knows.
     counted: str = ""
-
-
-def of_other_videos(one: ParsedValue, counting: Counting | None) -> str:
-    """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos."""
-    if counting is None or one.metric not in OF_VIDEOS:
-        return ""
-    wanted = counting.sources.get(one.source)
-    if not one.counted:
-        return OF_LIFETIME if wanted is not None and "lifetime" not in wanted else ""
-    if wanted is not None and "campaign" not in wanted:
-        return OF_CAMPAIGN
-    return "" if one.counted == counting.campaign else OTHER_CAMPAIGN
 
 
 def of_row(metrics: Metrics, at: str | None, source: str, place: str, *, rounded: bool) -> list[ParsedValue]:

@@ -56,6 +56,8 @@ class AccountState(NamedTuple):
     #: Per metric a stamp: since when there is a value, and since when it stands in.
     known_since: tuple[str | None, ...] = (None,) * len(METRICS)
     carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
+    #: Per metric what the parsed value that counted was of, in the last pass that had one: `ParsedValue.counted`.
+    counted: tuple[str | None, ...] = (None,) * len(METRICS)
     #: Where the parsed values come from, and those that have no vote.
     votes: Votes = NO_VOTES
     #: Since when the account has left: no row, no parsed value, no snapshot, in no total.

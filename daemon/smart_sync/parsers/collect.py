@@ -92,9 +92,19 @@ class _Pass:
         finally:
             self._note_the_tried()
         self.report.seconds = round(loop.time() - began, 3)
+        await self._look_at_tokens()
         self._close()
         self._log(bug)
         return self.report
+
+    async def _look_at_tokens(self) -> None:
+        """Which of its tokens are dead, and which will soon end; each end is told once."""
+        if (book := self.source.book) is None:
+            return
+        for token in await book.news():
+            told = token.warning(self.now)
+            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=told)
+        self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
     async def _ask(self) -> Exception | None:
         """Fetch and store; the exception if the parser has a bug."""
@@ -189,7 +199,10 @@ class _Pass:
             raise _SinkBroken(error) from None
         self.report.fetched += len(self.batch)
         for values in self.batch:
-            self.source.asked.answered(values.account_id, self.now)
+            if values.unfinished:
+                self.source.asked.failed(values.account_id, self.now)
+            else:
+                self.source.asked.answered(values.account_id, self.now)
         self.batch = []
 
     def _give_up_batch(self) -> None:

@@ -8,12 +8,13 @@ from smart_sync.config.values import MetricName
 from smart_sync.core.campaign import OF_VIDEOS, Campaign, Video, tally
 from smart_sync.core.foreign_text import storable
 from smart_sync.core.links.identity import identity
+from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.parsers.error_responses import said as in_words
 from smart_sync.parsers.error_responses import words
 from smart_sync.parsers.expressions import Expression, metric, missing, search
-from smart_sync.parsers.failures import AccountFailed
+from smart_sync.parsers.failures import AccountFailed, AccountRefused
 from smart_sync.parsers.step_settings import StepSettings
 from smart_sync.parsers.videos import published_at
 
@@ -23,7 +24,10 @@ class Found:
     """What the steps have found of one account, or of a batch."""
 
     counts: dict[str, int] = field(default_factory=dict)
-    rounded: bool = False
+    #: The metrics that are rounded figures ("1.2M").
+    rounded: set[str] = field(default_factory=set)
+    #: As `ParsedMetrics.unfinished`.
+    unfinished: bool = False
     #: What could not be read, in words.
     flaws: list[str] = field(default_factory=list)
     #: The pages of the last step.
@@ -57,7 +61,7 @@ class Found:
                 continue
             read = True
             self.counts[name] = count
-            self.rounded = self.rounded or precision is Precision.ROUNDED
+            self.rounded |= {name} if precision is Precision.ROUNDED else set()
         said = told(document, paged=paged) if flaws or (expressions and not read) else ""
         self.flaws += [*flaws, *([f"the source says: {said}"] if said else [])]
 
@@ -72,11 +76,12 @@ class Found:
         self.read(followers, document, paged=paged)
         try:
             items = _array(step.items, document, paged=paged)
+            videos = [self._video(step, item) for item in items]
         except AccountFailed as failure:
             said = told(document, paged=paged)
             self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {said}"] if said else [])]
             return
-        found = tally([self._video(step, item) for item in items], campaign)
+        found = tally(videos, campaign)
         wanted = step.gives
         for name, value in found.counts.items():
             if name in wanted and value <= MAX_COUNT:
@@ -88,6 +93,7 @@ class Found:
 
     def _video(self, step: StepSettings, item: Any) -> Video:
         figures: dict[str, int | None] = {}
+        spread = None
         for name, expression in {"views": step.plays, **step.metrics}.items():
             if name == "followers" or expression is None:
                 continue
@@ -96,12 +102,15 @@ class Found:
             except AccountFailed:  # the tally says how many do not show theirs
                 figures[name] = None
             else:
-                self.rounded = self.rounded or precision is Precision.ROUNDED
+                if precision is Precision.ROUNDED:
+                    self.rounded.add(name)
+                    spread = rounded_spread(figures[name] or 0) if name == "views" else spread
         try:
             at = published_at(search(step.published or "", item))
         except AccountFailed:
             at = None
-        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"))
+        own = _id(step.id, item) if step.id is not None else ""
+        return Video(at, figures["views"], figures.get("likes"), figures.get("comments"), own, spread)
 
 
 def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
@@ -112,6 +121,14 @@ def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
     if lack := missing(expression, document, paged=paged):
         raise AccountFailed(lack)
     return items
+
+
+def _id(expression: str, item: Any) -> str:
+    """What tells a video from others.  Raises `AccountFailed` where it does not say that."""
+    found = text(search(expression, item))
+    if not found:
+        raise AccountFailed(f"{expression} finds no id in one of the videos")
+    return found
 
 
 def _unwanted(wanted: Collection[str]) -> tuple[str, ...]:
@@ -167,6 +184,13 @@ def text(value: object) -> str:
 def mapping(value: object) -> Mapping[str, Any]:
     """``value`` if it is a JSON object, else an empty one: a platform's answer may hold anything anywhere."""
     return value if isinstance(value, dict) else {}
+
+
+def objects(value: object, what: str) -> list[Mapping[str, Any]]:
+    """The JSON objects of a list that must be whole.  Raises `AccountRefused` for anything else: one may be lost."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise AccountRefused(f"the answer has no list of {what}")
+    return value
 
 
 def mappings(value: object) -> list[Mapping[str, Any]]:

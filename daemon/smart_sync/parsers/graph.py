@@ -8,8 +8,8 @@ from typing import Any
 from smart_sync.aio.http_client import LONGEST_WAIT
 from smart_sync.core.foreign_text import read_json
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TooMuch
-from smart_sync.parsers.found import count, mapping, mappings
+from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TokenEnded, TooMuch
+from smart_sync.parsers.found import count, mapping, mappings, objects
 from smart_sync.parsers.http import HttpResponse
 
 TERMS = (
@@ -61,7 +61,7 @@ def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, tabl
     if code in _PASSING:
         raise CallFailed(f"Meta answers: {told} ({code})")
     if code in _TOKEN:
-        raise Refused(f"Meta refuses the token: {told}; renew the token of {table}")
+        raise TokenEnded(f"Meta refuses the token: {told}; renew the token of {table}")
     if code in _BLOCKED or (code == _ACCESS and "API access" in told):
         raise Refused(f"Meta refuses the app: {told} ({code}); see the app's dashboard for {table}")
     if code in _GONE or (code == _INVALID_PARAMETER and error.get("error_subcode") == _CANNOT_BE_LOADED):
@@ -113,21 +113,19 @@ async def in_portions(
             remembered[who] = {**remembered.get(who, {}), "page": str(size)}
 
 
-def edge(found: Mapping[str, Any], name: str) -> tuple[list[Mapping[str, Any]], str | None]:
-    """The objects of an edge, which Meta leaves out where there are none, and the cursor of the next page.
+def edge(page: object, name: str) -> tuple[list[Mapping[str, Any]], str | None]:
+    """The objects of a page of an edge, and the cursor of the next page.
 
-    The last page may have a cursor, too; behind it there is nothing.  Raises `AccountRefused` for what is no edge.
+    A page may be empty though others follow, and the last one may have a cursor, behind which there is an empty page
+    without one.  Raises `AccountRefused` for what is no such page.
     """
-    page = found.get(name, {"data": []})
-    data = mapping(page).get("data")
-    if not isinstance(data, list):
-        raise AccountRefused(f"the answer has no list of {name}")
+    data = objects(mapping(page).get("data"), name)
     after = mapping(mapping(mapping(page).get("paging")).get("cursors")).get("after")
-    if not data or after is None:
-        return mappings(data), None
+    if after is None:
+        return data, None
     if not isinstance(after, str) or not _CURSOR.fullmatch(after):
         raise AccountRefused(f"the answer does not say where the list of {name} goes on")
-    return mappings(data), after
+    return data, after
 
 
 async def less_and_less(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -16,7 +17,7 @@ from smart_sync.config.values import Headers
 from smart_sync.core.campaign import EVERYTHING, OF_VIDEOS, Campaign
 from smart_sync.core.links.identity import identity, link_in, platform, profile_link
 from smart_sync.core.links.platforms import known_platform
-from smart_sync.core.model import Account, Metrics, ParsedMetrics, Precision
+from smart_sync.core.model import METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import batch_rows, error_responses, recipes, step_rules, steps
 from smart_sync.parsers.api_client import CountingSettings, Session
 from smart_sync.parsers.batch_rows import Rows
@@ -36,8 +37,8 @@ _PLATFORM = frozenset({"link", "platform", "links", "each.link", "each.platform"
 _REFUSES_AN_OBJECT = frozenset({400, 404, 422})
 #: The keys of a table that is one step; with ``steps`` they stand in the steps.
 _OF_A_STEP = (
-    *("url", "who", "json", "form", "gone", "failed", "metrics", "items", "published", "plays"),
-    *("next", "next_param", "max_pages", "on_more"),
+    *("url", "who", "json", "form", "gone", "failed", "metrics", "items", "id", "published", "plays"),
+    *("next", "next_param", "pages", "max_pages", "on_more"),
 )
 
 
@@ -240,10 +241,12 @@ class HttpJson(PlatformParser):
         if found.metrics == Metrics():
             raise AccountFailed("the answer holds none of the metrics" + (f": {flaw}" if flaw else ""))
         precision = found.precision(self._own.precision)
-        counted = account.campaign.key if self.counts_campaign else ""
-        return ParsedMetrics(
-            account.id, found.metrics, self._settings.source, self._clock(), precision, flaw, counted=counted
-        )
+        values = ParsedMetrics(account.id, found.metrics, self._settings.source, self._clock(), precision, flaw)
+        if not self.counts_campaign:
+            return values
+        # What is counted video by video is as exact as these are, however the followers are shown.
+        exact = {"videos"} if self._own.precision is Precision.ROUNDED else {*METRICS} - found.rounded
+        return replace(values, counted=account.campaign.key, exact=frozenset(exact), unfinished=found.unfinished)
 
     def _campaign(self, account: Account) -> Campaign:
         """Which videos count, where a step finds videos."""

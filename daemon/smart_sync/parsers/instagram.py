@@ -1,7 +1,7 @@
 """Instagram: business discovery in the Graph API, one call per account; business and creator accounts only."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
@@ -19,6 +19,7 @@ from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
+from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 #: What a username may be; anything else would become part of the query's syntax.
@@ -45,6 +46,12 @@ class Instagram(PlatformParser):
 
     settings: ClassVar[type[ParserSettings]] = InstagramSettings
     terms: ClassVar[str] = graph.TERMS
+    has_one_token: ClassVar[bool] = True
+    tells_of_tokens: ClassVar[bool] = True
+
+    def tokens(self) -> list[Grant]:
+        """As the base class."""
+        return [Grant("", self._secret.get_secret_value, key=f"[parsers.{self._settings.source}] token")]
 
     def __init__(self, settings: InstagramSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
@@ -83,18 +90,25 @@ class Instagram(PlatformParser):
 
         async def get(size: int, cursor: str | None) -> Any:
             after = f".after({cursor})" * (cursor is not None)
-            fields = f"business_discovery.username({name}){{followers_count,media{after}.limit({size}){{{shown}}}}}"
+            media = f"media{after}.limit({size}){{{shown}}}"
+            fields = f"business_discovery.username({name}){{followers_count,media_count,{media}}}"
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
         async def found(cursor: str | None) -> Mapping[str, Any]:
             body = await graph.in_portions(get, cursor, self.remembered, identity(account.link))
             return mapping(mapping(body).get("business_discovery"))
 
-        async def page(cursor: str | None) -> Page:
-            return _page(await found(cursor))
+        first, seen = await found(None), set[str]()
 
-        first = await found(None)
-        return partly(count(first.get("followers_count")), await numbers(page, account.campaign, _page(first)))
+        async def page(cursor: str | None) -> Page:
+            answer = first if cursor is None else await found(cursor)
+            if "media" not in answer and count(answer.get("media_count")) == len(seen):
+                return Page([])  # Meta leaves out a list that is empty
+            media, following = graph.edge(answer.get("media"), "media")
+            seen.update(text(medium.get("id")) for medium in media)
+            return _page(media, following)
+
+        return partly(count(first.get("followers_count")), await numbers(page, account.campaign))
 
     def judge(self, answer: HttpResponse, now: datetime) -> Any:
         """As `graph.judge`."""
@@ -109,9 +123,8 @@ class Instagram(PlatformParser):
         return graph.remark(answer, self._settings.api_url)
 
 
-def _page(found: Mapping[str, Any]) -> Page:
+def _page(media: Sequence[Mapping[str, Any]], following: str | None) -> Page:
     """A page of media, without those that are known to be pictures."""
-    media, following = graph.edge(found, "media")
     videos = [
         Video(
             published_at(medium.get("timestamp")),
@@ -123,4 +136,4 @@ def _page(found: Mapping[str, Any]) -> Page:
         for medium in media
         if medium.get("media_type") not in _PICTURES
     ]
-    return Page(videos, following)
+    return Page(videos, following, [published_at(medium.get("timestamp")) for medium in media])

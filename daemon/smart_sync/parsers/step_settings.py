@@ -78,13 +78,17 @@ class StepSettings(BaseModel):
     #: Where the answer has the array of videos, and where each of them says when it was published and its views.  The
     #: metrics are those of the videos then: ``likes`` and ``comments`` are looked for in each, ``videos`` and ``views``
     #: are counted, ``followers`` are the answer's.
+    #: ``id``: what tells one from others, as a page may begin with the last of the page before it.
     items: Expression | None = None
+    id: Expression | None = None
     published: Expression | None = None
     plays: Expression | None = None
     #: Where a page has the token of the next one, and the parameter or key that takes it.
     next: Expression | None = None
     next_param: str = "page_token"
     max_pages: Annotated[int, Field(ge=1, le=1000)] = 10
+    #: "one": the answer has all videos, and there is no ``next``.
+    pages: Literal["all", "one"] = "all"
     #: More pages than that: no value, or those of the pages that were read.
     on_more: Literal["fail", "take"] = "fail"
     #: The request is repeated, ``wait`` between two, until this holds; ``timeout`` bounds it all.
@@ -111,6 +115,10 @@ class StepSettings(BaseModel):
             raise ValueError("items, published and plays belong together")
         if self.items is not None and (counted := sorted(self.metrics.keys() & {"videos", "views"})):
             raise ValueError(f"metrics: {', '.join(counted)}: counted from items and plays; leave that out")
+        if self.items is not None and (self.next is None) != (self.pages == "one"):
+            raise ValueError("with items all pages are needed; say where the next one is (next), or set pages = 'one'")
+        if self.items is not None and self.next is not None and self.id is None:
+            raise ValueError("a video may come on two pages; say what tells it from others: id, in each video")
         if self.items is not None and self.on_more == "take":
             raise ValueError("with items all pages are needed; set on_more = 'fail' and max_pages as high as it takes")
         return self

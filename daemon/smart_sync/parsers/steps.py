@@ -69,6 +69,7 @@ async def run(
                     raise
                 raise _at(failure, number, reason) from None
             found.flaws.append(reason)
+            found.unfinished = step.items is not None
             break
         if step.rows is None:
             found.take(step, _document(step, found.pages), subject.campaign, paged=step.next is not None)
@@ -115,8 +116,12 @@ async def _pages(step: StepSettings, label: str, subject: Subject, secrets: Secr
         _check(step, page)
         pages.append(page)
         following = _next(step, page)
-        if following is None or following == token:
+        if following is None:
             return pages
+        if following == token:
+            if step.items is None:
+                return pages
+            raise AccountFailed("the list of videos does not go on: each page names itself as the next one")
         if len(pages) == step.max_pages:
             if step.on_more == "take":
                 return pages

@@ -1,9 +1,10 @@
 """The videos of an account, page by page, as far as a campaign needs them."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from smart_sync.clock import utc_now
 from smart_sync.core.campaign import OF_VIDEOS, Campaign, Tally, Video, tally
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 from smart_sync.parsers.failures import AccountFailed, AccountGone, Refused
@@ -13,6 +14,11 @@ from smart_sync.parsers.per_account import Partly
 MAX_PAGES = 200
 #: Before that no platform had a video: such a time is a placeholder.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+#: Nor can one be published later than now, on clocks that may be wrong by so much.
+_AHEAD = timedelta(days=1)
+#: So many entries of a list in a row from before the first day, and no later ones follow: single ones may be pinned
+#: or dated back.
+OLD_IN_A_ROW = 20
 #: Numbers above that are milliseconds.
 _MILLISECONDS = 1e11
 
@@ -22,35 +28,39 @@ class Page(NamedTuple):
 
     videos: list[Video]
     following: str | None = None
+    #: When each of its entries was published, in the order of the list; None: they are the ``videos``, and no others.
+    times: list[datetime | None] | None = None
 
 
-async def numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campaign, first: Page | None = None) -> Tally:
-    """What the videos of ``campaign`` come to; ``get`` asks for a page of the list, unless it is the ``first``.
+async def numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campaign) -> Tally:
+    """What the videos of ``campaign`` come to; ``get`` asks for a page of the list, None being the first.
 
-    Read until a whole page lies before the first day: single videos may be pinned above newer ones.  Where the list
-    cannot be read to its end, no metric has a value.  Raises `ParserFailed` where no further call makes sense.
+    Read until `OLD_IN_A_ROW` entries lie before the first day.  Where the list cannot be read to its end, no metric
+    has a value.  Raises `ParserFailed` where no further call makes sense.
     """
     if campaign.flaw:
         return tally((), campaign)
     videos: list[Video] = []
     token: str | None = None
+    old = 0
     try:
         for _ in range(MAX_PAGES):
-            page = first if first is not None and token is None else await get(token)
+            page = await get(token)
             videos += page.videos
-            is_past = bool(page.videos) and all(campaign.is_before(video.published) for video in page.videos)
-            if page.following is None or is_past:
+            for at in [video.published for video in page.videos] if page.times is None else page.times:
+                old = old + 1 if campaign.is_before(at) else 0
+            if page.following is None or old >= OLD_IN_A_ROW:
                 return tally(videos, campaign)
             if page.following == token:
                 return _without("the list of videos does not go on")
             token = page.following
     except (Refused, AccountFailed, AccountGone) as failure:
-        return _without(f"the list of videos cannot be read to its end: {failure}")
+        return _without(f"the list of videos cannot be read to its end: {failure}", unfinished=True)
     return _without(f"the list of videos has more than {MAX_PAGES} pages within the dates")
 
 
-def _without(reason: str) -> Tally:
-    return Tally({}, (f"{', '.join(OF_VIDEOS)}: {reason}",))
+def _without(reason: str, *, unfinished: bool = False) -> Tally:
+    return Tally({}, (f"{', '.join(OF_VIDEOS)}: {reason}",), unfinished)
 
 
 def partly(followers: int | None, found: Tally) -> Partly:
@@ -58,11 +68,14 @@ def partly(followers: int | None, found: Tally) -> Partly:
     counts = {name: value for name, value in found.counts.items() if value <= MAX_COUNT}
     flaws = [*found.flaws, *(f"{name}: more than can be stored" for name in found.counts if name not in counts)]
     metrics = Metrics(*(followers if name == "followers" else counts.get(name) for name in METRICS))
-    return Partly(metrics, "; ".join(flaws))
+    return Partly(metrics, "; ".join(flaws), found.unfinished)
 
 
 def published_at(given: object) -> datetime | None:
-    """A time as platforms write it: (milli)seconds since 1970, or ISO 8601 with its zone; None if it is none."""
+    """A time as platforms write it: (milli)seconds since 1970, or ISO 8601 with its zone.
+
+    None if it is none, or one at which no video can have been published, such as a placeholder in the year 9999.
+    """
     try:
         if isinstance(given, str) and not given.strip().isdecimal():
             found = datetime.fromisoformat(given.strip())
@@ -74,4 +87,4 @@ def published_at(given: object) -> datetime | None:
             return None
     except (ValueError, OverflowError, OSError):
         return None
-    return moment if moment is not None and moment >= _EARLIEST else None
+    return moment if moment is not None and _EARLIEST <= moment <= utc_now() + _AHEAD else None

@@ -14,7 +14,7 @@ from smart_sync.aio.tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
 from smart_sync.config.secrets import Secret
-from smart_sync.core.campaign import OF_VIDEOS, Campaign, Tally, Video
+from smart_sync.core.campaign import Campaign, Video
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, Metrics, Precision
 from smart_sync.core.schedule import pacific_midnight
@@ -26,8 +26,8 @@ from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, 
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
-from smart_sync.parsers.per_account import PlatformParser, name_of, split
-from smart_sync.parsers.videos import Page, numbers, partly, published_at
+from smart_sync.parsers.per_account import Partly, PlatformParser, name_of, split
+from smart_sync.parsers.videos import Page, numbers, partly
 
 PER_CALL = 50
 
@@ -103,8 +103,8 @@ class YouTube(PlatformParser):
     def precision(self, metrics: Metrics) -> Precision:
         """Rounded, if the subscribers have no more than the three digits YouTube leaves.
 
-        It is the row's: its other figures are taken for rounded too, which matters only where the sheet's differ
-        from them by less than their trailing zeros.
+        It is the row's, unless a campaign is counted: its other figures are taken for rounded too, which matters only
+        where the sheet's differ from them by less than their trailing zeros.
         """
         digits = str(metrics.followers or 0)
         return Precision.ROUNDED if len(digits) > 3 and not digits[3:].strip("0") else Precision.EXACT
@@ -150,7 +150,7 @@ class YouTube(PlatformParser):
         moved: dict[str, list[Account]] = {}
         for account in accounts:
             if (channel := by_id.get(ids[account.id])) is not None:
-                fetched.append(await self._of(current, account, channel))
+                fetched += await self._of(current, account, channel)
             elif self.remembered.pop(identity(account.link), None):
                 moved.setdefault(_query(account), []).append(account)
             else:
@@ -169,7 +169,7 @@ class YouTube(PlatformParser):
                 return [Unfetched(account.id, _NO_CHANNEL, gone=True) for account in some]
             if _CHANNEL_ID.fullmatch(found := text(channel.get("id"))):
                 self.remembered |= {identity(account.link): {"id": found} for account in some}
-            return [await self._of(current, account, channel) for account in some]
+            return [one for account in some for one in await self._of(current, account, channel)]
 
         return await split(accounts, ask, current.session, may=lambda _failure: False)
 
@@ -187,7 +187,8 @@ class YouTube(PlatformParser):
             await current.session.get("channels", params, self._headers), "youtube#channelListResponse"
         )
 
-    async def _of(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> Fetched:
+    async def _of(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> list[Fetched]:
+        """What comes of an account: nothing, if its videos cannot be asked for in this pass."""
         if self.counts_campaign:
             return await self._of_campaign(current, account, channel)
         likes = comments = None
@@ -199,44 +200,50 @@ class YouTube(PlatformParser):
                 flaw = f"likes, comments: {failure}"
             except ParserFailed as failure:
                 current.failure = failure
+        return [self._said(account, Partly(_metrics(channel, likes, comments), flaw))]
+
+    async def _of_campaign(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> list[Fetched]:
+        if current.failure is not None:
+            return []
         try:
-            return self._values(account, _metrics(channel, likes, comments), flaw)
+            page = partial(self._page, current.session, channel, account.campaign)
+            found = await numbers(page, account.campaign)
+        except ParserFailed as failure:
+            current.failure = failure
+            self.tried.add(account.id)
+            return []
+        return [self._said(account, partly(_metrics(channel, None, None).followers, found))]
+
+    def _said(self, account: Account, found: Partly) -> Fetched:
+        try:
+            return self._values(account, *found)
         except AccountFailed as failure:
             return Unfetched(account.id, str(failure))
 
-    async def _of_campaign(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> Fetched:
-        found = Tally({}, (f"{', '.join(OF_VIDEOS)}: {current.failure}",) if current.failure else ())
-        if current.failure is None:
-            try:
-                page = partial(self._page, current.session, answers.playlist(channel), account.campaign)
-                found = await numbers(page, account.campaign)
-            except ParserFailed as failure:
-                current.failure = failure
-                found = Tally({}, (f"{', '.join(OF_VIDEOS)}: {failure}",))
-        metrics, flaw = partly(_metrics(channel, None, None).followers, found)
-        try:
-            return self._values(account, metrics, flaw)
-        except AccountFailed as failure:
-            return Unfetched(account.id, str(failure))
-
-    async def _page(self, session: Session, playlist: str | None, campaign: Campaign, token: str | None) -> Page:
+    async def _page(self, session: Session, channel: Mapping[str, Any], campaign: Campaign, token: str | None) -> Page:
         """A page of the uploads; figures are asked for only of those that may count."""
-        if playlist is None:
+        if (playlist := answers.playlist(channel)) is None:
             raise CallFailed("the channel's answer does not say where its videos are", retry=False)
-        params = {"part": "contentDetails", "playlistId": playlist, "maxResults": str(PER_CALL)}
-        body = await session.get("playlistItems", params | ({"pageToken": token} if token else {}), self._headers)
-        dates = {
-            found: published_at(mapping(item.get("contentDetails")).get("videoPublishedAt"))
-            for item in answers.items(body, "youtube#playlistItemListResponse")
-            if (found := answers.video_id(item))
-        }
-        videos = [Video(at, None, id=found) for found, at in dates.items() if campaign.holds(at) is False]
-        if asked := [found for found, at in dates.items() if campaign.holds(at) is not False]:
+        params = {"part": "contentDetails,status", "playlistId": playlist, "maxResults": str(PER_CALL)}
+        try:
+            body = await session.get("playlistItems", params | ({"pageToken": token} if token else {}), self._headers)
+        except AccountGone:
+            if token is None and count(mapping(channel.get("statistics")).get("videoCount")) == 0:
+                return Page([])  # the list of a channel without videos is not there
+            raise
+        listed = answers.uploads(body)
+        shown: Mapping[str, Video] = {}
+        if asked := [one.id for one in listed if campaign.holds(one.published) is not False]:
             params = {"part": "snippet,statistics", "id": ",".join(asked), "maxResults": str(PER_CALL)}
-            answer = await session.get("videos", params, self._headers)
-            # One that is missing in the answer is private or deleted.
-            videos += [answers.video(item, dates) for item in answers.items(answer, "youtube#videoListResponse")]
-        return Page(videos, text(mapping(body).get("nextPageToken")) or None)
+            shown = answers.videos(await session.get("videos", params, self._headers), listed)
+        videos = [
+            # Of one that is left out nothing is known, unless the list says that nobody sees it.
+            shown.get(one.id, Video(one.published, None, id=one.id))
+            for one in listed
+            if one.id in shown or one.id not in asked or not one.is_hidden
+        ]
+        times = [shown[one.id].published if one.id in shown else one.published for one in listed]
+        return Page(videos, text(mapping(body).get("nextPageToken")) or None, times)
 
     async def _uploads(self, session: Session, channel: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """Likes and comments of the latest uploads.  Raises as `Session.get`."""

@@ -1,21 +1,24 @@
 """What the answers of YouTube's Data API hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from smart_sync.core.campaign import Video
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.parsers.found import count, mapping, mappings, text
+from smart_sync.parsers.found import count, mapping, objects, text
 from smart_sync.parsers.videos import published_at
+
+#: How the list says that nobody sees a video: it is private, or deleted.
+_HIDDEN = frozenset({"private", "privacyStatusUnspecified"})
 
 
 def items(body: Any, kind: str) -> list[Mapping[str, Any]]:
     """The items of a list answer; YouTube leaves the key out where there are none."""
     answer = mapping(body)
-    if answer.get("kind") != kind or not isinstance(answer.get("items", []), list):
+    if answer.get("kind") != kind:
         raise CallFailed("the answer is not what it should be", retry=False)
-    return mappings(answer.get("items", []))
+    return objects(answer.get("items", []), "items")
 
 
 def playlist(channel: Mapping[str, Any]) -> str | None:
@@ -23,12 +26,35 @@ def playlist(channel: Mapping[str, Any]) -> str | None:
     return text(mapping(mapping(channel.get("contentDetails")).get("relatedPlaylists")).get("uploads")) or None
 
 
-def video(item: Mapping[str, Any], dates: Mapping[str, datetime | None]) -> Video:
-    """A video with its figures; ``dates`` by id, where the playlist shows them."""
-    said, found = mapping(item.get("statistics")), text(item.get("id"))
-    at = dates.get(found) or published_at(mapping(item.get("snippet")).get("publishedAt"))
-    views, likes, comments = (count(said.get(name)) for name in ("viewCount", "likeCount", "commentCount"))
-    return Video(at, views, likes, comments, found)
+class Upload(NamedTuple):
+    """An entry of the list of a channel's uploads; ``is_hidden``: private or deleted, so that nothing shows it."""
+
+    id: str
+    published: datetime | None
+    is_hidden: bool
+
+
+def uploads(body: Any) -> list[Upload]:
+    """A page of the list, each video once.  Raises `CallFailed` for an entry that names none."""
+    found = {}
+    for item in items(body, "youtube#playlistItemListResponse"):
+        if not (video := video_id(item)):
+            raise CallFailed("the list holds something that is no video", retry=False)
+        at = published_at(mapping(item.get("contentDetails")).get("videoPublishedAt"))
+        found[video] = Upload(video, at, mapping(item.get("status")).get("privacyStatus") in _HIDDEN)
+    return list(found.values())
+
+
+def videos(body: Any, listed: Iterable[Upload]) -> dict[str, Video]:
+    """The videos by id with their figures, as far as ``body`` shows them; their times are those ``listed``, if any."""
+    dates = {one.id: one.published for one in listed}
+    found = {}
+    for item in items(body, "youtube#videoListResponse"):
+        said, video = mapping(item.get("statistics")), text(item.get("id"))
+        at = dates.get(video) or published_at(mapping(item.get("snippet")).get("publishedAt"))
+        views, likes, comments = (count(said.get(name)) for name in ("viewCount", "likeCount", "commentCount"))
+        found[video] = Video(at, views, likes, comments, video)
+    return found
 
 
 def video_id(item: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from smart_sync.core.days import moment
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import confirm
@@ -35,22 +34,24 @@ def to_do_section(project: ProjectFacts, words: Words) -> Html:
 def _suspects(suspects: tuple[Suspect, ...], words: Words) -> Html | None:
     if not suspects:
         return None
-    heads = [words.say(name) for name in ("account", "metric", "where", "before", "now", "since_head")]
+    heads = [words.say(name) for name in ("account", "metric", "where", "why", "before", "now", "counts", "since_head")]
     rows = [
         (
             named(one.link),
             words.metric(one.metric),
             named(one.place),
+            short(words.told(one.cause), MAX_ERROR) or "–",
             words.count(one.old),
             words.count(one.new),
-            words.stamp(moment(one.since)),
+            words.count(one.old if one.held else one.new),
+            words.stamped(one.since),
         )
         for one in suspects[:MAX_ROWS]
     ]
     what = words.say("check_suspects")
     if words.for_operator:
         what += f" {words.say('confirm_suspects', command=confirm(short(suspects[0].link)))}"
-    shown = table(words.say("suspects"), heads, rows, text_columns=3)
+    shown = table(words.say("suspects"), heads, rows, text_columns=4)
     return join((shown, _more(len(suspects), words), el("p", what, class_="note")))
 
 

@@ -131,14 +131,15 @@ def _corrections(project: ProjectFacts) -> Iterator[Row]:
         yield project.name, *where, told.value, told.parsed, one.difference, one.share
 
 
-_TO_DO: Row = ("project", "what", "link", "metric", "before", "now", "since", "problem")
+_TO_DO: Row = ("project", "what", "link", "metric", "before", "now", "counts", "since", "problem", "cause")
 
 
 def _to_do(project: ProjectFacts) -> Iterator[Row]:
     for one in project.suspects:
-        yield project.name, "jumped", one.link, one.metric, one.old, one.new, one.since, one.place
+        counts = one.old if one.held else one.new
+        yield project.name, "jumped", one.link, one.metric, one.old, one.new, counts, one.since, one.place, one.cause
     for problem in project.last_run.problems if project.last_run else ():
-        yield project.name, "cell", None, None, None, None, None, problem
+        yield project.name, "cell", *[None] * 6, problem, None
 
 
 _DAYS: Row = ("project", "account_id", "day", *METRICS)

@@ -14,7 +14,9 @@ from smart_sync.core.days import stamp
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, of_row, timeline, troubles
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
+from smart_sync.core.merge.recounted import not_counted, not_counted_since, of_unknown_videos, unknown_videos
 from smart_sync.core.merge.strategies import Policy, Rule
+from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS, Account, Precision
 from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
@@ -74,7 +76,7 @@ async def explanation(
     found = await explainer.explain(sought, metrics)
     sources = build(settings.parsers)
     for told in found:
-        told["warnings"] = await _of_campaign(database, settings, sources, told)
+        told["warnings"] = [*await _of_campaign(database, settings, sources, told), *told["warnings"]]
     if not found:
         rows = rows_of_nobody(await pass_history.newest_problems(database), sought)
         raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
@@ -159,12 +161,28 @@ class Explainer:
                 *_without_vote(state.votes, metrics),
                 *await doubted_falls.of_account(self.database, account.id, metrics),
             ],
+            "warnings": await self._of_videos(known, state),
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
             "repairs": await snapshots.of_account(self.database, account.id, metrics, EDITS),
             "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS, since),
             "days": await growth_rows.newest_days(self.database, known.row_id, metrics, self.days),
             "passes": passes,
         }
+
+    async def _of_videos(self, known: KnownAccount, state: AccountState) -> list[str]:
+        """What there is to say about the numbers of an account of which a parser counts the campaign."""
+        counting = self.judged_by.counting if self.judged_by is not None else None
+        if counting is None or not is_counted(state.link, state.platform, counting):
+            return []
+        campaign = await campaigns.of(self.database, counting.timezone, known.project.id)
+        unknown = {} if campaign.counts_all else of_unknown_videos(state.votes)
+        late: dict[str, list[str]] = {}
+        for metric, since in not_counted_since(state.votes).items():
+            late.setdefault(since, []).append(metric)
+        return [
+            *(unknown_videos(known.project.name, campaign, source, some) for source, some in unknown.items()),
+            *(not_counted(some, since) for since, some in late.items()),
+        ]
 
     async def _timeline(self, known: KnownAccount, values: Mapping[str, Mapping[str, Any]], since: str) -> list[Event]:
         sights = await accounts.sights(self.database, known.account.id)
@@ -237,6 +255,7 @@ def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[st
             "known_since": state.known_since[index],
             "carried_since": state.carried_since[index],
             "next": None if coming[index] == merged else coming[index],
+            "next_is_no_value": merged is not None and coming[index] is None,
         }
     return values
 

@@ -30,6 +30,8 @@ def sentence(metric: str, told: Mapping[str, Any], cell: str = "", *, gone: bool
     parts = _now(told, cell, gone=gone)
     if told["next"] is not None:
         parts.append(f"one side has changed since: the next pass makes it {told['next']:,}")
+    elif told["next_is_no_value"]:
+        parts.append("nobody has a vote any more: it has no value from the next pass on")
     return f"{metric}: {'; '.join(parts)}"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from smart_sync.core.days import moment
 from smart_sync.core.model import METRICS
 from smart_sync.core.notices.phrases import METRIC_NAMES, NOUNS, Language, counted, number
 from smart_sync.core.notices.reasons import translated
@@ -108,6 +109,13 @@ class Words:
         moment = date.fromordinal(ordinal)
         year = f" {moment.year % 100:02}" if with_year else ""
         return f"{moment.day} {MONTHS[self.lang][moment.month - 1]}{year}"
+
+    def stamped(self, stamp: str) -> str:
+        """The same of a stamp of the database; a dash for what is none, such as a jump's that is confirmed."""
+        try:
+            return self.stamp(moment(stamp))
+        except (ValueError, OverflowError):
+            return "–"
 
     def stamp(self, moment: datetime | None) -> str:
         """A moment on the reader's clock, to the minute."""

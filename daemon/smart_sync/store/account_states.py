@@ -5,12 +5,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.merge.votes import count
+from smart_sync.core.campaign import EVERYTHING, Campaign
+from smart_sync.core.merge.recounted import not_counted, not_counted_since
+from smart_sync.core.merge.votes import count, is_counted
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
 from smart_sync.core.parsed import (
     INBOX,
     NO_PAST,
     NO_VOTES,
+    OWN,
+    Counting,
     ParsedAccount,
     ParsedHistory,
     ParsedValue,
@@ -19,6 +23,7 @@ from smart_sync.core.parsed import (
     of_row,
 )
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
+from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account
@@ -37,7 +42,9 @@ SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
        n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views,
        m.followers_known_since, m.likes_known_since, m.comments_known_since, m.videos_known_since, m.views_known_since,
        m.followers_carried_since, m.likes_carried_since, m.comments_carried_since, m.videos_carried_since,
-       m.views_carried_since, m.left_since, m.link
+       m.views_carried_since,
+       m.followers_counted, m.likes_counted, m.comments_counted, m.videos_counted, m.views_counted,
+       m.left_since, m.link
 FROM project_social_accounts a
 LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
@@ -68,23 +75,41 @@ async def read(
     """
     rows, known, told, problems = await _rows(database, project, query, only)
     pins = await pin_rows.of_accounts(database, *_of_project(project, only))
-    judged_by = await _with_campaign(database, project, judged_by)
+    campaign, judged_by = await _with_campaign(database, project, judged_by)
 
     def understood() -> list[AccountState]:
         states = [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
         return [state._replace(pins=pins[state.id]) if state.id in pins else state for state in states]
 
     states = await asyncio.to_thread(understood)
-    return states, [*problems, *_ahead(states), *_spoilt(states)]
+    of_campaign = _of_campaign(project, campaign, judged_by.counting, states)
+    return states, [*problems, *_ahead(states), *_spoilt(states), *of_campaign]
 
 
-async def _with_campaign(database: Database, project: Project, judged_by: VoteTerms) -> VoteTerms:
-    """The terms, knowing the dates and the KPI of the project as they are now."""
+async def _with_campaign(database: Database, project: Project, judged_by: VoteTerms) -> tuple[Campaign, VoteTerms]:
+    """The dates and the KPI of the project as they are now, and the terms that know them."""
     counting = judged_by.counting
     if counting is None:
-        return judged_by
+        return EVERYTHING, judged_by
     campaign = await campaigns.of(database, counting.timezone, project.id)
-    return judged_by._replace(counting=counting._replace(campaign=campaign.key))
+    return campaign, judged_by._replace(counting=counting._replace(campaign=campaign.key))
+
+
+def _of_campaign(
+    project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
+) -> Iterable[Problem]:
+    """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""
+    active = [state for state in states if state.active] if counting is not None and counting.parsers else []
+    if campaign.flaw and counting and any(is_counted(state.link, state.platform, counting) for state in active):
+        yield Problem(f"{campaign.flaw}; until then its campaign is not counted", "projects", value=project.name)
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for state in active:
+        if since := not_counted_since(state.votes):
+            found.setdefault(tuple(since), []).append((min(since.values()), state.link or state.id))
+    for metrics, several in found.items():
+        oldest, link = min(several)
+        more = f" and {counted(len(several) - 1, 'other account')}" if len(several) > 1 else ""
+        yield Problem(not_counted(metrics, oldest), OWN, value=f"{link}{more}")
 
 
 async def voiced(
@@ -218,7 +243,8 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         held=held,
         known_since=rest[16:21],
         carried_since=rest[21:26],
-        left_since=rest[26],
+        counted=rest[26:31],
+        left_since=rest[31],
         added_at=row[17],
     )
 

@@ -13,8 +13,8 @@ _COLUMNS = ("start_date", "end_date", "kpi_views")
 
 async def load(source: Reader, timezone: str, project_id: str | None = None) -> dict[str, Campaign]:
     """The campaigns by the project's id, of all projects or of one; dates are those of ``timezone``."""
-    there = await source.dialect.columns(source, "projects")
-    columns = ", ".join(name if name in there else f"NULL AS {name}" for name in _COLUMNS)
+    there = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
+    columns = ", ".join(f'"{there[name]}"' if name in there else f"NULL AS {name}" for name in _COLUMNS)
     rows = await source.fetch(
         f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL AND (CAST(?1 AS TEXT) IS NULL OR id = ?1)",
         (project_id,),

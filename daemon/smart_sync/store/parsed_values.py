@@ -76,10 +76,11 @@ def _ids(values: Iterable[ParsedMetrics]) -> str:
 
 
 def _said(value: ParsedMetrics) -> Iterable[ParsedValue]:
-    at, rounded = stamp(value.parsed_at), value.precision is Precision.ROUNDED
+    at = stamp(value.parsed_at)
     for metric, number in zip(METRICS, value.metrics, strict=True):
         if number is not None:
             counted = value.counted if metric in OF_VIDEOS else ""
+            rounded = value.precision_of(metric) is Precision.ROUNDED
             yield ParsedValue(metric, number, at, value.source, rounded, value.link or "", OWN, counted)
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
+from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.merge.decisions import Edit
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
@@ -26,17 +27,18 @@ _UPSERT_SHEET = (
 _UPSERT_MERGED = (
     f"INSERT INTO account_metrics (account_id, {_NAMES}, {', '.join(f'{m}_winner' for m in METRICS)},"
     f" {', '.join(f'{m}_changed_at' for m in METRICS)}, updated_at,"
-    f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)}, link)"
+    f" {', '.join(f'{m}_known_since, {m}_carried_since' for m in METRICS)}, link,"
+    f" {', '.join(f'{m}_counted' for m in METRICS)})"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12, ?12, ?12, ?12, "
     + ", ".join(
         f"CASE WHEN CAST(?{n} AS TEXT) IS NOT NULL THEN ?12 END, CASE WHEN ?{n} = 'carried' THEN ?12 END"
         for n in range(7, 12)
     )
-    + ", ?13) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at,"
+    + ", ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT (account_id) DO UPDATE SET updated_at = excluded.updated_at,"
     # Another one than the last pass decided with is news of the votes.
     " link = coalesce(account_metrics.link, excluded.link), "
     + ", ".join(
-        f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_changed_at ="
+        f"{m} = excluded.{m}, {m}_winner = excluded.{m}_winner, {m}_counted = excluded.{m}_counted, {m}_changed_at ="
         f" CASE WHEN account_metrics.{m} = excluded.{m} THEN account_metrics.{m}_changed_at"
         f" ELSE excluded.{m}_changed_at END,"
         # Since when it has a value, or stands in, without a break.
@@ -136,8 +138,14 @@ async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> snap
         ),
     )
     await snapshots.save(transaction, plan, writing)
+    for metric in OF_VIDEOS:
+        anew = [(row.account_id,) for row in plan.merged if metric in row.anew]
+        await transaction.execute_many(
+            f"UPDATE account_metrics SET {metric}_known_since = NULL WHERE account_id = ?", anew
+        )
     await transaction.execute_many(
-        _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link) for row in plan.merged)
+        _UPSERT_MERGED,
+        ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in plan.merged),
     )
     if new := [row.account_id for row in plan.merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))

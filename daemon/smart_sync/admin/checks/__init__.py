@@ -63,7 +63,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
             of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
         if drilled and was_read:
             of_worksheets += await drill(on_copy, clock)
-        of_parsers = await check_parsers(settings, copy, clock, offline=offline)
+        of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)
         findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))

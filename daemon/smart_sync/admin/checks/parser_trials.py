@@ -9,26 +9,38 @@ from typing import Any
 from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
-from smart_sync.core.model import Account, ParsedMetrics
+from smart_sync.core.days import stamp
+from smart_sync.core.merge.recounted import of_unknown_videos, unknown_videos
+from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
+from smart_sync.logs import redact
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
+from smart_sync.parsers.per_account import PlatformParser
 from smart_sync.parsers.registry import ConfiguredParser, build, counts, of_lifetime
-from smart_sync.store import campaigns, projects
+from smart_sync.parsers.token_book import answer_of
+from smart_sync.store import account_states, campaigns, parsed_query, projects
+from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database, open_existing
 
 #: So many accounts are tried until one has values.
 MAX_ACCOUNTS = 3
 
 
-async def check_parsers(settings: Settings, copy: Path, clock: Clock, *, offline: bool) -> list[Finding]:
-    """What each parser says of one account of ``copy``, a copy of the database; ``offline``: none is asked."""
+async def check_parsers(
+    settings: Settings, copy: Path, clock: Clock, query: str = "", *, offline: bool
+) -> list[Finding]:
+    """What each parser says of one account of ``copy``, a copy of the database; ``offline``: none is asked.
+
+    ``query`` reads from the copy what ``[parsed] query`` gives.
+    """
     try:
         # A file is no platform: what it lacks is found without reading it.
-        sources = [one for one in build(settings.parsers) if not isinstance(one.settings, CsvSettings)]
+        sources = [one for one in build(settings.parsers, settings.tokens) if not isinstance(one.settings, CsvSettings)]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
     findings = list(_terms(sources))
@@ -37,17 +49,21 @@ async def check_parsers(settings: Settings, copy: Path, clock: Clock, *, offline
     async with open_database(copy) as database:
         accounts = await projects.active_accounts(database)
         accounts = await campaigns.joined(database, settings.schedule.timezone, accounts)
-        names = {project.id: project.name for project in await projects.active_projects(database)}
-    findings += [Finding("warning", told) for told in _of_campaigns(sources, accounts, names)]
+        active = await projects.active_projects(database)
+        told = [
+            *_of_campaigns(sources, accounts, {project.id: project.name for project in active}),
+            *await _of_unknown_videos(database, settings, active, query, stamp(clock())),
+        ]
+    findings += [Finding("warning", one) for one in told]
     if offline:
-        return findings
+        return [*findings, *await _of_tokens(sources, clock)]
     try:
         async with allowances(settings, clock) as allow:
             for source in sources:
                 findings.append(await _tried(source, accounts, allow))
     except SmartSyncError as error:
         findings.append(Finding("error", f"the parsers are not tried: {error}"))
-    return findings
+    return [*findings, *await _of_tokens(sources, clock)]
 
 
 @asynccontextmanager
@@ -66,7 +82,44 @@ async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable
 async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = utc_now) -> dict[str, Any]:
     """As `inspect_links`, of the parsers' budgets."""
     async with allowances(settings, clock) as allow:
-        return await inspect_links(settings.parsers, links, allow)
+        return await inspect_links(build(settings.parsers, settings.tokens), links, allow)
+
+
+async def token_overview(settings: Settings, clock: Clock = utc_now) -> dict[str, Any]:
+    """The tokens of all parsers, as plain data, after Meta was asked about its own; ``success``: none is dead."""
+    shown, is_well = [], True
+    async with allowances(settings, clock) as allow:
+        for source in build(settings.parsers, settings.tokens):
+            failure = ""
+            if source.book is not None and isinstance(source.parser, PlatformParser):
+                try:
+                    async with budget.lent(allow(source)):
+                        await source.parser.inspect_all()
+                except SmartSyncError as error:
+                    failure = redact(str(error))
+                await source.book.look()
+            reports = source.book.reports if source.book is not None else ()
+            tokens = [answer_of(report, clock()) for report in reports]
+            is_well = is_well and not any(report.dead for report in reports)
+            shown.append({"parser": source.name, "table": source.table, "tokens": tokens, "failure": failure})
+    return {"success": is_well, "parsers": shown}
+
+
+async def _of_tokens(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
+    """Each token with its end."""
+    found = []
+    for source in sources:
+        if source.book is None:
+            continue
+        await source.book.look()
+        for token in source.book.reports:
+            what = f"parser {source.name}: "
+            if told := token.warning(clock()):
+                found.append(Finding("error" if token.dead else "warning", f"{what}{told}; grant a new one"))
+                continue
+            whose, kind = f"the token of {token.account}" if token.account else "the token", token.kind
+            found.append(Finding("ok", f"{what}{whose}{f' ({kind})' if kind else ''} {token.words()}"))
+    return found
 
 
 async def _tried(
@@ -109,6 +162,28 @@ def _of_campaigns(
         if campaign.flaw and any(counts(s.settings) == "campaign" and s.serves(account) for s in sources):
             told[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
     yield from filter(None, told)
+
+
+async def _of_unknown_videos(
+    database: Database, settings: Settings, active: Sequence[Project], query: str, now: str
+) -> list[str]:
+    """What counts in projects whose campaign a parser counts, and does not say of which videos it is; once each."""
+    judged_by = settings.vote_terms(now)
+    if judged_by.counting is None or not judged_by.counting.parsers:
+        return []
+    prepared = await parsed_query.prepare(database, query)
+    told = dict[str, None]()
+    for project in active:
+        campaign = await campaigns.of(database, settings.schedule.timezone, project.id)
+        if campaign.counts_all:
+            continue
+        every = [account.id for account in await projects.active_accounts(database, project.id)]
+        states, _ = await account_states.read(database, project, judged_by, prepared, every)
+        for state in states:
+            if is_counted(state.link, state.platform, judged_by.counting):
+                for source, metrics in of_unknown_videos(state.votes).items():
+                    told[unknown_videos(project.name, campaign, source, metrics)] = None
+    return list(told)
 
 
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:

@@ -69,6 +69,11 @@ def platform(link: str) -> str:
     return owner(link).platform
 
 
+def asked_platform(link: str, own: str) -> str:
+    """The platform by which parsers are asked: the link says it, else the account's ``own`` field."""
+    return platform(link) or known_platform(own) or own.casefold()
+
+
 def username(link: str) -> str:
     """The user name in ``link`` as it is written there, without ``@``; "" if it holds none (channel ids are none)."""
     return owner(link).username

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.merge.pinning import Pinned, pinned, reasons, with_pins
+from smart_sync.core.merge.recounted import begin_anew, counted_now, is_of_others
 from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Policy, Rule, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
@@ -54,6 +55,10 @@ class Merged(NamedTuple):
     conflicts: tuple[str, ...] = ()
     #: The account's link.
     link: str = ""
+    #: What the parsed values are of, as `AccountState.counted`; and the metrics that are of other videos than before:
+    #: they begin anew, without growth from what they were.
+    counted: tuple[str | None, ...] = (None,) * len(METRICS)
+    anew: frozenset[str] = frozenset()
     #: The metrics that were carried and have a value of their own again → since when they were.
     resumed: Mapping[str, str] = _NOTHING_RESUMED
 
@@ -125,10 +130,12 @@ def decide_each(
             decisions = with_pins(decisions, pins.in_force, standing_in)
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
-        if values != state.merged or winners != state.winners:
+        if values != state.merged or winners != state.winners or is_of_others(state):
             conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
-            resumed = _resumed(state, winners)
-            decided.merged.append(Merged(state.id, values, winners, state.merged, conflicts, state.link, resumed))
+            counted = counted_now(state)
+            anew = begin_anew(state, winners, counted)
+            merged = Merged(state.id, values, winners, state.merged, conflicts, state.link, counted, anew)
+            decided.merged.append(merged._replace(resumed=_resumed(state, winners)))
         if chosen.compare and _last_seen(state) != state.seen:
             decided.seen.append((state.id, _last_seen(state)))
         if state.votes.news is not None:

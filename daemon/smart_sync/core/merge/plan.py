@@ -238,12 +238,10 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
     for row in merged:
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
-            # What has been taken back is no history to judge the next value by; what a person pins is meant.
+            # Taken back or of other videos, it is no history to judge the next value by; what a person pins is meant.
+            no_history = {*state.votes.taken_back, *row.anew}
             trios = zip(METRICS, state.winners, row.winners, strict=True)
-            winners = [
-                None if metric in state.votes.taken_back or Winner.PINNED in (before, now) else before
-                for metric, before, now in trios
-            ]
+            winners = [None if m in no_history or Winner.PINNED in (old, now) else old for m, old, now in trios]
             yield MergedChange(row.account_id, state.link, row.before, winners, row.values)
 
 

@@ -105,15 +105,21 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 
 def consistent(rounded: int, exact: int) -> bool:
-    """Whether ``exact`` would be shown as ``rounded`` by a platform that rounds or cuts to its digits.
+    """Whether ``exact`` would be shown as ``rounded`` by a platform that rounds or cuts to its digits."""
+    least, most = spread(rounded)
+    return least <= exact <= most
+
+
+def spread(rounded: int) -> tuple[int, int]:
+    """The least and the most that a platform shows as ``rounded`` which rounds or cuts to its digits.
 
     The digits are those that are not trailing zeros, but at least two: "7M" is read as "7.0M".
     """
     if rounded < 10:
-        return rounded == exact
+        return rounded, rounded
     digits = len(str(rounded))
     place: int = 10 ** min(digits - 2, digits - len(str(rounded).rstrip("0")))
-    return rounded <= exact < rounded + place or rounded - place // 2 <= exact < rounded + place // 2
+    return rounded - place // 2, rounded + place - 1
 
 
 def decide(

@@ -13,16 +13,22 @@ never too old.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from smart_sync.core.links.identity import identity
+from smart_sync.core.campaign import OF_VIDEOS
+from smart_sync.core.links.identity import asked_platform, identity, profile_link, username
 from smart_sync.core.parsed import (
+    BY_HAND,
     EARLIER_LINK,
     FORGOTTEN,
     INBOX,
     NO_PAST,
+    OF_CAMPAIGN,
+    OF_LIFETIME,
+    OTHER_CAMPAIGN,
     OWN,
     QUERY,
     TOO_OLD,
     AheadSince,
+    Counting,
     Key,
     LostVote,
     Mark,
@@ -32,7 +38,7 @@ from smart_sync.core.parsed import (
     ParsedValue,
     Votes,
     VoteTerms,
-    of_other_videos,
+    folded_name,
 )
 
 #: Of two values that are of one time the one at the later place counts.
@@ -45,7 +51,7 @@ def count(
     account_id: str, said: Sequence[ParsedValue], past: ParsedHistory, whose: ParsedAccount, judged_by: VoteTerms
 ) -> Votes:
     """Which of the values ``said`` of an account count."""
-    if past is NO_PAST and whose.last_link in (None, whose.link) and _are_sound(said, whose.link, judged_by):
+    if past is NO_PAST and whose.last_link in (None, whose.link) and _are_sound(said, whose, judged_by):
         return _newest(said, judged_by)
     scrutiny = _Scrutiny(past, whose, judged_by)
     chosen: dict[str, tuple[_Rank, ParsedValue]] = {}
@@ -76,13 +82,13 @@ def count(
     )
 
 
-def _are_sound(said: Iterable[ParsedValue], link: str, judged_by: VoteTerms) -> bool:
+def _are_sound(said: Iterable[ParsedValue], whose: ParsedAccount, judged_by: VoteTerms) -> bool:
     """Whether nothing about the values themselves can take away a vote: the usual case, which must not cost much."""
     earliest, latest = judged_by.oldest or "", judged_by.ahead
     return all(
         (one.at is None or earliest < one.at <= latest)
-        and one.link in ("", link)
-        and not of_other_videos(one, judged_by.counting)
+        and one.link in ("", whose.link)
+        and not of_other_videos(one, judged_by.counting, whose)
         for one in said
     )
 
@@ -98,6 +104,35 @@ def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
             if best is None or rank > best[0]:
                 chosen[one.metric] = rank, one
     return Votes({metric: one for metric, (_, one) in chosen.items()})
+
+
+def of_other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccount) -> str:
+    """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos.
+
+    Where a parser counts the campaign of the account, no other parser's lifetime counts beside it, nor what a table
+    has brought that is there no more.
+    """
+    if counting is None or one.metric not in OF_VIDEOS:
+        return ""
+    wanted = counting.sources.get(one.source)
+    if not one.counted:
+        if wanted and "lifetime" not in wanted:
+            return OF_LIFETIME
+        is_parsers = bool(wanted) if wanted is not None else one.place == OWN and one.source != BY_HAND
+        return OF_LIFETIME if is_parsers and is_counted(whose.link, whose.platform, counting) else ""
+    if wanted is not None and "campaign" not in wanted:
+        return OF_CAMPAIGN
+    return "" if one.counted == counting.campaign else OTHER_CAMPAIGN
+
+
+def is_counted(link: str, platform: str, counting: Counting) -> bool:
+    """Whether a parser counts the campaign of an account."""
+    for parser in counting.parsers:
+        if parser.platforms and asked_platform(link, platform) not in parser.platforms:
+            continue
+        if parser.names is None or folded_name(username(profile_link(link, platform) or link)) in parser.names:
+            return True
+    return False
 
 
 def _key(one: ParsedValue) -> Key:
@@ -151,7 +186,7 @@ class _Scrutiny:
                 return mark.reason
         if self._is_of_earlier_link(one, at):
             return EARLIER_LINK
-        if other := of_other_videos(one, self._terms.counting):
+        if other := of_other_videos(one, self._terms.counting, self._whose):
             return other
         oldest = self._terms.oldest
         return TOO_OLD if oldest is not None and at is not None and at <= oldest else ""

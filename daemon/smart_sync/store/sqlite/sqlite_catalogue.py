@@ -32,8 +32,9 @@ class SqliteDialect:
         return f"json_group_array(json_array({columns}))"
 
     async def columns(self, source: Reader, table: str) -> list[str]:
-        """The names of the columns of a table; none if there is no such table."""
-        return [row[0] for row in await source.fetch("SELECT name FROM pragma_table_info(?)", (table,))]
+        """The names of the columns of a table, generated ones too; none if there is no such table."""
+        shown = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden != 1"
+        return [row[0] for row in await source.fetch(shown, (table,))]
 
     async def made(self, source: Reader, name: str) -> tuple[str, str, str] | None:
         """What bears a ``name``, whatever its case: "table", "view" or "index", its name, and the text of a view."""

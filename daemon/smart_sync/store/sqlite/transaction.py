@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import aiosqlite
@@ -36,8 +37,11 @@ class SqliteTransaction:
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; returns the number of rows changed."""
+        there = iter(rows)
+        if (first := next(there, None)) is None:
+            return 0  # most of what a pass may write of a project, which is not worth the way to SQLite's thread
         with self._told():
-            cursor = await self._connection.executemany(sql, rows)
+            cursor = await self._connection.executemany(sql, chain((first,), there))
             try:
                 return max(cursor.rowcount, 0)
             finally:

@@ -1,0 +1,80 @@
+"""Metrics that are counted otherwise than before: of other dates, another KPI, the campaign in place of the lifetime.
+
+Such a number is the first of its kind.  It begins anew: no growth from what it was, and nothing to doubt in a leap.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from smart_sync.core.campaign import OF_VIDEOS, Campaign
+from smart_sync.core.merge.strategies import Winner
+from smart_sync.core.model import METRICS, NO_METRICS
+from smart_sync.core.parsed import Votes
+from smart_sync.core.state import AccountState
+from smart_sync.core.wording import when
+
+
+def is_of_others(state: AccountState) -> bool:
+    """Whether a parsed value is of other videos than the last pass saw; all of the lifetime is the usual case."""
+    if not (any(state.counted) or any(one.counted for one in state.votes.chosen.values())):
+        return False
+    return any((old or "") != (new or "") for old, new in zip(state.counted, counted_now(state), strict=True))
+
+
+def counted_now(state: AccountState) -> tuple[str | None, ...]:
+    """What the parsed values are of; where none counts, what the last one was of."""
+    known, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
+    return tuple(
+        [
+            (chosen[metric].counted if metric in chosen else "") if parsed[index] is not None else known[index]
+            for index, metric in enumerate(METRICS)
+        ]
+    )
+
+
+def begin_anew(state: AccountState, winners: Sequence[str | None], counted: Sequence[str | None]) -> frozenset[str]:
+    """The metrics of which a parsed value counts, or counted, that is of other videos now."""
+    of_parsers = (Winner.PARSED, Winner.BOTH)
+    each = zip(METRICS, state.counted, counted, state.winners, winners, strict=True)
+    return frozenset(
+        metric
+        for metric, old, new, before, now in each
+        if old is not None and old != new and (before in of_parsers or now in of_parsers)
+    )
+
+
+def not_counted_since(votes: Votes) -> Mapping[str, str]:
+    """The metrics of a campaign whose source has looked later and could not count them → the stamp that they are of."""
+    newest: dict[str, str] = {}
+    for one in votes.chosen.values():
+        newest[one.source] = max(one.at or "", newest.get(one.source, ""))
+    return {
+        metric: said.at
+        for metric in OF_VIDEOS
+        if (said := votes.chosen.get(metric)) and said.counted and said.at and said.at < newest[said.source]
+    }
+
+
+def not_counted(metrics: Sequence[str], since: str) -> str:
+    """In words, that the sums of a campaign stand which were counted last."""
+    return (
+        f"{', '.join(metrics)}: not counted since {when(since)}, as the parser could not see all that it takes (log:"
+        " parser.finished); the last sums stand"
+    )
+
+
+def of_unknown_videos(votes: Votes) -> Mapping[str, Sequence[str]]:
+    """Sources whose numbers count and that do not say of which videos they are → the metrics."""
+    found: dict[str, list[str]] = {}
+    for metric in OF_VIDEOS:
+        one = votes.chosen.get(metric)
+        if one is not None and not one.counted:
+            found.setdefault(one.source or one.place, []).append(metric)
+    return found
+
+
+def unknown_videos(project: str, campaign: Campaign, source: str, metrics: Sequence[str]) -> str:
+    """What is to be said of such numbers in a ``project`` whose campaign is counted."""
+    return (
+        f"{project}: {', '.join(metrics)} of {source} count, and nobody says of which videos they are; the project has"
+        f" {campaign.words()}; if they are of the lifetime: smart-sync ingest --forget-source {source}"
+    )
