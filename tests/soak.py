@@ -15,6 +15,7 @@ PROOFS = {
     "edges": "test_fuzz_edges.py::test_edges",
     "faults": "test_fault_schedules.py::test_no_fault_takes_a_number_from_a_manager",
     "locks": "test_durability_file.py::test_a_lock_is_outwaited_while_there_is_patience",
+    "tokens": "test_tokens_kill.py::test_sigkill_at_every_write_of_a_renewal_loses_no_token",
     "secrets": "test_secrets.py::test_no_secret_comes_out",
 }
 #: Kept failing variants: each must be caught at length too.
@@ -23,6 +24,7 @@ CONTROLS = (
     "test_fuzz_edges.py::test_an_edge_without_its_guard_is_seen",
     "test_kill.py::test_a_weaker_daemon_is_seen_to_lose",
     "test_soak.py::test_what_leaks_is_seen_to_grow",
+    "test_tokens_kill.py::test_a_renewal_that_dies_with_whoever_asked_for_it_is_seen_to_lose",
     "test_secrets.py::test_without_redaction_the_same_schedule_finds_them",
 )
 HERE = Path(__file__).parent

@@ -10,6 +10,7 @@ from smart_sync.admin import checks
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.inspection import inspect_links
+from smart_sync.parsers.registry import build
 from smart_sync.report.explain import explain
 from test_campaign import BERLIN, FOLLOWERS, MARCH, VIDEOS, Imitation, add, configure, no_waiting
 from world import KEY, World
@@ -210,7 +211,7 @@ async def test_a_look_at_a_link_says_that_it_counts_all_videos(world: World) -> 
     """`smart-sync parse` knows of no project: its numbers are not those that a pass would store."""
     with Imitation("tiktok") as platform:
         configure(world, "tiktok", platform.url, BERLIN)
-        found = await inspect_links(world.settings.parsers, [LINKS["tiktok"]])
+        found = await inspect_links(build(world.settings.parsers), [LINKS["tiktok"]])
     (values,) = found["links"][0]["parsers"][0]["values"]
     assert (values["views"], values["of"]) == (286_999, "all videos, whatever the dates and the KPI of its project are")
 

@@ -37,6 +37,13 @@ PARSERS = {
     "instagram": 'token = V\nuser_id = "17841406338772941"',
     "threads": "tokens = { zuck = V }",
     "tiktok": 'tokens = { "@p0" = V }',
+    "tiktok refresh": 'kind = "tiktok"\nclient_key = "k1"\nclient_secret = "s1"\n'
+    'accounts = { "@p0" = { refresh_token = V } }',
+    "tiktok secret": 'kind = "tiktok"\nclient_key = "k1"\nclient_secret = V\n'
+    'accounts = { "@p0" = { refresh_token = "x" } }',
+    "tiktok key": 'kind = "tiktok"\nclient_key = V\nclient_secret = "s1"\n'
+    'accounts = { "@p0" = { refresh_token = "x" } }',
+    "threads account": 'kind = "threads"\naccounts = { zuck = { token = V } }',
     "recipe": 'kind = "http_json"\nrecipe = "tiktok-api23"\nkey = V',
     "header": 'kind = "http_json"\nplatforms = ["tiktok"]\nurl = "own/{username}"\nmetrics = { followers = "fans" }\n'
     'headers = { X-RapidAPI-Key = V, X-RapidAPI-Host = "tiktok-api23.p.rapidapi.com" }',
@@ -310,10 +317,13 @@ def run_steps(steps: Sequence[dict[str, Any]], environment: Mapping[str, str]) -
 
 
 def stored(world: World) -> str:
-    """The database: every text in it, and the bytes of its files."""
+    """The database: every text in it, and the bytes of its files; not the file of tokens, which is its owner's."""
+    tokens = {*world.folder.glob("view_counter.db.tokens*")}
+    assert all(file.stat().st_mode & 0o077 == 0 for file in tokens)
     with closing(sqlite3.connect(world.path)) as connection:
         texts = "\n".join(connection.iterdump())
-    return texts + "".join(file.read_bytes().decode("latin-1") for file in world.folder.glob("view_counter.db*"))
+    files = sorted({*world.folder.glob("view_counter.db*")} - tokens)
+    return texts + "".join(file.read_bytes().decode("latin-1") for file in files)
 
 
 def broken(world: World, steps: Sequence[dict[str, Any]], planted: Sequence[Sequence[Planted]],

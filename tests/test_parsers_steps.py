@@ -18,6 +18,7 @@ from smart_sync.parsers.found import Found
 from smart_sync.parsers.http_json import HttpJson, HttpJsonSettings
 from smart_sync.parsers.inspection import inspect_links
 from smart_sync.parsers.parser import Fetched
+from smart_sync.parsers.registry import build
 
 KEY = "canary-rented-key"
 POSTS = "sum([].data.items[].stats.plays)"
@@ -337,7 +338,7 @@ async def test_a_secret_that_is_taken_is_not_shown() -> None:
             {"kind": "http_json", "source": "rented", "platforms": ["tiktok"], "api_url": platform.url}
             | {"steps": [login, read]}
         )
-        shown = json.dumps(await inspect_links({"rented": table}, ["https://www.tiktok.com/@some.creator"]))
+        shown = json.dumps(await inspect_links(build({"rented": table}), ["https://www.tiktok.com/@some.creator"]))
     assert '"views": 1' in shown
     assert "tok-QQ88" not in shown
     assert "plain/word" not in shown

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync.config import urls
@@ -22,6 +23,7 @@ from smart_sync.config.sections import (
     SnapshotsSettings,
     SyncSettings,
 )
+from smart_sync.config.values import PlainPath
 from smart_sync.core.campaign import Count
 from smart_sync.core.parsed import CampaignParser, Counting, VoteTerms, folded_name, terms
 from smart_sync.core.wording import nearest
@@ -98,7 +100,15 @@ class Settings(BaseSettings):
     webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
     notify: NotifySettings = NotifySettings()
     ping: PingSettings = PingSettings()
+    #: ``[parsers] state``: where the tokens are kept that platforms renew.
+    token_file: PlainPath | None = Field(default=None, validation_alias="parsers.state")
     parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
+
+    @property
+    def tokens(self) -> Path:
+        """The file of the tokens that platforms renew: beside the database, unless ``[parsers] state`` names it."""
+        path = self.database.path
+        return self.token_file or path.with_name(f"{path.name}.tokens")
 
     def vote_terms(self, now: str) -> VoteTerms:
         """What parsed values are judged by at the stamp ``now``."""
@@ -134,6 +144,16 @@ class Settings(BaseSettings):
                         " a source of its own"
                     )
         return tables
+
+    @model_validator(mode="before")
+    @classmethod
+    def _state_of_parsers(cls, given: Any) -> Any:
+        """``[parsers] state`` is no table of a parser."""
+        tables = given.get("parsers") if isinstance(given, dict) else None
+        if not isinstance(tables, dict) or isinstance(tables.get("state", {}), dict):
+            return given
+        others = {name: table for name, table in tables.items() if name != "state"}
+        return {**given, "parsers": others, "parsers.state": tables["state"]}
 
     @field_validator("parsers", mode="before")
     @classmethod

@@ -53,6 +53,12 @@ class Health:
             made_database=str(settings.database.where) if stands and stands.made_at else "",
             missing_directory=await self._missing_directory(),
             failing_parsers=self._failing_parsers(stands),
+            ending_tokens=[
+                f"{parser['parser']}: {token['warning']}"
+                for parser in self.resources.parsers()
+                for token in parser["tokens"]
+                if token["warning"] and not token["dead"]
+            ],
             locked=self.resources.database.locked_seconds(),
         )
 

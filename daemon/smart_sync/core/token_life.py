@@ -52,6 +52,8 @@ class Token(NamedTuple):
     not_before: str = ""
     #: Why only a person can help.
     dead: str = ""
+    #: The end that a person was told of ahead.
+    told: str = ""
 
     @property
     def expires(self) -> str:
@@ -102,12 +104,17 @@ def _is_over(until: str, now: datetime) -> bool:
     return until not in ("", NEVER) and now >= _moment(until, now)
 
 
-def _moment(written: str, otherwise: datetime) -> datetime:
-    """A stamp as a moment; somebody may have spoilt the file it comes from."""
+def moment_of(written: str) -> datetime | None:
+    """A stamp as a moment; None for what is none."""
     try:
         return moment(written)
     except (ValueError, OverflowError):
-        return otherwise
+        return None
+
+
+def _moment(written: str, otherwise: datetime) -> datetime:
+    """A stamp as a moment; somebody may have spoilt the file it comes from."""
+    return moment_of(written) or otherwise
 
 
 class Answer(NamedTuple):
@@ -258,6 +265,13 @@ class TokenReport(NamedTuple):
     dead: str = ""
     #: It is renewed without a person.
     renews: bool = False
+
+    def words(self) -> str:
+        """Until when it works, for a person."""
+        renewed = ", and is renewed by itself" if self.renews else ""
+        if self.expires == NEVER:
+            return "does not expire"
+        return f"works until {self.expires[:10]}{renewed}" if self.expires else f"has an end that nobody knows{renewed}"
 
     def warning(self, now: datetime) -> str:
         """What a person has to do something about, in words; "" if nothing."""

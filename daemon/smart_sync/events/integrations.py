@@ -74,6 +74,17 @@ EVENTS = (
         "correct the link, or deactivate the account",
     ),
     Event(
+        "parser.token_expires",
+        "warning",
+        "a token of a parser ends within 14 days, and is not renewed by itself any more; told once for each end",
+        {
+            "parser": "str: as in parser.finished",
+            "account": "str?: whose token it is, where each account has its own",
+            "reason": "str: when it ends",
+        },
+        "grant a new token and put it into the parser's table; smart-sync parse --tokens shows all of them",
+    ),
+    Event(
         "secret.unreadable",
         "warning",
         "the file of a parser's secret has changed, and holds none now; the parser goes on with the one before",

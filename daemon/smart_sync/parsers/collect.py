@@ -92,9 +92,19 @@ class _Pass:
         finally:
             self._note_the_tried()
         self.report.seconds = round(loop.time() - began, 3)
+        await self._look_at_tokens()
         self._close()
         self._log(bug)
         return self.report
+
+    async def _look_at_tokens(self) -> None:
+        """Which of its tokens are dead, and which will soon end; each end is told once."""
+        if (book := self.source.book) is None:
+            return
+        for token in await book.news():
+            told = token.warning(self.now)
+            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=told)
+        self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
     async def _ask(self) -> Exception | None:
         """Fetch and store; the exception if the parser has a bug."""

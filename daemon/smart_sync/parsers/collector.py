@@ -20,6 +20,7 @@ from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.collect import EventReporter, collect
 from smart_sync.parsers.registry import ConfiguredParser
+from smart_sync.parsers.token_book import answer_of
 from smart_sync.store import campaigns, parsed_values, parser_records, projects
 from smart_sync.store.engine import Database, StoreError, Transaction
 
@@ -101,7 +102,7 @@ class Collector:
             self._waited_out |= pending
 
     def overview(self) -> list[dict[str, Any]]:
-        """Each parser: name, table, budget and, once it was asked, its last report as ``parser.finished`` words it.
+        """Each parser: name, table, budget, tokens, and its last report, if any, as ``parser.finished`` has it.
 
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
@@ -110,6 +111,7 @@ class Collector:
                 **self._last.get(source.name, {"parser": source.name}),
                 "table": source.table,
                 "budget": budget.of(source.settings),
+                "tokens": [answer_of(token, self._clock()) for token in source.book.reports] if source.book else [],
             }
             for source in self._sources
         ]
@@ -176,7 +178,7 @@ class Collector:
             return
         for verdict, attempt, state in verdicts:
             event = "parser.failing" if verdict is Verdict.FAILED else "parser.recovered"
-            reason, concerned = attempt.reason or None, state.projects or None
+            reason, concerned = attempt.dead or attempt.reason or None, state.projects or None
             self._say(event, parser=attempt.parser, since=state.since, projects=concerned, reason=reason)
 
     async def _follow_secrets(self) -> None:
@@ -195,9 +197,11 @@ class Collector:
         """What earlier passes have left in the database, read once: nobody else writes it while we have the lock."""
         for source in self._sources:
             if not source.asked.is_recalled:
+                if source.book is not None:
+                    await source.book.look()
                 known = await parser_records.load(self._database, source.table)
                 source.asked.recall(known.asked, known.paused)
-                if (memory := _memory(source)) is not None:
+                if (memory := source.memory) is not None:
                     memory |= {identity(known.asked[key].link): dict(ids) for key, ids in known.remembered.items()}
 
     async def _keep(self) -> None:
@@ -206,14 +210,14 @@ class Collector:
         changes = [
             (source, found)
             for source in self._sources
-            if (found := source.asked.changes(everybody=_needs_everybody(source)))
+            if (found := source.asked.changes(everybody=source.needs_everybody))
         ]
         if not changes:
             return
         try:
             async with self._database.transaction() as transaction:
                 for source, found in changes:
-                    memory = _memory(source) or {}
+                    memory = source.memory or {}
                     links = {one.link for one in found.asked.values()}
                     remembered = {link: memory[who] for link in links if (who := identity(link)) in memory}
                     await parser_records.keep(transaction, source.table, found.asked, remembered, found.paused)
@@ -281,15 +285,3 @@ class Collector:
                 await self._keep()
         except StoreError as error:
             raise error.meaning from None
-
-
-def _needs_everybody(source: ConfiguredParser) -> bool:
-    """Whether something follows from when the parser asked about an account that has values."""
-    asked = source.asked
-    return asked.every is not None or asked.was_cut_off or bool(_memory(source))
-
-
-def _memory(source: ConfiguredParser) -> dict[str, dict[str, str]] | None:
-    """What the parser remembers of accounts, if it does."""
-    memory = getattr(source.parser, "remembered", None)
-    return memory if isinstance(memory, dict) else None

@@ -19,6 +19,7 @@ from smart_sync.parsers.budget import ApiRate, Rate
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
+from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
 _PAGE = re.compile(r"[A-Za-z0-9.\-]{1,128}")
@@ -46,6 +47,12 @@ class Facebook(PlatformParser):
 
     settings: ClassVar[type[ParserSettings]] = FacebookSettings
     terms: ClassVar[str] = graph.TERMS
+    has_one_token: ClassVar[bool] = True
+    tells_of_tokens: ClassVar[bool] = True
+
+    def tokens(self) -> list[Grant]:
+        """As the base class."""
+        return [Grant("", self._secret.get_secret_value, key=f"[parsers.{self._settings.source}] token")]
 
     def __init__(self, settings: FacebookSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)

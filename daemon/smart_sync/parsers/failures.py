@@ -9,6 +9,10 @@ class Refused(ParserFailed):
     """The platform does not accept the credentials, or they do not allow the call."""
 
 
+class TokenEnded(Refused):
+    """The platform does not accept the token any more: it has expired, or was taken back."""
+
+
 class AccountGone(Exception):
     """The platform does not have the account, or does not show it."""
 

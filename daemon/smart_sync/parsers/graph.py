@@ -8,7 +8,7 @@ from typing import Any
 from smart_sync.aio.http_client import LONGEST_WAIT
 from smart_sync.core.foreign_text import read_json
 from smart_sync.parsers import error_responses
-from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TooMuch
+from smart_sync.parsers.failures import AccountGone, AccountRefused, CallFailed, Refused, Throttled, TokenEnded, TooMuch
 from smart_sync.parsers.found import count, mapping, mappings, objects
 from smart_sync.parsers.http import HttpResponse
 
@@ -61,7 +61,7 @@ def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, tabl
     if code in _PASSING:
         raise CallFailed(f"Meta answers: {told} ({code})")
     if code in _TOKEN:
-        raise Refused(f"Meta refuses the token: {told}; renew the token of {table}")
+        raise TokenEnded(f"Meta refuses the token: {told}; renew the token of {table}")
     if code in _BLOCKED or (code == _ACCESS and "API access" in told):
         raise Refused(f"Meta refuses the app: {told} ({code}); see the app's dashboard for {table}")
     if code in _GONE or (code == _INVALID_PARAMETER and error.get("error_subcode") == _CANNOT_BE_LOADED):

@@ -1,12 +1,11 @@
 """What the parsers make of one account, for the person who sets them up.  Nothing is stored."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from smart_sync import logs
-from smart_sync.config import ParserSettings
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import SmartSyncError
@@ -14,7 +13,7 @@ from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import Exchange
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
-from smart_sync.parsers.registry import ConfiguredParser, build
+from smart_sync.parsers.registry import ConfiguredParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,9 @@ def _without_limit(_source: ConfiguredParser) -> Allowance | None:
 
 
 async def inspect_links(
-    parsers: Mapping[str, ParserSettings], links: Sequence[str], allow: Allow = _without_limit
+    sources: Sequence[ConfiguredParser], links: Sequence[str], allow: Allow = _without_limit
 ) -> dict[str, Any]:
     """Every link through every parser that serves it, as plain data; ``success``: some parser had values for each."""
-    sources = build(parsers)
     shown: list[dict[str, Any]] = []
     for link in links:
         found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]

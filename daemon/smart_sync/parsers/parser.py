@@ -103,6 +103,8 @@ class ParserReport:
     reason: str = ""
     #: It went through all accounts that were due.
     finished: bool = False
+    #: Which of its tokens only a person can replace; "" if none.
+    dead: str = ""
 
     def attempt(self) -> Attempt:
         """The same as `core.results.parser_health` judges it."""
@@ -115,6 +117,7 @@ class ParserReport:
             self.finished,
             self.reason,
             self.known_failed,
+            self.dead,
         )
 
 

@@ -3,10 +3,11 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from smart_sync.aio.tasks import each
@@ -18,9 +19,10 @@ from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, P
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import budget, error_responses
 from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session, has_asked, has_started_job
-from smart_sync.parsers.failures import AccountFailed, AccountGone
+from smart_sync.parsers.failures import AccountFailed, AccountGone, TokenEnded
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched, Usage
+from smart_sync.parsers.token_book import Grant, TokenBook
 
 NAMELESS = "its link does not say which account it is"
 #: Identities that hold an id instead of a name.
@@ -42,6 +44,10 @@ class PlatformParser:
     settings: ClassVar[type[ParserSettings]] = ApiSettings
     #: What the platform asks of those who store its numbers, in a sentence, and when that was read; "" if nothing.
     terms: ClassVar[str] = ""
+    #: Whether all is asked with one token.
+    has_one_token: ClassVar[bool] = False
+    #: Whether the platform says of a token of which kind it is and when it ends (``debug_token``).
+    tells_of_tokens: ClassVar[bool] = False
 
     def __init__(self, settings: ApiSettings, clock: Clock = utc_now) -> None:
         self._api = ApiClient(settings, self.judge, clock, self.remark)
@@ -54,6 +60,34 @@ class PlatformParser:
         self.tried: set[str] = set()
         self.jobs: set[str] = set()
 
+        #: What is known of its tokens; None: nobody keeps it.
+        self.book: TokenBook | None = None
+
+    def tokens(self) -> list[Grant]:
+        """Those of its tokens that may end, or have a kind."""
+        return []
+
+    def keep_tokens(self, path: Path, table: str) -> None:
+        """Keep what is known of them in the file at ``path``, under the name of the parser's ``table``."""
+        if grants := self.tokens():
+            self.book = TokenBook(path, table, grants, self._clock)
+
+    async def inspect(self, session: Session, grant: Grant, *, now: bool = False) -> None:
+        """Ask the platform about a token, once a day, or ``now``."""
+        if self.book is not None and self.tells_of_tokens:
+            await self.book.inspect(session, grant, f"{self._settings.api_url}/debug_token", now=now)
+
+    async def inspect_all(self) -> None:
+        """Ask the platform about all tokens, now.  Raises `ParserFailed`."""
+        async with self._api.session() as session:
+            for grant in self.tokens():
+                await self.inspect(session, grant, now=True)
+
+    async def note(self, grant: Grant, dead: str) -> None:
+        """The platform has refused a token that nobody renews, for the reason ``dead``, or has taken it ("")."""
+        if self.book is not None:
+            await self.book.note(grant, dead)
+
     @property
     def usage(self) -> Usage:
         """What the last pass has cost so far."""
@@ -61,12 +95,28 @@ class PlatformParser:
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """What the platform says of ``accounts``, as it comes.  Raises `ParserFailed` when it cannot go on."""
-        async with self._api.session() as session:
+        async with self._api.session() as session, self._with_one_token(session):
             name = f"parser:{self._settings.source}:call"
             one = partial(self._one, session)
             async with aclosing(each(accounts, one, self._settings.concurrency, name, ends=(RoundOver,))) as results:
                 async for fetched in results:
                     yield fetched
+
+    @asynccontextmanager
+    async def _with_one_token(self, session: Session) -> AsyncIterator[None]:
+        """Inside, all is asked with the parser's only token, if it has one: what becomes of that is kept."""
+        (grant,) = self.tokens() if self.has_one_token else (None,)
+        if grant is not None:
+            await self.inspect(session, grant)
+        try:
+            yield
+        except TokenEnded as failure:
+            if grant is not None:
+                await self.note(grant, str(failure))
+            raise
+        else:
+            if grant is not None:
+                await self.note(grant, "")
 
     async def ask(self, session: Session, account: Account) -> "Metrics | Partly | None":
         """The account's metrics; None if the account is not one this parser can ask about.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from smart_sync.config import ParserSettings
 from smart_sync.config.settings import parser_class
@@ -12,6 +13,8 @@ from smart_sync.core.model import Account
 from smart_sync.errors import ConfigError
 from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.parser import Parser
+from smart_sync.parsers.per_account import PlatformParser
+from smart_sync.parsers.token_book import TokenBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,22 @@ class ConfiguredParser:
     #: The name of its table, which no other has: what is kept of it in the database goes by it.
     table: str
 
+    @property
+    def memory(self) -> dict[str, dict[str, str]] | None:
+        """What the parser remembers of accounts, if it does."""
+        memory = getattr(self.parser, "remembered", None)
+        return memory if isinstance(memory, dict) else None
+
+    @property
+    def needs_everybody(self) -> bool:
+        """Whether something follows from when the parser asked about an account that has values."""
+        return self.asked.every is not None or self.asked.was_cut_off or bool(self.memory)
+
+    @property
+    def book(self) -> TokenBook | None:
+        """What is known of its tokens; None: it has none."""
+        return self.parser.book if isinstance(self.parser, PlatformParser) else None
+
     def serves(self, account: Account) -> bool:
         """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
         served = self.settings.platforms
@@ -35,20 +54,25 @@ class ConfiguredParser:
         return choosy is None or bool(choosy(account))
 
 
-def build(settings: Mapping[str, ParserSettings]) -> list[ConfiguredParser]:
-    """The enabled parsers of ``[parsers]``.  Raises `ConfigError` for one that cannot be made."""
+def build(settings: Mapping[str, ParserSettings], tokens: Path | None = None) -> list[ConfiguredParser]:
+    """The enabled parsers of ``[parsers]``, which keep their tokens in the file ``tokens``.
+
+    Raises `ConfigError` for one that cannot be made.
+    """
     return [
-        ConfiguredParser(table.source or name, _made(name, table), table, _agenda(table), name)
+        ConfiguredParser(table.source or name, _made(name, table, tokens), table, _agenda(table), name)
         for name, table in settings.items()
         if table.enabled
     ]
 
 
-def _made(name: str, table: ParserSettings) -> Parser:
+def _made(name: str, table: ParserSettings, tokens: Path | None) -> Parser:
     try:
         parser: Parser = parser_class(table.kind or name)(table)
     except Exception as error:
         raise ConfigError((f"parsers.{name}: cannot be made: {type(error).__name__}: {error}",)) from error
+    if tokens is not None and isinstance(parser, PlatformParser):
+        parser.keep_tokens(tokens, name)
     return parser
 
 

@@ -4,17 +4,34 @@ Only followers: the API's views and likes are those of a window (a day, unless t
 window's figure is no candidate for MAX.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.config.secrets import Secret
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import graph
 from smart_sync.parsers.api_client import ApiUrl, Session
 from smart_sync.parsers.found import count, mapping, mappings
 from smart_sync.parsers.http import HttpResponse
+from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
+
+#: The version at the end of the API's address: tokens are renewed without one.
+_VERSION = re.compile(r"/v[0-9.]+$")
+
+
+class ThreadsAccount(BaseModel):
+    """``[parsers.threads.accounts."@name"]``: the token that the account has granted, which is renewed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: Secret
 
 
 class ThreadsSettings(TokensSettings):
@@ -22,6 +39,8 @@ class ThreadsSettings(TokensSettings):
 
     platforms: tuple[str, ...] = ("threads",)
     api_url: ApiUrl = "https://graph.threads.net/v1.0"
+    #: Username → its token of 60 days.
+    accounts: dict[str, ThreadsAccount] = Field(default_factory=dict)
 
 
 class Threads(TokensParser):
@@ -30,6 +49,25 @@ class Threads(TokensParser):
     settings: ClassVar[type[ParserSettings]] = ThreadsSettings
     terms: ClassVar[str] = graph.TERMS
     limits_are_own: ClassVar[bool] = True
+    tells_of_tokens: ClassVar[bool] = True
+
+    def __init__(self, settings: ThreadsSettings, clock: Clock = utc_now) -> None:
+        super().__init__(settings, clock)
+        self._own = settings
+
+    def grants(self) -> list[Grant]:
+        """As the base class."""
+        own = self._own
+        return [
+            Grant(
+                name,
+                account.token.get_secret_value,
+                "threads",
+                f'[parsers.{own.source}.accounts."{name}"] token',
+                f"{_VERSION.sub('', own.api_url)}/refresh_access_token",
+            )
+            for name, account in own.accounts.items()
+        ]
 
     async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics:
         """As the base class."""

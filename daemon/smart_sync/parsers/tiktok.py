@@ -5,18 +5,28 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.config.secrets import Secret
 from smart_sync.core.campaign import Video
 from smart_sync.core.model import Account, Metrics
 from smart_sync.parsers import error_responses
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
-from smart_sync.parsers.failures import AccountFailed, AccountGone, AccountRefused, CallFailed, Refused, Throttled
+from smart_sync.parsers.failures import (
+    AccountFailed,
+    AccountGone,
+    AccountRefused,
+    CallFailed,
+    Refused,
+    Throttled,
+    TokenEnded,
+)
 from smart_sync.parsers.found import count, mapping, mappings, objects, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.per_account import Partly
+from smart_sync.parsers.token_book import Grant
 from smart_sync.parsers.tokens import TokensParser, TokensSettings
 from smart_sync.parsers.videos import Page, numbers, partly, published_at
 
@@ -25,9 +35,16 @@ PER_CALL = 20
 _STRANGE = "the answer is not what it should be"
 
 _PASSING = frozenset({"internal_error", "server_error"})
-_CREDENTIALS = frozenset(
-    {"access_token_invalid", "access_token_expired", "scope_not_authorized", "scope_permission_missed"}
-)
+_ENDED = frozenset({"access_token_invalid", "access_token_expired"})
+_CREDENTIALS = frozenset({*_ENDED, "scope_not_authorized", "scope_permission_missed"})
+
+
+class TikTokAccount(BaseModel):
+    """``[parsers.tiktok.accounts."@name"]``: the refresh token that the account has granted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    refresh_token: Secret
 
 
 class TikTokSettings(TokensSettings, CountingSettings):
@@ -35,8 +52,19 @@ class TikTokSettings(TokensSettings, CountingSettings):
 
     platforms: tuple[str, ...] = ("tiktok",)
     api_url: ApiUrl = "https://open.tiktokapis.com/v2"
+    #: Of the application, for ``accounts``.
+    client_key: Secret | None = None
+    client_secret: Secret | None = None
+    #: Username → what its access tokens are renewed with.
+    accounts: dict[str, TikTokAccount] = Field(default_factory=dict)
     #: Comments and views are summed over so many of the latest videos; 0: not asked for.
     videos: Annotated[int, Field(ge=0, le=500)] = 0
+
+    @model_validator(mode="after")
+    def _can_renew(self) -> "TikTokSettings":
+        if self.accounts and (self.client_key is None or self.client_secret is None):
+            raise ValueError("accounts need client_key and client_secret, those of the application")
+        return self
 
 
 class TikTok(TokensParser):
@@ -47,6 +75,29 @@ class TikTok(TokensParser):
     def __init__(self, settings: TikTokSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._videos = settings.videos
+        self._own = settings
+
+    def grants(self) -> list[Grant]:
+        """As the base class."""
+        own = self._own
+        if own.client_key is None or own.client_secret is None:
+            return []
+        app = own.client_key.get_secret_value, own.client_secret.get_secret_value
+
+        def form() -> dict[str, str]:
+            return {"client_key": app[0](), "client_secret": app[1]()}
+
+        return [
+            Grant(
+                name,
+                account.refresh_token.get_secret_value,
+                "tiktok",
+                f'[parsers.{own.source}.accounts."{name}"] refresh_token',
+                f"{own.api_url}/oauth/token/",
+                form,
+            )
+            for name, account in own.accounts.items()
+        ]
 
     async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics | Partly:
         """As the base class; without the videos, where only they are refused."""
@@ -79,7 +130,8 @@ class TikTok(TokensParser):
             raise CallFailed(f"TikTok answers: {code}", after=error_responses.retry_after(answer, now))
         if code in _CREDENTIALS:
             table = f"[parsers.{self._settings.source}.tokens]"
-            raise Refused(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
+            failure = TokenEnded if code in _ENDED else Refused
+            raise failure(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
         found = error_responses.judge(answer, now)
         if code != "ok":
             raise AccountRefused(f"TikTok refuses: {told or error_responses.said(code) or _STRANGE}")

@@ -33,11 +33,6 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
-def beside(database: Path) -> Path:
-    """Where the tokens are kept unless the configuration says it."""
-    return database.with_name(f"{database.name}.tokens")
-
-
 def load(path: Path) -> dict[str, Token]:
     """What is known of each token, by its key; nothing if there is no file.  Raises `TokensUnusable`."""
     try:

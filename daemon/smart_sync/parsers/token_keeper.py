@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from smart_sync.aio.http_client import UNREADABLE, NoClient, cause, new_client
 from smart_sync.core import token_life
-from smart_sync.core.days import moment, stamp
+from smart_sync.core.days import moment
 from smart_sync.core.token_life import Answer, Flow, Step, Token
 from smart_sync.parsers import token_file
 from smart_sync.parsers.token_file import TokensUnusable
@@ -202,11 +202,6 @@ async def _asked(job: Job, token: Token) -> tuple[int, str]:
 
 def _words(reason: str) -> str:
     return json.dumps({"error": "", "error_description": reason})
-
-
-def job_for(path: Path, key: str, flow: Flow, secret: str, url: str, form: dict[str, str], now: datetime) -> Job:
-    """A job at ``now``."""
-    return Job(str(path), key, flow, secret, url, form, stamp(now))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,41 @@
 """A parser for a platform that shows an account's figures to its owner only: each account has a token of its own."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config.secrets import Secret
 from smart_sync.core.model import Account, Metrics
+from smart_sync.errors import ParserFailed
 from smart_sync.parsers.api_client import ApiSettings, Session
-from smart_sync.parsers.failures import Refused, TokenRefused
+from smart_sync.parsers.failures import Refused, TokenEnded, TokenRefused
 from smart_sync.parsers.parser import Paused
 from smart_sync.parsers.per_account import Partly, PlatformParser, name_of
+from smart_sync.parsers.token_book import Grant
 
 
 class TokensSettings(ApiSettings):
     """What such a parser's table has besides."""
 
-    #: Username → its access token.
-    tokens: dict[str, Secret]
+    #: Username → its access token, which is the user's to renew.
+    tokens: dict[str, Secret] = Field(default_factory=dict)
+    #: Username → a token that is renewed; each platform has its own keys.
+    accounts: Mapping[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_tokens(self) -> "TokensSettings":
+        both = {_key(name) for name in self.tokens} & {_key(name) for name in self.accounts}
+        if both:
+            raise ValueError(f"@{min(both)} stands in tokens and in accounts; one of them is enough")
+        if not (self.tokens or self.accounts):
+            raise ValueError("has no token; add tokens or accounts")
+        return self
 
 
 class TokensParser(PlatformParser):
-    """Subclasses say what an owner asks about the own account (`ask_own`)."""
+    """Subclasses say what an owner asks about the own account (`ask_own`), and how tokens are renewed (`grants`)."""
 
     #: Whether a platform that wants fewer calls means those with this token, not all.
     limits_are_own: ClassVar[bool] = False
@@ -28,18 +43,32 @@ class TokensParser(PlatformParser):
     def __init__(self, settings: TokensSettings, clock: Clock = utc_now) -> None:
         super().__init__(settings, clock)
         self._tokens = {_key(name): token for name, token in settings.tokens.items()}
+        self._names = {_key(name) for name in settings.accounts} | self._tokens.keys()
+        self._fixed = [
+            Grant(name, token.get_secret_value, key=f"[parsers.{settings.source}.tokens]")
+            for name, token in settings.tokens.items()
+        ]
+
+    def grants(self) -> list[Grant]:
+        """The tokens that are renewed."""
+        raise NotImplementedError
+
+    def tokens(self) -> list[Grant]:
+        """As the base class."""
+        return [*self.grants(), *self._fixed]
 
     def serves(self, account: Account) -> bool:
         """Accounts without a token cannot be asked about."""
-        return _key(name_of(account)) in self._tokens
+        return _key(name_of(account)) in self._names
 
     async def ask(self, session: Session, account: Account) -> Metrics | Partly | None:
         """As the base class; a token that is refused is this account's trouble only."""
-        token = self._tokens.get(_key(name_of(account)))
-        if token is None:
+        name = _key(name_of(account))
+        grant = next((grant for grant in self.tokens() if _key(grant.account) == name), None)
+        if grant is None:
             return None
         try:
-            return await self.ask_own(session, account, {"Authorization": f"Bearer {token.get_secret_value()}"})
+            return await self._ask_with(session, account, grant)
         except Refused as failure:
             raise TokenRefused(str(failure)) from None
         except Paused as pause:
@@ -47,9 +76,33 @@ class TokensParser(PlatformParser):
                 raise
             raise TokenRefused(str(pause), pause.until) from None
 
+    async def _ask_with(self, session: Session, account: Account, grant: Grant) -> Metrics | Partly:
+        """Asks with the token of ``grant``; one that is renewed is so once more where it is refused before its time."""
+        if grant.flow is None:
+            try:
+                found = await self.ask_own(session, account, _bearer(grant.secret()))
+            except TokenEnded as failure:
+                await self.note(grant, str(failure))
+                raise
+            await self.note(grant, "")
+            return found
+        if self.book is None:
+            raise ParserFailed(f"there is no place to keep the tokens of [parsers.{self._settings.source}.accounts]")
+        access = await self.book.access(session, grant)
+        await self.inspect(session, grant)
+        try:
+            return await self.ask_own(session, account, _bearer(access))
+        except TokenEnded:
+            access = await self.book.access(session, grant, refused=access)
+            return await self.ask_own(session, account, _bearer(access))
+
     async def ask_own(self, session: Session, account: Account, headers: Mapping[str, str]) -> Metrics | Partly:
         """The metrics of the account whose token is in ``headers``.  Raises as `ask`, and `Refused` for the token."""
         raise NotImplementedError
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _key(name: str) -> str:

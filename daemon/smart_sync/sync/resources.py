@@ -80,7 +80,7 @@ async def opened(
             targets = receivers_of(settings.notify, timezone)
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock, targets=targets))
             collector = Collector(
-                registry.build(settings.parsers),
+                registry.build(settings.parsers, settings.tokens),
                 database,
                 clock,
                 parsers_wait,

@@ -14,12 +14,15 @@ from smart_sync.core.merge.recounted import of_unknown_videos, unknown_videos
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
+from smart_sync.logs import redact
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
+from smart_sync.parsers.per_account import PlatformParser
 from smart_sync.parsers.registry import ConfiguredParser, build, counts, of_lifetime
+from smart_sync.parsers.token_book import answer_of
 from smart_sync.store import account_states, campaigns, parsed_query, projects
 from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database, open_existing
@@ -37,7 +40,7 @@ async def check_parsers(
     """
     try:
         # A file is no platform: what it lacks is found without reading it.
-        sources = [one for one in build(settings.parsers) if not isinstance(one.settings, CsvSettings)]
+        sources = [one for one in build(settings.parsers, settings.tokens) if not isinstance(one.settings, CsvSettings)]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
     findings = list(_terms(sources))
@@ -53,14 +56,14 @@ async def check_parsers(
         ]
     findings += [Finding("warning", one) for one in told]
     if offline:
-        return findings
+        return [*findings, *await _of_tokens(sources, clock)]
     try:
         async with allowances(settings, clock) as allow:
             for source in sources:
                 findings.append(await _tried(source, accounts, allow))
     except SmartSyncError as error:
         findings.append(Finding("error", f"the parsers are not tried: {error}"))
-    return findings
+    return [*findings, *await _of_tokens(sources, clock)]
 
 
 @asynccontextmanager
@@ -79,7 +82,44 @@ async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable
 async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = utc_now) -> dict[str, Any]:
     """As `inspect_links`, of the parsers' budgets."""
     async with allowances(settings, clock) as allow:
-        return await inspect_links(settings.parsers, links, allow)
+        return await inspect_links(build(settings.parsers, settings.tokens), links, allow)
+
+
+async def token_overview(settings: Settings, clock: Clock = utc_now) -> dict[str, Any]:
+    """The tokens of all parsers, as plain data, after Meta was asked about its own; ``success``: none is dead."""
+    shown, is_well = [], True
+    async with allowances(settings, clock) as allow:
+        for source in build(settings.parsers, settings.tokens):
+            failure = ""
+            if source.book is not None and isinstance(source.parser, PlatformParser):
+                try:
+                    async with budget.lent(allow(source)):
+                        await source.parser.inspect_all()
+                except SmartSyncError as error:
+                    failure = redact(str(error))
+                await source.book.look()
+            reports = source.book.reports if source.book is not None else ()
+            tokens = [answer_of(report, clock()) for report in reports]
+            is_well = is_well and not any(report.dead for report in reports)
+            shown.append({"parser": source.name, "table": source.table, "tokens": tokens, "failure": failure})
+    return {"success": is_well, "parsers": shown}
+
+
+async def _of_tokens(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
+    """Each token with its end."""
+    found = []
+    for source in sources:
+        if source.book is None:
+            continue
+        await source.book.look()
+        for token in source.book.reports:
+            what = f"parser {source.name}: "
+            if told := token.warning(clock()):
+                found.append(Finding("error" if token.dead else "warning", f"{what}{told}; grant a new one"))
+                continue
+            whose, kind = f"the token of {token.account}" if token.account else "the token", token.kind
+            found.append(Finding("ok", f"{what}{whose}{f' ({kind})' if kind else ''} {token.words()}"))
+    return found
 
 
 async def _tried(

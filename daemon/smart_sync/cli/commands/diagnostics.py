@@ -34,20 +34,30 @@ def check(offline: bool, drill: bool, as_json: bool) -> None:
 
 
 @click.command(epilog=example("smart-sync parse https://www.tiktok.com/@nova"))
-@click.argument("links", nargs=-1, required=True, metavar="LINK...")
+@click.argument("links", nargs=-1, metavar="[LINK...]")
+@click.option("--tokens", is_flag=True, help="Show the parsers' tokens: kind, end, and whether they work.")
 @json_option
 @config_option
-def parse(links: tuple[str, ...], as_json: bool) -> None:
-    """Ask the parsers about a few links now; write nothing.
+def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
+    """Ask the parsers about a few links now; write no number.
 
     Shows what each platform answered, mapped and raw.
     """
     from smart_sync import logs
-    from smart_sync.admin.checks.parser_trials import parse_links
+    from smart_sync.admin.checks.parser_trials import parse_links, token_overview
     from smart_sync.cli.output.diagnostics import show_inspections
+    from smart_sync.cli.output.token_lines import show_tokens
 
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)
+    if tokens:
+        if links:
+            raise click.UsageError("give either links or --tokens")
+        answer = asyncio.run(token_overview(settings))
+        show(answer, as_json, show_tokens)
+        sys.exit(0 if answer["success"] else 1)
+    if not links:
+        raise click.UsageError("Missing argument 'LINK...'.")
     answer = asyncio.run(parse_links(settings, links))
     show(answer, as_json, show_inspections)
     sys.exit(0 if answer["success"] else 1)

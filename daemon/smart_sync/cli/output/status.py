@@ -22,6 +22,7 @@ from smart_sync.cli.output import terminal
 from smart_sync.cli.output.passes import NO_PROJECTS, coverage_lines, outcome_cell, told_once, totals, troubles
 from smart_sync.cli.output.tables import Column, fitted
 from smart_sync.cli.output.terminal import ago, duration, moment, until
+from smart_sync.cli.output.token_lines import tokens
 from smart_sync.control.client import Client
 from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
@@ -167,6 +168,7 @@ def screen(answer: Answer, now: datetime, width: int = terminal.UNBOUNDED) -> Re
         parts += [Text(), _projects(answer, now, width), *_troubles(answer), *coverage_lines(answer["projects"])]
     if answer["parsers"]:
         parts += [Text(), _parsers(answer, now, width), *_parser_notes(answer, now)]
+        parts += tokens(answer["parsers"], width)
     return Group(*parts)
 
 

@@ -34,6 +34,8 @@ class HealthInputs:
     missing_directory: str = ""
     #: Parsers that are failing, each with its reason.
     failing_parsers: Sequence[str] = ()
+    #: Tokens of parsers that will soon end, each with when.
+    ending_tokens: Sequence[str] = ()
     #: Seconds for which another process has held the database locked.
     locked: float = 0.0
 
@@ -88,6 +90,7 @@ def no_projects(facts: HealthInputs) -> str:
 def warnings(facts: HealthInputs) -> list[str]:
     """What a person should look at, a sentence each."""
     found = [f"parser {parser}" for parser in facts.failing_parsers]
+    found += [f"parser {token}; see smart-sync parse --tokens" for token in facts.ending_tokens]
     if facts.projects and facts.refused:
         name, reason = next(iter(facts.refused.items()))
         found.append(f"{counted(len(facts.refused), 'project')} could not be created, {name} because: {reason}")

@@ -30,6 +30,8 @@ class Attempt:
     reason: str = ""
     #: Those of the failed that had failed the last time, too.
     known_failed: int = 0
+    #: Which of its tokens only a person can replace; "" if none.
+    dead: str = ""
 
     @property
     def got_nothing_of_many(self) -> bool:
@@ -38,12 +40,14 @@ class Attempt:
 
     @property
     def is_bad(self) -> bool:
-        """It got nothing, and something went wrong."""
-        return not self.fetched and (not self.finished or self.failed > 0 or self.got_nothing_of_many)
+        """It got nothing, and something went wrong; or a token is dead, which will not get better by itself."""
+        return bool(self.dead) or (
+            not self.fetched and (not self.finished or self.failed > 0 or self.got_nothing_of_many)
+        )
 
     def says_nothing(self, *, well: bool) -> bool:
         """It asked only about accounts that have long been missing, or, if it was ``well``, have failed before."""
-        if self.fetched or self.missing > self.known_missing:
+        if self.fetched or self.missing > self.known_missing or (well and self.dead):
             return False
         return not self.is_bad or (well and 0 < self.failed == self.known_failed)
 
@@ -66,7 +70,8 @@ def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -
     """How the parser is after ``attempt``, and what is to be told.
 
     It is failing when it got nothing of `MANY` accounts, or when its passes have been bad for longer than
-    ``fails_after`` seconds.  One that recovered so short a time ago is failing only when it lasts.
+    ``fails_after`` seconds, or as soon as a token of it is dead.  One that recovered so short a time ago is failing
+    only when it lasts.
     """
     if attempt.says_nothing(well=before.since is None):
         return before, None
@@ -77,10 +82,10 @@ def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -
     since = min(before.since or now, now)
     relapse = before.recovered_at is not None and _seconds(before.recovered_at, now) <= fails_after
     lasts = _seconds(since, now) > fails_after
-    news = before.told_at is None and (lasts or (attempt.got_nothing_of_many and not relapse))
+    news = before.told_at is None and (lasts or bool(attempt.dead) or (attempt.got_nothing_of_many and not relapse))
     told_at = now if news else before.told_at
     return ParserState(
-        since, told_at, before.recovered_at, attempt.reason, before.projects
+        since, told_at, before.recovered_at, attempt.dead or attempt.reason, before.projects
     ), Verdict.FAILED if news else None
 
 
