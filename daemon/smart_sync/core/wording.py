@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 #: From how alike on (1 is the same) a name is taken for a misspelt one.
-ALIKE = 0.8
+ALIKE = 0.6
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -34,8 +34,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def nearest_of(name: str, known: Iterable[str], most: int) -> list[str]:
-    """At most so many of ``known`` that may have been meant by ``name``, the most alike first."""
-    return get_close_matches(name, sorted(known), most, ALIKE)
+    """At most so many of ``known`` that may have been meant by ``name``, the most alike first, whatever their case."""
+    folded = {one.casefold(): one for one in sorted(known)}
+    return [folded[near] for near in get_close_matches(name.casefold(), folded, most, ALIKE)]
 
 
 def confirm(what: str, metric: str = "") -> str:

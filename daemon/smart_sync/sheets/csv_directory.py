@@ -5,7 +5,6 @@ import csv
 import errno
 import io
 from collections.abc import Iterator
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from smart_sync.config import SheetsSettings
 from smart_sync.core.foreign_text import storable
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.core.project_names import written
+from smart_sync.core.wording import nearest_of
 from smart_sync.core.worksheet.delimited import LINES, delimiter_of, said
 from smart_sync.core.worksheet.grid import Grid
 from smart_sync.core.worksheet.titles import Titles
@@ -133,7 +133,7 @@ def _is_worksheet(path: Path) -> bool:
 
 def _missing(directory: Path, title: str) -> SheetUnavailable:
     titles = titles_in(directory)
-    alike = get_close_matches(title, titles, n=5, cutoff=0.5) or titles[:5]
+    alike = nearest_of(title, titles, 5) or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike) or "none"
     remedy = f"add {title}.csv; there is {there}"
     return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing")

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from smart_sync.core.project_names import written
+from smart_sync.core.wording import nearest_of
 from smart_sync.errors import SheetUnavailable
 
 _QUOTED = re.compile(r"'((?:[^']|'')*)'(?:![^!]*)?", re.DOTALL)
@@ -41,9 +41,7 @@ def find(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], 
 
 def missing_worksheet(title: str, titles: Sequence[str]) -> SheetUnavailable:
     """The worksheet ``title`` is not there; the remedy names those of ``titles`` that are like it."""
-    close = get_close_matches(title.casefold(), {other.casefold(): other for other in titles}, cutoff=0.5)
-    alike = [other for other in titles if other.casefold() in close] or titles[:5]
-    there = ", ".join(f'"{other}"' for other in alike[:5]) or "none"
+    there = ", ".join(f'"{other}"' for other in nearest_of(title, titles, 5) or titles[:5]) or "none"
     return SheetUnavailable(
         f'worksheet "{title}" is not in the spreadsheet',
         f"rename the worksheet or the project; there is {there}",

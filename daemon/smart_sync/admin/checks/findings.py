@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from smart_sync.config import Settings
 from smart_sync.core.model import Project
 from smart_sync.core.project_names import name_key, written
+from smart_sync.core.wording import nearest
 from smart_sync.logs import redact, redacted
 from smart_sync.store.sqlite.scratch_copy import Names
 
@@ -62,8 +62,8 @@ def unknown_names(settings: Settings, names: Names) -> Iterator[Finding]:
 def _unknown(section: str, names: Iterable[str], known: Collection[str], what: str) -> Iterator[Finding]:
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(name, known)
+            meant = f"; did you mean {near!r}?" if near else ""
             yield Finding("warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}")
 
 
