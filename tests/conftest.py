@@ -48,6 +48,7 @@ def google() -> Iterator[FakeGoogle]:
 BOTH_ENGINES = {
     *("test_pass", "test_missing", "test_votes", "test_votes_over_time", "test_snapshots", "test_edits"),
     *("test_digest", "test_metrics", "test_suspects", "test_new_rows", "test_confirm", "test_one_truth", "test_repair"),
+    *("test_pins", "test_typed_cells", "test_falls"),
 }
 
 
