@@ -45,10 +45,7 @@ def google() -> Iterator[FakeGoogle]:
 
 
 #: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
-BOTH_ENGINES = {
-    *("test_pass", "test_missing", "test_votes", "test_votes_over_time", "test_snapshots", "test_edits"),
-    *("test_digest", "test_metrics", "test_suspects", "test_new_rows", "test_confirm", "test_one_truth", "test_repair"),
-}
+BOTH_ENGINES = {"test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

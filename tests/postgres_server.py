@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,8 +55,16 @@ class Server:
         """pg_ctl."""
         _run(self.user, str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments)
 
-    def start(self) -> None:
-        self.control("-o", f"{OPTIONS} -k {self.folder}", "-l", str(self.folder / "log"), "start")
+    def start(self, options: str = OPTIONS) -> None:
+        self.control("-o", f"{options} -k {self.folder}", "-l", str(self.folder / "log"), "start")
+
+    def start_again(self) -> None:
+        """After a kill: the children of the old one have to notice first."""
+        for _ in range(100):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                return self.start("-c listen_addresses=''")
+            time.sleep(0.1)
+        raise AssertionError("the server does not start again")
 
     def stop(self, mode: str = "immediate") -> None:
         self.control("-m", mode, "stop")

@@ -151,7 +151,7 @@ def test_every_mistake_in_the_configuration_is_listed_at_once(tmp_path: Path) ->
         (("snyc",), "No such command 'snyc'. Did you mean 'sync'? (see: smart-sync --help)"),
         (("webhooks", "tets"), "No such command 'tets'. Did you mean 'test'? (see: smart-sync webhooks --help)"),
         (("growth", "--days", "0"), "(see: smart-sync growth --help)"),
-        (("explain",), "Missing argument 'LINK|@USERNAME'. (see: smart-sync explain --help)"),
+        (("explain",), "Missing argument 'ACCOUNT'. (see: smart-sync explain --help)"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(arguments: tuple[str, ...], said: str) -> None:
@@ -176,7 +176,7 @@ def test_without_a_command_there_is_the_help() -> None:
     """Who types the name alone is shown what there is."""
     ended = run_command()
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "\nCommands:\n" in ended.stderr
+    assert "\nRun:\n" in ended.stderr
 
 
 def test_a_missing_configuration_is_one_line(tmp_path: Path) -> None:

@@ -58,3 +58,16 @@ async def test_without_a_worksheet_there_is_nothing_to_try(world: World) -> None
     world.add_project("P", ["a"])
     await world.sync()
     assert list(await drilled(world)) == ["no worksheet with two rows and a number of 1,000 has been read yet"]
+
+
+async def test_check_lists_pins_and_says_why_latest_suits_a_gauge(world: World) -> None:
+    """What a person has pinned, and by whom; a gauge under another strategy needs no hint."""
+    world.add_project("P", ["a"])
+    world.sheet("P", a=["950!", 1, 1, 1, 1])
+    await world.sync()
+    said = [one.message for one in (await checks.check(world.settings, lambda: world.now, offline=True)).findings]
+    assert [line for line in said if "followers pinned to 950 since 2026-03-10 by P!2" in line]
+    assert [line for line in said if 'followers = "latest"' in line]
+    world.sections["merge"] = {"kinds": {"followers": "counter"}}
+    said = [one.message for one in (await checks.check(world.settings, lambda: world.now, offline=True)).findings]
+    assert not [line for line in said if '"latest"' in line]

@@ -16,7 +16,7 @@ NOTHING = [None] * 5
 async def bring(world: World, followers: int, *, from_parser: bool = True, likes: int | None = None) -> int:
     """What is merged after a parser has said so an hour later."""
     world.now += timedelta(hours=1)
-    async with open_database(world.path) as database:
+    async with open_database(world.where) as database:
         said = ParsedMetrics("account-a", Metrics(followers, likes), "parser", world.now)
         await parsed_values.put(database, [said], world.now, from_parser=from_parser)
     await world.sync()

@@ -244,6 +244,7 @@ async def test_what_cannot_be_pinned_is_said_in_one_line(world: World, asked: Pi
     assert world.execute("SELECT * FROM pins") == []
 
 
+@pytest.mark.sqlite
 async def test_what_somebody_has_spoilt_in_the_table_is_no_pin(world: World) -> None:
     """Text for a number or an unknown metric does not stop a pass."""
     world.add_project("P", ["a"])
@@ -257,6 +258,7 @@ async def test_what_somebody_has_spoilt_in_the_table_is_no_pin(world: World) -> 
     assert winner(world) == (990, "sheet")
 
 
+@pytest.mark.sqlite
 async def test_the_commands_pin_list_and_take_back(world: World) -> None:
     """What a person types works, in words and as JSON."""
     world.add_project("P", ["a"])
@@ -283,6 +285,7 @@ async def test_the_commands_pin_list_and_take_back(world: World) -> None:
     assert "nothing is pinned" in await run("pins")
 
 
+@pytest.mark.sqlite
 async def test_the_control_channel_pins(world: World) -> None:
     """POST, GET and DELETE do what the commands do, in the name of the user at the other end."""
     world.add_project("P", ["a"])

@@ -11,7 +11,7 @@ from string import Formatter
 import pytest
 
 from report_data import NOW, TODAY, ReportDatabase, fill, grown
-from smart_sync import report
+from smart_sync import config, report
 from smart_sync.core.campaign import target
 from smart_sync.core.history.target import Pace, Standing, Target, Verdict
 from smart_sync.report import csv_tables
@@ -63,6 +63,8 @@ def stood(target: Target, value: int | None = 50, pace: float | None = 1.0, toda
         (stood(Target(50, 90, 150)), Verdict.REACHED, 100),
         (stood(Target(100, 90, 99)), Verdict.MISSED, 50),
         (stood(Target(100, 90, 100)), Verdict.BEHIND, 50),
+        (stood(Target(100, 90, 120), today=130), Verdict.UNKNOWN, 70),
+        (stood(Target(50, 90, 120), today=130), Verdict.REACHED, 70),
         (stood(Target(100, 101, 150)), Verdict.NOT_BEGUN, 100),
         (stood(Target(100)), Verdict.OPEN, None),
         (stood(Target(100, 90, 150), pace=None), Verdict.UNKNOWN, None),
@@ -298,3 +300,15 @@ def test_the_tables_have_the_same_numbers(filled: ReportDatabase, tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(csv_tables.NotWritten, match="give --csv a folder"):
         csv_tables.write(tmp_path / "file" / "csv", {})
+
+
+def test_whose_parsers_count_the_lifetime_the_configuration_says(tmp_path: Path) -> None:
+    """Parsers that could count campaigns and do not, by the source of their values; others say nothing about it."""
+    path = tmp_path / "config.toml"
+    key = 'key = "canary-key-of-youtube"'
+    path.write_text(
+        f'[sheets]\ndirectory = "."\n[parsers.youtube]\n{key}\nsource = "yt"\n[parsers.csv]\npath = "x.csv"\n'
+    )
+    assert config.load(path).lifetime_sources() == {"yt"}
+    path.write_text(f'[sheets]\ndirectory = "."\n[parsers.youtube]\n{key}\ncount = "campaign"\n')
+    assert config.load(path).lifetime_sources() == frozenset()

@@ -31,6 +31,8 @@ def effective(path: Path) -> list[Effective]:
     found = []
     for key, value in _leaves((), settings):
         origin = _origin(key, path, written)
+        if key == ("database", "path") and settings.database.url is not None:
+            continue  # the default of what is not used
         shown = _shown(value, _typed(written, key) if origin == str(path) else None)
         found.append(Effective(logs.printable(logs.redact(".".join(key))), shown, origin))
     return found

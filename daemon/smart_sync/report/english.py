@@ -47,6 +47,7 @@ TEXTS: Mapping[str, str] = {
     "never_reached": "at the pace of the last 7 days it is not reached within ten years",
     "no_pace": "the pace is not known yet",
     "begins": "the project begins on {day}",
+    "ended_unseen": "it has ended, and the newest values are of {day}",
     "missing": "{views} short",
     "no_views_yet": "no views are known yet, the target is {goal}",
     "verdict_reached": "Target reached",

@@ -94,6 +94,8 @@ def _outlook(found: Standing, words: Words) -> str:
         return f"; {words.say('missing', views=words.short(found.target.views - found.value))}"
     if found.verdict == Verdict.REACHED:
         return "."
+    if found.ended_unseen and found.as_of is not None:
+        return f"; {words.say('ended_unseen', day=words.day(found.as_of))}"
     if found.pace is None:
         return f"; {words.say('no_pace')}"
     if found.projected is None:

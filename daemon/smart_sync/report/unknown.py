@@ -39,7 +39,8 @@ def unknown_section(projects: Sequence[ProjectFacts], words: Words) -> Html:
 
 def _table(title: str, heads: list[str], rows: Iterator[Row], words: Words) -> Html | None:
     found = list(rows)
-    return table(words.say(title), heads, found, text_columns=2) if found else None
+    numbers = title == "consists_of"
+    return table(words.say(title), heads, found, text_columns=2, numbers=numbers) if found else None
 
 
 def _accounts(projects: Sequence[ProjectFacts]) -> Iterator[tuple[AccountFacts, Row]]:

@@ -6,12 +6,13 @@ from smart_sync.admin.checks.findings import Finding, shared_names, unknown_name
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.links.identity import profile_link
-from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.store import parser_records
+from smart_sync.store.pin_rows import everything
 from smart_sync.store.sqlite import scratch_copy
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
@@ -25,9 +26,21 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[F
         async with opened(settings, Reporter(), clock=clock) as resources:
             result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
             projects = (await standing(resources.database)).projects
-            return [*_of_pass(result, settings, projects), *await _of_names(resources, result)]
+            pinned = await everything(resources.database)
+            pins = [Finding("ok", f"{one.link} ({one.project_name}): {one.pin}") for one in pinned]
+            names = await _of_names(resources, result)
+            return [*_of_pass(result, settings, projects), *pins, *_of_gauges(settings), *names]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
+
+
+def _of_gauges(settings: Settings) -> Iterator[Finding]:
+    """The gauges that MAX decides everywhere: their falls show late."""
+    policy = settings.merge.policy()
+    for metric in METRICS:
+        if metric not in policy.counters and policy.rule("", "", metric).strategy == "max":
+            told = f"{metric} go both ways, and MAX shows a fall only when the larger side falls too"
+            yield Finding("ok", f'{told}; to follow falls: [merge.metrics] {metric} = "latest"')
 
 
 async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:

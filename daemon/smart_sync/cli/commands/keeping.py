@@ -27,7 +27,7 @@ def backup(file: Path, as_json: bool) -> None:
     show(made, as_json, show_backup)
 
 
-@click.command("migrate-store")
+@click.command("migrate-store", epilog=example("smart-sync migrate-store view_counter.db env:DATABASE_URL"))
 @click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
 @click.argument("target", metavar="TO")
 @json_option

@@ -85,14 +85,18 @@ def _print_metrics(screen: Console, account: Answer) -> None:
     heads = (Column("metric"), *(Column(head, True) for head in ("sheet", "parsed", "result")))
     columns = [*heads, Column("winner"), Column("changed")]
     rows = [
-        [metric, *(count(told[side]) for side in ("sheet", "parsed", "value")), told["winner"] or "nobody",
+        [metric, *(count(told[side]) for side in ("sheet", "parsed", "value")), told["winner"] or "–",
          when(told["changed_at"])]
         for metric, told in account["metrics"].items()
     ]  # fmt: skip
     print_table(screen, columns, rows)
     _print_shared(screen, "strategy", {m: f"{t['strategy']} ({t['rule']})" for m, t in account["metrics"].items()})
     _print_shared(screen, "parsed by", {m: _origin(told) for m, told in account["metrics"].items()})
-    _print_shared(screen, "carried since", {m: when(told["carried_since"]) for m, told in account["metrics"].items()})
+    _print_shared(
+        screen,
+        "last known values used since",
+        {m: when(told["carried_since"]) for m, told in account["metrics"].items()},
+    )
     for told in account["metrics"].values():
         for pin in told["pins"]:
             print_line(screen, pin_told(pin), "bold", hang=2)

@@ -100,6 +100,12 @@ class Standing:
         return self.as_of + days if 0 < days <= _FAR else None
 
     @property
+    def ended_unseen(self) -> bool:
+        """Whether the last day is over and the newest values are older: nobody knows how it ended."""
+        end = self.target.end
+        return end is not None and self.today > end and (self.as_of is None or self.as_of < end)
+
+    @property
     def verdict(self) -> Verdict:
         """Whether the target is, or will be, reached."""
         start, end = self.target.start, self.target.end
@@ -112,7 +118,7 @@ class Standing:
         if end is None:
             return Verdict.OPEN
         if self.today > end:
-            return Verdict.MISSED
+            return Verdict.UNKNOWN if self.ended_unseen else Verdict.MISSED
         if self.projected is None:
             return Verdict.UNKNOWN
         return Verdict.ON_COURSE if self.projected >= self.target.views else Verdict.BEHIND

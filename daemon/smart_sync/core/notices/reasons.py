@@ -111,8 +111,9 @@ _RUSSIAN = {
     "the column for {metric} of worksheet {title} has lost its values at once": (
         "столбец {metric} листа {title} разом потерял значения"
     ),
-    "{values} stands in": "действует последних значений: {values}",
-    "{values} stand in": "действует последних значений: {values}",
+    "worksheet {title} is not there": "листа {title} нет",
+    "restore it": "восстановите",
+    "until then its campaign is not counted": "до тех пор его кампания не считается",
     "worksheet {title} is empty": "лист {title} пуст",
     "worksheet {title} has no column for the link": "на листе {title} нет столбца для ссылки",
     "name it Link or Account URL, or add its name to [sheets.columns]": (
