@@ -22,7 +22,9 @@ from world import KEY, World
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("man") / "smart-sync.1"
-    path.write_text(run_command("man").stdout)
+    made = run_command("man")
+    assert made.returncode == 0, made.stderr
+    path.write_text(made.stdout)
     return path
 
 
@@ -75,8 +77,9 @@ def test_exit_codes_files_and_environment_are_in_the_page(page: Path) -> None:
         "var/view_counter.db", "var/control.sock",
     ):  # fmt: skip
         assert name in text
-    for section in Settings.model_fields:
-        assert f"[{section}]" in text
+    for name, field in Settings.model_fields.items():
+        section, _, key = (field.validation_alias or name).partition(".")
+        assert f"[{section}]: {key}" in text
 
 
 def test_the_page_has_no_fault_that_readers_of_pages_know(page: Path) -> None:

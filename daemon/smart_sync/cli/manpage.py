@@ -82,23 +82,21 @@ def _options(context: click.Context, besides: Container[str | None] = ()) -> Ite
 def _configuration() -> Iterator[str]:
     """Every section with its keys, as `config.Settings` declares them."""
     yield "TOML; each section with its keys:"
-    for name, field in Settings.model_fields.items():
-        model = _model(field.annotation)
-        meaning = (inspect.getdoc(model) or "").replace("``", "")
-        yield from _listed([(f"[{name}]: {', '.join(model.model_fields)}", meaning)])
+    models = {name: _model(field.annotation) for name, field in Settings.model_fields.items()}
+    # A field without a section of its own is a key of another one, and its alias says of which: "parsers.state".
+    single = [str(Settings.model_fields[name].validation_alias) for name, model in models.items() if model is None]
+    for name, model in models.items():
+        if model is not None:
+            own = [key.partition(".")[2] for key in single if key.startswith(f"{name}.")]
+            meaning = (inspect.getdoc(model) or "").replace("``", "")
+            yield from _listed([(f"[{name}]: {', '.join([*own, *model.model_fields])}", meaning)])
 
 
-def _model(annotation: Any) -> type[BaseModel]:
-    """The section behind an annotation: itself, or what a tuple or a table holds."""
+def _model(annotation: Any) -> type[BaseModel] | None:
+    """The section behind an annotation: itself, or what a tuple or a table holds; None: a single key."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(
-        _model(inner) for inner in reversed(get_args(annotation)) if inner not in (..., str) and _is_typed(inner)
-    )
-
-
-def _is_typed(annotation: Any) -> bool:
-    return isinstance(annotation, type) or bool(get_args(annotation))
+    return next((model for inner in reversed(get_args(annotation)) if (model := _model(inner)) is not None), None)
 
 
 def _files() -> Iterator[tuple[str, str]]:
