@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +72,14 @@ class World:
         """One statement of the web app's, committed."""
         with closing(self.connect()) as connection, connection:
             return connection.execute(sql, parameters).fetchall()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, the web app holds what a pass writes: it can be read and not be written."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
 
     def add_project(self, name: str, accounts: Sequence[str] = (), project_id: str = "") -> str:
         """A project with one account per name, and a worksheet with the header alone."""
@@ -159,3 +167,10 @@ class PostgresWorld(World):
             connection.execute("SET search_path = smart_sync, public; SET TimeZone = 'UTC'")
             cursor = connection.execute(numbered(sql), parameters)
             return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        with psycopg.connect(self.url) as other:
+            other.execute("LOCK TABLE account_metrics IN EXCLUSIVE MODE")
+            yield
+            other.rollback()
