@@ -78,7 +78,7 @@ def test_exit_codes_files_and_environment_are_in_the_page(page: Path) -> None:
     ):  # fmt: skip
         assert name in text
     for name, field in Settings.model_fields.items():
-        section, _, key = (field.validation_alias or name).partition(".")
+        section, _, key = str(field.validation_alias or name).partition(".")
         assert f"[{section}]: {key}" in text
 
 
