@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import os
+import resource
 import shutil
 from collections.abc import Iterator
 from io import StringIO
@@ -23,8 +24,16 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture(autouse=True)
-def _log_of_nobody() -> Iterator[None]:
-    """What one test has made of the log is not the log of the next."""
+def _log_of_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What one test has made of the log, or of the process's limits, is not the next one's."""
+    limit = resource.setrlimit
+
+    def lasting(which: int, limits: tuple[int, int]) -> None:
+        # Commands that are called here in the process allow it no core dump, for good.
+        if which != resource.RLIMIT_CORE:
+            limit(which, limits)
+
+    monkeypatch.setattr(resource, "setrlimit", lasting)
     yield
     logs.reset()
 

@@ -111,7 +111,7 @@ def test_the_command_makes_one_beside_a_running_daemon_and_it_can_be_restored(co
         assert request_sync(daemon.socket)["success_count"] == 1
         made = run_command("backup", str(backup), "--config", str(config))
         assert (made.returncode, made.stderr) == (0, "")
-        assert made.stdout.strip() == f"{backup}: {backup.stat().st_size} bytes, verified"
+        assert made.stdout.strip() == f"{backup}: {backup.stat().st_size:,} bytes, verified"
         type_everywhere(world, 2)
         assert request_sync(daemon.socket)["success_count"] == 1
         assert daemon.stop() == 0

@@ -15,9 +15,10 @@ import pytest
 import requests
 
 from fake_google import AUDIENCE, EMAIL, FakeGoogle, Rows, private_key
+from smart_sync.core import wording
 from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets import spreadsheet_titles, transport
+from smart_sync.sheets import transport
 from smart_sync.sheets.google import GoogleSheets
 from smart_sync.sheets.retries import Backoff
 
@@ -436,7 +437,7 @@ async def test_looking_for_alike_names_holds_up_nobody(
         threads.add(threading.get_ident())
         return get_close_matches(*arguments, **more)
 
-    monkeypatch.setattr(spreadsheet_titles, "get_close_matches", alike)
+    monkeypatch.setattr(wording, "get_close_matches", alike)
     async with GoogleSheets(google.settings(tmp_path, "many"), backoff=QUICK) as sheets:
         sheets.begin()
         missing = [Project(str(number), f"Kampagne {number}") for number in range(200)]

@@ -287,9 +287,9 @@ class Terminal:
     def __enter__(self) -> "Terminal":
         self._ours, theirs = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
-        # A session of its own, so that Ctrl-C reaches the command and nobody else.
+        # A session of its own, so that Ctrl-C reaches the command and nobody else; a shell may have it ignored.
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *COMMAND, *self._arguments],
+            ["env", "--default-signal=INT", "setsid", "--ctty", "--wait", *COMMAND, *self._arguments],
             stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
         )  # fmt: skip
         os.close(theirs)

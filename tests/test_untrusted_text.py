@@ -39,7 +39,9 @@ def forged(output: str, form: str = "json") -> list[str]:
     """The lines of a log that are not ours."""
     bad = []
     if form == "console":
-        ours = re.compile(r"(DEBUG|INFO|WARNING|ERROR) \[SmartSync\] [a-z]+\.[a-z_]+( |$)")
+        ours = re.compile(
+            r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} (DEBUG|INFO|WARNING|ERROR) \[SmartSync\] [a-z]+\.[a-z_]+( |$)"
+        )
         # Of our own events this is the one that the table forges, with a field that it does not have.
         return [line for line in output.splitlines() if not ours.match(line) or re.search(r" success=True$", line)]
     for line in output.splitlines():
