@@ -118,12 +118,21 @@ async def test_what_is_not_written_is_no_edit(imported: World) -> None:
 
 
 async def test_the_screen_shows_edits(imported: World) -> None:
-    """explain prints each edit with its cell; --json has the same."""
+    """explain prints each edit with its cell; --json has the same; one older than the days asked for is in neither."""
     edited(imported, [950, 5, None, None, None])
     await imported.sync()
-    config = write_config(imported.folder)
-    shown = run_command("explain", link("a"), "--config", str(config))
-    assert "edited followers: 12,480 → 950 (P!C2)" in shown.stdout
-    assert "edited views: 9 → – (P!G2)" in shown.stdout
-    told = json.loads(run_command("explain", link("a"), "--json", "--config", str(config)).stdout)
-    assert {edit["metric"] for edit in told["accounts"][0]["edits"]} == {"followers", "views"}
+    asked = ["explain", link("a"), "--config", str(write_config(imported.folder))]
+    told, told_of_a_week = (
+        json.loads(run_command(*asked, "--json", *past).stdout)["accounts"][0]["edits"] for past in (["--all"], [])
+    )
+    assert {(edit["metric"], edit["old"], edit["new"], edit["worksheet"], edit["cell"]) for edit in told} == {
+        ("followers", 12_480, 950, "P", "C2"), ("views", 9, None, "P", "G2"),
+    }  # fmt: skip
+    assert told_of_a_week == []
+    _, _, table = run_command(*asked, "--all").stdout.partition("\nedited, seen at ")
+    seen = imported.now.strftime("%Y-%m-%d %H:%M").split()
+    assert [line.split() for line in table.split("\n\n")[0].splitlines()[1:]] == [
+        [*seen, "C2", "followers", "12,480", "950"],
+        [*seen, "G2", "views", "9", "–"],
+    ]
+    assert "edited, seen at" not in run_command(*asked).stdout

@@ -15,7 +15,7 @@ from smart_sync import report
 from smart_sync.admin.history import growth
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import METRICS, Trigger
-from smart_sync.report.explain import explain
+from smart_sync.report.explain import ALL_DAYS, explain
 from smart_sync.report.inputs import Options
 from smart_sync.report.words import Words
 from smart_sync.sync.reporter import Reporter
@@ -157,7 +157,7 @@ async def test_what_cannot_be_compared_has_no_number(lived: World) -> None:
     known = NOON.date() + timedelta(days=BLANK.stop)
     row = "SELECT views, views_delta, followers_delta FROM account_growth WHERE account_id = 5 AND day = ?"
     assert lived.execute(row, (known.isoformat(),)) == [(views_of("f", BLANK.stop), None, 1)]
-    (told,) = (await explain(lived.settings, link("f"), METRICS, lived.now))["accounts"]
+    (told,) = (await explain(lived.settings, link("f"), METRICS, lived.now, ALL_DAYS))["accounts"]
     days = {day["day"]: (day["views"], day["views_delta"]) for day in told["days"]}
     assert days[known.isoformat()] == (views_of("f", BLANK.stop), None)
     assert days[(known - timedelta(1)).isoformat()] == (None, None)
@@ -173,7 +173,7 @@ async def test_a_day_that_ends_a_carried_stretch_is_marked(lived: World) -> None
     end = (NOON.date() + timedelta(days=CARRIED.stop)).isoformat()
     marked = lived.execute("SELECT account_id, day, ends_carried FROM account_growth WHERE ends_carried IS NOT NULL")
     assert [(int(row[0]), *row[1:]) for row in marked] == [(3, end, "views")]
-    (told,) = (await explain(lived.settings, link("d"), METRICS, lived.now))["accounts"]
+    (told,) = (await explain(lived.settings, link("d"), METRICS, lived.now, ALL_DAYS))["accounts"]
     assert [day["day"] for day in told["days"] if day["ends_carried"]] == [end]
     then = NOON + timedelta(days=CARRIED.stop)
     answer = await growth(lived.where, None, "views", 1, then)
@@ -184,16 +184,20 @@ async def test_a_day_that_ends_a_carried_stretch_is_marked(lived: World) -> None
     assert "ends a carried stretch" in text
 
 
-async def test_explain(lived: World) -> None:
-    """Each day of each account as the view has it, but for values that nobody knew."""
+@pytest.mark.parametrize(
+    ("asked", "shown"), [((), 7), ((30,), 30), ((ALL_DAYS,), -1)], ids=["a week", "30 days", "all"]
+)
+async def test_explain(lived: World, asked: tuple[int, ...], shown: int) -> None:
+    """Each day asked for of each account as the view has it, but for values that nobody knew; a week by default."""
     for key, name in enumerate("abdef", 1):
-        (told,) = (await explain(lived.settings, link(name), METRICS, lived.now))["accounts"]
+        (told,) = (await explain(lived.settings, link(name), METRICS, lived.now, *asked))["accounts"]
         for metric in METRICS:
             rows = lived.execute(
                 f"SELECT g.day, iif(g.day >= date(m.{metric}_known_since), g.{metric}, NULL), g.{metric}_delta FROM"
                 " account_growth g JOIN account_metrics m ON m.account_id = CAST(g.account_id AS TEXT)"
-                " WHERE g.account_id = ? ORDER BY g.day DESC LIMIT 30", (key,),
+                " WHERE g.account_id = ? ORDER BY g.day DESC LIMIT ?", (key, shown),
             )  # fmt: skip
+            assert rows
             assert [(day["day"], day[metric], day[f"{metric}_delta"]) for day in told["days"]] == rows
 
 
@@ -239,13 +243,34 @@ def test_the_texts_of_the_commands(lived: World) -> None:
     days = (date.today() - (NOON.date() + timedelta(days=DAYS - 1))).days  # noqa: DTZ011
     told = json.loads(run_command("growth", "--days", str(days + 10), "--json", *config).stdout)
     text = run_command("growth", "--days", str(days + 10), *config).stdout
-    for one in told["accounts"]:
-        (row,) = [line for line in text.splitlines() if re.match(rf"{one['username']}\s", line)]
-        assert f"{one['last']:,}" in row
-        assert ("–" if one["growth"] is None else f"{one['growth']:+,}") in row
-    for one in (*told["projects"], *told["platforms"]):
-        assert f"{one['name']}: {one['last']:,} ({one['growth']:+,}, {one['average']:+,.1f} a day)" in text
-    assert "left e, tiktok: 690, since 2026-04-26 12:00, in no total" in text
+    _, of_project, of_platforms, of_movers = (table.splitlines() for table in text.strip().split("\n\n"))
+    (project,) = told["projects"]
+    grown = f"{project['last']:,} ({project['growth']:+,}, {project['average']:+,.1f} a day)"
+    assert of_project[0] == f"project P: {grown}, {project['accounts']} accounts"
+    assert [line.split()[:5] for line in of_project[2 : 2 + len(told["accounts"])]] == [
+        [
+            one["username"], one["platform"], f"{one['last']:,}", f"{one['growth']:+,}",
+            f"{one['growth'] / one['first']:+,.1%}",
+        ]
+        for one in told["accounts"]
+    ]  # fmt: skip
+    assert [line.split() for line in of_platforms[1:]] == [
+        [one["name"], str(one["accounts"]), f"{one['last']:,}", f"{one['growth']:+,}", f"{one['average']:+,.1f}"]
+        for one in told["platforms"]
+    ]
+    *moved, left = of_movers[1:]
+    assert [line.split() for line in moved] == [
+        [one["username"], one["platform"], "P", f"{one['moved']:+,}"] for one in told["movers"]
+    ]
+    assert left == "left: e, tiktok: 690, since 2026-04-26 12:00, in no total"
+    week, everything = (run_command("explain", link("d"), *past, *config).stdout for past in ((), ("--all",)))
+    days_of_d = "SELECT day, coalesce(ends_carried, ''), views FROM account_growth WHERE account_id = 3"
+    all_of_d = lived.execute(f"{days_of_d} ORDER BY day DESC")
+    for shown, rows in (week, all_of_d[:7]), (everything, all_of_d):
+        # The line of a day ends with its views, marked where the day ends a carried stretch; its growth stands below.
+        table = shown.split("\nday ")[1].split("\n\n")[0]
+        lines = re.findall(r"^(\d{4}-\d\d-\d\d) .* (\*?)([\d,]+)$", table, re.MULTILINE)
+        assert lines == [(day, "*" if ends else "", f"{views:,}") for day, ends, views in rows]
     runs = json.loads(run_command("history", "--limit", "100", "--json", *config).stdout)["runs"]
     columns = (
         "started_at",
