@@ -117,6 +117,15 @@ async def test_a_second_instance_is_told_and_the_lock_goes_with_its_holder(postg
         pass
 
 
+async def test_an_instance_that_has_just_ended_is_waited_for(postgres: str) -> None:
+    """A server ends a session after its client has gone: the next instance waits for that, it is not refused."""
+    with psycopg.connect(postgres, autocommit=True) as ended:
+        ended.execute("SELECT pg_advisory_lock(hashtextextended('smart-sync ' || current_schema(), 0))")
+        asyncio.get_running_loop().call_later(0.3, ended.execute, "SELECT pg_advisory_unlock_all()")
+        async with open_database(server(postgres)):
+            pass
+
+
 WRONG: dict[str, tuple[str, str]] = {
     "the port": ("postgresql://postgres:s3cretpw@127.0.0.1:1/x", "cannot be reached"),
     "the database": ("{nowhere}", "has no such database; create it with createdb"),

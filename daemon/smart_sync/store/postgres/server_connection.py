@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 RECONNECTING, PAUSE = 30.0, 0.25
 #: Seconds for one try to connect; milliseconds that somebody else may hold what we want to write.
 CONNECTING, LOCK_MS = 5, 2000
+#: Seconds that the server may take to let go what the session of an instance that has just ended held.
+LETTING_GO = 1.0
 #: What `Busy` says of an instance that holds the database: it is not going to let it go.
 CLAIMED = "claimed"
 #: Rows that are made of an answer before the event loop goes on with something else.
@@ -82,9 +84,12 @@ class Connection:
         return connection
 
     async def _demand_claim(self, connection: "AsyncConnection[Any]") -> None:
-        if self._claim and not (await rows(connection, self._claim, ()))[0][0]:
-            held = "another instance holds the database; stop it, or ask it with: smart-sync sync"
-            raise Busy(CLAIMED, InstanceBusy(f"{self._server.name}: {held}"))
+        ends = time.monotonic() + LETTING_GO
+        while self._claim and not (await rows(connection, self._claim, ()))[0][0]:
+            if time.monotonic() >= ends:
+                held = "another instance holds the database; stop it, or ask it with: smart-sync sync"
+                raise Busy(CLAIMED, InstanceBusy(f"{self._server.name}: {held}"))
+            await asyncio.sleep(LETTING_GO / 20)
 
     async def close(self) -> None:
         """End it; the next use opens another one."""
@@ -115,14 +120,6 @@ class Connection:
                 if isinstance(error.meaning, DatabaseUnusable) or time.monotonic() > ends:
                     raise
             await asyncio.sleep(PAUSE)
-
-
-def _claimed(server: Server) -> Any:
-    from smart_sync.errors import DatabaseError
-
-    return DatabaseError(
-        f"{server.name}: another instance holds the database; stop it, or ask it with: smart-sync sync"
-    )
 
 
 async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnection[Any]":
