@@ -1,6 +1,7 @@
 """The Python client: a clear word for everything that can be in its way."""
 
 import asyncio
+import gc
 import os
 import socket
 import threading
@@ -196,6 +197,7 @@ async def test_blocking(tmp_path: Path) -> None:
 
 async def test_nothing_is_left(tmp_path: Path) -> None:
     """A client leaves no descriptor behind, however its call ends."""
+    gc.collect()  # what tests before this one have left may go now, not in the middle
     async with served(tmp_path, _API) as path:
         before = descriptors()
         for _ in range(5):
@@ -205,4 +207,4 @@ async def test_nothing_is_left(tmp_path: Path) -> None:
             with pytest.raises(SmartSyncError):
                 await Client(tmp_path / ("x" * 200)).status()
         await asyncio.sleep(0.05)
-        assert descriptors() == before
+        assert descriptors() <= before
