@@ -228,3 +228,16 @@ async def test_explain_foresees_that_there_is_no_value(world: World) -> None:
     views = account["metrics"]["views"]
     assert (views["value"], views["next"], views["next_is_no_value"]) == (269_000, None, True)
     assert "it has no value from the next pass on" in views["sentence"]
+
+
+async def test_a_dry_run_shows_that_a_value_goes(world: World) -> None:
+    """After a change of the KPI: from 269,000 to no value, which is not 0."""
+    with Imitation("tiktok") as platform:
+        configure(world, "tiktok", platform.url, BERLIN)
+        add(world, "M", "tiktok", **DATES)
+        await world.sync()
+    world.execute("UPDATE projects SET kpi_views = 0")
+    (result,) = (await world.sync(dry_run=True)).results
+    assert {(one.metric, one.before, one.after) for one in result.changes if one.metric == "views"} == {
+        ("views", 269_000, None)
+    }

@@ -14,7 +14,7 @@ class MetricChangeAnswer(TypedDict):
     link: str
     metric: str
     before: int | None
-    after: int
+    after: int | None
 
 
 class ProjectAnswer(TypedDict, total=False):

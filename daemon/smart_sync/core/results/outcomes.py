@@ -78,7 +78,7 @@ def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Se
     changes = (
         change
         for row in plan.changed
-        for change in changes_of(row.account_id, links[row.account_id], row.before, row.values)
+        for change in changes_of(row.account_id, links[row.account_id], row.before, row.values, row.winners)
     )
     return replace(result_of(plan, Written(snapshots), problems), changes=tuple(changes))
 

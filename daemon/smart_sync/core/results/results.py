@@ -1,6 +1,6 @@
 """What a pass has done, and the same as the answers of the control channel say it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smart_sync.core.answers import PassAnswer, ProjectAnswer
@@ -16,13 +16,16 @@ MAX_PROBLEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """A merged value that a pass changed, or would change; ``before`` is None for a new account."""
+    """A merged value that a pass changed, or would change; ``before`` is None for a new account.
+
+    ``after`` is None where it had a value and has none from now on.
+    """
 
     account_id: str
     link: str
     metric: str
     before: int | None
-    after: int
+    after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +197,18 @@ def _trouble(result: ProjectResult) -> str:
     return "; ".join(text for text in (result.error, result.remedy) if text)
 
 
-def changes_of(account_id: str, link: str, before: Metrics | None, after: Metrics) -> list[MetricChange]:
-    """The metrics of one account that differ."""
+def changes_of(
+    account_id: str, link: str, before: Metrics | None, after: Metrics, winners: Sequence[str | None]
+) -> list[MetricChange]:
+    """The metrics of one account that differ; one without a winner has no value."""
     return [
-        MetricChange(account_id, link, metric, before[index] if before else None, after[index] or 0)
+        MetricChange(
+            account_id,
+            link,
+            metric,
+            before[index] if before else None,
+            None if before and winners[index] is None else after[index],
+        )
         for index, metric in enumerate(METRICS)
         if before is None or before[index] != after[index]
     ]
