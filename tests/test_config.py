@@ -28,6 +28,7 @@ def problems(folder: Path, text: str = BASE) -> list[str]:
         ("SMART_SYNC_LGO__LEVEL", "; did you mean SMART_SYNC_LOG__LEVEL?"),
         ("SMART_SYNC_LOG_LEVEL", "; did you mean SMART_SYNC_LOG__LEVEL?"),
         ("SMART_SYNC_GOOGLE_CREDENTIAL", "; did you mean SMART_SYNC_GOOGLE_CREDENTIALS?"),
+        ("SMART_SYNC_PARSERS_STATE", "; did you mean SMART_SYNC_PARSERS__STATE?"),
         ("SMART_SYNC_NONSENSE__KEY", ""),
     ],
 )

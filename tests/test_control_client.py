@@ -200,7 +200,7 @@ async def test_nothing_is_left(tmp_path: Path) -> None:
     gc.collect()  # what tests before this one have left may go now, not in the middle
     async with served(tmp_path, _API) as path:
         before = descriptors()
-        for _ in range(5):
+        for _ in range(20):
             await Client(path).status()
             async with aclosing(Client(path).events()) as events:
                 await anext(events)

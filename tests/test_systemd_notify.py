@@ -153,6 +153,16 @@ def test_full_queue(listener: socket.socket) -> None:
     assert not telling.is_alive()
 
 
+def test_what_is_only_shown_waits_for_nobody(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of `systemctl status` is lost at once where systemd does not read, however patient the others are."""
+    monkeypatch.setattr(systemd, "_PATIENCE", 3600.0)
+    fill(listener.getsockname())
+    telling = threading.Thread(target=systemd.notify, args=["STATUS=syncing"], daemon=True)
+    telling.start()
+    telling.join(10)
+    assert not telling.is_alive()
+
+
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Outside systemd, or with a socket that is gone, telling is no error."""
     systemd.notify("READY=1")

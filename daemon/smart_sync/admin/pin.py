@@ -15,7 +15,7 @@ from smart_sync.store.schema import open_existing
 
 
 async def pin(settings: Settings, asked: PinRequest, now: datetime) -> dict[str, Any]:
-    """Pin what is asked for, in the name of whoever runs this.
+    """Pin what is asked for, in the name of the user who runs this.
 
     Raises `NotPinned`, `DatabaseError` and `ConfigError`.
     """

@@ -75,7 +75,7 @@ def server(given: str) -> Server:
 
 
 def _protect(url: str) -> None:
-    """Whoever reads a log must not learn the password, in whatever form it is written."""
+    """Keep the password out of the log, in whatever form it is written."""
     who, at, _ = url.partition("://")[2].rpartition("@")
     given = [who.partition(":")[2]] if at else []
     given += [

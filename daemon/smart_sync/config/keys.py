@@ -61,7 +61,7 @@ def misspelt(environment: Mapping[str, str], values: Mapping[str, Any]) -> Itera
         if not upper.startswith(PREFIX) or upper in OTHERS or name in secrets:
             continue
         section = upper.removeprefix(PREFIX).partition(LEVEL)[0].lower()
-        if section in Settings.model_fields:
+        if section in {key[0] for key in _keys()}:
             continue
         meant = _nearest_variable(upper)
         if meant or LEVEL in upper:
@@ -83,7 +83,8 @@ def _keys() -> tuple[tuple[str, ...], ...]:
 
 def _keys_of(section: type[BaseModel]) -> Iterator[tuple[str, ...]]:
     for name, field in section.model_fields.items():
-        yield (name,)
+        # An alias is the key itself, of another section: "parsers.state".
+        yield tuple(field.validation_alias.split(".")) if isinstance(field.validation_alias, str) else (name,)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from ((name, *key) for key in _keys_of(field.annotation))
 

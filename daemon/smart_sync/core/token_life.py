@@ -113,7 +113,7 @@ def moment_of(written: str) -> datetime | None:
 
 
 def _moment(written: str, otherwise: datetime) -> datetime:
-    """A stamp as a moment; somebody may have spoilt the file it comes from."""
+    """A stamp as a moment; the file it comes from may have been spoilt."""
     return moment_of(written) or otherwise
 
 

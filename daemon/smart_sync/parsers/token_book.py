@@ -100,7 +100,7 @@ class TokenBook:
         return tuple(self._report(grant, known) for grant in self._grants)
 
     async def news(self) -> list[TokenReport]:
-        """The tokens that will soon end, of whose end nobody was told yet; now somebody is."""
+        """The tokens that will soon end and were not reported yet; from now on they count as reported."""
         await self.look()
         try:
             return await asyncio.to_thread(self._untold)

@@ -1,8 +1,8 @@
 """The process that renews one token: ``python -m smart_sync.parsers.token_keeper``, with its `Job` on stdin.
 
 A platform ends the old refresh token with its answer, so an answer that reaches no disk is a token lost.  Therefore the
-renewal is a process of its own, which goes on when whoever asked for it is killed; and it hands the answer to that
-process before it writes it down, so that a kill of either loses nothing.
+renewal is a process of its own, which goes on when its caller is killed; and it hands the answer to that
+caller before it writes it down, so that a kill of either loses nothing.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ async def renewed(job: Job) -> Renewal:
         with suppress(RuntimeError):  # the loop has ended, the token is on the disk
             loop.call_soon_threadsafe(finish, found)
 
-    # No thread that anybody waits for: whoever is stopped now finds the token in the file the next time.
+    # No thread that is waited for: a process that is stopped now finds the token in the file the next time.
     threading.Thread(target=work, name="token-keeper", daemon=True).start()
     answer, trouble = await done
     if trouble:
@@ -140,7 +140,7 @@ def main() -> None:
         signal.signal(ending, signal.SIG_IGN)
     try:
         job = Job(**json.loads(sys.stdin.buffer.read()))
-    except ValueError:  # whoever asked was killed before all was said
+    except ValueError:  # the one that asked was killed before all was said
         return
     try:
         with token_file.locked(Path(job.path), PATIENCE):

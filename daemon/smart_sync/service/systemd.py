@@ -7,6 +7,8 @@ import time
 
 #: Seconds that a full queue of systemd's may hold us up: a lost line is better than an event loop that hangs.
 _PATIENCE = 1.0
+#: What is only shown, and not waited for at all.
+_SHOWN = "STATUS="
 
 
 def notify(*lines: str) -> None:
@@ -19,7 +21,7 @@ def notify(*lines: str) -> None:
     # A line break within a line would begin another assignment.
     message = "\n".join(" ".join(line.splitlines()) for line in lines).encode(errors="replace")
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        sock.settimeout(_PATIENCE)
+        sock.settimeout(0 if all(line.startswith(_SHOWN) for line in lines) else _PATIENCE)
         sock.connect(address)
         sock.sendall(message)
 

@@ -42,14 +42,14 @@ class Refused(StoreError):
 
 
 class Busy(StoreError):
-    """Somebody else holds what is wanted, for longer than we wait: what one row could not do, no other can."""
+    """Another process holds what is wanted, for longer than we wait: what one row could not do, no other can."""
 
 
 class Down(StoreError):
     """The database as a whole is in trouble (no room, no right, damaged, not there), not one row."""
 
 
-#: Seconds of waiting for somebody else after which that is told.
+#: Seconds of waiting for another process after which that is told.
 LONG_WAIT = 5.0
 
 #: The errors of the whole database: the transaction is to be given up.
@@ -136,10 +136,10 @@ class Database(Reader, Protocol):
         """Inside, every query sees one and the same committed state.  For programs that only read and end."""
 
     async def glance(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for small answers, for which somebody waits: never queued behind the large reads of a pass."""
+        """`fetch` for small answers, for which a client waits: never queued behind the large reads of a pass."""
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for somebody else's query: it can look and nothing else, sees no snapshots of ours, and has 60 s."""
+        """`fetch` for a configured query: it can look and nothing else, sees no snapshots of ours, and has 60 s."""
 
     async def columns(self, sql: str) -> list[str]:
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
@@ -148,7 +148,7 @@ class Database(Reader, Protocol):
         """Raise `DatabaseReplaced` if what is open is no longer what others find there."""
 
     def locked_seconds(self) -> float:
-        """Seconds for which somebody else has kept us from it, once they are worth telling; else 0."""
+        """Seconds for which another process has kept us from it, once they are worth telling; else 0."""
 
     async def rest(self) -> None:
         """A pass is over: give back what it has left in memory."""

@@ -34,7 +34,7 @@ class PinnedAccount(NamedTuple):
 
 
 async def of_accounts(source: Reader, where: str, parameters: Sequence[Any]) -> Mapping[str, tuple[Pin, ...]]:
-    """The pins of the accounts for which the SQL ``where`` holds, by account id; what somebody has spoilt is none."""
+    """The pins of the accounts for which the SQL ``where`` holds, by account id; a spoilt one is none."""
     rows = await source.fetch(
         f"SELECT account_id, {_COLUMNS} FROM pins WHERE {where} ORDER BY account_id, metric, place", parameters
     )

@@ -187,7 +187,7 @@ async def _of_unknown_videos(
 
 
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:
-    """What the terms of a platform ask of those who store its numbers, until somebody says that they are kept."""
+    """What a platform's terms ask of those who store its numbers, until the configuration accepts them."""
     for source in sources:
         terms = getattr(source.parser, "terms", "")
         if terms and not getattr(source.settings, "accepted", False):

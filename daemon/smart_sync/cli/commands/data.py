@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 
@@ -20,9 +20,6 @@ from smart_sync.cli.commands.common import (
 )
 from smart_sync.cli.complete import account_names, all_names
 from smart_sync.core.model import MAX_COUNT, METRICS
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(epilog=example('smart-sync confirm "Spring Launch" --metric likes'))

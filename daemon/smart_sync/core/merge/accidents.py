@@ -143,7 +143,7 @@ def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Acci
         is_close = needs_history(typed, counter=typed.metric in terms.counters)
         if is_close and (one := _look(typed, worksheet, terms, calm=_is_calm(typed, rises))) is not None:
             seen[typed] = one
-    # Small numbers are alike by chance, but not if their whole row was somebody else's.
+    # Small numbers are alike by chance, but not if their whole row was another account's.
     rows = {away for found in seen.values() for away in found.rows}
     found = []
     for typed in row:

@@ -108,7 +108,7 @@ class PostgresDialect:
             return
         await transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {self.helpers}")
         await transaction.execute(text)
-        # Whoever may read the view account_growth runs its functions.
+        # A role that may read the view account_growth runs its functions.
         await transaction.execute(f"GRANT USAGE ON SCHEMA {self.helpers} TO PUBLIC")
         await transaction.execute(f"COMMENT ON SCHEMA {self.helpers} IS '{told}'")
 
@@ -132,7 +132,7 @@ class PostgresDialect:
                 await self._make_view(transaction, self.helpers, table, text)
 
     async def _drop_views_upon(self, transaction: Transaction, table: str) -> None:
-        """Ours, which `show` makes again; one of somebody else's that reads them is told by the error."""
+        """Ours, which `show` makes again; a view of another owner that reads them is told by the error."""
         for name in (f"{self.schema}.account_growth", f"{self.schema}.parsed_inbox", f"{self.helpers}.{table}"):
             await transaction.execute(f"DROP VIEW IF EXISTS {name}")
 

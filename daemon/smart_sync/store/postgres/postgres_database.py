@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 #: Seconds that a transaction waits for another one of ours, or for the server.
 PATIENCE = 120.0
-#: Seconds for small answers, for which somebody waits, and for somebody else's query.
+#: Seconds for small answers, for which a client waits, and for a configured query.
 GLANCE_PATIENCE, MAX_ASKING = 2.0, 60
 #: Before this version a commit in doubt cannot be looked up.
 OLDEST = 130000
 _ABOUT = "SELECT current_setting('server_version_num')::int, current_schema(), pg_is_in_recovery(), version()"
-#: Whoever writes holds this row, so that Smart Sync's transactions never run side by side.
+#: The writer holds this row, so that Smart Sync's transactions never run side by side.
 _TURN = "SELECT pg_current_xact_id()::text FROM smart_sync_schema FOR UPDATE"
 
 
@@ -110,7 +110,7 @@ class PostgresDatabase:
             await self.fetch("COMMIT")
 
     async def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """`fetch` for somebody else's query: it can look and nothing else, and has `MAX_ASKING` seconds."""
+        """`fetch` for a configured query: it can look and nothing else, and has `MAX_ASKING` seconds."""
         _demand_no_snapshots(sql, self.name)
         return await self._asker.fetch(sql, parameters)
 
@@ -127,7 +127,7 @@ class PostgresDatabase:
         """Nothing: a connection leads to one database."""
 
     def locked_seconds(self) -> float:
-        """Seconds for which somebody else has kept us from writing, once they are worth telling; else 0."""
+        """Seconds for which another session has kept us from writing, once they are worth telling; else 0."""
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
 

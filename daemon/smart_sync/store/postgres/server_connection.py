@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Seconds for which a server that is not there is tried again, and between two tries.
 RECONNECTING, PAUSE = 30.0, 0.25
-#: Seconds for one try to connect; milliseconds that somebody else may hold what we want to write.
+#: Seconds for one try to connect; milliseconds that another session may hold what we want to write.
 CONNECTING, LOCK_MS = 5, 2000
 #: Seconds that the server may take to let go what the session of an instance that has just ended held.
 LETTING_GO = 1.0
@@ -110,7 +110,7 @@ class Connection:
             raise translated(error, self._server.name, broken=broken) from error
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = (), patience: float | None = None) -> list[Any]:
-        """All rows of a query: asked again while the server is away, as long as somebody may wait for it."""
+        """All rows of a query: asked again while the server is away, as long as a caller may wait for it."""
         ends = time.monotonic() + min(self.patience if patience is None else patience, RECONNECTING)
         while True:
             try:
