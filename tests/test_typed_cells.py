@@ -91,6 +91,20 @@ async def test_the_neighbours_number_is_told_as_theirs(lived: World) -> None:
     assert told.cause == "this is @b's number"
 
 
+async def test_where_there_was_no_value_none_is_told(lived: World, log: StringIO) -> None:
+    """A cell that was empty was not 0: neither the result, the log, a later pass nor `explain` says so."""
+    typed = rows(10)
+    typed["a"][1] = round(123_456 * RATE**9)  # its views of yesterday
+    for _ in range(2):
+        lived.sheet("P", **typed)
+        (told,) = (await lived.sync_one()).suspects
+        assert (told.metric, told.old, told.place) == ("likes", None, "P!D2")
+    (line,) = logged(log, "value.suspected")
+    assert "before" not in line
+    (account,) = (await explain(lived.settings, link("a"), ("likes",), lived.now))["accounts"]
+    assert account["metrics"]["likes"]["suspect"]["old"] is None
+
+
 async def test_the_first_read_of_a_row_is_no_typing(world: World) -> None:
     """There is nothing yet that it could differ from."""
     world.add_project("P", ["a", "b"])

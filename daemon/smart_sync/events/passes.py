@@ -230,7 +230,7 @@ EVENTS = (
             "account_id": "str: project_social_accounts.id",
             "link": "str: its profile_link",
             "metric": "str: which one",
-            "before": "int: what it was; of a typed number, what its cell said before",
+            "before": "int?: what it was; of a typed number, what its cell said before; absent if there was no value",
             "after": "int: what it is now",
             "place": "str?: the cell, if it was typed",
             "cause": "str?: what probably happened, if it was typed",

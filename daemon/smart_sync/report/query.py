@@ -46,7 +46,7 @@ async def read(
     judged_by: VoteTerms | None = None,
     options: Options = DEFAULT,
 ) -> ReportInputs:
-    """What the database at ``path`` says of all active projects, or of ``project`` (its id, else its name).
+    """What the database at ``where`` says of all active projects, or of ``project`` (its id, else its name).
 
     ``days`` is how far back charts go, unless ``options`` say since when; ``judged_by`` is what parsed values are
     judged by.  Raises `DatabaseError` where there is no readable database, and `UnknownProject`.

@@ -12,6 +12,8 @@ CREATE TABLE pins (
 ALTER TABLE suspects ADD COLUMN cause TEXT NOT NULL DEFAULT '';
 ALTER TABLE suspects ADD COLUMN typed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE suspects ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+-- 1: there was no value before; `old`, which cannot be NULL, is 0 and says nothing.
+ALTER TABLE suspects ADD COLUMN was_unknown INTEGER NOT NULL DEFAULT 0;
 
 -- A fall of an account's followers that only one read of a parser has found: it counts when a second one finds it too.
 CREATE TABLE doubted_falls (

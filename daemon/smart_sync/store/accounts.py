@@ -187,7 +187,7 @@ async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:
 async def oddities(database: Database, account_id: str, believed_before: str) -> dict[str, dict[str, dict[str, Any]]]:
     """``suspects`` (those that have not stood for a day) and ``conflicts`` of an account, by metric."""
     suspects = await database.fetch(
-        "SELECT metric, old, new, since, place, cause, held FROM suspects"
+        "SELECT metric, CASE WHEN was_unknown = 0 THEN old END, new, since, place, cause, held FROM suspects"
         " WHERE account_id = ? AND (since > ? OR (held = 1 AND since != ''))",
         (account_id, believed_before),
     )

@@ -13,12 +13,13 @@ from smart_sync.store.engine import Database, Transaction, upsert
 
 # The suspects are few: they are gone through first, and their accounts looked up.
 _OPEN = """
-SELECT s.account_id, a.profile_link, s.metric, s.old, s.new, s.since, s.place, s.cause, s.typed, s.held
+SELECT s.account_id, a.profile_link, s.metric, CASE WHEN s.was_unknown = 0 THEN s.old END, s.new, s.since, s.place,
+       s.cause, s.typed, s.held
 FROM suspects s CROSS JOIN project_social_accounts a
 WHERE a.id = s.account_id AND a.project_id = ? AND (s.since > ? OR s.held = 1)
 ORDER BY s.since, s.account_id, s.metric
 """
-_COLUMNS = "account_id, metric, old, new, since, place, cause, typed, held"
+_COLUMNS = "account_id, metric, old, was_unknown, new, since, place, cause, typed, held"
 
 
 def believed_before(now: datetime) -> str:
@@ -39,7 +40,10 @@ async def save(transaction: Transaction, plan: Plan, now: str) -> None:
     await transaction.execute_many(
         upsert("suspects", _COLUMNS, "account_id, metric"),
         [
-            (s.account_id, s.metric, s.old, s.new, s.since, s.place, s.cause, int(s.typed), int(s.held))
+            (
+                *(s.account_id, s.metric, s.old or 0, int(s.old is None), s.new, s.since, s.place, s.cause),
+                *(int(s.typed), int(s.held)),
+            )
             for s in plan.suspects.new
         ],
     )

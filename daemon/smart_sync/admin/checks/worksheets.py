@@ -127,9 +127,10 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         yield Finding("warning", str(problem))
     for suspect in result.suspects:
         place = suspect.place or name
+        before = "no value" if suspect.old is None else f"{suspect.old:,}"
         yield Finding(
             "warning",
-            f"{place}: {suspect.metric} of {suspect.link} jumped from {suspect.old:,} to {suspect.new:,}"
+            f"{place}: {suspect.metric} of {suspect.link} jumped from {before} to {suspect.new:,}"
             f"{f': {suspect.cause}' if suspect.cause else ''}; "
             f"correct it, or: {confirm(suspect.link, suspect.metric)}",
         )

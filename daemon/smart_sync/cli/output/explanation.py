@@ -165,7 +165,7 @@ def _print_edits(screen: Console, account: Answer) -> None:
         ]
         print_table(screen, [*columns, Column("from", True), Column("to", True)], rows)
         if len(edits) > _EDITS:
-            print_line(screen, f"and {counted(len(edits) - _EDITS, 'earlier edit')}; all of them: --json", "dim")
+            print_line(screen, f"and {counted(len(edits) - _EDITS, 'earlier edit')}; all of them: --all --json", "dim")
     for repair in account["repairs"]:
         change = f"{repair['metric']}: {count(repair['old'])} → {count(repair['new'])}"
         print_line(screen, f"{when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}", hang=2)

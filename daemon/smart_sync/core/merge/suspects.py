@@ -26,12 +26,15 @@ STANDS = timedelta(days=1)
 
 
 class Suspect(NamedTuple):
-    """A merged value that jumped from ``old`` to ``new``, ``since`` a stamp, ``place``: the cell if the sheet won."""
+    """A merged value that jumped from ``old`` to ``new``, ``since`` a stamp, ``place``: the cell if the sheet won.
+
+    ``old`` is None where there was no value.
+    """
 
     account_id: str
     link: str
     metric: str
-    old: int
+    old: int | None
     new: int
     since: str
     place: str = ""
@@ -142,7 +145,7 @@ def judge(
                 over.append(key)
             if old is None or not winner or not jumps(metric, old, value, doubts.factor, doubts.counters):
                 continue
-            origin = known.old if known is not None else old
+            origin = old if known is None or known.old is None else known.old
             if known is None or jumps(metric, origin, value, doubts.factor, doubts.counters):
                 cell = place(change.account_id, metric)
                 new.append(Suspect(change.account_id, change.link, metric, origin, value, doubts.now, cell))

@@ -127,7 +127,7 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
         accident.account_id,
         state.link,
         accident.metric,
-        accident.old or 0,
+        accident.old,
         accident.new,
         doubts.now,
         place,

@@ -61,7 +61,7 @@ def plain(text: object, limit: int = MAX_LINE) -> str:
 
 def jump(reader: Reader, one: Data) -> str:
     """A value that jumped, in a line."""
-    before, after = (number(reader.lang, one[name]) for name in ("before", "after"))
+    before, after = ("–" if one[name] is None else number(reader.lang, one[name]) for name in ("before", "after"))
     metric = METRIC_NAMES[reader.lang].get(one["metric"], one["metric"])
     project, link = plain(one["project_name"], 40), plain(one["link"], 60)
     line = reader.say("jump", project=project, link=link, metric=metric, before=before, after=after)
