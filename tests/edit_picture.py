@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 from daemon_process import Daemon, run_command, write_config
@@ -46,7 +46,7 @@ def tell() -> Story:
     """Run it: sheet, daemon, edit, pass."""
     with FakeGoogle() as google, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [list(HEADER), *(list(row) for row in ROWS)]
+        rows: list[list[Any]] = [list(HEADER), *(list(row) for row in ROWS)]
         google.add(KEY, {TITLE: rows})
         (folder / "parsed.csv").write_text(PARSED)
         sections = '[sync]\ncreate_missing = "projects"\n[parsers.tiktok_numbers]\nkind = "csv"\npath = "parsed.csv"\n'

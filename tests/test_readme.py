@@ -147,7 +147,7 @@ def test_the_configuration_shown_is_valid(tmp_path: Path, monkeypatch: pytest.Mo
         for name in re.findall(r"env:(\w+)", text):
             monkeypatch.setenv(name, "postgresql://u:p@h/d" if name == "DATABASE_URL" else "a secret of the test")
         for name in re.findall(r"file:/etc/smart-sync/([\w.]+)", text):
-            secret = "json://localhost/" if name.endswith(".url") else "a secret of the test"
+            secret = f"json://localhost/{name}" if name.endswith(".url") else "a secret of the test"
             (tmp_path / name).write_text(f"{secret}\n")
         text = text.replace("file:/etc/smart-sync/", "file:")
         if "[sheets]" not in text:
