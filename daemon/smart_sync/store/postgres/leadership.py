@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 DAEMON, PASS = "daemon", "pass"
 #: Seconds between two looks of one that waits, where nothing is heard through NOTIFY.
 POLL = 2.0
-#: Seconds between two tries where one has failed; milliseconds that an idle transaction of the leader's may stay open.
-_PAUSE, _IDLE_MS = 0.1, 10_000
+#: Seconds between two tries where one has failed.
+_PAUSE = 0.1
 #: Parts of the time that a lease lasts: between two renewals, for one try, and left when writing ends.
 _BETWEEN, _TRY, _MARGIN = 1 / 5, 1 / 4, 1 / 10
 
@@ -104,11 +104,7 @@ class Lease:
 
     def session(self, schema: str) -> dict[str, str]:
         """The settings of the session that writes under it: by this name the next holder ends it."""
-        idle = max(int(self.seconds * 1000), _IDLE_MS)
-        return {
-            "application_name": _session_name(schema, self._token),
-            "idle_in_transaction_session_timeout": str(idle),
-        }
+        return {"application_name": _session_name(schema, self._token)}
 
     def demand(self) -> None:
         """Raise `Lost` unless it is held."""

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
-from smart_sync.store.postgres.leadership import Lease
+from smart_sync.store.postgres.lease import Fence
+from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
     CONNECTING,
     PAUSE,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 #: Seconds for small answers, for which a client waits, and for a configured query.
 GLANCE_PATIENCE, MAX_ASKING = 2.0, 60
+#: Milliseconds after which a session is ended whose process has been halted in the middle of writing.
+IDLE_MS = 15_000
 #: The writer holds this row, so that Smart Sync's transactions never run side by side.
 _TURN = "SELECT pg_current_xact_id()::text FROM smart_sync_schema FOR UPDATE"
 
@@ -39,11 +43,11 @@ _TURN = "SELECT pg_current_xact_id()::text FROM smart_sync_schema FOR UPDATE"
 class PostgresDatabase:
     """The database at ``server``; use as ``async with``.  Statements raise `StoreError`.
 
-    ``lease``: that of the one instance that runs passes; nothing is written once it is lost.
+    ``lease``: of what is done by one process at a time, passes say; nothing is written once it is lost.
     """
 
     def __init__(
-        self, server: Server, *, patience: float = PATIENCE, read_only: bool = False, lease: Lease | None = None
+        self, server: Server, *, patience: float = PATIENCE, read_only: bool = False, lease: Fence | None = None
     ) -> None:
         self.server, self.name = server, server.name
         self.created = False
@@ -57,12 +61,15 @@ class PostgresDatabase:
         self.dialect = PostgresDialect(await schema_of(self.server, read_only=self._read_only))
         path = {"search_path": self.dialect.path}
         looking = path | {"default_transaction_read_only": "on"}
-        writing = path | ({} if self._lease is None else self._lease.session(self.dialect.schema))
+        writing = path | {"idle_in_transaction_session_timeout": str(IDLE_MS)}
+        if self._lease is not None:
+            writing |= self._lease.session(self.dialect.schema)
         self._writer = Connection(self.server, looking if self._read_only else writing, patience=self._patience)
         self._reader = Connection(self.server, looking, patience=self._patience)
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
         self._asker = Connection(self.server, looking | limit, patience=self._patience)
+        self._slots = Connection(self.server, {}, patience=self._patience)
         if self._lease is not None:
             self._lease.ends.append(self._cut)
         return self
@@ -77,7 +84,7 @@ class PostgresDatabase:
 
     @property
     def _connections(self) -> tuple[Connection, ...]:
-        return self._writer, self._reader, self._glancer, self._asker
+        return self._writer, self._reader, self._glancer, self._asker, self._slots
 
     def _cut(self, error: StoreError) -> None:
         """The lease is lost: nobody here waits for the server any more, which may be what no longer answers."""
@@ -124,6 +131,10 @@ class PostgresDatabase:
         """Seconds for which another session has kept us from writing, once they are worth telling; else 0."""
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
+
+    def limit(self, name: str, calls: int, seconds: float) -> Limit:
+        """The limit of the quota ``name`` that all processes on this database share."""
+        return SharedLimit(self._slots, name, calls, seconds)
 
     async def rest(self) -> None:
         """Nothing: what a pass has read is in the server's memory."""
