@@ -32,8 +32,15 @@ class Endpoints:
     """The endpoints of the control channel, until a stop or a reload."""
 
     def __init__(
-        self, resources: Resources, runner: Scheduler, reload: Callable[[], Awaitable[None]], started: float
+        self,
+        resources: Resources,
+        runner: Scheduler,
+        reload: Callable[[], Awaitable[None]],
+        started: float,
+        leader: str | None = None,
     ) -> None:
+        """``leader``: how this daemon is called among those of one server; None: it is alone with an SQLite file."""
+        self._leader = leader
         self._resources = resources
         self._runner = runner
         self._reload = reload
@@ -72,10 +79,11 @@ class Endpoints:
         return guarded
 
     async def _smart_sync(self, request: Request) -> Response:
-        project_id = option(request, "project_id")
-        dry_run = _flag(request, "dry_run")
-        no_more(request, "project_id", "dry_run")
-        asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
+        project_id, asked_by, dry_run = asked_for(request)
+        return await self.forced(project_id, asked_by, dry_run=dry_run)
+
+    async def forced(self, project_id: str | None, asked_by: str, *, dry_run: bool) -> Response:
+        """Run a pass over one project, or over all, for whoever has asked; the answer."""
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
             return Response(404, choice.refusal)
@@ -108,6 +116,7 @@ class Endpoints:
             "cache_enabled": False,
             "timestamp": stamp(self._resources.clock()),
             "state": "syncing" if runner.current else "idle",
+            "leader": self._leader,
             "current": self._resources.announce.progress if runner.current else None,
             "last_sync": last["finished_at"] if last else None,
             "last_pass": last,
@@ -115,12 +124,15 @@ class Endpoints:
             "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
             "projects": self._results_of(stands),
             "parsers": await self._parsers(stands),
-            "reading": self._reading(),
+            "reading": self.reading(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started, 3),
-            "sqlite_version": sqlite.sqlite_version,
-            "sqlite_at_risk": version_at_risk(),
+            **self.library(),
         }
+
+    def library(self) -> dict[str, Any]:
+        """Which SQLite there is."""
+        return {"sqlite_version": sqlite.sqlite_version, "sqlite_at_risk": version_at_risk()}
 
     async def _parsers(self, stands: Standing) -> list[dict[str, Any]]:
         """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
@@ -141,7 +153,7 @@ class Endpoints:
             for report in reports
         ]
 
-    def _reading(self) -> dict[str, Any]:
+    def reading(self) -> dict[str, Any]:
         """What reading the worksheets has cost in this pass, or in the last one."""
         sheets, usage = self._resources.settings.sheets, self._resources.sheets.usage()
         return {
@@ -227,6 +239,14 @@ class Endpoints:
     async def _refused(self, project_id: str) -> Response:
         choice = await choose(self._resources.database, project_id)
         return Response(404, choice.refusal)
+
+
+def asked_for(request: Request) -> tuple[str | None, str, bool]:
+    """Which project a pass is asked for (None: all), by whom, and whether it shall write nothing."""
+    project_id = option(request, "project_id")
+    dry_run = _flag(request, "dry_run")
+    no_more(request, "project_id", "dry_run")
+    return project_id, f"uid={request.peer.uid} pid={request.peer.pid}", dry_run
 
 
 def _flag(request: Request, name: str) -> bool:
