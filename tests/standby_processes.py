@@ -2,13 +2,15 @@
 
 import contextlib
 import json
-import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from daemon_process import Daemon
 
@@ -66,7 +68,9 @@ def through(url: str, proxy: Proxy) -> str:
     return f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}"
 
 
-def write_daemon(folder: Path, name: str, url: str, sheets: Path, *, every: str = "1h", takeover: float = TAKEOVER) -> Path:
+def write_daemon(
+    folder: Path, name: str, url: str, sheets: Path, *, every: str = "1h", takeover: float = TAKEOVER
+) -> Path:
     """The configuration of one daemon, in a folder of its own; the worksheets are shared."""
     own = folder / name
     own.mkdir()
@@ -110,16 +114,60 @@ def asked(daemon: Daemon, path: str, method: str = "GET") -> tuple[int, dict[str
     return int(head.split()[1]), json.loads(body)
 
 
+#: Keeps, for each statement that writes and is committed, the token of who has written and the one that counted then.
+WATCHED = ("sync_runs", "account_metrics", "account_snapshots", "sheet_metrics", "projects", "project_social_accounts")
+_WATCH = """
+CREATE TABLE audit (at timestamptz DEFAULT clock_timestamp(), who text, token bigint, what text);
+CREATE FUNCTION audited() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO public.audit (who, token, what)
+  SELECT current_setting('application_name'), l.token, TG_TABLE_NAME FROM public.smart_sync_leases l
+  WHERE l.resource = 'leader';
+  RETURN NULL; END $$;
+"""
+LATE = (
+    "SELECT who, token, what FROM audit WHERE who LIKE 'smart-sync leader %' AND split_part(who, ' ', 3) <> token::text"
+)
+
+
+def watch(url: str) -> None:
+    """Keep from now on who writes; `late` tells what was written by one that had lost the lease."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(_WATCH)
+        for table in WATCHED:
+            admin.execute(
+                f"CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON public.{table}"
+                " FOR EACH STATEMENT EXECUTE FUNCTION audited()"
+            )
+
+
+def late(url: str) -> list[tuple[Any, ...]]:
+    """What was written, since `watch`, by one that had lost the lease before."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        assert admin.execute("SELECT 1 FROM audit LIMIT 1").fetchone(), "nothing was written at all"
+        return admin.execute(LATE).fetchall()
+
+
+def taken(daemon: Daemon, times: int) -> datetime:
+    """When the daemon has taken the lead for the so manyth time."""
+    lines = until(lambda: (found := daemon.events("leader.taken"))[times - 1 :] and found)
+    return datetime.fromisoformat(lines[times - 1]["timestamp"])
+
+
 @contextlib.contextmanager
-def pair(folder: Path, url: str, sheets: Path, first_url: str | None = None, **more: Any) -> Iterator[tuple[Daemon, Daemon]]:
-    """Two daemons: the first leads, over ``first_url`` if given; the second stands by."""
-    with Daemon(write_daemon(folder, "one", first_url or url, sheets, **more)) as one:
+def pair(
+    folder: Path,
+    url: str,
+    first_url: str | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Iterator[tuple[Daemon, Daemon]]:
+    """Two daemons on one database and one folder of worksheets: the first leads, over ``first_url`` if given."""
+    sheets = folder / "sheets"
+    write_sheet(sheets, "P", 5, 3)
+    with Daemon(write_daemon(folder, "one", first_url or url, sheets, **more), environment) as one:
         one.hang_up()
         until(lambda: one.events("sync.finished"))
-        with Daemon(write_daemon(folder, "two", url, sheets, **more)) as two:
-            two.hang_up()
+        with Daemon(write_daemon(folder, "two", url, sheets, **more), environment) as two:
             until(lambda: two.events("standby.began"))
             yield one, two
-            for daemon in (one, two):
-                if daemon.process.poll() is None:
-                    daemon.process.send_signal(signal.SIGCONT)
