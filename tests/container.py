@@ -44,7 +44,7 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """What ENV sets."""
         pairs = [pair for step in self.steps if step.name == "ENV" for pair in shlex.split(step.text)]
-        return dict(pair.split("=", 1) for pair in pairs)  # type: ignore[misc]
+        return dict(pair.split("=", 1) for pair in pairs)
 
     def said(self, name: str) -> str:
         """What the last instruction of a name says."""
@@ -98,7 +98,7 @@ class Container:
         self.volume = folder / "volume"
         self.log = folder / "container.log"
         self._folder = folder
-        self._environment = self.image.environment | environment
+        self._environment = {**self.image.environment, **environment}
         user, _, group = self.image.said("USER").partition(":")
         self.user, self.group = int(user), int(group)
 
@@ -198,7 +198,7 @@ def build(debian: Path, folder: Path) -> Path:
 
 def _copy(text: str, root: Path, roots: Mapping[str, Path]) -> None:
     words = shlex.split(text)
-    options = dict(word.lstrip("-").split("=") for word in words if word.startswith("--"))  # type: ignore[misc]
+    options = dict(word.lstrip("-").split("=") for word in words if word.startswith("--"))
     *sources, target = [word for word in words if not word.startswith("--")]
     place = root / target.lstrip("/")
     context = roots[options["from"]] if "from" in options else ROOT

@@ -194,7 +194,7 @@ def addresses(folder: Path) -> dict[str, str]:
     """The project's addresses in the metadata of a folder."""
     (metadata,) = [folder / name for name in ("PKG-INFO", "METADATA") if (folder / name).exists()]
     told = email.message_from_bytes(metadata.read_bytes())
-    return dict(one.split(", ", 1) for one in told.get_all("Project-URL") or [])  # type: ignore[misc]
+    return dict(one.split(", ", 1) for one in told.get_all("Project-URL") or [])
 
 
 def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:

@@ -61,7 +61,7 @@ def _files(database: Path, root: Path) -> Iterator[tuple[Path, str]]:
     """Every file's place and content."""
     shared = database.parent != Path(UNIT_DATABASE).parent
     for name, file in _carried():
-        if name == "config.toml":  # `init` writes its own
+        if name == "config.toml" or name.endswith("README.md"):  # `init` writes its own; the pages are elsewhere
             continue
         if name == "shared-database.conf":
             if shared:
