@@ -3,6 +3,7 @@
 # make bench    how fast it is (ARGS=--json, --quick)
 # make accidents   how many accidents of typing are told, how often honest growth is (ARGS="--seed 2")
 # make hunt     the properties with new random examples; the suite runs the same ones each time
+# make docs     the pages that are made from the code, and the site of docs/ in build/site
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 TOKENS=200 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make lock     renew requirements.lock and requirements-dev.lock, from which install and test install
@@ -53,8 +54,9 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events/
-	$(BIN)/python tests/readme.py
+docs: $(VENV)/.dev  # renews docs/reference/ from the code, and builds the site into build/site
+	$(BIN)/python tests/reference_pages.py
+	$(BIN)/zensical build --strict
 
 bench: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
