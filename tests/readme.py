@@ -1,11 +1,19 @@
-"""README's parts that are run by tests."""
+"""What README and the pages of docs/ show: their code blocks."""
 
-import re
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+from markdown_pages import DOCS, ROOT, blocks
+
+__all__ = ["README", "ROOT", "code_blocks", "pages"]
+
+README = ROOT / "README.md"
+
+
+def pages() -> list[Path]:
+    """README and the pages of docs/."""
+    return [README, *sorted(DOCS.rglob("*.md"))]
 
 
 def code_blocks(language: str) -> list[str]:
-    """README's code blocks of one language."""
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```", README.read_text(), re.DOTALL | re.MULTILINE)
+    """The code blocks of one language, of all pages."""
+    return [block.text for page in pages() for block in blocks(page) if block.language == language]
