@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
@@ -13,6 +12,7 @@ from smart_sync.core.merge.plan import Confirmation, of_account
 from smart_sync.core.model import NO_METRICS, Project
 from smart_sync.core.parsed import VoteTerms
 from smart_sync.core.state import AccountState
+from smart_sync.core.tool_answers import ConfirmAnswer
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, accounts, open_suspects, parsed_query, projects
 from smart_sync.store.absences import DoubtfulRow
@@ -33,7 +33,7 @@ class _Scope:
     rows: list[DoubtfulRow] = field(default_factory=list)
 
 
-async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> dict[str, Any]:
+async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> ConfirmAnswer:
     """Accept what the last pass found, and nothing else.
 
     A daemon may be at work: this is one short transaction of its own.  Raises `NothingToConfirm` (also where

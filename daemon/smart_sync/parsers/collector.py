@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 from smart_sync import logs
 from smart_sync.config import secrets
@@ -15,6 +15,7 @@ from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.core.results.webhook_messages import Message, parser_message
+from smart_sync.core.tool_answers import ParserReport
 from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance
@@ -66,7 +67,7 @@ class Collector:
         self._wait = wait
         self._say = say
         #: Parser → the last that was said of it.
-        self._last: dict[str, dict[str, Any]] = {}
+        self._last: dict[str, ParserReport] = {}
         #: When (the loop's time) what the parsers remember was last written.
         self._kept_at = 0.0
         self._group = asyncio.TaskGroup()
@@ -101,14 +102,15 @@ class Collector:
             _, pending = await asyncio.wait({running}, timeout=self._wait)
             self._waited_out |= pending
 
-    def overview(self) -> list[dict[str, Any]]:
+    def overview(self) -> list[ParserReport]:
         """Each parser: name, table, budget, tokens, and its last report, if any, as ``parser.finished`` has it.
 
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
         return [
             {
-                **self._last.get(source.name, {"parser": source.name}),
+                **self._last.get(source.name, ParserReport(parser="", table="", budget=None, tokens=[])),
+                "parser": source.name,
                 "table": source.table,
                 "budget": budget.of(source.settings),
                 "tokens": [answer_of(token, self._clock()) for token in source.book.reports] if source.book else [],
@@ -274,8 +276,8 @@ class Collector:
         """Remember a parser's report before anyone hears of it and asks."""
         if event in ("parser.finished", "parser.failed"):
             told = {name: value for name, value in fields.items() if value is not None}
-            success = event == "parser.finished"
-            self._last[told["parser"]] = told | {"success": success, "reported_at": stamp(self._clock())}
+            told |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}
+            self._last[told["parser"]] = cast("ParserReport", told)
         self._say(event, exc_info=exc_info, **fields)
 
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:

@@ -5,12 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.model import Account
 from smart_sync.core.results.health import HealthInputs, no_projects
+from smart_sync.core.tool_answers import ParserReport
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.notify.daily import Digest
 from smart_sync.notify.delivery import Webhooks
@@ -52,7 +53,7 @@ class Resources:
     #: What `parsed_query.prepare` made of ``[parsed] query``.
     parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
-    parsers: Callable[[], list[dict[str, Any]]] = list
+    parsers: Callable[[], list[ParserReport]] = list
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ every row to write, every count and every problem.
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
@@ -17,6 +17,7 @@ from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.pins import Pin
 from smart_sync.core.state import AccountState, leaves
+from smart_sync.core.tool_answers import ConfirmedFinding
 from smart_sync.core.wording import confirm, when
 from smart_sync.core.worksheet.table import limited
 from smart_sync.errors import SheetUnavailable
@@ -260,9 +261,11 @@ class Confirmation(NamedTuple):
     #: The value that is not used any more; of a suspect the one that is believed.
     value: int | None = None
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> ConfirmedFinding:
         """As `smart-sync confirm --json` has it: what is not empty."""
-        return {name: value for name, value in self._asdict().items() if value not in ("", None)}
+        return cast(
+            "ConfirmedFinding", {name: value for name, value in self._asdict().items() if value not in ("", None)}
+        )
 
 
 def of_account(
