@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from smart_sync import logs
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.config import secrets
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity
@@ -18,7 +19,7 @@ from smart_sync.core.results.webhook_messages import Message, parser_message
 from smart_sync.core.tool_answers import ParserReport
 from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
-from smart_sync.parsers.budget import Allowance
+from smart_sync.parsers.budget import Allowance, Rate
 from smart_sync.parsers.collect import EventReporter, collect
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.parsers.token_book import answer_of
@@ -168,7 +169,13 @@ class Collector:
             return
         try:
             reports = await collect(
-                self._sources, accounts, self._store, self._clock(), allow=self._allowance, say=self._note
+                self._sources,
+                accounts,
+                self._store,
+                self._clock(),
+                allow=self._allowance,
+                limit=self._limit,
+                say=self._note,
             )
         finally:
             await self._keep()
@@ -239,6 +246,12 @@ class Collector:
 
     def _allowance(self, source: ConfiguredParser) -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
+
+    def _limit(self, source: ConfiguredParser) -> Limit | None:
+        rate = getattr(source.settings, "rate", None)
+        if not isinstance(rate, Rate):
+            return None
+        return self._database.limit(f"parser {source.table}", rate.calls, rate.seconds)
 
     async def _judge(
         self, attempts: Sequence[Attempt], accounts: Sequence[Account]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.errors import SmartSyncError
 
 
@@ -149,6 +150,9 @@ class Database(Reader, Protocol):
 
     def locked_seconds(self) -> float:
         """Seconds for which another process has kept us from it, once they are worth telling; else 0."""
+
+    def limit(self, name: str, calls: int, seconds: float) -> Limit | None:
+        """The limit of the quota ``name`` that all processes on this database share; None: one process is alone."""
 
     async def rest(self) -> None:
         """A pass is over: give back what it has left in memory."""

@@ -77,7 +77,9 @@ async def opened(
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetCache(database)
-            sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment, announce))
+            sheets = await stack.enter_async_context(
+                open_sheets(settings.sheets, memory, environment, announce, database.limit)
+            )
             targets = receivers_of(settings.notify, timezone)
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock, targets=targets))
             collector = Collector(

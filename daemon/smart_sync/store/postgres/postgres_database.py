@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
+from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
     CLAIMED,
     CONNECTING,
@@ -80,6 +82,7 @@ class PostgresDatabase:
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
         self._asker = Connection(self.server, looking | limit, patience=self._patience)
+        self._slots = Connection(self.server, {}, patience=self._patience)
         if self._alone:
             await self._writer.open()
         return self
@@ -87,7 +90,7 @@ class PostgresDatabase:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for connection in (self._writer, self._reader, self._glancer, self._asker):
+        for connection in (self._writer, self._reader, self._glancer, self._asker, self._slots):
             await connection.close()
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -130,6 +133,10 @@ class PostgresDatabase:
         """Seconds for which another session has kept us from writing, once they are worth telling; else 0."""
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
+
+    def limit(self, name: str, calls: int, seconds: float) -> Limit:
+        """The limit of the quota ``name`` that all processes on this database share."""
+        return SharedLimit(self._slots, name, calls, seconds)
 
     async def rest(self) -> None:
         """Nothing: what a pass has read is in the server's memory."""
