@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smart_sync.config.database_url import Location, Server
-from smart_sync.core.tool_answers import BackupAnswer
+from smart_sync.core.command_answers import BackupAnswer
 from smart_sync.errors import DatabaseUnusable, SmartSyncError
 from smart_sync.store.sqlite.driver import describe, judge, sqlite
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import ConfirmAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.matching.sheet_side import new_account
@@ -12,7 +13,6 @@ from smart_sync.core.merge.plan import Confirmation, of_account
 from smart_sync.core.model import NO_METRICS, Project
 from smart_sync.core.parsed import VoteTerms
 from smart_sync.core.state import AccountState
-from smart_sync.core.tool_answers import ConfirmAnswer
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, accounts, open_suspects, parsed_query, projects
 from smart_sync.store.absences import DoubtfulRow

@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
+from smart_sync.core.command_answers import ForgetAnswer, ForgottenValue, IngestAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import take_back
 from smart_sync.core.parsed import BY_HAND, Mark, is_ahead, terms
-from smart_sync.core.tool_answers import ForgetAnswer, ForgottenValue, IngestAnswer
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers.csv_files import match
 from smart_sync.parsers.file_rows import BadLine, Format, Row, read_rows

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import RepairedAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
-from smart_sync.core.tool_answers import RepairedAnswer
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.explain import UnknownAccount
 from smart_sync.store import accounts, growth_rows, snapshots

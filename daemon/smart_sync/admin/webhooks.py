@@ -9,9 +9,9 @@ from pathlib import Path
 
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
+from smart_sync.core.command_answers import DeliveryAnswer, WebhooksAnswer, WebhookTest, WebhookTests
 from smart_sync.core.days import stamp
 from smart_sync.core.results.webhook_messages import message
-from smart_sync.core.tool_answers import DeliveryAnswer, WebhooksAnswer, WebhookTest, WebhookTests
 from smart_sync.notify.receivers import Receiver, WebhookReceiver, receivers_of
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox

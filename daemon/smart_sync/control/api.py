@@ -10,12 +10,12 @@ from smart_sync.control.health_state import Health
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
 from smart_sync.core.answers import ProjectAnswer
+from smart_sync.core.daemon_answers import EventFields, ParserReport, ReadingAnswer, StatusAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.metrics import exposition
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.core.tool_answers import EventFields, ParserReport, ReadingAnswer, StatusAnswer
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history

@@ -15,8 +15,8 @@ import h11
 
 from smart_sync.aio.tasks import outside_of_loops
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
+from smart_sync.core.daemon_answers import EventFields, StatusAnswer
 from smart_sync.core.foreign_text import read_json, storable
-from smart_sync.core.tool_answers import EventFields, StatusAnswer
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
 #: Bridges the moment in which a daemon that reloads has no socket.

@@ -11,12 +11,12 @@ from typing import Any, Protocol, Self, cast
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.config import secrets
+from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.core.results.webhook_messages import Message, parser_message
-from smart_sync.core.tool_answers import ParserReport
 from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
 from smart_sync.parsers.budget import Allowance, Rate
@@ -110,8 +110,7 @@ class Collector:
         """
         return [
             {
-                **self._last.get(source.name, ParserReport(parser="", table="", budget=None, tokens=[])),
-                "parser": source.name,
+                **self._last.get(source.name, ParserReport(parser=source.name)),
                 "table": source.table,
                 "budget": budget.of(source.settings),
                 "tokens": [answer_of(token, self._clock()) for token in source.book.reports] if source.book else [],
@@ -150,8 +149,7 @@ class Collector:
         return [a for key in sorted(only) for a in await projects.active_accounts(self._database, key)]
 
     async def _ask(self, accounts: Sequence[Account]) -> None:
-        free = [account for account in accounts if account.id not in self._under_question]
-        ids = {account.id for account in free}
+        ids = {account.id for account in (free := [a for a in accounts if a.id not in self._under_question])}
         self._under_question |= ids
         try:
             await self._ask_free(free)

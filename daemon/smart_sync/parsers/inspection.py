@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from smart_sync import logs
+from smart_sync.core.command_answers import InspectionsAnswer, LinkInspection, ParserInspection
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import Account, ParsedMetrics
-from smart_sync.core.tool_answers import InspectionsAnswer, LinkInspection, ParserInspection
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import budget, http
 from smart_sync.parsers.budget import Allowance

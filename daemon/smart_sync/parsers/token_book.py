@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from smart_sync import logs
 from smart_sync.config import secrets
 from smart_sync.core import token_life
+from smart_sync.core.daemon_answers import TokenAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.token_life import Flow, Step, Token, TokenReport
-from smart_sync.core.tool_answers import TokenAnswer
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers import token_file, token_keeper
 from smart_sync.parsers.api_client import Session

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from smart_sync.core.command_answers import DeliveryAnswer
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.alerts import Trouble
 from smart_sync.core.results.webhook_messages import Message
-from smart_sync.core.tool_answers import DeliveryAnswer
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS
 from smart_sync.store.engine import Database, Transaction, upsert
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
+from smart_sync.core.daemon_answers import EventFields, PassUnderWay
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.metrics import Spent
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
-from smart_sync.core.tool_answers import EventFields, PassUnderWay
 from smart_sync.core.wording import by_text, wait
 from smart_sync.logs import emit, redacted
 from smart_sync.sheets.source import ReadUsage

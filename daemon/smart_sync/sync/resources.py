@@ -9,9 +9,9 @@ from typing import Protocol
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.model import Account
 from smart_sync.core.results.health import HealthInputs, no_projects
-from smart_sync.core.tool_answers import ParserReport
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.notify.daily import Digest
 from smart_sync.notify.delivery import Webhooks

@@ -19,8 +19,8 @@ from smart_sync.admin.checks.parser_trials import check_parsers
 from smart_sync.admin.checks.worksheets import check_worksheets
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings, secrets
+from smart_sync.core.command_answers import RulesRow
 from smart_sync.core.model import METRICS
-from smart_sync.core.tool_answers import RulesRow
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.service.preflight import obstacles
 from smart_sync.store.schema import open_database

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import CheckAnswer, RulesRow
 from smart_sync.core.model import Project
 from smart_sync.core.project_names import name_key, written
-from smart_sync.core.tool_answers import CheckAnswer, RulesRow
 from smart_sync.core.wording import nearest
 from smart_sync.logs import redact, redacted
 from smart_sync.store.sqlite.scratch_copy import Names

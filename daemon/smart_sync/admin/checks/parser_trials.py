@@ -8,11 +8,12 @@ from pathlib import Path
 from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import InspectionsAnswer
+from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.recounted import of_unknown_videos, unknown_videos
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
-from smart_sync.core.tool_answers import InspectionsAnswer, ParserTokens, TokensAnswer
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import redact
 from smart_sync.parsers import budget

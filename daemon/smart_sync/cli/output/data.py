@@ -8,8 +8,7 @@ from rich.text import Text
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import STYLES, console, count, when
 from smart_sync.core.answers import HistoryAnswer, ProjectRun
-from smart_sync.core.model import METRICS
-from smart_sync.core.tool_answers import (
+from smart_sync.core.command_answers import (
     BackupAnswer,
     ConfirmAnswer,
     ForgetAnswer,
@@ -17,6 +16,7 @@ from smart_sync.core.tool_answers import (
     RepairedAnswer,
     RulesRow,
 )
+from smart_sync.core.model import METRICS
 from smart_sync.core.wording import counted, listed
 from smart_sync.logs import printable
 

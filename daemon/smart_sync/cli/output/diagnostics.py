@@ -6,7 +6,7 @@ from smart_sync.admin.init import SetupStep
 from smart_sync.cli.output import data, terminal
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import count, when
-from smart_sync.core.tool_answers import CheckAnswer, InspectionsAnswer, WebhooksAnswer, WebhookTests
+from smart_sync.core.command_answers import CheckAnswer, InspectionsAnswer, WebhooksAnswer, WebhookTests
 from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 

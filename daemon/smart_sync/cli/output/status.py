@@ -25,7 +25,7 @@ from smart_sync.cli.output.terminal import ago, duration, moment, until
 from smart_sync.cli.output.token_lines import tokens
 from smart_sync.control.client import Client
 from smart_sync.core.answers import ProjectAnswer, Run
-from smart_sync.core.tool_answers import ParserReport, ReadingAnswer, StatusAnswer
+from smart_sync.core.daemon_answers import ParserReport, ReadingAnswer, StatusAnswer
 from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable

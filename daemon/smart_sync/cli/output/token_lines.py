@@ -7,7 +7,7 @@ from rich.text import Text
 
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.tables import Column, fitted, print_line
-from smart_sync.core.tool_answers import ParserReport, ParserTokens, TokenAnswer, TokensAnswer
+from smart_sync.core.daemon_answers import ParserReport, ParserTokens, TokenAnswer, TokensAnswer
 from smart_sync.logs import printable
 
 _COLUMNS = [Column(name) for name in ("parser", "token of", "kind", "ends", "renewed", "")]

@@ -8,6 +8,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
+from smart_sync.core.command_answers import ConfirmedFinding
 from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
@@ -17,7 +18,6 @@ from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.pins import Pin
 from smart_sync.core.state import AccountState, leaves
-from smart_sync.core.tool_answers import ConfirmedFinding
 from smart_sync.core.wording import confirm, when
 from smart_sync.core.worksheet.table import limited
 from smart_sync.errors import SheetUnavailable
