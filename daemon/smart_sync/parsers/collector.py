@@ -61,8 +61,7 @@ class Collector:
     ) -> None:
         self._timezone = timezone
         self._webhooks = webhooks
-        self._fails_after = fails_after
-        self._sources = sources
+        self._fails_after, self._sources = fails_after, sources
         self._database = database
         self._clock = clock
         self._wait = wait
@@ -76,7 +75,7 @@ class Collector:
         #: account, for which a job may have been paid.
         self._running: dict[asyncio.Task[None], frozenset[str] | None] = {}
         self._under_question: set[str] = set()
-        #: Those for which a pass has waited as long as passes do.
+        #: For which a pass has waited as long as passes do.
         self._waited_out: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -149,7 +148,8 @@ class Collector:
         return [a for key in sorted(only) for a in await projects.active_accounts(self._database, key)]
 
     async def _ask(self, accounts: Sequence[Account]) -> None:
-        ids = {account.id for account in (free := [a for a in accounts if a.id not in self._under_question])}
+        free = [account for account in accounts if account.id not in self._under_question]
+        ids = {account.id for account in free}
         self._under_question |= ids
         try:
             await self._ask_free(free)
