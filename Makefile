@@ -69,7 +69,7 @@ accidents: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench.accidents $(ARGS)
 
 hunt: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis -o asyncio_debug=true
 
 KILLS ?= 2000
 CUTS ?= 18000

@@ -19,7 +19,9 @@ _INTRODUCTION = """\
 programs. `--config FILE` may stand before or after the command; without it `$SMART_SYNC_CONFIG`, `./config.toml` or
 `/etc/smart-sync/config.toml` is taken. `smart-sync COMMAND --help` says the same as this page. What a command returns
 to the shell: [exit codes](exit-codes.md).
+
 """
+_CODES = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
 _EXIT_INTRODUCTION = """\
 # Exit codes
 
@@ -48,7 +50,7 @@ def every_command() -> dict[str, click.Context]:
 
 def commands_page() -> str:
     """The page of the commands."""
-    lines = [_INTRODUCTION, "| command | does |", "|---|---|"]
+    lines = [f"{_INTRODUCTION}{_CODES}", "", "| command | does |", "|---|---|"]
     found = every_command()
     for name, context in found.items():
         summary = paragraphs(context.command.help)[0].removesuffix(".")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fastapi.routing import APIRoute
 
-from reference_types import OBJECTS, linked, object_lines
+from reference_types import OBJECTS, linked, object_lines, reached
 from smart_sync.control.api import Endpoints
 from smart_sync.control.request import DEFAULT_LIMITS
 from smart_sync.integrations.fastapi import router
@@ -102,7 +102,8 @@ def as_markdown() -> str:
     for endpoint in every_endpoint():
         lines += _section(endpoint)
     lines += ["## Objects", "", "A key may be missing where its table says so, or where there is nothing to say.", ""]
-    for name in OBJECTS:
+    texts = " ".join(endpoint.text for endpoint in every_endpoint())
+    for name in reached(name for name in OBJECTS if f"`{name}`" in texts):
         lines += object_lines(name)
     lines += ["## Limits", "", "| limit | value | meaning |", "|---|---|---|"]
     meanings = comments(type(DEFAULT_LIMITS))

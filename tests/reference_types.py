@@ -1,15 +1,18 @@
 """JSON objects as tables: their keys, types and meanings, from the ``TypedDict`` that declares them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Required, get_args, get_origin, get_type_hints, is_typeddict
 
-from smart_sync.core import answers, status_answers
+from smart_sync.core import answers, daemon_answers, explain_answer
 from source_comments import own_comments, paragraphs
 
 #: Every JSON object that is declared, by name; those of the passes first.
 OBJECTS: dict[str, Any] = {
-    name: one for module in (answers, status_answers) for name, one in vars(module).items() if is_typeddict(one)
+    name: one
+    for module in (answers, daemon_answers, explain_answer)
+    for name, one in vars(module).items()
+    if is_typeddict(one)
 }
 _PLAIN = {
     bool: "true or false", int: "whole number", float: "number", str: "text", type(None): "null", Any: "anything",
@@ -41,6 +44,16 @@ def link(name: str) -> str:
 def linked(text: str) -> str:
     """``text`` with references where it names objects in backquotes."""
     return re.sub(r"`(\w+)`", lambda found: link(found[1]) if found[1] in OBJECTS else found[0], text)
+
+
+def reached(names: Iterable[str]) -> list[str]:
+    """The objects of these names, and those within them; in the order of `OBJECTS`."""
+    found, waiting = set[str](), set(names)
+    while waiting:
+        found |= waiting
+        hints = (str(hint) for name in waiting for hint in get_type_hints(OBJECTS[name]).values())
+        waiting = {name for hint in hints for name in re.findall(r"\w+", hint) if name in OBJECTS} - found
+    return [name for name in OBJECTS if name in found]
 
 
 def object_lines(name: str) -> Iterator[str]:

@@ -64,11 +64,11 @@ def test_every_option_of_an_endpoint_is_explained() -> None:
 
 
 def test_every_object_that_an_endpoint_names_has_a_table() -> None:
-    """What an endpoint is said to answer is declared, and each object says what it is."""
+    """What an endpoint is said to answer is declared; comments are about keys that there are."""
     text = reference_pages.page("http-api")
-    assert set(OBJECTS) >= {"PassAnswer", "ProjectAnswer", "StatusAnswer", "HealthAnswer", "AliveAnswer"}
-    for name, declared in OBJECTS.items():
+    for name in ("PassAnswer", "ProjectAnswer", "StatusAnswer", "HealthAnswer", "AliveAnswer", "PinsAnswer"):
         assert f"### {name}\n" in text
+    for declared in OBJECTS.values():
         assert declared.__doc__
         assert set(own_comments(declared)) <= set(declared.__annotations__)
 

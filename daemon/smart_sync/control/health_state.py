@@ -5,9 +5,9 @@ import os
 import time
 from dataclasses import dataclass
 
+from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
-from smart_sync.core.status_answers import AliveAnswer, HealthAnswer
 from smart_sync.store.engine import StoreError
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources

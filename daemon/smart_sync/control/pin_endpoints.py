@@ -1,8 +1,7 @@
 """The endpoints about pins: what ``smart-sync pin``, ``unpin`` and ``pins`` do, over the socket."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import date
-from typing import Any
 
 from smart_sync.control.request import Refusal, Request, Response, no_more, option
 from smart_sync.core.days import day_of, stamp
@@ -24,7 +23,7 @@ class Pins:
         return Response(200, await pin_requests.listed(self._resources.database))
 
     async def pin(self, request: Request) -> Response:
-        """Pin a value, in the name of the user at the other end of the socket: `PinsAnswer`.
+        """Pin a value, in the name of the user at the other end of the socket: `PinnedNow`.
 
         account: a link, an @username or an id; required.
         metric: followers, likes, comments, videos or views; required.
@@ -41,7 +40,7 @@ class Pins:
         return await _or_refused(pin_requests.pin(self._resources.database, asked, by, stamp(now), today))
 
     async def unpin(self, request: Request) -> Response:
-        """Take back what was pinned by command: `PinsAnswer`.
+        """Take back what was pinned by command: `Unpinned`.
 
         account: a link, an @username or an id; required.
         metric: one metric alone; without it all.
@@ -55,7 +54,7 @@ class Pins:
         return await _or_refused(pin_requests.unpin(self._resources.database, account, metric))
 
 
-async def _or_refused(doing: Awaitable[dict[str, Any]]) -> Response:
+async def _or_refused(doing: Awaitable[Mapping[str, object]]) -> Response:
     """What came of it, or why nothing did."""
     try:
         return Response(200, await doing)
