@@ -1,30 +1,28 @@
 """The endpoints (DESIGN §6): what each answers, on top of `server`."""
 
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from functools import wraps
 
-from smart_sync import __version__
+from smart_sync.control.daemon_status import DaemonStatus
 from smart_sync.control.health_state import Health
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
-from smart_sync.core.days import stamp
-from smart_sync.core.model import METRICS, Project, Trigger
+from smart_sync.core.daemon_answers import EventFields, ReloadAnswer
+from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.metrics import exposition
-from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.engine import StoreError
 from smart_sync.store.measurements import measured
 from smart_sync.store.requested_project import choose
-from smart_sync.store.sqlite.driver import sqlite, version_at_risk
-from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
+#: Project (None: all), who asks, and whether nothing shall be written → the answer.
+RunPass = Callable[[str | None, str, bool], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response | Stream]]
 
 
@@ -38,14 +36,19 @@ class Endpoints:
         reload: Callable[[], Awaitable[None]],
         started: float,
         leader: str | None = None,
+        run_pass: RunPass | None = None,
     ) -> None:
-        """``leader``: how this daemon is called among those of one server; None: it is alone with an SQLite file."""
-        self._leader = leader
+        """``leader``: how this daemon is called among those of one server; None: it is alone with an SQLite file.
+
+        ``run_pass``: what answers a request for a pass, in place of `run_pass`.
+        """
+        self._run_pass = run_pass or self.run_pass
         self._resources = resources
         self._runner = runner
         self._reload = reload
         self._started = started
         self._health = Health(resources, runner, started)
+        self._status = DaemonStatus(resources, runner, started, leader)
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -70,6 +73,7 @@ class Endpoints:
     def _or_say_why(self, handler: Handler) -> Handler:
         """A database that cannot be read just now is a 503 with its remedy, and no bug of ours."""
 
+        @wraps(handler)
         async def guarded(request: Request) -> Response | Stream:
             try:
                 return await handler(request)
@@ -79,11 +83,21 @@ class Endpoints:
         return guarded
 
     async def _smart_sync(self, request: Request) -> Response:
-        project_id, asked_by, dry_run = asked_for(request)
-        return await self.forced(project_id, asked_by, dry_run=dry_run)
+        """Run a pass over all active projects or one, and answer when it is done: `PassAnswer`, of one `ProjectAnswer`.
 
-    async def forced(self, project_id: str | None, asked_by: str, *, dry_run: bool) -> Response:
-        """Run a pass over one project, or over all, for whoever has asked; the answer."""
+        project_id: the project's id or name; without it all active projects.
+        dry_run: true: nothing is written, and the answer says what would change.
+        404: there is no such project, or it is not active.
+        503: the daemon is stopping.
+        """
+        project_id = option(request, "project_id")
+        dry_run = _flag(request, "dry_run")
+        no_more(request, "project_id", "dry_run")
+        asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
+        return await self._run_pass(project_id, asked_by, dry_run)
+
+    async def run_pass(self, project_id: str | None, asked_by: str, dry_run: bool) -> Response:
+        """The answer to whoever has asked for a pass over one project, or over all."""
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
             return Response(404, choice.refusal)
@@ -97,90 +111,17 @@ class Endpoints:
         return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Response:
+        """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""
         no_more(request)
-        return Response(200, await self.status())
-
-    async def status(self) -> dict[str, Any]:
-        """What the daemon is doing, its last pass and its next one."""
-        stands = await standing(self._resources.database)
-        facts = await self._health.inputs(stands)
-        runner, last = self._runner, stands.last_pass
-        reasons = health.reasons(facts)
-        return {
-            "success": True,
-            "total_projects": stands.projects,
-            "active_projects": len(stands.active),
-            "healthy": not reasons,
-            "reasons": reasons,
-            "warnings": health.warnings(facts),
-            "cache_enabled": False,
-            "timestamp": stamp(self._resources.clock()),
-            "state": "syncing" if runner.current else "idle",
-            "leader": self._leader,
-            "current": self._resources.announce.progress if runner.current else None,
-            "last_sync": last["finished_at"] if last else None,
-            "last_pass": last,
-            "last_error": runner.last_error or None,
-            "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
-            "projects": self._results_of(stands),
-            "parsers": await self._parsers(stands),
-            "reading": self.reading(),
-            "version": __version__,
-            "uptime_seconds": round(time.monotonic() - self._started, 3),
-            **self.library(),
-        }
-
-    def library(self) -> dict[str, Any]:
-        """Which SQLite there is."""
-        return {"sqlite_version": sqlite.sqlite_version, "sqlite_at_risk": version_at_risk()}
-
-    async def _parsers(self, stands: Standing) -> list[dict[str, Any]]:
-        """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
-        reports = self._resources.parsers()
-        if not reports:
-            return []
-        database, now = self._resources.database, self._resources.clock()
-        failing = {one.parser: one.since for one in stands.failing_parsers}
-        paused = await parser_records.pauses(database, now)
-        made = await parser_records.made(database, now)
-        return [
-            report
-            | {
-                "failing_since": failing.get(report["parser"]),
-                "paused_until": paused.get(report["table"]),
-                "budget_used": made.get(report["table"], 0) if report["budget"] is not None else None,
-            }
-            for report in reports
-        ]
-
-    def reading(self) -> dict[str, Any]:
-        """What reading the worksheets has cost in this pass, or in the last one."""
-        sheets, usage = self._resources.settings.sheets, self._resources.sheets.usage()
-        return {
-            "source": sheets.source,
-            "calls": usage.calls,
-            "retries": usage.retries,
-            "quota_wait_seconds": round(usage.waited, 3),
-            "bytes": usage.bytes,
-            "files": usage.files,
-            "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
-        }
-
-    def _results_of(self, stands: Standing) -> list[dict[str, Any]]:
-        """The active projects, each with its result in the last pass that it took part in, if any."""
-        stale = {one.project_id: one for one in stands.stale}
-        shown = []
-        for project in stands.active:
-            entry = _with_result(project, self._runner.results.get(project.id))
-            one = stale.get(project.id)
-            entry |= {"stale": one is not None, "sheet_read_at": stands.read_at.get(project.id)}
-            # After a restart nobody knows but the database.
-            if one is not None and "outcome" not in entry:
-                entry |= {"warning": one.reason, "remedy": one.remedy}
-            shown.append(entry)
-        return shown
+        return Response(200, await self._status.told())
 
     async def _sync_history(self, request: Request) -> Response:
+        """List the last passes, the newest first: `HistoryAnswer`.
+
+        limit: how many, from 1 to 1000; 20 without it.
+        project_id: only passes of this project.
+        failed: true: only passes with a failed project, or cut off.
+        """
         limit = option(request, "limit") or "20"
         project_id, failed = option(request, "project_id"), _flag(request, "failed")
         no_more(request, "limit", "project_id", "failed")
@@ -190,6 +131,12 @@ class Endpoints:
         return Response(200, {"success": True, "runs": runs})
 
     async def _explain(self, request: Request) -> Response:
+        """Say why the numbers of an account are what they are: `ExplainAnswer`.
+
+        account: a link, an @username or an id; required.
+        days: how much history, from 1 to 9999, or all.
+        404: no account is meant by that.
+        """
         account, days = option(request, "account"), option(request, "days") or str(DAYS)
         no_more(request, "account", "days")
         if account is None:
@@ -206,29 +153,46 @@ class Endpoints:
         return Response(200, answer)
 
     async def _events(self, request: Request) -> Stream:
+        """Stream the daemon's events as lines of JSON, until the client leaves; the fields are those of the log.
+
+        503: too many clients have a stream already.
+        """
         no_more(request)
         return Stream(_as_lines(self._resources.announce.events()))
 
     async def _reload_config(self, request: Request) -> Response:
+        """Read the configuration again, as SIGHUP does: `ReloadAnswer`.
+
+        422: the file has mistakes; all are named, and nothing is changed.
+        """
         no_more(request)
         try:
             await self._reload()
         except ConfigError as error:
             self._resources.announce("config.rejected", problems=list(error.problems))
-            return Response(422, {"success": False, "error": str(error), "problems": list(error.problems)})
-        return Response(200, {"success": True, "message": "reloaded"})
+            return Response(422, ReloadAnswer(success=False, error=str(error), problems=list(error.problems)))
+        return Response(200, ReloadAnswer(success=True, message="reloaded"))
 
     async def _healthz(self, request: Request) -> Response:
+        """Say whether the numbers are current, for alerts: `HealthAnswer`.
+
+        503: a pass was missed or could not be run, a project is stale, or there is nothing to sync.
+        """
         no_more(request)
         body = await self._health.healthz()
         return Response(200 if body["healthy"] else 503, body)
 
     async def _livez(self, request: Request) -> Response:
+        """Say whether the daemon keeps its schedule, for restarts: `AliveAnswer`.
+
+        503: a tick of the schedule was missed.
+        """
         no_more(request)
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
 
     async def _metrics(self, request: Request) -> Response:
+        """Say how things stand as OpenMetrics, for Prometheus."""
         no_more(request)
         database = self._resources.database
         now = await measured(database)
@@ -241,14 +205,6 @@ class Endpoints:
         return Response(404, choice.refusal)
 
 
-def asked_for(request: Request) -> tuple[str | None, str, bool]:
-    """Which project a pass is asked for (None: all), by whom, and whether it shall write nothing."""
-    project_id = option(request, "project_id")
-    dry_run = _flag(request, "dry_run")
-    no_more(request, "project_id", "dry_run")
-    return project_id, f"uid={request.peer.uid} pid={request.peer.pid}", dry_run
-
-
 def _flag(request: Request, name: str) -> bool:
     value = request.query.get(name, "false")
     if value not in ("true", "false", "1", "0"):
@@ -256,20 +212,7 @@ def _flag(request: Request, name: str) -> bool:
     return value in ("true", "1")
 
 
-def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
-    # It may have been renamed since the pass.
-    return (_brief(result.answer()) if result else {}) | {"project_id": project.id, "project_name": project.name}
-
-
-_LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
-
-
-def _brief(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """A project's result without its long lists."""
-    return {key: value for key, value in answer.items() if key not in _LONG}
-
-
-async def _as_lines(events: AsyncGenerator[dict[str, Any], None]) -> AsyncIterator[Mapping[str, object]]:
+async def _as_lines(events: AsyncGenerator[EventFields, None]) -> AsyncIterator[Mapping[str, object]]:
     async with aclosing(events):
         async for event in events:
             yield event

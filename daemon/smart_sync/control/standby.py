@@ -7,12 +7,11 @@ import socket
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from smart_sync import __version__
-from smart_sync.control.api import Endpoints, asked_for
+from smart_sync.control.api import Endpoints
+from smart_sync.control.daemon_status import DaemonStatus
 from smart_sync.control.request import Request, Response, Route, Routes, failure, no_more
-from smart_sync.core.days import stamp
+from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.results.metrics import standby_exposition
 from smart_sync.core.results.results import PassResult
 from smart_sync.errors import SmartSyncError
@@ -39,21 +38,21 @@ class Standby:
         self._resources = resources
         self._lease = lease
         self._started = started
-        self._endpoints = Endpoints(resources, _idle(resources), reload, started)
+        runner = _idle(resources)
+        self._endpoints = Endpoints(resources, runner, reload, started, run_pass=self._run_pass)
+        self._status = DaemonStatus(resources, runner, started, None)
 
     def routes(self) -> Routes:
         """Path → method → route."""
         return {
             **self._endpoints.routes(),
-            "/api/admin/smart_sync": {"POST": Route(self._smart_sync, mutates=True)},
             "/api/admin/sync_status": {"GET": Route(self._sync_status)},
             "/healthz": {"GET": Route(self._healthz)},
             "/livez": {"GET": Route(self._livez)},
             "/metrics": {"GET": Route(self._metrics)},
         }
 
-    async def _smart_sync(self, request: Request) -> Response:
-        project_id, asked_by, dry_run = asked_for(request)
+    async def _run_pass(self, project_id: str | None, asked_by: str, dry_run: bool) -> Response:
         asked_by = f"{asked_by} at {socket.gethostname()}"
         return await self._answered(SyncRequest(str(uuid.uuid4()), project_id, dry_run, asked_by))
 
@@ -74,35 +73,15 @@ class Standby:
     async def _sync_status(self, request: Request) -> Response:
         no_more(request)
         try:
-            told = await self._endpoints.status()
+            told = await self._status.told()
         except StoreError as error:
             # Another version's tables, or a server that is away.
-            told = self._unread(str(error.meaning))
-        reasons = self._reasons()
-        warnings = [*told["reasons"], *told["warnings"], *self._warnings()]
-        about = {"state": "standby", "leader": self._lease.leader or None, "next_run_at": None}
-        return Response(200, told | about | {"healthy": not reasons, "reasons": reasons, "warnings": warnings})
-
-    def _unread(self, why: str) -> dict[str, Any]:
-        """The status without what the database says."""
-        unknown = dict.fromkeys(("current", "last_sync", "last_pass"))
-        return {
-            "success": True,
-            "total_projects": 0,
-            "active_projects": 0,
-            "reasons": [],
-            "warnings": [f"how the projects stand cannot be read here: {why}"],
-            "cache_enabled": False,
-            "timestamp": stamp(self._resources.clock()),
-            **unknown,
-            "last_error": None,
-            "projects": [],
-            "parsers": [],
-            "reading": self._endpoints.reading(),
-            "version": __version__,
-            "uptime_seconds": round(time.monotonic() - self._started, 3),
-            **self._endpoints.library(),
-        }
+            told = self._status.unread(str(error.meaning))
+        told["warnings"] = [*told["reasons"], *told["warnings"], *self._warnings()]
+        told["reasons"] = self._reasons()
+        told["healthy"] = not told["reasons"]
+        told["state"], told["leader"], told["next_run_at"] = "standby", self._lease.leader or None, None
+        return Response(200, told)
 
     def _reasons(self) -> list[str]:
         """Why this one could not take over, or nobody leads; a sentence each."""
@@ -123,26 +102,25 @@ class Standby:
     async def _healthz(self, request: Request) -> Response:
         no_more(request)
         reasons = self._reasons()
-        return Response(
-            503 if reasons else 200,
-            {
-                "success": not reasons,
-                "healthy": not reasons,
-                "reasons": reasons,
-                "stale_projects": [],
-                "warnings": self._warnings(),
-                "error": "; ".join(reasons) or None,
-                "last_good_pass_age_seconds": None,
-                "allowed_seconds": None,
-                "state": "standby",
-                "leader": self._lease.leader or None,
-            },
-        )
+        answer: HealthAnswer = {
+            "success": not reasons,
+            "healthy": not reasons,
+            "reasons": reasons,
+            "stale_projects": [],
+            "warnings": self._warnings(),
+            "error": "; ".join(reasons) or None,
+            "last_good_pass_age_seconds": None,
+            "allowed_seconds": None,
+            "state": "standby",
+            "leader": self._lease.leader or None,
+        }
+        return Response(503 if reasons else 200, answer)
 
     async def _livez(self, request: Request) -> Response:
         no_more(request)
         uptime = round(time.monotonic() - self._started, 3)
-        return Response(200, {"success": True, "alive": True, "uptime_seconds": uptime, "error": None})
+        answer: AliveAnswer = {"success": True, "alive": True, "uptime_seconds": uptime, "error": None}
+        return Response(200, answer)
 
     async def _metrics(self, request: Request) -> Response:
         no_more(request)
@@ -173,7 +151,7 @@ class Answering:
 
     async def _answer(self, request: SyncRequest) -> None:
         try:
-            response = await self._endpoints.forced(request.project_id, request.asked_by, dry_run=request.dry_run)
+            response = await self._endpoints.run_pass(request.project_id, request.asked_by, request.dry_run)
         except Stopping:
             return
         except StoreError as error:
