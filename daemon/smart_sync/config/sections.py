@@ -1,5 +1,6 @@
 """The sections of the configuration, and what their keys may say."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +11,16 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from smart_sync.config import secrets, urls
+from smart_sync.config import secrets, urls, values
 from smart_sync.config.database_url import DatabaseUrl, Location
 from smart_sync.config.values import (
+    Broker,
     ColumnValue,
     Cron,
     GoogleKey,
@@ -31,7 +34,10 @@ from smart_sync.config.values import (
 )
 from smart_sync.core.merge.strategies import Policy
 from smart_sync.core.model import Metrics
+from smart_sync.errors import ConfigError
 
+#: Where Celery's own programs look for the broker, and where it is unless something else is said.
+BROKER_VARIABLE, BROKER = "CELERY_BROKER_URL", "redis://localhost:6379/0"
 #: A key, a title or a URL.
 Spreadsheet = Annotated[str, AfterValidator(urls.spreadsheet)]
 
@@ -155,6 +161,22 @@ class SyncSettings(Section):
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
     #: Seconds that a pass waits for the parsers; what they bring later is merged by the next pass.
     parsers_wait: Seconds = 10.0
+    #: "none": the daemon reads and merges by itself; "celery": it gives each spreadsheet to a worker on any machine.
+    workers: Literal["none", "celery"] = "none"
+    #: Where workers get their tasks from, as Celery writes it; else what $CELERY_BROKER_URL says, or the Redis of this
+    #: machine.  A URL, or where it is kept: env:NAME, file:PATH or credential:NAME.
+    broker: Broker | None = None
+    #: Seconds without a sign of life after which the spreadsheet of a worker is given to another one.
+    worker_timeout: Annotated[Seconds, Field(ge=1)] = 60.0
+
+    def broker_url(self, environment: Mapping[str, str] = os.environ) -> str:
+        """Where workers get their tasks from.  Raises `ConfigError`."""
+        if self.broker is not None:
+            return self.broker.get_secret_value()
+        try:
+            return values.broker(SecretStr(environment.get(BROKER_VARIABLE) or BROKER)).get_secret_value()
+        except ValueError as error:
+            raise ConfigError((f"the environment: {BROKER_VARIABLE}: {error}",)) from None
 
 
 class MergeSettings(Section):

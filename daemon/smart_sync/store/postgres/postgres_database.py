@@ -47,12 +47,19 @@ class PostgresDatabase:
     """
 
     def __init__(
-        self, server: Server, *, patience: float = PATIENCE, read_only: bool = False, alone: bool = False
+        self,
+        server: Server,
+        *,
+        patience: float = PATIENCE,
+        read_only: bool = False,
+        alone: bool = False,
+        lease: Any = None,
     ) -> None:
         self.server, self.name = server, server.name
         self.created = False
         self._patience, self._read_only, self._alone = patience, read_only, alone
         self._waits_since: float | None = None
+        self._lease = lease
         self._steady = False
         #: The types of the parameters of statements for many rows.
         self._types: dict[str, list[str]] = {}
@@ -82,7 +89,7 @@ class PostgresDatabase:
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
         self._asker = Connection(self.server, looking | limit, patience=self._patience)
-        self._slots = Connection(self.server, {}, patience=self._patience)
+        self._slots = Connection(self.server, path, patience=self._patience)
         if self._alone:
             await self._writer.open()
         return self
@@ -134,6 +141,10 @@ class PostgresDatabase:
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
 
+    async def at_once(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows of a statement that is committed by itself, and waits for nobody who writes in a transaction."""
+        return await self._slots.fetch(sql, parameters)
+
     def limit(self, name: str, calls: int, seconds: float) -> Limit:
         """The limit of the quota ``name`` that all processes on this database share."""
         return SharedLimit(self._slots, name, calls, seconds)
@@ -179,6 +190,8 @@ class PostgresDatabase:
             connection = await self._writer.open()
             try:
                 await connection.execute("BEGIN")
+                if self._lease is not None:
+                    await self._lease.check(connection)
                 there = await rows(connection, "SELECT to_regclass('smart_sync_schema')", ())
                 found = await rows(connection, _TURN, ()) if there[0][0] else []
             except BaseException:
