@@ -61,7 +61,7 @@ def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mappi
                     given_up[turn.spreadsheet] = (f"{told}, the last of {turn.tries}", "see the logs of the workers")
         elif quiet > limit:
             # A task may have been lost with the broker, or with a worker that did not come as far as the database.
-            if anybody and sent.get(turn.spreadsheet, 0) < MAX_TRIES:
+            if anybody and max(turn.tries, sent.get(turn.spreadsheet, 0)) < MAX_TRIES:
                 again[turn.spreadsheet] = f"no worker has taken it within {limit:g} s"
             else:
                 given_up[turn.spreadsheet] = (f"no worker has taken it within {limit:g} s", START)

@@ -82,7 +82,7 @@ class FanOut:
         for spreadsheet, reason in why.items():
             names = listed([project.name for project in groups[spreadsheet]])
             self._announce("spreadsheet.reassigned", spreadsheet=spreadsheet, projects=names, reason=reason)
-        await turns.again(self._database, list(why))
+        await turns.again(self._database, this.id, list(why))
         try:
             await self._queue.send(this.id, why)
         except BrokerAway as error:
@@ -151,7 +151,7 @@ class _Waiting:
         closed = [*steps.done, *steps.given_up]
         if not closed:
             return
-        brought = await turns.collect(self._database, closed)
+        brought = await turns.collect(self._database, self._this.id, closed)
         for name in closed:
             wanted = self._groups[name]
             there = {project.id: self._fan_out.tell(brought[project.id]) for project in wanted if project.id in brought}

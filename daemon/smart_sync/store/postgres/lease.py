@@ -5,8 +5,14 @@ another: so the late write of one that was thought dead is refused, whatever it 
 long as its session lives: a process that is halted, or cut off, keeps it for ever.)
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
 from smart_sync.errors import DatabaseError
-from smart_sync.store.engine import Lost, Transaction
+from smart_sync.store.engine import Lost, StoreError, Transaction
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
 
 #: The resource that an instance holds which runs passes.
 LEADER = "leader"
@@ -42,6 +48,22 @@ END_SESSION = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = ? AND datname = current_database() AND pid <> pg_backend_pid()"
 )
+
+
+class Fence(Protocol):
+    """What stands before each writing transaction of a process that may have been taken over from."""
+
+    #: Called with the error of whoever goes on, once it is lost.
+    ends: list[Callable[[StoreError], None]]
+
+    def session(self, schema: str) -> dict[str, str]:
+        """The settings of the session that writes."""
+
+    def demand(self) -> None:
+        """Raise `Lost` unless it is held, as far as this process knows."""
+
+    async def check(self, connection: "AsyncConnection[Any]") -> None:
+        """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
 
 
 async def raise_token(transaction: Transaction, resource: str, holder: str = "") -> int:

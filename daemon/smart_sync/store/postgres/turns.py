@@ -25,14 +25,14 @@ _IDLE_MS, _STATEMENT_MS = 15_000, 120_000
 
 _NOW = "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
 _RAISE = (
-    f"WITH held AS (SELECT resource FROM {lease.TABLE} WHERE resource IN (SELECT 'spreadsheet:' || spreadsheet"
-    " FROM fan_out_spreadsheets s WHERE {which}) FOR UPDATE)"
+    f"WITH held AS (SELECT resource FROM {lease.TABLE} WHERE {{which}} FOR UPDATE)"
     f" UPDATE {lease.TABLE} SET token = token + 1, holder = ?1 FROM held"
     f" WHERE {lease.TABLE}.resource = held.resource RETURNING token"
 )
+_OF = "resource IN (SELECT 'spreadsheet:' || s.spreadsheet FROM fan_out_spreadsheets s WHERE {which})"
 _WANTED = "s.spreadsheet = ?2 AND s.run_id = ?3 AND s.finished = 0 AND s.tries < ?4"
 _TAKE = (
-    f"WITH raised AS ({_RAISE.format(which=_WANTED)})"
+    f"WITH raised AS ({_RAISE.format(which=_OF.format(which=_WANTED))})"
     f" UPDATE fan_out_spreadsheets s SET tries = tries + 1, worker = ?1, seen_at = {_NOW}, trouble = '',"
     f" token = raised.token FROM raised WHERE {_WANTED} RETURNING s.token, s.projects"
 )
@@ -45,7 +45,7 @@ _LOOK = (
     f"SELECT spreadsheet, tries, worker, {_NOW} - seen_at, finished, trouble, usage FROM fan_out_spreadsheets"
     " WHERE run_id = ? AND finished < 2 ORDER BY spreadsheet"
 )
-_SEVERAL = "spreadsheet IN (SELECT value FROM json_each(?1))"
+_SEVERAL = "run_id = ?1 AND spreadsheet IN (SELECT value FROM json_each(?2))"
 _AGAIN = f"UPDATE fan_out_spreadsheets SET finished = 0, seen_at = NULL, trouble = '' WHERE finished < 2 AND {_SEVERAL}"
 
 
@@ -85,8 +85,6 @@ def _resource(spreadsheet: str) -> str:
 
 async def begin(database: PostgresDatabase, run_id: str, request: str, groups: Mapping[str, str]) -> None:
     """A pass begins: no worker of an earlier one writes any more, and these ``groups`` (JSON) wait for workers."""
-    await database.at_once(lease.MAKE.format(table=lease.TABLE))
-    await database.at_once(_RAISE.format(which="true"), (run_id,))
     async with database.transaction() as transaction:
         for table in ("fan_out_passes", "fan_out_spreadsheets", "fan_out_results"):
             await transaction.execute(f"DELETE FROM {table}")
@@ -100,6 +98,8 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
             " VALUES (?, 0, '', 'spreadsheet', clock_timestamp()) ON CONFLICT (resource) DO NOTHING",
             [(_resource(spreadsheet),) for spreadsheet in groups],
         )
+    # Also of those that were in hand under another name, or are in no spreadsheet now.
+    await database.at_once(_RAISE.format(which="resource LIKE 'spreadsheet:%'"), (run_id,))
 
 
 async def parsed(database: PostgresDatabase, run_id: str) -> None:
@@ -110,7 +110,7 @@ async def parsed(database: PostgresDatabase, run_id: str) -> None:
 async def end(database: PostgresDatabase, run_id: str) -> None:
     """No worker writes for this pass any more, and none begins."""
     await database.at_once("UPDATE fan_out_spreadsheets SET finished = 2 WHERE run_id = ?", (run_id,))
-    await database.at_once(_RAISE.format(which="s.run_id = ?2"), ("", run_id))
+    await database.at_once(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
 
 
 async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, dict[str, Any]]]:
@@ -122,17 +122,17 @@ async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, dict
     ]
 
 
-async def again(database: PostgresDatabase, spreadsheets: Sequence[str]) -> None:
+async def again(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
     """Other workers may have these."""
-    await database.at_once(_AGAIN, (json.dumps(list(spreadsheets)),))
+    await database.at_once(_AGAIN, (run_id, json.dumps(list(spreadsheets))))
 
 
-async def collect(database: PostgresDatabase, spreadsheets: Sequence[str]) -> dict[str, str]:
+async def collect(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> dict[str, str]:
     """Project id → the result (JSON), of spreadsheets of which no worker writes from now on."""
-    told = json.dumps(list(spreadsheets))
-    await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", (told,))
-    await database.at_once(_RAISE.format(which="s.spreadsheet IN (SELECT value FROM json_each(?2))"), ("", told))
-    found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", (told,))
+    told = (run_id, json.dumps(list(spreadsheets)))
+    await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", told)
+    await database.at_once(_RAISE.format(which=_OF.format(which=_SEVERAL)), told)
+    found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", told)
     return {str(row[0]): str(row[1]) for row in found}
 
 
