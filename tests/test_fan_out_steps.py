@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.fan_out import MAX_TRIES, START, Steps, Turn, next_steps
+from smart_sync.core.worker_turns import MAX_TRIES, START, Steps, Turn, next_steps
 
 LIMIT = 60.0
 seconds = st.floats(0, 1000)

@@ -18,10 +18,10 @@ from pydantic import TypeAdapter
 from smart_sync.config import Settings
 from smart_sync.config.urls import spreadsheet_key
 from smart_sync.core.days import stamp
-from smart_sync.core.fan_out import Steps, next_steps
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
+from smart_sync.core.worker_turns import Steps, next_steps
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.postgres import turns

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from smart_sync.core.fan_out import MAX_TRIES, Turn
+from smart_sync.core.worker_turns import MAX_TRIES, Turn
 from smart_sync.store.engine import StoreError, Transaction, upsert
 from smart_sync.store.postgres import lease
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
