@@ -41,7 +41,7 @@ MIGRATIONS = (
         "013_columns.sql",
         "014_counted.sql",
         "015_quota.sql",
-        "017_fan_out.sql",
+        "016_fan_out.sql",
     ),
 )
 
