@@ -40,6 +40,8 @@ _SESSION = {
     # The tables are in memory, nearly always; and compiling costs more than these queries take.
     "random_page_cost": "1.1",
     "jit": "off",
+    # A plan for any list is one for a short list.
+    "plan_cache_mode": "force_custom_plan",
 }
 
 
