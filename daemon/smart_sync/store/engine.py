@@ -50,6 +50,10 @@ class Down(StoreError):
     """The database as a whole is in trouble (no room, no right, damaged, not there), not one row."""
 
 
+class Lost(Down):
+    """Another instance does this now: it is for that one to write, and this one writes no more."""
+
+
 #: Seconds of waiting for another process after which that is told.
 LONG_WAIT = 5.0
 

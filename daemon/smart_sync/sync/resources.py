@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
@@ -27,6 +27,9 @@ from smart_sync.store.spreadsheet_cache import SpreadsheetCache
 from smart_sync.store.sqlite.driver import databases_beside
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
+
+if TYPE_CHECKING:
+    from smart_sync.store.postgres.leadership import Lease
 
 
 class Collect(Protocol):
@@ -63,15 +66,18 @@ async def opened(
     *,
     parsers_wait: float | None = None,
     clock: Clock = utc_now,
+    lease: "Lease | None" = None,
+    waiting: float = 0.0,
 ) -> AsyncIterator[Resources]:
     """Everything that passes work with, opened in order and closed in reverse.
 
-    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.
+    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.  ``lease`` and ``waiting``:
+    see `open_database`.
     """
     with plain_failures():
         async with contextlib.AsyncExitStack() as stack:
             where, timezone = settings.database.where, settings.schedule.timezone
-            database = await stack.enter_async_context(open_database(where, timezone))
+            database = await stack.enter_async_context(open_database(where, timezone, lease=lease, waiting=waiting))
             if wrong := await projects.unknown_in(database, dict(settings.sync.defaults)):
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
