@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError, DatabaseUnusable
-from smart_sync.store.engine import Busy, Down, Lost, StoreError
+from smart_sync.store.engine import Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.postgres.statements import numbered
 
@@ -131,6 +131,9 @@ class Connection:
         except Error as error:
             broken = self._connection is None or self._connection.broken
             raise translated(error, self._server.name, broken=broken) from error
+        except UnicodeEncodeError as error:
+            told = f"half of a pair of code points ({error.object[error.start]!a}) is no text"
+            raise Refused(told, DatabaseError(f"{self._server.name}: {told}")) from error
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = (), patience: float | None = None) -> list[Any]:
         """All rows of a query: asked again while the server is away, as long as a caller may wait for it."""
