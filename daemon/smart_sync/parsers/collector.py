@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.config import secrets
+from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, ParsedMetrics
@@ -60,14 +61,13 @@ class Collector:
     ) -> None:
         self._timezone = timezone
         self._webhooks = webhooks
-        self._fails_after = fails_after
-        self._sources = sources
+        self._fails_after, self._sources = fails_after, sources
         self._database = database
         self._clock = clock
         self._wait = wait
         self._say = say
         #: Parser → the last that was said of it.
-        self._last: dict[str, dict[str, Any]] = {}
+        self._last: dict[str, ParserReport] = {}
         #: When (the loop's time) what the parsers remember was last written.
         self._kept_at = 0.0
         self._group = asyncio.TaskGroup()
@@ -75,7 +75,7 @@ class Collector:
         #: account, for which a job may have been paid.
         self._running: dict[asyncio.Task[None], frozenset[str] | None] = {}
         self._under_question: set[str] = set()
-        #: Those for which a pass has waited as long as passes do.
+        #: For which a pass has waited as long as passes do.
         self._waited_out: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -102,14 +102,14 @@ class Collector:
             _, pending = await asyncio.wait({running}, timeout=self._wait)
             self._waited_out |= pending
 
-    def overview(self) -> list[dict[str, Any]]:
+    def overview(self) -> list[ParserReport]:
         """Each parser: name, table, budget, tokens, and its last report, if any, as ``parser.finished`` has it.
 
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
         return [
             {
-                **self._last.get(source.name, {"parser": source.name}),
+                **self._last.get(source.name, ParserReport(parser=source.name)),
                 "table": source.table,
                 "budget": budget.of(source.settings),
                 "tokens": [answer_of(token, self._clock()) for token in source.book.reports] if source.book else [],
@@ -287,8 +287,8 @@ class Collector:
         """Remember a parser's report before anyone hears of it and asks."""
         if event in ("parser.finished", "parser.failed"):
             told = {name: value for name, value in fields.items() if value is not None}
-            success = event == "parser.finished"
-            self._last[told["parser"]] = told | {"success": success, "reported_at": stamp(self._clock())}
+            told |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}
+            self._last[told["parser"]] = cast("ParserReport", told)
         self._say(event, exc_info=exc_info, **fields)
 
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:

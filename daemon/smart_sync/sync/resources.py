@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.model import Account
 from smart_sync.core.results.health import HealthInputs, no_projects
 from smart_sync.errors import ConfigError, SmartSyncError
@@ -55,7 +56,7 @@ class Resources:
     #: What `parsed_query.prepare` made of ``[parsed] query``.
     parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
-    parsers: Callable[[], list[dict[str, Any]]] = list
+    parsers: Callable[[], list[ParserReport]] = list
 
 
 @contextlib.asynccontextmanager
