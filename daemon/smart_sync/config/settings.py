@@ -21,8 +21,8 @@ from smart_sync.config.sections import (
     ScheduleSettings,
     SheetsSettings,
     SnapshotsSettings,
-    SyncSettings,
 )
+from smart_sync.config.sync_settings import SyncSettings
 from smart_sync.config.values import PlainPath
 from smart_sync.core.campaign import Count
 from smart_sync.core.parsed import CampaignParser, Counting, VoteTerms, folded_name, terms

@@ -18,7 +18,7 @@ from kombu.entity import Queue
 
 from smart_sync import config
 from smart_sync.aio.tasks import outside_of_loops
-from smart_sync.config.sections import BROKER, BROKER_VARIABLE
+from smart_sync.config.sync_settings import BROKER, BROKER_VARIABLE
 from smart_sync.control.client import request_sync
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.errors import Busy, DaemonNotRunning, SmartSyncError
