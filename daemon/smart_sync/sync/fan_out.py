@@ -21,7 +21,7 @@ from smart_sync.core.days import stamp
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
-from smart_sync.core.worker_turns import Steps, next_steps
+from smart_sync.core.worker_turns import START, Steps, next_steps
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store.postgres import turns
@@ -156,7 +156,7 @@ class _Waiting:
             wanted = self._groups[name]
             there = {project.id: self._fan_out.tell(brought[project.id]) for project in wanted if project.id in brought}
             lacking = [project for project in wanted if project.id not in there]
-            reason, remedy = steps.given_up.get(name, ("its worker has brought no result", "see the worker's log"))
+            reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
             if lacking:
                 more = await self._fan_out.stand_in(lacking, self._this, reason, remedy)
                 there |= {result.project.id: result for result in more}

@@ -142,12 +142,11 @@ class _Job:
                 continue  # the server is away: what is to be written will tell
 
     def _in_words(self, error: BaseException) -> str:
-        host = socket.gethostname()
         if isinstance(error, StoreError):
-            return redact(f"{host}: {error.meaning}")
+            return redact(str(error.meaning))
         if isinstance(error, TimeoutError):
-            return f"{host}: it has taken too long"
-        return redact(f"{host}: {error}" if isinstance(error, SmartSyncError) else f"{host}: {type(error).__name__}")
+            return "it has taken too long"
+        return redact(str(error)) if isinstance(error, SmartSyncError) else f"internal error: {type(error).__name__}"
 
     async def _bring_up_to_date(self) -> None:
         request = self._demanded()
