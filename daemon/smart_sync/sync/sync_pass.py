@@ -94,7 +94,15 @@ class SyncPass:
         seconds = time.perf_counter() - started
         finished = stamp(self._clock())
         result = PassResult(
-            this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run, tuple(created), unlisted
+            this.id,
+            request.trigger,
+            stamp(this.now),
+            finished,
+            results,
+            seconds,
+            this.dry_run,
+            tuple(created),
+            unlisted,
         )
         judged = await self._remember(result)
         result = replace(result, results=judged.results)
