@@ -66,7 +66,7 @@ def mistake(arguments: list[str]) -> str:
             return f"{parameter.name} is missing"
         if isinstance(parameter.type, click.Choice | click.IntRange | click.DateTime) and isinstance(value, str):
             try:
-                parameter.type.convert(value, parameter, context)
+                parameter.type(value, parameter, context)
             except click.UsageError as error:
                 return error.format_message()
     return ""
