@@ -110,6 +110,10 @@ async def is_current(database: Database) -> bool:
 
 async def _check_version(database: Database) -> None:
     if not await is_current(database):
+        if not await database.dialect.columns(database, "smart_sync_schema"):
+            raise DatabaseError(
+                f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once"
+            )
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date: smart-sync once"
         )
