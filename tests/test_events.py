@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from nasty import NASTY_TEXTS
-from readme import README, with_events
+from readme import EVENTS_PAGE, with_events
 from smart_sync import logs
 from smart_sync.core.model import Trigger
 from smart_sync.events import COMMON_FIELDS, EVENTS
@@ -99,9 +99,9 @@ def test_every_event_in_the_code_is_declared_and_every_declared_one_is_used() ->
     assert {name for name in EVENTS if f'"{name}"' not in code} == set()
 
 
-def test_readme_has_the_catalogue_as_the_code_declares_it() -> None:
-    """README's table of events is what `make docs` would write."""
-    text = README.read_text()
+def test_the_page_has_the_catalogue_as_the_code_declares_it() -> None:
+    """The table of events in docs/reference is what `make docs` would write."""
+    text = EVENTS_PAGE.read_text()
     assert with_events(text) == text
 
 

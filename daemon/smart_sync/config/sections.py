@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,7 +17,7 @@ from pydantic import (
 )
 
 from smart_sync.config import secrets, urls
-from smart_sync.config.database_url import DatabaseUrl, Location
+from smart_sync.config.database_url import TAKEOVER, DatabaseUrl, Location
 from smart_sync.config.values import (
     ColumnValue,
     Cron,
@@ -49,16 +50,20 @@ class DatabaseSettings(Section):
 
     path: Path = Path("var/view_counter.db")
     url: DatabaseUrl | None = None
+    #: With ``url``: how long a daemon may give no sign of life until another one on the same database takes over.
+    takeover: Annotated[Seconds, Field(ge=1, le=3600)] = TAKEOVER
 
     @property
     def where(self) -> Location:
         """The one of the two that is given."""
-        return self.path if self.url is None else self.url
+        return self.path if self.url is None else replace(self.url, takeover=self.takeover)
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if self.url is not None and "path" in self.model_fields_set:
             raise ValueError("give either path or url, not both")
+        if self.url is None and "takeover" in self.model_fields_set:
+            raise ValueError("takeover is for a database with url: an SQLite file has one daemon; remove it")
         return self
 
     @field_validator("path", mode="after")

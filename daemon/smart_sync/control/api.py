@@ -3,12 +3,14 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import cast
 
 from smart_sync import __version__
 from smart_sync.control.health_state import Health
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
+from smart_sync.core.answers import ProjectAnswer
+from smart_sync.core.daemon_answers import EventFields, ParserReport, ReadingAnswer, StatusAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
@@ -92,7 +94,7 @@ class Endpoints:
         no_more(request)
         return Response(200, await self.status())
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self) -> StatusAnswer:
         """What the daemon is doing, its last pass and its next one."""
         stands = await standing(self._resources.database)
         facts = await self._health.inputs(stands)
@@ -122,7 +124,7 @@ class Endpoints:
             "sqlite_at_risk": version_at_risk(),
         }
 
-    async def _parsers(self, stands: Standing) -> list[dict[str, Any]]:
+    async def _parsers(self, stands: Standing) -> list[ParserReport]:
         """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
         reports = self._resources.parsers()
         if not reports:
@@ -141,7 +143,7 @@ class Endpoints:
             for report in reports
         ]
 
-    def _reading(self) -> dict[str, Any]:
+    def _reading(self) -> ReadingAnswer:
         """What reading the worksheets has cost in this pass, or in the last one."""
         sheets, usage = self._resources.settings.sheets, self._resources.sheets.usage()
         return {
@@ -154,7 +156,7 @@ class Endpoints:
             "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
         }
 
-    def _results_of(self, stands: Standing) -> list[dict[str, Any]]:
+    def _results_of(self, stands: Standing) -> list[ProjectAnswer]:
         """The active projects, each with its result in the last pass that it took part in, if any."""
         stale = {one.project_id: one for one in stands.stale}
         shown = []
@@ -236,20 +238,21 @@ def _flag(request: Request, name: str) -> bool:
     return value in ("true", "1")
 
 
-def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
+def _with_result(project: Project, result: ProjectResult | None) -> ProjectAnswer:
     # It may have been renamed since the pass.
-    return (_brief(result.answer()) if result else {}) | {"project_id": project.id, "project_name": project.name}
+    known = _brief(result.answer()) if result else {}
+    return cast("ProjectAnswer", known | {"project_id": project.id, "project_name": project.name})
 
 
 _LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
 
 
-def _brief(answer: Mapping[str, Any]) -> dict[str, Any]:
+def _brief(answer: ProjectAnswer) -> dict[str, object]:
     """A project's result without its long lists."""
     return {key: value for key, value in answer.items() if key not in _LONG}
 
 
-async def _as_lines(events: AsyncGenerator[dict[str, Any], None]) -> AsyncIterator[Mapping[str, object]]:
+async def _as_lines(events: AsyncGenerator[EventFields, None]) -> AsyncIterator[Mapping[str, object]]:
     async with aclosing(events):
         async for event in events:
             yield event

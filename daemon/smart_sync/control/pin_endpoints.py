@@ -1,8 +1,7 @@
 """The endpoints about pins: what ``smart-sync pin``, ``unpin`` and ``pins`` do, over the socket."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import date
-from typing import Any
 
 from smart_sync.control.request import Refusal, Request, Response, no_more, option
 from smart_sync.core.days import day_of, stamp
@@ -40,7 +39,7 @@ class Pins:
         return await _or_refused(pin_requests.unpin(self._resources.database, account, metric))
 
 
-async def _or_refused(doing: Awaitable[dict[str, Any]]) -> Response:
+async def _or_refused(doing: Awaitable[Mapping[str, object]]) -> Response:
     """What came of it, or why nothing did."""
     try:
         return Response(200, await doing)

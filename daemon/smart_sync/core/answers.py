@@ -4,7 +4,7 @@ Stamps are naive UTC in ISO 8601; durations are seconds; counts are accounts unl
 """
 
 from collections.abc import Mapping
-from typing import Any, Required, TypedDict
+from typing import Any, Required, TypedDict, final
 
 
 class MetricChangeAnswer(TypedDict):
@@ -17,10 +17,14 @@ class MetricChangeAnswer(TypedDict):
     after: int | None
 
 
+@final
 class ProjectAnswer(TypedDict, total=False):
-    """What became of one project in a pass, or why there was none: then only the first five."""
+    """What became of one project in a pass, or why there was none: then only the first five.
 
-    success: Required[bool]
+    In a status those without a result yet have no ``success``.
+    """
+
+    success: bool
     project_id: Required[str]
     error: str
     remedy: str
@@ -60,6 +64,7 @@ class ProjectAnswer(TypedDict, total=False):
     changes: list[MetricChangeAnswer]
 
 
+@final
 class PassAnswer(TypedDict, total=False):
     """What a pass over all projects has done; ``success``: that it ran to its end, else ``error`` says why not."""
 
@@ -79,6 +84,7 @@ class PassAnswer(TypedDict, total=False):
     new_projects: list[str]
     #: Name → why it could not be created.
     refused_projects: dict[str, str]
+    warnings: list[str]
 
 
 #: What a pass answers: over one project, or over all.

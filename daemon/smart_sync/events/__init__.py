@@ -1,6 +1,6 @@
 """The catalogue of log events: a contract with those who monitor the daemon.
 
-Every line the program logs is one of these, with these fields; README's table is made from here.
+Every line the program logs is one of these, with these fields; the table of docs/reference/events.md is made from here.
 Names are ``noun.past_verb``.  Durations are seconds, sizes bytes, times UTC in ISO 8601.
 """
 
@@ -18,7 +18,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
 
 
 def as_markdown() -> str:
-    """The catalogue as README shows it."""
+    """The catalogue as docs/reference/events.md shows it."""
     lines = [
         "Every line has " + ", ".join(f"`{name}` ({meaning})" for name, meaning in COMMON_FIELDS.items()) + ".",
         "",

@@ -23,6 +23,7 @@ from smart_sync.parsers.error_responses import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, NotReady, Throttled, TokenRefused
 from smart_sync.parsers.http import HttpClient, HttpRequest, HttpResponse, borrowed
 from smart_sync.parsers.parser import Paused, RoundOver, Usage
+from smart_sync.store.engine import StoreError
 
 TRIES = 3
 #: So many calls in a row without a usable answer, and the platform counts as away; after the first of them, calls are
@@ -129,6 +130,7 @@ class Session:
         self._wire = wire
         self._ends = ends
         self._allowance = budget.borrowed()
+        self._rate = budget.shared() or api.quota
         #: Calls in a row that had no answer, and accounts in a row that were refused.
         self._away = 0
         self._refused = 0
@@ -194,23 +196,29 @@ class Session:
         raise AssertionError("stamina raises what the last try raised")
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Inside, one request is made, within budget and rate.  Raises `RoundOver` where they let none through."""
+    async def turn(self, lasts: float = 60.0) -> AsyncIterator[None]:
+        """Inside, one request is made, within budget and rate.  Raises `RoundOver` where they let none through.
+
+        ``lasts``: the most seconds that it can take.
+        """
         if self._allowance is not None:
             await self._allowance.take()
         try:
-            async with self.api.quota.slot(self._ends):
+            async with self._rate.slot(self._ends, lasts):
                 self.usage.calls += 1
                 has_asked.set(True)
                 yield
         except TimeoutError:
             rate = self.api.settings.rate
             raise RoundOver(f"the rate of {rate} lets no more through before the deadline") from None
+        except StoreError as error:
+            raise error.meaning from None
 
     async def _once(self, request: HttpRequest) -> Any:
-        async with self.turn():
+        seconds = request.seconds or self.api.settings.timeout
+        async with self.turn(seconds):
             has_started_job.set(has_started_job.get() or not request.repeat)
-            answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
+            answer = await self._wire.send(request, seconds)
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
         found = self.api.judge(answer, self.api.clock())
