@@ -187,7 +187,7 @@ def is_server(database: str) -> bool:
 
 def has_projects(server: Server) -> bool:
     """Whether a web app keeps projects there; False also where that cannot be told."""
-    from smart_sync.store.postgres.waiting import asked
+    from smart_sync.store.postgres.server_connection import asked
 
     return bool(asked(server, "SELECT 1 WHERE to_regclass('projects') IS NOT NULL"))
 

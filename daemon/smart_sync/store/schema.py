@@ -130,6 +130,9 @@ async def _check_version(database: Database) -> None:
             raise DatabaseError(
                 f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once"
             )
+        ((version,),) = await database.fetch("SELECT max(version) FROM smart_sync_schema")
+        if (version or 0) > len(MIGRATIONS):
+            raise DatabaseUnusable(_from_the_future(database.name, version))
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date: smart-sync once"
         )
@@ -177,9 +180,7 @@ async def _migrate(transaction: Transaction, name: str) -> None:
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
-        raise DatabaseUnusable(
-            f"{name}: written by a newer Smart Sync (schema {version}, this one knows {len(MIGRATIONS)}); upgrade it"
-        )
+        raise DatabaseUnusable(_from_the_future(name, version))
     for file in MIGRATIONS[version:]:
         for statement in _statements(file):
             own = transaction.dialect.making(statement, fresh=not version)
@@ -189,6 +190,11 @@ async def _migrate(transaction: Transaction, name: str) -> None:
         await transaction.execute("INSERT INTO smart_sync_schema VALUES (?)", (len(MIGRATIONS),))
     elif version < len(MIGRATIONS):
         await transaction.execute("UPDATE smart_sync_schema SET version = ?", (len(MIGRATIONS),))
+
+
+def _from_the_future(name: str, version: int) -> str:
+    known = len(MIGRATIONS)
+    return f"{name}: written by a newer Smart Sync (schema {version}, this one knows {known}); upgrade it"
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:
