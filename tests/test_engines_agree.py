@@ -31,7 +31,7 @@ ACCOUNTS = "abcdefg"
 ZONES = ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles"]
 #: What differs by nature: ids of passes (named by their place), how long a thing took, when Google was asked.
 VOLATILE = {"seconds", "stages", "bytes"}
-NOT_COMPARED = {"database_made", "spreadsheet_facts", "smart_sync_leases"}
+NOT_COMPARED = {"database_made", "spreadsheet_facts", "smart_sync_leases", "quota_slots"}
 
 Table = list[tuple[Any, ...]]
 
