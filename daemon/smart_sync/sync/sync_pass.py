@@ -83,7 +83,7 @@ class SyncPass:
             )
         await self._projects.told.load()
         self._sheets.begin()
-        selected, created = await self._select(request, this)
+        selected, created, unlisted = await self._select(request, this)
         self._announce.pass_started(
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
@@ -94,7 +94,15 @@ class SyncPass:
         seconds = time.perf_counter() - started
         finished = stamp(self._clock())
         result = PassResult(
-            this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run, tuple(created)
+            this.id,
+            request.trigger,
+            stamp(this.now),
+            finished,
+            results,
+            seconds,
+            this.dry_run,
+            tuple(created),
+            unlisted,
         )
         judged = await self._remember(result)
         result = replace(result, results=judged.results)
@@ -103,10 +111,10 @@ class SyncPass:
         self._announce.pass_done(result, self._sheets.usage(), judged.stale)
         return result
 
-    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:
-        """The projects of the pass, and the names of those that it has created, or would create."""
+    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], str]:
+        """The projects of the pass, the names of those that it has created, or would create, and why none could be."""
         created: list[str] = []
-        missing = await self._missing_projects() if request.project_ids is None else None
+        missing, unlisted = await self._missing_projects() if request.project_ids is None else (None, "")
         unclear = [project for project in missing or () if "\ufffd" in project.name]
         new = [project for project in missing or () if project not in unclear]
         if this.dry_run:
@@ -116,25 +124,28 @@ class SyncPass:
         active = await projects.active_projects(self._database)
         if this.dry_run:
             active += new
-        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created
+        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, unlisted
 
-    async def _missing_projects(self) -> list[Project] | None:
-        """A project for each worksheet of the default spreadsheet that has none, if that is wanted; None: not known."""
+    async def _missing_projects(self) -> tuple[list[Project] | None, str]:
+        """A project for each worksheet of the default spreadsheet that has none, if that is wanted.
+
+        None: not known, and why.
+        """
         sheets = self._settings.sheets
         has_default = sheets.source != "google" or bool(sheets.spreadsheet)
         if not has_default or self._settings.sync.create_missing != "projects":
-            return []
+            return [], ""
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
             # Projects that could not be read for that reason have told it.
             if not await unread_projects.is_known(self._database, trouble.reason):
                 self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
-            return None
+            return None, str(trouble)
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
         spreadsheet = str(self._settings.sync.defaults.projects.get("google_sheet_name", ""))
-        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, spreadsheet) for title in reversed(new.values())]
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, spreadsheet) for title in reversed(new.values())], ""
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""
