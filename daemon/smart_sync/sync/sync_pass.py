@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
@@ -15,6 +16,7 @@ from smart_sync.core.project_names import name_key
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
+from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
@@ -31,6 +33,26 @@ class PassRequest:
     dry_run: bool = False
 
 
+class FansOut(Protocol):
+    """Has workers bring projects up to date: `fan_out.FanOut`."""
+
+    usage: ReadUsage
+
+    async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
+        """Every project has a result, in the order of ``selected``."""
+
+
+def fan_out_of(resources: Resources, projects: ProjectSync) -> FansOut | None:
+    """What ``[sync] workers`` asks for; its libraries are imported only then."""
+    if resources.settings.sync.workers == "none":
+        return None
+    from smart_sync.store.postgres.postgres_database import PostgresDatabase
+    from smart_sync.sync.fan_out import FanOut
+
+    database = resources.database
+    return FanOut(resources, database, projects) if isinstance(database, PostgresDatabase) else None
+
+
 class SyncPass:
     """Runs passes on an open database, one at a time (`runner` sees to that)."""
 
@@ -44,6 +66,7 @@ class SyncPass:
         self._webhooks = resources.webhooks
         self._ping = resources.ping
         self._projects = ProjectSync(resources)
+        self._fan_out = fan_out_of(resources, self._projects)
 
     async def run(self, request: PassRequest) -> PassResult:
         """One pass: every project that is asked for gets an outcome.
@@ -108,7 +131,7 @@ class SyncPass:
         result = replace(result, results=judged.results)
         if not this.dry_run:
             self._announce.freshness_judged(judged)
-        self._announce.pass_done(result, self._sheets.usage(), judged.stale)
+        self._announce.pass_done(result, self._usage(), judged.stale)
         return result
 
     async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], str]:
@@ -172,6 +195,8 @@ class SyncPass:
         """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._collect_parsed(only, this), name="pass:parsers")
+            if self._fan_out is not None and not this.dry_run:
+                return tuple(await self._fan_out.run(selected, this))
             tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
         return tuple(task.result() for task in tasks)
 
@@ -182,11 +207,16 @@ class SyncPass:
         finally:
             this.parsed.set()
 
+    def _usage(self) -> ReadUsage:
+        """What reading has cost this process, and the workers."""
+        own = self._sheets.usage()
+        return own if self._fan_out is None else own.plus(self._fan_out.usage)
+
     async def _remember(self, result: PassResult) -> Freshness:
         """Keep the result of a pass, unless it was a dry run; what it means for the projects that are stale or not."""
         if result.dry_run:
             return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
-        judged = await pass_history.finish_run(self._database, result, self._sheets.usage().calls, self._beside)
+        judged = await pass_history.finish_run(self._database, result, self._usage().calls, self._beside)
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
         try:
