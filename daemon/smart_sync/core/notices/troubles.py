@@ -31,6 +31,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     ),
     "database-replaced": ("while it was open; stop the daemon before restoring",),
     "database-version": (
+        *("its tables are of an earlier version", "its tables are of an older version"),
         *("written by a newer Smart Sync", "its tables are not those of this version", "is too old; PostgreSQL"),
         *("can corrupt a WAL file",),
     ),
