@@ -36,8 +36,9 @@ run: $(VENV)/.run
 # One more than there are cores: a third of the time tests wait for a process or a clock.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 
+# Tests start hundreds of processes: each would compile the program where nothing may be kept.
 test: $(VENV)/.dev lint types packages
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # Programs of the system that tests use: a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
 # sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.
