@@ -1,38 +1,19 @@
-"""What README and the pages of docs/ show: their code blocks, and the parts made from the code.
+"""What README and the pages of docs/ show: their code blocks."""
 
-``python tests/readme.py`` rewrites those parts.
-"""
-
-import re
 from pathlib import Path
 
-from smart_sync.events import as_markdown
+from markdown_pages import DOCS, ROOT, blocks
 
-ROOT = Path(__file__).parent.parent
+__all__ = ["README", "ROOT", "code_blocks", "pages"]
+
 README = ROOT / "README.md"
-EVENTS_PAGE = ROOT / "docs" / "reference" / "events.md"
-COMMANDS_PAGE = ROOT / "docs" / "reference" / "commands.md"
-_EVENTS = re.compile(r"(<!-- events: .*? -->\n).*?(<!-- end of events -->)", re.DOTALL)
 
 
 def pages() -> list[Path]:
     """README and the pages of docs/."""
-    return [README, *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-def with_events(text: str) -> str:
-    """The page with the catalogue as the code declares it."""
-    return _EVENTS.sub(lambda found: f"{found[1]}\n{as_markdown()}\n\n{found[2]}", text)
+    return [README, *sorted(DOCS.rglob("*.md"))]
 
 
 def code_blocks(language: str) -> list[str]:
     """The code blocks of one language, of all pages."""
-    return [
-        block
-        for page in pages()
-        for block in re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE)
-    ]
-
-
-if __name__ == "__main__":
-    EVENTS_PAGE.write_text(with_events(EVENTS_PAGE.read_text()))
+    return [block.text for page in pages() for block in blocks(page) if block.language == language]

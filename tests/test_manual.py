@@ -11,7 +11,7 @@ import click
 import pytest
 
 from daemon_process import run_command, write_config
-from readme import COMMANDS_PAGE
+from readme import ROOT
 from smart_sync import errors
 from smart_sync.cli.main import cli
 from smart_sync.config import Settings
@@ -123,7 +123,7 @@ def test_exit_codes_have_one_source() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SmartSyncError)]
     assert {kind.exit_code for kind in kinds} <= set(EXIT_CODES)
     listed = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
-    assert listed in " ".join(COMMANDS_PAGE.read_text().split())
+    assert listed in " ".join((ROOT / "docs" / "reference" / "commands.md").read_text().split())
     assert listed in " ".join(run_command("--help").stdout.split())
 
 
@@ -139,7 +139,11 @@ def test_exit_codes_have_one_source() -> None:
 )
 def test_bash_completes(bin_folder: Path, typed: list[str], offered: list[str]) -> None:
     """After the line in ~/.bashrc that docs/reference shows, bash offers commands, subcommands, options and choices."""
-    (line,) = re.findall(r'`(eval "\$\(smart-sync completion bash\)")`', COMMANDS_PAGE.read_text())
+    (line,) = re.findall(
+        r'^bash: (eval "\$\(smart-sync completion bash\)")',
+        (ROOT / "docs" / "reference" / "commands.md").read_text(),
+        re.MULTILINE,
+    )
     words = " ".join(f"'{word}'" for word in typed)
     script = (
         f"{line}\ncomplete -p smart-sync\n"

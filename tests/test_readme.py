@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from daemon_process import COMMAND, Daemon, write_config
-from readme import COMMANDS_PAGE, README, ROOT, code_blocks, pages
+from readme import README, ROOT, code_blocks, pages
 from smart_sync import config
 from smart_sync.store.schema import REQUIRED
 from world import KEY, World
@@ -169,14 +169,6 @@ def test_the_how_to_names_the_columns_that_a_web_app_needs() -> None:
     page = ROOT / "docs" / "how-to" / "beside-the-web-app.md"
     rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|$", page.read_text(), re.MULTILINE)
     assert {table: set(re.findall(r"\w+", columns)) for table, columns in rows} == REQUIRED
-
-
-def test_every_command_is_on_its_page() -> None:
-    """The table of commands names each command there is."""
-    from smart_sync.cli.main import cli
-
-    text = COMMANDS_PAGE.read_text()
-    assert [name for name in cli.commands if f"`smart-sync {name}" not in text] == []
 
 
 def test_the_readme_fits_on_a_screen() -> None:

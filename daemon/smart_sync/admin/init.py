@@ -20,9 +20,6 @@ from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 
 DATABASE = "var/view_counter.db"
-#: The places that systemd/smart-sync.service lets the daemon write to, and where it takes the key from.
-UNIT_CONFIG, UNIT_DATABASE = Path("/etc/smart-sync/config.toml"), "/var/lib/smart-sync/view_counter.db"
-UNIT_SOCKET, UNIT_KEY = "/run/smart-sync/control.sock", Path("/etc/credstore/smart-sync.google")
 
 _TEMPLATE = """\
 # Smart Sync.  Relative paths are relative to this file.  Every key can be set in the environment too:

@@ -5,7 +5,7 @@ Relative paths are relative to the file they stand in.
 """
 
 from smart_sync.config.lenient import load_readable
-from smart_sync.config.loading import DEFAULT_PATHS, MAX_FILE_BYTES, find, load
+from smart_sync.config.loading import DEFAULT_PATHS, ENVIRONMENT, MAX_FILE_BYTES, find, load
 from smart_sync.config.notify import NotifySettings, PingSettings, TargetSettings, WebhookSettings
 from smart_sync.config.sections import (
     ControlSettings,
@@ -25,6 +25,7 @@ from smart_sync.config.settings import Settings
 
 __all__ = [
     "DEFAULT_PATHS",
+    "ENVIRONMENT",
     "MAX_FILE_BYTES",
     "ControlSettings",
     "DatabaseSettings",

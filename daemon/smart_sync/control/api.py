@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import wraps
 from typing import cast
 
 from smart_sync import __version__
@@ -10,7 +11,7 @@ from smart_sync.control.health_state import Health
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
 from smart_sync.core.answers import ProjectAnswer
-from smart_sync.core.daemon_answers import EventFields, ParserReport, ReadingAnswer, StatusAnswer
+from smart_sync.core.daemon_answers import EventFields, ParserReport, ReadingAnswer, ReloadAnswer, StatusAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
@@ -65,6 +66,7 @@ class Endpoints:
     def _or_say_why(self, handler: Handler) -> Handler:
         """A database that cannot be read just now is a 503 with its remedy, and no bug of ours."""
 
+        @wraps(handler)
         async def guarded(request: Request) -> Response | Stream:
             try:
                 return await handler(request)
@@ -74,6 +76,13 @@ class Endpoints:
         return guarded
 
     async def _smart_sync(self, request: Request) -> Response:
+        """Run a pass over all active projects or one, and answer when it is done: `PassAnswer`, of one `ProjectAnswer`.
+
+        project_id: the project's id or name; without it all active projects.
+        dry_run: true: nothing is written, and the answer says what would change.
+        404: there is no such project, or it is not active.
+        503: the daemon is stopping.
+        """
         project_id = option(request, "project_id")
         dry_run = _flag(request, "dry_run")
         no_more(request, "project_id", "dry_run")
@@ -91,6 +100,7 @@ class Endpoints:
         return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Response:
+        """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""
         no_more(request)
         return Response(200, await self.status())
 
@@ -171,6 +181,12 @@ class Endpoints:
         return shown
 
     async def _sync_history(self, request: Request) -> Response:
+        """List the last passes, the newest first: `HistoryAnswer`.
+
+        limit: how many, from 1 to 1000; 20 without it.
+        project_id: only passes of this project.
+        failed: true: only passes with a failed project, or cut off.
+        """
         limit = option(request, "limit") or "20"
         project_id, failed = option(request, "project_id"), _flag(request, "failed")
         no_more(request, "limit", "project_id", "failed")
@@ -180,6 +196,12 @@ class Endpoints:
         return Response(200, {"success": True, "runs": runs})
 
     async def _explain(self, request: Request) -> Response:
+        """Say why the numbers of an account are what they are: `ExplainAnswer`.
+
+        account: a link, an @username or an id; required.
+        days: how much history, from 1 to 9999, or all.
+        404: no account is meant by that.
+        """
         account, days = option(request, "account"), option(request, "days") or str(DAYS)
         no_more(request, "account", "days")
         if account is None:
@@ -196,29 +218,46 @@ class Endpoints:
         return Response(200, answer)
 
     async def _events(self, request: Request) -> Stream:
+        """Stream the daemon's events as lines of JSON, until the client leaves; the fields are those of the log.
+
+        503: too many clients have a stream already.
+        """
         no_more(request)
         return Stream(_as_lines(self._resources.announce.events()))
 
     async def _reload_config(self, request: Request) -> Response:
+        """Read the configuration again, as SIGHUP does: `ReloadAnswer`.
+
+        422: the file has mistakes; all are named, and nothing is changed.
+        """
         no_more(request)
         try:
             await self._reload()
         except ConfigError as error:
             self._resources.announce("config.rejected", problems=list(error.problems))
-            return Response(422, {"success": False, "error": str(error), "problems": list(error.problems)})
-        return Response(200, {"success": True, "message": "reloaded"})
+            return Response(422, ReloadAnswer(success=False, error=str(error), problems=list(error.problems)))
+        return Response(200, ReloadAnswer(success=True, message="reloaded"))
 
     async def _healthz(self, request: Request) -> Response:
+        """Say whether the numbers are current, for alerts: `HealthAnswer`.
+
+        503: a pass was missed or could not be run, a project is stale, or there is nothing to sync.
+        """
         no_more(request)
         body = await self._health.healthz()
         return Response(200 if body["healthy"] else 503, body)
 
     async def _livez(self, request: Request) -> Response:
+        """Say whether the daemon keeps its schedule, for restarts: `AliveAnswer`.
+
+        503: a tick of the schedule was missed.
+        """
         no_more(request)
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
 
     async def _metrics(self, request: Request) -> Response:
+        """Say how things stand as OpenMetrics, for Prometheus."""
         no_more(request)
         database = self._resources.database
         now = await measured(database)

@@ -86,25 +86,33 @@ class StatusAnswer(TypedDict, total=False):
     """What ``smart-sync status`` and ``GET /api/admin/sync_status`` answer."""
 
     success: Required[bool]
+    #: Rows of the table projects.
     total_projects: Required[int]
     active_projects: Required[int]
+    #: As in `HealthAnswer`, and so are reasons and warnings.
     healthy: Required[bool]
     reasons: Required[list[str]]
     warnings: Required[list[str]]
+    #: Always false: there is no cache.
     cache_enabled: bool
     timestamp: Required[str]
+    #: "idle" or "syncing".
     state: Required[str]
     current: Required[PassUnderWay | None]
+    #: When the last pass ended.
     last_sync: str | None
     last_pass: Required[Run | None]
+    #: Why the last pass could not be run at all.
     last_error: Required[str | None]
     next_run_at: Required[str | None]
+    #: The active projects, each with its result in the last pass, without the long lists.
     projects: Required[list[ProjectAnswer]]
     parsers: Required[list[ParserReport]]
     reading: Required[ReadingAnswer]
     version: Required[str]
     uptime_seconds: Required[float]
     sqlite_version: str
+    #: Whether this SQLite can corrupt a WAL file that two processes write.
     sqlite_at_risk: bool
 
 
@@ -121,9 +129,12 @@ class HealthAnswer(TypedDict):
 
     success: bool
     healthy: bool
+    #: Why it is not healthy, a sentence each.
     reasons: list[str]
     stale_projects: list[StaleProject]
+    #: What a person should look at soon, a sentence each; they leave it healthy.
     warnings: list[str]
+    #: The reasons in one line.
     error: str | None
     last_good_pass_age_seconds: float | None
     #: The age at which a tick will have been missed, if nothing happens until then.
@@ -137,6 +148,16 @@ class AliveAnswer(TypedDict):
     alive: bool
     uptime_seconds: float
     error: str | None
+
+
+class ReloadAnswer(TypedDict, total=False):
+    """What ``POST /api/admin/reload`` answers."""
+
+    success: Required[bool]
+    message: str
+    error: str
+    #: Every mistake of the file that was refused.
+    problems: list[str]
 
 
 #: An event: its name (``event``) and its fields, as `events` declares them.

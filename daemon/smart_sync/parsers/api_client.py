@@ -54,25 +54,28 @@ ApiUrl = Annotated[str, AfterValidator(is_safe)]
 class ApiSettings(ParserSettings):
     """What every parser of an API has."""
 
+    #: The address of the API; another one for tests, or for a newer version.
     api_url: ApiUrl = ""
-    #: At most so many calls in any window of so long.
+    #: Requests in a window of time at most: ``"10/s"``, ``"600/min"``, ``"200/h"``, ``"5000/d"``.
     rate: ApiRate = Rate(600, 60.0)
-    #: Requests in any 24 hours, over restarts and in all processes; None: as many as the rate lets through.
+    #: Requests in any 24 hours, over restarts and in all processes: ``"8000/d"``; without it as many as the rate
+    #: allows.
     budget: Budget | None = None
-    #: Seconds after which what it said is emptied, unless it has said it again; None: never.
+    #: After so long its values are emptied, unless it has said them again; without it they are kept.
     retention: Seconds | None = None
-    #: The platform's terms are kept: `check` says nothing of them.
+    #: ``true``: you keep the platform's terms, so `smart-sync check` does not remind of them any more.
     accepted: bool = False
-    #: Calls under way at the same time.
+    #: Requests under way at the same time.
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
-    #: Seconds that one call may take.
+    #: How long one request may take.
     timeout: Seconds = 15.0
 
 
 class CountingSettings(ApiSettings):
     """What a parser has that may count the campaign of an account's project."""
 
-    #: "campaign": likes, comments, videos and views are of the videos that count in it; followers never are.
+    #: ``"lifetime"``: all videos; ``"campaign"``: likes, comments, videos and views are of the videos within the
+    #: project's dates and KPI. Followers are always of the account.
     count: Count = "lifetime"
 
     @property

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 @config_option
 def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
+    if os.getpid() == 1:
+        # In a container: to its first process the kernel gives no signal that it has not asked for.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     from smart_sync.service import memory
 
     memory.start()
@@ -120,8 +124,8 @@ def _print_metrics(client: "Client") -> None:
 def healthcheck(as_json: bool) -> None:
     """Say whether the daemon is alive, for restarts.
 
-    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current is told elsewhere:
-    status says it, and GET /healthz.
+    Exit code 0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current
+    is told elsewhere: status says it, and GET /healthz.
     """
     from smart_sync.control.client import Client
 

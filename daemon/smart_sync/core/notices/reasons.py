@@ -54,9 +54,8 @@ _RUSSIAN = {
     "give the project a name": "дайте проекту название",
     'no spreadsheet is configured for "{name}"': "для «{name}» не указана таблица",
     "add it to [sheets.spreadsheets]": "добавьте её в [sheets.spreadsheets]",
-    "Google's answer for {what} is not what it should be: {why}": (
-        "ответ Google для {what} не такой, как должен быть: {why}"
-    ),
+    "Google's answer for {what} is not what it should be: {why}": "ответ Google для {what} не такой, как надо: {why}",
+    "{what} was not asked for: {why}": "{what}: запроса не было: {why}",
     "Google did not answer in time for {what}": "Google не ответил вовремя: {what}",
     "if it lasts, raise [sheets] timeout": "если повторяется, увеличьте [sheets] timeout",
     "Google cannot be reached for {what}: {why}": "нет связи с Google ({what}): {why}",
@@ -231,9 +230,7 @@ _RUSSIAN = {
     "only Smart Sync may write there": "писать туда может только Smart Sync",
     "the value is decided anew": "значение решается заново",
     "the query gives {what}": "запрос даёт {what}",
-    "the query failed, what it would give does not count: {why}": (
-        "запрос не выполнен, его значения не учитываются: {why}"
-    ),
+    "the query failed, what it would give does not count: {why}": "запрос не выполнен, значений от него нет: {why}",
     # The database.
     "{path}: the disk is full": "{path}: диск заполнен",
     "free some space, the next pass writes what is missing": ("освободите место, следующий проход запишет недостающее"),

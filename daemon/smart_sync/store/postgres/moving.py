@@ -121,7 +121,7 @@ async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction
             for place, column in enumerate(columns):
                 if column.kind == "bigint":
                     sums[place] += sum(row[place] or 0 for row in sound)
-            await send(await asyncio.to_thread(encoded, sound, ()))
+            await send(await asyncio.to_thread(encoded, sound))
     await _compare(transaction, table, columns, count, sums)
     moved.rows[table] = count
 

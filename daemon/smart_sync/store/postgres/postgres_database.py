@@ -256,18 +256,19 @@ class PostgresTransaction:
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; returns the number of rows changed."""
-        given = rows if isinstance(rows, list) else await asyncio.to_thread(lambda: list(rows))
-        if not given:
-            return 0
         text, shared = self._own(sql)
-        several = bulk(text) if len(given) >= copying.LEAST else None
-        async with self._database._writer.told():
-            if several is not None:
-                types = await self._database.types_of(self._connection, text)
-                return await copying.run(self._connection, several, types, given)
-            cursor = self._connection.cursor()
-            await cursor.executemany(numbered(text), [_untyped(row) for row in given] if shared else given)
-            return max(cursor.rowcount, 0)
+        changed = 0
+        for part in await copying.parts(rows):
+            several = bulk(text) if len(part) >= copying.LEAST else None
+            async with self._database._writer.told():
+                if several is not None:
+                    types = await self._database.types_of(self._connection, text)
+                    changed += await copying.run(self._connection, several, types, part)
+                else:
+                    cursor = self._connection.cursor()
+                    await cursor.executemany(numbered(text), [_untyped(row) for row in part] if shared else part)
+                    changed += max(cursor.rowcount, 0)
+        return changed
 
     @contextlib.asynccontextmanager
     async def copying(self, sql: str) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
