@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -41,7 +42,7 @@ _PASSES = {"test_missing", "test_pass"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties."""
     for item in items:
-        module = getattr(item, "module", None)
+        module: Any = getattr(item, "module", None)
         name = module.__name__.rpartition(".")[2]
         used = {getattr(one, "__module__", getattr(one, "__name__", "")) for one in vars(module).values()}
         fixtures = set(getattr(item, "fixturenames", ()))
