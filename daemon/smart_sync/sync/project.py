@@ -10,7 +10,7 @@ from smart_sync.core.days import Day, stamp
 from smart_sync.core.matching.sheet_side import Reading, missing_accounts
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.merge.suspects import Doubts, Suspects
-from smart_sync.core.model import Account, Project
+from smart_sync.core.model import Account, Outcome, Project
 from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import SheetUnavailable
@@ -71,6 +71,9 @@ class ProjectSync:
                 result = await self._sync_or_fail(project, reading, this, watch)
         stages = watch.stages
         result = replace(result, timestamp=stamp(self._clock()), seconds=sum(stages.values()), stages=stages)
+        if result.outcome is Outcome.FAILED:
+            # Of a database that is no longer ours there is nothing to tell.
+            await self._database.check_in_place()
         result = replace(result, new_problems=self.told.new_of(result))
         self._announce.project_done(result, dry_run=this.dry_run)
         return result
