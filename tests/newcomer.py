@@ -1,8 +1,8 @@
 """`make newcomer`: what a person does who has never seen Smart Sync, from the first command to the removal, counted.
 
-A clone, an empty home, an empty folder, a fake Google, and a web app's database.  The only thing that a person would not do is
-the variable that leads to the fake Google.  Runs with the system's Python alone; prints commands, questions and seconds
-of each part, and fails at the first that is not as the pages of the documentation say.
+A clone, an empty home, a fake Google and a web app's database.  The one thing that a person would not do is the variable
+that leads to the fake Google.  Runs with the system's Python alone; prints commands, questions and seconds of each
+part, and fails at the first that is not as the pages of the documentation say.
 """
 
 import json
@@ -166,7 +166,8 @@ def next_release(repository: Path) -> str:
     store = repository / "daemon/smart_sync/store"
     (store / "next_release.sql").write_text("CREATE TABLE made_by_the_next_release (id TEXT PRIMARY KEY);\n")
     schema = store / "schema.py"
-    text = re.sub(r"(\nMIGRATIONS = \((?:\n    .*)*)\n\)\n", r'\1\n    "next_release.sql",\n)\n', schema.read_text(), count=1)
+    listed = re.compile(r"(\nMIGRATIONS = \((?:\n    .*)*)\n\)\n")
+    text = listed.sub(r'\1\n    "next_release.sql",\n)\n', schema.read_text(), count=1)
     schema.write_text(text)
     identity = ["-c", "user.name=n", "-c", "user.email=n@n.example"]
     subprocess.run(["git", "add", "-A"], cwd=repository, check=True)
@@ -244,10 +245,11 @@ def _with_google(newcomer: Newcomer, home: Path, origin: Path) -> None:
     demand(len(rows(app, "SELECT * FROM account_snapshots")) == 1, "the upgrade has changed the day's snapshot")
 
     newcomer.begin("the removal")
-    newcomer.types("rm -r ../smart-sync ../my-sync config.toml app.schema-*.backup")
-    left = {path.name for path in home.rglob("*") if path.is_file()} - {"app.db", "app.db-wal", "app.db-shm", "app.db.lock"}
-    demand(not left, f"the removal has left {sorted(left)}")
-    demand(rows(app, "SELECT id, name FROM projects") == [("1", "Spring Launch")], "the web app's rows are not as before")
+    newcomer.types("rm -r ../smart-sync ../my-sync config.toml app.db.smart-sync.lock app.schema-*.backup")
+    # The package installer's own cache is the system's.
+    left = {path for path in home.rglob("*") if path.is_file() and ".cache" not in path.parts} - {app}
+    demand(not left, f"the removal has left {sorted(map(str, left))}")
+    demand(rows(app, "SELECT id, name FROM projects") == [("1", "Spring Launch")], "the web app's rows have changed")
 
 
 def main(arguments: list[str]) -> int:
@@ -259,16 +261,22 @@ def main(arguments: list[str]) -> int:
         newcomer = Newcomer(home)
         walk(newcomer, origin)
     if "--json" in arguments:
-        print(json.dumps([vars(part) for part in newcomer.parts], indent=2))
+        sys.stdout.write(json.dumps([vars(part) for part in newcomer.parts], indent=2) + "\n")
         return 0
+    whole = Part("all")
     for part in newcomer.parts:
-        print(f"{part.name:<26} {len(part.commands):>2} commands  {part.questions} questions  {part.seconds:6.1f} s")
-        if "--commands" in arguments:
-            print(*(f"    {command}" for command in part.commands), sep="\n")
-    commands = sum(len(part.commands) for part in newcomer.parts)
-    questions = sum(part.questions for part in newcomer.parts)
-    print(f"{'all':<26} {commands:>2} commands  {questions} questions  {sum(p.seconds for p in newcomer.parts):6.1f} s")
+        sys.stdout.write(line(part) + "".join(f"    {command}\n" for command in part.commands))
+        whole.commands += part.commands
+        whole.questions += part.questions
+        whole.seconds += part.seconds
+    sys.stdout.write(line(whole))
     return 0
+
+
+def line(part: Part) -> str:
+    """A part and what it took."""
+    took = f"{len(part.commands):>2} commands  {part.questions} questions  {part.seconds:6.1f} s"
+    return f"{part.name:<26} {took}\n"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`make release VERSION=1.2.3`: everything of a release that is done here; what is published, the tag's workflow does.
 
-``python tests/release.py VERSION`` refuses what cannot become a release, gives the changelog's entries their version and
-day, commits, builds the packages, checks them, and makes the tag last: it stands for what has been built.
+``python tests/release.py VERSION`` refuses what cannot become a release, gives the changelog's entries their version
+and day, commits, builds the packages, checks them, and makes the tag last: it stands for what has been built.
 """
 
 import re
@@ -21,7 +21,7 @@ class CannotBeReleasedError(Exception):
 
 
 def demand_releasable(version: str, branch: str, changed: str, tags: list[str], changelog: str) -> None:
-    """Raise `CannotBeReleasedError` for what must not become ``version``; ``changed`` is what git says is not committed."""
+    """Raise `CannotBeReleasedError` for what must not become ``version``; ``changed``: what is not committed."""
     if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", version):
         raise CannotBeReleasedError(f"VERSION={version}: give three numbers, such as 1.2.0")
     if changed:
