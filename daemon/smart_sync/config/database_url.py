@@ -58,7 +58,7 @@ DatabaseUrl = Annotated[Server, BeforeValidator(_looked_up)]
 
 def server(given: str) -> Server:
     """The server that a URL names, whose password no message will show from now on.  Raises ValueError."""
-    _protect(given)
+    protect_password(given)
     found = _URL.fullmatch(given)
     if found is None:
         secrets.protect(given)
@@ -78,8 +78,8 @@ def server(given: str) -> Server:
     return Server(SecretStr(given), told)
 
 
-def _protect(url: str) -> None:
-    """Keep the password out of the log, in whatever form it is written."""
+def protect_password(url: str) -> None:
+    """Keep the password in a URL out of the log, in whatever form it is written."""
     who, at, _ = url.partition("://")[2].rpartition("@")
     given = [who.partition(":")[2]] if at else []
     given += [

@@ -36,7 +36,15 @@ _INBOX_DEFAULTS = {"source": "''", "parsed_at": "NULL", "precision": "'exact'"}
 MIGRATIONS = (
     *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
     *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql", "008_votes.sql", "009_parsers.sql"),
-    *("010_campaign.sql", "011_trust.sql", "012_people.sql", "013_columns.sql", "014_counted.sql", "015_quota.sql"),
+    *(
+        "010_campaign.sql",
+        "011_trust.sql",
+        "012_people.sql",
+        "013_columns.sql",
+        "014_counted.sql",
+        "015_quota.sql",
+        "016_fan_out.sql",
+    ),
 )
 
 #: How the view began that the first version of the schema made; the fourth makes it anew.

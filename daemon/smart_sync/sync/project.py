@@ -20,7 +20,7 @@ from smart_sync.store.engine import OF_THE_WHOLE, StoreError
 from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.store.writer import Writer
 from smart_sync.sync.planner import MergeCrashed, Planner
-from smart_sync.sync.resources import Resources
+from smart_sync.sync.resources import Means
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
 MAX_IN_FLIGHT = 256
@@ -43,7 +43,7 @@ class Pass:
 class ProjectSync:
     """Brings projects up to date, as many at once as the configuration allows."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Means) -> None:
         self._settings = settings = resources.settings
         self._database = resources.database
         self._sheets = resources.sheets

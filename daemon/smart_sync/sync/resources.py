@@ -40,6 +40,38 @@ class Collect(Protocol):
         """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
 
 
+class Means(Protocol):
+    """What bringing projects up to date needs: `Resources`, or what a worker has."""
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+
+    @property
+    def database(self) -> Database:
+        """The database, open."""
+
+    @property
+    def sheets(self) -> SheetSource:
+        """Where worksheets come from."""
+
+    @property
+    def collect(self) -> Collect:
+        """Asks the parsers."""
+
+    @property
+    def announce(self) -> Reporter:
+        """Reports events."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+
+    @property
+    def parsed_query(self) -> str:
+        """What `parsed_query.prepare` made of ``[parsed] query``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """What passes work with, opened in order by `opened`, closed in reverse."""

@@ -79,6 +79,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "sheet-not-shared": (" may not read ", "there is no spreadsheet "),
     "not-a-spreadsheet": ("is not a Google spreadsheet", "spreadsheets are called", "not the address of a Google"),
     "no-spreadsheet": ("no spreadsheet is configured for", "has no name, so no worksheet"),
+    "no-worker": ("no worker ", "its worker (", "the broker of the workers", "[sync] workers", 'workers = "celery"'),
     "google-away": (
         *("Google cannot be reached", "Google did not answer in time", "Google did not give", "Google answers"),
         *("Google refuses to read", "Google's answer for", "Google cannot read worksheet", "reading was stopped"),
