@@ -1,8 +1,8 @@
 """`make newcomer`: what a person does who has never seen Smart Sync, from the first command to the removal, counted.
 
-A clone, an empty home, a fake Google and a web app's database.  The one thing that a person would not do is the variable
-that leads to the fake Google.  Runs with the system's Python alone; prints commands, questions and seconds of each
-part, and fails at the first that is not as the pages of the documentation say.
+A clone, an empty home, a fake Google and a web app's database.  The one thing that a person would not do is the
+variable that leads to the fake Google.  Runs with the system's Python alone; prints commands, questions and seconds of
+each part, and fails at the first that is not as the pages of the documentation say.
 """
 
 import json
@@ -37,6 +37,9 @@ with FakeGoogle() as google:
 """
 #: A prompt of `init`, as click ends it.
 _PROMPT = re.compile(r": \Z")
+
+#: What pip leaves in a home: its cache, and what a compiler writes that it asks for its version.
+_OF_PIP = {".cache", ".rustup"}
 
 
 @dataclass
@@ -246,8 +249,7 @@ def _with_google(newcomer: Newcomer, home: Path, origin: Path) -> None:
 
     newcomer.begin("the removal")
     newcomer.types("rm -r ../smart-sync ../my-sync config.toml app.db.smart-sync.lock app.schema-*.backup")
-    # The package installer's own cache is the system's.
-    left = {path for path in home.rglob("*") if path.is_file() and ".cache" not in path.parts} - {app}
+    left = {path for path in home.rglob("*") if path.is_file() and not _OF_PIP.intersection(path.parts)} - {app}
     demand(not left, f"the removal has left {sorted(map(str, left))}")
     demand(rows(app, "SELECT id, name FROM projects") == [("1", "Spring Launch")], "the web app's rows have changed")
 
