@@ -82,7 +82,14 @@ def main(version: str, day: str) -> int:
         _git("reset", "--quiet", "--hard", before)
         sys.stderr.write("release: the packages could not be built; nothing is committed\n")
         return 1
-    _git("tag", "--annotate", f"v{version}", "--message", f"Smart Sync {version}\n\n{entries(changelog)}")
+    _git(
+        "tag",
+        "--annotate",
+        "--cleanup=verbatim",
+        f"v{version}",
+        "--message",
+        f"Smart Sync {version}\n\n{entries(changelog)}",
+    )
     made = ", ".join(sorted(path.name for path in (ROOT / "dist").iterdir()))
     sys.stdout.write(f"release: v{version} is tagged; {made}\nnext: git push --follow-tags\n")
     return 0
