@@ -41,6 +41,10 @@ class DatabaseUnusable(DatabaseError):
     exit_code = 2
 
 
+class NotLeading(DatabaseError):
+    """Another instance has taken over, and goes on with what this one did: nothing need be done about this one."""
+
+
 class DatabaseReplaced(SmartSyncError):
     """The database file was removed or replaced while it was open; start again, on the file that is there now."""
 
