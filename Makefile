@@ -3,11 +3,13 @@
 # make bench    how fast it is (ARGS=--json, --quick)
 # make accidents   how many accidents of typing are told, how often honest growth is (ARGS="--seed 2")
 # make hunt     the properties with new random examples; the suite runs the same ones each time
-# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 TOKENS=200 SEED=1
+# make docs     the pages that are made from the code, and the site of docs/ in build/site
+# make picture  README's picture, from what the program says
+# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make lock     renew requirements.lock and requirements-dev.lock, from which install and test install
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types packages docs bench accidents hunt soak audit lock clean
+.PHONY: help install run test lint types packages docs picture bench accidents hunt soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,8 +55,12 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-docs: $(VENV)/.run  # rewrites README's table of events from daemon/smart_sync/events/
-	$(BIN)/python tests/readme.py
+docs: $(VENV)/.dev  # renews docs/reference/ from the code, and builds the site into build/site
+	$(BIN)/python tests/reference_pages.py
+	$(BIN)/zensical build --strict
+
+picture: $(VENV)/.dev  # draws README's picture from what the program says
+	$(BIN)/python tests/edit_picture.py
 
 bench: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench $(ARGS)
@@ -63,7 +69,7 @@ accidents: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench.accidents $(ARGS)
 
 hunt: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis -o asyncio_debug=true
 
 KILLS ?= 2000
 CUTS ?= 18000
@@ -73,11 +79,12 @@ EDGES ?= 20000
 FAULTS ?= 10000
 LOCKED ?= 60
 TOKENS ?= 200
+QUOTA ?= 60
 SEED ?= 1
 
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 	HYPOTHESIS_PROFILE=hunt SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) SOAK_EDGES=$(EDGES) \
-	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) \
+	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) \
 	$(BIN)/python tests/soak.py
 
 # Apart from the packages under test.

@@ -1,23 +1,19 @@
-"""README's parts that are made from the code, or run by tests.  ``python tests/readme.py`` rewrites them."""
+"""What README and the pages of docs/ show: their code blocks."""
 
-import re
 from pathlib import Path
 
-from smart_sync.events import as_markdown
+from markdown_pages import DOCS, ROOT, blocks
 
-README = Path(__file__).parent.parent / "README.md"
-_EVENTS = re.compile(r"(<!-- events: .*? -->\n).*?(<!-- end of events -->)", re.DOTALL)
+__all__ = ["README", "ROOT", "code_blocks", "pages"]
+
+README = ROOT / "README.md"
 
 
-def with_events(text: str) -> str:
-    """README with the catalogue as the code declares it."""
-    return _EVENTS.sub(lambda found: f"{found[1]}\n{as_markdown()}\n\n{found[2]}", text)
+def pages() -> list[Path]:
+    """README and the pages of docs/."""
+    return [README, *sorted(DOCS.rglob("*.md"))]
 
 
 def code_blocks(language: str) -> list[str]:
-    """README's code blocks of one language."""
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```", README.read_text(), re.DOTALL | re.MULTILINE)
-
-
-if __name__ == "__main__":
-    README.write_text(with_events(README.read_text()))
+    """The code blocks of one language, of all pages."""
+    return [block.text for page in pages() for block in blocks(page) if block.language == language]

@@ -104,7 +104,7 @@ def test_copying_the_files_is_seen_to_fail(config: Path, world: World) -> None:
 
 
 def test_the_command_makes_one_beside_a_running_daemon_and_it_can_be_restored(config: Path, world: World) -> None:
-    """`smart-sync backup FILE`, and then the steps of README: the daemon goes on from the backup."""
+    """`smart-sync backup FILE`, and then the steps of the how-to: the daemon goes on from the backup."""
     backup = world.folder / "backup.db"
     with Daemon(config) as daemon:
         type_everywhere(world, 1)

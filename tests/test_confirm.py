@@ -16,10 +16,8 @@ from test_missing import NAMES, begun, reasons, rows
 from world import KEY, World, link
 
 
-async def confirmed(world: World, what: str, metric: str | None = None) -> list[dict[str, Any]]:
-    answer = await confirm(world.settings, what, metric, world.now)
-    findings: list[dict[str, Any]] = answer["findings"]
-    return findings
+async def confirmed(world: World, what: str, metric: str | None = None) -> list[Any]:
+    return list((await confirm(world.settings, what, metric, world.now))["findings"])
 
 
 async def nothing(world: World, what: str, metric: str | None = None) -> None:

@@ -58,7 +58,7 @@ async def test_every_screen_tells_the_same_coverage(world: World, capsys: Any) -
     grown = await history.growth(world.path, None, "views", 7, world.now)
     assert grown["projects"][0]["coverage"] == told
     assert sum(told.values()) == grown["projects"][0]["accounts"]
-    show_growth(dict(grown))
+    show_growth(grown)
     assert "(2 exact, 1 rounded, 1 pinned, 1 unknown)" in capsys.readouterr().out
     world.google.spreadsheets[KEY].worksheets.pop("P")
     for _ in range(2):

@@ -12,7 +12,6 @@ import pytest
 import structlog
 
 from nasty import NASTY_TEXTS
-from readme import README, with_events
 from smart_sync import logs
 from smart_sync.core.model import Trigger
 from smart_sync.events import COMMON_FIELDS, EVENTS
@@ -97,12 +96,6 @@ def test_every_event_in_the_code_is_declared_and_every_declared_one_is_used() ->
     used = set(re.findall(r'(?:emit|announce|_announce|self)\(\s*"([a-z_]+\.[a-z_]+)"', code))
     assert used <= set(EVENTS)
     assert {name for name in EVENTS if f'"{name}"' not in code} == set()
-
-
-def test_readme_has_the_catalogue_as_the_code_declares_it() -> None:
-    """README's table of events is what `make docs` would write."""
-    text = README.read_text()
-    assert with_events(text) == text
 
 
 def test_the_names_are_nouns_and_past_verbs_in_one_line_each() -> None:

@@ -16,8 +16,8 @@ from world import KEY, NOON, World, link
 NOTHING = [None] * 4
 
 
-async def told(world: World, sought: str) -> list[dict[str, Any]]:
-    accounts: list[dict[str, Any]] = (await explain(world.settings, sought, METRICS, world.now))["accounts"]
+async def told(world: World, sought: str) -> list[Any]:
+    accounts: list[Any] = list((await explain(world.settings, sought, METRICS, world.now))["accounts"])
     return accounts
 
 
@@ -190,7 +190,7 @@ async def test_before_the_first_pass_there_is_nothing_to_explain(world: World, t
     assert world.execute("SELECT version FROM smart_sync_schema") == [(1,)]
 
 
-def lines(account: dict[str, Any]) -> list[tuple[Any, ...]]:
+def lines(account: Any) -> list[tuple[Any, ...]]:
     """The timeline, newest first: what, when (to the minute, or the day), metric, the snapshot before and the value."""
     return [
         (

@@ -29,8 +29,8 @@ NAMES = [*ANSWERS, "good2", "good3"]
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConfiguredParser:
     """The page's parser, installed and configured by the page's tables."""
     blocks = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    (module,) = [text for language, text in blocks if language == "python"]
-    entry, table = [text for language, text in blocks if language == "toml"]
+    (module,) = [text for language, text in blocks if language == "python" and "Twitter" in text]
+    entry, table = [text for language, text in blocks if language == "toml" and "twitter" in text]
     name, target = re.findall(r'^(\w+) = "(.+)"$', entry, re.MULTILINE)[0]
     (tmp_path / f"{target.partition(':')[0]}.py").write_text(module)
     info = tmp_path / "twitter_parser-1.0.dist-info"

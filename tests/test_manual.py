@@ -11,7 +11,7 @@ import click
 import pytest
 
 from daemon_process import run_command, write_config
-from readme import README
+from readme import ROOT
 from smart_sync import errors
 from smart_sync.cli.main import cli
 from smart_sync.config import Settings
@@ -119,11 +119,11 @@ def test_no_text_is_taken_for_a_request() -> None:
 
 
 def test_exit_codes_have_one_source() -> None:
-    """Every failure's exit code is one of those that --help, the page and README name."""
+    """Every failure's exit code is one of those that --help, the manual and the page of commands name."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SmartSyncError)]
     assert {kind.exit_code for kind in kinds} <= set(EXIT_CODES)
     listed = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
-    assert listed in " ".join(README.read_text().split())
+    assert listed in " ".join((ROOT / "docs" / "reference" / "commands.md").read_text().split())
     assert listed in " ".join(run_command("--help").stdout.split())
 
 
@@ -138,8 +138,12 @@ def test_exit_codes_have_one_source() -> None:
     ids=" ".join,
 )
 def test_bash_completes(bin_folder: Path, typed: list[str], offered: list[str]) -> None:
-    """After README's line in ~/.bashrc, bash offers commands, subcommands, options and choices."""
-    (line,) = re.findall(r'`(eval "\$\(smart-sync completion bash\)")`', README.read_text())
+    """After the line in ~/.bashrc that docs/reference shows, bash offers commands, subcommands, options and choices."""
+    (line,) = re.findall(
+        r'^bash: (eval "\$\(smart-sync completion bash\)")',
+        (ROOT / "docs" / "reference" / "commands.md").read_text(),
+        re.MULTILINE,
+    )
     words = " ".join(f"'{word}'" for word in typed)
     script = (
         f"{line}\ncomplete -p smart-sync\n"

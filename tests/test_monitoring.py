@@ -18,10 +18,10 @@ from smart_sync.events import COMMON_FIELDS, EVENTS
 from world import KEY, World
 
 FOLDER = Path(__file__).parents[1] / "systemd" / "monitoring"
-README = (FOLDER / "README.md").read_text()
+PAGE = (FOLDER.parents[1] / "docs" / "how-to" / "monitoring.md").read_text()
 VECTOR = tomllib.loads((FOLDER / "vector.toml").read_text())
 ALERTS = (FOLDER / "alerts.yml").read_text()
-ONE_LINERS = [line for line in README.splitlines() if re.match(r"logs .*\| jq ", line)]
+ONE_LINERS = [line for line in PAGE.splitlines() if re.match(r"logs .*\| jq ", line)]
 #: Metrics of Vector's own source.
 HOST_METRICS = {"host_filesystem_free_bytes"}
 #: Those of GET /metrics that alerts look at; `test_metrics` holds all of them.
@@ -73,7 +73,7 @@ def lines(log: Path) -> list[dict[str, Any]]:
 
 
 def run(one_liner: str, log: Path) -> str:
-    """What a line of the README prints, with the daemon's log in the journal's place."""
+    """What a line of the page prints, with the daemon's log in the journal's place."""
     if shutil.which("jq") is None:
         pytest.skip("jq is not installed")
     script = f'logs() {{ cat "{log}"; }}\nset -o pipefail\n{one_liner}'
@@ -151,7 +151,7 @@ def test_what_went_wrong_is_listed(log: Path) -> None:
 
 
 def test_only_events_and_fields_of_the_catalogue_are_named() -> None:
-    """README and vector.toml name no event and no field that the daemon does not log."""
+    """The page and vector.toml name no event and no field that the daemon does not log."""
     known = {name for event in EVENTS.values() for name in event.fields} | set(COMMON_FIELDS)
     made = {"at", "failing", "standing_in", "at_risk", "message"} | {"passes", "rate", "stale"}
     for one_liner in ONE_LINERS:
@@ -166,7 +166,7 @@ def test_only_events_and_fields_of_the_catalogue_are_named() -> None:
 
 def test_alerts_look_at_metrics_that_are_made() -> None:
     """Each metric of an alert is made by vector.toml or served by GET /metrics; what tells of passes, projects, parsers
-    and quota looks at both, so that either will do; and each alert is in the README's table.
+    and quota looks at both, so that either will do; and each alert is in the page's table.
     """
     of_log = {f"{metric['namespace']}_{metric['name']}" for metric in _metrics()} | HOST_METRICS
     of_log_alone = {"SmartSyncErrors", "SmartSyncDiskFull", "SmartSyncSqliteAtRisk"}
@@ -178,7 +178,7 @@ def test_alerts_look_at_metrics_that_are_made() -> None:
         assert used <= of_log | SERVED, expression
         assert used & of_log, expression
         assert alert in of_log_alone or used & SERVED, expression
-    assert re.findall(r"alert: (\w+)", ALERTS) == re.findall(r"^\| `(SmartSync\w+)` \|", README, re.MULTILINE)
+    assert re.findall(r"alert: (\w+)", ALERTS) == re.findall(r"^\| `(SmartSync\w+)` \|", PAGE, re.MULTILINE)
 
 
 def test_vectors_filters_choose_the_right_lines(lines: list[dict[str, Any]]) -> None:

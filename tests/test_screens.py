@@ -12,7 +12,7 @@ from smart_sync.core.wording import counted
 from world import KEY, World
 
 #: What a project's result says where nothing is wrong.
-QUIET = {"suspect_count": 0, "unmatched_rows": 0, "unmatched_accounts": 0}
+QUIET: Any = {"suspect_count": 0, "unmatched_rows": 0, "unmatched_accounts": 0}
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_nothing_is_cut_where_nobody_looks_at_a_window(
     """In a pipe a row is one line, however long, whatever COLUMNS says."""
     monkeypatch.setenv("COLUMNS", "40")
     answer = "no route to host: " + "x" * 300
-    delivery = {
+    delivery: Any = {
         "created_at": "2026-03-10T12:00:00.000000", "webhook": "hooks.example.com", "type": "project.degraded",
         "status": "waiting", "attempts": 3, "answer": answer, "due_at": "2026-03-10T12:05:00.000000",
     }  # fmt: skip
-    show_webhooks({"webhooks": [], "deliveries": [delivery]})
+    show_webhooks({"success": True, "webhooks": [], "deliveries": [delivery]})
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "project.degraded" in line]
     assert answer in row
     assert row.rstrip().endswith("2026-03-10 12:05")
@@ -102,7 +102,7 @@ def test_csv_files_are_no_calls_to_google(world: World) -> None:
 
 def test_who_left_and_who_is_back_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Accounts without a row leave, and those whose rows return are back: with their links."""
-    one = {"project_id": "1", "project_name": "P", "outcome": "synced", "problem_count": 0, "problems": []}
+    one: Any = {"project_id": "1", "project_name": "P", "outcome": "synced", "problem_count": 0, "problems": []}
     show_answer(one | {"left": ["https://x/@a"], "returned": ["https://x/@b"]})
     shown = " ".join(capsys.readouterr().out.split())
     assert "1 account left, as no row has their link any more: https://x/@a" in shown

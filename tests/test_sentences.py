@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from smart_sync.core.merge.strategies import STRATEGIES, Winner
 from smart_sync.report.sentences import sentence
 
-TOLD: dict[str, Any] = {
+TOLD: Any = {
     "value": 1_258_400, "winner": Winner.SHEET, "sheet": 1_258_400, "parsed": 32_277, "strategy": "max",
     "rule": "merge.strategy", "source": "csv", "precision": "exact", "carried_since": None, "next": None,
     "next_is_no_value": False,
@@ -17,7 +17,7 @@ TOLD: dict[str, Any] = {
 BOTH = "1,258,400 from the sheet (H4); the parser csv says 32,277"
 SIDES = "the sheet says 1,258,400 (H4); the parser csv says 32,277"
 ROUNDED = "the parsed value is rounded, and the exact one counts"
-SINCE = {"winner": Winner.CARRIED, "carried_since": "2026-03-10T12:00:00.000000"}
+SINCE: Any = {"winner": Winner.CARRIED, "carried_since": "2026-03-10T12:00:00.000000"}
 CARRIED = "views: 1,258,400, the last known value, is used since 2026-03-10 12:00 UTC: "
 
 
@@ -60,7 +60,7 @@ CARRIED = "views: 1,258,400, the last known value, is used since 2026-03-10 12:0
         ),
     ],
 )  # fmt: skip
-def test_who_won_and_why_is_one_sentence(change: dict[str, Any], said: str) -> None:
+def test_who_won_and_why_is_one_sentence(change: Any, said: str) -> None:
     """The value, where it is from, what the other side says, and the reason."""
     assert sentence("views", TOLD | change, "H4") == f"views: {said}"
 

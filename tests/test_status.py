@@ -165,7 +165,7 @@ async def test_watch_takes_a_refusal_for_the_end_of_a_lap_only_if_the_stream_end
 ) -> None:
     """A daemon that says it stops is followed into its next lap; one that stays and cannot answer is an error."""
     monkeypatch.setattr(status, "LEAVING", 10.0 if ends else 0.05)
-    over, shown = asyncio.Event(), list[dict[str, Any]]()
+    over, shown = asyncio.Event(), list[Any]()
 
     async def events(_: Request) -> Stream:
         async def lines() -> AsyncIterator[Mapping[str, object]]:
@@ -249,13 +249,13 @@ def test_any_stamp_is_readable(seconds: float) -> None:
 
 
 def drawn(**changes: Any) -> str:
-    answer = {
+    answer: Any = {
         "version": "1", "uptime_seconds": 60.0, "state": "idle", "current": None, "last_pass": None,
         "next_run_at": "2026-03-10T12:26:00.000000", "active_projects": 1, "total_projects": 1, "last_error": None,
         "sqlite_at_risk": False, "sqlite_version": "3.51.3", "projects": [], "parsers": [],
         "reading": {"source": "csv", "calls": 0, "files": 0},
     }  # fmt: skip
-    return drawn_of(screen({**answer, **changes}, NOW))
+    return drawn_of(screen(answer | changes, NOW))
 
 
 def drawn_of(shown: RenderableType) -> str:

@@ -122,14 +122,14 @@ async def test_a_wait_for_google_is_seen_while_it_lasts(world: World, google: Fa
     assert "Google asks to slow down: again in 1 s (2 of 4)" in plain(STATUS | {"current": waiting})
 
 
-def plain(answer: dict[str, Any]) -> str:
+def plain(answer: Any) -> str:
     """The status screen of an answer, 80 cells wide."""
     console = Console(file=io.StringIO(), width=80)
     console.print(screen(answer, datetime(2026, 3, 10, tzinfo=UTC), 80))
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
-STATUS: dict[str, Any] = {
+STATUS: Any = {
     "version": "1", "uptime_seconds": 1, "state": "syncing", "current": None, "last_pass": None, "next_run_at": None,
     "active_projects": 1200, "total_projects": 1200, "last_error": None, "projects": [], "parsers": [], "healthy": True,
     "reading": {"source": "csv", "calls": 0, "files": 12_000, "retries": 0, "quota_wait_seconds": 0},
@@ -146,7 +146,7 @@ def test_status_says_unhealthy_when_healthz_does() -> None:
     assert "12,000 files" in shown
 
 
-CHANGES = [
+CHANGES: Any = [
     {"link": "https://x/@nova", "metric": "views", "before": 12_480, "after": 12_655},
     {"link": "https://x/@nova", "metric": "likes", "before": None, "after": 1_000},
     {"link": "https://x/@orion", "metric": "views", "before": 2_000, "after": 1_500},
@@ -178,10 +178,10 @@ def test_a_trouble_of_a_spreadsheet_is_told_once(capsys: pytest.CaptureFixture[s
     result = {
         "outcome": "degraded", "error": "nobody may read it", "problems": [], "stages": {}, "changed": 0, "accounts": 1,
     }  # fmt: skip
-    run = {
+    run: Any = {
         "started_at": "2026-03-10T12:00:00", "trigger": "timer", "outcome": "degraded", "seconds": 1.0, "projects": 2,
         "accounts": 2, "changed": 0, "snapshots": 0, "requested_by": "",
         "results": [result | {"project_name": name} for name in ("P", "Q")],
     }  # fmt: skip
-    show_history({"runs": [run]})
+    show_history({"success": True, "runs": [run]})
     assert capsys.readouterr().out.splitlines()[1:] == ["    P, Q  degraded: nobody may read it"]

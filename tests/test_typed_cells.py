@@ -102,7 +102,9 @@ async def test_where_there_was_no_value_none_is_told(lived: World, log: StringIO
     (line,) = logged(log, "value.suspected")
     assert "before" not in line
     (account,) = (await explain(lived.settings, link("a"), ("likes",), lived.now))["accounts"]
-    assert account["metrics"]["likes"]["suspect"]["old"] is None
+    suspect = account["metrics"]["likes"]["suspect"]
+    assert suspect is not None
+    assert suspect["old"] is None
 
 
 async def test_the_first_read_of_a_row_is_no_typing(world: World) -> None:
@@ -132,7 +134,7 @@ async def test_a_held_number_waits_until_it_has_stood_for_a_day(holding: World) 
     assert told.held
     assert (holding.merged("a"), holding.winners("a")[4]) == ((1010, 0, 0, 0, before), "carried")
     answer = await explain(holding.settings, link("a"), ("views",), holding.now)
-    assert answer["accounts"][0]["metrics"]["views"]["suspect"]["held"] is True
+    assert answer["accounts"][0]["metrics"]["views"]["suspect"]["held"] is True  # type: ignore[index]
     holding.now += timedelta(hours=23)
     assert await suspects(holding, a=13_637) == (told,)
     holding.now += timedelta(hours=1)

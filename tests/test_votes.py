@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -61,8 +61,7 @@ async def taken_back(
 
 async def explained(world: World) -> dict[str, Any]:
     (account,) = (await explain(world.settings, "account-a", METRICS, world.now))["accounts"]
-    found: dict[str, Any] = account
-    return found
+    return cast("dict[str, Any]", account)
 
 
 # Forgotten.

@@ -34,6 +34,10 @@ def link(name: str) -> str:
     return f"https://www.tiktok.com/@{name}"
 
 
+#: The bytes of the file that Smart Sync creates.
+_created: list[bytes] = []
+
+
 class World:
     """Projects and accounts are inserted as the web app would do it, before or between passes."""
 
@@ -55,9 +59,13 @@ class World:
         return self.settings.database.where
 
     async def create(self) -> "World":
-        """Let Smart Sync create the file and the tables."""
-        async with open_database(self.settings.database.where):
-            return self
+        """The file and the tables as Smart Sync creates them: made once in each process, and copied from then on."""
+        if not _created:
+            async with open_database(self.path):
+                pass
+            _created.append(self.path.read_bytes())
+        self.path.write_bytes(_created[0])
+        return self
 
     def connect(self) -> sqlite3.Connection:
         """A connection of the web app's."""
@@ -155,6 +163,11 @@ class PostgresWorld(World):
     def __init__(self, folder: Path, google: FakeGoogle, url: str) -> None:
         super().__init__(folder, google)
         self.url = url
+
+    async def create(self) -> World:
+        """Let Smart Sync create the tables."""
+        async with open_database(self.settings.database.where):
+            return self
 
     @property
     def database(self) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from smart_sync.config.database_url import Location, Server
+from smart_sync.core.command_answers import BackupAnswer
 from smart_sync.errors import DatabaseUnusable, SmartSyncError
 from smart_sync.store.sqlite.driver import describe, judge, sqlite
 
@@ -25,7 +25,7 @@ class Backup:
     path: Path
     size: int
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> BackupAnswer:
         """For ``--json``."""
         return {"success": True, "path": str(self.path), "bytes": self.size}
 

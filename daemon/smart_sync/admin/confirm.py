@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import ConfirmAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.matching.sheet_side import new_account
@@ -33,7 +33,7 @@ class _Scope:
     rows: list[DoubtfulRow] = field(default_factory=list)
 
 
-async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> dict[str, Any]:
+async def confirm(settings: Settings, sought: str, metric: str | None, now: datetime) -> ConfirmAnswer:
     """Accept what the last pass found, and nothing else.
 
     A daemon may be at work: this is one short transaction of its own.  Raises `NothingToConfirm` (also where

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
+from smart_sync.core.command_answers import ForgetAnswer, ForgottenValue, IngestAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import take_back
 from smart_sync.core.parsed import BY_HAND, Mark, is_ahead, terms
@@ -44,7 +45,7 @@ class Ingested:
     mistakes: tuple[BadLine, ...]
     ahead: int = 0
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> IngestAnswer:
         """For ``--json``."""
         return {
             "success": not self.mistakes,
@@ -109,7 +110,7 @@ class NothingToForget(SmartSyncError):
 
 async def forget(
     settings: Settings, account: str | None, source: str | None, metric: str | None, now: datetime
-) -> dict[str, Any]:
+) -> ForgetAnswer:
     """Take back parsed values: of ``account`` (a link, an ``@username`` or an id), of ``source``, of one ``metric``.
 
     They have no vote from the next pass on, wherever they stand, and whichever source brings them again; only values
@@ -134,7 +135,7 @@ async def forget(
         async with database.transaction() as transaction:
             marks = ((account_id, mark) for account_id, taken in found for mark in taken)
             await vote_records.save_marks(transaction, marks, stamp(now))
-    values = [
+    values: list[ForgottenValue] = [
         {"account_id": key, "link": links[key], "metric": mark.metric, "value": mark.value, "source": mark.source}
         for key, taken in found
         for mark in taken

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import RepairedAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
@@ -20,7 +20,7 @@ class NothingToRepair(SmartSyncError):
 
 async def repair(
     settings: Settings, sought: str, day: date, values: Mapping[str, int], now: datetime
-) -> dict[str, Any]:
+) -> RepairedAnswer:
     """Give our snapshot of a past ``day`` the ``values``, which are counts by metric.
 
     Days are those of the time zone that the database was last opened with, as on every screen.

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
+from smart_sync.core.command_answers import DeliveryAnswer, WebhooksAnswer, WebhookTest, WebhookTests
 from smart_sync.core.days import stamp
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.notify.receivers import Receiver, WebhookReceiver, receivers_of
@@ -23,26 +23,26 @@ TEST = "webhook.test"
 SHOWN = 50
 
 
-async def overview(settings: Settings) -> dict[str, Any]:
+async def overview(settings: Settings) -> WebhooksAnswer:
     """The webhooks, and their newest deliveries.  Raises `DatabaseError`."""
     receivers = _receivers(settings)
     labels = {one.endpoint: one.label for one in receivers}
     off: frozenset[str] = frozenset()
-    rows: list[dict[str, Any]] = []
+    deliveries: list[DeliveryAnswer] = []
     async with _beside(settings.database.where) as database:
         if database is not None:
             off = await outbox.disabled(database)
-            rows = await outbox.recent(database, list(labels), SHOWN)
+            deliveries = await outbox.recent(database, labels, SHOWN)
     return {
         "success": True,
         "webhooks": [
             {"webhook": one.label, "events": list(one.events), "disabled": one.endpoint in off} for one in receivers
         ],
-        "deliveries": [{"webhook": labels[row.pop("endpoint")], **row} for row in rows],
+        "deliveries": deliveries,
     }
 
 
-async def send_tests(settings: Settings, sender: Sender | None = None) -> dict[str, Any]:
+async def send_tests(settings: Settings, sender: Sender | None = None) -> WebhookTests:
     """Send each webhook and target a message now, past the queue; who accepts it is enabled again if it was disabled.
 
     Raises `DatabaseError`.
@@ -59,7 +59,7 @@ def _receivers(settings: Settings, sender: Sender | None = None) -> list[Receive
     return [*webhooks, *receivers_of(settings.notify, settings.schedule.timezone)]
 
 
-async def _test(receiver: Receiver) -> dict[str, Any]:
+async def _test(receiver: Receiver) -> WebhookTest:
     now = datetime.now(UTC)
     test = message(str(uuid.uuid4()), TEST, stamp(now), {"message": "a test from smart-sync webhooks test"})
     (sent,) = receiver.as_read([test])

@@ -2,7 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+
+class Limit(Protocol):
+    """At most so many requests in any window of time: `RateLimit`, or one that several processes share."""
+
+    def slot(self, until: float | None = None, lasts: float = 60.0) -> AbstractAsyncContextManager[float]:
+        """Make one request inside; gives the seconds it had to wait for its turn.
+
+        ``lasts``: the most seconds that the request can take.  Raises TimeoutError if it has no turn ``until`` then
+        (the loop's time).
+        """
 
 
 class RateLimit:
@@ -17,11 +29,8 @@ class RateLimit:
         self._seconds = seconds
 
     @asynccontextmanager
-    async def slot(self, until: float | None = None) -> AsyncIterator[float]:
-        """Make one request inside; gives the seconds it had to wait for its turn.
-
-        Raises TimeoutError if it has none ``until`` then (the loop's time).
-        """
+    async def slot(self, until: float | None = None, lasts: float = 60.0) -> AsyncIterator[float]:
+        """As `Limit`: however long the request lasts."""
         loop = asyncio.get_running_loop()
         asked = loop.time()
         async with asyncio.timeout_at(until):

@@ -48,15 +48,15 @@ def page(context: click.Context) -> str:
 
 def _commands(context: click.Context) -> Iterator[str]:
     common = {parameter.name for parameter in context.command.get_params(context)}
-    for child in _children(context):
+    for child in children(context):
         usage = " ".join(child.command.collect_usage_pieces(child))
-        yield f".SS {_text(_own_path(child))} {_text(usage)}"
+        yield f".SS {_text(own_path(child))} {_text(usage)}"
         yield from _description(child.command)
         yield from _options(child, besides=common)
         yield from _example(child.command)
 
 
-def _children(context: click.Context) -> Iterator[click.Context]:
+def children(context: click.Context) -> Iterator[click.Context]:
     """The contexts of all commands below, those of groups before what is in them."""
     if not isinstance(context.command, click.Group):
         return
@@ -64,10 +64,10 @@ def _children(context: click.Context) -> Iterator[click.Context]:
         command = context.command.commands[name]
         child = command.context_class(command, info_name=name, parent=context)
         yield child
-        yield from _children(child)
+        yield from children(child)
 
 
-def _own_path(context: click.Context) -> str:
+def own_path(context: click.Context) -> str:
     """``webhooks test``, without the program's name."""
     return context.command_path.partition(" ")[2]
 

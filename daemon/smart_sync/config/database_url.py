@@ -17,6 +17,8 @@ _URL = re.compile(
 _HOSTS = re.compile(r"[A-Za-z0-9_.,:\[\]-]*")
 _NAME = re.compile(r"[A-Za-z0-9_.$-]{0,63}")
 _SECRET_KEYS = {"password", "sslpassword"}
+#: Seconds, unless ``[database] takeover`` says otherwise.
+TAKEOVER = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Server:
     url: SecretStr = field(repr=False)
     #: The URL without user, password and options: for messages.
     name: str
+    #: Seconds after which another instance takes over from one that gives no sign of life.
+    takeover: float = TAKEOVER
 
     def __str__(self) -> str:
         return self.name

@@ -45,19 +45,23 @@ _SIGNATURE_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 
 
 class WebhookSettings(Section):
-    """One of ``[[webhooks]]``: who is told, and of what."""
+    """An endpoint that is told over HTTP, and of what."""
 
+    #: Where messages are sent; or ``env:NAME``, ``file:PATH``, ``credential:NAME``. It is kept like a secret.
     url: Url
-    #: "standard": signed, as Standard Webhooks says; "plain": whatever endpoint there is, such as one of a web app that
-    #: drops its cache; it needs no secret.
+    #: ``"standard"``: signed as Standard Webhooks says; ``"plain"``: for whatever endpoint there is, such as one of a
+    #: web app that drops its cache; it needs no secret.
     format: Literal["standard", "plain"] = "standard"
-    #: The message is the body, but of a GET and a DELETE, which have none.
+    #: The HTTP method of ``plain`` messages; the message is the body, but a GET or DELETE has none.
     method: Literal["POST", "PUT", "PATCH", "GET", "DELETE"] = "POST"
+    #: Headers of each request; a value may be ``env:NAME``, ``file:PATH`` or ``credential:NAME``.
     headers: Headers = Field(default_factory=dict)
-    #: Each message is signed with every one of them: while they are changed, give the new one and the old one.
+    #: ``whsec_…``, with which messages are signed, or where it is kept. A list: each message is signed with every one;
+    #: give the new and the old one while you change it.
     secret: SigningSecrets = Field(default=(), validate_default=True)
-    #: Whether a pass that changed nothing which the readers of the database see is left out.
+    #: Whether a pass is left out that changed nothing which readers of the database see.
     only_changed: bool = False
+    #: What it is told. Default: passes and troubles of projects and parsers; with ``only_changed``: ``sync.finished``.
     events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)] = get_args(_UsualEvent)
     #: Whether the URL may lead to a private address, and then without TLS too.
     allow_private: bool = False
@@ -103,11 +107,14 @@ class WebhookSettings(Section):
 
 
 class TargetSettings(Section):
-    """One of ``[[notify.targets]]``: a person, a chat or a mailbox that is told in plain text."""
+    """A person, a chat or a mailbox that is told in plain text."""
 
+    #: A chat or mailbox as an apprise URL: ``tgram://<token>/<chat>``, ``mailtos://…``; or ``env:NAME``,
+    #: ``file:PATH``, ``credential:NAME``.
     url: TargetUrl
+    #: What it is told. Default: troubles and their ends, and the digest.
     events: Annotated[tuple[TargetEvent, ...], Field(min_length=1)] = _FOR_PEOPLE
-    #: None: that of ``[notify]``.
+    #: The language of its messages; without it that of ``[notify]``.
     lang: Literal["en", "ru"] | None = None
 
 
@@ -126,9 +133,12 @@ def _different(targets: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...
 class NotifySettings(Section):
     """Messages to people: in which language, to whom, and at which time the one of the day."""
 
+    #: The language of messages to people.
     lang: Literal["en", "ru"] = "en"
+    #: The people, chats and mailboxes that are told, each a table ``[[notify.targets]]``. Needs the extra ``notify``.
     targets: Annotated[tuple[TargetSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
-    #: A time of day in ``[schedule] timezone``; "": no digest.
+    #: The time of day at which one message tells of everything, such as ``"09:00"``, on the clocks of ``[schedule]
+    #: timezone``; empty: no digest.
     digest: Annotated[str, AfterValidator(_time_of_day)] = ""
 
     @model_validator(mode="after")
@@ -146,6 +156,9 @@ class NotifySettings(Section):
 class PingSettings(Section):
     """The dead man's switch: a URL that alarms when the pings stop."""
 
+    #: The address of the dead man's switch, which alarms when the pings stop; or ``env:NAME``, ``file:PATH``,
+    #: ``credential:NAME``.
     url: Url | None = None
-    #: "healthchecks": URL/start, URL and URL/fail; "push": one URL with ``status`` and ``msg``, as Uptime Kuma's.
+    #: ``"healthchecks"``: URL/start, URL and URL/fail, as healthchecks.io; ``"push"``: one URL with ``status`` and
+    #: ``msg``, as Uptime Kuma's push monitor.
     style: Literal["healthchecks", "push"] = "healthchecks"

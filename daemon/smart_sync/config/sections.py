@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,7 +17,7 @@ from pydantic import (
 )
 
 from smart_sync.config import secrets, urls
-from smart_sync.config.database_url import DatabaseUrl, Location
+from smart_sync.config.database_url import TAKEOVER, DatabaseUrl, Location
 from smart_sync.config.values import (
     ColumnValue,
     Cron,
@@ -47,18 +48,25 @@ class Section(BaseModel):
 class DatabaseSettings(Section):
     """Where the database is: an SQLite file, or one of a PostgreSQL server."""
 
+    #: The SQLite file, often the web app's own. It is made at the first start if it is not there.
     path: Path = Path("var/view_counter.db")
+    #: In place of ``path``: a database of a PostgreSQL server, ``postgresql://USER:PASSWORD@HOST/DATABASE``, or where
+    #: that is kept: ``env:NAME``, ``file:PATH`` or ``credential:NAME``. Needs the extra ``postgres``.
     url: DatabaseUrl | None = None
+    #: With ``url``: how long a daemon may give no sign of life until another one on the same database takes over.
+    takeover: Annotated[Seconds, Field(ge=1, le=3600)] = TAKEOVER
 
     @property
     def where(self) -> Location:
         """The one of the two that is given."""
-        return self.path if self.url is None else self.url
+        return self.path if self.url is None else replace(self.url, takeover=self.takeover)
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if self.url is not None and "path" in self.model_fields_set:
             raise ValueError("give either path or url, not both")
+        if self.url is None and "takeover" in self.model_fields_set:
+            raise ValueError("takeover is for a database with url: an SQLite file has one daemon; remove it")
         return self
 
     @field_validator("path", mode="after")
@@ -75,10 +83,16 @@ class DatabaseSettings(Section):
 class ScheduleSettings(Section):
     """When passes run by themselves: ``every`` so many seconds, or by ``cron`` in ``timezone``."""
 
+    #: Time from the start of one pass to the start of the next. Without ``every`` and ``cron`` passes run on request
+    #: only.
     every: Seconds | None = None
+    #: A cron expression of five fields, such as ``"*/30 * * * *"``, in place of ``every``; its times are those of
+    #: ``timezone``.
     cron: Cron | None = None
+    #: Whether a pass runs at once when the daemon starts, and after each reload.
     run_on_start: bool = True
-    #: Cron times are meant in it, and a day of snapshots ends at its midnight.
+    #: The time zone of ``cron`` and of the days: a day of snapshots ends at its midnight. A name such as
+    #: ``"Europe/Berlin"``.
     timezone: TimeZone = "UTC"
 
     @model_validator(mode="after")
@@ -89,30 +103,40 @@ class ScheduleSettings(Section):
 
 
 class SheetsSettings(Section):
-    """Where the worksheets are, and how politely they are read."""
+    """Where the worksheets are, and how they are read."""
 
+    #: ``"google"``: Google Sheets; ``"csv"``: a folder with a file ``<worksheet>.csv`` for each project.
     source: Literal["csv", "google"] = "csv"
+    #: The folder of the ``<worksheet>.csv`` files; needed by ``source = "csv"``.
     directory: PlainPath | None = None
+    #: The spreadsheet whose worksheets are the projects: its key, URL or title (a title needs the Google Drive API).
     spreadsheet: Spreadsheet = ""
+    #: The service account's JSON key: the path of its file, the JSON itself or base64 of it. Without it
+    #: ``$SMART_SYNC_GOOGLE_CREDENTIALS`` is taken, or the systemd credential ``google``.
     credentials: GoogleKey | None = None
+    #: The address of another server in Google's place, for tests and proxies; empty: Google's.
     api_url: Annotated[str, AfterValidator(urls.web_address)] = ""
+    #: How long one request to Google may take.
     timeout: Seconds = 30.0
-    #: Seconds that all tries of a pass for one worksheet may take together.
+    #: How long all tries of a pass for one worksheet may take together.
     deadline: Seconds = 120.0
+    #: Requests to Google in any minute, of this daemon; Google's own quota is 60 for each service account.
     reads_per_minute: Annotated[int, Field(ge=1, le=3000)] = 60
     #: Spreadsheets read at the same time; each has one request in flight.
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
-    #: A CLDR name that decides ambiguous numbers; empty: the spreadsheet's own.
+    #: How ambiguous numbers are read, a CLDR name such as ``"de_DE"``; empty: as the spreadsheet's own locale has it.
     locale: str = ""
-    #: The share of known links that may vanish at once before it is taken for an accident.
+    #: The share of a worksheet's known links (0 to 1) that may be gone at once before that is taken for an accident
+    #: and their last values stand in without a time limit.
     max_vanished: Annotated[float, Field(ge=0, le=1)] = 0.5
-    #: Seconds of good reads for which a row may be gone before its sheet values lose their vote.
+    #: How long the last values of a row that is gone stand in, counted in good reads; after it the sheet has no vote.
     gone_after: Seconds = 7 * 86400.0
-    #: Seconds that the reads of a project may fail before it is stale.
+    #: How long the reads of a project may fail before it is stale: ``/healthz``, the ping and the exit codes say so
+    #: then.
     stale_after: Seconds = 6 * 3600.0
-    #: More header names: {"followers": ["Abonnenten"], "link": ["Profil"]}.
+    #: More names for the columns: ``{ followers = ["Abonnenten"], link = ["Profil"] }``.
     columns: dict[Literal[MetricName, "link"], list[str]] = {}
-    #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) it stands for.
+    #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) in which such projects are.
     spreadsheets: dict[str, Spreadsheet] = {}
 
     @model_validator(mode="after")
@@ -134,8 +158,10 @@ _FILLED = {
 class DefaultsSettings(Section):
     """Column → value of the rows that ``create_missing`` makes, for what no worksheet says."""
 
+    #: Column → value of each project that ``create_missing`` makes, for what the web app's table demands.
     projects: dict[str, ColumnValue] = {}
-    #: ``topic`` and ``telegram_user`` are for rows whose cells say nothing.
+    #: Column → value of each account that ``create_missing`` makes; ``topic`` and ``telegram_user`` are for rows whose
+    #: cells are empty.
     accounts: dict[str, ColumnValue] = {}
 
     @field_validator("projects", "accounts", mode="after")
@@ -149,27 +175,35 @@ class DefaultsSettings(Section):
 class SyncSettings(Section):
     """How a pass works."""
 
+    #: What is created if the sheets have it and the database lacks it: nothing, accounts of known projects, or
+    #: projects with their accounts.
     create_missing: Literal["none", "accounts", "projects"] = "none"
     defaults: DefaultsSettings = DefaultsSettings()
-    #: Projects merged together; those that are ready share a transaction.
+    #: Projects that are merged at the same time; those that are ready together share a transaction.
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
-    #: Seconds that a pass waits for the parsers; what they bring later is merged by the next pass.
+    #: How long a pass waits for the parsers; what they bring later is merged by the next pass.
     parsers_wait: Seconds = 10.0
 
 
 class MergeSettings(Section):
     """Which side wins; the most specific of projects, platforms, metrics and ``strategy`` decides."""
 
+    #: Which side wins where no more specific rule is given: the larger value, the sheet, the parser, or what changed
+    #: last.
     strategy: Strategy = "max"
+    #: Metric → strategy: ``followers = "latest"``.
     metrics: dict[MetricName, Strategy] = {}
-    #: Platform (in lower case) or project name → {metric or "strategy": strategy}.
+    #: Platform → {metric or ``strategy``: strategy}: ``tiktok = { views = "parsed" }``.
     platforms: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
+    #: Project's name → {metric or ``strategy``: strategy}; the most specific rule of all.
     projects: dict[str, dict[Literal[MetricName, "strategy"], Strategy]] = {}
-    #: "counter": it only grows; "gauge": it goes both ways.
+    #: Metric → ``"counter"`` (it only grows, so a fall is suspect) or ``"gauge"`` (it goes both ways). Default:
+    #: followers are a gauge, all others counters.
     kinds: dict[MetricName, Literal["gauge", "counter"]] = {}
-    #: The last good value stands in for a typed one that is suspect, until that is confirmed or has stood for a day.
+    #: Whether the last good value stands in for a typed one that is suspect, until it is confirmed or has stood for a
+    #: day.
     hold_suspects: bool = False
-    #: A value so many times what it was is reported as suspect (`core.merge.suspects`).
+    #: A value that is so many times what it was, or such a part of it, is reported as suspect.
     suspect: Annotated[float, Field(gt=1, le=1e18, allow_inf_nan=False)] = 10.0
 
     def policy(self) -> Policy:
@@ -195,37 +229,45 @@ def _texts(choices: Mapping[Any, str]) -> dict[str, str]:
 class ParsedSettings(Section):
     """Parsed values: those that tables of the web app's hold, and how long any of them counts."""
 
-    #: One SELECT: account_id, any of the metrics, and if wanted source, parsed_at, precision.  Empty: none.
+    #: A SELECT on the database whose rows are parsed values: ``account_id``, any of the metrics, and if wanted
+    #: ``source``, ``parsed_at``, ``precision``. Empty: none.
     query: str = ""
-    #: Seconds after which a parsed value has no vote any more; None: it has one however old it is.
+    #: The age from which a parsed value has no vote any more; without it a value counts however old it is.
     max_age: Seconds | None = None
 
 
 class SnapshotsSettings(Section):
     """What happens when the day already has a snapshot."""
 
-    #: "update": it follows the merged values until the day is over; "skip": it stays as the first pass left it.
+    #: ``"update"``: the day's snapshot follows the merged values until the day is over; ``"skip"``: it stays as the
+    #: first pass of the day left it.
     on_existing: Literal["update", "skip"] = "update"
 
 
 class HistorySettings(Section):
     """How long the history of passes is kept."""
 
+    #: How long passes, deliveries and the edits of cells stay on record.
     keep: Seconds = 90 * 86400.0
 
 
 class ControlSettings(Section):
     """The Unix socket."""
 
+    #: The Unix socket through which the daemon is asked (`smart-sync sync`, `curl --unix-socket`).
     socket: PlainPath = Path("var/control.sock")
+    #: The file mode of the socket, octal, in quotes: ``"0660"``.
     mode: Mode = 0o660
+    #: The group of the socket's file: its members may ask for passes, pin and reload; empty: the daemon's own group.
     group: str = ""
 
 
 class LogSettings(Section):
     """How the log looks; ``auto`` is console on a terminal and JSON otherwise."""
 
+    #: ``auto``: console on a terminal, JSON otherwise.
     format: Literal["auto", "console", "json"] = "auto"
+    #: The lowest level that is logged.
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -236,14 +278,16 @@ class ParserSettings(BaseModel):
 
     _text = field_validator("*", mode="before")(urls.demand_text)
 
-    #: Which parser: the name of its entry point; the table's name unless given.
+    #: Which parser this is: ``youtube``, ``http_json``, or the name under which a package registers one. Default: the
+    #: table's name.
     kind: PlainText = ""
-    #: What ``source`` its values carry; the table's name unless given.
+    #: The ``source`` that its values carry in the database. Default: the table's name.
     source: PlainText = ""
+    #: ``false`` switches the parser off; nothing else in its table is looked at then.
     enabled: bool = True
-    #: The platforms it is asked about, in lower case; empty: all.
+    #: The platforms whose accounts it is asked about, such as ``["tiktok"]``; empty: all.
     platforms: tuple[str, ...] = ()
-    #: Seconds until an account is asked about again; None: in each pass.
+    #: How long an account is not asked about again, over restarts; without it each pass asks.
     every: Seconds | None = None
-    #: Seconds that one pass of the parser may take; what it has fetched by then is kept.
+    #: How long one pass of the parser may take; what it has fetched by then is kept.
     deadline: Seconds = 600.0

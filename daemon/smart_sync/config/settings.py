@@ -100,7 +100,8 @@ class Settings(BaseSettings):
     webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
     notify: NotifySettings = NotifySettings()
     ping: PingSettings = PingSettings()
-    #: ``[parsers] state``: where the tokens are kept that platforms renew.
+    #: The file in which the tokens are kept that platforms renew. Default: beside the database, its name with
+    #: ``.tokens``.
     token_file: PlainPath | None = Field(default=None, validation_alias="parsers.state")
     parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
 

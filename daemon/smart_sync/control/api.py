@@ -3,12 +3,15 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from functools import wraps
+from typing import cast
 
 from smart_sync import __version__
 from smart_sync.control.health_state import Health
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
+from smart_sync.core.answers import ProjectAnswer
+from smart_sync.core.daemon_answers import EventFields, ParserReport, ReadingAnswer, ReloadAnswer, StatusAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Project, Trigger
 from smart_sync.core.results import health
@@ -63,6 +66,7 @@ class Endpoints:
     def _or_say_why(self, handler: Handler) -> Handler:
         """A database that cannot be read just now is a 503 with its remedy, and no bug of ours."""
 
+        @wraps(handler)
         async def guarded(request: Request) -> Response | Stream:
             try:
                 return await handler(request)
@@ -72,6 +76,13 @@ class Endpoints:
         return guarded
 
     async def _smart_sync(self, request: Request) -> Response:
+        """Run a pass over all active projects or one, and answer when it is done: `PassAnswer`, of one `ProjectAnswer`.
+
+        project_id: the project's id or name; without it all active projects.
+        dry_run: true: nothing is written, and the answer says what would change.
+        404: there is no such project, or it is not active.
+        503: the daemon is stopping.
+        """
         project_id = option(request, "project_id")
         dry_run = _flag(request, "dry_run")
         no_more(request, "project_id", "dry_run")
@@ -89,10 +100,11 @@ class Endpoints:
         return Response(200, choice.with_note(own.answer())) if own else await self._refused(project_id)
 
     async def _sync_status(self, request: Request) -> Response:
+        """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""
         no_more(request)
         return Response(200, await self.status())
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self) -> StatusAnswer:
         """What the daemon is doing, its last pass and its next one."""
         stands = await standing(self._resources.database)
         facts = await self._health.inputs(stands)
@@ -122,7 +134,7 @@ class Endpoints:
             "sqlite_at_risk": version_at_risk(),
         }
 
-    async def _parsers(self, stands: Standing) -> list[dict[str, Any]]:
+    async def _parsers(self, stands: Standing) -> list[ParserReport]:
         """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
         reports = self._resources.parsers()
         if not reports:
@@ -141,7 +153,7 @@ class Endpoints:
             for report in reports
         ]
 
-    def _reading(self) -> dict[str, Any]:
+    def _reading(self) -> ReadingAnswer:
         """What reading the worksheets has cost in this pass, or in the last one."""
         sheets, usage = self._resources.settings.sheets, self._resources.sheets.usage()
         return {
@@ -154,7 +166,7 @@ class Endpoints:
             "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
         }
 
-    def _results_of(self, stands: Standing) -> list[dict[str, Any]]:
+    def _results_of(self, stands: Standing) -> list[ProjectAnswer]:
         """The active projects, each with its result in the last pass that it took part in, if any."""
         stale = {one.project_id: one for one in stands.stale}
         shown = []
@@ -169,6 +181,12 @@ class Endpoints:
         return shown
 
     async def _sync_history(self, request: Request) -> Response:
+        """List the last passes, the newest first: `HistoryAnswer`.
+
+        limit: how many, from 1 to 1000; 20 without it.
+        project_id: only passes of this project.
+        failed: true: only passes with a failed project, or cut off.
+        """
         limit = option(request, "limit") or "20"
         project_id, failed = option(request, "project_id"), _flag(request, "failed")
         no_more(request, "limit", "project_id", "failed")
@@ -178,6 +196,12 @@ class Endpoints:
         return Response(200, {"success": True, "runs": runs})
 
     async def _explain(self, request: Request) -> Response:
+        """Say why the numbers of an account are what they are: `ExplainAnswer`.
+
+        account: a link, an @username or an id; required.
+        days: how much history, from 1 to 9999, or all.
+        404: no account is meant by that.
+        """
         account, days = option(request, "account"), option(request, "days") or str(DAYS)
         no_more(request, "account", "days")
         if account is None:
@@ -194,29 +218,46 @@ class Endpoints:
         return Response(200, answer)
 
     async def _events(self, request: Request) -> Stream:
+        """Stream the daemon's events as lines of JSON, until the client leaves; the fields are those of the log.
+
+        503: too many clients have a stream already.
+        """
         no_more(request)
         return Stream(_as_lines(self._resources.announce.events()))
 
     async def _reload_config(self, request: Request) -> Response:
+        """Read the configuration again, as SIGHUP does: `ReloadAnswer`.
+
+        422: the file has mistakes; all are named, and nothing is changed.
+        """
         no_more(request)
         try:
             await self._reload()
         except ConfigError as error:
             self._resources.announce("config.rejected", problems=list(error.problems))
-            return Response(422, {"success": False, "error": str(error), "problems": list(error.problems)})
-        return Response(200, {"success": True, "message": "reloaded"})
+            return Response(422, ReloadAnswer(success=False, error=str(error), problems=list(error.problems)))
+        return Response(200, ReloadAnswer(success=True, message="reloaded"))
 
     async def _healthz(self, request: Request) -> Response:
+        """Say whether the numbers are current, for alerts: `HealthAnswer`.
+
+        503: a pass was missed or could not be run, a project is stale, or there is nothing to sync.
+        """
         no_more(request)
         body = await self._health.healthz()
         return Response(200 if body["healthy"] else 503, body)
 
     async def _livez(self, request: Request) -> Response:
+        """Say whether the daemon keeps its schedule, for restarts: `AliveAnswer`.
+
+        503: a tick of the schedule was missed.
+        """
         no_more(request)
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
 
     async def _metrics(self, request: Request) -> Response:
+        """Say how things stand as OpenMetrics, for Prometheus."""
         no_more(request)
         database = self._resources.database
         now = await measured(database)
@@ -236,20 +277,21 @@ def _flag(request: Request, name: str) -> bool:
     return value in ("true", "1")
 
 
-def _with_result(project: Project, result: ProjectResult | None) -> dict[str, Any]:
+def _with_result(project: Project, result: ProjectResult | None) -> ProjectAnswer:
     # It may have been renamed since the pass.
-    return (_brief(result.answer()) if result else {}) | {"project_id": project.id, "project_name": project.name}
+    known = _brief(result.answer()) if result else {}
+    return cast("ProjectAnswer", known | {"project_id": project.id, "project_name": project.name})
 
 
 _LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
 
 
-def _brief(answer: Mapping[str, Any]) -> dict[str, Any]:
+def _brief(answer: ProjectAnswer) -> dict[str, object]:
     """A project's result without its long lists."""
     return {key: value for key, value in answer.items() if key not in _LONG}
 
 
-async def _as_lines(events: AsyncGenerator[dict[str, Any], None]) -> AsyncIterator[Mapping[str, object]]:
+async def _as_lines(events: AsyncGenerator[EventFields, None]) -> AsyncIterator[Mapping[str, object]]:
     async with aclosing(events):
         async for event in events:
             yield event

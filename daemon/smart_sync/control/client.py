@@ -8,12 +8,14 @@ import socket as sockets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, overload
 from urllib.parse import urlencode
 
 import h11
 
 from smart_sync.aio.tasks import outside_of_loops
+from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
+from smart_sync.core.daemon_answers import EventFields, StatusAnswer
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 
@@ -56,7 +58,16 @@ class Client:
         except TimeoutError:
             raise SmartSyncError(f"{self._path}: no answer within {self._timeout:g} s; see smart-sync status") from None
 
-    async def sync(self, project_id: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+    @overload
+    async def sync(self, project_id: None = None, *, dry_run: bool = False) -> PassAnswer: ...
+
+    @overload
+    async def sync(self, project_id: str, *, dry_run: bool = False) -> ProjectAnswer: ...
+
+    @overload
+    async def sync(self, project_id: str | None, *, dry_run: bool = False) -> SyncAnswer: ...
+
+    async def sync(self, project_id: str | None = None, *, dry_run: bool = False) -> SyncAnswer:
         """Run a pass over all projects, or one of them, and return the daemon's answer when it is done.
 
         The answer says ``success`` and, if that is false, ``error``; a pass may take minutes.
@@ -67,9 +78,9 @@ class Client:
         if dry_run:
             query["dry_run"] = "true"
         _, answer = await self.request("POST", "/api/admin/smart_sync" + (f"?{urlencode(query)}" if query else ""))
-        return answer
+        return cast("SyncAnswer", answer)
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self) -> StatusAnswer:
         """What the daemon is doing, its last pass and its next.
 
         Raises `SmartSyncError` also when it cannot say: it is stopping, or cannot read its database just now.
@@ -77,7 +88,7 @@ class Client:
         code, answer = await self.request("GET", "/api/admin/sync_status")
         if code != 200:
             raise self._refused(code, answer)
-        return answer
+        return cast("StatusAnswer", answer)
 
     async def metrics(self) -> str:
         """How things stand, as OpenMetrics.  Raises `SmartSyncError` also when the daemon cannot say."""
@@ -88,14 +99,14 @@ class Client:
             raise self._foreign()
         return body.decode(errors="replace")
 
-    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
+    async def events(self) -> AsyncGenerator[EventFields, None]:
         """The events of the passes as they happen, until the daemon stops; close it (`aclosing`) to leave earlier."""
         async with self.following() as events:
             async for event in events:
                 yield event
 
     @asynccontextmanager
-    async def following(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    async def following(self) -> AsyncIterator[AsyncIterator[EventFields]]:
         """`events`, entered once the daemon has agreed to send them."""
         async with self._asked("GET", "/api/admin/events") as answer:
             status, lines = await answer.status(), self._lines(answer)
@@ -103,7 +114,7 @@ class Client:
                 raise self._refused(status, await anext(lines, {}))
             yield lines
 
-    async def _lines(self, answer: "_Answering") -> AsyncIterator[dict[str, Any]]:
+    async def _lines(self, answer: "_Answering") -> AsyncIterator[EventFields]:
         rest = b""
         async for data in answer.data():
             *lines, rest = (rest + data).split(b"\n")
@@ -175,7 +186,19 @@ class Client:
         return SmartSyncError(f"{self._path}: what answers there is not Smart Sync; check [control] socket")
 
 
-def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: float | None = None) -> dict[str, Any]:
+@overload
+def request_sync(socket: Path | str, project_id: None = None, *, timeout: float | None = None) -> PassAnswer: ...
+
+
+@overload
+def request_sync(socket: Path | str, project_id: str, *, timeout: float | None = None) -> ProjectAnswer: ...
+
+
+@overload
+def request_sync(socket: Path | str, project_id: str | None, *, timeout: float | None = None) -> SyncAnswer: ...
+
+
+def request_sync(socket: Path | str, project_id: str | None = None, *, timeout: float | None = None) -> SyncAnswer:
     """As `Client.sync`, blocking: for a task of a task queue, or a script.
 
     May be called where an event loop is running already, and blocks it.

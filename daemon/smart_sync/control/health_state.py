@@ -4,8 +4,8 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
 
+from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
 from smart_sync.store.engine import StoreError
@@ -62,7 +62,7 @@ class Health:
             locked=self.resources.database.locked_seconds(),
         )
 
-    def livez(self) -> dict[str, Any]:
+    def livez(self) -> AliveAnswer:
         """The answer of ``/livez``."""
         missed = health.missed_tick(health.HealthInputs(overdue=self.runner.overdue(), allowed=self._allowed()))
         return {
@@ -72,7 +72,7 @@ class Health:
             "error": missed or None,
         }
 
-    async def healthz(self) -> dict[str, Any]:
+    async def healthz(self) -> HealthAnswer:
         """The answer of ``/healthz``."""
         facts, stands = await self.facts()
         reasons = health.reasons(facts)

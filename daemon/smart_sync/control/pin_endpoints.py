@@ -1,8 +1,7 @@
 """The endpoints about pins: what ``smart-sync pin``, ``unpin`` and ``pins`` do, over the socket."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import date
-from typing import Any
 
 from smart_sync.control.request import Refusal, Request, Response, no_more, option
 from smart_sync.core.days import day_of, stamp
@@ -19,12 +18,21 @@ class Pins:
         self._resources = resources
 
     async def listed(self, request: Request) -> Response:
-        """All pins."""
+        """List all pins, those of cells too: `PinsAnswer`."""
         no_more(request)
         return Response(200, await pin_requests.listed(self._resources.database))
 
     async def pin(self, request: Request) -> Response:
-        """Pin a value, in the name of the user at the other end of the socket."""
+        """Pin a value, in the name of the user at the other end of the socket: `PinnedNow`.
+
+        account: a link, an @username or an id; required.
+        metric: followers, likes, comments, videos or views; required.
+        value: a whole number; without it the value that the metric has.
+        until: the last day on which it counts, as 2026-12-31.
+        why: a reason in one line.
+        400: the pin cannot be made; the error says why.
+        404: no account is meant by that.
+        """
         asked = _asked(request)
         now = self._resources.clock()
         today = day_of(now, self._resources.settings.schedule.timezone).label
@@ -32,7 +40,13 @@ class Pins:
         return await _or_refused(pin_requests.pin(self._resources.database, asked, by, stamp(now), today))
 
     async def unpin(self, request: Request) -> Response:
-        """Take back a pin, or all of an account."""
+        """Take back what was pinned by command: `Unpinned`.
+
+        account: a link, an @username or an id; required.
+        metric: one metric alone; without it all.
+        400: nothing was pinned by command.
+        404: no account is meant by that.
+        """
         account, metric = option(request, "account"), option(request, "metric")
         no_more(request, "account", "metric")
         if account is None:
@@ -40,7 +54,7 @@ class Pins:
         return await _or_refused(pin_requests.unpin(self._resources.database, account, metric))
 
 
-async def _or_refused(doing: Awaitable[dict[str, Any]]) -> Response:
+async def _or_refused(doing: Awaitable[Mapping[str, object]]) -> Response:
     """What came of it, or why nothing did."""
     try:
         return Response(200, await doing)

@@ -59,7 +59,9 @@ Routes = Mapping[str, Mapping[str, Route]]
 class Limits:
     """What one client, and all of them together, may take.  Times are seconds, sizes bytes."""
 
+    #: Of the request line and the headers together.
     head_bytes: int = 16 * 1024
+    #: Of a body, which is read to be refused.
     body_bytes: int = 64 * 1024
     #: From the first byte of a request to the last of its body.
     request_seconds: float = 10.0

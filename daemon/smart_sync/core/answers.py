@@ -4,7 +4,7 @@ Stamps are naive UTC in ISO 8601; durations are seconds; counts are accounts unl
 """
 
 from collections.abc import Mapping
-from typing import Any, Required, TypedDict
+from typing import Any, Required, TypedDict, final
 
 
 class MetricChangeAnswer(TypedDict):
@@ -17,12 +17,18 @@ class MetricChangeAnswer(TypedDict):
     after: int | None
 
 
+@final
 class ProjectAnswer(TypedDict, total=False):
-    """What became of one project in a pass, or why there was none: then only the first five."""
+    """What became of one project in a pass, or why there was none: then only the first five.
 
-    success: Required[bool]
+    In a status those without a result yet have no ``success``.
+    """
+
+    success: bool
     project_id: Required[str]
+    #: Why the project failed, or why there was no pass over it.
     error: str
+    #: Who must do what.
     remedy: str
     project_name: str
     #: Of a project without accounts.
@@ -30,23 +36,34 @@ class ProjectAnswer(TypedDict, total=False):
     synced_count: int
     #: What is to be known of a project that was asked for by name.
     note: str
+    #: Why the worksheet could not be read, of a degraded project.
     warning: str
     timestamp: str
+    #: "synced", "unchanged", "degraded" or "failed".
     outcome: str
+    #: Whether its worksheet has not been read for too long.
     stale: bool
+    #: The last good read of its worksheet.
     sheet_read_at: str | None
+    #: Active accounts.
     total_accounts: int
+    #: Accounts whose merged values are in the database after the pass.
     updated_count: int
+    #: New snapshots.
     snapshot_count: int
+    #: Accounts whose merged values changed.
     changed_count: int
     #: Values (account × metric).
     carried_count: int
     #: Metric → kind (exact, rounded, carried, stale, pinned, unknown) → accounts.
     coverage: dict[str, dict[str, int]]
     problem_count: int
+    #: What is wrong in the worksheet and the inbox, a sentence each; at most 50 or so.
     problems: list[str]
     new_accounts: int
+    #: Rows that match no account.
     unmatched_rows: int
+    #: Accounts that no row matches.
     unmatched_accounts: int
     #: Links.
     left: list[str]
@@ -57,28 +74,36 @@ class ProjectAnswer(TypedDict, total=False):
     suspects: list[dict[str, Any]]
     conflict_count: int
     conflicts: list[dict[str, Any]]
+    #: In a dry run: what would change.
     changes: list[MetricChangeAnswer]
 
 
+@final
 class PassAnswer(TypedDict, total=False):
     """What a pass over all projects has done; ``success``: that it ran to its end, else ``error`` says why not."""
 
     success: Required[bool]
     error: str
     total_projects: Required[int]
+    #: Projects that did not fail, the degraded ones included.
     success_count: Required[int]
+    #: Projects that failed.
     error_count: Required[int]
     results: Required[list[ProjectAnswer]]
     timestamp: Required[str]
+    #: The pass in the log and in sync_runs.
     run_id: str
     degraded_count: int
+    #: All projects that are stale now.
     stale_count: int
     duration_seconds: float
+    #: Nothing was written.
     dry_run: bool
     #: Names.
     new_projects: list[str]
     #: Name → why it could not be created.
     refused_projects: dict[str, str]
+    warnings: list[str]
 
 
 #: What a pass answers: over one project, or over all.

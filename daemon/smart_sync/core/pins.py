@@ -5,8 +5,9 @@ one metric the command's counts, for it says who, why and until when.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from smart_sync.core.explain_answer import PinAnswer
 from smart_sync.core.model import METRICS, Metrics
 
 #: Where a pin is from.
@@ -27,9 +28,17 @@ class Pin(NamedTuple):
     until: str | None = None
     why: str = ""
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> PinAnswer:
         """As ``--json`` has it."""
-        return self._asdict()
+        return PinAnswer(
+            metric=self.metric,
+            value=self.value,
+            since=self.since,
+            place=self.place,
+            by=self.by,
+            until=self.until,
+            why=self.why,
+        )
 
     def __str__(self) -> str:
         whose = f" by {self.by}" if self.by else ""

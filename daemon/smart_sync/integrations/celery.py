@@ -80,7 +80,7 @@ def _run(project_id: str | None) -> SyncAnswer:
     ends = time.monotonic() + _CHANGING
     while True:
         try:
-            return cast("SyncAnswer", request_sync(settings.control.socket, project_id))
+            return request_sync(settings.control.socket, project_id)
         except DaemonNotRunning:
             try:
                 return standalone.run_pass(settings, project_id)

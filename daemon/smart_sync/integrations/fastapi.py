@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from smart_sync import __version__
 from smart_sync.config.sections import ControlSettings
 from smart_sync.control.client import Client
+from smart_sync.core.daemon_answers import EventFields
 from smart_sync.core.results.metrics import MEDIA_TYPE
 from smart_sync.errors import SmartSyncError
 
@@ -175,7 +176,7 @@ class _EventStream(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_all(events: AsyncIterator[dict[str, Any]], send: Send) -> None:
+async def _send_all(events: AsyncIterator[EventFields], send: Send) -> None:
     async for event in events:
         line = json.dumps(event, ensure_ascii=False) + "\n"
         await send({"type": "http.response.body", "body": line.encode(), "more_body": True})

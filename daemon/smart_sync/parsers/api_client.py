@@ -23,6 +23,7 @@ from smart_sync.parsers.error_responses import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, NotReady, Throttled, TokenRefused
 from smart_sync.parsers.http import HttpClient, HttpRequest, HttpResponse, borrowed
 from smart_sync.parsers.parser import Paused, RoundOver, Usage
+from smart_sync.store.engine import StoreError
 
 TRIES = 3
 #: So many calls in a row without a usable answer, and the platform counts as away; after the first of them, calls are
@@ -53,25 +54,28 @@ ApiUrl = Annotated[str, AfterValidator(is_safe)]
 class ApiSettings(ParserSettings):
     """What every parser of an API has."""
 
+    #: The address of the API; another one for tests, or for a newer version.
     api_url: ApiUrl = ""
-    #: At most so many calls in any window of so long.
+    #: Requests in a window of time at most: ``"10/s"``, ``"600/min"``, ``"200/h"``, ``"5000/d"``.
     rate: ApiRate = Rate(600, 60.0)
-    #: Requests in any 24 hours, over restarts and in all processes; None: as many as the rate lets through.
+    #: Requests in any 24 hours, over restarts and in all processes: ``"8000/d"``; without it as many as the rate
+    #: allows.
     budget: Budget | None = None
-    #: Seconds after which what it said is emptied, unless it has said it again; None: never.
+    #: After so long its values are emptied, unless it has said them again; without it they are kept.
     retention: Seconds | None = None
-    #: The platform's terms are kept: `check` says nothing of them.
+    #: ``true``: you keep the platform's terms, so `smart-sync check` does not remind of them any more.
     accepted: bool = False
-    #: Calls under way at the same time.
+    #: Requests under way at the same time.
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
-    #: Seconds that one call may take.
+    #: How long one request may take.
     timeout: Seconds = 15.0
 
 
 class CountingSettings(ApiSettings):
     """What a parser has that may count the campaign of an account's project."""
 
-    #: "campaign": likes, comments, videos and views are of the videos that count in it; followers never are.
+    #: ``"lifetime"``: all videos; ``"campaign"``: likes, comments, videos and views are of the videos within the
+    #: project's dates and KPI. Followers are always of the account.
     count: Count = "lifetime"
 
     @property
@@ -129,6 +133,7 @@ class Session:
         self._wire = wire
         self._ends = ends
         self._allowance = budget.borrowed()
+        self._rate = budget.shared() or api.quota
         #: Calls in a row that had no answer, and accounts in a row that were refused.
         self._away = 0
         self._refused = 0
@@ -194,23 +199,29 @@ class Session:
         raise AssertionError("stamina raises what the last try raised")
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Inside, one request is made, within budget and rate.  Raises `RoundOver` where they let none through."""
+    async def turn(self, lasts: float = 60.0) -> AsyncIterator[None]:
+        """Inside, one request is made, within budget and rate.  Raises `RoundOver` where they let none through.
+
+        ``lasts``: the most seconds that it can take.
+        """
         if self._allowance is not None:
             await self._allowance.take()
         try:
-            async with self.api.quota.slot(self._ends):
+            async with self._rate.slot(self._ends, lasts):
                 self.usage.calls += 1
                 has_asked.set(True)
                 yield
         except TimeoutError:
             rate = self.api.settings.rate
             raise RoundOver(f"the rate of {rate} lets no more through before the deadline") from None
+        except StoreError as error:
+            raise error.meaning from None
 
     async def _once(self, request: HttpRequest) -> Any:
-        async with self.turn():
+        seconds = request.seconds or self.api.settings.timeout
+        async with self.turn(seconds):
             has_started_job.set(has_started_job.get() or not request.repeat)
-            answer = await self._wire.send(request, request.seconds or self.api.settings.timeout)
+            answer = await self._wire.send(request, seconds)
         left = quota_left(answer.headers)
         self.usage.quota_left = left if left is not None else self.usage.quota_left
         found = self.api.judge(answer, self.api.clock())

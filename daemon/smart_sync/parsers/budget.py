@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings
 from smart_sync.parsers.parser import RoundOver
@@ -152,16 +153,18 @@ def allowance(database: Database, parser: str, settings: ParserSettings, clock: 
 
 _turn: ContextVar[_Turn | None] = ContextVar("_turn", default=None)
 _lent: ContextVar[Allowance | None] = ContextVar("_lent", default=None)
+_limit: ContextVar[Limit | None] = ContextVar("_limit", default=None)
 
 
 @contextlib.asynccontextmanager
-async def lent(allowance: Allowance | None) -> AsyncIterator[None]:
-    """Inside, in this task and those it begins, requests are taken from ``allowance``."""
-    token = _lent.set(allowance)
+async def lent(allowance: Allowance | None, limit: Limit | None = None) -> AsyncIterator[None]:
+    """Inside, in this task and those it begins, requests are taken from ``allowance``, and keep to ``limit``."""
+    token, of_limit = _lent.set(allowance), _limit.set(limit)
     try:
         yield
     finally:
         _lent.reset(token)
+        _limit.reset(of_limit)
         if allowance is not None:
             await allowance.settle()
 
@@ -169,6 +172,11 @@ async def lent(allowance: Allowance | None) -> AsyncIterator[None]:
 def borrowed() -> Allowance | None:
     """The allowance that is `lent`."""
     return _lent.get()
+
+
+def shared() -> Limit | None:
+    """The rate that is `lent`: other processes ask by the same one."""
+    return _limit.get()
 
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}

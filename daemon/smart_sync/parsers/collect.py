@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Protocol, cast
 
 from smart_sync import logs
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
 from smart_sync.core.results.parser_health import MANY
 from smart_sync.errors import SmartSyncError
@@ -38,20 +39,22 @@ async def collect(
     now: datetime,
     *,
     allow: Callable[[ConfiguredParser], Allowance | None] = lambda _source: None,
+    limit: Callable[[ConfiguredParser], Limit | None] = lambda _source: None,
     say: EventReporter = logs.emit,
 ) -> list[ParserReport]:
     """Ask all parsers at once for the accounts that are due at ``now``; ``sink`` stores what they give, in batches.
 
-    ``allow`` gives what a parser may ask of its budget.  A parser with nothing due is not asked and has no report.  One
-    that fails, or takes longer than its deadline, keeps what it fetched and stops no other.  A `SmartSyncError` of
-    ``sink`` counts as the parser's failure.  Cancelled, it stores what is in hand first.
+    ``allow`` gives what a parser may ask of its budget, ``limit`` the rate that it shares with other processes.  One
+    with nothing due has no report.  One that fails, or takes longer than its deadline, keeps what it fetched and stops
+    no other.  A `SmartSyncError` of ``sink`` is the parser's failure.  Cancelled, it stores what is in hand first.
     """
+    passes = [
+        _Pass(source, due, sink, now, say, allow(source), limit(source))
+        for source in sources
+        if (due := source.asked.due((a for a in accounts if source.serves(a)), now))
+    ]
     async with http.lent(), asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_Pass(source, due, sink, now, say, allow(source)).run(), name=f"parser:{source.name}")
-            for source in sources
-            if (due := source.asked.due((a for a in accounts if source.serves(a)), now))
-        ]
+        tasks = [group.create_task(one.run(), name=f"parser:{one.source.name}") for one in passes]
     return [task.result() for task in tasks]
 
 
@@ -66,6 +69,7 @@ class _Pass:
     say: EventReporter
     #: What it may ask, and how much it had asked when it last said something of an account.
     allowance: Allowance | None
+    limit: Limit | None
     taken: int = 0
     has_gone_through: bool = False
     report: ParserReport = field(init=False)
@@ -87,7 +91,7 @@ class _Pass:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            async with budget.lent(self.allowance):
+            async with budget.lent(self.allowance, self.limit):
                 bug = await self._ask()
         finally:
             self._note_the_tried()

@@ -6,10 +6,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 from smart_sync import logs
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.config import secrets
+from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import Account, ParsedMetrics
@@ -17,7 +19,7 @@ from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict,
 from smart_sync.core.results.webhook_messages import Message, parser_message
 from smart_sync.core.wording import listed
 from smart_sync.parsers import budget
-from smart_sync.parsers.budget import Allowance
+from smart_sync.parsers.budget import Allowance, Rate
 from smart_sync.parsers.collect import EventReporter, collect
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.parsers.token_book import answer_of
@@ -59,14 +61,13 @@ class Collector:
     ) -> None:
         self._timezone = timezone
         self._webhooks = webhooks
-        self._fails_after = fails_after
-        self._sources = sources
+        self._fails_after, self._sources = fails_after, sources
         self._database = database
         self._clock = clock
         self._wait = wait
         self._say = say
         #: Parser → the last that was said of it.
-        self._last: dict[str, dict[str, Any]] = {}
+        self._last: dict[str, ParserReport] = {}
         #: When (the loop's time) what the parsers remember was last written.
         self._kept_at = 0.0
         self._group = asyncio.TaskGroup()
@@ -74,7 +75,7 @@ class Collector:
         #: account, for which a job may have been paid.
         self._running: dict[asyncio.Task[None], frozenset[str] | None] = {}
         self._under_question: set[str] = set()
-        #: Those for which a pass has waited as long as passes do.
+        #: For which a pass has waited as long as passes do.
         self._waited_out: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -101,14 +102,14 @@ class Collector:
             _, pending = await asyncio.wait({running}, timeout=self._wait)
             self._waited_out |= pending
 
-    def overview(self) -> list[dict[str, Any]]:
+    def overview(self) -> list[ParserReport]:
         """Each parser: name, table, budget, tokens, and its last report, if any, as ``parser.finished`` has it.
 
         ``success``: it went through; ``reported_at``: a stamp.  A parser that was not due since has kept its report.
         """
         return [
             {
-                **self._last.get(source.name, {"parser": source.name}),
+                **self._last.get(source.name, ParserReport(parser=source.name)),
                 "table": source.table,
                 "budget": budget.of(source.settings),
                 "tokens": [answer_of(token, self._clock()) for token in source.book.reports] if source.book else [],
@@ -166,7 +167,13 @@ class Collector:
             return
         try:
             reports = await collect(
-                self._sources, accounts, self._store, self._clock(), allow=self._allowance, say=self._note
+                self._sources,
+                accounts,
+                self._store,
+                self._clock(),
+                allow=self._allowance,
+                limit=self._limit,
+                say=self._note,
             )
         finally:
             await self._keep()
@@ -238,6 +245,12 @@ class Collector:
     def _allowance(self, source: ConfiguredParser) -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
 
+    def _limit(self, source: ConfiguredParser) -> Limit | None:
+        rate = getattr(source.settings, "rate", None)
+        if not isinstance(rate, Rate):
+            return None
+        return self._database.limit(f"parser {source.table}", rate.calls, rate.seconds)
+
     async def _judge(
         self, attempts: Sequence[Attempt], accounts: Sequence[Account]
     ) -> list[tuple[Verdict, Attempt, ParserState]]:
@@ -274,8 +287,8 @@ class Collector:
         """Remember a parser's report before anyone hears of it and asks."""
         if event in ("parser.finished", "parser.failed"):
             told = {name: value for name, value in fields.items() if value is not None}
-            success = event == "parser.finished"
-            self._last[told["parser"]] = told | {"success": success, "reported_at": stamp(self._clock())}
+            told |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}
+            self._last[told["parser"]] = cast("ParserReport", told)
         self._say(event, exc_info=exc_info, **fields)
 
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:

@@ -26,7 +26,8 @@ MAX_BAD_LINES = 20
 class CsvSettings(ParserSettings):
     """``[parsers.csv]``."""
 
-    #: Columns: link or account_id, the metrics, and if wanted source, parsed_at, precision.
+    #: The CSV file, read in each pass. Columns: link or account_id, the metrics, and if wanted source, parsed_at,
+    #: precision.
     path: PlainPath
 
 

@@ -28,10 +28,13 @@ _PAGE = re.compile(r"[A-Za-z0-9.\-]{1,128}")
 class FacebookSettings(CountingSettings):
     """``[parsers.facebook]``."""
 
+    #: The platforms whose accounts it is asked about.
     platforms: tuple[str, ...] = ("facebook",)
+    #: The address of the Graph API, with its version.
     api_url: ApiUrl = "https://graph.facebook.com/v23.0"
+    #: Requests in a window of time at most, such as ``"200/h"``.
     rate: ApiRate = Rate(200, 3600.0)
-    #: With the permission "Page Public Content Access", or of the pages' own administrator.
+    #: An access token with the feature "Page Public Content Access", or of the pages' own administrator.
     token: Secret
     #: Views are summed over so many of the latest videos; 0: not asked for.
     videos: Annotated[int, Field(ge=0, le=100)] = 0

@@ -45,17 +45,23 @@ _OF_A_STEP = (
 class HttpJsonSettings(CountingSettings):
     """``[parsers.<name>]`` with ``kind = "http_json"``: ``steps``, or the keys of one step in the table itself."""
 
-    #: Shipped steps for a known source: the user adds ``key`` and ``rate``.
+    #: Shipped steps for a known source, by its name; you add ``key`` and ``rate``.
     recipe: str = ""
     #: What stands for ``{key}`` in the headers and the query of a recipe.
     key: Secret | None = None
+    #: The platforms whose accounts it is asked about; required.
     platforms: Annotated[tuple[str, ...], Field(min_length=1)]
+    #: Headers of each request; a value may be ``env:NAME``, ``file:PATH`` or ``credential:NAME``.
     headers: Headers = Field(default_factory=dict)
-    #: Added to the address of every step; for sources that want their key there.
+    #: Parameters added to the address of every step; for sources that want their key there.
     query: Values = Field(default_factory=dict)
+    #: The requests, one after the other: tables ``[[parsers.<name>.steps]]``. The keys of a single step may stand in
+    #: the table of the parser itself.
     steps: Annotated[tuple[StepSettings, ...], Field(min_length=1, max_length=10)]
-    #: Accounts in one request: ``{each.link}``, ``{usernames}``; the last step has ``rows`` and ``key``.
+    #: Accounts in one request, filled in for ``{each.link}`` or ``{usernames}``; the last step has ``rows`` and
+    #: ``key``.
     batch: Annotated[int, Field(ge=1, le=1000)] | None = None
+    #: ``"rounded"`` if the source gives figures such as 12.4K as 12400.
     precision: Precision = Precision.EXACT
 
     @model_validator(mode="before")

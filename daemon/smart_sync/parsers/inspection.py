@@ -1,11 +1,12 @@
 """What the parsers make of one account, for the person who sets them up.  Nothing is stored."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 from smart_sync import logs
+from smart_sync.core.command_answers import InspectionsAnswer, LinkInspection, ParserInspection
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import SmartSyncError
@@ -48,17 +49,17 @@ def _without_limit(_source: ConfiguredParser) -> Allowance | None:
 
 async def inspect_links(
     sources: Sequence[ConfiguredParser], links: Sequence[str], allow: Allow = _without_limit
-) -> dict[str, Any]:
+) -> InspectionsAnswer:
     """Every link through every parser that serves it, as plain data; ``success``: some parser had values for each."""
-    shown: list[dict[str, Any]] = []
+    shown: list[LinkInspection] = []
     for link in links:
         found = [_as_data(inspection) for inspection in await inspect(sources, account_of(link), allow)]
         shown.append({"link": link, "parsers": found})
     return {"success": all(any(p["values"] for p in entry["parsers"]) for entry in shown), "links": shown}
 
 
-def _as_data(inspection: Inspection) -> dict[str, Any]:
-    values = [
+def _as_data(inspection: Inspection) -> ParserInspection:
+    values: list[Mapping[str, object]] = [
         {**item.metrics._asdict(), "source": item.source, "precision": item.precision.value}
         | ({"flaw": item.flaw} if item.flaw else {})
         # A link alone belongs to no project.

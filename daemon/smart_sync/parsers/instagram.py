@@ -31,11 +31,15 @@ _PICTURES = ("IMAGE", "CAROUSEL_ALBUM")
 class InstagramSettings(CountingSettings):
     """``[parsers.instagram]``."""
 
+    #: The platforms whose accounts it is asked about.
     platforms: tuple[str, ...] = ("instagram",)
+    #: The address of the Graph API, with its version.
     api_url: ApiUrl = "https://graph.facebook.com/v23.0"
+    #: Requests in a window of time at most, such as ``"200/h"``.
     rate: ApiRate = Rate(200, 3600.0)
+    #: An access token of the Instagram business account in whose name is asked.
     token: Secret
-    #: The Instagram business account in whose name is asked.
+    #: The id (digits) of the Instagram business account in whose name is asked.
     user_id: Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
     #: Likes, comments and views are summed over so many of the latest media; 0: not asked for.
     videos: Annotated[int, Field(ge=0, le=100)] = 0

@@ -54,51 +54,62 @@ Parameters = Annotated[dict[str, str], AfterValidator(_body)]
 
 
 class StepSettings(BaseModel):
-    """``[[parsers.<name>.steps]]``: one request, or one for each page."""
+    """One request, or one for each page."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     _text = field_validator("*", mode="before")(demand_text)
 
+    #: The address, or a path below ``api_url``, with placeholders: ``{username}``, ``{link}``, ``{channel_id}``,
+    #: ``{platform}``.
     url: Url
-    #: Added to the address.
+    #: Parameters added to the address, with placeholders in their values.
     query: Parameters = Field(default_factory=dict)
-    #: Sent by POST, as JSON or as a form; a step without either is a GET.
+    #: Sent by POST as JSON, with placeholders in its texts; a step without ``json`` and ``form`` is a GET.
     json_body: Body = Field(default=None, alias="json")
+    #: Sent by POST as a form, with placeholders in its values.
     form: Parameters | None = None
-    #: True where the source says that it has no such account, or that it cannot answer; looked at on every page.
+    #: An expression (JMESPath) that is true where the source says that it has no such account; looked at on every
+    #: page.
     gone: Expression | None = None
+    #: An expression that is true where the source says that it cannot answer; looked at on every page.
     failed: Expression | None = None
     #: Where an answer about one account says whose it is: its user name or link.
     who: Expression | None = None
-    #: Placeholder for the later steps → where the answer has its value.
+    #: Placeholder for the later steps → the expression that finds its value.
     take: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Expression] = Field(default_factory=dict)
-    #: Metric → where the answer has it.  With ``next``, the expressions see the array of all pages.
+    #: Metric → the expression that finds it. With ``next``, the expressions see the array of all pages.
     metrics: dict[MetricName, Expression] = Field(default_factory=dict)
-    #: Where the answer has the array of videos, and where each of them says when it was published and its views.  The
-    #: metrics are those of the videos then: ``likes`` and ``comments`` are looked for in each, ``videos`` and ``views``
-    #: are counted, ``followers`` are the answer's.
-    #: ``id``: what tells one from others, as a page may begin with the last of the page before it.
+    #: Where the answer has the array of videos; ``videos`` and ``views`` are counted in it, ``likes`` and ``comments``
+    #: are looked for in each, ``followers`` are the answer's.
     items: Expression | None = None
+    #: In each video: what tells it from others, as a page may begin with the last one of the page before.
     id: Expression | None = None
+    #: In each video: when it was published.
     published: Expression | None = None
+    #: In each video: its views.
     plays: Expression | None = None
-    #: Where a page has the token of the next one, and the parameter or key that takes it.
+    #: Where a page has the token of the next one.
     next: Expression | None = None
+    #: The parameter or key that takes the token of the next page.
     next_param: str = "page_token"
+    #: Pages that are read at most.
     max_pages: Annotated[int, Field(ge=1, le=1000)] = 10
-    #: "one": the answer has all videos, and there is no ``next``.
+    #: ``"one"``: the answer has all videos, and there is no ``next``.
     pages: Literal["all", "one"] = "all"
-    #: More pages than that: no value, or those of the pages that were read.
+    #: ``"fail"``: with more pages than ``max_pages`` there is no value; ``"take"``: that of the pages that were read.
     on_more: Literal["fail", "take"] = "fail"
-    #: The request is repeated, ``wait`` between two, until this holds; ``timeout`` bounds it all.
+    #: The request is repeated until this expression holds; only for a GET.
     until: Expression | None = None
+    #: The time between two of those requests.
     wait: Seconds = 5.0
-    #: Seconds that each answer may take; with ``until``, all of them together.
+    #: How long each answer may take; with ``until``, all of them together.
     timeout: Seconds | None = None
+    #: Bytes that an answer may have.
     max_bytes: Annotated[int, Field(ge=1024, le=_MAX_BYTES)] = MAX_ANSWER_BYTES
-    #: In the last step of a batch: the array with a row per account, and where a row has its link or user name.
+    #: In the last step of a batch: the array with a row for each account.
     rows: Expression | None = None
+    #: In the last step of a batch: where a row has its link or user name.
     key: Expression | None = None
 
     @model_validator(mode="after")

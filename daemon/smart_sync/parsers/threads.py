@@ -27,19 +27,22 @@ _VERSION = re.compile(r"/v[0-9.]+$")
 
 
 class ThreadsAccount(BaseModel):
-    """``[parsers.threads.accounts."@name"]``: the token that the account has granted, which is renewed."""
+    """An account whose owner has granted a token, which is renewed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    #: The token of 60 days that the account's owner has granted; it is renewed before it ends.
     token: Secret
 
 
 class ThreadsSettings(TokensSettings):
     """``[parsers.threads]``."""
 
+    #: The platforms whose accounts it is asked about.
     platforms: tuple[str, ...] = ("threads",)
+    #: The address of the Threads API.
     api_url: ApiUrl = "https://graph.threads.net/v1.0"
-    #: Username → its token of 60 days.
+    #: User name → its token: ``[parsers.threads.accounts."@nova"]``. Smart Sync renews it.
     accounts: dict[str, ThreadsAccount] = Field(default_factory=dict)
 
 

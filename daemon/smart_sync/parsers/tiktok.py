@@ -40,22 +40,27 @@ _CREDENTIALS = frozenset({*_ENDED, "scope_not_authorized", "scope_permission_mis
 
 
 class TikTokAccount(BaseModel):
-    """``[parsers.tiktok.accounts."@name"]``: the refresh token that the account has granted."""
+    """An account whose owner has granted a refresh token."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    #: The refresh token that the account's owner has granted; the access tokens are made of it.
     refresh_token: Secret
 
 
 class TikTokSettings(TokensSettings, CountingSettings):
     """``[parsers.tiktok]``; the tokens need the scopes user.info.stats and (for ``videos``) video.list."""
 
+    #: The platforms whose accounts it is asked about.
     platforms: tuple[str, ...] = ("tiktok",)
+    #: The address of TikTok's API.
     api_url: ApiUrl = "https://open.tiktokapis.com/v2"
-    #: Of the application, for ``accounts``.
+    #: The client key of your TikTok application, needed by ``accounts``.
     client_key: Secret | None = None
+    #: The client secret of your TikTok application, needed by ``accounts``.
     client_secret: Secret | None = None
-    #: Username → what its access tokens are renewed with.
+    #: User name → its refresh token: ``[parsers.tiktok.accounts."@nova"]``. The access tokens are renewed by Smart
+    #: Sync.
     accounts: dict[str, TikTokAccount] = Field(default_factory=dict)
     #: Comments and views are summed over so many of the latest videos; 0: not asked for.
     videos: Annotated[int, Field(ge=0, le=500)] = 0

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from smart_sync import logs
 from smart_sync.config import secrets
 from smart_sync.core import token_life
+from smart_sync.core.daemon_answers import TokenAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.token_life import Flow, Step, Token, TokenReport
 from smart_sync.errors import ParserFailed
@@ -169,7 +170,7 @@ def _protect(token: Token) -> None:
             secrets.protect_passing(secret)
 
 
-def answer_of(report: TokenReport, now: datetime) -> dict[str, Any]:
+def answer_of(report: TokenReport, now: datetime) -> TokenAnswer:
     """A token as answers have it."""
     return {
         "account": report.account,

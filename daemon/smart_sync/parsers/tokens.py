@@ -17,11 +17,11 @@ from smart_sync.parsers.token_book import Grant
 
 
 class TokensSettings(ApiSettings):
-    """What such a parser's table has besides."""
+    """What a parser has that needs a token of each account's owner."""
 
-    #: Username → its access token, which is the user's to renew.
+    #: User name → its access token: ``{ "@nova" = "env:NOVA_TOKEN" }``. Such a token is yours to renew.
     tokens: dict[str, Secret] = Field(default_factory=dict)
-    #: Username → a token that is renewed; each platform has its own keys.
+    #: User name → a token that Smart Sync renews by itself.
     accounts: Mapping[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -47,10 +47,14 @@ _PROJECT = frozenset(
 class YouTubeSettings(CountingSettings):
     """``[parsers.youtube]``."""
 
+    #: The platforms whose accounts it is asked about.
     platforms: tuple[str, ...] = ("youtube",)
+    #: The address of the YouTube Data API.
     api_url: ApiUrl = "https://www.googleapis.com/youtube/v3"
+    #: The API key of a Google Cloud project in which the YouTube Data API v3 is enabled.
     key: Secret
-    #: Likes and comments are summed over so many of the latest uploads; 0: not asked for.  Costs two calls a channel.
+    #: Likes and comments are summed over so many of the latest uploads; 0: not asked for. Costs two requests a
+    #: channel.
     videos: Annotated[int, Field(ge=0, le=500)] = 0
 
 

@@ -7,10 +7,12 @@ pass will make another value of them.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import cast
 
 from smart_sync.config import Settings
+from smart_sync.core.answers import ProjectRun
 from smart_sync.core.days import stamp
+from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, of_row, timeline, troubles
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
@@ -52,7 +54,7 @@ ALL_DAYS = 36_500
 
 async def explain(
     settings: Settings, sought: str, metrics: Sequence[str], now: datetime, days: int = DAYS
-) -> dict[str, Any]:
+) -> ExplainAnswer:
     """The answer of ``smart-sync explain``, with the history of so many ``days``.
 
     Raises `UnknownAccount`, `DatabaseError` and `ConfigError`.
@@ -70,7 +72,7 @@ async def explanation(
     metrics: Sequence[str],
     now: datetime,
     days: int = DAYS,
-) -> dict[str, Any]:
+) -> ExplainAnswer:
     """The same from an open database; ``query`` is what `parsed_query.prepare` made.  Raises `UnknownAccount`."""
     explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)), days)
     found = await explainer.explain(sought, metrics)
@@ -84,7 +86,7 @@ async def explanation(
 
 
 async def _of_campaign(
-    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: Mapping[str, Any]
+    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: ExplainedAccount
 ) -> list[str]:
     """That a parser counts the lifetime of an account whose project has dates or a KPI."""
     campaign = await campaigns.of(database, settings.schedule.timezone, told["project_id"])
@@ -124,23 +126,23 @@ class Explainer:
     judged_by: VoteTerms | None = None
     days: int = DAYS
 
-    async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[dict[str, Any]]:
+    async def explain(self, sought: str, metrics: Sequence[str] = METRICS) -> list[ExplainedAccount]:
         """An explanation for each account that ``sought`` means: a link, an id or a name; [] if none."""
         return [await self._explain(known, metrics) for known in await accounts.find(self.database, sought)]
 
-    async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> dict[str, Any]:
+    async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> ExplainedAccount:
         account, project = known.account, known.project
         facts = await accounts.facts(self.database, known)
         state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
-        odd = await accounts.oddities(self.database, account.id, believed_before(self.now))
+        suspects, conflicts = await accounts.oddities(self.database, account.id, believed_before(self.now))
         values = _values(state, rules, await day_at(self.database, stamp(self.now)))
         passes = await pass_history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
             values[metric] |= _origin(metric, state.votes, facts)
             values[metric]["changed_at"] = facts.changed_at[METRICS.index(metric)]
             values[metric]["pins"] = [pin.answer() for pin in state.pins if pin.metric == metric]
-            values[metric] |= {kind[:-1]: found.get(metric) for kind, found in odd.items()}
+            values[metric] |= {"suspect": suspects.get(metric), "conflict": conflicts.get(metric)}
             cell, gone = _cell(facts, state, metric), bool(state.absence.gone_since)
             values[metric] |= {"cell": cell, "sentence": sentence(metric, values[metric], cell, gone=gone)}
         since = stamp(self.now - timedelta(days=self.days))
@@ -184,22 +186,25 @@ class Explainer:
             *(not_counted(some, since) for since, some in late.items()),
         ]
 
-    async def _timeline(self, known: KnownAccount, values: Mapping[str, Mapping[str, Any]], since: str) -> list[Event]:
+    async def _timeline(self, known: KnownAccount, values: Mapping[str, MetricAnswer], since: str) -> list[Event]:
         sights = await accounts.sights(self.database, known.account.id)
-        asked = await pass_history.reasons(self.database, {told["changed_at"] for told in values.values()} - {None})
+        asked = await pass_history.reasons(
+            self.database, [told["changed_at"] for told in values.values() if told["changed_at"]]
+        )
         events: list[Event] = []
         for metric, told in values.items():
             at = told["changed_at"]
             # A snapshot has 0 where nobody has a value.
             last = LastMerged(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
-            for event in changes(metric, sights, last, asked.get(at, Asked())):
+            for event in changes(metric, sights, last, asked.get(at or "", Asked())):
                 # Compared as the snapshot's 0, and shown as what it is: no value.
                 is_withdrawal = event["event"] == "changed" and told["value"] is None
                 events.append(event | {"value": None} if is_withdrawal else event)
             if suspect := told["suspect"]:
-                events.append({"event": "suspect", "metric": metric} | suspect | {"at": suspect["since"]})
+                told_of = {**suspect, "event": "suspect", "metric": metric, "at": suspect["since"]}
+                events.append(cast("Event", told_of))
             if conflict := told["conflict"]:
-                events.append({"event": "conflict", "metric": metric} | conflict)
+                events.append(cast("Event", {**conflict, "event": "conflict", "metric": metric}))
         events += troubles(await pass_history.outcomes(self.database, known.project.id, since))
         return timeline(events, since)
 
@@ -212,7 +217,7 @@ class Explainer:
         return states[0] if states else AccountState(one.id, one.platform, one.username, one.link, active=False)
 
 
-def _sheet(state: AccountState, facts: AccountDetails) -> dict[str, Any] | None:
+def _sheet(state: AccountState, facts: AccountDetails) -> SheetPlace | None:
     """Where the sheet values stand, when the read was that brought them, and the last that found them again."""
     if state.sheet is None:
         return None
@@ -232,17 +237,17 @@ def _cell(facts: AccountDetails, state: AccountState, metric: str) -> str:
     return "" if column is None or state.sheet is None or state.sheet_row is None else f"{column}{state.sheet_row}"
 
 
-def _of_row(passes: Sequence[Mapping[str, Any]], facts: AccountDetails, state: AccountState) -> list[str]:
+def _of_row(passes: Sequence[ProjectRun], facts: AccountDetails, state: AccountState) -> list[str]:
     """What the newest pass found wrong with the account's row."""
     if not passes or facts.worksheet is None or state.sheet_row is None:
         return []
     return of_row(passes[0]["problems"], facts.worksheet, state.sheet_row)
 
 
-def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[str, dict[str, Any]]:
+def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:
     """Per metric both sides, the rule, the result and who won."""
     coming = foresee(state, rules, today)
-    values = {}
+    values: dict[str, MetricAnswer] = {}
     for index, (metric, rule) in enumerate(zip(METRICS, rules, strict=True)):
         merged = state.merged[index] if state.merged and state.winners[index] else None
         values[metric] = {
@@ -260,7 +265,7 @@ def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[st
     return values
 
 
-def _origin(metric: str, votes: Votes, facts: AccountDetails) -> dict[str, Any]:
+def _origin(metric: str, votes: Votes, facts: AccountDetails) -> MetricAnswer:
     """Who gave a parsed value, and when."""
     chosen = votes.chosen.get(metric)
     if chosen is None:
@@ -270,7 +275,7 @@ def _origin(metric: str, votes: Votes, facts: AccountDetails) -> dict[str, Any]:
     return {"source": chosen.source, "parsed_at": at, "precision": precision.value}
 
 
-def _without_vote(votes: Votes, metrics: Sequence[str]) -> list[dict[str, Any]]:
+def _without_vote(votes: Votes, metrics: Sequence[str]) -> list[WithoutVote]:
     """The parsed values that do not count, and why."""
     return [
         {"metric": said.metric, "value": said.value, "source": said.source, "parsed_at": said.at, "reason": reason}

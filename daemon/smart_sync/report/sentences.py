@@ -3,9 +3,7 @@
 ``told`` is what `report.explain` answers about a metric.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
+from smart_sync.core.explain_answer import MetricAnswer
 from smart_sync.core.merge.strategies import Winner
 from smart_sync.core.wording import when
 
@@ -22,7 +20,7 @@ _REASONS = {
 }
 
 
-def sentence(metric: str, told: Mapping[str, Any], cell: str = "", *, gone: bool = False) -> str:
+def sentence(metric: str, told: MetricAnswer, cell: str = "", *, gone: bool = False) -> str:
     """``views: 1,258,400 from the sheet (H4); the parser says 32,277; the larger counts``.
 
     ``cell``: "" if it is not known; ``gone``: whether the account's row is gone.
@@ -35,7 +33,7 @@ def sentence(metric: str, told: Mapping[str, Any], cell: str = "", *, gone: bool
     return f"{metric}: {'; '.join(parts)}"
 
 
-def _now(told: Mapping[str, Any], cell: str, *, gone: bool) -> list[str]:
+def _now(told: MetricAnswer, cell: str, *, gone: bool) -> list[str]:
     value, sheet, parsed = told["value"], told["sheet"], told["parsed"]
     place, parser = f" ({cell})" if cell else "", f"the parser{_named(told)}"
     if value is None:
@@ -60,12 +58,12 @@ def _now(told: Mapping[str, Any], cell: str, *, gone: bool) -> list[str]:
     return [f"{value:,} from {parser}", other, *_reason(told, sheet, parsed)]
 
 
-def _nothing(told: Mapping[str, Any]) -> list[str]:
+def _nothing(told: MetricAnswer) -> list[str]:
     said = [name for name, side in (("the sheet", told["sheet"]), ("the parser", told["parsed"])) if side is not None]
     return [f"no value yet; {' and '.join(said)} will give it" if said else "no value: neither side has ever given one"]
 
 
-def _reason(told: Mapping[str, Any], sheet: int | None, parsed: int | None) -> list[str]:
+def _reason(told: MetricAnswer, sheet: int | None, parsed: int | None) -> list[str]:
     if sheet is None or parsed is None:
         return []
     if told["precision"] == "rounded" and told["strategy"] == "max" and sheet < parsed:
@@ -73,5 +71,5 @@ def _reason(told: Mapping[str, Any], sheet: int | None, parsed: int | None) -> l
     return [_REASONS[told["strategy"], told["winner"] != Winner.PARSED].format(rule=told["rule"])]
 
 
-def _named(told: Mapping[str, Any]) -> str:
+def _named(told: MetricAnswer) -> str:
     return f" {told['source']}" if told["source"] else ""

@@ -9,15 +9,20 @@ import requests
 from google.auth.transport.requests import AuthorizedSession
 from gspread_asyncio import AsyncioGspreadClientManager
 
-from smart_sync.aio.rate_limit import RateLimit
+from smart_sync.aio.rate_limit import Limit, RateLimit
 from smart_sync.config import SheetsSettings
+from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import credentials, transport
 from smart_sync.sheets.google_errors import explain, overdue
 from smart_sync.sheets.retries import Backoff, retried
-from smart_sync.sheets.source import ReadUsage
+from smart_sync.sheets.source import ReadUsage, SharedLimits
 from smart_sync.sheets.token import Token, TokenRequest
+from smart_sync.store.engine import StoreError
 
 T = TypeVar("T")
+
+#: Google's window of the quota, in seconds.
+WINDOW = 60.0
 
 
 class Manager(AsyncioGspreadClientManager):
@@ -68,11 +73,21 @@ class Manager(AsyncioGspreadClientManager):
 class Calls:
     """Makes the requests of all spreadsheets: ``concurrency`` at a time, ``reads_per_minute`` in any minute."""
 
-    def __init__(self, settings: SheetsSettings, backoff: Backoff, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: SheetsSettings,
+        backoff: Backoff,
+        environment: Mapping[str, str],
+        limits: SharedLimits | None = None,
+    ) -> None:
         self._settings = settings
         self._backoff = backoff
-        self._quota = RateLimit(settings.reads_per_minute)
+        self._limits = limits
+        #: Service account → its quota.
+        self._quotas: dict[str, Limit] = {}
         self._room = asyncio.Semaphore(settings.concurrency)
+        #: The most seconds of one request.
+        self._lasts = transport.CONNECT_SECONDS + settings.timeout
         self._meter = _Meter()
         self._managers: list[Manager] = []
         self._token_session = requests.Session()
@@ -125,6 +140,8 @@ class Calls:
             raise overdue(what, self._settings.deadline) from None
         except requests.RequestException as error:
             raise explain(error, self.email, what) from None
+        except StoreError as error:
+            raise SheetUnavailable(f"{what} was not asked for: {error.meaning}") from None
 
     async def _with_token(self, manager: Manager, ends: float, fetch: Callable[..., T], *args: object) -> T:
         """One try; a second one with a new token if Google refuses the one we have."""
@@ -142,9 +159,18 @@ class Calls:
     async def _request(
         self, manager: Manager, found: credentials.Credentials, fetch: Callable[..., T], *args: object
     ) -> T:
-        async with self._quota.slot() as waited, self._room:
+        # The room first: what a slot is taken for follows at once.
+        async with self._room, self._quota(str(found.service_account_email)).slot(lasts=self._lasts) as waited:
             self._meter.add(calls=1, waited=waited)
             return await manager.run(found, fetch, *args)
+
+    def _quota(self, email: str) -> Limit:
+        """The quota of a service account, which other processes may be using too."""
+        if email not in self._quotas:
+            calls = self._settings.reads_per_minute
+            shared = self._limits(f"google {email}", calls, WINDOW) if self._limits is not None else None
+            self._quotas[email] = shared or RateLimit(calls, WINDOW)
+        return self._quotas[email]
 
     def _adapter(self) -> transport.Adapter:
         return transport.Adapter(self._settings.api_url, self._settings.timeout, self._received)

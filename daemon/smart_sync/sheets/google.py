@@ -20,7 +20,7 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.errors import SheetUnavailable
-from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage
+from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLimits
 
 if TYPE_CHECKING:
     from smart_sync.sheets.calls import Calls
@@ -42,12 +42,14 @@ class GoogleSheets:
         environment: Mapping[str, str] | None = None,
         clock: Clock = utc_now,
         announce: Callable[..., None] = logs.emit,
+        limits: SharedLimits | None = None,
     ) -> None:
         self._settings = settings
         self._memory = memory or ProcessMemory()
         self._backoff = backoff
         self._announce = announce
         self._clock = clock
+        self._limits = limits
         self._environment = os.environ if environment is None else environment
         self._opening: asyncio.Task[Calls] | None = None
         #: None before the first read.
@@ -119,7 +121,7 @@ class GoogleSheets:
         from smart_sync.sheets.retries import Backoff
 
         backoff = replace(self._backoff or Backoff(), announce=self._announce)
-        self._calls = Calls(self._settings, backoff, self._environment)
+        self._calls = Calls(self._settings, backoff, self._environment, self._limits)
         return self._calls
 
     def _deadline(self) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.core.model import Project, Worksheet
 
 
@@ -21,6 +22,13 @@ class ReadUsage:
     bytes: int = 0
     #: Files of a directory of worksheets; with them there are no calls.
     files: int = 0
+
+
+class SharedLimits(Protocol):
+    """Gives the limits of quotas that several processes share: `Database.limit`."""
+
+    def __call__(self, name: str, calls: int, seconds: float) -> Limit | None:
+        """The limit of a quota; None: this process is the only one."""
 
 
 class Memory(Protocol):

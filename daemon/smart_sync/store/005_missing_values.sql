@@ -1,4 +1,5 @@
--- Since when each metric has a value (NULL: it has none), and since when that value stands in (NULL: it does not).
+-- {metric}_known_since: since when the metric has a value; NULL: it has none.
+-- {metric}_carried_since: since when that value stands in; NULL: it does not.
 -- left_since: the account's row is gone for good and no parser has a value, so it is in no total any more.
 ALTER TABLE account_metrics ADD COLUMN followers_known_since TEXT;
 ALTER TABLE account_metrics ADD COLUMN likes_known_since TEXT;
@@ -12,8 +13,11 @@ ALTER TABLE account_metrics ADD COLUMN videos_carried_since TEXT;
 ALTER TABLE account_metrics ADD COLUMN views_carried_since TEXT;
 ALTER TABLE account_metrics ADD COLUMN left_since TEXT;
 
--- Whose worksheet the row is in, and how it is missing: gone_since (a stamp), gone_clock (worksheet_reads.clock then),
--- gone_at_once (with too many others: no time limit), gone_accepted (the sheet has no vote any more).
+-- project_id: whose worksheet the row is in.
+-- gone_since: since when the row is missing; NULL: it is there.
+-- gone_clock: worksheet_reads.clock then.
+-- gone_at_once: it is gone with too many others, so its values stand in without a time limit.
+-- gone_accepted: the absence is confirmed or has lasted too long: the sheet has no vote any more.
 -- held: the metrics, comma separated, whose cells an accident of their column has emptied; the last values stand in.
 ALTER TABLE sheet_metrics ADD COLUMN project_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE sheet_metrics ADD COLUMN gone_since TEXT;
@@ -22,7 +26,8 @@ ALTER TABLE sheet_metrics ADD COLUMN gone_at_once INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sheet_metrics ADD COLUMN gone_accepted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sheet_metrics ADD COLUMN held TEXT NOT NULL DEFAULT '';
 
--- clock: seconds between good reads, those before or after a failed one left out; interrupted: the last one failed.
+-- clock: seconds between good reads, those before or after a failed one left out.
+-- interrupted: the last one failed.
 ALTER TABLE worksheet_reads ADD COLUMN clock REAL NOT NULL DEFAULT 0;
 ALTER TABLE worksheet_reads ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0;
 

@@ -1,5 +1,8 @@
 -- What the sheet said before: one row per cell that a read found changed; of an account, metric and hour four at the
--- most, the last of which later ones update.  NULL: there was, or is, no value.  Kept as long as [history] keep.
+-- most, the last of which later ones update.  Kept as long as [history] keep.
+-- old, new: what the cell said before, and then; NULL: no value.
+-- read_at: the read that found it.
+-- worksheet, cell: where.
 CREATE TABLE sheet_edits (
     seq INTEGER PRIMARY KEY,
     account_id TEXT NOT NULL, metric TEXT NOT NULL, old INTEGER, new INTEGER,
@@ -16,7 +19,8 @@ CREATE TABLE snapshot_repairs (
 );
 CREATE INDEX snapshot_repairs_account ON snapshot_repairs (account_id);
 
--- Carried stretches that have ended on a later day than they began: of which metrics, comma separated, and when.
+-- Stretches in which a last value stood in, and which have ended on a later day than they began.
+-- metrics: which ones, comma separated.
 CREATE TABLE carried_stretches (
     account_id TEXT NOT NULL, ended_at TEXT NOT NULL, metrics TEXT NOT NULL,
     PRIMARY KEY (account_id, ended_at)

@@ -1,5 +1,7 @@
--- Projects whose worksheet could not be read: since when (the first failed attempt after the last good read), why, and
--- since when they have been stale.  A good read removes the row.
+-- Projects whose worksheet cannot be read.  A good read removes the row.
+-- since: the first failed attempt after the last good read.
+-- stale_since: since when it has been stale; NULL: it is not yet.
+-- reason, remedy: why the worksheet cannot be read, and who must do what.
 CREATE TABLE unread_projects (
     project_id TEXT PRIMARY KEY, since TEXT NOT NULL, stale_since TEXT,
     reason TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT ''

@@ -1,5 +1,5 @@
--- What our own parsers and `smart-sync ingest` bring: the newest value of each metric by each source.  link: the link of
--- the account that was asked for, '' where the source says only the account's id.
+-- What our own parsers and `smart-sync ingest` bring: the newest value of each metric by each source.
+-- link: the link of the account that was asked for, '' where the source says only the account's id.
 CREATE TABLE parsed_values (
     account_id TEXT NOT NULL, metric TEXT NOT NULL, source TEXT NOT NULL,
     value INTEGER NOT NULL, parsed_at TEXT NOT NULL, "precision" TEXT NOT NULL DEFAULT 'exact',
@@ -35,7 +35,7 @@ CREATE TABLE account_link_changes (
     account_id TEXT NOT NULL, since TEXT NOT NULL, link TEXT NOT NULL, PRIMARY KEY (account_id, since)
 ) WITHOUT ROWID;
 
--- The account's link when it was decided about last.
+-- link: the account's link when it was decided about last.
 ALTER TABLE account_metrics ADD COLUMN link TEXT;
 UPDATE account_metrics SET link = '';
 -- By a join: no index of the web app's table finds its ids as text.

@@ -1,2 +1,2 @@
--- The columns of a worksheet as its last good read found them: "followers=C,views=H"; '' until a pass has read it again.
+-- columns: where the last good read found them: "followers=C,views=H"; '' until a pass has read it again.
 ALTER TABLE worksheet_reads ADD COLUMN columns TEXT NOT NULL DEFAULT '';

@@ -1,5 +1,5 @@
--- What the parsed value that counts is of, as the last pass saw it: the key of a campaign, '' of the lifetime; NULL where
--- there was none.  A metric that is counted otherwise has a new beginning, and no growth from the old one.
+-- {metric}_counted: what the parsed value that counts is of: the key of a campaign, '' of the lifetime; NULL: there is none.
+-- A metric that is counted otherwise has a new beginning, and no growth from the old one.
 ALTER TABLE account_metrics ADD COLUMN followers_counted TEXT;
 ALTER TABLE account_metrics ADD COLUMN likes_counted TEXT;
 ALTER TABLE account_metrics ADD COLUMN comments_counted TEXT;

@@ -1,8 +1,9 @@
 """Accounts: which are active (the one definition), looking them up, and everything that is known about one of them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from smart_sync.core.explain_answer import ConflictAnswer, SuspectAnswer
 from smart_sync.core.history.timeline import TimedSnapshot
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import METRICS, Account, Project
@@ -184,8 +185,10 @@ async def sights(database: Database, account_id: str) -> list[TimedSnapshot]:
     return [TimedSnapshot(at, day, sound(values)[0]) for at, day, *values in rows]
 
 
-async def oddities(database: Database, account_id: str, believed_before: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """``suspects`` (those that have not stood for a day) and ``conflicts`` of an account, by metric."""
+async def oddities(
+    database: Database, account_id: str, believed_before: str
+) -> tuple[dict[str, SuspectAnswer], dict[str, ConflictAnswer]]:
+    """The suspects (those that have not stood for a day) and the conflicts of an account, by metric."""
     suspects = await database.fetch(
         "SELECT metric, CASE WHEN was_unknown = 0 THEN old END, new, since, place, cause, held FROM suspects"
         " WHERE account_id = ? AND (since > ? OR (held = 1 AND since != ''))",
@@ -195,9 +198,5 @@ async def oddities(database: Database, account_id: str, believed_before: str) ->
         "SELECT metric, sheet, parsed, at, place FROM conflicts WHERE account_id = ?", (account_id,)
     )
     return {
-        "suspects": {
-            r[0]: dict(zip(("old", "new", "since", "place", "cause", "held"), (*r[1:6], bool(r[6])), strict=True))
-            for r in suspects
-        },
-        "conflicts": {r[0]: dict(zip(("sheet", "parsed", "at", "place"), r[1:], strict=True)) for r in conflicts},
-    }
+        r[0]: SuspectAnswer(old=r[1], new=r[2], since=r[3], place=r[4], cause=r[5], held=bool(r[6])) for r in suspects
+    }, {r[0]: ConflictAnswer(sheet=r[1], parsed=r[2], at=r[3], place=r[4]) for r in conflicts}

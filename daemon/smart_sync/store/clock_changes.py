@@ -44,7 +44,7 @@ async def set_clocks(transaction: Transaction, timezone: str) -> None:
 def zone_of(where: Location) -> str | None:
     """The time zone that the database at ``where`` counts days by; None if there is none yet, or it cannot be told."""
     if isinstance(where, Server):
-        from smart_sync.store.postgres.waiting import asked
+        from smart_sync.store.postgres.server_connection import asked
 
         rows = asked(where, "SELECT name FROM clock_zone")
         return str(rows[0][0]) if rows else None

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
+from smart_sync.core.explain_answer import WithoutVote
 from smart_sync.core.merge.falls import ONE_READ
 from smart_sync.core.parsed import OWN, ParsedValue
 from smart_sync.core.state import as_text
@@ -33,7 +33,7 @@ async def keep(transaction: Transaction, waiting: Mapping[Place, ParsedValue], o
     await transaction.execute_many(_PUT, [(*place, one.value, one.at or "") for place, one in waiting.items()])
 
 
-async def of_account(database: Database, account_id: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
+async def of_account(database: Database, account_id: str, metrics: Sequence[str]) -> list[WithoutVote]:
     """Those of an account, as ``explain`` lists values without a vote."""
     found = await read(database, [account_id])
     return [

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.errors import SmartSyncError
 
 
@@ -47,6 +48,10 @@ class Busy(StoreError):
 
 class Down(StoreError):
     """The database as a whole is in trouble (no room, no right, damaged, not there), not one row."""
+
+
+class Lost(Down):
+    """Another instance does this now: it is for that one to write, and this one writes no more."""
 
 
 #: Seconds of waiting for another process after which that is told.
@@ -149,6 +154,9 @@ class Database(Reader, Protocol):
 
     def locked_seconds(self) -> float:
         """Seconds for which another process has kept us from it, once they are worth telling; else 0."""
+
+    def limit(self, name: str, calls: int, seconds: float) -> Limit | None:
+        """The limit of the quota ``name`` that all processes on this database share; None: one process is alone."""
 
     async def rest(self) -> None:
         """A pass is over: give back what it has left in memory."""

@@ -7,7 +7,7 @@ Python, for what is shown.
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
@@ -157,7 +157,7 @@ async def _ends(
 
 async def newest_days(
     database: Database, account_id: object, metrics: Sequence[str], limit: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[Mapping[str, Any]]:
     """The newest days of an account, newest first, as the view has them, those in the future too.
 
     Each has the values, the deltas and the metrics of which it ends a carried stretch.
@@ -165,7 +165,7 @@ async def newest_days(
     history = (await histories(database, [account_id], metrics, None, _NEVER)).get(str(account_id), History())
     days = zip(history.days, history.values, history.deltas, strict=True)
     names = [f"{metric}_delta" for metric in metrics]
-    told = [
+    told: list[Mapping[str, Any]] = [
         {
             "day": date.fromordinal(day).isoformat(),
             **dict(zip(metrics, values, strict=True)),

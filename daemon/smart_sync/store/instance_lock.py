@@ -44,10 +44,7 @@ class InstanceLock:
         holding the old one then.  A symbolic link is as good as the file it leads to.
         """
         if isinstance(database, Server):
-            # Its connection for writing holds it (`PostgresDatabase`, alone): here it is only waited for.
-            from smart_sync.store.postgres.waiting import wait_until_free
-
-            wait_until_free(database, patience)
+            # There a lease says who works (`store.postgres.leadership`).
             self._release()
             return
         database = database.resolve()

@@ -1,9 +1,9 @@
 """The outbox: messages on their way to webhooks, and what the webhooks were told of projects in trouble."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from smart_sync.core.command_answers import DeliveryAnswer
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.alerts import Trouble
 from smart_sync.core.results.webhook_messages import Message
@@ -133,17 +133,23 @@ async def disabled(source: Database | Transaction) -> frozenset[str]:
     return frozenset(row[0] for row in await source.fetch("SELECT endpoint FROM webhooks_disabled"))
 
 
-async def recent(database: Database, endpoints: Sequence[str], limit: int) -> list[dict[str, Any]]:
-    """The newest messages of ``endpoints``, newest first, without their bodies."""
+async def recent(database: Database, labels: Mapping[str, str], limit: int) -> list[DeliveryAnswer]:
+    """The newest messages of endpoints (each with its label), newest first, without their bodies."""
     names = ("endpoint", "id", "type", "status", "created_at", "due_at", "attempts", "last_at", "answer")
-    if not endpoints:
+    if not labels:
         return []
-    marks = ", ".join("?" * len(endpoints))
+    marks = ", ".join("?" * len(labels))
     rows = await database.glance(
         f"SELECT {', '.join(names)} FROM webhook_deliveries WHERE endpoint IN ({marks}) ORDER BY seq DESC LIMIT ?",
-        (*endpoints, limit),
+        (*labels, limit),
     )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        DeliveryAnswer(
+            webhook=labels[row[0]], id=row[1], type=row[2], status=row[3], created_at=row[4], due_at=row[5],
+            attempts=row[6], last_at=row[7], answer=row[8],
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def remember_failure(transaction: Transaction, now: str) -> None:

@@ -3,8 +3,9 @@
 import pwd
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from smart_sync.core.explain_answer import PinnedNow, PinsAnswer, Unpinned
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import METRICS
 from smart_sync.core.pins import COMMAND, Pin
@@ -36,7 +37,7 @@ class PinRequest(NamedTuple):
     why: str = ""
 
 
-async def pin(database: Database, asked: PinRequest, by: str, now: str, today: str) -> dict[str, Any]:
+async def pin(database: Database, asked: PinRequest, by: str, now: str, today: str) -> PinnedNow:
     """Pin a metric of the account that is meant, for the person ``by``; the next pass goes by it.
 
     ``now`` is a stamp, ``today`` the label of the local day.  Raises `NotPinned`.
@@ -66,7 +67,7 @@ def _check(asked: PinRequest, today: str) -> None:
         raise NotPinned(f"the reason must be one line of at most {MAX_WHY} signs")
 
 
-async def unpin(database: Database, sought: str, metric: str | None) -> dict[str, Any]:
+async def unpin(database: Database, sought: str, metric: str | None) -> Unpinned:
     """Take back what was pinned of an account by the command, of one metric or of all.
 
     A mark in a cell is taken away where it was typed.  Raises `NotPinned`, also where there is nothing to take back.
@@ -80,7 +81,7 @@ async def unpin(database: Database, sought: str, metric: str | None) -> dict[str
     return {"success": True, "accounts": [known.account.link for known in found], "unpinned": gone}
 
 
-async def listed(database: Database) -> dict[str, Any]:
+async def listed(database: Database) -> PinsAnswer:
     """All pins, those of cells too."""
     return {"success": True, "pins": [one.answer() for one in await pin_rows.everything(database)]}
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from smart_sync.core.explain_answer import PinnedAnswer
 from smart_sync.core.model import MAX_COUNT, METRICS
 from smart_sync.core.pins import CELL, COMMAND, Pin
 from smart_sync.core.state import as_text
@@ -22,7 +23,7 @@ class PinnedAccount(NamedTuple):
     project_name: str
     pin: Pin
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> PinnedAnswer:
         """As ``smart-sync pins --json`` has it."""
         return {
             "account_id": self.account_id,

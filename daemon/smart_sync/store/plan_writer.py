@@ -5,7 +5,7 @@ writes the same pages of the same tables and indexes again; sixteen to a commit 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from smart_sync.core.campaign import OF_VIDEOS
@@ -72,8 +72,16 @@ _KNOWN_BEFORE = (
 )
 
 
+#: Awaited in the transaction that writes, with what became of each project: what must be committed with it.
+Record = Callable[[Transaction, Mapping[str, Written]], Awaitable[None]]
+
+
 async def write(
-    database: Database, plans: Sequence[Plan], writing: Writing, worksheet_rows: Mapping[str, int]
+    database: Database,
+    plans: Sequence[Plan],
+    writing: Writing,
+    worksheet_rows: Mapping[str, int],
+    record: Record | None = None,
 ) -> dict[str, Written | StoreError]:
     """Write ``plans`` in one transaction, for a commit costs more than its rows; by project what became of each.
 
@@ -83,13 +91,16 @@ async def write(
     try:
         async with database.transaction() as transaction:
             begun = True
-            return {**await write_plans(transaction, plans, writing, worksheet_rows)}
+            written = await write_plans(transaction, plans, writing, worksheet_rows)
+            if record is not None:
+                await record(transaction, written)
+            return {**written}
     except StoreError as error:
         if len(plans) == 1 or not begun:
             return {plan.project.id: error for plan in plans}
     apart: dict[str, Written | StoreError] = {}
     for plan in plans:
-        apart |= await write(database, [plan], writing, worksheet_rows)
+        apart |= await write(database, [plan], writing, worksheet_rows, record)
     return apart
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smart_sync.clock import utc_now
 from smart_sync.config.database_url import Location
@@ -18,6 +18,9 @@ from smart_sync.store import clock_changes, growth_rows
 from smart_sync.store.engine import Database, StoreError, Transaction
 from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.store.sqlite.sqlite_catalogue import is_new, prepare_file
+
+if TYPE_CHECKING:
+    from smart_sync.store.postgres.leadership import Lease
 
 #: The columns we cannot do without in a table that the web app made.
 REQUIRED = {
@@ -31,24 +34,31 @@ _INBOX_DEFAULTS = {"source": "''", "parsed_at": "NULL", "precision": "'exact'"}
 MIGRATIONS = (
     *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
     *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql", "008_votes.sql", "009_parsers.sql"),
-    *("010_campaign.sql", "011_trust.sql", "012_people.sql", "013_columns.sql", "014_counted.sql"),
+    *("010_campaign.sql", "011_trust.sql", "012_people.sql", "013_columns.sql", "014_counted.sql", "015_quota.sql"),
 )
 
 
 @contextlib.asynccontextmanager
 async def open_database(
-    where: Location, timezone: str | None = None, *, patience: float | None = None
+    where: Location,
+    timezone: str | None = None,
+    *,
+    patience: float | None = None,
+    lease: "Lease | None" = None,
+    waiting: float = 0.0,
 ) -> AsyncIterator[Database]:
     """The database at ``where``, checked, adopted and migrated.
 
     Its days are from now on those of ``timezone``; None: of the zone that it was last opened with.
+    On a server under ``lease``, or under one of its own: `Busy` is raised if another instance has it for more than
+    ``waiting`` seconds.
 
     A file that is not there is created, in WAL mode; an existing one keeps its journal mode.
     Raises `DatabaseUnusable` for what cannot be worked with.
     """
     async with contextlib.AsyncExitStack() as stack:
         try:
-            database = await stack.enter_async_context(_engine(where, patience))
+            database = await stack.enter_async_context(_engine(where, patience, lease, waiting))
             if isinstance(database, SqliteDatabase):
                 await prepare_file(database)
             async with database.transaction() as transaction:
@@ -59,7 +69,9 @@ async def open_database(
 
 
 @contextlib.asynccontextmanager
-async def _engine(where: Location, patience: float | None) -> AsyncIterator[Database]:
+async def _engine(
+    where: Location, patience: float | None, lease: "Lease | None", waiting: float
+) -> AsyncIterator[Database]:
     limit: dict[str, Any] = {} if patience is None else {"patience": patience}
     if isinstance(where, Path):
         created = is_new(where)
@@ -67,9 +79,13 @@ async def _engine(where: Location, patience: float | None) -> AsyncIterator[Data
             file.created = created
             yield file
     else:
+        from smart_sync.store.postgres.leadership import held
         from smart_sync.store.postgres.postgres_database import PostgresDatabase
 
-        async with PostgresDatabase(where, alone=True, **limit) as server:
+        async with (
+            contextlib.nullcontext(lease) if lease else held(where, waiting) as own,
+            PostgresDatabase(where, lease=own, **limit) as server,
+        ):
             server.created = not await server.dialect.columns(server, "projects")
             yield server
 

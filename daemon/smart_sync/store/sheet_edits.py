@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections.abc import Collection, Sequence
-from typing import Any
 
+from smart_sync.core.explain_answer import EditAnswer
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.store.engine import Database, Transaction
@@ -54,14 +54,16 @@ async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> Non
 
 async def of_account(
     database: Database, account_id: str, metrics: Collection[str], limit: int, since: str = ""
-) -> list[dict[str, Any]]:
+) -> list[EditAnswer]:
     """The newest edits of an account's ``metrics``, newest first, none read before the stamp ``since``."""
     rows = await database.fetch(
         f"SELECT {', '.join(_COLUMNS)} FROM sheet_edits WHERE account_id = ?"
         f" AND metric IN ({', '.join('?' * len(metrics))}) AND read_at >= ? ORDER BY seq DESC LIMIT ?",
         (account_id, *metrics, since, limit),
     )
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    return [
+        EditAnswer(metric=row[0], old=row[1], new=row[2], read_at=row[3], worksheet=row[4], cell=row[5]) for row in rows
+    ]
 
 
 async def prune(database: Database, before: str, batch: int = 500) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from smart_sync.core.days import Day
+from smart_sync.core.explain_answer import RepairAnswer
 from smart_sync.core.merge.day_snapshot import OwnSnapshots, SnapshotStep, StoredSnapshot, snapshot_id, step
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS, Metrics
@@ -229,11 +230,11 @@ async def repair(
     return changes
 
 
-async def of_account(database: Database, account_id: str, metrics: Collection[str], limit: int) -> list[dict[str, Any]]:
+async def of_account(database: Database, account_id: str, metrics: Collection[str], limit: int) -> list[RepairAnswer]:
     """The newest repairs of an account's ``metrics``, newest first."""
     rows = await database.fetch(
         f"SELECT {', '.join(_COLUMNS)} FROM snapshot_repairs WHERE account_id = ?"
         f" AND metric IN ({', '.join('?' * len(metrics))}) ORDER BY seq DESC LIMIT ?",
         (account_id, *metrics, limit),
     )
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    return [RepairAnswer(day=row[0], metric=row[1], old=row[2], new=row[3], at=row[4]) for row in rows]

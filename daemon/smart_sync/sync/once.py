@@ -31,13 +31,13 @@ def once(
     with instance_lock.InstanceLock() as instance:
         instance.take(settings.database.where, patience=patience)
         try:
-            return asyncio.run(_once(settings, project))
+            return asyncio.run(_once(settings, project, patience))
         except StoreError as error:
             raise error.meaning from None
 
 
-async def _once(settings: Settings, project: str | None) -> SyncAnswer:
-    async with opened(settings, Reporter()) as resources:
+async def _once(settings: Settings, project: str | None, patience: float) -> SyncAnswer:
+    async with opened(settings, Reporter(), waiting=patience) as resources:
         await report_projects(resources)
         choice = None if project is None else await choose(resources.database, project, by_name=True)
         if choice is not None and choice.project is None:

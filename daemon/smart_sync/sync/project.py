@@ -6,7 +6,7 @@ what the database holds of them is read by one query of each kind, and what they
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,10 +18,10 @@ from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
-from smart_sync.store.engine import OF_THE_WHOLE, StoreError
+from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
 from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.sync.planner import Case, Decided, Draft, MergeCrashed, Planner
-from smart_sync.sync.resources import Resources
+from smart_sync.sync.resources import ProjectResources
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
 MAX_IN_FLIGHT = 256
@@ -64,16 +64,22 @@ class _Job:
         return 0 if isinstance(self.reading, SheetUnavailable) else len(self.reading.rows)
 
 
+#: Awaited in the transaction that writes projects, with their results: what must be committed with them.
+Record = Callable[[Transaction, Sequence[ProjectResult]], Awaitable[None]]
+
+
 class ProjectSync:
     """Brings projects up to date, as many at once as the configuration allows."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: ProjectResources, record: Record | None = None) -> None:
+        """``record`` is for results that somebody else is waiting for; what failed before the transaction has none."""
         self._settings = resources.settings
         self._database = resources.database
         self._sheets = resources.sheets
         self._collect = resources.collect
         self._announce = resources.announce
         self._clock = resources.clock
+        self._record = record
         self.told = ToldProblems(resources.database)
         self._planner = Planner(resources.database, resources.settings, resources.parsed_query)
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -84,24 +90,26 @@ class ProjectSync:
 
     async def run(self, project: Project, this: Pass) -> ProjectResult:
         """Sync ``project`` and announce what became of it."""
-        watch = _Stopwatch()
-        async with self._in_flight:
-            reading = await self._read(project)
-            await this.parsed.wait()
-            watch.record("read")
-            job = _Job(project, reading, watch, this.sizes.get(project.id, 0))
-            result = await self._bring_up_to_date(job, this)
-        stages = watch.stages
-        result = replace(
-            result,
-            timestamp=stamp(self._clock()),
-            seconds=sum(stages.values()),
-            stages=stages,
-            new_accounts=job.created,
-        )
+        result = await self.sync(project, this)
         result = replace(result, new_problems=self.told.new_of(result))
         self._announce.project_done(result, dry_run=this.dry_run)
         return result
+
+    async def sync(self, project: Project, this: Pass, reading: Reading | None = None) -> ProjectResult:
+        """Bring ``project`` up to date, from its worksheet or what has come of ``reading`` it already; tell nobody."""
+        watch = _Stopwatch()
+        async with self._in_flight:
+            job = _Job(project, reading or await self._read(project), watch, this.sizes.get(project.id, 0))
+            await this.parsed.wait()
+            watch.record("read")
+            result = await self._bring_up_to_date(job, this)
+        return replace(
+            result,
+            timestamp=stamp(self._clock()),
+            seconds=sum(watch.stages.values()),
+            stages=watch.stages,
+            new_accounts=job.created,
+        )
 
     async def _read(self, project: Project) -> Reading:
         try:
@@ -166,18 +174,24 @@ class ProjectSync:
         self, drafts: Mapping[str, Draft], rows: Mapping[str, int], this: Pass
     ) -> dict[str, ProjectResult]:
         plans = [draft.plan for draft in drafts.values()]
-        written = await plan_writer.write(self._database, plans, self._writing(this), rows)
+        made: dict[str, ProjectResult] = {}
 
-        def result(project_id: str, became: Written | StoreError) -> ProjectResult:
-            draft = drafts[project_id]
+        async def record(transaction: Transaction, written: Mapping[str, Written]) -> None:
+            def results() -> list[ProjectResult]:
+                return [result_of(drafts[key].plan, one, drafts[key].problems) for key, one in written.items()]
+
+            several = await asyncio.to_thread(results)
+            made.update({one.project.id: one for one in several})
+            if self._record is not None:
+                await self._record(transaction, several)
+
+        written = await plan_writer.write(self._database, plans, self._writing(this), rows, record)
+        for project_id, became in written.items():
             if isinstance(became, StoreError):
-                return self._failure(draft.plan.project, became)
-            return result_of(draft.plan, became, draft.problems)
-
-        this.done.update(
-            key for key, became in written.items() if isinstance(became, Written) and drafts[key].plan.trouble is None
-        )
-        return await asyncio.to_thread(lambda: {key: result(key, became) for key, became in written.items()})
+                made[project_id] = self._failure(drafts[project_id].plan.project, became)
+            elif drafts[project_id].plan.trouble is None:
+                this.done.add(project_id)
+        return made
 
     async def _foreseen(self, draft: Draft, this: Pass) -> ProjectResult:
         try:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
+from smart_sync.core.daemon_answers import EventFields, PassUnderWay
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.metrics import Spent
 from smart_sync.core.results.results import PassResult, ProjectResult
@@ -28,13 +29,13 @@ class Reporter:
     """Logs events, hands them to followers, and reports each problem of a worksheet when a pass says that it is new."""
 
     def __init__(self) -> None:
-        self._followers: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._followers: set[asyncio.Queue[EventFields]] = set()
         #: Project id, "" for the projects themselves → what could not be created, and why.
         self._known_refusals: dict[str, Mapping[str, str]] = {}
         #: What reading has cost in all passes so far, over reloads too.
         self.spent = Spent()
         #: The pass under way: its trigger, its projects, and how many of them are done.
-        self.progress: dict[str, Any] | None = None
+        self.progress: PassUnderWay | None = None
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Announce ``event``; it must be declared in `events.EVENTS`."""
@@ -54,16 +55,16 @@ class Reporter:
             queue.put_nowait(told)
 
     @contextlib.contextmanager
-    def follow(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
+    def follow(self) -> Iterator[asyncio.Queue[EventFields]]:
         """A queue that gets every event from now on."""
-        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
+        queue: asyncio.Queue[EventFields] = asyncio.Queue(MAX_WAITING)
         self._followers.add(queue)
         try:
             yield queue
         finally:
             self._followers.discard(queue)
 
-    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
+    async def events(self) -> AsyncGenerator[EventFields, None]:
         """Every event from now on, without an end."""
         with self.follow() as queue:
             while True:

@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.model import Account
 from smart_sync.core.results.health import HealthInputs, no_projects
 from smart_sync.errors import ConfigError, SmartSyncError
@@ -28,6 +29,9 @@ from smart_sync.store.sqlite.driver import databases_beside
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 
+if TYPE_CHECKING:
+    from smart_sync.store.postgres.leadership import Lease
+
 
 class Collect(Protocol):
     """Brings the inbox up to date, as far as a pass waits for it: `Collector.collect`."""
@@ -37,8 +41,8 @@ class Collect(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """What passes work with, opened in order by `opened`, closed in reverse."""
+class ProjectResources:
+    """What projects are brought up to date with."""
 
     settings: Settings
     database: Database
@@ -46,13 +50,19 @@ class Resources:
     collect: Collect
     announce: Reporter
     clock: Clock
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources(ProjectResources):
+    """What passes work with, opened in order by `opened`, closed in reverse."""
+
     webhooks: Webhooks
     ping: Ping
     digest: Digest
-    #: What `parsed_query.prepare` made of ``[parsed] query``.
-    parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
-    parsers: Callable[[], list[dict[str, Any]]] = list
+    parsers: Callable[[], list[ParserReport]] = list
 
 
 @contextlib.asynccontextmanager
@@ -63,20 +73,25 @@ async def opened(
     *,
     parsers_wait: float | None = None,
     clock: Clock = utc_now,
+    lease: "Lease | None" = None,
+    waiting: float = 0.0,
 ) -> AsyncIterator[Resources]:
     """Everything that passes work with, opened in order and closed in reverse.
 
-    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.
+    ``parsers_wait``: seconds that a pass waits for the parsers; None: until they are done.  ``lease`` and ``waiting``:
+    see `open_database`.
     """
     with plain_failures():
         async with contextlib.AsyncExitStack() as stack:
             where, timezone = settings.database.where, settings.schedule.timezone
-            database = await stack.enter_async_context(open_database(where, timezone))
+            database = await stack.enter_async_context(open_database(where, timezone, lease=lease, waiting=waiting))
             if wrong := await projects.unknown_in(database, dict(settings.sync.defaults)):
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
             memory = SpreadsheetCache(database)
-            sheets = await stack.enter_async_context(open_sheets(settings.sheets, memory, environment, announce))
+            sheets = await stack.enter_async_context(
+                open_sheets(settings.sheets, memory, environment, announce, database.limit)
+            )
             targets = receivers_of(settings.notify, timezone)
             webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock, targets=targets))
             collector = Collector(
@@ -98,10 +113,10 @@ async def opened(
                 collector.collect,
                 announce,
                 clock,
+                query,
                 webhooks,
                 ping,
                 Digest(settings, database, webhooks, clock),
-                query,
                 collector.overview,
             )
 

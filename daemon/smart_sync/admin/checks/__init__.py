@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from smart_sync.admin.checks.database_file import check_database, copy_query
 from smart_sync.admin.checks.drill import drill
@@ -20,6 +19,7 @@ from smart_sync.admin.checks.parser_trials import check_parsers
 from smart_sync.admin.checks.worksheets import check_worksheets
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings, secrets
+from smart_sync.core.command_answers import RulesRow
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.service.preflight import obstacles
@@ -95,7 +95,7 @@ def _open_secrets(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
 
 
-def _rules(settings: Settings) -> Iterator[dict[str, Any]]:
+def _rules(settings: Settings) -> Iterator[RulesRow]:
     """The resolved merge rules: a row for each project and platform that has its own, and one for all others."""
     policy = settings.merge.policy()
     for project in (*policy.projects, ""):

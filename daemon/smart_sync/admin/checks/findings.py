@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import CheckAnswer, RulesRow
 from smart_sync.core.model import Project
 from smart_sync.core.project_names import name_key, written
 from smart_sync.core.wording import nearest
@@ -28,14 +29,14 @@ class Report:
 
     findings: tuple[Finding, ...]
     #: The resolved strategies: project, platform ("" for all others), and per metric strategy and rule.
-    merge: tuple[dict[str, Any], ...] = ()
+    merge: tuple[RulesRow, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0 if the daemon can run with this, 1 if something needs fixing."""
         return 1 if any(finding.level == "error" for finding in self.findings) else 0
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> CheckAnswer:
         """For ``--json``."""
         return {
             "success": self.exit_code == 0,

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.core.command_answers import InspectionsAnswer
+from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.recounted import of_unknown_videos, unknown_videos
 from smart_sync.core.merge.votes import is_counted
@@ -79,15 +80,16 @@ async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable
         yield lambda source: budget.allowance(database, source.table, source.settings, clock)
 
 
-async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = utc_now) -> dict[str, Any]:
+async def parse_links(settings: Settings, links: Sequence[str], clock: Clock = utc_now) -> InspectionsAnswer:
     """As `inspect_links`, of the parsers' budgets."""
     async with allowances(settings, clock) as allow:
         return await inspect_links(build(settings.parsers, settings.tokens), links, allow)
 
 
-async def token_overview(settings: Settings, clock: Clock = utc_now) -> dict[str, Any]:
+async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAnswer:
     """The tokens of all parsers, as plain data, after Meta was asked about its own; ``success``: none is dead."""
-    shown, is_well = [], True
+    shown: list[ParserTokens] = []
+    is_well = True
     async with allowances(settings, clock) as allow:
         for source in build(settings.parsers, settings.tokens):
             failure = ""

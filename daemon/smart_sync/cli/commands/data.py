@@ -32,7 +32,7 @@ def confirm(what: str, metric: str | None, as_json: bool) -> None:
 
     Of an account (its link, name or id) or of a whole project: rows that are gone, cells and columns that were
     emptied, suspect values, rows for which no account was created, a worksheet that is not there.  The next pass goes
-    by it.
+    by it.  The exit code is 1 if there was nothing to confirm.
     """
     from smart_sync.admin import confirm as findings
     from smart_sync.cli.output.data import show_confirmed
@@ -116,7 +116,8 @@ def _value_options(command: Callable[..., None]) -> Callable[..., None]:
 def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int | None) -> None:
     """Correct what Smart Sync wrote on a past day, such as a typo that stood at midnight.
 
-    ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.
+    ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.  The exit
+    code is 1 if it has no snapshot of that day.
     """
     from smart_sync.admin import snapshot_repair
     from smart_sync.cli.output.data import show_repaired

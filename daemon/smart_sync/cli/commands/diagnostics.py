@@ -20,6 +20,8 @@ def check(offline: bool, drill: bool, as_json: bool) -> None:
     Looks at configuration, credentials, database and worksheets, asks each parser about one account, and shows the
     merge rules that follow.  With --drill a copy of the largest project has one accident of each kind: a digit
     missing, the neighbour's row, a column emptied; and for each is said which alarm there would be, and for whom.
+
+    The exit code is 1 if something is wrong that keeps numbers from being right; warnings leave it at 0.
     """
     from smart_sync import logs
     from smart_sync.admin import checks
@@ -41,7 +43,7 @@ def check(offline: bool, drill: bool, as_json: bool) -> None:
 def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
     """Ask the parsers about a few links now; write no number.
 
-    Shows what each platform answered, mapped and raw.
+    Shows what each platform answered, mapped and raw.  The exit code is 1 if a parser got no value, or a token ended.
     """
     from smart_sync import logs
     from smart_sync.admin.checks.parser_trials import parse_links, token_overview
@@ -53,9 +55,9 @@ def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
     if tokens:
         if links:
             raise click.UsageError("give either links or --tokens")
-        answer = asyncio.run(token_overview(settings))
-        show(answer, as_json, show_tokens)
-        sys.exit(0 if answer["success"] else 1)
+        found = asyncio.run(token_overview(settings))
+        show(found, as_json, show_tokens)
+        sys.exit(0 if found["success"] else 1)
     if not links:
         raise click.UsageError("Missing argument 'LINK...'.")
     answer = asyncio.run(parse_links(settings, links))
@@ -84,7 +86,7 @@ def webhooks(context: click.Context, as_json: bool) -> None:
 def webhooks_test(as_json: bool) -> None:
     """Send each webhook and target a message now.
 
-    One that accepts it and was disabled is enabled again.
+    One that accepts it and was disabled is enabled again.  The exit code is 1 if one did not accept it.
     """
     from smart_sync import logs
     from smart_sync.admin import webhooks as queue

@@ -120,8 +120,8 @@ def _print_metrics(client: "Client") -> None:
 def healthcheck(as_json: bool) -> None:
     """Say whether the daemon is alive, for restarts.
 
-    0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current is told elsewhere:
-    status says it, and GET /healthz.
+    Exit code 0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current
+    is told elsewhere: status says it, and GET /healthz.
     """
     from smart_sync.control.client import Client
 

@@ -109,7 +109,8 @@ def _say_what_is_next(output: Path, credentials: str, *, good: bool, systemd: bo
 def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_json: bool) -> None:
     """Look at a web app's database and write a configuration.
 
-    Says what is there, what Smart Sync will write where, and what clashes; then nothing is written.
+    Says what is there, what Smart Sync will write where, and what clashes; then nothing is written, and the exit code
+    is 1.
     """
     from smart_sync import config
     from smart_sync.admin import adopt

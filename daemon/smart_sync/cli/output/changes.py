@@ -1,29 +1,27 @@
 """What a dry run would change, account by account, and all of it together."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from rich.console import Console
 
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import count
+from smart_sync.core.answers import MetricChangeAnswer, ProjectAnswer
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 
-Answer = dict[str, Any]
 
-
-def show_changes(screen: Console, results: Iterable[Answer]) -> None:
+def show_changes(screen: Console, results: Iterable[ProjectAnswer]) -> None:
     """Each project's accounts with their metrics, as ``12,480 → 12,655 (+175)``; at last the totals of each metric."""
-    every: list[Answer] = []
+    every: list[MetricChangeAnswer] = []
     for result in results:
         changes = result.get("changes", [])
         every += changes
         if changes:
             screen.print()
             print_line(screen, f"project {printable(result.get('project_name', result['project_id']))}", "bold")
-        accounts: dict[str, list[Answer]] = {}
+        accounts: dict[str, list[MetricChangeAnswer]] = {}
         for change in changes:
             accounts.setdefault(change["link"], []).append(change)
         for link, own in accounts.items():
@@ -36,14 +34,14 @@ def show_changes(screen: Console, results: Iterable[Answer]) -> None:
         screen.print()
 
 
-def _told(change: Answer) -> str:
+def _told(change: MetricChangeAnswer) -> str:
     before, after = change["before"], change["after"]
     if before is None:
         return f"new: {count(after)}"
     return f"{count(before)} → {count(after)}" + (f" ({after - before:+,})" if after is not None else "")
 
 
-def _print_totals(screen: Console, changes: Iterable[Answer]) -> None:
+def _print_totals(screen: Console, changes: Iterable[MetricChangeAnswer]) -> None:
     every = list(changes)
     columns = [Column("would change"), *(Column(head, True) for head in ("accounts", "before", "after", "change"))]
     rows = []

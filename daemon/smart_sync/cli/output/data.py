@@ -7,12 +7,21 @@ from rich.text import Text
 
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import STYLES, console, count, when
+from smart_sync.core.answers import HistoryAnswer, ProjectRun
+from smart_sync.core.command_answers import (
+    BackupAnswer,
+    ConfirmAnswer,
+    ForgetAnswer,
+    IngestAnswer,
+    RepairedAnswer,
+    RulesRow,
+)
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import counted, listed
 from smart_sync.logs import printable
 
 
-def show_history(answer: dict[str, Any]) -> None:
+def show_history(answer: HistoryAnswer) -> None:
     """The passes, newest first, and under each who asked and the projects that are worth a line."""
     screen = console()
     for run in answer["runs"]:
@@ -39,9 +48,9 @@ def show_history(answer: dict[str, Any]) -> None:
         print_line(screen, "no pass like that is on record")
 
 
-def _troubled_alike(results: Sequence[dict[str, Any]]) -> Iterator[tuple[list[str], dict[str, Any]]]:
+def _troubled_alike(results: Sequence[ProjectRun]) -> Iterator[tuple[list[str], ProjectRun]]:
     """The results, those of one trouble (of a spreadsheet, mostly) together, with the names of their projects."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[ProjectRun]] = {}
     for number, result in enumerate(results):
         alone = "" if result["error"] and not result["problems"] else str(number)
         groups.setdefault((f"{result['outcome']} {result['error']}", alone), []).append(result)
@@ -49,7 +58,7 @@ def _troubled_alike(results: Sequence[dict[str, Any]]) -> Iterator[tuple[list[st
         yield [result["project_name"] for result in several], several[0]
 
 
-def _project(names: Sequence[str], result: dict[str, Any]) -> str:
+def _project(names: Sequence[str], result: ProjectRun) -> str:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result["stages"].items())
     told = result["error"] or f"{result['changed']:,} of {counted(result['accounts'], 'account')} changed"
     once = f" ({stages})" if stages and len(names) == 1 else ""
@@ -60,7 +69,7 @@ def _style(outcome: str) -> str:
     return STYLES.get(outcome, "")
 
 
-def show_rules(rows: Iterable[dict[str, Any]]) -> None:
+def show_rules(rows: Iterable[RulesRow]) -> None:
     """The strategies as they come out, each with the key that set it where that is not the default."""
     cells: list[list[str | Text]] = [
         [row["project"] or "all others", row["platform"] or "all others", *(_rule(row[metric]) for metric in METRICS)]
@@ -87,7 +96,7 @@ _CONFIRMED = {
 }
 
 
-def show_confirmed(answer: dict[str, Any]) -> None:
+def show_confirmed(answer: ConfirmAnswer) -> None:
     """What the next passes go by."""
     screen = console()
     findings = answer["findings"]
@@ -100,12 +109,12 @@ def show_confirmed(answer: dict[str, Any]) -> None:
     print_line(screen, f"{counted(len(findings), 'finding')} confirmed; the next pass goes by it")
 
 
-def show_backup(answer: dict[str, Any]) -> None:
+def show_backup(answer: BackupAnswer) -> None:
     """The copy that was made."""
     print_line(console(), f"{answer['path']}: {answer['bytes']:,} bytes, verified")
 
 
-def show_repaired(answer: dict[str, Any]) -> None:
+def show_repaired(answer: RepairedAnswer) -> None:
     """What the snapshot says now, and whether the day does."""
     screen = console()
     for metric, change in answer["changes"].items():
@@ -119,7 +128,7 @@ def show_repaired(answer: dict[str, Any]) -> None:
 _INGESTED_SHOWN = 50
 
 
-def show_ingested(answer: dict[str, Any]) -> None:
+def show_ingested(answer: IngestAnswer) -> None:
     """What came of the lines; the mistakes are on standard error."""
     stored = f"{counted(answer['accounts'], 'account')}: {counted(answer['stored'], 'line')} stored"
     older = f"{answer['older']:,} older than what there is"
@@ -129,7 +138,7 @@ def show_ingested(answer: dict[str, Any]) -> None:
         print_line(console(), f"{told}: it counts as now; set the clock of their source right", "yellow")
 
 
-def show_forgotten(answer: dict[str, Any]) -> None:
+def show_forgotten(answer: ForgetAnswer) -> None:
     """The values that have been taken back."""
     screen = console()
     for one in answer["values"][:_INGESTED_SHOWN]:

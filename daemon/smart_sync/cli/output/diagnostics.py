@@ -1,18 +1,17 @@
 """What is shown of `check`, `init`, `parse` and `webhooks`."""
 
-from typing import Any
-
 from rich.text import Text
 
 from smart_sync.admin.init import SetupStep
 from smart_sync.cli.output import data, terminal
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import count, when
+from smart_sync.core.command_answers import CheckAnswer, InspectionsAnswer, WebhooksAnswer, WebhookTests
 from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 
 
-def show_check(answer: dict[str, Any]) -> None:
+def show_check(answer: CheckAnswer) -> None:
     """Everything that is wrong, and what was found in order."""
     console = terminal.console()
     marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
@@ -26,7 +25,7 @@ def show_check(answer: dict[str, Any]) -> None:
     print_line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
 
 
-def show_inspections(answer: dict[str, Any]) -> None:
+def show_inspections(answer: InspectionsAnswer) -> None:
     """What each parser made of each link: mapped first, then the raw answers."""
     console = terminal.console()
     for link in answer["links"]:
@@ -52,7 +51,7 @@ def _value(name: str, value: object) -> str:
     return f"{name} {count(value) if value is None or type(value) is int else value}"
 
 
-def show_webhooks(answer: dict[str, Any]) -> None:
+def show_webhooks(answer: WebhooksAnswer) -> None:
     """The webhooks, and what became of the newest messages."""
     console = terminal.console()
     if not answer["webhooks"]:
@@ -79,7 +78,7 @@ def show_webhooks(answer: dict[str, Any]) -> None:
         print_table(console, [*columns, Column("answer"), Column("next attempt")], rows)
 
 
-def show_webhook_tests(answer: dict[str, Any]) -> None:
+def show_webhook_tests(answer: WebhookTests) -> None:
     """What each webhook answered to a test."""
     console = terminal.console()
     for result in answer["results"]:

@@ -9,6 +9,15 @@ from rich.text import Text
 from smart_sync.cli.output.pin_lines import pin_told
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import STYLES, console, count, when
+from smart_sync.core.explain_answer import (
+    ExplainAnswer,
+    ExplainedAccount,
+    MetricAnswer,
+    SheetPlace,
+    SuspectAnswer,
+    TimelineEvent,
+    WithoutVote,
+)
 from smart_sync.core.model import METRICS
 from smart_sync.core.wording import confirm, counted
 from smart_sync.logs import printable
@@ -18,10 +27,8 @@ _EDITS = 20
 #: Events that the table of days shows already.
 _IN_DAYS = frozenset({"changed", "seen"})
 
-Answer = dict[str, Any]
 
-
-def show_explanations(answer: Answer) -> None:
+def show_explanations(answer: ExplainAnswer) -> None:
     """Every account that was meant, each with all that is known of its numbers."""
     screen = console()
     for number, account in enumerate(answer["accounts"]):
@@ -30,7 +37,7 @@ def show_explanations(answer: Answer) -> None:
         _show_account(screen, account)
 
 
-def _show_account(screen: Console, account: Answer) -> None:
+def _show_account(screen: Console, account: ExplainedAccount) -> None:
     state = "" if account["active"] else ", inactive"
     state += f", has left {when(account['left_since'])}" if account["left_since"] else ""
     print_line(screen, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
@@ -47,7 +54,7 @@ def _show_account(screen: Console, account: Answer) -> None:
     _print_events(screen, account)
 
 
-def _sheet(place: Answer | None) -> str:
+def _sheet(place: SheetPlace | None) -> str:
     if place is None:
         return "no row of the worksheet is this account's"
     row = f"worksheet {place['worksheet']}, row {place['row']}"
@@ -57,7 +64,7 @@ def _sheet(place: Answer | None) -> str:
     return f"{row}, last changed {when(place['read_at'])}, last read {when(place['confirmed_at'])}"
 
 
-def _notes(account: Answer) -> Iterable[str]:
+def _notes(account: ExplainedAccount) -> Iterable[str]:
     """What a person has to look at."""
     yield from account["problems"]
     yield from account["warnings"]
@@ -75,13 +82,13 @@ def _notes(account: Answer) -> Iterable[str]:
             )
 
 
-def _cause(suspect: Answer) -> str:
+def _cause(suspect: SuspectAnswer) -> str:
     """What probably happened, and whether the value before stands in."""
     held = ", held until it is confirmed or has stood for a day" if suspect["held"] else ""
     return f", {suspect['cause']}{held}" if suspect["cause"] else held
 
 
-def _print_metrics(screen: Console, account: Answer) -> None:
+def _print_metrics(screen: Console, account: ExplainedAccount) -> None:
     heads = (Column("metric"), *(Column(head, True) for head in ("sheet", "parsed", "result")))
     columns = [*heads, Column("winner"), Column("changed")]
     rows = [
@@ -100,10 +107,10 @@ def _print_metrics(screen: Console, account: Answer) -> None:
     for told in account["metrics"].values():
         for pin in told["pins"]:
             print_line(screen, pin_told(pin), "bold", hang=2)
-    for told in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
-        voiceless = [one for one in account["without_vote"] if _without_vote(one) == told]
+    for why in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
+        voiceless = [one for one in account["without_vote"] if _without_vote(one) == why]
         values = ", ".join(f"{one['metric']} {count(one['value'])}" for one in voiceless)
-        print_line(screen, f"no vote, {told}: {values}", hang=2)
+        print_line(screen, f"no vote, {why}: {values}", hang=2)
 
 
 def _print_shared(screen: Console, title: str, texts: Mapping[str, str]) -> None:
@@ -113,18 +120,18 @@ def _print_shared(screen: Console, title: str, texts: Mapping[str, str]) -> None
         print_line(screen, f"{title} {text}: {', '.join(metrics)}", hang=2)
 
 
-def _origin(told: Answer) -> str:
+def _origin(told: MetricAnswer) -> str:
     if told["parsed"] is None:
         return ""
     rounded = ", rounded" if told["precision"] == "rounded" else ""
     return f"{told['source'] or 'unnamed'}, {when(told['parsed_at']) or 'now'}{rounded}"
 
 
-def _without_vote(one: Answer) -> str:
+def _without_vote(one: WithoutVote) -> str:
     return f"{one['reason']}: {one['source'] or 'unnamed'}, {when(one['parsed_at']) or 'now'}"
 
 
-def _print_days(screen: Console, account: Answer) -> None:
+def _print_days(screen: Console, account: ExplainedAccount) -> None:
     """The last days, the newest first; under each value what it has grown by."""
     metrics = list(account["metrics"])
     if not account["days"]:
@@ -141,11 +148,11 @@ def _print_days(screen: Console, account: Answer) -> None:
         print_line(screen, "* last known values were used until that day: its growth is of several days", "dim")
 
 
-def _on_day(day: Answer, metric: str) -> str:
+def _on_day(day: Mapping[str, Any], metric: str) -> str:
     return f"{'*' if metric in day['ends_carried'] else ''}{count(day[metric])}"
 
 
-def _print_edits(screen: Console, account: Answer) -> None:
+def _print_edits(screen: Console, account: ExplainedAccount) -> None:
     """What people have typed into the worksheet, and the snapshots that were corrected, the newest first."""
     own = account["sheet"]["worksheet"] if account["sheet"] else None
     edits = sorted(account["edits"], key=lambda edit: METRICS.index(edit["metric"]))
@@ -171,7 +178,7 @@ def _print_edits(screen: Console, account: Answer) -> None:
         print_line(screen, f"{when(repair['at'])}  repaired the snapshot of {repair['day']}, {change}", hang=2)
 
 
-def _print_events(screen: Console, account: Answer) -> None:
+def _print_events(screen: Console, account: ExplainedAccount) -> None:
     """The last pass and who asked for the last changes; then what went wrong, the newest first."""
     told = [event for event in account["timeline"] if event["event"] not in _IN_DAYS]
     asked = [_asked(event) for event in account["timeline"] if event["event"] == "changed" and _asked(event)][:1]
@@ -187,7 +194,7 @@ def _print_events(screen: Console, account: Answer) -> None:
         print_line(screen, f"{when(event['at'])}  {_what(event)}", "dim", hang=2)
 
 
-def _asked(event: Answer) -> str:
+def _asked(event: TimelineEvent) -> str:
     """When the last change came, and by which pass."""
     if not event["trigger"]:
         return ""
@@ -195,7 +202,7 @@ def _asked(event: Answer) -> str:
     return f"{when(event['at'])}  last changed by a pass ({event['trigger']}{by})"
 
 
-def _what(event: Answer) -> str:
+def _what(event: TimelineEvent) -> str:
     """What went wrong, or has to be looked at."""
     match event["event"]:
         case "suspect":

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
 
 from rich.console import Console
 
 from smart_sync.cli.output.tables import Column, left_over, print_line, print_table
 from smart_sync.cli.output.terminal import console, count, when
+from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, LeftAccount
 from smart_sync.core.history.growth import condensed, sparkline
 from smart_sync.core.wording import counted, listed
 from smart_sync.logs import printable
@@ -16,10 +16,8 @@ from smart_sync.logs import printable
 MOST_BARS, LEAST_BARS = 62, 7
 _NAMED = 5
 
-Answer = dict[str, Any]
 
-
-def show_growth(answer: Answer) -> None:
+def show_growth(answer: GrowthAnswer) -> None:
     """A table per project, a line with a sparkline per account; then platforms and the biggest movers."""
     screen = console()
     print_line(screen, f"{answer['metric']}, {answer['since']} to {answer['until']}", "bold")
@@ -44,7 +42,7 @@ def show_growth(answer: Answer) -> None:
         print_line(screen, f"left: {_name(entry)}, {entry['platform']}: {count(entry['last'])}, {since}, in no total")
 
 
-def _total(entry: Answer) -> str:
+def _total(entry: GrownTotal) -> str:
     accounts = counted(entry["accounts"], "account")
     compared = f", {entry['compared']:,} of them compared" if 0 < entry["compared"] < entry["accounts"] else ""
     average = "" if entry["average"] is None else f", {entry['average']:+,.1f} a day"
@@ -52,7 +50,7 @@ def _total(entry: Answer) -> str:
     return f"{entry['name'] or 'unnamed'}: {count(entry['last'])} {grown}, {accounts}{compared}{_covered(entry)}"
 
 
-def _covered(entry: dict[str, Any]) -> str:
+def _covered(entry: GrownTotal) -> str:
     """What is behind the sum, where not all of it is exact."""
     kinds = {kind: number for kind, number in entry["coverage"].items() if number}
     if not kinds.keys() - {"exact"}:
@@ -60,7 +58,9 @@ def _covered(entry: dict[str, Any]) -> str:
     return f" ({', '.join(f'{number:,} {kind}' for kind, number in kinds.items())})"
 
 
-def _print_accounts(screen: Console, entries: Sequence[Answer], answer: Answer, *, shows_since: bool) -> None:
+def _print_accounts(
+    screen: Console, entries: Sequence[GrownAccount], answer: GrowthAnswer, *, shows_since: bool
+) -> None:
     if not entries:
         return
     columns = [
@@ -89,12 +89,12 @@ def _print_accounts(screen: Console, entries: Sequence[Answer], answer: Answer, 
             print_line(screen, f"  {_name(entry)}: {ends}", "dim", hang=2)
 
 
-def _since(entry: Answer) -> str:
+def _since(entry: GrownAccount) -> str:
     """The day that the growth is counted from, where it is not the one that was asked for."""
     return "" if entry["exact"] or entry["since"] is None else str(entry["since"])
 
 
-def _shared_since(entries: Sequence[Answer]) -> str:
+def _shared_since(entries: Sequence[GrownAccount]) -> str:
     """The same, where it is the same day for all."""
     days = {_since(entry) for entry in entries}
     return days.pop() if len(days) == 1 else ""
@@ -105,7 +105,7 @@ def _short(day: str, until: str) -> str:
     return f"{date.fromisoformat(day):%d %b}" if day[:4] == until[:4] else day
 
 
-def _ends(entry: Answer) -> str:
+def _ends(entry: GrownAccount) -> str:
     """Which days hold the growth of several, because last known values stood in until then."""
     days = entry["ends_carried"]
     if not days:
@@ -114,7 +114,7 @@ def _ends(entry: Answer) -> str:
     return f"last known values used until {until}; that growth, of several days, is in no average and moves nobody"
 
 
-def _print_totals(screen: Console, platforms: Iterable[Answer]) -> None:
+def _print_totals(screen: Console, platforms: Iterable[GrownTotal]) -> None:
     columns = [Column("platform"), *(Column(head, True) for head in ("accounts", "together", "growth", "a day"))]
     print_table(
         screen,
@@ -129,7 +129,7 @@ def _print_totals(screen: Console, platforms: Iterable[Answer]) -> None:
     )  # fmt: skip
 
 
-def _print_movers(screen: Console, movers: Iterable[Answer]) -> None:
+def _print_movers(screen: Console, movers: Iterable[GrownAccount]) -> None:
     columns = [Column("moved most"), Column("platform"), Column("project"), Column("by", True)]
     print_table(
         screen,
@@ -142,9 +142,9 @@ def _delta(value: int | None) -> str:
     return "–" if value is None else f"{value:+,}"
 
 
-def _percent(entry: Answer) -> str:
+def _percent(entry: GrownAccount) -> str:
     return f"{entry['growth'] / entry['first']:+,.1%}" if entry["growth"] is not None and entry["first"] else ""
 
 
-def _name(entry: Answer) -> str:
+def _name(entry: GrownAccount | LeftAccount) -> str:
     return printable(entry["username"] or entry["link"])

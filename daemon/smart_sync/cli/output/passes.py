@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -16,6 +16,7 @@ from smart_sync.cli.output import terminal
 from smart_sync.cli.output.changes import show_changes
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import duration
+from smart_sync.core.answers import ProjectAnswer, SyncAnswer
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.coverage import Coverage
 from smart_sync.core.wording import by_text, counted, listed
@@ -26,7 +27,7 @@ _NEXT = {"status": "what it is doing", "growth": "how the numbers grow", "sync":
 #: What there is to say where there is nothing to sync.
 NO_PROJECTS = "no active project; see: smart-sync check"
 #: What a result counts besides its problems, and how that is said.
-_ODD = {
+_ODD: dict[Literal["suspect_count", "unmatched_accounts", "unmatched_rows"], tuple[str, ...]] = {
     "suspect_count": ("suspect value",),
     "unmatched_accounts": ("account without a row", "accounts without a row"),
     "unmatched_rows": ("row without an account", "rows without an account"),
@@ -43,7 +44,7 @@ def show_welcome(config: Path) -> None:
         print_line(screen, f"  {program} {command}{more}  # {what}", hang=4)
 
 
-def show_answer(answer: dict[str, Any]) -> None:
+def show_answer(answer: SyncAnswer) -> None:
     """The result of a pass."""
     console = terminal.console()
     if "results" not in answer:
@@ -68,7 +69,7 @@ def show_answer(answer: dict[str, Any]) -> None:
         print_line(console, f"{counted(len(new), 'new project')}: {printable(', '.join(new))}")
 
 
-def outcome_cell(result: dict[str, Any]) -> Text:
+def outcome_cell(result: ProjectAnswer) -> Text:
     """A project's outcome, and whether it is stale."""
     outcome = result.get("outcome", "")
     if result.get("stale"):
@@ -76,7 +77,7 @@ def outcome_cell(result: dict[str, Any]) -> Text:
     return Text(outcome or "not yet", style=terminal.STYLES.get(outcome, "dim"))
 
 
-def coverage_lines(projects: Iterable[dict[str, Any]]) -> Iterator[Text]:
+def coverage_lines(projects: Iterable[ProjectAnswer]) -> Iterator[Text]:
     """A line for each metric whose values are not all exact: what they are, over all ``projects``."""
     known = [project["coverage"] for project in projects if project.get("coverage")]
     for metric in METRICS:
@@ -91,7 +92,7 @@ def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
     return f"{counted(projects, 'project')}: {', '.join(filter(None, told))}"
 
 
-def _show_single(console: Console, answer: dict[str, Any]) -> None:
+def _show_single(console: Console, answer: ProjectAnswer) -> None:
     if "outcome" not in answer:
         told = f"smart-sync: {answer.get('error', 'failed')}"
         if "project_id" in answer:
@@ -107,7 +108,7 @@ def _show_single(console: Console, answer: dict[str, Any]) -> None:
         print_line(console, "a dry run, nothing was written")
 
 
-def _print_projects(console: Console, results: Iterable[dict[str, Any]]) -> None:
+def _print_projects(console: Console, results: Iterable[ProjectAnswer]) -> None:
     columns = [Column("project"), Column("outcome")]
     columns += [Column(name, True) for name in ("accounts", "changed", "snapshots", "problems")]
     rows: list[list[str | Text]] = []
@@ -130,7 +131,7 @@ def told_once(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield note if named else f"{listed(names)}: {note}"
 
 
-def _notes(result: dict[str, Any]) -> Iterable[str]:
+def _notes(result: ProjectAnswer) -> Iterable[str]:
     yield from troubles(result)
     if new := result.get("new_accounts"):
         yield f"{counted(new, 'new account')}, for rows that had none"
@@ -143,7 +144,7 @@ def _notes(result: dict[str, Any]) -> Iterable[str]:
     yield from result.get("problems", [])
 
 
-def troubles(result: dict[str, Any]) -> Iterable[str]:
+def troubles(result: ProjectAnswer) -> Iterable[str]:
     """What a person should look at in a project, a line each, with the command that says more."""
     trouble = result.get("error") or result.get("warning")
     if trouble:

@@ -3,12 +3,12 @@
 import asyncio
 import sys
 from contextlib import aclosing
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from smart_sync.cli.output import terminal
 from smart_sync.control.client import Client
+from smart_sync.core.answers import SyncAnswer
 from smart_sync.core.wording import wait
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
@@ -17,7 +17,7 @@ from smart_sync.logs import printable
 _BAR_WIDTH = 10
 
 
-async def sync_with_progress(client: Client, project: str | None, *, dry_run: bool = False) -> dict[str, Any]:
+async def sync_with_progress(client: Client, project: str | None, *, dry_run: bool = False) -> SyncAnswer:
     """Ask for a pass and wait for its answer, with a progress bar where standard error is a terminal."""
     project_id = None if project is None else await _resolve(client, project)
     if not sys.stderr.isatty():

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, TextIO
+from typing import Literal, NoReturn, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -24,20 +24,21 @@ from smart_sync.cli.output.tables import Column, fitted
 from smart_sync.cli.output.terminal import ago, duration, moment, until
 from smart_sync.cli.output.token_lines import tokens
 from smart_sync.control.client import Client
+from smart_sync.core.answers import ProjectAnswer, Run
+from smart_sync.core.daemon_answers import ParserReport, ReadingAnswer, StatusAnswer
 from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable
 
+_Count = Literal["fetched", "missing", "failed", "left", "calls"]
 #: What needs attention comes first.
 _ORDER = ("failed", "degraded", "", "synced", "unchanged")
 _BAR_WIDTH = 30
 #: Seconds that a daemon which says that it stops may take to end the stream of its events.
 LEAVING = 5.0
 
-Answer = dict[str, Any]
 
-
-def show_status(answer: Answer) -> None:
+def show_status(answer: StatusAnswer) -> None:
     """What the daemon is doing."""
     console = terminal.console()
     console.print(screen(answer, moment(answer["timestamp"]), console.width))
@@ -63,7 +64,7 @@ async def watch(client: Client, *, as_json: bool = False) -> None:
             following.result()
 
 
-async def _follow_laps(client: Client, show: Callable[[Answer], None]) -> NoReturn:
+async def _follow_laps(client: Client, show: Callable[[StatusAnswer], None]) -> NoReturn:
     while True:
         await _follow_lap(client, show)
 
@@ -85,7 +86,7 @@ async def _until_nobody_reads(stream: TextIO) -> None:
 
 
 @contextlib.contextmanager
-def _shown(as_json: bool) -> Iterator[Callable[[Answer], None]]:
+def _shown(as_json: bool) -> Iterator[Callable[[StatusAnswer], None]]:
     console = terminal.console()
     if as_json:
         yield lambda answer: print(json.dumps(answer, ensure_ascii=False), flush=True)  # noqa: T201 - it is data
@@ -96,7 +97,7 @@ def _shown(as_json: bool) -> Iterator[Callable[[Answer], None]]:
         # Between two answers only the ages change; nobody is asked for that.
         with Live(get_renderable=drawing, console=console, refresh_per_second=1, vertical_overflow="crop") as live:
 
-            def redraw(answer: Answer) -> None:
+            def redraw(answer: StatusAnswer) -> None:
                 drawing.take(answer)
                 live.refresh()
 
@@ -108,9 +109,9 @@ class _Drawing:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._held: tuple[Answer, float] | None = None
+        self._held: tuple[StatusAnswer, float] | None = None
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: StatusAnswer) -> None:
         """Draw ``answer`` from now on."""
         self._held = answer, time.monotonic()
 
@@ -123,7 +124,7 @@ class _Drawing:
         )
 
 
-async def _follow_lap(client: Client, show: Callable[[Answer], None]) -> None:
+async def _follow_lap(client: Client, show: Callable[[StatusAnswer], None]) -> None:
     """Until the stream of events ends: the daemon has stopped or reloads."""
     happened = asyncio.Event()
     following = asyncio.create_task(_follow(client, happened), name="cli:events")
@@ -159,7 +160,7 @@ async def _follow(client: Client, happened: asyncio.Event) -> None:
         happened.set()
 
 
-def screen(answer: Answer, now: datetime, width: int = terminal.UNBOUNDED) -> RenderableType:
+def screen(answer: StatusAnswer, now: datetime, width: int = terminal.UNBOUNDED) -> RenderableType:
     """The whole status, as it is at ``now``, no wider than ``width``."""
     parts: list[RenderableType] = [_head(answer, now)]
     if not answer["projects"]:
@@ -172,7 +173,7 @@ def screen(answer: Answer, now: datetime, width: int = terminal.UNBOUNDED) -> Re
     return Group(*parts)
 
 
-def _head(answer: Answer, now: datetime) -> Table:
+def _head(answer: StatusAnswer, now: datetime) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -193,7 +194,7 @@ def _head(answer: Answer, now: datetime) -> Table:
     return grid
 
 
-def _doing(answer: Answer) -> RenderableType:
+def _doing(answer: StatusAnswer) -> RenderableType:
     current = answer["current"]
     if not current:
         return Text(str(answer["state"]))
@@ -208,8 +209,8 @@ def _doing(answer: Answer) -> RenderableType:
     return Group(grid, Text(printable(waiting), style="yellow")) if waiting else grid
 
 
-def _last_pass(last: Answer | None, now: datetime) -> str:
-    if last is None:
+def _last_pass(last: Run | None, now: datetime) -> str:
+    if last is None or last["finished_at"] is None:
         return "none yet"
     took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
     told = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
@@ -222,7 +223,7 @@ def _next_pass(next_run_at: str | None, now: datetime) -> str:
     return f"{until(next_run_at, now)}, at {moment(next_run_at).astimezone():%H:%M %Z}"
 
 
-def _reading(reading: Answer) -> str:
+def _reading(reading: ReadingAnswer) -> str:
     if not (reading["calls"] or reading["files"]):
         return f"{reading['source']}: nothing read yet"
     if reading["source"] != "google":
@@ -235,7 +236,7 @@ def _reading(reading: Answer) -> str:
     return told
 
 
-def _projects(answer: Answer, now: datetime, width: int) -> Table:
+def _projects(answer: StatusAnswer, now: datetime, width: int) -> Table:
     columns = [Column("project"), Column("outcome"), Column("when"), Column("accounts", True), Column("problems", True)]
     rows: list[list[str | Text]] = []
     for project in _by_urgency(answer):
@@ -247,19 +248,19 @@ def _projects(answer: Answer, now: datetime, width: int) -> Table:
     return fitted(columns, rows, width)
 
 
-def _by_urgency(answer: Answer) -> list[Answer]:
+def _by_urgency(answer: StatusAnswer) -> list[ProjectAnswer]:
     return sorted(
         answer["projects"], key=lambda project: (not project.get("stale"), _ORDER.index(project.get("outcome", "")))
     )
 
 
-def _troubles(answer: Answer) -> Iterator[Text]:
+def _troubles(answer: StatusAnswer) -> Iterator[Text]:
     notes = [(p["project_name"], trouble) for p in _by_urgency(answer) for trouble in troubles(p)]
     yield from (Text(printable(line)) for line in told_once(notes))
 
 
-def _parsers(answer: Answer, now: datetime, width: int) -> Table:
-    counts = ("fetched", "missing", "failed", "left", "calls")
+def _parsers(answer: StatusAnswer, now: datetime, width: int) -> Table:
+    counts: tuple[_Count, ...] = ("fetched", "missing", "failed", "left", "calls")
     rows = [
         [
             parser["parser"],
@@ -271,7 +272,7 @@ def _parsers(answer: Answer, now: datetime, width: int) -> Table:
     return fitted([Column("parser"), Column("reported"), *(Column(name, True) for name in counts)], rows, width)
 
 
-def _parser_notes(answer: Answer, now: datetime) -> Iterator[Text]:
+def _parser_notes(answer: StatusAnswer, now: datetime) -> Iterator[Text]:
     """What there is to say of a parser beside its counts: what it has left to spend, and its trouble."""
     for parser in answer["parsers"]:
         name, told = printable(parser["parser"]), []
@@ -285,7 +286,7 @@ def _parser_notes(answer: Answer, now: datetime) -> Iterator[Text]:
             yield Text(f"{name}: {trouble}", style="yellow")
 
 
-def _trouble_of(parser: Answer, now: datetime) -> str:
+def _trouble_of(parser: ParserReport, now: datetime) -> str:
     since, paused = parser.get("failing_since"), parser.get("paused_until")
     told = printable(parser.get("reason", ""))
     if paused:

@@ -1,19 +1,19 @@
 """What is shown of the parsers' tokens, in `status` and by `parse --tokens`."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.tables import Column, fitted, print_line
+from smart_sync.core.daemon_answers import ParserReport, ParserTokens, TokenAnswer, TokensAnswer
 from smart_sync.logs import printable
 
 _COLUMNS = [Column(name) for name in ("parser", "token of", "kind", "ends", "renewed", "")]
 
 
-def show_tokens(answer: dict[str, Any]) -> None:
+def show_tokens(answer: TokensAnswer) -> None:
     """The parsers' tokens: kind, end, and what a person has to do."""
     console = terminal.console()
     table = tokens(answer["parsers"], console.width)
@@ -26,13 +26,13 @@ def show_tokens(answer: dict[str, Any]) -> None:
             print_line(console, f"{parser['parser']}: {parser['failure']}", "yellow", hang=2)
 
 
-def tokens(parsers: Iterable[dict[str, Any]], width: int) -> Sequence[RenderableType]:
+def tokens(parsers: Iterable[ParserTokens | ParserReport], width: int) -> Sequence[RenderableType]:
     """A table with each token of ``parsers`` in a row, below an empty line; nothing where there is none."""
     rows = [_row(parser["parser"], token) for parser in parsers for token in parser.get("tokens", ())]
     return [Text(), fitted(_COLUMNS, rows, width)] if rows else []
 
 
-def _row(parser: str, token: dict[str, Any]) -> list[str | Text]:
+def _row(parser: str, token: TokenAnswer) -> list[str | Text]:
     ends = "never" if token["never_expires"] else (token["expires_at"] or "not known")[:16].replace("T", " ")
     return [
         parser,

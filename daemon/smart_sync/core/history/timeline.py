@@ -7,11 +7,12 @@ Times are stamps.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from smart_sync.core.explain_answer import SnapshotBefore, TimelineEvent
 from smart_sync.core.model import METRICS, Metrics
 
-Event = dict[str, Any]
+Event = TimelineEvent
 
 
 class TimedSnapshot(NamedTuple):
@@ -51,11 +52,13 @@ def changes(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged, aske
     ]
     if last.changed_at is not None:
         event: Event = {"at": last.changed_at, "event": "changed", "metric": metric, "value": last.value}
-        events.append(event | {"snapshot": _shown(known[-1]) if known else None} | asked._asdict())
+        event |= {"snapshot": _shown(known[-1]) if known else None}
+        event |= {"trigger": asked.trigger, "requested_by": asked.requested_by}
+        events.append(event)
     return [event for event in events if not event["snapshot"] or event["snapshot"]["value"] != event["value"]]
 
 
-def _shown(snapshot: tuple[str, str, int]) -> dict[str, Any]:
+def _shown(snapshot: tuple[str, str, int]) -> SnapshotBefore:
     at, _, value = snapshot
     return {"at": at, "value": value}
 

@@ -6,8 +6,9 @@ every row to write, every count and every problem.
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
+from smart_sync.core.command_answers import ConfirmedFinding
 from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
@@ -260,9 +261,11 @@ class Confirmation(NamedTuple):
     #: The value that is not used any more; of a suspect the one that is believed.
     value: int | None = None
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> ConfirmedFinding:
         """As `smart-sync confirm --json` has it: what is not empty."""
-        return {name: value for name, value in self._asdict().items() if value not in ("", None)}
+        return cast(
+            "ConfirmedFinding", {name: value for name, value in self._asdict().items() if value not in ("", None)}
+        )
 
 
 def of_account(

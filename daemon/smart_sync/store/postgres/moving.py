@@ -14,6 +14,7 @@ from smart_sync.logs import printable
 from smart_sync.store import schema
 from smart_sync.store.engine import StoreError
 from smart_sync.store.postgres.copying import encoded
+from smart_sync.store.postgres.leadership import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase, PostgresTransaction
 from smart_sync.store.sqlite.driver import describe_reading, sqlite
 from smart_sync.store.sqlite.scratch_copy import open_for_reading, tables
@@ -59,7 +60,11 @@ async def move(source: Path, target: Server) -> Moved:
         with closing(open_for_reading(source, any_thread=True)) as file:
             file.text_factory = lambda raw: raw.decode(errors="replace")
             await asyncio.to_thread(_begin, file, source)
-            async with PostgresDatabase(target, alone=True) as server, server.transaction() as transaction:
+            async with (
+                held(target) as lease,
+                PostgresDatabase(target, lease=lease) as server,
+                server.transaction() as transaction,
+            ):
                 await schema.prepare(transaction, server, None)
                 return await _copy(file, transaction, server)
     except sqlite.Error as error:

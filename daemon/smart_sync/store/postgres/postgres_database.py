@@ -7,20 +7,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from smart_sync.aio.rate_limit import Limit
 from smart_sync.config.database_url import Server
-from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.errors import DatabaseError
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
+from smart_sync.store.postgres.lease import Fence
+from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
-    CLAIMED,
     CONNECTING,
     PAUSE,
     RECONNECTING,
     Connection,
-    connect,
+    hopeless,
     rows,
+    schema_of,
 )
 from smart_sync.store.postgres.statements import bulk, numbered, written_to
 
@@ -31,9 +34,8 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 #: Seconds for small answers, for which a client waits, and for a configured query.
 GLANCE_PATIENCE, MAX_ASKING = 2.0, 60
-#: Before this version a commit in doubt cannot be looked up.
-OLDEST = 130000
-_ABOUT = "SELECT current_setting('server_version_num')::int, current_schema(), pg_is_in_recovery(), version()"
+#: Milliseconds after which a session is ended whose process has been halted in the middle of writing.
+IDLE_MS = 15_000
 #: The writer holds this row, so that Smart Sync's transactions never run side by side.
 _TURN = "SELECT pg_current_xact_id()::text FROM smart_sync_schema FOR UPDATE"
 
@@ -41,54 +43,53 @@ _TURN = "SELECT pg_current_xact_id()::text FROM smart_sync_schema FOR UPDATE"
 class PostgresDatabase:
     """The database at ``server``; use as ``async with``.  Statements raise `StoreError`.
 
-    ``alone``: no other instance that is alone may be at work on it; `Busy` is raised where one is.
+    ``lease``: of what is done by one process at a time, passes say; nothing is written once it is lost.
     """
 
     def __init__(
-        self, server: Server, *, patience: float = PATIENCE, read_only: bool = False, alone: bool = False
+        self, server: Server, *, patience: float = PATIENCE, read_only: bool = False, lease: Fence | None = None
     ) -> None:
         self.server, self.name = server, server.name
         self.created = False
-        self._patience, self._read_only, self._alone = patience, read_only, alone
+        self._patience, self._read_only, self._lease = patience, read_only, lease
         self._waits_since: float | None = None
         self._steady = False
         #: The types of the parameters of statements for many rows.
         self._types: dict[str, list[str]] = {}
 
     async def __aenter__(self) -> Self:
-        about = await connect(self.server, {})
-        try:
-            ((version, schema, replica, told),) = await rows(about, _ABOUT, ())
-        finally:
-            await about.close()
-        if version < OLDEST:
-            raise DatabaseUnusable(
-                f"{self.name}: {str(told).partition(' on ')[0]} is too old; PostgreSQL 13 or newer is needed"
-            )
-        if replica and not self._read_only:
-            raise DatabaseUnusable(f"{self.name}: a read-only replica; name the primary server in [database] url")
-        if schema is None:
-            raise DatabaseUnusable(f"{self.name}: its search_path leads to no schema; CREATE SCHEMA public")
-        self.dialect = PostgresDialect(schema)
+        self.dialect = PostgresDialect(await schema_of(self.server, read_only=self._read_only))
         path = {"search_path": self.dialect.path}
         looking = path | {"default_transaction_read_only": "on"}
-        lock = f"SELECT pg_try_advisory_lock(hashtextextended('smart-sync {schema}', 0))" if self._alone else ""
-        self._writer = Connection(
-            self.server, looking if self._read_only else path, patience=self._patience, claim=lock
-        )
+        writing = path | {"idle_in_transaction_session_timeout": str(IDLE_MS)}
+        if self._lease is not None:
+            writing |= self._lease.session(self.dialect.schema)
+        self._writer = Connection(self.server, looking if self._read_only else writing, patience=self._patience)
         self._reader = Connection(self.server, looking, patience=self._patience)
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
         self._asker = Connection(self.server, looking | limit, patience=self._patience)
-        if self._alone:
-            await self._writer.open()
+        self._slots = Connection(self.server, {}, patience=self._patience)
+        if self._lease is not None:
+            self._lease.ends.append(self._cut)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for connection in (self._writer, self._reader, self._glancer, self._asker):
+        if self._lease is not None:
+            self._lease.ends.remove(self._cut)
+        for connection in self._connections:
             await connection.close()
+
+    @property
+    def _connections(self) -> tuple[Connection, ...]:
+        return self._writer, self._reader, self._glancer, self._asker, self._slots
+
+    def _cut(self, error: StoreError) -> None:
+        """The lease is lost: nobody here waits for the server any more, which may be what no longer answers."""
+        for connection in self._connections:
+            connection.cut(error)
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, from the last committed state."""
@@ -131,6 +132,10 @@ class PostgresDatabase:
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
 
+    def limit(self, name: str, calls: int, seconds: float) -> Limit:
+        """The limit of the quota ``name`` that all processes on this database share."""
+        return SharedLimit(self._slots, name, calls, seconds)
+
     async def rest(self) -> None:
         """Nothing: what a pass has read is in the server's memory."""
 
@@ -159,8 +164,7 @@ class PostgresDatabase:
                     return await self._try_to_begin()
                 except (Busy, Down) as error:
                     limit = self._patience if isinstance(error, Busy) else min(self._patience, RECONNECTING)
-                    hopeless = isinstance(error.meaning, DatabaseUnusable) or str(error) == CLAIMED
-                    if hopeless or time.monotonic() - began > limit:
+                    if hopeless(error) or time.monotonic() - began > limit:
                         raise
                 await asyncio.sleep(PAUSE)
         finally:
@@ -172,6 +176,9 @@ class PostgresDatabase:
             connection = await self._writer.open()
             try:
                 await connection.execute("BEGIN")
+                if self._lease is not None:
+                    # Before anything is waited for: who has lost it holds nothing up.
+                    await self._lease.check(connection)
                 there = await rows(connection, "SELECT to_regclass('smart_sync_schema')", ())
                 found = await rows(connection, _TURN, ()) if there[0][0] else []
             except BaseException:
@@ -183,6 +190,8 @@ class PostgresDatabase:
         emit("database.locked", path=self.name, seconds=LONG_WAIT)
 
     async def _commit(self, connection: "AsyncConnection[Any]", number: str | None) -> None:
+        if self._lease is not None:
+            self._lease.demand()
         try:
             async with self._writer.told():
                 cursor = await connection.execute("COMMIT")
@@ -196,6 +205,8 @@ class PostgresDatabase:
     async def _was_committed(self, number: str) -> bool:
         ends = time.monotonic() + RECONNECTING + CONNECTING
         while time.monotonic() < ends:
+            if self._lease is not None:
+                self._lease.demand()
             with contextlib.suppress(StoreError):
                 status = (await self._glancer.fetch("SELECT pg_xact_status(CAST(? AS xid8))", (number,)))[0][0]
                 if status != "in progress":

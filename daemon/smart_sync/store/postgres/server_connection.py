@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from smart_sync.config.database_url import Server
-from smart_sync.errors import Busy as InstanceBusy
-from smart_sync.errors import DatabaseUnusable
-from smart_sync.store.engine import Busy, Down
+from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.store.engine import Busy, Down, Lost, StoreError
 from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.postgres.statements import numbered
 
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 RECONNECTING, PAUSE = 30.0, 0.25
 #: Seconds for one try to connect; milliseconds that another session may hold what we want to write.
 CONNECTING, LOCK_MS = 5, 2000
-#: Seconds that the server may take to let go what the session of an instance that has just ended held.
-LETTING_GO = 1.0
-#: What `Busy` says of an instance that holds the database: it is not going to let it go.
-CLAIMED = "claimed"
+#: Before this version a commit in doubt cannot be looked up.
+OLDEST = 130000
+_ABOUT = "SELECT current_setting('server_version_num')::int, current_schema(), pg_is_in_recovery(), version()"
 #: Rows that are made of an answer before the event loop goes on with something else.
 CHUNK = 1000
 _SESSION = {
@@ -57,39 +57,60 @@ def demand_library() -> None:
 class Connection:
     """One connection, for one statement or transaction at a time: hold `turn` around each.
 
-    ``settings`` are those of its session, beside `_SESSION`; ``claim`` is a statement that gives true where the new
-    connection may be used.
+    ``settings`` are those of its session, beside `_SESSION`.
     """
 
-    def __init__(self, server: Server, settings: Mapping[str, str], *, patience: float, claim: str = "") -> None:
+    def __init__(self, server: Server, settings: Mapping[str, str], *, patience: float) -> None:
         self.turn = asyncio.Lock()
         self.patience = patience
         self._server = server
         self._settings = {**_SESSION, **settings}
-        self._claim = claim
         self._connection: AsyncConnection[Any] | None = None
+        #: Why there shall be no connection any more.
+        self._over: StoreError | None = None
 
     async def open(self) -> "AsyncConnection[Any]":
-        """The connection.  Raises `Down` while the server cannot be reached, `Busy` where the claim is another's."""
+        """The connection.  Raises `Down` while the server cannot be reached."""
+        if self._over is not None:
+            raise self._over
         if self._connection is not None and not self._connection.broken:
             return self._connection
         await self.close()
-        connection = await connect(self._server, self._settings)
-        try:
-            await self._demand_claim(connection)
-        except BaseException:
-            await connection.close()
-            raise
-        self._connection = connection
-        return connection
+        self._connection = await connect(self._server, self._settings)
+        return self._connection
 
-    async def _demand_claim(self, connection: "AsyncConnection[Any]") -> None:
-        ends = time.monotonic() + LETTING_GO
-        while self._claim and not (await rows(connection, self._claim, ()))[0][0]:
-            if time.monotonic() >= ends:
-                held = "another instance holds the database; stop it, or ask it with: smart-sync sync"
-                raise Busy(CLAIMED, InstanceBusy(f"{self._server.name}: {held}"))
-            await asyncio.sleep(LETTING_GO / 20)
+    def cut(self, error: StoreError | None = None) -> bool:
+        """End it without waiting for the server, which may not answer: who waits for it gets `Down`.
+
+        With ``error`` for good: `open` raises that.  False if there was none.
+        """
+        self._over = self._over or error
+        if self._connection is None or self._connection.closed:
+            return False
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        return True
+
+    async def answered(self, work: Coroutine[Any, Any, Any], seconds: float) -> Any:
+        """The result of ``work`` on this connection; `Down` if the server does not answer within so many seconds."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=PAUSE)
+            raise
+        finally:
+            answered = task.done()
+            # Cancelled, it would wait for the server once more.
+            if not answered and not self.cut():
+                task.cancel()
+            await asyncio.wait({task})
+            failed = None if task.cancelled() else task.exception()
+        if not answered:
+            raise Down("no answer", DatabaseError(f"{self._server.name}: its server does not answer"))
+        if failed is not None:
+            raise failed
+        return task.result()
 
     async def close(self) -> None:
         """End it; the next use opens another one."""
@@ -117,9 +138,32 @@ class Connection:
                 async with self.turn, self.told():
                     return await rows(await self.open(), numbered(sql), parameters)
             except (Down, Busy) as error:
-                if isinstance(error.meaning, DatabaseUnusable) or time.monotonic() > ends:
+                if hopeless(error) or time.monotonic() > ends:
                     raise
             await asyncio.sleep(PAUSE)
+
+
+def hopeless(error: StoreError) -> bool:
+    """Whether another try would end as this one did."""
+    return isinstance(error, Lost) or isinstance(error.meaning, DatabaseUnusable)
+
+
+async def schema_of(server: Server, *, read_only: bool = False) -> str:
+    """The schema in which the tables are.  Raises `DatabaseUnusable` for a server that is none for us."""
+    about = await connect(server, {})
+    try:
+        ((version, schema, replica, told),) = await rows(about, _ABOUT, ())
+    finally:
+        await about.close()
+    if version < OLDEST:
+        raise DatabaseUnusable(
+            f"{server.name}: {str(told).partition(' on ')[0]} is too old; PostgreSQL 13 or newer is needed"
+        )
+    if replica and not read_only:
+        raise DatabaseUnusable(f"{server.name}: a read-only replica; name the primary server in [database] url")
+    if schema is None:
+        raise DatabaseUnusable(f"{server.name}: its search_path leads to no schema; CREATE SCHEMA public")
+    return str(schema)
 
 
 async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnection[Any]":
@@ -192,3 +236,17 @@ def adapt(connection: Any) -> None:
     adapters.register_loader("numeric", Number)
     adapters.register_dumper(bool, FromBool)
     adapters.register_dumper(int, Int8Dumper)
+
+
+def asked(server: Server, sql: str) -> list[Any]:
+    """The rows of a query that is sent from outside of any event loop; none where it cannot be answered."""
+    demand_library()
+    import psycopg
+
+    try:
+        with psycopg.connect(
+            server.url.get_secret_value(), connect_timeout=CONNECTING, application_name="smart-sync"
+        ) as connection:
+            return connection.execute(sql).fetchall()
+    except psycopg.Error:
+        return []

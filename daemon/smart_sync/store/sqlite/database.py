@@ -241,6 +241,9 @@ class SqliteDatabase:
                 with self._told():
                     await connection.execute_fetchall("PRAGMA shrink_memory")
 
+    def limit(self, name: str, calls: int, seconds: float) -> None:
+        """None: one process has the file, and keeps the limits by itself."""
+
     def _attempts(self, patience: float | None = None) -> Any:
         timeout = self._patience if patience is None else patience
         return stamina.retry_context(

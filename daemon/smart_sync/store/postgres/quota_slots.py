@@ -1,0 +1,93 @@
+"""A rate limit that all processes on one database share: a row for each request that a window has room for.
+
+A request takes a row that is free, by the server's clock, and gives it back a window after its end.  A process that is
+killed gives nothing back: its row is free again a window after its request must have ended.  One that was halted after
+it had taken a row, for longer than the row was its own, takes another.
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+from smart_sync.store.engine import StoreError
+from smart_sync.store.postgres.server_connection import Connection
+
+#: The most seconds between two looks for a row that was given back earlier than it had to be, and the fewest.
+LONGEST, SHORTEST = 1.0, 0.02
+#: Seconds for what lies between taking a row and sending the request, and of a row's time that are not used.
+MARGIN = 5.0
+
+_NOW = "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
+_MAKE = (
+    "INSERT INTO quota_slots (quota, number, free_at) SELECT CAST(?1 AS TEXT), n, 0"
+    " FROM generate_series(1, CAST(?2 AS BIGINT)) n ON CONFLICT DO NOTHING"
+)
+_TAKE = (
+    "WITH free AS (SELECT number FROM quota_slots WHERE quota = ?1 AND number <= ?2"
+    f" AND free_at <= {_NOW} ORDER BY free_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    f" UPDATE quota_slots SET free_at = {_NOW} + ?3, holder = ?4 FROM free"
+    " WHERE quota_slots.quota = ?1 AND quota_slots.number = free.number RETURNING quota_slots.number"
+)
+_LEFT = f"SELECT min(free_at) - {_NOW} FROM quota_slots WHERE quota = ?1 AND number <= ?2"
+_GIVE = f"UPDATE quota_slots SET free_at = {_NOW} + ?3, holder = '' WHERE quota = ?1 AND number = ?2 AND holder = ?4"
+
+
+class SharedLimit:
+    """At most ``calls`` requests in any ``seconds`` for the quota ``name``, over all processes: see `Limit`.
+
+    Of processes with different ``calls`` each keeps to its own.
+    """
+
+    def __init__(self, connection: Connection, name: str, calls: int, seconds: float) -> None:
+        self._connection = connection
+        self._name = name
+        self._calls = calls
+        self._seconds = seconds
+        self._are_made = False
+        #: One of this process looks at a time: they are served as they come.
+        self._turn = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def slot(self, until: float | None = None, lasts: float = 60.0) -> AsyncIterator[float]:
+        """As `Limit`.  Raises `StoreError` where the database cannot be asked."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        holder = uuid.uuid4().hex
+        async with asyncio.timeout_at(until):
+            await self._turn.acquire()
+        try:
+            number = await self._taken(holder, until, lasts)
+        finally:
+            self._turn.release()
+        try:
+            yield loop.time() - asked
+        finally:
+            # What cannot be given back is free by itself, only later.
+            with contextlib.suppress(StoreError):
+                await self._connection.fetch(_GIVE, (self._name, number, self._seconds, holder))
+
+    async def _taken(self, holder: str, until: float | None, lasts: float) -> int:
+        """The number of a row that was free and is ``holder``'s now, for as long as a request ``lasts``."""
+        if not self._are_made:
+            await self._connection.fetch(_MAKE, (self._name, self._calls))
+            self._are_made = True
+        own = lasts + 2 * MARGIN
+        while True:
+            began = time.monotonic()
+            rows = await self._connection.fetch(_TAKE, (self._name, self._calls, own + self._seconds, holder))
+            if rows and time.monotonic() - began < MARGIN:
+                return int(rows[0][0])
+            if not rows:
+                await self._wait(until)
+
+    async def _wait(self, until: float | None) -> None:
+        """Until a row may be free.  No query is cut off for it: that would take a row and not tell."""
+        left = (await self._connection.fetch(_LEFT, (self._name, self._calls)))[0][0]
+        seconds = min(max(left, SHORTEST), LONGEST, max(self._seconds / 20, SHORTEST))
+        now = asyncio.get_running_loop().time()
+        if until is not None and now + seconds > until:
+            await asyncio.sleep(max(until - now, 0))
+            raise TimeoutError
+        await asyncio.sleep(seconds)

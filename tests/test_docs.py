@@ -1,0 +1,137 @@
+"""The documents: what is made from the code is as the code has it, links lead somewhere, the site can be built."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+import reference_http
+import reference_pages
+from markdown_pages import DOCS, ROOT, anchors, blocks, links, navigation, pages
+from reference_commands import every_command
+from reference_configuration import every_section
+from reference_database import READABLE, SHARED, every_table
+from reference_python import PUBLIC
+from reference_types import OBJECTS
+from smart_sync import config
+from smart_sync.config import keys
+from smart_sync.events import EVENTS
+from source_comments import own_comments
+
+
+@pytest.mark.parametrize("name", reference_pages.PAGES)
+def test_the_reference_is_as_the_code_has_it(name: str) -> None:
+    """Each page is what `make docs` would write."""
+    assert (reference_pages.FOLDER / f"{name}.md").read_text() == reference_pages.page(name), "run: make docs"
+
+
+def test_the_folder_has_no_other_page() -> None:
+    """Nothing is left of a page that is made no more, and none is written by hand."""
+    assert {path.stem for path in reference_pages.FOLDER.iterdir()} == set(reference_pages.PAGES)
+
+
+def test_every_key_is_explained() -> None:
+    """Each key of the configuration has a text of its own; those of the shipped file and of `config show` are there."""
+    known = {key.heading: key for section in every_section() for key in section.keys}
+    assert [heading for heading, key in known.items() if not key.text or not key.kind] == []
+    assert "parsers.<name>.tokens" in known
+    sections = {name.partition(".")[0] for name in known}
+    assert sections == {name for name in config.Settings.model_fields if name != "token_file"}
+
+
+def test_every_variable_sets_its_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The variable that the reference names is one that is not refused as misspelt."""
+    path = tmp_path / "config.toml"
+    path.write_text('[sheets]\nsource = "csv"\ndirectory = "sheets"\n')
+    named = {key.variable for section in every_section() for key in section.keys if key.variable}
+    assert list(keys.misspelt(dict.fromkeys(named, "x"), {})) == []
+    monkeypatch.setenv("SMART_SYNC_SHEETS__TIMEOUT", "7s")
+    monkeypatch.setenv("SMART_SYNC_PARSERS__STATE", "/tokens")
+    monkeypatch.setenv("SMART_SYNC_SYNC__DEFAULTS__PROJECTS", '{"geo": "EU"}')
+    settings = config.load(path)
+    assert (settings.sheets.timeout, str(settings.token_file)) == (7, "/tokens")
+    assert settings.sync.defaults.projects == {"geo": "EU"}
+
+
+def test_every_option_of_an_endpoint_is_explained() -> None:
+    """The docstring of each endpoint names exactly the options that its code takes."""
+    endpoints = reference_http.every_endpoint()
+    assert {one.path: set(one.options) for one in endpoints} == {one.path: one.taken for one in endpoints}
+    assert [one.path for one in endpoints if not one.text] == []
+
+
+def test_every_object_that_an_endpoint_names_has_a_table() -> None:
+    """What an endpoint is said to answer is declared; comments are about keys that there are."""
+    text = reference_pages.page("http-api")
+    for name in ("PassAnswer", "ProjectAnswer", "StatusAnswer", "HealthAnswer", "AliveAnswer", "PinsAnswer"):
+        assert f"### {name}\n" in text
+    for declared in OBJECTS.values():
+        assert declared.__doc__
+        assert set(own_comments(declared)) <= set(declared.__annotations__)
+
+
+def test_every_event_and_command_has_a_heading() -> None:
+    """What a message names can be looked up by its name."""
+    events, commands = (anchors(reference_pages.FOLDER / f"{name}.md") for name in ("events", "commands"))
+    assert {name.replace(".", "") for name in EVENTS} <= events
+    assert {name.replace(" ", "-") for name in every_command()} <= commands
+
+
+def test_tables_for_readers_are_explained() -> None:
+    """Each table that the web app may use has a text, and so has each of its columns that is not a metric's count."""
+    tables = every_table()
+    for name in (*SHARED, *READABLE):
+        assert tables[name].text or name in SHARED, name
+
+
+def test_what_the_documents_import_is_public() -> None:
+    """Each name that a Python block of the documents takes from us is on the page of the Python API."""
+    known = {f"{module}.{name}" for modules in PUBLIC.values() for module, names in modules.items() for name in names}
+    known |= set(dict.fromkeys(name.rpartition(".")[0] for name in known))
+    shown = {
+        f"{line.split()[1]}.{name.strip()}"
+        for page in pages()
+        for block in blocks(page)
+        if block.language == "python"
+        for line in block.text.splitlines()
+        if line.startswith("from smart_sync")
+        for name in line.partition(" import ")[2].split(",")
+    }
+    assert shown - known == set()
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each link to a file of the repository finds it, and its heading; the page names no folder of a machine."""
+    for target in links(page):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        name, _, anchor = unquote(target).partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), f"{page.name}: {target}"
+        assert not anchor or file.suffix != ".md" or anchor in anchors(file), f"{page.name}: {target}"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """Each page of docs/ once, and no page that is not there."""
+    listed = navigation()
+    assert sorted(listed) == sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+
+
+def test_the_site_can_be_built(tmp_path: Path) -> None:
+    """Without a warning, without the network, with the reference, and with nothing of another host in it."""
+    zensical = Path(sys.executable).with_name("zensical")
+    for name in ("docs", "zensical.toml"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    built = subprocess.run(
+        [zensical, "build", "--strict"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    page = (tmp_path / "build" / "site" / "reference" / "configuration.html").read_text()
+    assert 'id="sheetstimeout"' in page
+    assert "fonts.googleapis" not in page
+    assert "unpkg.com" not in page

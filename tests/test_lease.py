@@ -1,0 +1,166 @@
+"""Who writes to a PostgreSQL database: the lease, its token in every writing transaction, and who takes over."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import psycopg
+import pytest
+
+from smart_sync.config.database_url import Server, server
+from smart_sync.errors import Busy
+from smart_sync.store.engine import Lost, StoreError
+from smart_sync.store.postgres import lease
+from smart_sync.store.postgres.leadership import DAEMON, PASS, Lease, held
+from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.schema import open_database, open_existing
+
+ADD = "INSERT INTO projects (id, name) VALUES (?, ?)"
+
+
+Leases = Callable[..., Lease]
+
+
+@pytest.fixture
+async def leases() -> AsyncIterator[Leases]:
+    """Makes leases, which are given back at the end."""
+    made: list[Lease] = []
+
+    def make(where: Server, kind: str = PASS) -> Lease:
+        made.append(Lease(where, kind))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.give_back()
+
+
+def short(url: str, seconds: float = 1.0) -> Server:
+    """The server at ``url`` with a take-over that a test can wait for."""
+    where = server(url)
+    return Server(where.url, where.name, seconds)
+
+
+def end(url: str) -> None:
+    """Let the lease be at its end, as if its holder had been halted for as long."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("UPDATE smart_sync_leases SET expires_at = now() - interval '1 second'")
+
+
+async def test_a_second_instance_is_told_and_the_lease_is_given_back(postgres: str) -> None:
+    """One instance has the database; others look, and write beside it in transactions of their own; then it is free."""
+    where = server(postgres)
+    async with open_database(where):
+        with pytest.raises(Busy, match=r"another instance \(.*:\d+\) holds the database; try again"):
+            async with open_database(where):
+                pass
+        async with open_existing(where, read_only=False) as beside, beside.transaction() as transaction:
+            await transaction.execute(ADD, ("p", "P"))
+    async with open_database(where) as database:
+        assert await database.fetch("SELECT id FROM projects") == [("p",)]
+
+
+async def test_who_waits_gets_it_when_it_is_given_back(postgres: str, leases: Leases) -> None:
+    """`once` waits for another pass as long as it was told to."""
+    second = leases(server(postgres))
+    async with held(second.server) as first:
+        waiting = asyncio.ensure_future(second.acquire(30.0))
+        await asyncio.sleep(0)
+        assert first.held
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_a_daemon_is_not_waited_for(postgres: str, leases: Leases) -> None:
+    """A daemon will not let it go, which is said at once, with how to ask it."""
+    where, daemon = server(postgres), leases(server(postgres), DAEMON)
+    assert await daemon.attempt()
+    with pytest.raises(Busy, match="ask it with: smart-sync sync"):
+        await asyncio.wait_for(leases(where).acquire(600.0), 10)
+
+
+async def test_the_late_write_of_one_that_was_taken_over_from_is_refused(postgres: str, leases: Leases) -> None:
+    """Its own clock says that it leads (it was halted): the token says otherwise, and nothing of it is written."""
+    old = leases(server(postgres))
+    assert await old.attempt()
+    async with open_database(old.server, lease=old) as database:
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("before", "P"))
+        end(postgres)
+        new = leases(old.server)
+        assert await new.attempt()
+        assert old.held
+        with pytest.raises(Lost, match="another instance has taken over"):
+            async with database.transaction() as transaction:
+                await transaction.execute(ADD, ("late", "P"))
+        async with open_database(new.server, lease=new) as other:
+            assert await other.fetch("SELECT id FROM projects") == [("before",)]
+
+
+async def test_without_the_token_the_late_write_gets_in(
+    postgres: str, leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: an instance that asks its own clock alone writes after it was taken over from."""
+
+    async def by_its_own_clock(self: Lease, connection: object) -> None:
+        self.demand()
+
+    monkeypatch.setattr(Lease, "check", by_its_own_clock)
+    old, new = leases(server(postgres)), leases(server(postgres))
+    assert await old.attempt()
+    async with open_database(old.server, lease=old) as database:
+        end(postgres)
+        assert await new.attempt()
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("late", "P"))
+        assert await database.fetch("SELECT id FROM projects") == [("late",)]
+
+
+async def test_who_is_halted_in_the_middle_of_a_transaction_is_taken_over_from(postgres: str, leases: Leases) -> None:
+    """An open transaction keeps the row: its session is ended, nothing of it is written, and the next one leads."""
+    old, new = leases(server(postgres)), leases(server(postgres))
+    assert await old.attempt()
+    async with open_database(old.server, lease=old) as database:
+
+        async def write() -> None:
+            async with database.transaction() as transaction:
+                await transaction.execute(ADD, ("half", "P"))
+                end(postgres)
+                await asyncio.wait_for(new.acquire(5.0), 5)
+                await transaction.execute(ADD, ("more", "P"))
+
+        with pytest.raises(StoreError):
+            await write()
+        async with open_database(new.server, lease=new) as other:
+            assert await other.fetch("SELECT id FROM projects") == []
+
+
+async def test_who_cannot_renew_stops_before_the_lease_ends(postgres: str) -> None:
+    """By its own clock, also in the middle of a transaction: while nobody else can have it yet."""
+    where = short(postgres, 2.0)
+    async with held(where) as own, PostgresDatabase(where, lease=own) as database:
+        with psycopg.connect(postgres) as admin:
+            admin.execute("SELECT 1 FROM smart_sync_leases FOR UPDATE")  # nothing can be renewed
+            await asyncio.wait_for(own.free.wait(), 5)
+            left = "SELECT extract(epoch FROM expires_at - clock_timestamp()) FROM smart_sync_leases"
+            assert 0 < float(str((admin.execute(left).fetchone() or [0])[0])) < 1
+            with pytest.raises(Lost, match="could not be renewed within 2 s"):
+                async with database.transaction():
+                    pass
+
+
+async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: str) -> None:
+    """For any resource: the older token is refused, and a newer one waits for who is writing with the older."""
+    async with open_database(server(postgres)) as database:
+        async with database.transaction() as transaction:
+            first = await lease.raise_token(transaction, "spreadsheet:K", "a")
+        async with database.transaction() as transaction:
+            await lease.check(transaction, "spreadsheet:K", first)
+            with psycopg.connect(postgres) as other, pytest.raises(psycopg.errors.LockNotAvailable):
+                other.execute("SELECT 1 FROM smart_sync_leases WHERE resource = 'spreadsheet:K' FOR UPDATE NOWAIT")
+        async with database.transaction() as transaction:
+            second = await lease.raise_token(transaction, "spreadsheet:K", "b")
+        assert second > first
+        with pytest.raises(Lost):
+            async with database.transaction() as transaction:
+                await lease.check(transaction, "spreadsheet:K", first)
+        async with database.transaction() as transaction:
+            await lease.check(transaction, "spreadsheet:K", second)
