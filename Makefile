@@ -7,7 +7,7 @@
 # make picture  README's picture, from what the program says
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
-# make lock     renew requirements.lock and requirements-dev.lock, from which install and test install
+# make lock     renew the locks: requirements.lock and requirements-dev.lock, from which install and test install, and deploy/*.lock
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint types packages docs picture bench accidents hunt soak audit lock clean
 
@@ -40,9 +40,9 @@ WORKERS ?= $(shell expr $$(nproc) + 1)
 test: $(VENV)/.dev lint types packages
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-# Programs of the system that tests use: a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
+# Programs of the system that tests use: bubblewrap for the image's start, a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
 # sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.
-SYSTEM_PACKAGES := chromium-headless-shell nginx-light postgresql redis-server sqlite3
+SYSTEM_PACKAGES := bubblewrap chromium-headless-shell nginx-light postgresql redis-server sqlite3
 packages:
 	@test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null || dpkg -s $(SYSTEM_PACKAGES) > /dev/null 2>&1 || \
 	  { apt-get update -qq && for name in $(SYSTEM_PACKAGES); do \
@@ -90,19 +90,24 @@ soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 # Apart from the packages under test.
 $(VENV)/tools:
 	$(BIN)/python -m venv $@
-	$@/bin/pip install --quiet pip-audit uv
+	$@/bin/pip install --quiet pip-audit uv build twine
 
 audit: $(VENV)/.dev $(VENV)/tools
 	$(BIN)/pytest -q tests/test_deployment.py
 	$(BIN)/python tests/audit.py $(VENV)/tools/bin/pip-audit requirements.lock
 
-COMPILE = $(VENV)/tools/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+COMPILE = $(VENV)/tools/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --quiet
+IMAGE_EXTRAS := sqlite postgres fastapi celery notify
 lock: $(VENV)/tools
-	$(COMPILE) --upgrade --extra sqlite --output-file requirements.lock
-	$(COMPILE) --upgrade --all-extras --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --upgrade --extra sqlite --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --all-extras --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(IMAGE_EXTRAS:%=--extra %) --constraint requirements-dev.lock --output-file deploy/requirements.lock pyproject.toml
+	echo setuptools | $(COMPILE) --constraint requirements-dev.lock --output-file deploy/build.lock -
 	sed -i '1i # Every package of a deployment, by version and hash: pip install --require-hashes -r requirements.lock' requirements.lock
 	sed -i '1i # Every package of the tests, by version and hash; those of a deployment are the same as in requirements.lock' requirements-dev.lock
+	sed -i '1i # Every package of the image, with the extras $(IMAGE_EXTRAS), as in requirements-dev.lock' deploy/requirements.lock
+	sed -i '1i # What builds the package for the image, as in requirements-dev.lock' deploy/build.lock
 
 clean:
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

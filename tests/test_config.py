@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from smart_sync import config
+from smart_sync.config import loading
+from smart_sync.config.effective import effective
 from smart_sync.errors import ConfigError
 
 BASE = '[sheets]\nsource = "csv"\ndirectory = "sheets"\n'
@@ -121,3 +123,43 @@ def test_a_url_in_place_of_the_database_is_refused_without_its_password(tmp_path
     with pytest.raises(ConfigError, match=r"database.path: expected the path of an SQLite file, not a URL") as failure:
         config.load(path)
     assert "hunter2" not in str(failure.value)
+
+
+def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any file a configuration is what the variables say; relative paths begin at the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loading, "DEFAULT_PATHS", (Path("config.toml"), tmp_path / "none.toml"))
+    with pytest.raises(ConfigError, match=r"no configuration: there is no config.toml.*SMART_SYNC_SHEETS__SPREADSHEET"):
+        config.find()
+    monkeypatch.setenv("SMART_SYNC_LOG__LEVEL", "debug")
+    with pytest.raises(ConfigError, match="no configuration"):
+        config.find()
+    monkeypatch.setenv("SMART_SYNC_SHEETS__DIRECTORY", "sheets")
+    settings = config.load(config.find())
+    assert settings.sheets.directory == tmp_path / "sheets"
+    assert settings.database.path == tmp_path / "var/view_counter.db"
+    assert {one.key: one.origin for one in effective(config.find())}["log.level"] == "SMART_SYNC_LOG__LEVEL"
+    (tmp_path / "config.toml").write_text(BASE.replace('"sheets"', '"others"'))
+    monkeypatch.delenv("SMART_SYNC_SHEETS__DIRECTORY")
+    assert config.load(config.find()).sheets.directory == tmp_path / "others", "a file that is there counts"
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says, a misspelt --config is a mistake."""
+    monkeypatch.setenv("SMART_SYNC_SHEETS__DIRECTORY", "sheets")
+    with pytest.raises(ConfigError, match=r"misspelt.toml: cannot be read"):
+        config.load(config.find(tmp_path / "misspelt.toml"))
+
+
+def test_mistakes_of_the_environment_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once, and for commands that only look what they are about is left out."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMART_SYNC_SHEETS__SOURCE", "google")
+    monkeypatch.setenv("SMART_SYNC_SHEETS__LOCAL", "de")
+    with pytest.raises(ConfigError) as failure:
+        config.load(config.ENVIRONMENT)
+    (told,) = failure.value.problems
+    assert told == "the environment: SMART_SYNC_SHEETS__LOCAL: no such key; did you mean SMART_SYNC_SHEETS__LOCALE?"
+    monkeypatch.delenv("SMART_SYNC_SHEETS__LOCAL")
+    with pytest.raises(ConfigError, match='the environment: sheets: source = "google" needs spreadsheet'):
+        config.load(config.ENVIRONMENT)

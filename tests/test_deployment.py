@@ -1,9 +1,11 @@
 """What is deployed: pinned packages, and a wheel that works where there is no repository."""
 
+import email
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable
@@ -13,10 +15,13 @@ from typing import Any
 import pytest
 
 import audit
+import smart_sync
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
+IMAGE_LOCK, BUILD_LOCK = ROOT / "deploy/requirements.lock", ROOT / "deploy/build.lock"
+IMAGE_EXTRAS = ("sqlite", "postgres", "fastapi", "celery", "notify")
 PACKAGE = ROOT / "daemon/smart_sync"
 
 
@@ -58,12 +63,16 @@ def test_every_package_is_pinned_by_version_and_hash() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert problems(LOCK.read_text(), "sqlite") == []
     assert problems(DEV_LOCK.read_text(), *extras) == []
+    assert problems(IMAGE_LOCK.read_text(), *IMAGE_EXTRAS) == []
+    assert set(locked(BUILD_LOCK.read_text())) == {"setuptools"}
 
 
 def test_tests_run_with_the_packages_of_a_deployment() -> None:
     """A package that is in both lock files has one version."""
-    deployed, tested = locked(LOCK.read_text()), locked(DEV_LOCK.read_text())
-    assert {name: tested.get(name) for name in deployed} == deployed
+    tested = locked(DEV_LOCK.read_text())
+    for lock in (LOCK, IMAGE_LOCK, BUILD_LOCK):
+        deployed = locked(lock.read_text())
+        assert {name: tested.get(name) for name in deployed} == deployed, lock
 
 
 @pytest.mark.parametrize(
@@ -81,20 +90,111 @@ def test_a_weaker_lock_is_seen(weaker: Callable[[str], str]) -> None:
     assert problems(weaker(LOCK.read_text()), "sqlite") != []
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of what it is built from."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    shutil.copytree(PACKAGE, source / "daemon/smart_sync", ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(source)]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if built.returncode and "setuptools" in built.stderr and "Could not find a version" in built.stderr:
-        pytest.skip("no package index to get setuptools from")
+def build(source: Path, kind: str) -> Path:
+    """What the build backend makes of a folder: its "sdist" or "wheel"."""
+    code = f"import setuptools.build_meta as backend; print(backend.build_{kind}('dist'))"
+    built = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    (path,) = target.glob("smart_sync_daemon-*.whl")
-    return path
+    return source / "dist" / built.stdout.splitlines()[-1]
+
+
+def tracked() -> set[str]:
+    """Every file of the repository, as a path from its root; what a link leads to is meant by a file of its own."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no repository, but what was made of one")
+    names = listed.stdout.rstrip("\0").split("\0")
+    return {name for name in names if (ROOT / name).is_file() and not (ROOT / name).is_symlink()}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked source distribution, built from a copy of the repository."""
+    copy = tmp_path_factory.mktemp("source") / "copy"
+    for name in tracked() | {"daemon/smart_sync/systemd"}:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name, follow_symlinks=False)
+    target = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(build(copy, "sdist")) as archive:
+        archive.extractall(target, filter="data")
+    (unpacked,) = target.iterdir()
+    return unpacked
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path) -> Path:
+    """The wheel, built from the source distribution."""
+    return build(source, "wheel")
+
+
+def test_the_source_distribution_is_the_repository(source: Path) -> None:
+    """Every file that is tracked is in it, tests, deployment and workflows too; and nothing else but metadata."""
+    packed = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
+    assert tracked() - packed == set()
+    carried = {f"daemon/smart_sync/{name}" for name in tracked() if name.startswith("systemd/")}
+    metadata = re.compile(r"PKG-INFO|setup\.cfg|daemon/smart_sync_daemon\.egg-info/.*|dist/.*|build/.*")
+    assert {name for name in packed - tracked() - carried if not metadata.fullmatch(name)} == set()
+
+
+def test_a_source_distribution_that_lacks_something_is_seen(source: Path, tmp_path: Path) -> None:
+    """Negative control: without its line in MANIFEST.in a folder is not packed."""
+    lacking = tmp_path / "lacking"
+    shutil.copytree(source, lacking, ignore=shutil.ignore_patterns("*.egg-info", "dist", "build"))
+    manifest = lacking / "MANIFEST.in"
+    manifest.write_text(manifest.read_text().replace("graft deploy\n", "prune deploy\n"))
+    with tarfile.open(build(lacking, "sdist")) as archive:
+        assert not [name for name in archive.getnames() if "/deploy/" in name]
+
+
+def test_the_wheel_carries_what_an_installation_needs(wheel: Path) -> None:
+    """Unit, user, Litestream, monitoring and recipes are in it as they are in the repository: `init` writes them."""
+    with zipfile.ZipFile(wheel) as archive:
+        for path in (ROOT / "systemd").rglob("*"):
+            if path.is_file():
+                packed = archive.read(f"smart_sync/systemd/{path.relative_to(ROOT / 'systemd')}")
+                assert packed == path.read_bytes()
+        assert sum(name.startswith("smart_sync/parsers/recipes/") for name in archive.namelist()) > 5
+        (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        told = email.message_from_bytes(archive.read(metadata))
+    assert told["Version"] == smart_sync.__version__
+    minor = f"Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}"
+    assert minor in (told.get_all("Classifier") or []), "only interpreters that were tried, and this one is"
+
+
+def test_the_addresses_are_of_one_variable(source: Path, tmp_path: Path) -> None:
+    """[tool.smart-sync] repository gives the package all its addresses; empty, it names none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    declared = project["tool"]["smart-sync"]["repository"]
+    assert addresses(source) == ({} if not declared else addresses(source))
+    filled = tmp_path / "filled"
+    shutil.copytree(source, filled, ignore=shutil.ignore_patterns("*.egg-info", "dist", "build", "PKG-INFO"))
+    text = (filled / "pyproject.toml").read_text()
+    (filled / "pyproject.toml").write_text(
+        re.sub(r'(?m)^repository = ".*"', 'repository = "https://x.example/o/r/"', text)
+    )
+    told = addresses(build_metadata(filled))
+    assert told == {
+        "Homepage": "https://x.example/o/r",
+        "Source": "https://x.example/o/r",
+        "Changelog": "https://x.example/o/r/blob/main/CHANGELOG.md",
+        "Issues": "https://x.example/o/r/issues",
+    }
+
+
+def build_metadata(source: Path) -> Path:
+    """The folder with the PKG-INFO of a source tree."""
+    (source / "meta").mkdir()
+    code = "import setuptools.build_meta as backend; print(backend.prepare_metadata_for_build_wheel('meta'))"
+    built = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return source / "meta" / built.stdout.splitlines()[-1]
+
+
+def addresses(folder: Path) -> dict[str, str]:
+    """The project's addresses in the metadata of a folder."""
+    (metadata,) = [folder / name for name in ("PKG-INFO", "METADATA") if (folder / name).exists()]
+    told = email.message_from_bytes(metadata.read_bytes())
+    return dict(one.split(", ", 1) for one in told.get_all("Project-URL") or [])
 
 
 def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
@@ -108,7 +208,8 @@ def missing(wheel: Path) -> set[str]:
         packed = {name for name in archive.namelist() if name.startswith("smart_sync/")}
     lying = {
         str(path.relative_to(PACKAGE.parent))
-        for path in PACKAGE.rglob("*")
+        for folder in (PACKAGE, PACKAGE / "systemd")  # a link, which is not followed
+        for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     return packed ^ lying

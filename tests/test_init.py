@@ -1,10 +1,12 @@
 """`smart-sync init`: a configuration to begin with, tried step by step against a Google over HTTP."""
 
+import grp
 import os
 import pty
 import re
 import sqlite3
 import subprocess
+import sys
 import tomllib
 from contextlib import closing
 from pathlib import Path
@@ -20,9 +22,11 @@ from smart_sync import config
 from smart_sync.admin import init as init_command
 from smart_sync.admin.init import CLICKS, Answers
 from smart_sync.errors import ConfigError
+from smart_sync.parsers.recipes import names
 from web_app import SCHEMA
 from world import HEADER, KEY, link
 
+SYSTEMD = Path(__file__).parents[1] / "systemd"
 GOOD: list[list[Any]] = [list(HEADER), ["@a", link("a"), 1, 2, 3, 4, 5]]
 
 
@@ -229,12 +233,17 @@ def test_it_goes_on_after_a_step_that_failed(tmp_path: Path, google: FakeGoogle,
     assert ended.returncode == 1
 
 
+def for_systemd(root: Path, google: FakeGoogle, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`smart-sync init --systemd` for a machine whose file system is below ``root``."""
+    environment = {"SMART_SYNC_SHEETS__API_URL": google.url}
+    return run_command("init", "--systemd", "--root", str(root), "--yes", *arguments, environment=environment)
+
+
 def test_for_the_unit_all_paths_are_those_it_may_use(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
     """`--systemd`: database and socket are where the unit lets the daemon write, the key is left to systemd."""
-    ended = init(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key), "--systemd", "--yes")
-    written = tomllib.loads((tmp_path / "config.toml").read_text())
-    unit = (Path(__file__).parent.parent / "systemd" / "config.toml").read_text()
-    shipped = tomllib.loads(unit)
+    ended = for_systemd(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key))
+    written = tomllib.loads((tmp_path / "etc/smart-sync/config.toml").read_text())
+    shipped = tomllib.loads((SYSTEMD / "config.toml").read_text())
     assert (written["database"]["path"], written["control"]["socket"]) == (
         shipped["database"]["path"], shipped["control"]["socket"],
     )  # fmt: skip
@@ -243,6 +252,53 @@ def test_for_the_unit_all_paths_are_those_it_may_use(tmp_path: Path, google: Fak
     if ended.returncode == 0:
         assert f"install -D -m 600 {key} /etc/credstore/smart-sync.google" in ended.stdout
         assert "systemctl enable --now smart-sync" in ended.stdout
+
+
+def test_the_unit_is_written_with_all_that_lies_beside_it(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """Every file of systemd/ and every recipe is there, as it is shipped but for this machine's program."""
+    for_systemd(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key))
+    own = tmp_path / "etc/smart-sync"
+    unit = (tmp_path / "etc/systemd/system/smart-sync.service").read_text()
+    assert f"ExecStart={sys.prefix}/bin/smart-sync run --config /etc/smart-sync/config.toml" in unit
+    assert unit.count("\n") == (SYSTEMD / "smart-sync.service").read_text().count("\n")
+    sysusers = (tmp_path / "etc/sysusers.d/smart-sync.conf").read_text()
+    assert sysusers == (SYSTEMD / "smart-sync.sysusers").read_text()
+    shipped = {path.relative_to(SYSTEMD) for path in SYSTEMD.rglob("*") if path.is_file() and path.name != "README.md"}
+    elsewhere = {Path(name) for name in ("smart-sync.service", "smart-sync.sysusers", "shared-database.conf")}
+    recipes = {Path("recipes") / f"{name}.toml" for name in names()}
+    assert {path.relative_to(own) for path in own.rglob("*") if path.is_file()} == (shipped - elsewhere) | recipes
+    assert (own / "monitoring/alerts.yml").read_text() == (SYSTEMD / "monitoring/alerts.yml").read_text()
+    assert not (tmp_path / "etc/systemd/system/smart-sync.service.d").exists()
+
+
+def test_for_the_web_apps_database_there_is_a_drop_in(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """It names the folder and its group, so that the unit may write there; Litestream is told the file."""
+    database = tmp_path / "srv/the app/app.db"
+    database.parent.mkdir(parents=True)
+    os.chown(database.parent, -1, grp.getgrnam("mail").gr_gid if os.geteuid() == 0 else -1)
+    for_systemd(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key), "--database", str(database))
+    drop_in = (tmp_path / "etc/systemd/system/smart-sync.service.d/shared-database.conf").read_text()
+    said = [line for line in drop_in.splitlines() if not line.startswith("#")]
+    assert f'ReadWritePaths="{database.parent}"' in said
+    assert f'NoExecPaths="{database.parent}"' in said
+    assert os.geteuid() != 0 or "Group=mail" in said
+    assert f"- path: {database}\n" in (tmp_path / "etc/smart-sync/litestream.yml").read_text()
+
+
+def test_after_an_upgrade_only_what_is_missing_is_written(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
+    """The configuration stays; a file that is another one than ours stays, and is named."""
+    for_systemd(tmp_path, google, "--spreadsheet", KEY, "--credentials", str(key))
+    configuration, unit = tmp_path / "etc/smart-sync/config.toml", tmp_path / "etc/systemd/system/smart-sync.service"
+    (tmp_path / "etc/sysusers.d/smart-sync.conf").unlink()
+    unit.write_text("mine")
+    configuration.write_text(configuration.read_text() + "# mine\n")
+    ended = for_systemd(tmp_path, google)
+    assert ended.returncode == 0, ended.stderr
+    assert (unit.read_text(), configuration.read_text()[-7:]) == ("mine", "# mine\n")
+    assert f"! {unit} is another one than this version's" in ended.stdout
+    assert re.findall(r"^written to (.*)$", ended.stdout, re.MULTILINE) == [
+        f"{tmp_path}/etc/sysusers.d: smart-sync.conf"
+    ]
 
 
 def test_the_time_zone_of_the_machine_is_offered(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ async def test_rows_that_arrived_otherwise_are_not_kept(
     world.sheet("P", a=[1] * 5)
     await world.sync()
     plain = copying.encoded
-    monkeypatch.setattr(moving, "encoded", lambda rows, key: plain(rows, key).replace(b"\t1\t1\t1", b"\t1\t2\t1"))
+    monkeypatch.setattr(moving, "encoded", lambda rows: plain(rows).replace(b"\t1\t1\t1", b"\t1\t2\t1"))
     with pytest.raises(SmartSyncError, match="what arrived is not what was sent"):
         await move(world.path, server(postgres))
     with psycopg.connect(postgres) as there:

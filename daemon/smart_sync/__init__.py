@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = ["__version__", "sync_all_projects_standalone", "sync_single_project_standalone"]
 
 

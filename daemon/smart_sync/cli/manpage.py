@@ -100,7 +100,10 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _files() -> Iterator[tuple[str, str]]:
-    yield ", ".join(str(path) for path in DEFAULT_PATHS), "The configuration; the first that exists."
+    yield (
+        ", ".join(str(path) for path in DEFAULT_PATHS),
+        "The configuration; the first that exists, or none where the environment says all.",
+    )
     yield str(DatabaseSettings().path), "The database, in the folder of the configuration unless that names another."
     yield str(ControlSettings().socket), "The control socket, likewise."
 

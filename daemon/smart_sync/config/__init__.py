@@ -5,12 +5,11 @@ Relative paths are relative to the file they stand in.
 """
 
 from smart_sync.config.lenient import load_readable
-from smart_sync.config.loading import DEFAULT_PATHS, MAX_FILE_BYTES, find, load
+from smart_sync.config.loading import DEFAULT_PATHS, ENVIRONMENT, MAX_FILE_BYTES, find, load
 from smart_sync.config.notify import NotifySettings, PingSettings, TargetSettings, WebhookSettings
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
-    DefaultsSettings,
     HistorySettings,
     LogSettings,
     MergeSettings,
@@ -19,12 +18,13 @@ from smart_sync.config.sections import (
     ScheduleSettings,
     SheetsSettings,
     SnapshotsSettings,
-    SyncSettings,
 )
 from smart_sync.config.settings import Settings
+from smart_sync.config.sync_settings import DefaultsSettings, SyncSettings
 
 __all__ = [
     "DEFAULT_PATHS",
+    "ENVIRONMENT",
     "MAX_FILE_BYTES",
     "ControlSettings",
     "DatabaseSettings",

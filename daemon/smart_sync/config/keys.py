@@ -21,6 +21,12 @@ def variable(key: Iterable[object]) -> str:
     return PREFIX + LEVEL.join(str(part) for part in key).upper()
 
 
+def say_where_sheets_are(environment: Mapping[str, str]) -> bool:
+    """Whether variables of the section ``[sheets]`` are set: without them no configuration is complete."""
+    section = variable(("sheets",))
+    return any(name.upper() == section or name.upper().startswith(section + LEVEL) for name in environment)
+
+
 def nearest_key(key: Sequence[str], values: Mapping[str, Any]) -> str:
     """The key (with dots) that was probably meant by ``key``; empty if none is like it.  ``values`` are the file's."""
     if len(key) > 2 and (siblings := _sibling_keys(key, values)):

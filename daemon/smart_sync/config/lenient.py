@@ -11,7 +11,7 @@ from pydantic_settings import SettingsError
 
 from smart_sync.aio import plain_files
 from smart_sync.config import secrets
-from smart_sync.config.loading import MAX_FILE_BYTES, anchored, load
+from smart_sync.config.loading import ENVIRONMENT, MAX_FILE_BYTES, anchored, load
 from smart_sync.config.settings import Settings
 from smart_sync.errors import ConfigError
 
@@ -39,7 +39,8 @@ def load_readable(path: Path) -> tuple[Settings, tuple[str, ...]]:
 
 def _without_mistakes(path: Path) -> Settings | None:
     try:
-        values = _sections(plain_files.read_file(path, MAX_FILE_BYTES)[0].decode())
+        said = b"" if path == ENVIRONMENT else plain_files.read_file(path, MAX_FILE_BYTES)[0]
+        values = _sections(said.decode())
     except (OSError, ValueError):
         return None
     while values is not None:

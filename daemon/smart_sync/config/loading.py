@@ -16,6 +16,10 @@ from smart_sync.errors import ConfigError
 
 DEFAULT_PATHS = (Path("config.toml"), Path("/etc/smart-sync/config.toml"))
 
+#: In place of a file's path, where there is none and the environment says enough; relative paths are then relative to
+#: the working directory.
+ENVIRONMENT = Path("the environment")
+
 MAX_FILE_BYTES = 1_000_000
 _MAX_TEXT = 1000
 
@@ -23,7 +27,7 @@ _MAX_TEXT = 1000
 def find(given: Path | None = None) -> Path:
     """The config file to use: the one given, else ``$SMART_SYNC_CONFIG``, else the first default that exists.
 
-    Raises `ConfigError` if there is none.
+    `ENVIRONMENT` if there is none and the environment says where the worksheets are.  Raises `ConfigError` otherwise.
     """
     named = given or (Path(os.environ["SMART_SYNC_CONFIG"]) if os.environ.get("SMART_SYNC_CONFIG") else None)
     if named is not None:
@@ -31,10 +35,12 @@ def find(given: Path | None = None) -> Path:
     for path in DEFAULT_PATHS:
         if path.exists():
             return path
+    if keys.say_where_sheets_are(os.environ):
+        return ENVIRONMENT
     places = " or ".join(str(path) for path in DEFAULT_PATHS)
-    raise ConfigError(
-        (f"no configuration: there is no {places}; make one: smart-sync init; or name one: --config FILE",)
-    )
+    variable = keys.variable(("sheets", "spreadsheet"))
+    told = f"no configuration: there is no {places}; make one: smart-sync init; or name one: --config FILE"
+    raise ConfigError((f"{told}; or say all of it in the environment: {variable}=…",))
 
 
 def load(path: Path) -> Settings:
@@ -69,6 +75,8 @@ def _own_variables() -> list[str]:
 
 def read(path: Path) -> dict[str, Any]:
     """What the file says, before anything is made of it.  Raises `ConfigError`."""
+    if path == ENVIRONMENT:
+        return {}
     try:
         text = plain_files.read_file(path, MAX_FILE_BYTES)[0].decode()
     except OSError as error:

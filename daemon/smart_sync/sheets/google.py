@@ -12,6 +12,7 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -116,6 +117,11 @@ class GoogleSheets:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> "Calls":
+        try:
+            Path.home()
+        except RuntimeError:
+            # The user of a container may have none, and gspread looks for it when it is imported.
+            os.environ["HOME"] = "/"
         await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
         from smart_sync.sheets.calls import Calls
         from smart_sync.sheets.retries import Backoff

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 @config_option
 def run() -> None:
     """Run the daemon in the foreground, until SIGTERM."""
+    if os.getpid() == 1:
+        # In a container: to its first process the kernel gives no signal that it has not asked for.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     from smart_sync.service import memory
 
     memory.start()

@@ -15,6 +15,7 @@ from smart_sync.config.secrets import is_elsewhere
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
+    from smart_sync.config.database_url import Location, Server
 
 NAME = "smart-sync"
 
@@ -23,9 +24,12 @@ NAME = "smart-sync"
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="[default: config.toml]")
 @click.option("--spreadsheet", metavar="WHERE", help="The spreadsheet: its address in the browser, its key or title.")
 @click.option("--credentials", metavar="FILE", help="The service account's JSON key.")
-@click.option("--database", metavar="FILE", help="The SQLite file; the web app's own, if there is one.")
+@click.option(
+    "--database", metavar="WHERE", help="A file, the web app's or a new one; or env:NAME of a PostgreSQL address."
+)
 @click.option("--timezone", metavar="NAME", help="The time zone in which a day ends, such as Europe/Berlin.")
-@click.option("--systemd", is_flag=True, help="For systemd/smart-sync.service: all paths are the unit's.")
+@click.option("--systemd", is_flag=True, help="Write the unit too; all paths are the unit's.")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="With --systemd: write below DIR.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is given, and the defaults.")
 def init(
     output: Path | None,
@@ -34,6 +38,7 @@ def init(
     database: str | None,
     timezone: str | None,
     systemd: bool,
+    root: Path | None,
     yes: bool,
 ) -> None:
     """Write a commented configuration and try it step by step.
@@ -42,9 +47,19 @@ def init(
     """
     from smart_sync import config, logs
     from smart_sync.admin import init as steps
+    from smart_sync.admin import systemd_files as unit
+    from smart_sync.cli.output.diagnostics import show_written
     from smart_sync.sheets.credentials import VARIABLE
 
-    output = output or (steps.UNIT_CONFIG if systemd else config.DEFAULT_PATHS[0])
+    if root is not None and not systemd:
+        raise click.UsageError("--root goes with --systemd")
+    # With a configuration elsewhere than the unit reads it, the unit is somebody's own.
+    with_unit = systemd and output is None
+    root = root or Path("/")
+    output = output or (root / unit.UNIT_CONFIG.relative_to("/") if systemd else config.DEFAULT_PATHS[0])
+    if with_unit and output.exists():
+        _renew_unit(config.load_readable(output)[0].database.where, output, root)
+        return
     steps.refuse_existing(output)
     ask = not yes and sys.stdin.isatty()
     if spreadsheet is None:
@@ -55,26 +70,31 @@ def init(
         unneeded = not ask or os.environ.get(VARIABLE)
         credentials = "" if unneeded else _asked("The service account's JSON key, a file", "google.json")
     if database is None:
-        default = steps.UNIT_DATABASE if systemd else steps.DATABASE
-        database = _asked("The database, a file", default) if ask else default
+        default = unit.UNIT_DATABASE if systemd else steps.DATABASE
+        database = _asked("The database, a file (or env:NAME of a PostgreSQL address)", default) if ask else default
     if timezone is None:
         local = steps.local_timezone(os.environ) if ask else "UTC"
         timezone = _asked("The time zone in which a day ends", local) if ask else local
     if not steps.is_timezone(timezone):
         raise click.UsageError(f"no such time zone: {timezone!r}; name one such as UTC or Europe/Berlin")
-    _demand_file(database)
-    if Path(database).expanduser().is_file():
+    if steps.is_server(database):
+        _demand_server(database)
+    elif Path(database).expanduser().is_file():
         _offer_a_look(Path(database).expanduser(), ask=ask)
-    socket = steps.UNIT_SOCKET if systemd else ""
+    socket = unit.UNIT_SOCKET if systemd else ""
     # The unit hands the key over: it is in no file of the daemon's.
     kept = "" if systemd else credentials
     steps.write(output, steps.Answers(spreadsheet, kept, database, timezone, socket))
+    if with_unit:
+        # Of a server's the unit has nothing to let through: its own folder stays the place for the socket.
+        file = Path(unit.UNIT_DATABASE) if steps.is_server(database) else Path(database).expanduser()
+        show_written(unit.write(file.absolute(), root))
     click.echo(f"{output} is written; now it is tried")
     logs.configure("auto", "error", sys.stderr)
     logs.adopt_libraries()
     settings = config.load(output)
     if systemd:
-        key = Path(credentials).expanduser() if credentials else steps.UNIT_KEY
+        key = Path(credentials).expanduser() if credentials else unit.UNIT_KEY
         sheets = settings.sheets.model_copy(update={"credentials": key.absolute()})
         settings = settings.model_copy(update={"sheets": sheets})
     good = asyncio.run(_try(settings))
@@ -82,10 +102,20 @@ def init(
     sys.exit(0 if good else 1)
 
 
+def _renew_unit(where: "Location", output: Path, root: Path) -> None:
+    """After an upgrade: the configuration stays as it is, and files that are missing are written."""
+    from smart_sync.admin import systemd_files as unit
+    from smart_sync.cli.output.diagnostics import show_written
+
+    click.echo(f"{output} exists already and is left as it is")
+    show_written(unit.write(where if isinstance(where, Path) else Path(unit.UNIT_DATABASE), root))
+    click.echo("next: systemctl daemon-reload && systemctl restart smart-sync")
+
+
 def _say_what_is_next(output: Path, credentials: str, *, good: bool, systemd: bool) -> None:
     """What to type after ``init``."""
     from smart_sync import config
-    from smart_sync.admin.init import UNIT_KEY
+    from smart_sync.admin.systemd_files import UNIT_KEY
 
     named = "" if output == config.DEFAULT_PATHS[0] else f" --config {output}"
     if not good:
@@ -95,22 +125,22 @@ def _say_what_is_next(output: Path, credentials: str, *, good: bool, systemd: bo
     else:
         if credentials:
             click.echo(f"next: install -D -m 600 {shlex.quote(credentials)} {UNIT_KEY}")
-        click.echo("next: systemctl enable --now smart-sync")
+        click.echo("next: systemd-sysusers && systemctl daemon-reload && systemctl enable --now smart-sync")
 
 
 @click.command(epilog=example("smart-sync adopt /srv/app/view_counter.db"))
-@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("database")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
 )
 @click.option("--spreadsheet", metavar="WHERE", default="", help="The spreadsheet: its address, key or title.")
 @click.option("--credentials", metavar="FILE", default="", help="The service account's JSON key.")
 @json_option
-def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_json: bool) -> None:
+def adopt(database: str, output: Path, spreadsheet: str, credentials: str, as_json: bool) -> None:
     """Look at a web app's database and write a configuration.
 
-    Says what is there, what Smart Sync will write where, and what clashes; then nothing is written, and the exit code
-    is 1.
+    DATABASE is an SQLite file, or env:NAME of a variable that holds a PostgreSQL address.  Says what is there, what
+    Smart Sync will write where, and what clashes; then nothing is written, and the exit code is 1.
     """
     from smart_sync import config
     from smart_sync.admin import adopt
@@ -119,8 +149,8 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
     from smart_sync.clock import utc_now
 
     steps.refuse_existing(output)
-    _demand_file(str(database))
-    report, found = asyncio.run(adopt.adopt(database, utc_now()))
+    where = _demand_server(database) if steps.is_server(database) else Path(database)
+    report, found = asyncio.run(adopt.adopt(where, utc_now()))
     answer = report.answer() | {"written": None}
     if report.exit_code == 0:
         spreadsheet = spreadsheet or next(iter(found.spreadsheets), "")
@@ -155,13 +185,20 @@ def _offer_a_look(database: Path, *, ask: bool) -> None:
         sys.exit(report.exit_code)
 
 
-def _demand_file(database: str) -> None:
-    """Refuse the address of a server, which is never shown: it may hold a password."""
-    if ":/" in database or is_elsewhere(database):
+def _demand_server(database: str) -> "Server":
+    """The server.  Refuses an address that is none, or that would put a password into the configuration."""
+    from smart_sync.config import database_url
+
+    try:
+        server = database_url.looked_up(database)
+    except ValueError as error:
+        raise click.UsageError(f"the database: {error}") from None
+    if not is_elsewhere(database) and server.has_password:
         raise click.UsageError(
-            "this looks at SQLite files only; for PostgreSQL write [database] url into the configuration, then:"
-            " smart-sync check"
+            "the database: its password would stand in the configuration; put the address into a variable and name"
+            " that, such as env:DATABASE_URL"
         )
+    return server
 
 
 def _asked(question: str, default: str | None = None) -> str:

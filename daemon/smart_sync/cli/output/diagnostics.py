@@ -1,8 +1,13 @@
 """What is shown of `check`, `init`, `parse` and `webhooks`."""
 
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
 from rich.text import Text
 
 from smart_sync.admin.init import SetupStep
+from smart_sync.admin.systemd_files import Written, hidden_program
 from smart_sync.cli.output import data, terminal
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import count, when
@@ -17,12 +22,15 @@ def show_check(answer: CheckAnswer) -> None:
     marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
     for finding in answer["findings"]:
         mark, style = marks[finding["level"]]
-        print_line(console, Text.assemble((mark, style), " ", printable(finding["message"])), hang=2)
+        code = f" [{finding['code']}]" if finding["code"] else ""
+        print_line(console, Text.assemble((mark, style), " ", printable(finding["message"]), (code, "dim")), hang=2)
     if answer["merge"]:
         data.show_rules(answer["merge"])
     errors = sum(finding["level"] == "error" for finding in answer["findings"])
     warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
     print_line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
+    if any(finding["code"] for finding in answer["findings"]):
+        print_line(console, "what is in brackets has an entry in docs/faq.md: what it means, what to do", "dim")
 
 
 def show_inspections(answer: InspectionsAnswer) -> None:
@@ -45,6 +53,23 @@ def show_inspections(answer: InspectionsAnswer) -> None:
                 print_line(console, f"      {exchange['body']}")
         if not link["parsers"]:
             print_line(console, "  no parser serves it; see [parsers] in the configuration", "yellow", hang=2)
+
+
+def show_written(files: Iterable[Written]) -> None:
+    """The files for systemd, folder by folder; one that is another than ours has a line of its own."""
+    console = terminal.console()
+    folders: dict[Path, list[str]] = {}
+    for file in files:
+        if file.outcome == "kept":
+            told = f"{file.path} is another one than this version's, and is kept; move it away and run this again"
+            print_line(console, Text.assemble(("!", "yellow"), f" {printable(told)}"), hang=2)
+        elif file.outcome == "written":
+            folders.setdefault(file.path.parent, []).append(file.path.name)
+    for folder, names in folders.items():
+        print_line(console, f"written to {printable(str(folder))}: {', '.join(names)}", hang=2)
+    if hidden_program():
+        told = f"{sys.prefix} is hidden from the unit by ProtectHome=; install Smart Sync into /opt/smart-sync"
+        print_line(console, Text.assemble(("!", "yellow"), f" {printable(told)}"), hang=2)
 
 
 def _value(name: str, value: object) -> str:

@@ -16,6 +16,7 @@ from smart_sync.cli.output import terminal
 from smart_sync.cli.output.changes import show_changes
 from smart_sync.cli.output.tables import Column, print_line, print_table
 from smart_sync.cli.output.terminal import duration
+from smart_sync.config import ENVIRONMENT
 from smart_sync.core.answers import ProjectAnswer, SyncAnswer
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.coverage import Coverage
@@ -38,7 +39,7 @@ def show_welcome(config: Path) -> None:
     """What to type next, for a person who starts the daemon on a terminal."""
     screen = terminal.console()
     program = "smart-sync" if shutil.which("smart-sync") else os.path.relpath(sys.argv[0])
-    more = "" if config == Path("config.toml") else f" --config {shlex.quote(str(config))}"
+    more = "" if config in (Path("config.toml"), ENVIRONMENT) else f" --config {shlex.quote(str(config))}"
     print_line(screen, f"Smart Sync {__version__} starts on {config}; Ctrl-C stops it.  In another terminal:", "bold")
     for command, what in _NEXT.items():
         print_line(screen, f"  {program} {command}{more}  # {what}", hang=4)

@@ -50,6 +50,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT round($1::numeric, $2)::float8
 CREATE OR REPLACE FUNCTION {helpers}.json_each(text) RETURNS TABLE (value text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1000 AS $$ SELECT json_array_elements_text($1::json) $$;
 
+-- Immutable, so that the planner sees the values.
+CREATE OR REPLACE FUNCTION {helpers}.listed(text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT ARRAY(SELECT json_array_elements_text($1::json)) $$;
+
 CREATE OR REPLACE FUNCTION {helpers}.typeof(anyelement) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT CASE WHEN $1 IS NULL THEN 'null' ELSE CASE pg_typeof($1)::oid
     WHEN 20 THEN 'integer' WHEN 21 THEN 'integer' WHEN 23 THEN 'integer'

@@ -69,7 +69,7 @@ class PostgresDatabase:
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
         self._asker = Connection(self.server, looking | limit, patience=self._patience)
-        self._slots = Connection(self.server, {}, patience=self._patience)
+        self._slots = Connection(self.server, path, patience=self._patience)
         if self._lease is not None:
             self._lease.ends.append(self._cut)
         return self
@@ -131,6 +131,10 @@ class PostgresDatabase:
         """Seconds for which another session has kept us from writing, once they are worth telling; else 0."""
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
+
+    async def at_once(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows of a statement that is committed by itself, and waits for nobody who writes in a transaction."""
+        return await self._slots.fetch(sql, parameters)
 
     def limit(self, name: str, calls: int, seconds: float) -> Limit:
         """The limit of the quota ``name`` that all processes on this database share."""
@@ -256,18 +260,19 @@ class PostgresTransaction:
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; returns the number of rows changed."""
-        given = rows if isinstance(rows, list) else await asyncio.to_thread(lambda: list(rows))
-        if not given:
-            return 0
         text, shared = self._own(sql)
-        several = bulk(text) if len(given) >= copying.LEAST else None
-        async with self._database._writer.told():
-            if several is not None:
-                types = await self._database.types_of(self._connection, text)
-                return await copying.run(self._connection, several, types, given)
-            cursor = self._connection.cursor()
-            await cursor.executemany(numbered(text), [_untyped(row) for row in given] if shared else given)
-            return max(cursor.rowcount, 0)
+        changed = 0
+        for part in await copying.parts(rows):
+            several = bulk(text) if len(part) >= copying.LEAST else None
+            async with self._database._writer.told():
+                if several is not None:
+                    types = await self._database.types_of(self._connection, text)
+                    changed += await copying.run(self._connection, several, types, part)
+                else:
+                    cursor = self._connection.cursor()
+                    await cursor.executemany(numbered(text), [_untyped(row) for row in part] if shared else part)
+                    changed += max(cursor.rowcount, 0)
+        return changed
 
     @contextlib.asynccontextmanager
     async def copying(self, sql: str) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError, DatabaseUnusable
-from smart_sync.store.engine import Busy, Down, Lost, StoreError
+from smart_sync.store.engine import Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres.sqlstates import translated
 from smart_sync.store.postgres.statements import numbered
 
@@ -40,6 +40,8 @@ _SESSION = {
     # The tables are in memory, nearly always; and compiling costs more than these queries take.
     "random_page_cost": "1.1",
     "jit": "off",
+    # A plan for any list is one for a short list.
+    "plan_cache_mode": "force_custom_plan",
 }
 
 
@@ -129,6 +131,9 @@ class Connection:
         except Error as error:
             broken = self._connection is None or self._connection.broken
             raise translated(error, self._server.name, broken=broken) from error
+        except UnicodeEncodeError as error:
+            told = f"half of a pair of code points ({error.object[error.start]!a}) is no text"
+            raise Refused(told, DatabaseError(f"{self._server.name}: {told}")) from error
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = (), patience: float | None = None) -> list[Any]:
         """All rows of a query: asked again while the server is away, as long as a caller may wait for it."""

@@ -8,12 +8,18 @@ from typing import NamedTuple
 #: What is no parameter, though it holds a question mark: text and names in quotes; then parameters.
 _PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?(\d*)""")
 _INSERT = re.compile(
-    r"\s*(?P<into>INSERT INTO [\w.]+ \((?P<columns>[^)]*)\))\s+"
+    r"\s*(?P<into>INSERT INTO (?P<table>[\w.]+) \((?P<columns>[^)]*)\))\s+"
     r"(?:VALUES \((?P<values>.*?)\)|(?P<select>SELECT .*? FROM )(?P<rest>.*?))\s*(?P<conflict>ON CONFLICT.*)?",
     re.DOTALL,
 )
 _UPDATE = re.compile(
     r"\s*(?P<set>UPDATE [\w.]+(?: AS \w+)? SET .*?)(?: FROM (?P<rest>.*?))? WHERE (?P<where>.*)", re.DOTALL
+)
+_DELETE = re.compile(r"\s*(?P<from>DELETE FROM (?:\w+\.)?(?P<table>\w+)) WHERE (?P<where>.*)", re.DOTALL)
+#: A list given as JSON.  As a subquery it would be joined, row by row with every row where the planner expects few;
+#: as an array its values are looked up in an index, or hashed.
+_LISTED = re.compile(
+    r"\b(?P<negated>NOT )?IN \(SELECT (?:value|CAST\(value AS TEXT\)) FROM json_each\((?P<list>\?\d*)\)\)"
 )
 _TARGET = re.compile(r"ON CONFLICT \(([^)]*)\) DO UPDATE")
 _SHARED_WRITE = re.compile(
@@ -23,8 +29,12 @@ _SHARED_WRITE = re.compile(
 
 @cache
 def numbered(sql: str) -> str:
-    """``sql`` with PostgreSQL's parameters."""
-    return _with_parameters(sql, "$")
+    """``sql`` with PostgreSQL's parameters, and its lists as arrays."""
+    return _with_parameters(_LISTED.sub(_as_array, sql), "$")
+
+
+def _as_array(found: re.Match[str]) -> str:
+    return f"{'<> ALL' if found['negated'] else '= ANY'} (listed({found['list']}))"
 
 
 def _with_parameters(sql: str, mark: str) -> str:
@@ -47,41 +57,54 @@ def written_to(sql: str, schema: str) -> tuple[str, bool]:
     return (changed, True) if times and _SHARED_WRITE.match(sql) else (sql, False)
 
 
+#: Where a `Bulk` names the rows it is for: as ``given``, with the columns p1, p2, …
+GIVEN = "{given}"
+
+
 class Bulk(NamedTuple):
-    """A statement that does for all rows of a table ``{stage}`` (p1, p2, …) what another does for one row."""
+    """A statement that does for all rows of `GIVEN` what another does for one row."""
 
     sql: str
     #: The places of the values that make the key: of two rows with one key only the last is written.
     key: Sequence[int]
+    #: Where the rows are only added, whatever is there: the COPY that does that.
+    copy: str = ""
 
 
 @cache
 def bulk(sql: str) -> Bulk | None:
     """The `Bulk` of a statement, where that means the same; else None."""
-    if "(SELECT" in sql:  # a row may change what the next one finds
-        return None
     marked = _with_parameters(sql, "given.p")
+    if found := _DELETE.fullmatch(marked):
+        itself = re.search(rf"\b(?:FROM|JOIN) (?:\w+\.)?{found['table']}\b", found["where"])
+        return None if itself else Bulk(f"{found['from']} USING {GIVEN} WHERE {found['where']}", ())
+    if "(SELECT" in marked:  # a row may change what the next one finds
+        return None
     if found := _INSERT.fullmatch(marked):
-        conflict = found["conflict"] or ""
-        if "given." in conflict:
-            return None
-        source = (
-            f"SELECT {found['values']} FROM {{stage}} given"
-            if found["values"]
-            else (f"{found['select']}{{stage}} given, {found['rest']}")
-        )
-        return Bulk(f"{found['into']} {source} {conflict}", _key(found, conflict))
+        return _insert(found)
     if found := _UPDATE.fullmatch(marked):
         more = f", {found['rest']}" if found["rest"] else ""
-        return Bulk(f"{found['set']} FROM {{stage}} given{more} WHERE {found['where']}", ())
+        return Bulk(f"{found['set']} FROM {GIVEN}{more} WHERE {found['where']}", _places(found["where"]))
     return None
 
 
-def _key(found: re.Match[str], conflict: str) -> Sequence[int]:
-    target = _TARGET.match(conflict)
-    if target is None or not found["values"]:
-        return ()
-    columns = [name.strip() for name in found["columns"].split(",")]
-    values = [value.strip() for value in found["values"].split(",")]
-    places = [values[columns.index(name.strip())] for name in target[1].split(",")]
-    return [int(place.removeprefix("given.p")) - 1 for place in places]
+def _insert(found: re.Match[str]) -> Bulk | None:
+    conflict, values = found["conflict"] or "", (found["values"] or "").split(", ")
+    if "given." in conflict:
+        return None
+    if not found["values"]:
+        return Bulk(f"{found['into']} {found['select']}{GIVEN}, {found['rest']} {conflict}", ())
+    columns = found["columns"].split(", ")
+    if not conflict and values == [f"given.p{number}" for number in range(1, len(columns) + 1)]:
+        return Bulk("", (), f"COPY {found['table']} ({found['columns']}) FROM STDIN")
+    key: Sequence[int] = ()
+    if target := _TARGET.match(conflict):
+        of_key = [dict(zip(columns, values, strict=False)).get(name, "") for name in target[1].split(", ")]
+        if not all(re.fullmatch(r"given\.p\d+", value) for value in of_key):
+            return None
+        key = _places(" ".join(of_key))
+    return Bulk(f"{found['into']} SELECT {found['values']} FROM {GIVEN} {conflict}", key)
+
+
+def _places(text: str) -> Sequence[int]:
+    return [int(number) - 1 for number in dict.fromkeys(re.findall(r"given\.p(\d+)", text))]

@@ -1,5 +1,6 @@
 """SQLite's catalogue, and how a file is opened: whether it is new, intact, and ours to make."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,14 +70,19 @@ class SqliteDialect:
 
 
 def is_new(path: Path) -> bool:
-    """Whether the file is still to be created (its folder is made here), or is empty.  Raises `DatabaseUnusable`."""
+    """Whether the file is empty; if it is missing it is made, with its folder.  Raises `DatabaseUnusable`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseUnusable(f"{path.parent}: cannot be created: {error.strerror}; check [database] path") from None
     if path.exists() and not path.is_file():
         raise DatabaseUnusable(f"{path}: not a file; check [database] path")
-    return not path.exists() or path.stat().st_size == 0
+    if not path.exists():
+        # The umask says who else may write.  SQLite would let the owner alone, and its -wal and -shm follow the file.
+        with contextlib.suppress(OSError):  # SQLite says why
+            path.touch()
+        return True
+    return path.stat().st_size == 0
 
 
 async def prepare_file(database: "SqliteDatabase") -> None:

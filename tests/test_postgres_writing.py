@@ -1,0 +1,157 @@
+"""Writing many rows on PostgreSQL, and plans that stay right when the server has looked at its tables."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from fake_google import FakeGoogle
+from nasty import NASTY
+from postgres_server import Server
+from smart_sync.config.database_url import server
+from smart_sync.store.engine import Database, Refused, upsert
+from smart_sync.store.postgres.copying import LEAST
+from smart_sync.store.schema import open_database
+from world import NOON, PostgresWorld
+
+MANY = LEAST * 3
+
+
+@pytest.fixture
+async def database(postgres: str) -> AsyncIterator[Database]:
+    """A database with a table of every kind of column that is ours."""
+    async with open_database(server(postgres)) as database:
+        async with database.transaction() as transaction:
+            await transaction.execute(
+                "CREATE TABLE kinds (id TEXT PRIMARY KEY, text TEXT, number BIGINT, flag BIGINT, real DOUBLE PRECISION,"
+                " bytes BYTEA)"
+            )
+        yield database
+
+
+def rows() -> list[tuple[Any, ...]]:
+    """Every text that has broken a program, no value at all, the ends of the numbers, truth, bytes."""
+    texts = [text.replace("\0", "") for text in NASTY.values()]
+    texts = [text for text in texts if text.isprintable() or text.encode(errors="replace").decode() == text]
+    made: list[tuple[Any, ...]] = [(f"t{n}", text, n, n % 2 == 0, n / 3, text.encode()) for n, text in enumerate(texts)]
+    return [*made, ("none", None, None, None, None, None), ("ends", "NULL", 2**63 - 1, True, 1e300, b"\0\\")]
+
+
+@pytest.mark.parametrize("how", ["only added", "in place of others", "changed"])
+async def test_many_rows_are_what_one_after_the_other_would_be(database: Database, how: str) -> None:
+    """Whatever a value is, a thousand rows at once leave what one at a time does."""
+    columns = "id, text, number, flag, real, bytes"
+    given = rows()
+    if how == "changed":
+        sql = "UPDATE kinds SET text = ?, number = ?, flag = ?, real = ?, bytes = ? WHERE id = ?"
+        changes: list[tuple[Any, ...]] = [(*row[1:], row[0]) for row in given]
+    else:
+        sql = upsert("kinds", columns, "id") if how != "only added" else ""
+        sql = sql or f"INSERT INTO kinds ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
+        changes = given
+    found = []
+    for at_once in (len(changes), 1):
+        async with database.transaction() as transaction:
+            await transaction.execute("DELETE FROM kinds")
+            if how == "changed":
+                await transaction.execute_many("INSERT INTO kinds (id) VALUES (?)", [(row[0],) for row in given])
+            parts = [changes[place : place + at_once] for place in range(0, len(changes), at_once)]
+            assert sum([await transaction.execute_many(sql, part) for part in parts]) == len(changes)
+        found.append(await database.fetch("SELECT * FROM kinds ORDER BY id"))
+    assert found[0] == found[1]
+    assert len(found[0]) == len(given)
+
+
+@pytest.mark.parametrize(
+    "sql", [upsert("kinds", "id, number", "id"), "UPDATE kinds SET id = ?, number = ? WHERE id = ?1"]
+)
+async def test_of_two_rows_for_one_key_the_last_one_counts(database: Database, sql: str) -> None:
+    """However many rows are written at once."""
+    async with database.transaction() as transaction:
+        await transaction.execute_many("INSERT INTO kinds (id) VALUES (?)", [(str(n),) for n in range(MANY)])
+        await transaction.execute_many(sql, [(str(n), n + again) for again in (0, 1000) for n in range(MANY)])
+    assert await database.fetch("SELECT min(number), count(*) FROM kinds") == [(1000, MANY)]
+
+
+async def test_many_rows_are_deleted_at_once_and_no_others(database: Database) -> None:
+    """Also where a condition looks into another table."""
+    async with database.transaction() as transaction:
+        await transaction.execute_many("INSERT INTO kinds (id) VALUES (?)", [(str(n),) for n in range(100)])
+        await transaction.execute_many(
+            "INSERT INTO lost_columns (project_id, metric) VALUES (?, 'x')", [("3",), ("4",)]
+        )
+        sql = "DELETE FROM kinds WHERE id = ? AND EXISTS (SELECT 1 FROM lost_columns l WHERE l.project_id = ?)"
+        assert await transaction.execute_many(sql, [(str(n), str(n)) for n in range(MANY)]) == 2
+        assert await transaction.execute_many("DELETE FROM kinds WHERE id = ?", [(str(n),) for n in range(MANY)]) == (
+            MANY - 2
+        )
+    assert await database.fetch("SELECT count(*) FROM kinds") == [(100 - MANY,)]
+
+
+@pytest.mark.parametrize("count", [1, MANY])
+@pytest.mark.parametrize("spoilt", ["no\0text", "no\ud800text"])
+async def test_text_that_the_server_cannot_hold_is_refused(database: Database, spoilt: str, count: int) -> None:
+    """As a row is that breaks a rule: whoever writes can leave it out and write the others."""
+    for sql in ("INSERT INTO kinds (id, text) VALUES (?, ?)", upsert("kinds", "id, text", "id")):
+        with pytest.raises(Refused):
+            async with database.transaction() as transaction:
+                await transaction.execute_many(sql, [(str(n), spoilt) for n in range(count)])
+    assert await database.fetch("SELECT count(*) FROM kinds") == [(0,)]
+
+
+#: The server writes the plan of every statement of a database's sessions into its log, with what it found.
+EXPLAIN = {
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_timing": "off",
+    "auto_explain.log_format": "json",
+}
+PLAN = re.compile(r"\[(\d+)\] LOG:  duration: [\d.]+ ms  plan:\s*(\{.*?\n\t\})", re.DOTALL)
+
+
+async def test_what_the_server_learns_of_yesterday_makes_no_pass_slow(
+    tmp_path: Path, google: FakeGoogle, postgres: str, postgres_server: Server | None
+) -> None:
+    """After ANALYZE has seen only yesterday, a pass of today looks at a hundred rows for each account, not at all.
+
+    The server expects nothing of today then, and compares everything with everything where that is possible.
+    """
+    assert postgres_server is not None
+    world = await PostgresWorld(tmp_path, google, postgres).create()
+    projects = {name: [f"{name}{number}" for number in range(60)] for name in "ABC"}
+    for name, accounts in projects.items():
+        world.add_project(name, accounts)
+    for name, value in EXPLAIN.items():
+        world.execute(f"ALTER DATABASE {urlsplit(postgres).path[1:]} SET {name} = '{value}'")
+    log = postgres_server.folder / "log"
+    async with world.opened() as run:
+
+        async def looked_at(number: int) -> int:
+            world.now = NOON + timedelta(hours=12 * number)
+            for name, accounts in projects.items():
+                world.sheet(name, **{account: [place + number] * 5 for place, account in enumerate(accounts)})
+            began = log.stat().st_size
+            await run()
+            pids = {str(row[0]) for row in world.execute("SELECT pid FROM pg_stat_activity")}
+            found = PLAN.findall(log.read_bytes()[began:].decode(errors="replace"))
+            return sum(_looked_at(json.loads(plan)["Plan"]) for pid, plan in found if pid in pids)
+
+        for number in range(3):
+            await looked_at(number)
+        world.execute("ANALYZE")
+        assert (
+            max([await looked_at(number) for number in (3, 4)]) <= 150 * 180
+        )  # all with all would be 170,000 and more
+
+
+def _looked_at(plan: dict[str, Any]) -> int:
+    """How many rows the nodes of a plan have made or left out."""
+    of_filters = sum(count for name, count in plan.items() if name.startswith("Rows Removed by"))
+    own = (plan.get("Actual Rows", 0) + of_filters) * plan.get("Actual Loops", 0)
+    return int(own) + sum(map(_looked_at, plan.get("Plans", ())))
