@@ -1,7 +1,8 @@
 """The rows of ``account_snapshots`` that are ours: one per account and local day; repair, carried stretches."""
 
+import asyncio
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -42,61 +43,72 @@ class Writing:
 
 
 class Made(NamedTuple):
-    """How many snapshots are new, and the ids of the accounts whose snapshot a rule of the table has refused."""
+    """The accounts (by id) whose snapshot is new, and those whose snapshot a rule of the table has refused."""
 
-    new: int
-    refused: tuple[str, ...] = ()
+    new: Collection[str] = ()
+    refused: Collection[str] = ()
 
 
-async def write(transaction: Transaction, plan: Plan, writing: Writing) -> Made:
+async def write(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> Made:
     """The day's snapshot of each account that has a value, kept up to date where the configuration says so."""
-    steps = await _steps(transaction, plan, writing)
-    await _update(transaction, writing, steps)
-    await _withdraw(transaction, plan, writing)
-    return await _insert_snapshots(
-        transaction, [a for a, step in steps.items() if step is SnapshotStep.INSERT], writing
-    )
+    steps = await _steps(transaction, plans, writing)
+    by_step: dict[SnapshotStep, list[str]] = {step: [] for step in SnapshotStep}
+    for account_id, what in steps.items():
+        by_step[what].append(account_id)
+    fetched = bool(steps) and await has_fetched_column(transaction)
+    await _update(transaction, writing, by_step, fetched)
+    await _withdraw(transaction, plans, writing)
+    return await _insert_snapshots(transaction, by_step[SnapshotStep.INSERT], writing, fetched)
 
 
 async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
     """How many snapshots writing ``plan`` would make."""
-    steps = await _steps(database, plan, writing, {row.account_id: row.values for row in plan.merged})
+    steps = await _steps(database, [plan], writing, {row.account_id: row.values for row in plan.merged})
     return sum(step is SnapshotStep.INSERT for step in steps.values())
 
 
 async def _steps(
     source: Database | Transaction,
-    plan: Plan,
+    plans: Sequence[Plan],
     writing: Writing,
     coming: Mapping[str, Metrics] = _NO_VALUES,
 ) -> dict[str, SnapshotStep]:
     """Account id → what to do with its snapshot; ``coming`` are merged values that SQLite does not have yet."""
     day = writing.day
+    account_ids = [account_id for plan in plans for account_id in plan.snapshot_ids]
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    rows = await source.fetch(_TODAYS, (json.dumps(plan.snapshot_ids), earliest, latest, day.start, day.end))
-    seen: dict[str, list[StoredSnapshot]] = {}
-    merged: dict[str, tuple[Any, ...]] = {}
-    for account_id, row_id, utc_date, *values in map(_as_text, rows):
-        seen.setdefault(account_id, []).append(StoredSnapshot(row_id, utc_date, tuple(values[: len(METRICS)])))
-        merged[account_id] = coming.get(account_id) or tuple(values[len(METRICS) :])
-    utc_date = writing.now[:10]
-    steps = dict.fromkeys(plan.snapshot_ids, SnapshotStep.INSERT)
-    for account_id, snapshots in seen.items():
-        steps[account_id] = (
-            step(account_id, snapshots, merged[account_id], utc_date, day)
-            if writing.update_snapshots
-            else SnapshotStep.NOTHING
-        )
-    own = {
-        snapshot_id(account_id, day.start): account_id
-        for account_id, one in steps.items()
-        if one is SnapshotStep.INSERT
-    }
-    # Another program has given it a time of another day.
-    for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)) if own else ():
-        steps[own[row_id]] = SnapshotStep.MOVE
+    rows = await source.fetch(_TODAYS, (json.dumps(account_ids), earliest, latest, day.start, day.end))
+
+    def decided() -> dict[str, SnapshotStep]:
+        seen: dict[str, list[StoredSnapshot]] = {}
+        merged: dict[str, tuple[Any, ...]] = {}
+        for account_id, row_id, utc_date, *values in map(_as_text, rows):
+            seen.setdefault(account_id, []).append(StoredSnapshot(row_id, utc_date, tuple(values[: len(METRICS)])))
+            merged[account_id] = coming.get(account_id) or tuple(values[len(METRICS) :])
+        utc_date = writing.now[:10]
+        steps = dict.fromkeys(account_ids, SnapshotStep.INSERT)
+        for account_id, snapshots in seen.items():
+            steps[account_id] = (
+                step(account_id, snapshots, merged[account_id], utc_date, day)
+                if writing.update_snapshots
+                else SnapshotStep.NOTHING
+            )
+        return steps
+
+    steps = await asyncio.to_thread(decided)
+    new = [account_id for account_id, step in steps.items() if step is SnapshotStep.INSERT]
+    if new:
+        own = await asyncio.to_thread(_by_snapshot, new, day)
+        # Another program has given it a time of another day.
+        for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)):
+            steps[own[row_id]] = SnapshotStep.MOVE
     return steps
+
+
+def _by_snapshot(account_ids: Iterable[str], day: Day) -> dict[str, str]:
+    """The id of each account's snapshot of ours → the account's id."""
+    return {snapshot_id(account_id, day.start): account_id for account_id in account_ids}
 
 
 def _as_text(row: Any) -> tuple[Any, ...]:
@@ -104,11 +116,11 @@ def _as_text(row: Any) -> tuple[Any, ...]:
     return str(row[0]), str(row[1]), *row[2:]
 
 
-async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> Made:
-    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
-    if account_ids and await has_fetched_column(transaction):
-        columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
-    ids = {snapshot_id(account_id, writing.day.start): account_id for account_id in account_ids}
+async def _insert_snapshots(
+    transaction: Transaction, account_ids: Collection[str], writing: Writing, fetched: bool
+) -> Made:
+    columns, values = _columns(fetched)
+    ids = await asyncio.to_thread(_by_snapshot, account_ids, writing.day)
     new = await transaction.execute_many(
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
         f" SELECT ?, ?, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
@@ -116,10 +128,19 @@ async def _insert_snapshots(transaction: Transaction, account_ids: Collection[st
         ((row_id, account_id, writing.now, account_id) for row_id, account_id in ids.items()),
     )
     if new == len(ids):
-        return Made(new)
+        return Made(account_ids)
     # A unique index of the web app's, of one row a day, leaves no room for ours.
     there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
-    return Made(new, tuple(account_id for row_id, account_id in ids.items() if row_id not in there))
+    return Made(
+        [account_id for row_id, account_id in ids.items() if row_id in there],
+        [account_id for row_id, account_id in ids.items() if row_id not in there],
+    )
+
+
+def _columns(fetched: bool) -> tuple[str, str]:
+    """The columns of metrics of a snapshot, and what they are of the merged values ``m``."""
+    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
+    return (f"{columns}, total_videos_fetched", f"{values}, m.videos") if fetched else (columns, values)
 
 
 async def has_fetched_column(transaction: Transaction) -> bool:
@@ -127,29 +148,27 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str, SnapshotStep]) -> None:
+async def _update(
+    transaction: Transaction, writing: Writing, by_step: Mapping[SnapshotStep, Iterable[str]], fetched: bool
+) -> None:
     """Give our rows the merged values, and those that move the time of the pass."""
-    changed = [
-        (writing.now if step is SnapshotStep.MOVE else None, snapshot_id(account_id, writing.day.start), account_id)
-        for account_id, step in steps.items()
-        if step in (SnapshotStep.MOVE, SnapshotStep.REFRESH)
-    ]
-    if not changed:
-        return
-    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
-    if await has_fetched_column(transaction):
-        columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
+    columns, values = _columns(fetched)
     await transaction.execute_many(
         f"UPDATE account_snapshots AS s SET ({columns}, snapshot_time) = ({values}, coalesce(?, s.snapshot_time))"
         " FROM account_metrics m WHERE s.id = ? AND m.account_id = ?",
-        changed,
+        (
+            (at, snapshot_id(account_id, writing.day.start), account_id)
+            for step, at in ((SnapshotStep.MOVE, writing.now), (SnapshotStep.REFRESH, None))
+            for account_id in by_step[step]
+        ),
     )
 
 
-async def _withdraw(transaction: Transaction, plan: Plan, writing: Writing) -> None:
+async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
     """Delete today's row of ours of each account whose values were all taken back: nobody says anything of it."""
-    if not writing.update_snapshots or not (without := set(plan.account_ids).difference(plan.snapshot_ids)):
+    if not writing.update_snapshots:
         return
+    without = [one for plan in plans for one in set(plan.account_ids).difference(plan.snapshot_ids)]
     await transaction.execute_many(
         "DELETE FROM account_snapshots WHERE id = ? AND EXISTS (SELECT 1 FROM account_metrics m WHERE m.account_id = ?"
         f" AND coalesce({', '.join(f'm.{metric}_winner' for metric in METRICS)}) IS NULL)",
@@ -157,10 +176,11 @@ async def _withdraw(transaction: Transaction, plan: Plan, writing: Writing) -> N
     )
 
 
-async def save(transaction: Transaction, plan: Plan, writing: Writing) -> None:
+async def save(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
     """Note the stretches that end with this pass; one that began on the same day is no matter of growth."""
     ended = (
         (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))
+        for plan in plans
         for row in plan.merged
         if row.resumed
     )

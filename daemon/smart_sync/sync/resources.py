@@ -41,8 +41,8 @@ class Collect(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """What passes work with, opened in order by `opened`, closed in reverse."""
+class ProjectResources:
+    """What projects are brought up to date with."""
 
     settings: Settings
     database: Database
@@ -50,11 +50,17 @@ class Resources:
     collect: Collect
     announce: Reporter
     clock: Clock
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources(ProjectResources):
+    """What passes work with, opened in order by `opened`, closed in reverse."""
+
     webhooks: Webhooks
     ping: Ping
     digest: Digest
-    #: What `parsed_query.prepare` made of ``[parsed] query``.
-    parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
     parsers: Callable[[], list[ParserReport]] = list
 
@@ -107,10 +113,10 @@ async def opened(
                 collector.collect,
                 announce,
                 clock,
+                query,
                 webhooks,
                 ping,
                 Digest(settings, database, webhooks, clock),
-                query,
                 collector.overview,
             )
 
