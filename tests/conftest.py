@@ -54,7 +54,10 @@ def google() -> Iterator[FakeGoogle]:
 
 
 #: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
-BOTH_ENGINES = {"test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls"}
+BOTH_ENGINES = {
+    *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_missing"),
+    *("test_votes", "test_snapshots", "test_edits", "test_confirm", "test_repair", "test_suspects"),
+} | set(os.environ.get("MORE_ENGINES", "").split())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -81,10 +84,19 @@ def postgres(postgres_server: Server | None) -> Iterator[str]:
 
 
 @pytest.fixture
+def prepared(postgres_server: Server | None) -> Iterator[str]:
+    """The same with our tables in it."""
+    if postgres_server is None:
+        pytest.skip("PostgreSQL is not installed: make packages, as root")
+    with postgres_server.prepared() as url:
+        yield url
+
+
+@pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str | None:
     """The URL of the database that a world is on; None: a file."""
     wanted = getattr(request, "param", "sqlite")
-    return str(request.getfixturevalue("postgres")) if wanted == "postgres" else None
+    return str(request.getfixturevalue("prepared")) if wanted == "postgres" else None
 
 
 @pytest.fixture

@@ -19,9 +19,15 @@ COMMAND = [sys.executable, "-m", "smart_sync"]
 PATIENCE = 60.0
 
 
-def write_config(folder: Path, text: str = "", *, google: FakeGoogle | None = None, spreadsheet: str = "") -> Path:
-    """A ``config.toml`` in ``folder``, with database and socket in the same folder; ``text`` is added as it is."""
-    lines = ["[database]", 'path = "view_counter.db"', "[control]", 'socket = "control.sock"']
+def write_config(
+    folder: Path, text: str = "", *, google: FakeGoogle | None = None, spreadsheet: str = "", url: str = ""
+) -> Path:
+    """A ``config.toml`` in ``folder``, with database and socket in the same folder; ``text`` is added as it is.
+
+    The database is the one at ``url`` where that is given.
+    """
+    place = f'url = "{url}"' if url else 'path = "view_counter.db"'
+    lines = ["[database]", place, "[control]", 'socket = "control.sock"']
     if google is not None:
         key = google.credentials(folder / "key.json")
         lines += ["[sheets]", 'source = "google"', f'spreadsheet = "{spreadsheet}"', f'credentials = "{key}"']

@@ -159,6 +159,17 @@ def databases(form: str) -> Iterator[Planted]:
         yield Planted(f"database {whole} {form}", toml, needles_of(secret, form, whole=given))
 
 
+def brokers(form: str) -> Iterator[Planted]:
+    """The address of a broker with a password, whether workers are wanted or not."""
+    chance = random.Random(f"broker {form}")
+    for whole in ("redis://:{secret}@redis.example.com:6379/0", "amqp://me:{secret}@a.example.com//;amqp://b"):
+        for more in ("", 'workers = "celery"\n'):
+            secret = token(chance)
+            given = whole.format(secret=secret)
+            toml = f"[sync]\n{more}broker = {json.dumps(FORMS[form](given))}\n"
+            yield Planted(f"broker {whole} {more} {form}", toml, needles_of(secret, form, whole=given))
+
+
 #: In `FIELDS`: a table of a source, and a secret that is well-formed.
 _SOURCE = '[parsers.x]\nkind = "http_json"\nplatforms = ["tiktok"]\n'
 _SIGNED = f'"whsec_{"A" * 44}"'
@@ -172,7 +183,7 @@ FIELDS = (
     "[sheets]\ncredentials = §", "[sheets]\ncolumns = { views = [§] }", '[sheets]\ncolumns = { § = ["x"] }',
     '[sheets.spreadsheets]\n§ = "x"', "[sheets.spreadsheets]\nMetrics = §", "[merge]\nstrategy = §",
     '[merge.projects.§]\nviews = "sheet"', '[merge.platforms.§]\nviews = "sheet"', '[merge.metrics]\n§ = "sheet"',
-    "[parsed]\nquery = §", "[sync]\ncreate_missing = §",
+    "[parsed]\nquery = §", "[sync]\ncreate_missing = §", "[sync]\nworkers = §", "[sync]\nbroker = §",
     "[sync.defaults.accounts]\ntopic = §", "[sync.defaults.projects]\n§ = 1",
     "[snapshots]\non_existing = §", "[history]\nkeep = §",
     "[§]\nx = 1", "§ = 1", "[log]\n§ = 1", '[parsers.§]\napi_url = "¶"\nkey = "x"', "[parsers.x]\nkind = §",
@@ -411,6 +422,12 @@ def test_databases(world: World) -> None:
     peopled(world)
     assert alone(world, [one for form in FORMS for one in databases(form)], REFUSED[:2]) == []
     assert [path for path in world.folder.iterdir() if "app" in path.name] == []
+
+
+def test_brokers(world: World) -> None:
+    """The password in the address of a broker is said by nothing, whether the address can be used or not."""
+    peopled(world)
+    assert alone(world, [one for form in FORMS for one in brokers(form)], REFUSED[:2]) == []
 
 
 @pytest.mark.parametrize("kind", SECRETS)

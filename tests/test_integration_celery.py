@@ -16,7 +16,7 @@ from smart_sync.store.instance_lock import InstanceLock
 from world import KEY, World
 
 OURS = "smart_sync.integrations.celery"
-ALL, ONE = "smart_sync_all_projects", "smart_sync_single_project"
+ALL, ONE, SHEET = "smart_sync_all_projects", "smart_sync_single_project", "smart_sync_spreadsheet"
 RESULT = {"success", "project_id", "project_name", "total_accounts", "updated_count", "snapshot_count", "timestamp"}
 
 
@@ -141,7 +141,7 @@ def test_the_application_is_as_the_guide_has_it(monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://broker.example/3")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert said == [ALL, ONE, "redis://broker.example/3", ALL, "1800.0", "own", "False"]
+    assert said == [ALL, ONE, SHEET, "redis://broker.example/3", ALL, "1800.0", "own", "False"]
 
 
 @pytest.mark.parametrize("every", [None, 60.0])
@@ -153,7 +153,7 @@ def test_the_schedule_of_an_own_application(every: float | None) -> None:
     register(app, every=every)
     entry = app.conf.beat_schedule.get("smart-sync-every-30-minutes")
     assert (entry and entry["schedule"]) == every
-    assert {ALL, ONE} <= set(app.tasks)
+    assert {ALL, ONE, SHEET} <= set(app.tasks)
     app = Celery("own", set_as_current=False)
     register(app)
     app.conf.beat_schedule = {"smart-sync-every-30-minutes": {"task": ALL, "schedule": 5.0}}

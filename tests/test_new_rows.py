@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import Daemon, run_command, write_config
+from daemon_process import Daemon, run_command
 from fake_google import FakeGoogle
 from smart_sync import config
 from smart_sync.admin.checks import check
@@ -59,7 +59,7 @@ def app(tmp_path: Path, google: FakeGoogle) -> World:
 
 
 def configured(world: World, text: str = DEFAULTS) -> Path:
-    return write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+    return world.config(text)
 
 
 def test_a_demanding_table_gets_the_values_of_the_configuration(app: World) -> None:
@@ -173,6 +173,24 @@ def test_projects_that_cannot_be_created_are_red(app: World) -> None:
         assert run_command("sync", "--config", str(path)).returncode == 4
         status, answer = asyncio.run(Client(daemon.socket, timeout=60).request("GET", "/healthz"))
     assert (status, "no project could be created, Spring because: " in answer["error"]) == (503, True)
+
+
+def test_a_first_start_that_cannot_read_the_spreadsheet_is_red(tmp_path: Path, google: FakeGoogle) -> None:
+    """As long as no project could be created for it, exit codes, healthz and the answer say why; then all is well."""
+    world = World(tmp_path, google)
+    world.sheet("Spring", a=[1] * 5)
+    world.google.spreadsheets[KEY].shared = False
+    why = "may not read"
+    path = configured(world, '[sync]\ncreate_missing = "projects"\n')
+    ended = run_command("once", "--config", str(path))
+    assert (ended.returncode, why in ended.stdout, "as Viewer" in ended.stdout) == (4, True, True), ended.stdout
+    with Daemon(path) as daemon:
+        assert run_command("sync", "--config", str(path)).returncode == 4
+        status, answer = asyncio.run(Client(daemon.socket, timeout=60).request("GET", "/healthz"))
+        assert (status, why in answer["error"]) == (503, True)
+        world.google.spreadsheets[KEY].shared = True
+        assert run_command("sync", "--config", str(path)).returncode == 0
+        assert asyncio.run(Client(daemon.socket, timeout=60).request("GET", "/healthz"))[0] == 200
 
 
 async def test_a_project_that_is_wanted_no_more_is_refused_no_more(app: World) -> None:

@@ -1,6 +1,5 @@
 """What people are told: short, in one language, the same as webhooks are told."""
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import smart_sync
+from literal_texts import ROOT, texts_of
 from smart_sync.config.notify import TargetSettings
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
@@ -135,29 +134,11 @@ def test_every_phrase_is_used() -> None:
 
 def sentences() -> Iterator[tuple[str, str]]:
     """Every reason and remedy that our code writes down where a worksheet cannot be read or a cell be understood."""
-    root = Path(smart_sync.__file__).parent
-    for number, line in enumerate((root / "core" / "merge" / "causes.py").read_text().splitlines()):
+    for number, line in enumerate((ROOT / "core" / "merge" / "causes.py").read_text().splitlines()):
         if found := re.search(r'(?:return|\() ?f?"([a-z][^"]+)"', line):
             yield f"causes:{number}", re.sub(r"{[^}]*}", "X1", found[1])
     calls = {"SheetUnavailable": 2, "SpreadsheetUnavailable": 2, "SpreadsheetMissing": 2, "Problem": 1, "Unreadable": 1}
-    for path in sorted(root.rglob("*.py")):
-        calls_of = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
-        for node in calls_of:
-            name = getattr(node.func, "id", "")
-            for argument in node.args[: calls.get(name, 0)]:
-                if text := _sample(argument):
-                    yield f"{path.stem}:{node.lineno}", text
-
-
-def _sample(node: ast.expr) -> str:
-    """The text of a literal, with something in place of each value; "" for what is no literal."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if not isinstance(node, ast.JoinedStr):
-        return ""
-    parts = [str(part.value) if isinstance(part, ast.Constant) else "X1" for part in node.values]
-    # What begins with a value goes on with a text that was made elsewhere.
-    return "".join(parts) if any(part.strip("; ") != "X1" for part in parts) else ""
+    yield from ((place, text) for place, _call, text in texts_of(calls))
 
 
 @pytest.mark.parametrize(("where", "text"), list(sentences()))

@@ -10,7 +10,6 @@ from smart_sync.config.notify import NotifySettings, PingSettings, TargetSetting
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
-    DefaultsSettings,
     HistorySettings,
     LogSettings,
     MergeSettings,
@@ -19,9 +18,9 @@ from smart_sync.config.sections import (
     ScheduleSettings,
     SheetsSettings,
     SnapshotsSettings,
-    SyncSettings,
 )
 from smart_sync.config.settings import Settings
+from smart_sync.config.sync_settings import DefaultsSettings, SyncSettings
 
 __all__ = [
     "DEFAULT_PATHS",

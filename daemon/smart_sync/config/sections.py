@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -19,7 +18,6 @@ from pydantic import (
 from smart_sync.config import secrets, urls
 from smart_sync.config.database_url import TAKEOVER, DatabaseUrl, Location
 from smart_sync.config.values import (
-    ColumnValue,
     Cron,
     GoogleKey,
     MetricName,
@@ -146,43 +144,6 @@ class SheetsSettings(Section):
         if self.source == "google" and not (self.spreadsheet or self.spreadsheets):
             raise ValueError('source = "google" needs spreadsheet: its key, URL or title')
         return self
-
-
-#: The columns of a new row that are filled from the worksheet, or by Smart Sync itself.
-_FILLED = {
-    "projects": {"id", "name", "created_at", "is_active"},
-    "accounts": {"id", "project_id", "platform", "username", "profile_link", "added_at", "is_active"},
-}
-
-
-class DefaultsSettings(Section):
-    """Column → value of the rows that ``create_missing`` makes, for what no worksheet says."""
-
-    #: Column → value of each project that ``create_missing`` makes, for what the web app's table demands.
-    projects: dict[str, ColumnValue] = {}
-    #: Column → value of each account that ``create_missing`` makes; ``topic`` and ``telegram_user`` are for rows whose
-    #: cells are empty.
-    accounts: dict[str, ColumnValue] = {}
-
-    @field_validator("projects", "accounts", mode="after")
-    @classmethod
-    def _not_filled(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if filled := sorted(name for name in given if name.lower() in _FILLED[str(info.field_name)]):
-            raise ValueError(f"{', '.join(filled)}: filled by Smart Sync itself")
-        return given
-
-
-class SyncSettings(Section):
-    """How a pass works."""
-
-    #: What is created if the sheets have it and the database lacks it: nothing, accounts of known projects, or
-    #: projects with their accounts.
-    create_missing: Literal["none", "accounts", "projects"] = "none"
-    defaults: DefaultsSettings = DefaultsSettings()
-    #: Projects that are merged at the same time; those that are ready together share a transaction.
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
-    #: How long a pass waits for the parsers; what they bring later is merged by the next pass.
-    parsers_wait: Seconds = 10.0
 
 
 class MergeSettings(Section):

@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smart_sync.config import urls
@@ -21,8 +21,8 @@ from smart_sync.config.sections import (
     ScheduleSettings,
     SheetsSettings,
     SnapshotsSettings,
-    SyncSettings,
 )
+from smart_sync.config.sync_settings import SyncSettings
 from smart_sync.config.values import PlainPath
 from smart_sync.core.campaign import Count
 from smart_sync.core.parsed import CampaignParser, Counting, VoteTerms, folded_name, terms
@@ -130,6 +130,17 @@ class Settings(BaseSettings):
     def _counts(self) -> dict[str, frozenset[Count]]:
         """Source → what the parsers count whose values carry it, as far as they can say."""
         return {table.source: frozenset({*_counted(table)}) for table in self.parsers.values() if table.enabled}
+
+    @field_validator("sync")
+    @classmethod
+    def _workers_reach_all(cls, sync: SyncSettings, info: ValidationInfo) -> SyncSettings:
+        """What workers on other machines share: a database server, and spreadsheets that all can read."""
+        database, sheets = info.data.get("database"), info.data.get("sheets")
+        if sync.workers == "celery" and database is not None and database.url is None:
+            raise ValueError('workers = "celery" needs PostgreSQL: an SQLite file has one writer; set [database] url')
+        if sync.workers == "celery" and sheets is not None and sheets.source != "google":
+            raise ValueError('workers = "celery" needs [sheets] source = "google": a directory is read by one process')
+        return sync
 
     @field_validator("parsers")
     @classmethod

@@ -12,6 +12,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from smart_sync.config import secrets, urls
+from smart_sync.config.database_url import protect_password
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -64,6 +65,16 @@ def _url(given: SecretStr) -> SecretStr:
     return given
 
 
+def broker(given: SecretStr) -> SecretStr:
+    """The URL of a message broker, whose password no message will show.  Raises ValueError."""
+    url = given.get_secret_value()
+    for one in url.split(";"):
+        protect_password(one)
+    if not re.fullmatch(r"[a-z][a-z0-9+]*://[^\s]+", url):
+        raise ValueError('expected the URL of a broker such as "redis://localhost:6379/0" or "amqp://…" (not shown)')
+    return given
+
+
 def _signing_secret(given: SecretStr) -> SecretStr:
     text = given.get_secret_value()
     try:
@@ -106,6 +117,8 @@ PlainPath = Annotated[Path, AfterValidator(secrets.demand_path)]
 PlainText = Annotated[str, AfterValidator(secrets.demand_no_secret)]
 #: A URL may carry a token, so it is kept like a secret; an internationalised host is written as xn--….
 Url = Annotated[secrets.Secret, AfterValidator(_url)]
+#: Of Redis, RabbitMQ or whatever else Celery can use.
+Broker = Annotated[secrets.Secret, AfterValidator(broker)]
 SigningSecret = Annotated[secrets.Secret, AfterValidator(_signing_secret)]
 #: Headers of a request; a value may be looked up like a secret.
 Headers = Annotated[

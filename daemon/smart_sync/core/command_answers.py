@@ -8,10 +8,11 @@ from typing import Any, Required, TypedDict
 
 
 class FindingAnswer(TypedDict):
-    """One thing that `check` looked at; ``level``: ok, warning or error."""
+    """One thing that `check` looked at; ``level``: ok, warning or error; ``code``: its entry in docs/faq.md, or ""."""
 
     level: str
     message: str
+    code: str
 
 
 #: Project and platform ("" for all others), and per metric its strategy and the key that sets it.

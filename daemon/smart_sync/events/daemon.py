@@ -53,6 +53,18 @@ EVENTS = (
         "if the web app has a database, correct [database] path and remove the new file",
     ),
     Event(
+        "database.upgraded",
+        "info",
+        "its tables were of an earlier version and are of this one now; there is no way back but a backup",
+        {
+            "path": "str: the database",
+            "before": "int: the version of its schema until now",
+            "now": "int: the version from now on",
+            "backup": "str?: a copy of the file as it was before; of a server there is none, pg_dump makes one",
+        },
+        "to go back: stop, restore the backup, install the version before",
+    ),
+    Event(
         "projects.missing",
         "error",
         "the table projects is empty, and nothing fills it: there is nothing to sync; logged at each start",

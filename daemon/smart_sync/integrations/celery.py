@@ -1,6 +1,7 @@
 """The passes as tasks of Celery, every 30 minutes: serve ``app``, or `register` them in an application of your own.
 
 Needs the extra ``celery``.  Each task asks the daemon if one is running, and runs the pass in the worker if none is.
+With ``[sync] workers = "celery"`` the same workers do the parts of passes that are given to them (queue `QUEUE`).
 
     export CELERY_BROKER_URL=redis://localhost:6379/0 SMART_SYNC_CONFIG=/etc/smart-sync/config.toml
     celery -A smart_sync.integrations.celery worker --loglevel=info
@@ -9,16 +10,21 @@ Needs the extra ``celery``.  Each task asks the daemon if one is running, and ru
 
 import os
 import time
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 from celery import Celery
+from kombu.entity import Queue
 
 from smart_sync import config
+from smart_sync.aio.tasks import outside_of_loops
+from smart_sync.config.sync_settings import BROKER, BROKER_VARIABLE
 from smart_sync.control.client import request_sync
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.errors import Busy, DaemonNotRunning, SmartSyncError
 from smart_sync.integrations import standalone
+from smart_sync.logs import emit, redact
+from smart_sync.sync.task_queue import QUEUE, TASK
 
 ALL_PROJECTS = "smart_sync_all_projects"
 SINGLE_PROJECT = "smart_sync_single_project"
@@ -26,8 +32,6 @@ SINGLE_PROJECT = "smart_sync_single_project"
 ENTRY = "smart-sync-every-30-minutes"
 #: Seconds between two passes of that entry.
 EVERY = 30 * 60.0
-BROKER_VARIABLE = "CELERY_BROKER_URL"
-_BROKER = "redis://localhost:6379/0"
 #: Seconds for which a daemon may hold the database without answering: it starts, or ends.
 _CHANGING = 30.0
 _PAUSE = 0.5
@@ -53,14 +57,33 @@ def smart_sync_single_project(project_id: str) -> ProjectAnswer:
         return standalone.failed_project(error, project_id)
 
 
+def smart_sync_spreadsheet(run_id: str, spreadsheet: str) -> str:
+    """A part of a pass that gives its spreadsheets to workers (``[sync] workers = "celery"``); returns what came of it.
+
+    The configuration is read anew for each.
+    """
+    from smart_sync.sync import spreadsheet_task
+
+    try:
+        settings = config.load(config.find())
+        return outside_of_loops(partial(spreadsheet_task.run, settings, run_id, spreadsheet))
+    except SmartSyncError as error:
+        reason = redact(str(error))
+        emit("spreadsheet.refused", spreadsheet=spreadsheet, reason=reason)
+        return reason
+
+
 def register(app: Celery, *, every: float | None = EVERY) -> None:
-    """Add both tasks to ``app``, and to its schedule a pass over all projects ``every`` so many seconds (None: none).
+    """Add the tasks to ``app``, and to its schedule a pass over all projects ``every`` so many seconds (None: none).
 
     An entry of that name in the schedule of ``app`` is left as it is.  A tick that no worker has taken before the next
     one comes is dropped, so that passes do not pile up.
     """
     app.task(smart_sync_all_projects, name=ALL_PROJECTS, shared=False)
     app.task(smart_sync_single_project, name=SINGLE_PROJECT, shared=False)
+    # Acknowledged when it is done: one whose worker is killed goes to the next, and its token keeps it from being two.
+    late = {"acks_late": True, "reject_on_worker_lost": True, "ignore_result": True}
+    app.task(smart_sync_spreadsheet, name=TASK, shared=False, **late)
     if every is None:
         return
     entry = {"task": ALL_PROJECTS, "schedule": every, "options": {"expires": every}}
@@ -93,11 +116,26 @@ def _run(project_id: str | None) -> SyncAnswer:
 @cache
 def _application() -> Celery:
     """`register` in an application of its own, by the environment."""
-    broker = os.environ.get(BROKER_VARIABLE) or _BROKER
-    application = Celery("smart_sync", broker=broker, set_as_current=False)
-    application.conf.update(broker_connection_retry_on_startup=True)
+    application = Celery("smart_sync", broker=_broker(), set_as_current=False)
+    default = application.conf.task_default_queue
+    application.conf.update(
+        broker_connection_retry_on_startup=True,
+        # A worker serves both, and has no more spreadsheets in hand than it works at.
+        task_queues=[Queue(default), Queue(QUEUE)],  # type: ignore[no-untyped-call]
+        worker_prefetch_multiplier=1,
+    )
     register(application)
     return application
+
+
+def _broker() -> str:
+    """What ``CELERY_BROKER_URL`` says, else ``[sync] broker`` of the configuration, if one can be read."""
+    if told := os.environ.get(BROKER_VARIABLE):
+        return told
+    try:
+        return config.load(config.find()).sync.broker_url()
+    except SmartSyncError:
+        return BROKER
 
 
 def __getattr__(name: str) -> Celery:

@@ -62,7 +62,7 @@ class Ping:
     def watching(self) -> Iterator[Callable[[PassResult], None]]:
         """Inside, a pass runs; give its result to what is yielded.
 
-        A failure: it raises, every project failed, or one is stale.
+        A failure: it raises, every project failed, one is stale, or there is none because Google cannot be asked.
         """
         if not self._is_push:
             self._signal("start", [])
@@ -75,7 +75,7 @@ class Ping:
 
     def _finished(self, result: PassResult) -> None:
         failed = bool(result.results) and result.count(Outcome.FAILED) == len(result.results)
-        self._signal("fail" if failed or result.stale else "success", lines(result))
+        self._signal("fail" if failed or result.stale or result.nothing_because else "success", lines(result))
 
     async def flush(self, seconds: float) -> None:
         """Wait until every signal is sent or given up, at most ``seconds``; for processes that end after a pass."""

@@ -23,6 +23,10 @@ class ReadUsage:
     #: Files of a directory of worksheets; with them there are no calls.
     files: int = 0
 
+    def plus(self, other: "ReadUsage") -> "ReadUsage":
+        """Both together."""
+        return ReadUsage(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
 
 class SharedLimits(Protocol):
     """Gives the limits of quotas that several processes share: `Database.limit`."""

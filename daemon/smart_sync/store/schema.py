@@ -14,8 +14,10 @@ from smart_sync.config.database_url import Location
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
+from smart_sync.logs import emit
 from smart_sync.store import clock_changes, growth_rows
 from smart_sync.store.engine import Database, StoreError, Transaction
+from smart_sync.store.sqlite import file_copy
 from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.store.sqlite.sqlite_catalogue import is_new, prepare_file
 
@@ -34,8 +36,19 @@ _INBOX_DEFAULTS = {"source": "''", "parsed_at": "NULL", "precision": "'exact'"}
 MIGRATIONS = (
     *("001_initial.sql", "002_webhooks.sql", "003_conflicts.sql", "004_days.sql"),
     *("005_missing_values.sql", "006_snapshots.sql", "007_alarms.sql", "008_votes.sql", "009_parsers.sql"),
-    *("010_campaign.sql", "011_trust.sql", "012_people.sql", "013_columns.sql", "014_counted.sql", "015_quota.sql"),
+    *(
+        "010_campaign.sql",
+        "011_trust.sql",
+        "012_people.sql",
+        "013_columns.sql",
+        "014_counted.sql",
+        "015_quota.sql",
+        "016_fan_out.sql",
+    ),
 )
+
+#: How the view began that the first version of the schema made; the fourth makes it anew.
+_FIRST_GROWTH, _GROWTH_SINCE = "CREATE VIEW account_growth AS\nWITH last_of_day AS (", 4
 
 
 @contextlib.asynccontextmanager
@@ -46,8 +59,12 @@ async def open_database(
     patience: float | None = None,
     lease: "Lease | None" = None,
     waiting: float = 0.0,
+    keep_old: bool = True,
 ) -> AsyncIterator[Database]:
     """The database at ``where``, checked, adopted and migrated.
+
+    A file with tables of an earlier version is copied before (`file_copy.keep_before_upgrade`) if ``keep_old``; of a
+    server's database there is no copy: pg_dump makes one.
 
     Its days are from now on those of ``timezone``; None: of the zone that it was last opened with.
     On a server under ``lease``, or under one of its own: `Busy` is raised if another instance has it for more than
@@ -61,8 +78,15 @@ async def open_database(
             database = await stack.enter_async_context(_engine(where, patience, lease, waiting))
             if isinstance(database, SqliteDatabase):
                 await prepare_file(database)
+            before = await version(database)
+            is_old = 0 < before < len(MIGRATIONS)
+            kept = None
+            if is_old and keep_old and isinstance(where, Path):
+                kept = await asyncio.to_thread(file_copy.keep_before_upgrade, where, before, utc_now())
             async with database.transaction() as transaction:
                 await prepare(transaction, database, timezone)
+            if is_old and keep_old:
+                emit("database.upgraded", path=database.name, before=before, now=len(MIGRATIONS), backup=_named(kept))
         except StoreError as error:
             raise error.meaning from None
         yield database
@@ -117,15 +141,31 @@ async def open_existing(
         raise error.meaning from None
 
 
-async def is_current(database: Database) -> bool:
-    """Whether the tables are those of this version."""
+def _named(kept: Path | None) -> str | None:
+    return None if kept is None else str(kept)
+
+
+async def version(database: Database) -> int:
+    """Which version of the schema its own tables are of; 0: there are none."""
     tables = await database.dialect.columns(database, "smart_sync_schema")
     rows = await database.fetch("SELECT version FROM smart_sync_schema") if tables else []
-    return bool(rows) and rows[0][0] == len(MIGRATIONS)
+    return int(rows[0][0]) if rows else 0
+
+
+async def is_current(database: Database) -> bool:
+    """Whether the tables are those of this version."""
+    return await version(database) == len(MIGRATIONS)
 
 
 async def _check_version(database: Database) -> None:
-    if not await is_current(database):
+    there = await version(database)
+    if not there:
+        raise DatabaseError(
+            f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once"
+        )
+    if there > len(MIGRATIONS):
+        raise DatabaseUnusable(_from_the_future(database.name, there))
+    if there < len(MIGRATIONS):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date: smart-sync once"
         )
@@ -173,9 +213,11 @@ async def _migrate(transaction: Transaction, name: str) -> None:
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
-        raise DatabaseUnusable(
-            f"{name}: written by a newer Smart Sync (schema {version}, this one knows {len(MIGRATIONS)}); upgrade it"
-        )
+        raise DatabaseUnusable(_from_the_future(name, version))
+    if 0 < version < _GROWTH_SINCE:
+        there = await transaction.dialect.made(transaction, "account_growth")
+        if there is not None and there[2].startswith(_FIRST_GROWTH):
+            await transaction.execute("DROP VIEW account_growth")
     for file in MIGRATIONS[version:]:
         for statement in _statements(file):
             own = transaction.dialect.making(statement, fresh=not version)
@@ -185,6 +227,11 @@ async def _migrate(transaction: Transaction, name: str) -> None:
         await transaction.execute("INSERT INTO smart_sync_schema VALUES (?)", (len(MIGRATIONS),))
     elif version < len(MIGRATIONS):
         await transaction.execute("UPDATE smart_sync_schema SET version = ?", (len(MIGRATIONS),))
+
+
+def _from_the_future(name: str, version: int) -> str:
+    known = f"schema {version}, this one knows {len(MIGRATIONS)}"
+    return f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:

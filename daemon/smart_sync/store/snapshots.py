@@ -30,6 +30,7 @@ WHERE s.account_id IN (SELECT value FROM json_each(?))
   AND datetime(s.snapshot_time) >= datetime(?) AND datetime(s.snapshot_time) < datetime(?)
 ORDER BY {clock_changes.in_order("s.snapshot_time")}, s.id DESC
 """
+_MERGED = f"SELECT account_id, {_NAMES} FROM account_metrics WHERE account_id IN (SELECT value FROM json_each(?))"
 _THERE = "SELECT id FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -49,22 +50,30 @@ class Made(NamedTuple):
     refused: Collection[str] = ()
 
 
+class _Steps(NamedTuple):
+    """What to do with the snapshots of the day: the ids of new rows → their accounts, and the values of others by id.
+
+    Of those that are refreshed the time stays, of those that are moved it becomes that of the pass.
+    """
+
+    new: dict[str, str]
+    refreshed: dict[str, tuple[Any, ...]]
+    moved: dict[str, tuple[Any, ...]]
+
+
 async def write(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> Made:
     """The day's snapshot of each account that has a value, kept up to date where the configuration says so."""
     steps = await _steps(transaction, plans, writing)
-    by_step: dict[SnapshotStep, list[str]] = {step: [] for step in SnapshotStep}
-    for account_id, what in steps.items():
-        by_step[what].append(account_id)
-    fetched = bool(steps) and await has_fetched_column(transaction)
-    await _update(transaction, writing, by_step, fetched)
+    fetched = any(steps) and await has_fetched_column(transaction)
+    await _update(transaction, writing, steps, fetched)
     await _withdraw(transaction, plans, writing)
-    return await _insert_snapshots(transaction, by_step[SnapshotStep.INSERT], writing, fetched)
+    return await _insert_snapshots(transaction, steps.new, writing, fetched)
 
 
 async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
     """How many snapshots writing ``plan`` would make."""
     steps = await _steps(database, [plan], writing, {row.account_id: row.values for row in plan.merged})
-    return sum(step is SnapshotStep.INSERT for step in steps.values())
+    return len(steps.new)
 
 
 async def _steps(
@@ -72,55 +81,53 @@ async def _steps(
     plans: Sequence[Plan],
     writing: Writing,
     coming: Mapping[str, Metrics] = _NO_VALUES,
-) -> dict[str, SnapshotStep]:
-    """Account id → what to do with its snapshot; ``coming`` are merged values that SQLite does not have yet."""
+) -> _Steps:
+    """What to do with the snapshots; ``coming`` are merged values that the database does not have yet."""
     day = writing.day
     account_ids = [account_id for plan in plans for account_id in plan.snapshot_ids]
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
     rows = await source.fetch(_TODAYS, (json.dumps(account_ids), earliest, latest, day.start, day.end))
-
-    def decided() -> dict[str, SnapshotStep]:
-        seen: dict[str, list[StoredSnapshot]] = {}
-        merged: dict[str, tuple[Any, ...]] = {}
-        for account_id, row_id, utc_date, *values in map(_as_text, rows):
-            seen.setdefault(account_id, []).append(StoredSnapshot(row_id, utc_date, tuple(values[: len(METRICS)])))
-            merged[account_id] = coming.get(account_id) or tuple(values[len(METRICS) :])
-        utc_date = writing.now[:10]
-        steps = dict.fromkeys(account_ids, SnapshotStep.INSERT)
-        for account_id, snapshots in seen.items():
-            steps[account_id] = (
-                step(account_id, snapshots, merged[account_id], utc_date, day)
-                if writing.update_snapshots
-                else SnapshotStep.NOTHING
-            )
-        return steps
-
-    steps = await asyncio.to_thread(decided)
-    new = [account_id for account_id, step in steps.items() if step is SnapshotStep.INSERT]
-    if new:
-        own = await asyncio.to_thread(_by_snapshot, new, day)
-        # Another program has given it a time of another day.
-        for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)):
-            steps[own[row_id]] = SnapshotStep.MOVE
+    steps = await asyncio.to_thread(_decided, account_ids, rows, writing, coming)
+    # Another program has given it a time of another day.
+    there = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
+    if there:
+        merged = await source.fetch(_MERGED, (json.dumps([steps.new[row_id] for row_id in there]),))
+        values = {account_id: tuple(values) for account_id, *values in merged} | coming
+        for account_id, row_id in [(steps.new.pop(row_id), row_id) for row_id in there]:
+            if account_id in values:
+                steps.moved[row_id] = values[account_id]
     return steps
 
 
-def _by_snapshot(account_ids: Iterable[str], day: Day) -> dict[str, str]:
-    """The id of each account's snapshot of ours → the account's id."""
-    return {snapshot_id(account_id, day.start): account_id for account_id in account_ids}
+def _decided(
+    account_ids: Sequence[str], rows: Iterable[Any], writing: Writing, coming: Mapping[str, Metrics]
+) -> _Steps:
+    """What to do, by the ``rows`` of `_TODAYS`."""
+    day, utc_date, metrics = writing.day, writing.now[:10], len(METRICS)
+    seen: dict[str, list[StoredSnapshot]] = {}
+    merged: dict[str, tuple[Any, ...]] = {}
+    for account_id, row_id, row_date, *values in rows:
+        own = str(account_id)
+        seen.setdefault(own, []).append(StoredSnapshot(str(row_id), row_date, tuple(values[:metrics])))
+        merged[own] = coming.get(own) or tuple(values[metrics:])
+    steps = _Steps({}, {}, {})
+    for account_id in account_ids:
+        snapshots = seen.get(account_id)
+        if snapshots is not None and not writing.update_snapshots:
+            continue
+        what, row_id = step(account_id, snapshots or (), merged.get(account_id, ()), utc_date, day)
+        if what is SnapshotStep.INSERT:
+            steps.new[row_id] = account_id
+        elif what is not SnapshotStep.NOTHING:
+            (steps.moved if what is SnapshotStep.MOVE else steps.refreshed)[row_id] = merged[account_id]
+    return steps
 
 
-def _as_text(row: Any) -> tuple[Any, ...]:
-    """A row whose ids are text, as they are here."""
-    return str(row[0]), str(row[1]), *row[2:]
-
-
-async def _insert_snapshots(
-    transaction: Transaction, account_ids: Collection[str], writing: Writing, fetched: bool
-) -> Made:
-    columns, values = _columns(fetched)
-    ids = await asyncio.to_thread(_by_snapshot, account_ids, writing.day)
+async def _insert_snapshots(transaction: Transaction, ids: Mapping[str, str], writing: Writing, fetched: bool) -> Made:
+    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
+    if fetched:
+        columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
     new = await transaction.execute_many(
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
         f" SELECT ?, ?, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
@@ -128,7 +135,7 @@ async def _insert_snapshots(
         ((row_id, account_id, writing.now, account_id) for row_id, account_id in ids.items()),
     )
     if new == len(ids):
-        return Made(account_ids)
+        return Made(ids.values())
     # A unique index of the web app's, of one row a day, leaves no room for ours.
     there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
     return Made(
@@ -137,30 +144,22 @@ async def _insert_snapshots(
     )
 
 
-def _columns(fetched: bool) -> tuple[str, str]:
-    """The columns of metrics of a snapshot, and what they are of the merged values ``m``."""
-    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
-    return (f"{columns}, total_videos_fetched", f"{values}, m.videos") if fetched else (columns, values)
-
-
 async def has_fetched_column(transaction: Transaction) -> bool:
     """Whether the web app's table has ``total_videos_fetched`` too, which says what ``videos`` says."""
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(
-    transaction: Transaction, writing: Writing, by_step: Mapping[SnapshotStep, Iterable[str]], fetched: bool
-) -> None:
+async def _update(transaction: Transaction, writing: Writing, steps: _Steps, fetched: bool) -> None:
     """Give our rows the merged values, and those that move the time of the pass."""
-    columns, values = _columns(fetched)
+    more = ", total_videos_fetched = ?4" if fetched else ""
+    values = ", ".join(f"{name} = ?{place}" for place, name in enumerate(METRICS, 1))
     await transaction.execute_many(
-        f"UPDATE account_snapshots AS s SET ({columns}, snapshot_time) = ({values}, coalesce(?, s.snapshot_time))"
-        " FROM account_metrics m WHERE s.id = ? AND m.account_id = ?",
-        (
-            (at, snapshot_id(account_id, writing.day.start), account_id)
-            for step, at in ((SnapshotStep.MOVE, writing.now), (SnapshotStep.REFRESH, None))
-            for account_id in by_step[step]
-        ),
+        f"UPDATE account_snapshots SET {values}{more} WHERE id = ?6",
+        ((*metrics, row_id) for row_id, metrics in steps.refreshed.items()),
+    )
+    await transaction.execute_many(
+        f"UPDATE account_snapshots SET {values}{more}, snapshot_time = ?7 WHERE id = ?6",
+        ((*metrics, row_id, writing.now) for row_id, metrics in steps.moved.items()),
     )
 
 

@@ -21,7 +21,7 @@ from smart_sync.store import plan_writer, projects, snapshots
 from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
 from smart_sync.store.open_suspects import ToldProblems
 from smart_sync.sync.planner import Case, Decided, Draft, MergeCrashed, Planner
-from smart_sync.sync.resources import ProjectResources
+from smart_sync.sync.resources import Means
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
 MAX_IN_FLIGHT = 256
@@ -71,7 +71,7 @@ Record = Callable[[Transaction, Sequence[ProjectResult]], Awaitable[None]]
 class ProjectSync:
     """Brings projects up to date, as many at once as the configuration allows."""
 
-    def __init__(self, resources: ProjectResources, record: Record | None = None) -> None:
+    def __init__(self, resources: Means, record: Record | None = None) -> None:
         """``record`` is for results that somebody else is waiting for; what failed before the transaction has none."""
         self._settings = resources.settings
         self._database = resources.database

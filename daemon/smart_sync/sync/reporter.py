@@ -36,6 +36,8 @@ class Reporter:
         self.spent = Spent()
         #: The pass under way: its trigger, its projects, and how many of them are done.
         self.progress: PassUnderWay | None = None
+        #: Why the last pass had no project, as `PassResult.nothing_because`.
+        self.nothing_because = ""
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Announce ``event``; it must be declared in `events.EVENTS`."""
@@ -133,8 +135,9 @@ class Reporter:
 
     @property
     def refused_projects(self) -> Mapping[str, str]:
-        """The projects that the last pass over all could not create, by name, and why."""
-        return self._known_refusals.get("", {})
+        """The projects that the last pass over all could not create, by name ("": all), and why."""
+        known = self._known_refusals.get("", {})
+        return {"": self.nothing_because} if self.nothing_because and not known else known
 
     def _new_refusals(self, project_id: str, refused: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         known = self._known_refusals.get(project_id, {})
@@ -147,6 +150,7 @@ class Reporter:
     def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
         """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
         self.progress = None
+        self.nothing_because = result.nothing_because
         self.spent = Spent(self.spent.calls + usage.calls, self.spent.waited + usage.waited)
         totals = {
             name: sum(getattr(project, name) for project in result.results)

@@ -40,9 +40,41 @@ class Collect(Protocol):
         """Ask about ``new`` accounts, or those of ``only`` these projects, or all."""
 
 
+class Means(Protocol):
+    """What bringing projects up to date needs: `Resources`, or what a worker has."""
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+
+    @property
+    def database(self) -> Database:
+        """The database, open."""
+
+    @property
+    def sheets(self) -> SheetSource:
+        """Where worksheets come from."""
+
+    @property
+    def collect(self) -> Collect:
+        """Asks the parsers."""
+
+    @property
+    def announce(self) -> Reporter:
+        """Reports events."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+
+    @property
+    def parsed_query(self) -> str:
+        """What `parsed_query.prepare` made of ``[parsed] query``."""
+
+
 @dataclass(frozen=True, slots=True)
-class ProjectResources:
-    """What projects are brought up to date with."""
+class Resources:
+    """What passes work with, opened in order by `opened`, closed in reverse."""
 
     settings: Settings
     database: Database
@@ -50,17 +82,11 @@ class ProjectResources:
     collect: Collect
     announce: Reporter
     clock: Clock
-    #: What `parsed_query.prepare` made of ``[parsed] query``.
-    parsed_query: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resources(ProjectResources):
-    """What passes work with, opened in order by `opened`, closed in reverse."""
-
     webhooks: Webhooks
     ping: Ping
     digest: Digest
+    #: What `parsed_query.prepare` made of ``[parsed] query``.
+    parsed_query: str = ""
     #: What each parser reported last (`Collector.overview`).
     parsers: Callable[[], list[ParserReport]] = list
 
@@ -113,10 +139,10 @@ async def opened(
                 collector.collect,
                 announce,
                 clock,
-                query,
                 webhooks,
                 ping,
                 Digest(settings, database, webhooks, clock),
+                query,
                 collector.overview,
             )
 

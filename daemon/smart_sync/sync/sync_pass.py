@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
@@ -15,6 +16,7 @@ from smart_sync.core.project_names import name_key
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
+from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
@@ -31,6 +33,26 @@ class PassRequest:
     dry_run: bool = False
 
 
+class FansOut(Protocol):
+    """Has workers bring projects up to date: `fan_out.FanOut`."""
+
+    usage: ReadUsage
+
+    async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
+        """Every project has a result, in the order of ``selected``."""
+
+
+def fan_out_of(resources: Resources, projects: ProjectSync) -> FansOut | None:
+    """What ``[sync] workers`` asks for; its libraries are imported only then."""
+    if resources.settings.sync.workers == "none":
+        return None
+    from smart_sync.store.postgres.postgres_database import PostgresDatabase
+    from smart_sync.sync.fan_out import FanOut
+
+    database = resources.database
+    return FanOut(resources, database, projects) if isinstance(database, PostgresDatabase) else None
+
+
 class SyncPass:
     """Runs passes on an open database, one at a time (`runner` sees to that)."""
 
@@ -44,6 +66,7 @@ class SyncPass:
         self._webhooks = resources.webhooks
         self._ping = resources.ping
         self._projects = ProjectSync(resources)
+        self._fan_out = fan_out_of(resources, self._projects)
 
     async def run(self, request: PassRequest) -> PassResult:
         """One pass: every project that is asked for gets an outcome.
@@ -83,7 +106,7 @@ class SyncPass:
             )
         await self._projects.told.load()
         self._sheets.begin()
-        selected, created = await self._select(request, this)
+        selected, created, unlisted = await self._select(request, this)
         self._announce.pass_started(
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
@@ -95,19 +118,27 @@ class SyncPass:
         seconds = time.perf_counter() - started
         finished = stamp(self._clock())
         result = PassResult(
-            this.id, request.trigger, stamp(this.now), finished, results, seconds, this.dry_run, tuple(created)
+            this.id,
+            request.trigger,
+            stamp(this.now),
+            finished,
+            results,
+            seconds,
+            this.dry_run,
+            tuple(created),
+            unlisted,
         )
         judged = await self._remember(result)
         result = replace(result, results=judged.results)
         if not this.dry_run:
             self._announce.freshness_judged(judged)
-        self._announce.pass_done(result, self._sheets.usage(), judged.stale)
+        self._announce.pass_done(result, self._usage(), judged.stale)
         return result
 
-    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str]]:
-        """The projects of the pass, and the names of those that it has created, or would create."""
+    async def _select(self, request: PassRequest, this: Pass) -> tuple[list[Project], list[str], str]:
+        """The projects of the pass, the names of those that it has created, or would create, and why none could be."""
         created: list[str] = []
-        missing = await self._missing_projects() if request.project_ids is None else None
+        missing, unlisted = await self._missing_projects() if request.project_ids is None else (None, "")
         unclear = [project for project in missing or () if "\ufffd" in project.name]
         new = [project for project in missing or () if project not in unclear]
         if this.dry_run:
@@ -117,25 +148,28 @@ class SyncPass:
         active = await projects.active_projects(self._database)
         if this.dry_run:
             active += new
-        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created
+        return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, unlisted
 
-    async def _missing_projects(self) -> list[Project] | None:
-        """A project for each worksheet of the default spreadsheet that has none, if that is wanted; None: not known."""
+    async def _missing_projects(self) -> tuple[list[Project] | None, str]:
+        """A project for each worksheet of the default spreadsheet that has none, if that is wanted.
+
+        None: not known, and why.
+        """
         sheets = self._settings.sheets
         has_default = sheets.source != "google" or bool(sheets.spreadsheet)
         if not has_default or self._settings.sync.create_missing != "projects":
-            return []
+            return [], ""
         try:
             titles = await self._sheets.titles()
         except SheetUnavailable as trouble:
             # Projects that could not be read for that reason have told it.
             if not await unread_projects.is_known(self._database, trouble.reason):
                 self._announce("sheets.unavailable", reason=trouble.reason, remedy=trouble.remedy or None)
-            return None
+            return None, str(trouble)
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
         spreadsheet = str(self._settings.sync.defaults.projects.get("google_sheet_name", ""))
-        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, spreadsheet) for title in reversed(new.values())]
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, spreadsheet) for title in reversed(new.values())], ""
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""
@@ -162,6 +196,8 @@ class SyncPass:
         """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._collect_parsed(only, this), name="pass:parsers")
+            if self._fan_out is not None and not this.dry_run:
+                return tuple(await self._fan_out.run(selected, this))
             tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
         return tuple(task.result() for task in tasks)
 
@@ -172,11 +208,16 @@ class SyncPass:
         finally:
             this.parsed.set()
 
+    def _usage(self) -> ReadUsage:
+        """What reading has cost this process, and the workers."""
+        own = self._sheets.usage()
+        return own if self._fan_out is None else own.plus(self._fan_out.usage)
+
     async def _remember(self, result: PassResult) -> Freshness:
         """Keep the result of a pass, unless it was a dry run; what it means for the projects that are stale or not."""
         if result.dry_run:
             return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
-        judged = await pass_history.finish_run(self._database, result, self._sheets.usage().calls, self._beside)
+        judged = await pass_history.finish_run(self._database, result, self._usage().calls, self._beside)
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
         try:

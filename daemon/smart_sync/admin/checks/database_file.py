@@ -16,7 +16,7 @@ from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import printable
 from smart_sync.store.postgres import rehearsal
-from smart_sync.store.schema import open_database
+from smart_sync.store.schema import MIGRATIONS, open_database, open_existing, version
 from smart_sync.store.sqlite import foreign_snapshots, inventory, scratch_copy
 from smart_sync.store.sqlite.driver import databases_beside, sqlite, version_at_risk
 from smart_sync.store.sqlite.inventory import OtherWriter
@@ -36,7 +36,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
         if not await asyncio.to_thread(path.exists):
             return True, [*findings, await asyncio.to_thread(_to_be_made, settings)]
         await asyncio.to_thread(scratch_copy.copy_schema, path, empty)
-        async with open_database(empty) as database:  # says what opening the real one would say
+        async with open_database(empty, keep_old=False) as database:  # says what opening the real one would say
             account_id = await asyncio.to_thread(scratch_copy.copy_rows, path, copy)
             refused = await refusals(database, account_id, settings.sync, utc_now())
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
@@ -45,21 +45,43 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
     except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return False, [*findings, Finding("error", f"{path}: {told}")]
-    intact = Finding("ok", f"{path}: an intact database")
-    return True, [*findings, intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
+    intact = [Finding("ok", f"{path}: an intact database"), *await asyncio.to_thread(lambda: list(_old_file(path)))]
+    return True, [*findings, *intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
 
 
 async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
     try:
-        refused = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
+        tried = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
     except SmartSyncError as error:
         return False, [Finding("error", str(error))]
-    findings = [Finding("ok", f"{server}: can be read and written")]
-    findings += [Finding("error", f"{server}: {line}") for line in refused]
+    findings = [Finding("ok", f"{server}: can be read and written"), *await _old_server(server)]
+    findings += [Finding("error", f"{server}: {line}") for line in tried.refused]
+    findings += [_refusing_index(name, drop) for name, drop in tried.unique]
+    # In the copy, which has the snapshots of the last weeks.
     findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
     if not foreign_snapshots.concerns(settings.parsed.query):
         findings += await asyncio.to_thread(lambda: list(_other_writer(copy)))
     return True, findings
+
+
+def _old_file(path: Path) -> Iterator[Finding]:
+    """What the first pass after an upgrade will do with the file."""
+    with closing(scratch_copy.open_for_reading(path)) as source:
+        known = "smart_sync_schema" in scratch_copy.tables(source)
+        rows = source.execute("SELECT version FROM smart_sync_schema").fetchall() if known else []
+    if rows and rows[0][0] < len(MIGRATIONS):
+        told = "the first pass of this version changes them for good, after a copy beside the file"
+        yield Finding("ok", f"{path}: its tables are of an earlier version (schema {rows[0][0]}): {told}")
+
+
+async def _old_server(server: Server) -> list[Finding]:
+    """The same of a server, of which nobody but its administrator can make a copy."""
+    async with open_existing(server, read_only=True, checked=False) as database:
+        before = await version(database)
+    if not 0 < before < len(MIGRATIONS):
+        return []
+    told = "the first pass of this version changes them for good; make a backup first: pg_dump -Fc --file=FILE"
+    return [Finding("warning", f"{server}: its tables are of an earlier version (schema {before}): {told}")]
 
 
 def _other_writer(path: Path) -> Iterator[Finding]:
@@ -123,11 +145,15 @@ def _sqlite_version() -> Iterator[Finding]:
 def _unique_snapshots(source: sqlite3.Connection) -> Iterator[Finding]:
     """A rule that leaves no room for a second snapshot of a day."""
     for name in inventory.unique_snapshots(source):
-        yield Finding(
-            "error",
-            f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync next to the web app's;"
-            f" its snapshots would be missing: DROP INDEX {printable(name)}, or leave snapshots to one program",
-        )
+        yield _refusing_index(name, f"DROP INDEX {name}")
+
+
+def _refusing_index(name: str, drop: str) -> Finding:
+    return Finding(
+        "error",
+        f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync next to the web app's;"
+        f" its snapshots would be missing: {printable(drop)}, or leave snapshots to one program",
+    )
 
 
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:

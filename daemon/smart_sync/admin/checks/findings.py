@@ -7,6 +7,7 @@ from typing import Literal
 from smart_sync.config import Settings
 from smart_sync.core.command_answers import CheckAnswer, RulesRow
 from smart_sync.core.model import Project
+from smart_sync.core.notices.troubles import code_of
 from smart_sync.core.project_names import name_key, written
 from smart_sync.core.wording import nearest
 from smart_sync.logs import redact, redacted
@@ -21,6 +22,11 @@ class Finding:
 
     level: Level
     message: str
+
+    @property
+    def code(self) -> str:
+        """What docs/faq.md has it under; "" where there is nothing to do or no entry for it."""
+        return "" if self.level == "ok" else code_of(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,10 @@ class Report:
         return {
             "success": self.exit_code == 0,
             # What the configuration, Google or SQLite say is in them, as it came.
-            "findings": [{"level": finding.level, "message": redact(finding.message)} for finding in self.findings],
+            "findings": [
+                {"level": finding.level, "message": redact(finding.message), "code": finding.code}
+                for finding in self.findings
+            ],
             "merge": redacted(list(self.merge)),
         }
 

@@ -22,12 +22,15 @@ def show_check(answer: CheckAnswer) -> None:
     marks = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
     for finding in answer["findings"]:
         mark, style = marks[finding["level"]]
-        print_line(console, Text.assemble((mark, style), " ", printable(finding["message"])), hang=2)
+        code = f" [{finding['code']}]" if finding["code"] else ""
+        print_line(console, Text.assemble((mark, style), " ", printable(finding["message"]), (code, "dim")), hang=2)
     if answer["merge"]:
         data.show_rules(answer["merge"])
     errors = sum(finding["level"] == "error" for finding in answer["findings"])
     warnings = sum(finding["level"] == "warning" for finding in answer["findings"])
     print_line(console, f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
+    if any(finding["code"] for finding in answer["findings"]):
+        print_line(console, "what is in brackets has an entry in docs/faq.md: what it means, what to do", "dim")
 
 
 def show_inspections(answer: InspectionsAnswer) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
 
 from smart_sync.core.notices.phrases import METRIC_NAMES, Language
 
@@ -54,9 +53,14 @@ _RUSSIAN = {
     "give the project a name": "дайте проекту название",
     'no spreadsheet is configured for "{name}"': "для «{name}» не указана таблица",
     "add it to [sheets.spreadsheets]": "добавьте её в [sheets.spreadsheets]",
-    "Google's answer for {what} is not what it should be: {why}": (
-        "ответ Google для {what} не такой, как должен быть: {why}"
+    "Google's answer for {what} is not what it should be: {why}": "ответ Google для {what} не такой, как надо: {why}",
+    "no worker has taken it within {n} s": "за {n} с его не взял ни один рабочий процесс",
+    "start one: celery -A smart_sync.integrations.celery worker": (
+        "запустите: celery -A smart_sync.integrations.celery worker"
     ),
+    "its worker ({who}) has given no sign of life for {n} s": "его рабочий процесс ({who}) молчит уже {n} с",
+    "see the log of the worker {who}": "см. журнал рабочего процесса {who}",
+    "{what} was not asked for: {why}": "{what}: запроса не было: {why}",
     "Google did not answer in time for {what}": "Google не ответил вовремя: {what}",
     "if it lasts, raise [sheets] timeout": "если повторяется, увеличьте [sheets] timeout",
     "Google cannot be reached for {what}: {why}": "нет связи с Google ({what}): {why}",
@@ -231,9 +235,7 @@ _RUSSIAN = {
     "only Smart Sync may write there": "писать туда может только Smart Sync",
     "the value is decided anew": "значение решается заново",
     "the query gives {what}": "запрос даёт {what}",
-    "the query failed, what it would give does not count: {why}": (
-        "запрос не выполнен, его значения не учитываются: {why}"
-    ),
+    "the query failed, what it would give does not count: {why}": "запрос не выполнен, значений от него нет: {why}",
     # The database.
     "{path}: the disk is full": "{path}: диск заполнен",
     "free some space, the next pass writes what is missing": ("освободите место, следующий проход запишет недостающее"),
@@ -250,22 +252,19 @@ _RUSSIAN = {
 }
 #: What stands before a colon, and what follows it is a reason of its own.
 _BEFORE = {
+    "no worker could read it": "ни один рабочий процесс не смог его прочитать",
     "link": "ссылка",
     "no account is created for this row": "для этой строки аккаунт не создаётся",
     **METRIC_NAMES["ru"],
 }
 
 
-class _Rule(NamedTuple):
-    pattern: re.Pattern[str]
-    russian: str
-
-
 @cache
-def _rules() -> tuple[_Rule, ...]:
+def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The pattern of a part, and its translation."""
     # Those that say the most of their own first: a text of others may hold anything.
     specific = sorted(_RUSSIAN.items(), key=lambda pair: -len(re.sub(r"\{\w+\}", "", pair[0])))
-    return tuple(_Rule(_pattern(english), russian) for english, russian in specific)
+    return tuple((_pattern(english), russian) for english, russian in specific)
 
 
 def _pattern(english: str) -> re.Pattern[str]:
@@ -294,7 +293,7 @@ def _known(part: str) -> str | None:
     before, colon, rest = part.partition(": ")
     if colon and before in _BEFORE:
         return f"{_BEFORE[before]}: {_part(rest)}"
-    for rule in _rules():
-        if found := rule.pattern.fullmatch(part):
-            return rule.russian.format(**{name: METRIC_NAMES["ru"].get(v, v) for name, v in found.groupdict().items()})
+    for pattern, russian in _rules():
+        if found := pattern.fullmatch(part):
+            return russian.format(**{name: METRIC_NAMES["ru"].get(v, v) for name, v in found.groupdict().items()})
     return None

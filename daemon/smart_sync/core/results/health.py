@@ -26,7 +26,7 @@ class HealthInputs:
     active: int = 0
     #: The passes create projects for worksheets that have none.
     creates_projects: bool = False
-    #: Projects that the last pass could not create, by name, and why.
+    #: Projects that the last pass could not create, by name ("": all), and why.
     refused: Mapping[str, str] = field(default_factory=dict)
     #: The database, if Smart Sync made it because there was none.
     made_database: str = ""
@@ -75,8 +75,7 @@ def no_projects(facts: HealthInputs) -> str:
     if facts.projects:
         return ""
     if facts.refused:
-        name, reason = next(iter(facts.refused.items()))
-        return f"no project could be created, {name} because: {reason}; see: smart-sync check"
+        return f"no project could be created{_refusal(facts)}; see: smart-sync check"
     if facts.creates_projects:
         return ""
     if facts.made_database:
@@ -87,13 +86,17 @@ def no_projects(facts: HealthInputs) -> str:
     return 'the table projects is empty; insert projects, or set [sync] create_missing = "projects"'
 
 
+def _refusal(facts: HealthInputs) -> str:
+    name, reason = next(iter(facts.refused.items()))
+    return f", {name} because: {reason}" if name else f": {reason}"
+
+
 def warnings(facts: HealthInputs) -> list[str]:
     """What a person should look at, a sentence each."""
     found = [f"parser {parser}" for parser in facts.failing_parsers]
     found += [f"parser {token}; see smart-sync parse --tokens" for token in facts.ending_tokens]
     if facts.projects and facts.refused:
-        name, reason = next(iter(facts.refused.items()))
-        found.append(f"{counted(len(facts.refused), 'project')} could not be created, {name} because: {reason}")
+        found.append(f"{counted(len(facts.refused), 'project')} could not be created{_refusal(facts)}")
     if facts.projects and not facts.active:
         found.append("no project is active; there is nothing to sync")
     if facts.locked:

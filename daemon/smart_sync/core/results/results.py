@@ -139,6 +139,8 @@ class PassResult:
     dry_run: bool = False
     #: The names of the projects created for worksheets that had none; of a dry run, those that would be.
     new_projects: tuple[str, ...] = ()
+    #: Why worksheets without a project could not be looked for; empty if they could, or are not wanted.
+    unlisted: str = ""
 
     def count(self, *outcomes: Outcome) -> int:
         """How many projects had one of ``outcomes``."""
@@ -150,6 +152,11 @@ class PassResult:
         return bool(self.new_projects) or any(
             one.changed or one.snapshots or one.new_accounts or one.left or one.returned for one in self.results
         )
+
+    @property
+    def nothing_because(self) -> str:
+        """Why there was no project, where that may be a trouble; else empty."""
+        return "" if self.results else self.unlisted
 
     @property
     def stale(self) -> int:
@@ -186,6 +193,8 @@ def lines(result: PassResult, most: int = 50) -> list[str]:
     changed = counted(sum(one.changed for one in result.results), "account")
     first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
     rows = [": ".join((_state(one), one.project.name, _trouble(one))) for one in told[:most]]
+    if result.nothing_because:
+        rows.append(f"no project could be created: {result.nothing_because}")
     return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
 
 

@@ -69,7 +69,7 @@ class PostgresDatabase:
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
         self._asker = Connection(self.server, looking | limit, patience=self._patience)
-        self._slots = Connection(self.server, {}, patience=self._patience)
+        self._slots = Connection(self.server, path, patience=self._patience)
         if self._lease is not None:
             self._lease.ends.append(self._cut)
         return self
@@ -131,6 +131,10 @@ class PostgresDatabase:
         """Seconds for which another session has kept us from writing, once they are worth telling; else 0."""
         waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
         return waited if waited >= LONG_WAIT else 0.0
+
+    async def at_once(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows of a statement that is committed by itself, and waits for nobody who writes in a transaction."""
+        return await self._slots.fetch(sql, parameters)
 
     def limit(self, name: str, calls: int, seconds: float) -> Limit:
         """The limit of the quota ``name`` that all processes on this database share."""

@@ -1,0 +1,73 @@
+"""What becomes of the spreadsheets that a pass has given to workers: waited for, given to another one, given up."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+#: Workers that may begin with a spreadsheet before it is given up: one that kills its workers must not kill all.
+MAX_TRIES = 3
+START = "start one: celery -A smart_sync.integrations.celery worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A spreadsheet that is with the workers."""
+
+    spreadsheet: str
+    #: How many workers have begun it, and the last of them.
+    tries: int = 0
+    worker: str = ""
+    #: Seconds since its worker has given a sign of life; None: nobody is at work on it.
+    silent: float | None = None
+    finished: bool = False
+    #: Why its worker could not do it.
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is to be done now."""
+
+    #: Those that are done.
+    done: tuple[str, ...] = ()
+    #: Spreadsheet → why it is given to another worker.
+    again: Mapping[str, str] = field(default_factory=dict)
+    #: Spreadsheet → why no worker has brought it: what happened, and what to do.
+    given_up: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def see(worker: str) -> str:
+    """Where it stands what has become of it."""
+    return f"see the log of the worker {worker}"
+
+
+def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mapping[str, int]) -> Steps:
+    """What to do about ``turns``.
+
+    ``quiet``: seconds since any worker has given a sign of life; ``limit``: of silence, in seconds; ``sent``: how often
+    each was given to the workers.
+    """
+    everything = list(turns)
+    anybody = any(turn.tries for turn in everything)
+    done, again, given_up = [], {}, {}
+    for turn in everything:
+        if turn.finished and not turn.trouble:
+            done.append(turn.spreadsheet)
+        elif turn.finished:
+            if turn.tries < MAX_TRIES:
+                again[turn.spreadsheet] = turn.trouble
+            else:
+                given_up[turn.spreadsheet] = (f"no worker could read it: {turn.trouble}", see(turn.worker))
+        elif turn.silent is not None:
+            if turn.silent > limit:
+                told = f"its worker ({turn.worker}) has given no sign of life for {limit:g} s"
+                if turn.tries < MAX_TRIES:
+                    again[turn.spreadsheet] = told
+                else:
+                    given_up[turn.spreadsheet] = (told, see(turn.worker))
+        elif quiet > limit:
+            # A task may have been lost with the broker, or with a worker that did not come as far as the database.
+            if anybody and max(turn.tries, sent.get(turn.spreadsheet, 0)) < MAX_TRIES:
+                again[turn.spreadsheet] = f"no worker has taken it within {limit:g} s"
+            else:
+                given_up[turn.spreadsheet] = (f"no worker has taken it within {limit:g} s", START)
+    return Steps(tuple(done), again, given_up)

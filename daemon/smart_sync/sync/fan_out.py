@@ -1,0 +1,235 @@
+"""A pass by workers on other machines: each spreadsheet is a task, and what they write comes back through the database.
+
+The pass says what is wanted, waits while workers give signs of life, and tells what became of each project.  What no
+worker brings is stood in for by the last known sheet values; where no task can be sent, this process does it all.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+
+from smart_sync.config import Settings
+from smart_sync.config.urls import spreadsheet_key
+from smart_sync.core.days import stamp
+from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.wording import listed
+from smart_sync.core.worker_turns import START, Steps, next_steps
+from smart_sync.errors import SheetUnavailable
+from smart_sync.sheets.source import ReadUsage
+from smart_sync.store.postgres import turns
+from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.sync.project import Pass, ProjectSync
+from smart_sync.sync.resources import Resources
+from smart_sync.sync.task_queue import BrokerAway, TaskQueue
+
+#: Seconds between two looks at what workers have done, and more for each spreadsheet that is still with them.
+POLL, POLL_EACH = 0.2, 1 / 2000
+
+RESULT = TypeAdapter(ProjectResult)
+PROJECTS = TypeAdapter(list[Project])
+
+
+class FanOut:
+    """Passes by workers; ``projects`` brings up to date what they do not."""
+
+    def __init__(self, resources: Resources, database: PostgresDatabase, projects: ProjectSync) -> None:
+        self._resources = resources
+        self._settings = resources.settings
+        self._database = database
+        self._announce = resources.announce
+        self._projects = projects
+        self._queue = TaskQueue(resources.settings.sync.broker_url())
+        #: What reading has cost the workers of the last pass.
+        self.usage = ReadUsage()
+
+    async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
+        """Every project has a result, in the order of ``selected``, and is announced."""
+        self.usage = ReadUsage()
+        groups = grouped(selected, self._settings)
+        request = {"now": stamp(this.now), "decides": decides_by(self._settings)}
+        told = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
+        await turns.begin(self._database, this.id, json.dumps(request), told)
+        try:
+            await self._queue.send(this.id, groups)
+        except BrokerAway as error:
+            await turns.end(self._database, this.id)
+            self._announce("workers.unavailable", reason=f"{error}; this process reads and merges by itself")
+            return await self._by_ourselves(selected, this)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tell_when_parsed(this), name="workers:parsed")
+            brought = await _Waiting(self, groups, this).until_over()
+        return [brought[project.id] for project in selected]
+
+    async def _by_ourselves(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
+        return [task.result() for task in tasks]
+
+    async def _tell_when_parsed(self, this: Pass) -> None:
+        await this.parsed.wait()
+        await turns.parsed(self._database, this.id)
+
+    async def send_again(self, this: Pass, groups: Mapping[str, Sequence[Project]], why: Mapping[str, str]) -> None:
+        """Give spreadsheets to other workers."""
+        for spreadsheet, reason in why.items():
+            names = listed([project.name for project in groups[spreadsheet]])
+            self._announce("spreadsheet.reassigned", spreadsheet=spreadsheet, projects=names, reason=reason)
+        await turns.again(self._database, this.id, list(why))
+        try:
+            await self._queue.send(this.id, why)
+        except BrokerAway as error:
+            self._announce("workers.unavailable", reason=str(error))
+
+    def tell(self, text: str) -> ProjectResult:
+        """The result that a worker has written, announced as if this process had brought it about."""
+        result = RESULT.validate_json(text)
+        result = replace(result, new_problems=self._projects.told.new_of(result))
+        self._announce.project_done(result)
+        return result
+
+    async def stand_in(self, projects: Sequence[Project], this: Pass, reason: str, remedy: str) -> list[ProjectResult]:
+        """What becomes of projects whose worksheets no worker has brought: as of those that Google does not give."""
+        nobody = ProjectSync(replace(self._resources, sheets=_Nobody(reason, remedy)))
+        nobody.told = self._projects.told
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(nobody.run(p, this), name=f"pass:project:{p.id}") for p in projects]
+        return [task.result() for task in tasks]
+
+    def spent(self, usage: Mapping[str, Any]) -> None:
+        """Add what reading has cost a worker."""
+        self.usage = self.usage.plus(ReadUsage(**usage))
+
+
+class _Waiting:
+    """The spreadsheets of one pass that workers have."""
+
+    def __init__(self, fan_out: FanOut, groups: Mapping[str, Sequence[Project]], this: Pass) -> None:
+        self._fan_out = fan_out
+        self._database = fan_out._database
+        self._limit = fan_out._settings.sync.worker_timeout
+        self._groups = groups
+        self._this = this
+        self._sent = dict.fromkeys(groups, 1)
+        self._open = set(groups)
+        self._results: dict[str, ProjectResult] = {}
+        self._last_sign = time.monotonic()
+
+    async def until_over(self) -> dict[str, ProjectResult]:
+        """Project id → its result."""
+        while self._open:
+            await self._step()
+            if self._open:
+                await asyncio.sleep(POLL + len(self._open) * POLL_EACH)
+        return self._results
+
+    async def _step(self) -> None:
+        found = await turns.look(self._database, self._this.id)
+        looked = time.monotonic()
+        signs = [turn.silent for turn, _ in found if turn.silent is not None]
+        self._last_sign = max(self._last_sign, looked - min(signs, default=looked))
+        states = [turn for turn, _ in found]
+        steps = next_steps(states, looked - self._last_sign, self._limit, sent=self._sent)
+        usage = {turn.spreadsheet: used for turn, used in found}
+        for spreadsheet in steps.done:
+            self._fan_out.spent(usage[spreadsheet])
+        await self._close(steps)
+        if steps.again:
+            self._last_sign = looked
+            self._sent |= {name: self._sent[name] + 1 for name in steps.again}
+            await self._fan_out.send_again(self._this, self._groups, steps.again)
+
+    async def _close(self, steps: Steps) -> None:
+        """Tell of what is done, and stand in for what is given up: no worker writes of either from now on."""
+        closed = [*steps.done, *steps.given_up]
+        if not closed:
+            return
+        brought = await turns.collect(self._database, self._this.id, closed)
+        for name in closed:
+            wanted = self._groups[name]
+            there = {project.id: self._fan_out.tell(brought[project.id]) for project in wanted if project.id in brought}
+            lacking = [project for project in wanted if project.id not in there]
+            reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
+            if lacking:
+                more = await self._fan_out.stand_in(lacking, self._this, reason, remedy)
+                there |= {result.project.id: result for result in more}
+            self._results |= there
+            self._this.done.update(key for key, result in there.items() if result.worksheet_read)
+            self._open.discard(name)
+
+
+class _Nobody:
+    """A source of worksheets that no worker has brought."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        self._reason, self._remedy = reason, remedy
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def begin(self) -> None:
+        """Nothing is counted."""
+
+    def usage(self) -> ReadUsage:
+        """Nothing."""
+        return ReadUsage()
+
+    async def read(self, project: Project) -> Worksheet:
+        """Raises `SheetUnavailable`."""
+        raise SheetUnavailable(self._reason, self._remedy)
+
+    async def titles(self) -> list[str]:
+        """Raises `SheetUnavailable`."""
+        raise SheetUnavailable(self._reason, self._remedy)
+
+
+def grouped(projects: Sequence[Project], settings: Settings) -> dict[str, list[Project]]:
+    """The projects by spreadsheet: its key, or what the configuration calls it."""
+    groups: dict[str, list[Project]] = {}
+    for project in projects:
+        where = settings.sheets.spreadsheets.get(project.spreadsheet) or settings.sheets.spreadsheet
+        groups.setdefault(_known_as(where), []).append(project)
+    return groups
+
+
+def _known_as(where: str) -> str:
+    try:
+        return spreadsheet_key(where) or where
+    except ValueError:
+        return where
+
+
+#: Section → what of it decides: with another one a worker would come to other numbers.
+_DECIDE: Mapping[str, Callable[[Settings], object]] = {
+    "merge": lambda s: s.merge.model_dump_json(),
+    "parsed": lambda s: s.parsed.model_dump_json(),
+    "snapshots": lambda s: s.snapshots.model_dump_json(),
+    "schedule": lambda s: s.schedule.timezone,
+    "sync": lambda s: (s.sync.create_missing, s.sync.defaults.model_dump_json()),
+    "sheets": lambda s: (
+        s.sheets.model_dump_json(
+            include={"spreadsheet", "spreadsheets", "columns", "locale", "max_vanished", "gone_after"}
+        ),
+    ),
+    "parsers": lambda s: s.vote_terms(""),
+}
+
+
+def decides_by(settings: Settings) -> dict[str, str]:
+    """Section → a digest of what of it decides."""
+    return {
+        name: hashlib.blake2b(repr(part(settings)).encode(), digest_size=8).hexdigest()
+        for name, part in _DECIDE.items()
+    }

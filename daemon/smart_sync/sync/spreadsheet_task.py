@@ -1,0 +1,196 @@
+"""A worker's part of a pass: the projects of one spreadsheet, read, decided and written by this process.
+
+What it writes bears the token that it was given when it began: once another worker, or the next pass, has the
+spreadsheet, nothing of it is written.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from smart_sync.aio.tasks import BackgroundTasks
+from smart_sync.clock import Clock, utc_now
+from smart_sync.config import Settings
+from smart_sync.config.database_url import Server
+from smart_sync.core.days import day_of, moment
+from smart_sync.core.model import Account
+from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.wording import listed
+from smart_sync.errors import SmartSyncError
+from smart_sync.logs import emit, redact
+from smart_sync.sheets import open_sheets
+from smart_sync.sheets.source import ReadUsage, SheetSource
+from smart_sync.store import parsed_query, schema
+from smart_sync.store.engine import Lost, StoreError, Transaction
+from smart_sync.store.postgres import turns
+from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.spreadsheet_cache import SpreadsheetCache
+from smart_sync.sync.fan_out import PROJECTS, RESULT, decides_by
+from smart_sync.sync.project import Pass, ProjectSync
+from smart_sync.sync.reporter import Reporter
+from smart_sync.sync.resources import innermost
+
+#: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
+#: the parsed values are there.
+BEATS, LOOK = 6, 0.3
+#: Seconds that writing may take, beyond those for reading.
+WRITING = 300.0
+
+
+class Quiet(Reporter):
+    """The pass that has sent the task says what became of each project."""
+
+    def project_done(self, result: ProjectResult, *, dry_run: bool = False) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """See `resources.Means`."""
+
+    settings: Settings
+    database: PostgresDatabase
+    sheets: SheetSource
+    announce: Reporter
+    clock: Clock
+    parsed_query: str
+
+    async def collect(self, new: Sequence[Account] | None = None, *, only: frozenset[str] | None = None) -> None:
+        """Nothing: the process that runs the pass asks the parsers."""
+
+
+def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
+    """Bring the projects of ``spreadsheet`` up to date for the pass ``run_id``; says what came of it, in a few words.
+
+    Raises `SmartSyncError` where not even the database can be asked.
+    """
+    return asyncio.run(_run(settings, run_id, spreadsheet))
+
+
+async def _run(settings: Settings, run_id: str, spreadsheet: str) -> str:
+    where, held = settings.database.where, turns.Held()
+    if not isinstance(where, Server):
+        raise SmartSyncError("a worker needs the PostgreSQL database of the pass; set [database] url")
+    try:
+        async with PostgresDatabase(where, lease=held) as database:
+            task = await turns.take(database, held, run_id, spreadsheet, f"{socket.gethostname()}:{os.getpid()}")
+            if task is None:
+                return "not wanted any more"
+            return await _Job(settings, database, held, run_id, task).run()
+    except StoreError as error:
+        raise error.meaning from None
+
+
+class _Job:
+    """One spreadsheet that this process has taken."""
+
+    def __init__(
+        self, settings: Settings, database: PostgresDatabase, held: turns.Held, run_id: str, task: turns.Task
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._held = held
+        self._run_id = run_id
+        self._task = task
+        self._projects = PROJECTS.validate_json(task.projects)
+        self._names = listed([project.name for project in self._projects])
+        self._usage = ReadUsage()
+
+    async def run(self) -> str:
+        """Do it, giving signs of life, and say that it is done, or why it could not be."""
+        started, trouble, bug = time.monotonic(), "", None
+        try:
+            async with asyncio.timeout(self._settings.sheets.deadline + self._settings.sync.parsers_wait + WRITING):
+                async with BackgroundTasks({"worker:alive": self._stay_alive}):
+                    await self._bring_up_to_date()
+        except Exception as raised:
+            error = innermost(raised)
+            if isinstance(error, Lost):
+                emit("spreadsheet.superseded", spreadsheet=self._held.spreadsheet, projects=self._names)
+                return "another has it now"
+            bug = None if isinstance(error, SmartSyncError | StoreError | TimeoutError) else raised
+            trouble = self._in_words(error)
+        await turns.finish(self._database, self._held, asdict(self._usage), trouble)
+        if trouble:
+            told = {"spreadsheet": self._held.spreadsheet, "projects": self._names}
+            emit("spreadsheet.refused", **told, reason=trouble, exc_info=bug)
+            return trouble
+        emit(
+            "spreadsheet.done",
+            spreadsheet=self._held.spreadsheet,
+            projects=self._names,
+            run_id=self._run_id,
+            calls=self._usage.calls,
+            quota_wait_seconds=round(self._usage.waited, 3),
+            seconds=round(time.monotonic() - started, 3),
+        )
+        return "done"
+
+    async def _stay_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sync.worker_timeout / BEATS)
+            try:
+                await turns.beat(self._database, self._held)
+            except Lost:
+                raise
+            except StoreError:
+                continue  # the server is away: what is to be written will tell
+
+    def _in_words(self, error: BaseException) -> str:
+        if isinstance(error, StoreError):
+            return redact(str(error.meaning))
+        if isinstance(error, TimeoutError):
+            return "it has taken too long"
+        return redact(str(error)) if isinstance(error, SmartSyncError) else f"internal error: {type(error).__name__}"
+
+    async def _bring_up_to_date(self) -> None:
+        request = self._demanded()
+        if not await schema.is_current(self._database):
+            raise SmartSyncError("its Smart Sync is another version than that of the pass; upgrade it")
+        settings, announce, now = self._settings, Quiet(), moment(request["now"])
+        wanted = [p for p in self._projects if p.id not in self._task.has_results]
+        day = day_of(now, settings.schedule.timezone)
+        this = Pass(self._run_id, now, day, dry_run=False, parsed=asyncio.Event(), done=set(self._task.read))
+        query = await parsed_query.prepare(self._database, settings.parsed.query)
+        memory = SpreadsheetCache(self._database)
+        async with open_sheets(settings.sheets, memory, None, announce, self._database.limit) as sheets:
+            sheets.begin()
+            means = _Means(settings, self._database, sheets, announce, utc_now, query)
+            sync = ProjectSync(means)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._wait_for_parsed(this), name="worker:parsed")
+                tasks = [group.create_task(sync.run(p, this), name=f"worker:project:{p.id}") for p in wanted]
+            self._usage = sheets.usage()
+        await self._record([task.result() for task in tasks])
+
+    def _demanded(self) -> Mapping[str, str]:
+        """What the pass wants.  Raises `SmartSyncError` where this process would decide otherwise."""
+        request: dict[str, Any] = json.loads(self._task.request)
+        own = decides_by(self._settings)
+        others = [f"[{name}]" for name, digest in request["decides"].items() if own.get(name) != digest]
+        if others:
+            raise SmartSyncError(
+                f"its configuration decides otherwise than that of the pass ({', '.join(others)}); give all machines"
+                " the same file"
+            )
+        return request
+
+    async def _wait_for_parsed(self, this: Pass) -> None:
+        while True:
+            if await turns.is_parsed(self._database, self._run_id):
+                this.parsed.set()
+                return
+            await asyncio.sleep(LOOK)
+
+    async def _record(self, results: Sequence[ProjectResult]) -> None:
+        async with self._database.transaction() as transaction:
+            await self._write(transaction, results)
+
+    async def _write(self, transaction: Transaction, results: Sequence[ProjectResult]) -> None:
+        told = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in results]
+        await turns.record(transaction, self._run_id, self._held.spreadsheet, told)
