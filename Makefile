@@ -1,15 +1,16 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
+# make quick    lint, types and what needs no process, server or browser: while you edit
 # make bench    how fast it is (ARGS=--json, --quick)
 # make accidents   how many accidents of typing are told, how often honest growth is (ARGS="--seed 2")
 # make hunt     the properties with new random examples; the suite runs the same ones each time
 # make docs     the pages that are made from the code, and the site of docs/ in build/site
 # make picture  README's picture, from what the program says
-# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 SERVERS=50 TOKENS=200 SEED=1
+# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 SERVERS=50 TAKEOVERS=20 WORLDS=20 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make lock     renew the locks: requirements.lock and requirements-dev.lock, from which install and test install, and deploy/*.lock
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types packages docs picture bench accidents hunt soak audit lock clean
+.PHONY: help install run test quick lint types packages docs picture bench accidents hunt soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,8 +38,12 @@ run: $(VENV)/.run
 # One more than there are cores: a third of the time tests wait for a process or a clock.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 
+# Tests start hundreds of processes: each would compile the program where nothing may be kept.
 test: $(VENV)/.dev lint types packages
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+quick: $(VENV)/.dev lint types
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 # Programs of the system that tests use: bubblewrap for the image's start, a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
 # sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.
@@ -73,6 +78,7 @@ hunt: $(VENV)/.dev
 
 KILLS ?= 2000
 CUTS ?= 18000
+TAKEOVERS ?= 20
 PASSES ?= 1440
 FRAMES ?= 2000000
 EDGES ?= 20000
@@ -81,11 +87,12 @@ LOCKED ?= 60
 TOKENS ?= 200
 QUOTA ?= 60
 SERVERS ?= 50
+WORLDS ?= 20
 SEED ?= 1
 
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 	HYPOTHESIS_PROFILE=hunt SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) SOAK_EDGES=$(EDGES) \
-	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_SERVERS=$(SERVERS) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) \
+	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_SERVERS=$(SERVERS) SOAK_TAKEOVERS=$(TAKEOVERS) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) SOAK_SEEDS=$(WORLDS) SOAK_DAYS=60 SOAK_REPLICA=1 \
 	$(BIN)/python tests/soak.py
 
 # Apart from the packages under test.

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import loaded_program
 from fake_google import FakeGoogle
 
 COMMAND = [sys.executable, "-m", "smart_sync"]
@@ -38,10 +39,13 @@ def write_config(
 
 
 def run_command(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``smart-sync`` with ``arguments`` to its end."""
-    environment = {**os.environ, "COLUMNS": "160", **(environment or {})}
+    """Run ``smart-sync`` with ``arguments`` to its end, in a process of its own."""
+    more = environment or {}
+    everything = {**os.environ, "COLUMNS": "160", **more}
+    if loaded_program.is_free() and not any(name.startswith(loaded_program.OF_THE_START) for name in more):
+        return loaded_program.run(arguments, everything)
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=everything, check=False
     )
 
 

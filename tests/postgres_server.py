@@ -44,11 +44,11 @@ class Server:
         return psycopg.connect(self.url(database), autocommit=True)
 
     @contextlib.contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
-        """A new database; gives its URL."""
+    def database(self, template: str = "template1", more: str = "") -> Iterator[str]:
+        """A new database, with ``more`` options; gives its URL."""
         name = f"t{uuid.uuid4().hex[:12]}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {more}")
         try:
             yield self.url(name)
         finally:
@@ -68,6 +68,32 @@ class Server:
                 connection.execute("ALTER DATABASE making RENAME TO prepared")
         with self.database("prepared") as url:
             yield url
+
+    @contextlib.contextmanager
+    def replica(self) -> Iterator["Server"]:
+        """A read-only copy of the whole server that follows it."""
+        folder = Path(tempfile.mkdtemp(prefix="smart-sync-pg-"))
+        shutil.chown(folder, self.user)
+        folder.chmod(0o755)
+        copy = Server(folder, self.programs, self.user)
+        data = str(folder / "data")
+        _run(self.user, str(self.programs / "pg_basebackup"), "-h", str(self.folder), "-U", "postgres", "-D", data,
+             "-R", "-c", "fast", "--no-sync")  # fmt: skip
+        copy.start()
+        try:
+            yield copy
+        finally:
+            end(copy)
+
+    def caught_up(self, replica: "Server") -> None:
+        """Wait until ``replica`` has all that has been written here."""
+        with self.connect() as here, replica.connect() as there:
+            (at,) = here.execute("SELECT pg_current_wal_lsn()").fetchone() or ("",)
+            for _ in range(200):
+                if there.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (at,)).fetchone() == (True,):
+                    return
+                time.sleep(0.05)
+        raise AssertionError("the replica does not follow")
 
     def control(self, *arguments: str) -> None:
         """pg_ctl."""

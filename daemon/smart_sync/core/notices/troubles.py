@@ -50,7 +50,8 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("no project could be created", "no project is active"),
     ),
     "database-missing": (
-        *("there is no database", "not a SQLite database", "not a database that can be read", "not a file"),
+        *("no pass has been here yet", "there is no database"),
+        *("not a SQLite database", "not a database that can be read", "not a file"),
         *("there is no such file; name the", "will be created at the first start"),
         *("expected the path of the SQLite file", "name an empty database"),
     ),
@@ -64,7 +65,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("whose snapshot_time is no text in ISO 8601",),
     ),
     "database-columns": (
-        *("is this the web app's database?", "has no UNIQUE", "has no unique account_id"),
+        *("is this the web app's database?", "mend that row in the file", "has no UNIQUE", "has no unique account_id"),
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
         *("is named smart_sync", "what arrived is not what was sent"),
     ),
@@ -163,3 +164,9 @@ TROUBLES: dict[str, tuple[str, ...]] = {
 def code_of(message: str) -> str:
     """The code of the trouble that a message is about; "" where there is no entry for it."""
     return next((code for code, words in TROUBLES.items() if any(word in message for word in words)), "")
+
+
+def with_code(message: str) -> str:
+    """A message for a screen, with its code in brackets behind it."""
+    code = code_of(message)
+    return f"{message} [{code}]" if code else message
