@@ -1,5 +1,6 @@
 # make run      the daemon on the shipped config.toml     make test     every check
 # make install  the set-up alone                          make help     everything else
+# make quick    lint, types and what needs no process, server or browser: while you edit
 # make bench    how fast it is (ARGS=--json, --quick)
 # make accidents   how many accidents of typing are told, how often honest growth is (ARGS="--seed 2")
 # make hunt     the properties with new random examples; the suite runs the same ones each time
@@ -9,7 +10,7 @@
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make lock     renew the locks: requirements.lock and requirements-dev.lock, from which install and test install, and deploy/*.lock
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types packages docs picture bench accidents hunt soak audit lock clean
+.PHONY: help install run test quick lint types packages docs picture bench accidents hunt soak audit lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,8 +38,12 @@ run: $(VENV)/.run
 # One more than there are cores: a third of the time tests wait for a process or a clock.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 
+# Tests start hundreds of processes: each would compile the program where nothing may be kept.
 test: $(VENV)/.dev lint types packages
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+quick: $(VENV)/.dev lint types
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 # Programs of the system that tests use: bubblewrap for the image's start, a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
 # sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.

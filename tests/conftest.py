@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -21,6 +22,33 @@ from world import PostgresWorld, World
 hypothesis.settings.register_profile("suite", derandomize=True)
 hypothesis.settings.register_profile("hunt", print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+#: What a module uses that starts processes, servers or a browser.
+_STARTS = {
+    "beside", "browser", "celery_processes", "daemon_process", "multiprocessing", "nursery", "postgres_server",
+    "subprocess", "systemd_machine", "terminal", "web_server",
+}  # fmt: skip
+#: Those whose properties or crowds take long.
+_LONG = {
+    "test_accidents", "test_control_fuzz", "test_control_limits", "test_durability_rows", "test_edit_picture",
+    "test_fault_schedules", "test_fuzz_edges", "test_mutations", "test_settled", "test_state_machine",
+    "test_votes_over_time",
+}  # fmt: skip
+#: Passes over a world are slow; those of these modules say whether a pass works at all.
+_PASSES = {"test_missing", "test_pass"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What `make quick` leaves out: whatever starts something beside the interpreter, most passes, long properties."""
+    for item in items:
+        module: Any = getattr(item, "module", None)
+        name = module.__name__.rpartition(".")[2]
+        used = {getattr(one, "__module__", getattr(one, "__name__", "")) for one in vars(module).values()}
+        fixtures = set(getattr(item, "fixturenames", ()))
+        starts = used & _STARTS or fixtures & {"postgres", "postgres_server", "broker"} or "postgres" in item.name
+        if starts or name in _LONG or ("world" in fixtures and name not in _PASSES):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +82,10 @@ def google() -> Iterator[FakeGoogle]:
 
 
 #: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
-BOTH_ENGINES = {"test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls"}
+BOTH_ENGINES = {
+    *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_missing"),
+    *("test_votes", "test_snapshots", "test_edits", "test_confirm", "test_repair", "test_suspects"),
+} | set(os.environ.get("MORE_ENGINES", "").split())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -81,10 +112,19 @@ def postgres(postgres_server: Server | None) -> Iterator[str]:
 
 
 @pytest.fixture
+def prepared(postgres_server: Server | None) -> Iterator[str]:
+    """The same with our tables in it."""
+    if postgres_server is None:
+        pytest.skip("PostgreSQL is not installed: make packages, as root")
+    with postgres_server.prepared() as url:
+        yield url
+
+
+@pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str | None:
     """The URL of the database that a world is on; None: a file."""
     wanted = getattr(request, "param", "sqlite")
-    return str(request.getfixturevalue("postgres")) if wanted == "postgres" else None
+    return str(request.getfixturevalue("prepared")) if wanted == "postgres" else None
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import loaded_program
 from fake_google import FakeGoogle
 
 COMMAND = [sys.executable, "-m", "smart_sync"]
@@ -19,9 +20,15 @@ COMMAND = [sys.executable, "-m", "smart_sync"]
 PATIENCE = 60.0
 
 
-def write_config(folder: Path, text: str = "", *, google: FakeGoogle | None = None, spreadsheet: str = "") -> Path:
-    """A ``config.toml`` in ``folder``, with database and socket in the same folder; ``text`` is added as it is."""
-    lines = ["[database]", 'path = "view_counter.db"', "[control]", 'socket = "control.sock"']
+def write_config(
+    folder: Path, text: str = "", *, google: FakeGoogle | None = None, spreadsheet: str = "", url: str = ""
+) -> Path:
+    """A ``config.toml`` in ``folder``, with database and socket in the same folder; ``text`` is added as it is.
+
+    The database is the one at ``url`` where that is given.
+    """
+    place = f'url = "{url}"' if url else 'path = "view_counter.db"'
+    lines = ["[database]", place, "[control]", 'socket = "control.sock"']
     if google is not None:
         key = google.credentials(folder / "key.json")
         lines += ["[sheets]", 'source = "google"', f'spreadsheet = "{spreadsheet}"', f'credentials = "{key}"']
@@ -32,10 +39,13 @@ def write_config(folder: Path, text: str = "", *, google: FakeGoogle | None = No
 
 
 def run_command(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``smart-sync`` with ``arguments`` to its end."""
-    environment = {**os.environ, "COLUMNS": "160", **(environment or {})}
+    """Run ``smart-sync`` with ``arguments`` to its end, in a process of its own."""
+    more = environment or {}
+    everything = {**os.environ, "COLUMNS": "160", **more}
+    if loaded_program.is_free() and not any(name.startswith(loaded_program.OF_THE_START) for name in more):
+        return loaded_program.run(arguments, everything)
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=everything, check=False
     )
 
 

@@ -5,6 +5,7 @@ initdb refuses to be run by root: then another user runs it.  Where PostgreSQL i
 user, `start` gives None, and the tests are skipped.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -18,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+
+from smart_sync.config import database_url
+from smart_sync.store.schema import open_database
 
 #: Users that may run a server where we are root.
 USERS = ("postgres", "nobody")
@@ -51,6 +55,20 @@ class Server:
             with self.connect() as connection:
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[str]:
+        """A new database in which Smart Sync has made its tables; gives its URL.
+
+        They are made once for all tests of a run: copying them takes a tenth of the time.
+        """
+        with _locked(self.folder / "prepared.lock"), self.connect() as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'prepared'").fetchall():
+                connection.execute("CREATE DATABASE making")
+                asyncio.run(_make_tables(self.url("making")))
+                connection.execute("ALTER DATABASE making RENAME TO prepared")
+        with self.database("prepared") as url:
+            yield url
+
     def control(self, *arguments: str) -> None:
         """pg_ctl."""
         _run(self.user, str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments)
@@ -68,6 +86,11 @@ class Server:
 
     def stop(self, mode: str = "immediate") -> None:
         self.control("-m", mode, "stop")
+
+
+async def _make_tables(url: str) -> None:
+    async with open_database(database_url.server(url)):
+        pass
 
 
 def programs() -> Path | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync.admin.confirm import NothingToConfirm, confirm
 from smart_sync.core.model import Outcome, Trigger
 from smart_sync.sync.reporter import Reporter
@@ -216,7 +216,7 @@ async def test_the_command_says_what_it_has_done_and_fails_where_there_was_nothi
     await begun(world)
     del rows(world, "P")[3]
     await world.sync()
-    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    config = world.config()
     done = run_command("confirm", "--json", link("clara"), "--config", str(config))
     assert (done.returncode, [told["kind"] for told in json.loads(done.stdout)["findings"]]) == (0, ["gone"])
     again = run_command("confirm", link("clara"), "--config", str(config))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import explain
 from world import World, link
@@ -106,13 +106,9 @@ async def test_what_is_not_written_is_no_edit(imported: World) -> None:
     imported.sheet("P", a=[2, 5, None, None, 9], b=[2, 1, 1, 1, 1])
     await imported.sync(dry_run=True)
     assert imported.execute(_EDITS) == []
-    imported.execute(
-        "CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics WHEN new.account_id = 'account-b'"
-        " BEGIN SELECT raise(ABORT, 'no'); END"
-    )
-    await imported.sync()
-    assert imported.execute(_EDITS) == [("account-a", "followers", 1, 2, "P", "C2")]
-    imported.execute("DROP TRIGGER refuse")
+    with imported.refused("b"):
+        await imported.sync()
+        assert imported.execute(_EDITS) == [("account-a", "followers", 1, 2, "P", "C2")]
     await imported.sync()
     assert imported.execute(_EDITS)[1:] == [("account-b", "followers", 1, 2, "P", "C3")]
 
@@ -121,7 +117,7 @@ async def test_the_screen_shows_edits(imported: World) -> None:
     """explain prints each edit with its cell; --json has the same; one older than the days asked for is in neither."""
     edited(imported, [950, 5, None, None, None])
     await imported.sync()
-    asked = ["explain", link("a"), "--config", str(write_config(imported.folder))]
+    asked = ["explain", link("a"), "--config", str(imported.config())]
     told, told_of_a_week = (
         json.loads(run_command(*asked, "--json", *past).stdout)["accounts"][0]["edits"] for past in (["--all"], [])
     )

@@ -180,7 +180,7 @@ def test_the_commands_speak_to_people_and_programs(suspicious: World) -> None:
 
 async def test_before_the_first_pass_there_is_nothing_to_explain(world: World, tmp_path: Path) -> None:
     """No database, one line; one of another version, one line; neither is touched."""
-    config = write_config(world.folder, "", google=world.google, spreadsheet=KEY)
+    config = world.config()
     world.execute("UPDATE smart_sync_schema SET version = 1")
     for environment in ({"SMART_SYNC_DATABASE__PATH": str(tmp_path / "none.db")}, {}):
         ended = run_command("explain", "@a", "--config", str(config), environment=environment)
@@ -294,7 +294,7 @@ async def test_people_read_the_days_as_a_table_and_what_went_wrong_below(world: 
     world.parsed("a", [4_000, 1, *NOTHING[1:]])
     await world.sync()
     # The commands know what time it is.
-    config = write_config(world.folder, '[merge]\nstrategy = "latest"\n', google=world.google, spreadsheet=KEY)
+    config = world.config('[merge]\nstrategy = "latest"\n')
     shown = run_command("explain", "a", "--all", "--config", str(config)).stdout
     days = [line.split() for line in shown.partition("\nday ")[2].splitlines()[1:5]]
     assert days[:3] == [

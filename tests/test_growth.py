@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync.admin.history import growth
 from smart_sync.core.history.growth import (
     BARS,
@@ -27,7 +27,7 @@ from smart_sync.core.history.growth import (
 )
 from smart_sync.core.model import MAX_COUNT
 from smart_sync.store.requested_project import UnknownProject
-from world import KEY, NOON, World
+from world import NOON, World
 
 values = st.lists(st.none() | st.integers(0, MAX_COUNT), max_size=40)
 
@@ -204,7 +204,7 @@ def test_the_command_draws_a_line_per_account(grown: World) -> None:
     """A sparkline for people, JSON for programs; the days up to today, whatever today is."""
     for days, number in ((1, 600), (0, 700)):
         snapshot(grown, "a", (datetime.now(UTC) - timedelta(days=days)).isoformat(), number)
-    config = write_config(grown.folder, "", google=grown.google, spreadsheet=KEY)
+    config = grown.config()
     shown = run_command("growth", "--days", "5", "--config", str(config))
     as_json = run_command("growth", "P", "--metric", "likes", "--json", "--config", str(config))
     assert (shown.returncode, as_json.returncode) == (0, 0), shown.stderr

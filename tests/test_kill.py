@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import NO_TRANSACTIONS, Daemon, run_command, weakened, write_config
+from daemon_process import NO_TRANSACTIONS, Daemon, run_command, weakened
 from nursery import Nursery
 from smart_sync.control.client import request_sync
 from smart_sync.errors import SmartSyncError
-from world import KEY, World
+from world import World
 
 #: How often the daemon is killed; a soak says more.
 KILLS = int(os.environ.get("SOAK_KILLS", "30"))
@@ -30,7 +30,7 @@ PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(10)] for 
 def config(world: World) -> Path:
     for name, accounts in PROJECTS.items():
         world.add_project(name, accounts)
-    return write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=world.google, spreadsheet=KEY)
+    return world.config("[schedule]\nrun_on_start = false\n")
 
 
 class WebApp(threading.Thread):
@@ -214,7 +214,7 @@ AT_STATEMENT = (
 @pytest.mark.parametrize("statement", [2, 12])
 def test_a_first_start_that_is_killed_can_be_made_again(world: World, statement: int) -> None:
     """SIGKILL between the statements that make or adopt a database: the next start finds nothing, or all."""
-    config = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    config = world.config()
     config.write_text(config.read_text().replace("view_counter.db", "new.db"))
     killed = run_command(
         "once", "--config", str(config), environment=weakened(world.folder, AT_STATEMENT.format(statement))

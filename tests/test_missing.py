@@ -20,7 +20,7 @@ from smart_sync.store.engine import Database
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
-from typed import sqlite
+from statements import watched
 from world import HEADER, KEY, NOON, World, link
 
 DAY = timedelta(days=1)
@@ -514,6 +514,7 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
     assert ((await world.sync_one()).new_accounts, asked) == (1, ["project-P"])
 
 
+@pytest.mark.sqlite
 async def test_one_spoilt_value_does_not_take_the_others_along(world: World) -> None:
     """The web app has written text into a merged value: the others stand in still, and it is named once."""
     await begun(world, ["abel"])
@@ -531,6 +532,7 @@ async def test_one_spoilt_value_does_not_take_the_others_along(world: World) -> 
     assert (world.merged("abel"), world.winners("abel")[1]) == ((100, 6, 300, 400, 0), "sheet")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("strategy", ["max", "sheet", "parsed", "latest"])
 async def test_a_row_that_is_spoilt_whole_is_decided_anew(world: World, strategy: str) -> None:
     """By whatever has a vote; what has none is gone, and the pass goes on."""
@@ -566,11 +568,11 @@ async def test_an_account_that_is_deleted_in_the_middle_of_a_pass_leaves_nothing
                 loop.call_soon_threadsafe(deleted.set)
 
         deleted = asyncio.Event()
-        await sqlite(resources.database)._reader.set_trace_callback(delete)
-        syncing = asyncio.create_task(sync.run(PassRequest(Trigger.CLI)))
-        await deleted.wait()
-        world.execute("DELETE FROM project_social_accounts WHERE id = 'account-clara'")
-        await syncing
+        async with watched(resources.database, delete):
+            syncing = asyncio.create_task(sync.run(PassRequest(Trigger.CLI)))
+            await deleted.wait()
+            world.execute("DELETE FROM project_social_accounts WHERE id = 'account-clara'")
+            await syncing
     for table in ("account_metrics", "account_snapshots", "sheet_metrics"):
         ids = {row[0] for row in world.execute(f"SELECT account_id FROM {table}")}
         assert ids in ({f"account-{name}" for name in NAMES if name != "clara"}, set()), table

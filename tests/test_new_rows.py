@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import Daemon, run_command, write_config
+from daemon_process import Daemon, run_command
 from fake_google import FakeGoogle
 from smart_sync import config
 from smart_sync.admin.checks import check
@@ -59,7 +59,7 @@ def app(tmp_path: Path, google: FakeGoogle) -> World:
 
 
 def configured(world: World, text: str = DEFAULTS) -> Path:
-    return write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+    return world.config(text)
 
 
 def test_a_demanding_table_gets_the_values_of_the_configuration(app: World) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync import report
 from smart_sync.admin.history import growth
 from smart_sync.core.days import moment, stamp
@@ -239,7 +239,7 @@ def signed(amount: int) -> str:
 
 def test_the_texts_of_the_commands(lived: World) -> None:
     """What `growth`, `history` and `status` print is what they say as JSON, and that is what the tables have."""
-    config = ["--config", str(write_config(lived.folder, google=lived.google, spreadsheet=KEY))]
+    config = ["--config", str(lived.config())]
     days = (date.today() - (NOON.date() + timedelta(days=DAYS - 1))).days  # noqa: DTZ011
     told = json.loads(run_command("growth", "--days", str(days + 10), "--json", *config).stdout)
     text = run_command("growth", "--days", str(days + 10), *config).stdout

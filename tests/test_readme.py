@@ -138,25 +138,6 @@ async def test_the_inbox_takes_what_the_readme_shows(world: World) -> None:
     assert world.merged("a") == (12655, 0, 0, 0, 1538800)
 
 
-def test_the_configuration_shown_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each TOML block that is a piece of the configuration is accepted as it stands."""
-    for number, block in enumerate(code_blocks("toml")):
-        if "entry-points" in block or "[parsers.fans]" in block or "[parsers.twitter]" in block:
-            continue
-        text = re.sub(r"^   ", "", block, flags=re.MULTILINE)
-        for name in re.findall(r"env:(\w+)", text):
-            monkeypatch.setenv(name, "postgresql://u:p@h/d" if name == "DATABASE_URL" else "a secret of the test")
-        for name in re.findall(r"file:/etc/smart-sync/([\w.]+)", text):
-            secret = f"json://localhost/{name}" if name.endswith(".url") else "a secret of the test"
-            (tmp_path / name).write_text(f"{secret}\n")
-        text = text.replace("file:/etc/smart-sync/", "file:")
-        if "[sheets]" not in text:
-            text += '\n[sheets]\nsource = "csv"\ndirectory = "sheets"\n'
-        path = tmp_path / f"{number}.toml"
-        path.write_text(text)
-        assert config.load(path), text
-
-
 def test_every_key_of_the_shipped_configuration_is_its_default_or_documented() -> None:
     """config.toml is valid TOML and names only keys that exist."""
     shipped = tomllib.loads((ROOT / "config.toml").read_text())

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync.admin.checks import check
 from smart_sync.admin.snapshot_repair import NothingToRepair, repair
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import UnknownAccount, explain
-from world import KEY, World, link
+from world import World, link
 
 _VIEWS = "SELECT day, views, views_delta FROM account_growth ORDER BY day"
 _TYPO = date(2026, 3, 11)
@@ -93,7 +93,7 @@ async def test_a_later_snapshot_of_another_writer_counts(mistyped: World) -> Non
 
 async def test_the_command_says_what_it_did(mistyped: World) -> None:
     """Old and new value; exit 1 where there is nothing to fix, 2 without a value or with an impossible one."""
-    config = ["--config", str(write_config(mistyped.folder, google=mistyped.google, spreadsheet=KEY))]
+    config = ["--config", str(mistyped.config())]
     command = ["snapshots", "repair", link("a"), "2026-03-11"]
     done = run_command(*command, "--views", "110", *config)
     assert (done.returncode, "snapshot of 2026-03-11, views: 1,100 → 110" in done.stdout) == (0, True)
@@ -106,6 +106,7 @@ async def test_the_command_says_what_it_did(mistyped: World) -> None:
     assert "repaired the snapshot of 2026-03-11, views: 1,100 → 110" in run_command("explain", "@a", *config).stdout
 
 
+@pytest.mark.sqlite
 async def test_check_names_zeros_between_values(mistyped: World) -> None:
     """With the account, the day and the command; zeros before the first value are none of them."""
     for day, views in ((10, 0), (11, 0)):
@@ -141,6 +142,6 @@ async def test_only_the_last_snapshot_of_a_day_is_a_zero(mistyped: World) -> Non
 
 async def test_check_names_a_rule_that_leaves_no_room_for_our_snapshots(mistyped: World) -> None:
     """A unique index of one row a day refuses them in silence."""
-    mistyped.execute("CREATE UNIQUE INDEX one_a_day ON account_snapshots (account_id, date(snapshot_time))")
+    mistyped.execute("CREATE UNIQUE INDEX one_a_day ON account_snapshots (account_id, substr(snapshot_time, 1, 10))")
     (named,) = [one for one in (await check(mistyped.settings)).findings if "one_a_day" in one.message]
     assert (named.level, "DROP INDEX one_a_day" in named.message) == ("error", True)

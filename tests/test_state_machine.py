@@ -1,9 +1,9 @@
 """Managers, parsers, passes, outages, crashes, day and config changes, at random, against a model of a few lines.
 
-After every step SQLite holds exactly what the model says: values, winners, stand-ins, snapshots, growth by the days of
-whatever time zone is configured; after a crash each
-project is as it was before the pass or as it is after it, and nothing in between.  `explain`, `growth` and the view say
-the same, and a web app that reads snapshots finds the merged values.
+After every step the database holds exactly what the model says: values, winners, stand-ins, snapshots, growth by the
+days of whatever time zone is configured; after a crash each project is as it was before the pass or as it is after it,
+and nothing in between.  `explain`, `growth` and the view say the same, and a web app that reads snapshots finds the
+merged values.
 SOAK_EXAMPLES and SOAK_STEPS make longer runs.
 """
 
@@ -43,7 +43,7 @@ from smart_sync.report.explain import DAYS, Explainer
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
-from typed import sqlite
+from statements import watched
 from world import HEADER, KEY, World, link
 
 LONG = {
@@ -368,7 +368,7 @@ class Machine(RuleBasedStateMachine):
             self.expect_a_good_pass(set())
         self.reopen(sheets=self.sheets)
 
-    @rule(statements=st.integers(0, 50))
+    @rule(statements=st.integers(0, 100))
     def a_pass_that_is_cut_off(self, statements: int) -> None:
         self.write_worksheets()
         before = self.known
@@ -566,7 +566,7 @@ class Machine(RuleBasedStateMachine):
         return lost or any(one.at_once and not one.accepted for one in known) or any(one.held for one in there)
 
     def observe_reads(self) -> dict[str, Read]:
-        """The clocks of the worksheets, as SQLite holds them."""
+        """The clocks of the worksheets, as the database holds them."""
         held = {project: Read() for project in PROJECTS}
         for project, clock, at, interrupted in self.world.execute(
             "SELECT project_id, clock, read_at, interrupted FROM worksheet_reads"
@@ -576,7 +576,7 @@ class Machine(RuleBasedStateMachine):
         return held
 
     def observe(self) -> dict[str, Known]:
-        """What SQLite holds, in the model's words."""
+        """What the database holds, in the model's words."""
         names = ", ".join(METRICS)
         winners = ", ".join(f"{metric}_winner" for metric in METRICS)
         held = {account: Known() for account in HOME}
@@ -620,18 +620,18 @@ class Machine(RuleBasedStateMachine):
         return await (await self.sync()).run(PassRequest(Trigger.CLI))
 
     async def cut_off(self, statements: int) -> None:
-        """Cancel a pass at the n-th statement it sends to SQLite."""
+        """Cancel a pass at the n-th statement that it sends."""
         sync = await self.sync()
         loop = asyncio.get_running_loop()
-        task = loop.create_task(sync.run(PassRequest(Trigger.CLI)))
         left = iter(range(statements))
 
         def count(_statement: str) -> None:
             if next(left, None) is None:
                 loop.call_soon_threadsafe(task.cancel)
 
-        await sqlite(self.resources.database)._writer.set_trace_callback(count)
-        await asyncio.wait({task})
+        async with watched(self.resources.database, count):
+            task = loop.create_task(sync.run(PassRequest(Trigger.CLI)))
+            await asyncio.wait({task})
         await self.close()
 
     def known_since(self, account: str, metric: str) -> str | None:
@@ -666,7 +666,7 @@ class Machine(RuleBasedStateMachine):
 
     async def check_growth(self, metric: str) -> None:
         """Of one metric the command and the view."""
-        told = await growth(self.world.path, None, metric, 2 * DAYS, self.world.now)
+        told = await growth(self.world.where, None, metric, 2 * DAYS, self.world.now)
         entries = {one["username"]: one for one in told["accounts"]}
         assert {one["username"] for one in told["left"]} == {a for a, known in self.known.items() if known.left}
         for account, known in self.known.items():

@@ -159,13 +159,9 @@ async def test_an_account_that_could_not_be_written_is_not_suspect(world: World)
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[12_000, *NOTHING], b=[12_000, *NOTHING])
     await world.sync()
-    world.execute(
-        "CREATE TRIGGER grudge BEFORE UPDATE ON account_metrics WHEN NEW.account_id = 'account-a'"
-        " BEGIN SELECT RAISE(ABORT, 'not a'); END"
-    )
     world.sheet("P", a=[120_000, *NOTHING], b=[120_000, *NOTHING])
-    assert [suspect.account_id for suspect in (await world.sync_one()).suspects] == ["account-b"]
-    world.execute("DROP TRIGGER grudge")
+    with world.refused("a"):
+        assert [suspect.account_id for suspect in (await world.sync_one()).suspects] == ["account-b"]
     assert {suspect.account_id for suspect in (await world.sync_one()).suspects} == {"account-a", "account-b"}
 
 

@@ -7,15 +7,15 @@ from typing import Any, cast
 
 import pytest
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync.admin.ingest import NothingToForget, forget, format_of, ingest
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS, Metrics, Outcome, ParsedMetrics, Precision
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.explain import explain
 from smart_sync.store import parsed_values
-from smart_sync.store.schema import open_database
-from world import KEY, World, link
+from smart_sync.store.schema import open_existing
+from world import World, link
 
 NOTHING: list[int | None] = [None] * 4
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -48,7 +48,7 @@ async def say(world: World, place: str, followers: int, at: datetime, source: st
 
 
 async def put(world: World, metrics: Metrics, at: datetime, source: str = "bot", **more: Any) -> None:
-    async with open_database(world.where) as database:
+    async with open_existing(world.where, read_only=False) as database:
         await parsed_values.put(database, [ParsedMetrics("account-a", metrics, source, at, **more)], world.now)
 
 
@@ -230,7 +230,7 @@ def test_the_command(world: World) -> None:
     """--forget and --forget-source: exit 0 with what was taken back, 1 if nothing matched, 2 if too much is given."""
     world.add_project("P", ["a"])
     world.parsed("a", [999, *NOTHING], source="bot")
-    config = write_config(world.folder, "", google=world.google, spreadsheet=KEY)
+    config = world.config()
 
     def run(*arguments: str) -> tuple[int, str, str]:
         ended = run_command("ingest", *arguments, "--config", str(config))
@@ -428,8 +428,9 @@ async def test_a_row_that_names_a_link_is_of_that_link(world: World) -> None:
 async def test_the_inbox_of_a_web_app_that_keeps_no_times(world: World) -> None:
     """Its values count until a parser of ours has one, are never too old, and go with the link that they came under."""
     world.add_project("P", ["a"])
-    world.execute("DROP TABLE parsed_metrics")
-    world.execute(f"CREATE TABLE parsed_metrics (account_id TEXT PRIMARY KEY, {', '.join(METRICS)})")
+    world.drop("parsed_metrics")
+    counts = ", ".join(f"{metric} BIGINT" for metric in METRICS)
+    world.execute(f"CREATE TABLE parsed_metrics (account_id TEXT PRIMARY KEY, {counts})")
     world.execute("INSERT INTO parsed_metrics (account_id, followers, views) VALUES ('account-a', 999, 7)")
     world.sections["parsed"] = {"max_age": "1d"}
     world.now += 3 * DAY
@@ -505,7 +506,7 @@ def test_check_names_the_clock(world: World) -> None:
     """With the source and an account; and writes nothing."""
     world.add_project("P", ["a"])
     world.parsed("a", [1, *NOTHING], source="bot", parsed_at="2999-01-01 00:00:00")
-    config = write_config(world.folder, "", google=world.google, spreadsheet=KEY)
+    config = world.config()
     ended = run_command("check", "--json", "--config", str(config))
     (said,) = [one["message"] for one in json.loads(ended.stdout)["findings"] if "ahead" in one["message"]]
     assert said.startswith("parsed_metrics: values of bot have a parsed_at more than 5 minutes ahead")
@@ -613,6 +614,7 @@ async def test_looking_ahead_writes_nothing(world: World) -> None:
     assert (foreseen.changed, foreseen.carried, foreseen.problems) == (done.changed, done.carried, done.problems)
 
 
+@pytest.mark.sqlite
 async def test_what_another_program_has_spoilt_is_no_value(world: World) -> None:
     """Rows of ours with nonsense in them stop nothing."""
     await begun(world, [5, *NOTHING])
@@ -624,6 +626,7 @@ async def test_what_another_program_has_spoilt_is_no_value(world: World) -> None
     assert (result.outcome, world.merged("a")) == (Outcome.SYNCED, (5, 0, 0, 0, 0))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("table", ["parsed_values", "forgotten_values", "values_ahead", "account_link_changes"])
 async def test_what_another_program_does_to_the_tables_of_votes_stops_nothing(world: World, table: str) -> None:
     """Whatever stands in their columns, and in the link of the account as it was decided about."""

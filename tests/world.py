@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from daemon_process import write_config
 from fake_google import FakeGoogle
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
@@ -46,6 +47,8 @@ class World:
         self.google = google
         self.path = folder / "view_counter.db"
         self.google.add(KEY, {})
+        #: Of a database on a server.
+        self.url = ""
         self.now = NOON
         self.sections: dict[str, Any] = {"sheets": google.settings(folder, KEY)}
 
@@ -76,10 +79,39 @@ class World:
         """The section of the configuration."""
         return {"path": self.path}
 
+    def config(self, text: str = "") -> Path:
+        """A configuration file for this database and spreadsheet; ``text`` is added as it is."""
+        return write_config(self.folder, text, google=self.google, spreadsheet=KEY, url=self.url)
+
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """One statement of the web app's, committed."""
         with closing(self.connect()) as connection, connection:
             return connection.execute(sql, parameters).fetchall()
+
+    def drop(self, table: str) -> None:
+        """Drop a table, whatever views there are upon it."""
+        self.execute(f"DROP TABLE {table}")
+
+    def tables(self) -> list[str]:
+        """The names of all tables there are."""
+        rows = self.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        return sorted(row[0] for row in rows)
+
+    def table(self, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The columns of a table or view, and its rows."""
+        with closing(self.connect()) as connection:
+            cursor = connection.execute(f"SELECT * FROM {name}")
+            return [column[0] for column in cursor.description], cursor.fetchall()
+
+    @contextlib.contextmanager
+    def refused(self, account: str) -> Iterator[None]:
+        """Inside, the merged values of an account cannot be updated."""
+        self.execute(
+            f"CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics WHEN NEW.account_id = 'account-{account}'"
+            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+        yield
+        self.execute("DROP TRIGGER refuse")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -175,11 +207,40 @@ class PostgresWorld(World):
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """One statement of the web app's in the words that both engines take, committed."""
-        with psycopg.connect(self.url, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
-            adapt(connection)
-            connection.execute("SET search_path = smart_sync, public; SET TimeZone = 'UTC'")
+        with self._session() as connection:
             cursor = connection.execute(numbered(sql), parameters)
             return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator["psycopg.Connection[Any]"]:
+        with psycopg.connect(self.url, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+            adapt(connection)
+            connection.execute("SET search_path = public, smart_sync; SET TimeZone = 'UTC'")
+            yield connection
+
+    def drop(self, table: str) -> None:
+        self.execute(f"DROP TABLE public.{table} CASCADE")
+
+    def tables(self) -> list[str]:
+        return sorted(row[0] for row in self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+
+    def table(self, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        with self._session() as connection:
+            cursor = connection.execute(f"SELECT * FROM {name}")
+            return [column.name for column in cursor.description or ()], cursor.fetchall()
+
+    @contextlib.contextmanager
+    def refused(self, account: str) -> Iterator[None]:
+        self.execute(
+            "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation'; END $$"
+        )
+        self.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics FOR EACH ROW"
+            f" WHEN (NEW.account_id = 'account-{account}') EXECUTE FUNCTION refuse()"
+        )
+        yield
+        self.execute("DROP TRIGGER refuse ON account_metrics")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -5,6 +5,8 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -15,10 +17,13 @@ from smart_sync.admin import init
 from smart_sync.admin.checks.database_file import check_database, two_masters
 from smart_sync.admin.checks.findings import Finding, Report
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location, Server
 from smart_sync.core.wording import counted
 from smart_sync.errors import DatabaseUnusable
+from smart_sync.store.engine import StoreError
+from smart_sync.store.postgres import server_inventory
 from smart_sync.store.schema import REQUIRED, open_database
-from smart_sync.store.sqlite import inventory
+from smart_sync.store.sqlite import inventory, scratch_copy
 from smart_sync.store.sqlite.inventory import RECENT, Inventory
 
 #: Clocks of the world differ by quarters of an hour.
@@ -28,25 +33,26 @@ _TOLERANCE = timedelta(minutes=2)
 _MAX_FOLDERS = 500
 
 
-async def adopt(path: Path, now: datetime) -> tuple[Report, Inventory]:
-    """Look at the database at ``path``, which is only read; an error in the report is a clash.
+async def adopt(where: Location, now: datetime) -> tuple[Report, Inventory]:
+    """Look at the database at ``where``, which is only read; an error in the report is a clash.
 
-    Raises `DatabaseUnusable` if there is no file, or it is no database.
+    Raises `DatabaseUnusable` if there is no file, or it is no database; on a server `SmartSyncError`.
     """
-    try:
-        found = await asyncio.to_thread(_taken, path, now)
-    except sqlite3.Error as error:
-        raise DatabaseUnusable(f"{path}: not a database that can be read: {error}") from None
+    with tempfile.TemporaryDirectory(prefix="smart-sync-adopt-") as folder:
+        copy = Path(folder) / "copy.db"
+        refusals = await _refusals(where, copy)
+        found = await _taken(where, copy, now)
     clashes = list(_clashes(found, now))
     told = {clash.message for clash in clashes}
-    refused = [finding for finding in await _refusals(path) if finding.message not in told]
-    findings = [*_contents(found), *clashes, *refused, *await _shadows(path)]
+    refused = [finding for finding in refusals if finding.message not in told]
+    findings = [*_contents(found), *clashes, *refused, *(await _shadows(where) if isinstance(where, Path) else ())]
     return Report((*findings, *_plans(found))), found
 
 
-def write_configuration(output: Path, database: Path, spreadsheet: str, credentials: str) -> None:
-    """Write a configuration for the database to ``output``.  Raises `ConfigError` as `setup.write` does."""
-    init.write(output, init.Answers(spreadsheet, credentials, str(database.absolute())))
+def write_configuration(output: Path, database: str, spreadsheet: str, credentials: str) -> None:
+    """Write a configuration for the database to ``output``.  Raises `ConfigError` as `init.write` does."""
+    place = database if init.is_server(database) else str(Path(database).absolute())
+    init.write(output, init.Answers(spreadsheet, credentials, place))
 
 
 def _contents(found: Inventory) -> Iterator[Finding]:
@@ -63,7 +69,7 @@ def _contents(found: Inventory) -> Iterator[Finding]:
 
 
 def _clashes(found: Inventory, now: datetime) -> Iterator[Finding]:
-    if found.journal_mode != "wal":
+    if found.journal_mode not in ("wal", ""):  # "" on a server
         yield Finding(
             "warning",
             f"journal mode {found.journal_mode}: readers wait while a pass writes; with every program stopped:"
@@ -121,22 +127,31 @@ def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _taken(path: Path, now: datetime) -> Inventory:
-    if not path.is_file():
-        raise DatabaseUnusable(f"{path}: there is no such file; name the web app's database")
-    return inventory.take(path, now)
+async def _taken(where: Location, copy: Path, now: datetime) -> Inventory:
+    """What is there; ``copy`` has what a pass reads of it."""
+    if isinstance(where, Server):
+        try:
+            found = await server_inventory.take(where, now)
+        except StoreError as error:
+            raise error.meaning from None
+        with closing(scratch_copy.open_for_reading(copy)) as source:
+            return replace(found, other=inventory.other_writer(source, now))
+    try:
+        return await asyncio.to_thread(inventory.take, where, now)
+    except sqlite3.Error as error:
+        raise DatabaseUnusable(f"{where}: not a database that can be read: {error}") from None
 
 
-async def _refusals(path: Path) -> list[Finding]:
-    """What opening the file and writing into it would come to, tried on a copy of its tables."""
+async def _refusals(where: Location, copy: Path) -> list[Finding]:
+    """What opening the database and writing into it would come to, tried on a copy of its tables, or undone."""
+    if isinstance(where, Path) and not await asyncio.to_thread(where.is_file):
+        raise DatabaseUnusable(f"{where}: there is no such file; name the web app's database")
+    place = {"path": where} if isinstance(where, Path) else {"url": where}
     # No worksheet is read: any folder will do.
-    sections: dict[str, Any] = {"database": {"path": path}, "sheets": {"source": "csv", "directory": path.parent}}
-    settings = Settings(**sections)
-    with tempfile.TemporaryDirectory(prefix="smart-sync-adopt-") as folder:
-        copy = Path(folder) / "copy.db"
-        async with open_database(copy):
-            pass
-        _, findings = await check_database(settings, copy)
+    sections: dict[str, Any] = {"database": place, "sheets": {"source": "csv", "directory": copy.parent}}
+    async with open_database(copy):
+        pass
+    _, findings = await check_database(Settings(**sections), copy)
     return [finding for finding in findings if finding.level != "ok"]
 
 

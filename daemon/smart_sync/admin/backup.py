@@ -30,7 +30,7 @@ def back_up(database: Location, target: Path) -> Backup:
     """
     if isinstance(database, Server):
         raise SmartSyncError(
-            f"{database}: a server's database is backed up by its own tool: pg_dump -Fc --file={target}"
+            f"{database}: a server's database is backed up by its own tool: {database.dump_command(str(target))}"
         )
     if not database.exists():
         raise DatabaseUnusable(f"{database}: there is no database yet; check [database] path")

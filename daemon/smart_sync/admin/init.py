@@ -10,7 +10,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smart_sync.admin import checks
-from smart_sync.config import Settings, secrets
+from smart_sync.config import Settings, database_url, secrets
+from smart_sync.config.database_url import Server
 from smart_sync.core.matching.missing_rows import Terms
 from smart_sync.core.matching.sheet_side import Sheet, understand
 from smart_sync.core.model import METRICS, Project
@@ -26,7 +27,7 @@ _TEMPLATE = """\
 # SMART_SYNC_DATABASE__PATH=/var/lib/smart-sync/view_counter.db
 
 [database]
-path = {database}
+{database}
 
 [schedule]
 every = "30m"                     # or cron = "*/30 * * * *"
@@ -94,6 +95,7 @@ level = "info"
 # style = "healthchecks"          # or "push": the address of a push monitor of Uptime Kuma
 """
 
+_OTHER_FILE = "name another file in [database] path"
 _HEADER = "type into the first row of the worksheet: Link, Followers, Likes, Comments, Videos, Views"
 #: What a remedy asks for → where to click for it.
 CLICKS = {
@@ -116,6 +118,7 @@ class Answers(NamedTuple):
     spreadsheet: str
     #: Empty: the environment or systemd has the key.
     credentials: str = ""
+    #: The file, or where the address of a PostgreSQL database is: ``env:NAME``, an address without a password.
     database: str = DATABASE
     timezone: str = "UTC"
     #: Empty: beside the database.
@@ -154,22 +157,36 @@ def write(path: Path, answers: Answers) -> None:
 
 def rendered(answers: Answers, folder: Path) -> str:
     """The configuration with ``answers``, for a file in ``folder``."""
-    database = Path(answers.database).expanduser()
-    if answers.database != DATABASE:
+    server = database_url.looked_up(answers.database) if is_server(answers.database) else None
+    database = Path(DATABASE if server else answers.database).expanduser()
+    if not server and answers.database != DATABASE:
         # It was typed where the command runs; in the file it would be relative to the file.
         database = database.absolute()
+    filled = has_projects(server) if server else os.path.exists(folder / database)  # noqa: PTH110  never raises
     key = '# credentials = "google.json"    # it is in $SMART_SYNC_GOOGLE_CREDENTIALS or a systemd credential'
     if answers.credentials:
         key = f"credentials = {_quoted(_absolute(answers.credentials))}"
     return _TEMPLATE.format(
-        database=_quoted(str(database)),
+        database=f"url = {_quoted(answers.database)}" if server else f"path = {_quoted(str(database))}",
         socket=_quoted(answers.socket or str(database.parent / "control.sock")),
         timezone=_quoted(answers.timezone),
         spreadsheet=_quoted(answers.spreadsheet),
         credentials=key,
         # In a database of the web app's nothing appears unasked.
-        create_missing='"none"' if os.path.exists(folder / database) else '"projects"',  # noqa: PTH110  never raises
+        create_missing='"none"' if filled else '"projects"',
     )
+
+
+def is_server(database: str) -> bool:
+    """Whether an answer names a database of a server, not a file."""
+    return ":/" in database or secrets.is_elsewhere(database)
+
+
+def has_projects(server: Server) -> bool:
+    """Whether a web app keeps projects there; False also where that cannot be told."""
+    from smart_sync.store.postgres.server_connection import asked
+
+    return bool(asked(server, "SELECT 1 WHERE to_regclass('projects') IS NOT NULL"))
 
 
 def _absolute(given: str) -> str:
@@ -263,7 +280,8 @@ async def _database(settings: Settings) -> list[SetupStep]:
     errors = [finding.message for finding in findings if finding.level == "error"]
     about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]
     if about_it:
-        return [SetupStep("database", False, about_it[0], "fix that, or name another file in [database] path")]
+        other = "name another database in [database] url" if isinstance(path, Server) else _OTHER_FILE
+        return [SetupStep("database", False, about_it[0], f"fix that, or {other}")]
     seen = next((finding.message for finding in findings if finding.message.startswith(f"{path}:")), str(path))
     return [SetupStep("database", True, seen), *(SetupStep("project", False, message) for message in errors)]
 

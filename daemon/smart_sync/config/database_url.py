@@ -1,10 +1,11 @@
 """``[database] url``: which database of which PostgreSQL server, with a password that is never shown."""
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BeforeValidator, SecretStr
 
@@ -33,6 +34,23 @@ class Server:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the address holds one."""
+        url = urlsplit(self.url.get_secret_value())
+        in_query = any(key in _SECRET_KEYS for key, _ in parse_qsl(url.query))
+        return in_query or ":" in url.netloc.rpartition("@")[0]
+
+    def dump_command(self, target: str) -> str:
+        """The command that makes a backup of it in a file; asks for the password, unless PGPASSWORD has it."""
+        url = urlsplit(self.url.get_secret_value())
+        more = parse_qsl(url.query)
+        kept = urlencode([(key, value) for key, value in more if key not in _SECRET_KEYS], safe="/")
+        user, _, place = url.netloc.rpartition("@")
+        netloc = f"{user.partition(':')[0]}@{place}" if user else place
+        address = urlunsplit((url.scheme, netloc, url.path, kept, ""))
+        return f"pg_dump -Fc --file={shlex.quote(target)} {shlex.quote(address)}"
 
 
 #: Where a database is: an SQLite file, or on a server.

@@ -158,7 +158,14 @@ async def is_current(database: Database) -> bool:
 
 
 async def _check_version(database: Database) -> None:
-    if not await is_current(database):
+    there = await version(database)
+    if not there:
+        raise DatabaseError(
+            f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once"
+        )
+    if there > len(MIGRATIONS):
+        raise DatabaseUnusable(_from_the_future(database.name, there))
+    if there < len(MIGRATIONS):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date: smart-sync once"
         )
@@ -206,10 +213,7 @@ async def _migrate(transaction: Transaction, name: str) -> None:
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
-        raise DatabaseUnusable(
-            f"{name}: written by a newer Smart Sync (schema {version}, this one knows {len(MIGRATIONS)});"
-            " upgrade it, or restore the backup of before"
-        )
+        raise DatabaseUnusable(_from_the_future(name, version))
     if 0 < version < _GROWTH_SINCE:
         there = await transaction.dialect.made(transaction, "account_growth")
         if there is not None and there[2].startswith(_FIRST_GROWTH):
@@ -223,6 +227,11 @@ async def _migrate(transaction: Transaction, name: str) -> None:
         await transaction.execute("INSERT INTO smart_sync_schema VALUES (?)", (len(MIGRATIONS),))
     elif version < len(MIGRATIONS):
         await transaction.execute("UPDATE smart_sync_schema SET version = ?", (len(MIGRATIONS),))
+
+
+def _from_the_future(name: str, version: int) -> str:
+    known = f"schema {version}, this one knows {len(MIGRATIONS)}"
+    return f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:

@@ -1,4 +1,4 @@
-"""What SQLite will refuse: the shared tables are the web app's, with types, columns and constraints of its own."""
+"""What will be refused: the shared tables are the web app's, with types, columns and constraints of its own."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,8 +23,21 @@ _TEXT_IDS = (
     "its ids are numbers, ours are text: with the web app stopped, copy the rows away, drop {table}, create it with"
     " id TEXT PRIMARY KEY DEFAULT (hex(randomblob(16))), copy them back"
 )
+_TEXT_IDS_OF_SERVER = (
+    "its ids are numbers, ours are text: with the web app stopped, ALTER TABLE {table} ALTER COLUMN id DROP IDENTITY IF"
+    " EXISTS, ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE text, ALTER COLUMN id SET DEFAULT gen_random_uuid()"
+)
+#: What either engine says, and what to do.
 _REMEDIES = (
     (r"datatype mismatch|cannot store", _TEXT_IDS),
+    (r"invalid input syntax for type (?:bigint|integer|smallint)", _TEXT_IDS_OF_SERVER),
+    (r'null value in column "([^"]+)" of relation "projects"', r"say its value: [sync.defaults.projects] \1 = …"),
+    (
+        r'null value in column "([^"]+)" of relation "project_social_accounts"',
+        r"say its value: [sync.defaults.accounts] \1 = …",
+    ),
+    (r'null value in column "([^"]+)"', r"give \1 a default, or let it be NULL"),
+    (r'column "([^"]+)" of relation "[^"]+" does not exist', r"ALTER TABLE {table} ADD COLUMN \1 TEXT"),
     (r"NOT NULL constraint failed: projects\.(\S+)", r"say its value: [sync.defaults.projects] \1 = …"),
     (r"NOT NULL constraint failed: project_social_accounts\.(\S+)", r"say its value: [sync.defaults.accounts] \1 = …"),
     (r"NOT NULL constraint failed: (\S+)", r"give \1 a default, or let it be NULL"),

@@ -51,11 +51,13 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
 
 async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
     try:
-        refused = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
+        tried = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
     except SmartSyncError as error:
         return False, [Finding("error", str(error))]
     findings = [Finding("ok", f"{server}: can be read and written"), *await _old_server(server)]
-    findings += [Finding("error", f"{server}: {line}") for line in refused]
+    findings += [Finding("error", f"{server}: {line}") for line in tried.refused]
+    findings += [_refusing_index(name, drop) for name, drop in tried.unique]
+    # In the copy, which has the snapshots of the last weeks.
     findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
     if not foreign_snapshots.concerns(settings.parsed.query):
         findings += await asyncio.to_thread(lambda: list(_other_writer(copy)))
@@ -143,11 +145,15 @@ def _sqlite_version() -> Iterator[Finding]:
 def _unique_snapshots(source: sqlite3.Connection) -> Iterator[Finding]:
     """A rule that leaves no room for a second snapshot of a day."""
     for name in inventory.unique_snapshots(source):
-        yield Finding(
-            "error",
-            f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync next to the web app's;"
-            f" its snapshots would be missing: DROP INDEX {printable(name)}, or leave snapshots to one program",
-        )
+        yield _refusing_index(name, f"DROP INDEX {name}")
+
+
+def _refusing_index(name: str, drop: str) -> Finding:
+    return Finding(
+        "error",
+        f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync next to the web app's;"
+        f" its snapshots would be missing: {printable(drop)}, or leave snapshots to one program",
+    )
 
 
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from smart_sync.config.secrets import is_elsewhere
 
 if TYPE_CHECKING:
     from smart_sync.config import Settings
-    from smart_sync.config.database_url import Location
+    from smart_sync.config.database_url import Location, Server
 
 NAME = "smart-sync"
 
@@ -24,7 +24,9 @@ NAME = "smart-sync"
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="[default: config.toml]")
 @click.option("--spreadsheet", metavar="WHERE", help="The spreadsheet: its address in the browser, its key or title.")
 @click.option("--credentials", metavar="FILE", help="The service account's JSON key.")
-@click.option("--database", metavar="FILE", help="The SQLite file; the web app's own, if there is one.")
+@click.option(
+    "--database", metavar="WHERE", help="A file, the web app's or a new one; or env:NAME of a PostgreSQL address."
+)
 @click.option("--timezone", metavar="NAME", help="The time zone in which a day ends, such as Europe/Berlin.")
 @click.option("--systemd", is_flag=True, help="Write the unit too; all paths are the unit's.")
 @click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="With --systemd: write below DIR.")
@@ -69,21 +71,24 @@ def init(
         credentials = "" if unneeded else _asked("The service account's JSON key, a file", "google.json")
     if database is None:
         default = unit.UNIT_DATABASE if systemd else steps.DATABASE
-        database = _asked("The database, a file", default) if ask else default
+        database = _asked("The database, a file (or env:NAME of a PostgreSQL address)", default) if ask else default
     if timezone is None:
         local = steps.local_timezone(os.environ) if ask else "UTC"
         timezone = _asked("The time zone in which a day ends", local) if ask else local
     if not steps.is_timezone(timezone):
         raise click.UsageError(f"no such time zone: {timezone!r}; name one such as UTC or Europe/Berlin")
-    _demand_file(database)
-    if Path(database).expanduser().is_file():
+    if steps.is_server(database):
+        _demand_server(database)
+    elif Path(database).expanduser().is_file():
         _offer_a_look(Path(database).expanduser(), ask=ask)
     socket = unit.UNIT_SOCKET if systemd else ""
     # The unit hands the key over: it is in no file of the daemon's.
     kept = "" if systemd else credentials
     steps.write(output, steps.Answers(spreadsheet, kept, database, timezone, socket))
     if with_unit:
-        show_written(unit.write(Path(database).expanduser().absolute(), root))
+        # Of a server's the unit has nothing to let through: its own folder stays the place for the socket.
+        file = Path(unit.UNIT_DATABASE) if steps.is_server(database) else Path(database).expanduser()
+        show_written(unit.write(file.absolute(), root))
     click.echo(f"{output} is written; now it is tried")
     logs.configure("auto", "error", sys.stderr)
     logs.adopt_libraries()
@@ -124,18 +129,18 @@ def _say_what_is_next(output: Path, credentials: str, *, good: bool, systemd: bo
 
 
 @click.command(epilog=example("smart-sync adopt /srv/app/view_counter.db"))
-@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("database")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True, metavar="FILE"
 )
 @click.option("--spreadsheet", metavar="WHERE", default="", help="The spreadsheet: its address, key or title.")
 @click.option("--credentials", metavar="FILE", default="", help="The service account's JSON key.")
 @json_option
-def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_json: bool) -> None:
+def adopt(database: str, output: Path, spreadsheet: str, credentials: str, as_json: bool) -> None:
     """Look at a web app's database and write a configuration.
 
-    Says what is there, what Smart Sync will write where, and what clashes; then nothing is written, and the exit code
-    is 1.
+    DATABASE is an SQLite file, or env:NAME of a variable that holds a PostgreSQL address.  Says what is there, what
+    Smart Sync will write where, and what clashes; then nothing is written, and the exit code is 1.
     """
     from smart_sync import config
     from smart_sync.admin import adopt
@@ -144,8 +149,8 @@ def adopt(database: Path, output: Path, spreadsheet: str, credentials: str, as_j
     from smart_sync.clock import utc_now
 
     steps.refuse_existing(output)
-    _demand_file(str(database))
-    report, found = asyncio.run(adopt.adopt(database, utc_now()))
+    where = _demand_server(database) if steps.is_server(database) else Path(database)
+    report, found = asyncio.run(adopt.adopt(where, utc_now()))
     answer = report.answer() | {"written": None}
     if report.exit_code == 0:
         spreadsheet = spreadsheet or next(iter(found.spreadsheets), "")
@@ -180,13 +185,20 @@ def _offer_a_look(database: Path, *, ask: bool) -> None:
         sys.exit(report.exit_code)
 
 
-def _demand_file(database: str) -> None:
-    """Refuse the address of a server, which is never shown: it may hold a password."""
-    if ":/" in database or is_elsewhere(database):
+def _demand_server(database: str) -> "Server":
+    """The server.  Refuses an address that is none, or that would put a password into the configuration."""
+    from smart_sync.config import database_url
+
+    try:
+        server = database_url.looked_up(database)
+    except ValueError as error:
+        raise click.UsageError(f"the database: {error}") from None
+    if not is_elsewhere(database) and server.has_password:
         raise click.UsageError(
-            "this looks at SQLite files only; for PostgreSQL write [database] url into the configuration, then:"
-            " smart-sync check"
+            "the database: its password would stand in the configuration; put the address into a variable and name"
+            " that, such as env:DATABASE_URL"
         )
+    return server
 
 
 def _asked(question: str, default: str | None = None) -> str:

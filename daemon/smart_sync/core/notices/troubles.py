@@ -31,6 +31,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     ),
     "database-replaced": ("while it was open; stop the daemon before restoring",),
     "database-version": (
+        *("its tables are of an earlier version", "its tables are of an older version"),
         *("written by a newer Smart Sync", "its tables are not those of this version", "is too old; PostgreSQL"),
         *("can corrupt a WAL file",),
     ),
@@ -49,7 +50,8 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("no project could be created", "no project is active"),
     ),
     "database-missing": (
-        *("there is no database", "not a SQLite database", "not a database that can be read", "not a file"),
+        *("no pass has been here yet", "there is no database"),
+        *("not a SQLite database", "not a database that can be read", "not a file"),
         *("there is no such file; name the", "will be created at the first start"),
         *("expected the path of the SQLite file", "name an empty database"),
     ),
@@ -63,7 +65,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("whose snapshot_time is no text in ISO 8601",),
     ),
     "database-columns": (
-        *("is this the web app's database?", "has no UNIQUE", "has no unique account_id"),
+        *("is this the web app's database?", "mend that row in the file", "has no UNIQUE", "has no unique account_id"),
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
         *("is named smart_sync", "what arrived is not what was sent"),
     ),

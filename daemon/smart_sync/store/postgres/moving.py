@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from smart_sync.config.database_url import Server
+from smart_sync.core.model import METRICS
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import printable
 from smart_sync.store import schema
-from smart_sync.store.engine import StoreError
+from smart_sync.store.engine import Refused, StoreError
 from smart_sync.store.postgres.copying import encoded
 from smart_sync.store.postgres.leadership import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase, PostgresTransaction
@@ -21,6 +23,8 @@ from smart_sync.store.sqlite.scratch_copy import open_for_reading, tables
 
 #: Odd values that are named one by one; rows that are sent at once.
 NAMED, CHUNK = 20, 10_000
+#: What is said of a merged value, where there is one.
+_SAID = ("winner", "known_since", "carried_since")
 #: What the server's transaction makes by itself.
 _MADE = {"smart_sync_schema", "clock_changes", "clock_zone"}
 
@@ -58,7 +62,7 @@ async def move(source: Path, target: Server) -> Moved:
         raise DatabaseError(f"{source}: there is no such file; name the SQLite database to copy from")
     try:
         with closing(open_for_reading(source, any_thread=True)) as file:
-            file.text_factory = lambda raw: raw.decode(errors="replace")
+            file.text_factory = _text
             await asyncio.to_thread(_begin, file, source)
             async with (
                 held(target) as lease,
@@ -98,7 +102,12 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
             await transaction.execute(f"DELETE FROM {table}")
         elif await transaction.fetch(f"SELECT 1 FROM {table} LIMIT 1"):
             raise DatabaseUnusable(f"{server.name}: table {table} has rows already; name an empty database")
-        await _copy_table(file, transaction, table, moved)
+        try:
+            await _copy_table(file, transaction, table, moved)
+        except Refused as error:
+            # Such as two rows that SQLite tells apart, a text and bytes, or a rule that the file's table has not.
+            told = str(error).removesuffix(".")
+            raise DatabaseError(f"table {table}: {told}; mend that row in the file; nothing is kept") from None
     return moved
 
 
@@ -128,15 +137,34 @@ async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction
 
 def _sound(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
     """``rows`` as their columns can hold them: an odd value is told, and its row kept."""
-    return [
+    sound = [
         [_value(table, row[0], column, value, moved) for column, value in zip(columns, row, strict=True)]
         for row in rows
     ]
+    if table == "account_metrics":
+        _decide_anew(columns, rows, sound)
+    return sound
+
+
+def _decide_anew(columns: Sequence[_Column], rows: Sequence[Any], sound: list[list[Any]]) -> None:
+    """A merged value that was none is not 0 from now on: nobody has won it, and the next pass decides."""
+    places = {column.name: place for place, column in enumerate(columns)}
+    for metric in METRICS:
+        said = [places[name] for ending in _SAID if (name := f"{metric}_{ending}") in places]
+        for given, kept in zip(rows, sound, strict=True):
+            if given[places[metric]] != kept[places[metric]]:
+                for place in said:
+                    kept[place] = None
 
 
 def _value(table: str, key: object, column: _Column, value: Any, moved: Moved) -> Any:
     if value is None:
-        return value
+        if column.nullable:
+            return value
+        # SQLite takes rows without the text that is their primary key.
+        made = str(uuid.uuid4()) if column.name == "id" else "" if column.kind == "text" else 0
+        moved.note(table, key, column.name, value, f"which cannot be missing: it is {made or 'empty'} now")
+        return made
     if column.kind == "bigint":
         if isinstance(value, int):
             return value
@@ -152,10 +180,18 @@ def _value(table: str, key: object, column: _Column, value: Any, moved: Moved) -
     if column.kind == "bytea":
         return value if isinstance(value, bytes) else str(value).encode()
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    if "\0" in text or not _is_unicode(text):
+    if "\0" in text or not _is_unicode(text) or (isinstance(value, bytes) and "\ufffd" in text):
         moved.note(table, key, column.name, text, "it has lost what is no character")
         text = text.replace("\0", "").encode(errors="replace").decode()
     return text
+
+
+def _text(raw: bytes) -> str | bytes:
+    """A text of the file; what is none stays bytes."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _is_unicode(text: str) -> bool:

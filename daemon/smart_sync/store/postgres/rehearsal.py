@@ -8,6 +8,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,32 @@ class _RolledBackError(Exception):
     """Everything was tried."""
 
 
-async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime) -> list[str]:
-    """Fill ``copy``, a database of this version without rows; a line for each table whose new rows are refused.
+@dataclass(slots=True)
+class Rehearsal:
+    """A line for each table whose new rows are refused; and the unique indexes that can refuse our snapshots.
+
+    Of these each has the statement that takes it away.
+    """
+
+    refused: list[str] = field(default_factory=list)
+    unique: list[tuple[str, str]] = field(default_factory=list)
+
+
+_UNIQUE = """
+SELECT c.relname, EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = to_regclass(?) AND i.indisunique AND NOT (i.indnkeyatts = 1 AND EXISTS (
+    SELECT 1 FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND a.attname = 'id'))
+ORDER BY 1
+"""
+
+
+async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime) -> Rehearsal:
+    """Fill ``copy``, a database of this version without rows, and try to write.
 
     Raises `SmartSyncError` for what would keep a pass from opening the database.
     """
-    refused: list[str] = []
+    found = Rehearsal()
     try:
         async with PostgresDatabase(server, patience=_PATIENCE) as database:
             if ready := await schema.is_current(database):
@@ -47,11 +68,15 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
                     if not ready:
                         account_id = await _copy(transaction, copy, now)
                     within: Any = _Within(transaction)
-                    refused = await refusals(within, account_id, sync, now)
+                    found.refused = await refusals(within, account_id, sync, now)
+                    table = f"{database.dialect.schema}.account_snapshots"
+                    for name, is_constraint in await transaction.fetch(_UNIQUE, (table,)):
+                        drop = "ALTER TABLE account_snapshots DROP CONSTRAINT" if is_constraint else "DROP INDEX"
+                        found.unique.append((str(name), f"{drop} {name}"))
                     raise _RolledBackError
     except StoreError as error:
         raise error.meaning from None
-    return refused
+    return found
 
 
 class _Within:

@@ -10,6 +10,7 @@ from smart_sync.store.engine import Busy, Down, Refused, StoreError
 if TYPE_CHECKING:
     import psycopg
 
+_NOT_UNIQUE = "23505"
 _BUSY = {"55P03", "40P01", "40001", "57014"}
 _UNUSABLE = {
     "28": "its server refuses the user or the password; correct [database] url",
@@ -62,10 +63,13 @@ def _first_line(error: Exception) -> str:
     """What was refused, in one line, with the server's detail; no value of a secret, no address of a caret."""
     diag = getattr(error, "diag", None)
     told = getattr(diag, "message_primary", None) or " ".join(str(error).split())
+    told = re.sub(r" Is the server running .*", "", told)
     constraint = getattr(diag, "constraint_name", None)
     column = getattr(diag, "column_name", None)
     place = f" (column {column})" if column and str(column) not in told else ""
     place = f" (constraint {constraint})" if constraint and str(constraint) not in told else place
+    if getattr(error, "sqlstate", None) == _NOT_UNIQUE and (detail := getattr(diag, "message_detail", None)):
+        place += f": {detail}"
     return redact(f"{told}{place}")[:500] or type(error).__name__
 
 

@@ -1,0 +1,82 @@
+"""What is in a web app's database of a server before Smart Sync has anything to do with it; only ever read."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from smart_sync.config.database_url import Server
+from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.schema import REQUIRED
+from smart_sync.store.sqlite.inventory import Inventory
+
+_UNIQUE_LINKS = """
+SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass(?) AND i.indisunique AND i.indpred IS NULL
+AND (SELECT array_agg(CAST(a.attname AS text) ORDER BY a.attname) FROM pg_attribute a
+     WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)) = ARRAY['profile_link', 'project_id']
+"""
+_TRIGGERS = """
+SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE t.tgrelid = to_regclass(?) AND NOT t.tgisinternal ORDER BY 1
+"""
+_REFERENCES = """
+SELECT CAST(k.conrelid AS regclass) || '.' || a.attname FROM pg_constraint k
+JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+WHERE k.contype = 'f' AND k.confrelid = to_regclass(?) ORDER BY 1
+"""
+_SPREADSHEETS = (
+    "SELECT google_sheet_name FROM {table} WHERE google_sheet_name > '' GROUP BY 1 ORDER BY count(*) DESC, 1"
+)
+#: Of a column of texts: those that a time in ISO 8601 begins, and those with a zone that is not that of UTC.
+_ISO = r"CAST(snapshot_time AS text) ~ '^\d{4}-\d\d-\d\d([ T]\d\d:\d\d|$)'"
+_ZONED = r"CAST(snapshot_time AS text) ~ '[-+]\d\d:\d\d$' AND CAST(snapshot_time AS text) !~ '[-+]00:00$'"
+
+
+async def take(server: Server, now: datetime) -> Inventory:
+    """Look at the database of ``server``.  Raises `StoreError` and `DatabaseUnusable`."""
+    async with PostgresDatabase(server, read_only=True) as database, database.steady():
+        dialect = database.dialect
+        known = {table: await dialect.types(database, table) for table in REQUIRED}
+        shared = {table: f"{dialect.schema}.{table}" for table, columns in known.items() if columns}
+        types = {table: {name: kind for name, kind, _ in columns} for table, columns in known.items()}
+
+        async def column(sql: str, *parameters: Any) -> list[Any]:
+            return [row[0] for row in await database.fetch(sql, parameters)]
+
+        triggers: dict[str, str] = {}
+        references: list[str] = []
+        for name in shared.values():
+            triggers |= {str(row[0]): str(row[1]) for row in await database.fetch(_TRIGGERS, (name,))}
+            references += [str(one) for one in await column(_REFERENCES, name)]
+        accounts = shared.get("project_social_accounts")
+        spreadsheets = "google_sheet_name" in types["projects"]
+        stamp, unreadable, zoned = "", 0, ""
+        if (kind := types["account_snapshots"].get("snapshot_time", "")) and (table := shared["account_snapshots"]):
+            utc = " AT TIME ZONE 'UTC'" if kind == "timestamp with time zone" else ""
+            where = "" if kind.startswith("timestamp") else f" WHERE {_ISO}"
+            (stamp,) = await column(f"SELECT CAST(max(snapshot_time{utc}) AS text) FROM {table}{where}")
+            if where:
+                (unreadable,) = await column(f"SELECT count(*) FROM {table} WHERE NOT coalesce({_ISO}, false)")
+                (zoned,) = await column(f"SELECT max(CAST(snapshot_time AS text)) FROM {table} WHERE {_ZONED}")
+        return Inventory(
+            journal_mode="",
+            rows={table: (await column(f"SELECT count(*) FROM {name}"))[0] for table, name in shared.items()},
+            id_types={table: (types[table]["id"],) for table in shared if "id" in types[table]},
+            adopted=bool(await dialect.columns(database, "account_metrics"))
+            and bool(await dialect.columns(database, "smart_sync_schema")),
+            unique_links=bool(await column(_UNIQUE_LINKS, accounts)) if accounts else True,
+            triggers=triggers,
+            references=tuple(references),
+            spreadsheets=tuple(await column(_SPREADSHEETS.format(table=shared["projects"]))) if spreadsheets else (),
+            newest_stamp=str(stamp or ""),
+            newest_at=_moment(str(stamp or "")),
+            unreadable_stamps=unreadable,
+            zoned_stamp=str(zoned or ""),
+            written_at=now,
+        )
+
+
+def _moment(stamp: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
