@@ -15,7 +15,9 @@ from bench.measure import Row, Sizes, medians
 from bench.typing_accidents import Account, edits, project
 from bench.worlds import FIRST_DAY, HEADER, Passes, Size, account_id, account_names, create, link, passes
 from smart_sync.core.days import stamp
+from smart_sync.core.merge.typed_cells import typed_cells
 from smart_sync.core.model import METRICS, Cell
+from smart_sync.sync import planner
 from smart_sync.sync.planner import Planner
 
 #: The first day of passes, among those that are made (`typing_accidents.DAYS`); before it lies the history.
@@ -55,9 +57,9 @@ async def _round(ours: Passes, made: dict[str, list[Account]], day: int) -> tupl
 
 @contextmanager
 def _watched() -> Iterator[list[float]]:
-    """The seconds that a pass's judging takes, project by project."""
+    """The seconds that a pass's judging takes, part by part."""
     took: list[float] = []
-    judging = Planner._typed
+    judging, finding = Planner._judge, typed_cells
 
     async def timed(*given: Any) -> Any:
         started = time.perf_counter()
@@ -65,11 +67,19 @@ def _watched() -> Iterator[list[float]]:
         took.append(time.perf_counter() - started)
         return found
 
-    Planner._typed = timed  # type: ignore[method-assign, assignment]
+    def found(*given: Any) -> Any:
+        started = time.perf_counter()
+        cells = finding(*given)
+        took.append(time.perf_counter() - started)
+        return cells
+
+    Planner._judge = timed  # type: ignore[method-assign, assignment]
+    setattr(planner, finding.__name__, found)
     try:
         yield took
     finally:
-        Planner._typed = judging  # type: ignore[method-assign]
+        Planner._judge = judging  # type: ignore[method-assign]
+        setattr(planner, finding.__name__, finding)
 
 
 def _worksheet(name: str, accounts: Sequence[Account], day: int) -> list[list[Cell]]:

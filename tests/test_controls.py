@@ -102,8 +102,8 @@ WEAKNESSES = {
         ],
     ),
     "snapshots know no day": Weakness(
-        "import uuid, smart_sync.store.snapshots as snapshots\n"
-        "snapshots.snapshot_id = lambda *_: str(uuid.uuid4())\n"
+        "import uuid, smart_sync.core.merge.day_snapshot as day_snapshot, smart_sync.store.snapshots as snapshots\n"
+        "day_snapshot.snapshot_id = lambda *_: str(uuid.uuid4())\n"
         "snapshots._TODAYS += ' LIMIT 0'\n",
         [
             "durability_rows::test_a_clock_that_jumps_a_day_ahead_and_back_makes_one_snapshot_per_day",
@@ -118,11 +118,12 @@ WEAKNESSES = {
     "each project reads the clock": Weakness(
         "import dataclasses, smart_sync.sync.project as project\n"
         "from smart_sync.core.days import day_of\n"
-        "plain = project.ProjectSync.run\n"
-        "async def run(self, one, this):\n"
-        "    now = self._clock()\n"
-        "    return await plain(self, one, dataclasses.replace(this, now=now, day=day_of(now, 'UTC')))\n"
-        "project.ProjectSync.run = run\n",
+        "plain = project.ProjectSync._round\n"
+        "async def each(self, group, this):\n"
+        "    for one in group:\n"
+        "        now = self._clock()\n"
+        "        await plain(self, [one], dataclasses.replace(this, now=now, day=day_of(now, 'UTC')))\n"
+        "project.ProjectSync._round = each\n",
         ["durability_rows::test_midnight_inside_a_pass_does_not_split_it"],
     ),
     "an unreadable worksheet is an empty one": Weakness(

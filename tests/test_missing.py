@@ -499,13 +499,15 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
 ) -> None:
     """A video's link in each worksheet would otherwise cost each project a look at the accounts of all of them."""
     asked: list[str] = []
-    plain = absences.elsewhere
+    plain = absences.other_accounts
 
-    async def elsewhere(database: Database, project_id: str, done: Collection[str]) -> list[Elsewhere]:
-        asked.append(project_id)
-        return await plain(database, project_id, done)
+    async def other_accounts(
+        database: Database, project_ids: Collection[str], done: Collection[str]
+    ) -> absences.OtherAccounts:
+        asked.extend(project_ids)
+        return await plain(database, project_ids, done)
 
-    monkeypatch.setattr(absences, "elsewhere", elsewhere)
+    monkeypatch.setattr(absences, "other_accounts", other_accounts)
     world.sections["sync"] = {"create_missing": "accounts"}
     await begun(world)
     rows(world, "P").append(["", "https://www.tiktok.com/@zz/video/7123456789012345678", *[1] * 5])

@@ -43,7 +43,8 @@ def test_a_second_pass_with_nothing_new_does_nothing(
     seen = sorted(
         (StoredSnapshot(*row) for row in {row[0]: row for row in rows}.values()), key=lambda one: one.utc_date
     )
-    done = step("a", seen, merged, today, DAY)
+    done, row_id = step("a", seen, merged, today, DAY)
+    assert row_id in ("", snapshot_id("a", DAY.start))
     theirs = [one for one in seen if one.id != OWN]
     own = [one for one in seen if one.id == OWN]
     after = {
@@ -52,7 +53,7 @@ def test_a_second_pass_with_nothing_new_does_nothing(
         SnapshotStep.MOVE: [*theirs, StoredSnapshot(OWN, today, merged)],
         SnapshotStep.REFRESH: [one._replace(values=merged) if one.id == OWN else one for one in seen],
     }[done]
-    assert step("a", after, merged, today, DAY) is SnapshotStep.NOTHING
+    assert step("a", after, merged, today, DAY) == (SnapshotStep.NOTHING, "")
     assert own or done is not SnapshotStep.MOVE
     if today <= LABEL:
         assert after[-1].values == merged, "the newest shows the merged values"

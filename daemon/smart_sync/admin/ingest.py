@@ -133,8 +133,8 @@ async def forget(
         if not any(taken for _, taken in found):
             raise NothingToForget(_nothing(account, source, metric, known=bool(meant)))
         async with database.transaction() as transaction:
-            for account_id, taken in found:
-                await vote_records.save_marks(transaction, account_id, taken, stamp(now))
+            marks = ((account_id, mark) for account_id, taken in found for mark in taken)
+            await vote_records.save_marks(transaction, marks, stamp(now))
     values: list[ForgottenValue] = [
         {"account_id": key, "link": links[key], "metric": mark.metric, "value": mark.value, "source": mark.source}
         for key, taken in found

@@ -45,7 +45,7 @@ class SyncSettings(Section):
     create_missing: Literal["none", "accounts", "projects"] = "none"
     defaults: DefaultsSettings = DefaultsSettings()
     #: Projects that are merged at the same time; those that are ready together share a transaction.
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 256
     #: How long a pass waits for the parsers; what they bring later is merged by the next pass.
     parsers_wait: Seconds = 10.0
     #: "none": the daemon reads and merges by itself; "celery": it gives each spreadsheet to a worker on any machine.

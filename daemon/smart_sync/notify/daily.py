@@ -79,9 +79,9 @@ class Digest:
         active = await projects.active_projects(self._database)
         known = [one for one in await accounts.of_projects(self._database, active) if one.counts]
         suspects, problems = [], []
+        doubted = await open_suspects.of_projects(self._database, [one.id for one in active], now)
         for one in active:
-            found = (await open_suspects.open_suspects(self._database, one.id, now)).values()
-            suspects += [suspect_data(one, each) for each in found]
+            suspects += [suspect_data(one, each) for each in doubted[one.id].values()]
             for run in await pass_history.project_runs(self._database, one.id, 1):
                 problems += run["problems"]
         stale = [

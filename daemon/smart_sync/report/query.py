@@ -23,13 +23,13 @@ from smart_sync.store import (
     campaigns,
     coverage_rows,
     growth_rows,
+    open_suspects,
     pass_history,
     unread_projects,
 )
 from smart_sync.store.accounts import KnownAccount, Labels, Place
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.engine import Database
-from smart_sync.store.open_suspects import open_suspects
 from smart_sync.store.requested_project import shown
 from smart_sync.store.schema import open_existing
 
@@ -97,7 +97,7 @@ class _Reading:
         stale_since = _moment(await unread_projects.stale_since(database, project.id))
         campaign = await campaigns.of(database, self.timezone, project.id)
         views, flaw = await campaigns.target(database, project.id)
-        suspects = await open_suspects(database, project.id, self.now)
+        suspects = (await open_suspects.of_projects(database, [project.id], self.now))[project.id]
         return ProjectFacts(
             project.id,
             project.name,

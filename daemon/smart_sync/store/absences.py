@@ -1,9 +1,10 @@
 """Rows that are missing, worksheets of which nothing can be said, and what a person has confirmed of them."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smart_sync.core.matching.doubtful_rows import EarlierDoubt, Elsewhere
 from smart_sync.core.merge.plan import Confirmation, Plan
@@ -13,21 +14,25 @@ from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.pass_history import TICK
 
 _READ = """
-SELECT coalesce(r.clock, 0), r.interrupted, r.read_at, t.code, t.accepted
-FROM (SELECT ? AS id) p LEFT JOIN worksheet_reads r ON r.project_id = p.id
-LEFT JOIN worksheet_troubles t ON t.project_id = p.id
+SELECT p.value, coalesce(r.clock, 0), r.interrupted, r.read_at, t.code, t.accepted
+FROM json_each(?) p LEFT JOIN worksheet_reads r ON r.project_id = p.value
+LEFT JOIN worksheet_troubles t ON t.project_id = p.value
 """
-# Those whose row is gone, stood in this project's worksheet, or has yet to be looked for in this pass.
+# Those whose row is gone, stood in one of these projects' worksheets, or has yet to be looked for in this pass.
 _ELSEWHERE = f"""
-SELECT CAST(a.id AS TEXT), coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''),
-       s.gone_since IS NOT NULL OR s.project_id = ?1, coalesce(r.read_at, ''),
-       CASE WHEN s.project_id = ?1 THEN s."row" END
+SELECT CAST(a.project_id AS TEXT), s.project_id, s.gone_since IS NOT NULL, CAST(a.id AS TEXT),
+       coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''), coalesce(r.read_at, ''), s."row"
 FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
 JOIN projects p ON p.id = a.project_id AND {active_project("p")}
 LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
-WHERE CAST(a.project_id AS TEXT) != ?1 AND {active_account("a")} AND s.gone_accepted = 0
-  AND (s.gone_since IS NOT NULL OR s.project_id = ?1
+WHERE {active_account("a")} AND s.gone_accepted = 0
+  AND (s.gone_since IS NOT NULL
+       OR (s.project_id IN (SELECT value FROM json_each(?1)) AND s.project_id != CAST(a.project_id AS TEXT))
        OR CAST(a.project_id AS TEXT) NOT IN (SELECT value FROM json_each(?2)))
+"""
+_DOUBTS = """
+SELECT project_id, link, account_id, reason, since FROM doubtful_rows
+WHERE project_id IN (SELECT value FROM json_each(?))
 """
 
 
@@ -38,13 +43,19 @@ class LastRead(NamedTuple):
     accepted: str
 
 
-async def last_read(database: Database, project_id: str, now: str) -> LastRead:
-    """How long the worksheet of a project has been read well, if it is read well ``now`` (a stamp)."""
-    clock, interrupted, read_at, code, accepted = (await database.fetch(_READ, (project_id,)))[0]
-    clock = clock if type(clock) is float else 0.0
-    if read_at is not None and not interrupted:
-        clock += _seconds(read_at, now)
-    return LastRead(clock, str(code) if accepted else "")
+async def last_reads(database: Database, project_ids: Collection[str], now: str) -> dict[str, LastRead]:
+    """How long the worksheets of projects have been read well, if they are read well ``now`` (a stamp); by project."""
+    found = {}
+    for project_id, clock, interrupted, read_at, code, accepted in await database.fetch(_READ, (_ids(project_ids),)):
+        clock = clock if type(clock) is float else 0.0
+        if read_at is not None and not interrupted:
+            clock += _seconds(read_at, now)
+        found[project_id] = LastRead(clock, str(code) if accepted else "")
+    return found
+
+
+def _ids(project_ids: Iterable[str]) -> str:
+    return json.dumps([*project_ids])
 
 
 def _seconds(since: object, now: str) -> float:
@@ -54,88 +65,118 @@ def _seconds(since: object, now: str) -> float:
         return 0.0
 
 
-async def elsewhere(database: Database, project_id: str, done: Collection[str]) -> list[Elsewhere]:
-    """The accounts of other projects that a row of this project's worksheet may be.
+@dataclass(frozen=True, slots=True)
+class OtherAccounts:
+    """The accounts whose rows may turn up in the worksheets of other projects."""
+
+    rows: Sequence[Any]
+    done: Collection[str]
+
+    def of(self, project_id: str) -> Iterator[Elsewhere]:
+        """Those that a row of the worksheet of ``project_id`` may be."""
+        for own, stood_in, gone, account_id, link, platform, project, read_at, row in self.rows:
+            stood = row if stood_in == project_id else None
+            if own != project_id and (gone or stood_in == project_id or own not in self.done):
+                is_gone = bool(gone) or stood_in == project_id
+                yield Elsewhere(account_id, link, platform, project, is_gone, read_at, stood)
+
+
+NO_OTHERS = OtherAccounts((), ())
+
+
+async def other_accounts(database: Database, project_ids: Collection[str], done: Collection[str]) -> OtherAccounts:
+    """The accounts of other projects that rows in the worksheets of ``project_ids`` may be.
 
     ``done`` projects have been brought up to date by this pass: what their worksheets say is known.
     """
-    rows = await database.fetch(_ELSEWHERE, (project_id, json.dumps(sorted(done))))
-    return [Elsewhere(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]) for row in rows]
+    rows = await database.fetch(_ELSEWHERE, (_ids(project_ids), json.dumps(sorted(done))))
+    return OtherAccounts(rows, done)
 
 
-async def past_doubts(database: Database, project_id: str) -> dict[str, EarlierDoubt]:
-    """The rows of a project that were doubtful when it was decided last, by link."""
-    sql = "SELECT link, account_id, reason, since FROM doubtful_rows WHERE project_id = ?"
-    return {row[0]: EarlierDoubt(*row[1:]) for row in await database.fetch(sql, (project_id,))}
+async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:
+    """The rows of projects that were doubtful when they were decided last, by project and link."""
+    found: dict[str, dict[str, EarlierDoubt]] = {}
+    for project_id, link, *told in await database.fetch(_DOUBTS, (_ids(project_ids),)):
+        found.setdefault(project_id, {})[link] = EarlierDoubt(*told)
+    return found
 
 
-async def save_accounts(transaction: Transaction, plan: Plan, now: str) -> None:
+_SAVE_ABSENCE = (
+    "UPDATE sheet_metrics SET gone_since = ?1, gone_clock = ?2, project_id = ?3, gone_at_once = ?4,"
+    " gone_accepted = ?5, held = CASE WHEN ?5 = 0 THEN held ELSE '' END,"
+    ' "row" = ?6, '
+    + ", ".join(f"{metric} = CASE WHEN ?5 = 0 THEN {metric} END" for metric in METRICS)
+    + " WHERE account_id = ?7"
+)
+
+
+async def save_accounts(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
     """Write how rows of accounts are missing, which accounts have left, and which are back."""
-    names = ", ".join(f"{metric} = CASE WHEN ?5 = 0 THEN {metric} END" for metric in METRICS)
     await transaction.execute_many(
-        "UPDATE sheet_metrics SET gone_since = ?1, gone_clock = ?2, project_id = ?3, gone_at_once = ?4,"
-        " gone_accepted = ?5, held = CASE WHEN ?5 = 0 THEN held ELSE '' END,"
-        f' "row" = ?6, {names} WHERE account_id = ?7',
-        [
+        _SAVE_ABSENCE,
+        (
             (one.absence.gone_since, one.absence.clock, one.absence.project_id, one.absence.at_once,
              one.absence.accepted, one.row, one.account_id)
-            for one in plan.absent
-        ],
+            for plan in plans for one in plan.absent
+        ),
     )  # fmt: skip
-    await transaction.execute_many(
-        "UPDATE account_metrics SET left_since = ? WHERE account_id = ?",
-        [(now, account_id) for account_id in plan.left] + [(None, account_id) for account_id in plan.returned],
-    )
+    left: list[tuple[str | None, str]] = [(now, account_id) for plan in plans for account_id in plan.left]
+    left += [(None, account_id) for plan in plans for account_id in plan.returned]
+    await transaction.execute_many("UPDATE account_metrics SET left_since = ? WHERE account_id = ?", left)
     # Only accounts that Smart Sync has created.
+    inactive = [(0, account_id) for plan in plans for account_id in plan.deactivated]
+    active = [(1, account_id) for plan in plans for account_id in plan.reactivated]
+    await transaction.execute_many("UPDATE project_social_accounts SET is_active = ? WHERE id = ?", inactive + active)
+
+
+async def save_projects(transaction: Transaction, plans: Mapping[str, Plan], now: str, rows: Mapping[str, int]) -> None:
+    """Write what became of the worksheets of projects, and which of their ``rows`` (how many there are) are doubtful.
+
+    All by project id.
+    """
+    read = {project_id: plan for project_id, plan in plans.items() if plan.trouble is None}
     await transaction.execute_many(
-        "UPDATE project_social_accounts SET is_active = ? WHERE id = ?",
-        [(0, account_id) for account_id in plan.deactivated] + [(1, account_id) for account_id in plan.reactivated],
+        "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows, columns) VALUES (?1, ?2, ?3, ?4, ?5)"
+        f" ON CONFLICT (project_id) DO UPDATE SET {TICK.format(now='excluded.read_at')}, worksheet ="
+        " excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows, columns = excluded.columns",
+        [
+            (key, plan.project.name, now, rows.get(key, 0), ",".join(f"{m}={c}" for m, c in plan.letters.items()))
+            for key, plan in read.items()
+        ],
+    )
+    await transaction.execute_many(
+        "DELETE FROM worksheet_troubles WHERE project_id = ?",
+        [(key,) for key, plan in read.items() if not plan.accepted],
+    )
+    await _save_doubts(transaction, read, now)
+    await _save_lost_columns(transaction, read)
+    troubles = {key: plan.trouble.code for key, plan in plans.items() if plan.trouble is not None}
+    await transaction.execute_many(
+        "UPDATE worksheet_reads SET interrupted = 1 WHERE project_id = ?", [(key,) for key in troubles]
+    )
+    await transaction.execute_many(
+        "DELETE FROM worksheet_troubles WHERE project_id = ? AND accepted = 0 AND code != ?", list(troubles.items())
+    )
+    await transaction.execute_many(
+        "INSERT INTO worksheet_troubles (project_id, code, since) VALUES (?, ?, ?)"
+        " ON CONFLICT (project_id) DO UPDATE SET code = excluded.code, accepted = 0, since = excluded.since"
+        " WHERE worksheet_troubles.code != excluded.code",
+        [(key, code, now) for key, code in troubles.items() if code],
     )
 
 
-async def save_project(transaction: Transaction, plan: Plan, now: str, rows: int) -> None:
-    """Write what became of a project's worksheet, and which of its rows are doubtful."""
-    project = plan.project
-    if plan.trouble is None:
-        await transaction.execute(
-            "INSERT INTO worksheet_reads (project_id, worksheet, read_at, rows, columns) VALUES (?1, ?2, ?3, ?4, ?5)"
-            f" ON CONFLICT (project_id) DO UPDATE SET {TICK.format(now='excluded.read_at')}, worksheet ="
-            " excluded.worksheet, read_at = excluded.read_at, rows = excluded.rows, columns = excluded.columns",
-            (project.id, project.name, now, rows, ",".join(f"{m}={c}" for m, c in plan.letters.items())),
-        )
-        if not plan.accepted:
-            await transaction.execute("DELETE FROM worksheet_troubles WHERE project_id = ?", (project.id,))
-        await _save_doubts(transaction, plan, now)
-        await _save_lost_columns(transaction, plan)
-        return
-    await transaction.execute("UPDATE worksheet_reads SET interrupted = 1 WHERE project_id = ?", (project.id,))
-    await transaction.execute(
-        "DELETE FROM worksheet_troubles WHERE project_id = ? AND accepted = 0 AND code != ?",
-        (project.id, plan.trouble.code),
+async def _save_doubts(transaction: Transaction, plans: Mapping[str, Plan], now: str) -> None:
+    sql = "SELECT project_id, link FROM doubtful_rows WHERE project_id IN (SELECT value FROM json_each(?))"
+    known = {(row[0], row[1]) for row in await transaction.fetch(sql, (_ids(plans),))}
+    current = {(key, doubt.row.link): doubt for key, plan in plans.items() for doubt in plan.doubtful}
+    await transaction.execute_many(
+        "DELETE FROM doubtful_rows WHERE project_id = ? AND link = ?", sorted(known - current.keys())
     )
-    if plan.trouble.code:
-        await transaction.execute(
-            "INSERT INTO worksheet_troubles (project_id, code, since) VALUES (?, ?, ?)"
-            " ON CONFLICT (project_id) DO UPDATE SET code = excluded.code, accepted = 0, since = excluded.since"
-            " WHERE worksheet_troubles.code != excluded.code",
-            (project.id, plan.trouble.code, now),
-        )
-
-
-async def _save_doubts(transaction: Transaction, plan: Plan, now: str) -> None:
-    known = {row[0] for row in await transaction.fetch(
-        "SELECT link FROM doubtful_rows WHERE project_id = ?", (plan.project.id,)
-    )}  # fmt: skip
-    current = {doubt.row.link: doubt for doubt in plan.doubtful}
-    await _forget(transaction, plan.project, known - current.keys())
     await transaction.execute_many(
         'INSERT INTO doubtful_rows (project_id, link, "row", platform, username, topic, telegram,'
         " account_id, reason, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, link) DO UPDATE SET"
         ' "row" = excluded."row", account_id = excluded.account_id, reason = excluded.reason',
-        [
-            (plan.project.id, link, d.row.row, *_owner(d.row), d.account_id, d.reason, now)
-            for link, d in current.items()
-        ],
+        [(*key, d.row.row, *_owner(d.row), d.account_id, d.reason, now) for key, d in current.items()],
     )
 
 
@@ -143,21 +184,12 @@ def _owner(row: SheetRow) -> tuple[str, str, str, str]:
     return row.platform, row.username, row.topic, row.telegram
 
 
-async def _forget(transaction: Transaction, project: Project, links: Iterable[str]) -> None:
-    await transaction.execute_many(
-        "DELETE FROM doubtful_rows WHERE project_id = ? AND link = ?", [(project.id, link) for link in links]
-    )
-
-
-async def _save_lost_columns(transaction: Transaction, plan: Plan) -> None:
-    sql = "SELECT metric FROM lost_columns WHERE project_id = ?"
-    if {row[0] for row in await transaction.fetch(sql, (plan.project.id,))} == plan.lost_columns:
-        return
-    await transaction.execute("DELETE FROM lost_columns WHERE project_id = ?", (plan.project.id,))
-    await transaction.execute_many(
-        "INSERT INTO lost_columns (project_id, metric) VALUES (?, ?)",
-        [(plan.project.id, metric) for metric in sorted(plan.lost_columns)],
-    )
+async def _save_lost_columns(transaction: Transaction, plans: Mapping[str, Plan]) -> None:
+    sql = "SELECT project_id, metric FROM lost_columns WHERE project_id IN (SELECT value FROM json_each(?))"
+    known = {(row[0], row[1]) for row in await transaction.fetch(sql, (_ids(plans),))}
+    lost = {(key, metric) for key, plan in plans.items() for metric in plan.lost_columns}
+    await transaction.execute_many("DELETE FROM lost_columns WHERE project_id = ? AND metric = ?", sorted(known - lost))
+    await transaction.execute_many("INSERT INTO lost_columns (project_id, metric) VALUES (?, ?)", sorted(lost - known))
 
 
 _NAMES = ", ".join(f"{metric} = NULL" for metric in METRICS)

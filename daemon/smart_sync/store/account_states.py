@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from smart_sync.core.campaign import EVERYTHING, Campaign
-from smart_sync.core.merge.recounted import not_counted, not_counted_since
-from smart_sync.core.merge.votes import count, is_counted
+from smart_sync.core.merge.odd_values import odd_values
+from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
 from smart_sync.core.parsed import (
     INBOX,
     NO_PAST,
     NO_VOTES,
-    OWN,
-    Counting,
     ParsedAccount,
     ParsedHistory,
     ParsedValue,
@@ -22,8 +21,8 @@ from smart_sync.core.parsed import (
     VoteTerms,
     of_row,
 )
+from smart_sync.core.pins import Pin
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
-from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account
@@ -44,13 +43,13 @@ SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
        m.followers_carried_since, m.likes_carried_since, m.comments_carried_since, m.videos_carried_since,
        m.views_carried_since,
        m.followers_counted, m.likes_counted, m.comments_counted, m.videos_counted, m.views_counted,
-       m.left_since, m.link
-FROM project_social_accounts a
+       m.left_since, wanted.value, m.link
+FROM json_each(?) wanted CROSS JOIN project_social_accounts a
 LEFT JOIN sheet_metrics s ON s.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_inbox p ON p.account_id = CAST(a.id AS TEXT)
 LEFT JOIN account_metrics m ON m.account_id = CAST(a.id AS TEXT)
 LEFT JOIN parsed_seen n ON n.account_id = CAST(a.id AS TEXT)
-WHERE a.project_id = ? AND a.id IS NOT NULL{{wanted}}
+WHERE a.project_id = wanted.value AND a.id IS NOT NULL{{only}}
 ORDER BY a.id
 """
 _ONLY = " AND CAST(a.id AS TEXT) IN (SELECT value FROM json_each(?))"
@@ -65,79 +64,98 @@ class AccountParsed(NamedTuple):
     whose: ParsedAccount
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database holds of the accounts of some projects, not yet looked at: see `states`."""
+
+    rows: Mapping[str, Sequence[Any]]
+    known: VoteRecords
+    told: Mapping[str, parsed_query.Told]
+    pins: Mapping[str, tuple[Pin, ...]]
+    campaigns: Mapping[str, Campaign]
+    judged_by: VoteTerms
+    #: The accounts that are wanted are named, and are wanted with the origin of each value.
+    whole: bool
+
+    def states(self, project: Project) -> tuple[list[AccountState], list[Problem]]:
+        """All accounts of a project, and what is odd about their parsed values.  Computes: call it in a thread."""
+        told, problems = self.told.get(project.id, parsed_query.NOTHING_TOLD)
+        problems = list(problems)
+        counting = self.judged_by.counting
+        campaign = self.campaigns.get(project.id, EVERYTHING)
+        judged_by = self.judged_by
+        if counting is not None:
+            judged_by = judged_by._replace(counting=counting._replace(campaign=campaign.key))
+        states = []
+        for row in self.rows.get(project.id, ()):
+            state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
+            states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
+        return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
+
+
+async def fetch(
+    database: Database,
+    projects: Sequence[Project],
+    judged_by: VoteTerms,
+    query: str = "",
+    only: Sequence[str] | None = None,
+) -> Stored:
+    """What the last passes left of all accounts of ``projects``, by one query of each kind.
+
+    ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted.
+    """
+    ids = [project.id for project in projects]
+    rows = await _rows(database, ids, only)
+    known = await vote_records.gather(database, *_of_projects(ids, only))
+    told = await parsed_query.read(database, query, ids) if query else {}
+    pins = await pin_rows.of_projects(database, ids)
+    counting = judged_by.counting
+    dates = {} if counting is None else await campaigns.load(database, counting.timezone, ids)
+    return Stored(rows, known, told, pins, dates, judged_by, only is not None)
+
+
 async def read(
     database: Database, project: Project, judged_by: VoteTerms, query: str = "", only: Sequence[str] | None = None
 ) -> tuple[list[AccountState], list[Problem]]:
-    """All accounts of a project with what the last passes left, and what is odd about their parsed values.
+    """All accounts of one project with what the last passes left, and what is odd about their parsed values.
 
-    ``query`` is what `parsed_query.prepare` made of ``[parsed] query``; ``only`` these accounts are wanted, and then
-    with the origin of each value.
+    ``query`` and ``only`` as `fetch` has them.
     """
-    rows, known, told, problems = await _rows(database, project, query, only)
-    pins = await pin_rows.of_accounts(database, *_of_project(project, only))
-    campaign, judged_by = await _with_campaign(database, project, judged_by)
-
-    def understood() -> list[AccountState]:
-        states = [_state(row, _votes(row, known, told, judged_by, problems, whole=only is not None)) for row in rows]
-        return [state._replace(pins=pins[state.id]) if state.id in pins else state for state in states]
-
-    states = await asyncio.to_thread(understood)
-    of_campaign = _of_campaign(project, campaign, judged_by.counting, states)
-    return states, [*problems, *_ahead(states), *_spoilt(states), *of_campaign]
-
-
-async def _with_campaign(database: Database, project: Project, judged_by: VoteTerms) -> tuple[Campaign, VoteTerms]:
-    """The dates and the KPI of the project as they are now, and the terms that know them."""
-    counting = judged_by.counting
-    if counting is None:
-        return EVERYTHING, judged_by
-    campaign = await campaigns.of(database, counting.timezone, project.id)
-    return campaign, judged_by._replace(counting=counting._replace(campaign=campaign.key))
-
-
-def _of_campaign(
-    project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
-) -> Iterable[Problem]:
-    """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""
-    active = [state for state in states if state.active] if counting is not None and counting.parsers else []
-    if campaign.flaw and counting and any(is_counted(state.link, state.platform, counting) for state in active):
-        yield Problem(f"{campaign.flaw}; until then its campaign is not counted", "projects", value=project.name)
-    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for state in active:
-        if since := not_counted_since(state.votes):
-            found.setdefault(tuple(since), []).append((min(since.values()), state.link or state.id))
-    for metrics, several in found.items():
-        oldest, link = min(several)
-        more = f" and {counted(len(several) - 1, 'other account')}" if len(several) > 1 else ""
-        yield Problem(not_counted(metrics, oldest), OWN, value=f"{link}{more}")
+    stored = await fetch(database, [project], judged_by, query, only)
+    return await asyncio.to_thread(stored.states, project)
 
 
 async def voiced(
     database: Database, project: Project, query: str = "", only: Sequence[str] | None = None
 ) -> list[AccountParsed]:
     """The parsed values of all accounts of a project, or of ``only`` these, from wherever they come."""
-    rows, known, told, _ = await _rows(database, project, query, only)
-    return [_voiced(row, sound(_inbox(row))[0], known, told) for row in rows]
+    rows = (await _rows(database, [project.id], only)).get(project.id, ())
+    known = await vote_records.gather(database, *_of_projects([project.id], only))
+    told = (await parsed_query.read(database, query, [project.id]) if query else {}).get(project.id)
+    values = told.values if told is not None else {}
+    return [_voiced(row, sound(_inbox(row))[0], known, values) for row in rows]
 
 
-async def _rows(
-    database: Database, project: Project, query: str, only: Sequence[str] | None
-) -> tuple[list[Any], VoteRecords, Mapping[str, list[ParsedValue]], list[Problem]]:
+async def _rows(database: Database, project_ids: Sequence[str], only: Sequence[str] | None) -> dict[str, list[Any]]:
+    """The rows of `_ACCOUNTS` by project."""
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
     sql = _ACCOUNTS.format(
-        wanted=wanted, added_at=await _added_at(database), parsed_at=vote_records.TIME.format("p.parsed_at")
+        only=wanted, added_at=await _added_at(database), parsed_at=vote_records.TIME.format("p.parsed_at")
     )
-    rows = await database.fetch(sql, (project.id, *ids))
-    known = await vote_records.gather(database, *_of_project(project, only))
-    told, problems = await parsed_query.read(database, query, project.id) if query else ({}, [])
-    return rows, known, told, problems
+    found: dict[str, list[Any]] = {project_id: [] for project_id in project_ids}
+    for row in await database.fetch(sql, (json.dumps(project_ids), *ids)):
+        found[row[-2]].append(row)
+    return found
 
 
-def _of_project(project: Project, only: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+def _of_projects(project_ids: Sequence[str], only: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
     """In SQL, that a row is of one of the accounts that are wanted; and its parameters."""
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
-    where = "account_id IN (SELECT CAST(a.id AS TEXT) FROM project_social_accounts a WHERE a.project_id = ?"
-    return f"{where}{wanted})", (project.id, *ids)
+    where = (
+        "account_id IN (SELECT CAST(a.id AS TEXT) FROM project_social_accounts a"
+        " WHERE a.project_id IN (SELECT value FROM json_each(?))"
+    )
+    return f"{where}{wanted})", (json.dumps(project_ids), *ids)
 
 
 async def _added_at(database: Database) -> str:
@@ -249,39 +267,9 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
     )
 
 
-def _ahead(states: Iterable[AccountState]) -> list[Problem]:
-    """One problem for each source whose clock is ahead, with one of the accounts."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for state in states:
-        for one in state.votes.ahead:
-            found.setdefault((one.place, one.source), set()).add(state.link or state.id)
-    return [
-        Problem(
-            f"values of {source or 'an unnamed source'} have a parsed_at more than 5 minutes ahead; each counts as of"
-            " when it was first seen; set that clock right",
-            place,
-            value=f"{min(links)}{' and others' if len(links) > 1 else ''}",
-        )
-        for (place, source), links in sorted(found.items())
-    ]
-
-
 def _merged(row: Sequence[Any]) -> Metrics | None:
     """The merged values; None for one that another program has spoilt: it has no winner, and is written again."""
     return None if row[0] is None and all(value is None for value in row) else sound(row)[0]
-
-
-def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
-    """A problem for each active account of which another program has spoilt merged values: those are written again."""
-    for state in states:
-        if state.active and state.merged is not None and None in state.merged:
-            metrics = ", ".join(m for m, value in zip(METRICS, state.merged, strict=True) if value is None)
-            yield Problem(
-                f"a program has written what is no count into the merged {metrics}; only Smart Sync may write there;"
-                " the value is decided anew",
-                "account_metrics",
-                value=state.link or f"account {state.id}",
-            )
 
 
 def _unsound(row: Any) -> Problem:

@@ -1,5 +1,6 @@
 """The campaigns of the projects, from ``start_date``, ``end_date`` and ``kpi_views``, where the web app has them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,20 +12,21 @@ from smart_sync.store.engine import Reader
 _COLUMNS = ("start_date", "end_date", "kpi_views")
 
 
-async def load(source: Reader, timezone: str, project_id: str | None = None) -> dict[str, Campaign]:
-    """The campaigns by the project's id, of all projects or of one; dates are those of ``timezone``."""
+async def load(source: Reader, timezone: str, project_ids: Sequence[str] | None = None) -> dict[str, Campaign]:
+    """The campaigns by the project's id, of all projects or of some; dates are those of ``timezone``."""
     there = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
     columns = ", ".join(f'"{there[name]}"' if name in there else f"NULL AS {name}" for name in _COLUMNS)
     rows = await source.fetch(
-        f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL AND (CAST(?1 AS TEXT) IS NULL OR id = ?1)",
-        (project_id,),
+        f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL"
+        " AND (CAST(?1 AS TEXT) IS NULL OR id IN (SELECT value FROM json_each(?1)))",
+        (None if project_ids is None else json.dumps(project_ids),),
     )
     return {str(row[0]): campaign.read(row[1], row[2], row[3], timezone) for row in rows}
 
 
 async def of(source: Reader, timezone: str, project_id: str) -> Campaign:
     """The campaign of one project."""
-    return (await load(source, timezone, project_id)).get(project_id, EVERYTHING)
+    return (await load(source, timezone, [project_id])).get(project_id, EVERYTHING)
 
 
 async def target(source: Reader, project_id: str) -> tuple[int, str]:

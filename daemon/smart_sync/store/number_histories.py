@@ -1,5 +1,6 @@
 """What numbers were on the last days, from edits of the sheet and from snapshots: what typed numbers are judged by."""
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -40,12 +41,7 @@ async def read(database: Database, wanted: Mapping[str, Collection[str]], now: d
     for metric in METRICS:
         ids = sorted(account_id for account_id, several in wanted.items() if metric in several)
         rows = await database.fetch(_EDITS, (json.dumps(ids), metric, since)) if ids else []
-        for account_id, day, old, new in rows:
-            points = found.setdefault((account_id, metric), [])
-            if not points and _is_count(old):
-                points.append(Point(day - _EPOCH - 1, old))
-            if _is_count(new):
-                points.append(Point(day - _EPOCH, new))
+        await asyncio.to_thread(_add_edits, metric, rows, found)
     scarce = {
         account_id
         for account_id, several in wanted.items()
@@ -53,6 +49,15 @@ async def read(database: Database, wanted: Mapping[str, Collection[str]], now: d
     }
     await _add_snapshots(database, scarce, wanted, found, now.date())
     return found
+
+
+def _add_edits(metric: str, rows: Sequence[Any], found: dict[tuple[str, str], list[Point]]) -> None:
+    for account_id, day, old, new in rows:
+        points = found.setdefault((account_id, metric), [])
+        if not points and _is_count(old):
+            points.append(Point(day - _EPOCH - 1, old))
+        if _is_count(new):
+            points.append(Point(day - _EPOCH, new))
 
 
 async def _add_snapshots(

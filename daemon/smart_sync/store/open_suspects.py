@@ -1,7 +1,8 @@
 """What was told already, kept over restarts and reloads: suspects and conflicts, and problems of worksheets."""
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from smart_sync.core.days import stamp
@@ -13,10 +14,10 @@ from smart_sync.store.engine import Database, Transaction, upsert
 
 # The suspects are few: they are gone through first, and their accounts looked up.
 _OPEN = """
-SELECT s.account_id, a.profile_link, s.metric, CASE WHEN s.was_unknown = 0 THEN s.old END, s.new, s.since, s.place,
-       s.cause, s.typed, s.held
+SELECT CAST(a.project_id AS TEXT), s.account_id, a.profile_link, s.metric,
+       CASE WHEN s.was_unknown = 0 THEN s.old END, s.new, s.since, s.place, s.cause, s.typed, s.held
 FROM suspects s CROSS JOIN project_social_accounts a
-WHERE a.id = s.account_id AND a.project_id = ? AND (s.since > ? OR s.held = 1)
+WHERE a.id = s.account_id AND a.project_id IN (SELECT value FROM json_each(?)) AND (s.since > ? OR s.held = 1)
 ORDER BY s.since, s.account_id, s.metric
 """
 _COLUMNS = "account_id, metric, old, was_unknown, new, since, place, cause, typed, held"
@@ -27,29 +28,35 @@ def believed_before(now: datetime) -> str:
     return stamp(now - STANDS)
 
 
-async def open_suspects(database: Database, project_id: str, now: datetime) -> Suspects:
-    """The suspects of a project that have not yet stood for a day, and those that are held, however long."""
-    rows = await database.fetch(_OPEN, (project_id, believed_before(now)))
-    found = [Suspect._make((row[0], row[1] or "", *row[2:8], bool(row[8]), bool(row[9]))) for row in rows]
-    return {(one.account_id, one.metric): one for one in found}
+async def of_projects(database: Database, project_ids: Sequence[str], now: datetime) -> dict[str, Suspects]:
+    """By project the suspects that have not yet stood for a day, and those that are held, however long."""
+    rows = await database.fetch(_OPEN, (json.dumps(project_ids), believed_before(now)))
+    found: dict[str, dict[tuple[str, str], Suspect]] = {}
+    for project_id, account_id, link, *told, typed, held in rows:
+        one = Suspect._make((account_id, link or "", *told, bool(typed), bool(held)))
+        found.setdefault(project_id, {})[account_id, one.metric] = one
+    return {project_id: found.get(project_id, {}) for project_id in project_ids}
 
 
-async def save(transaction: Transaction, plan: Plan, now: str) -> None:
-    """Keep what ``plan`` found odd, in addition to what it writes."""
-    await transaction.execute_many("DELETE FROM suspects WHERE account_id = ? AND metric = ?", plan.suspects.over)
+async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
+    """Keep what ``plans`` found odd, in addition to what they write."""
+    await transaction.execute_many(
+        "DELETE FROM suspects WHERE account_id = ? AND metric = ?", [key for p in plans for key in p.suspects.over]
+    )
     await transaction.execute_many(
         upsert("suspects", _COLUMNS, "account_id, metric"),
-        [
+        (
             (
                 *(s.account_id, s.metric, s.old or 0, int(s.old is None), s.new, s.since, s.place, s.cause),
                 *(int(s.typed), int(s.held)),
             )
+            for plan in plans
             for s in plan.suspects.new
-        ],
+        ),
     )
     await transaction.execute_many(
         upsert("conflicts", "account_id, metric, sheet, parsed, at, place", "account_id, metric"),
-        [(c.account_id, c.metric, c.sheet, c.parsed, now, c.place) for c in plan.conflicts],
+        ((c.account_id, c.metric, c.sheet, c.parsed, now, c.place) for plan in plans for c in plan.conflicts),
     )
 
 

@@ -3,7 +3,9 @@
 A row of the query counts as a row of the inbox would; one without ``parsed_at`` speaks of now.
 """
 
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from smart_sync.core.model import METRICS, Problem
 from smart_sync.core.parsed import QUERY, ParsedValue, of_row
@@ -46,35 +48,47 @@ def _wrong(names: list[str]) -> str:
     return "" if set(names) & set(METRICS) else f"there is no metric; name one of {', '.join(METRICS)} with AS"
 
 
-async def read(
-    database: Database, prepared: str, project_id: str
-) -> tuple[dict[str, list[ParsedValue]], list[Problem]]:
-    """What the query says about the accounts of a project, and what is wrong with it: that it failed, too."""
+class Told(NamedTuple):
+    """What the query says about the accounts of a project, by account id, and what is wrong with it."""
+
+    values: Mapping[str, list[ParsedValue]]
+    problems: Sequence[Problem]
+
+
+NOTHING_TOLD = Told({}, ())
+
+
+async def read(database: Database, prepared: str, project_ids: Sequence[str]) -> dict[str, Told]:
+    """What the query says about the accounts of projects, by project id; that it failed is a problem of each."""
     try:
-        rows = await _rows(database, prepared, project_id)
+        rows = await _rows(database, prepared, project_ids)
     except StoreError as error:
         if isinstance(error, OF_THE_WHOLE):
             raise
-        return {}, [Problem(f"the query failed, what it would give does not count: {error}", QUERY)]
-    found: dict[str, list[ParsedValue]] = {}
-    problems = []
+        if len(project_ids) > 1:  # the account on which it fails is that of one project
+            return {key: one for each in project_ids for key, one in (await read(database, prepared, [each])).items()}
+        problem = Problem(f"the query failed, what it would give does not count: {error}", QUERY)
+        return dict.fromkeys(project_ids, Told({}, [problem]))
+    found: dict[str, tuple[dict[str, list[ParsedValue]], list[Problem]]] = {key: ({}, []) for key in project_ids}
     for row in rows:
+        values, problems = found[row[-1]]
         account_id = str(row[0])
         metrics, all_sound = sound(row[1:6])
         if not all_sound:
             problems.append(_problem("a value that is no count from 0 to 2^63-1; it counts as no value", account_id))
-        if account_id in found:
+        if account_id in values:
             problems.append(_problem("an account more than once; only one of its rows counts", account_id))
-        found[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))
-    return found, problems
+        values[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))
+    return {key: Told(*one) for key, one in found.items()}
 
 
-async def _rows(database: Database, prepared: str, project_id: str) -> list[Any]:
+async def _rows(database: Database, prepared: str, project_ids: Sequence[str]) -> list[Any]:
     return await database.ask(
-        f"SELECT q.*, {TIME.format('q.parsed_at')} FROM ({prepared}) q"
-        " WHERE CAST(q.account_id AS TEXT) IN (SELECT CAST(id AS TEXT) FROM project_social_accounts"
-        " WHERE project_id = ?)",
-        (project_id,),
+        f"SELECT q.*, {TIME.format('q.parsed_at')}, a.project_id FROM ({prepared}) q"
+        " JOIN (SELECT CAST(s.id AS TEXT) AS id, wanted.value AS project_id"
+        " FROM json_each(?) wanted CROSS JOIN project_social_accounts s WHERE s.project_id = wanted.value) a"
+        " ON a.id = CAST(q.account_id AS TEXT)",
+        (json.dumps(project_ids),),
     )
 
 

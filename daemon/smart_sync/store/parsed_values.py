@@ -127,7 +127,9 @@ async def empty(database: Database, source: str, now: datetime, keep: float) -> 
         await transaction.execute(_DECIDED, (source, limit, OWN))
         await transaction.execute(_MARKS, (source, reason))
         rows = await transaction.fetch(_OLD, (source, limit))
-        for account_id, metric, value, parsed_at in rows:
-            mark = Mark(metric, value, source, False, parsed_at, stamp(now), reason)
-            await save_marks(transaction, account_id, [mark], stamp(now))
+        marks = (
+            (account_id, Mark(metric, value, source, False, parsed_at, stamp(now), reason))
+            for account_id, metric, value, parsed_at in rows
+        )
+        await save_marks(transaction, marks, stamp(now))
     return len(rows)

@@ -34,13 +34,19 @@ class PinnedAccount(NamedTuple):
         }
 
 
-async def of_accounts(source: Reader, where: str, parameters: Sequence[Any]) -> Mapping[str, tuple[Pin, ...]]:
-    """The pins of the accounts for which the SQL ``where`` holds, by account id; a spoilt one is none."""
-    rows = await source.fetch(
-        f"SELECT account_id, {_COLUMNS} FROM pins WHERE {where} ORDER BY account_id, metric, place", parameters
-    )
+# Pins are few: they are gone through first, and their accounts looked up.
+_OF_PROJECTS = f"""
+SELECT account_id, {_COLUMNS} FROM pins WHERE EXISTS (
+    SELECT 1 FROM project_social_accounts a
+    WHERE a.id = pins.account_id AND a.project_id IN (SELECT value FROM json_each(?))
+) ORDER BY account_id, metric, place
+"""
+
+
+async def of_projects(source: Reader, project_ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
+    """The pins of all accounts of some projects, by account id; a spoilt one is none."""
     found: dict[str, tuple[Pin, ...]] = {}
-    for account_id, *told in rows:
+    for account_id, *told in await source.fetch(_OF_PROJECTS, (json.dumps(project_ids),)):
         if (pin := _pin(told)) is not None:
             found[account_id] = (*found.get(account_id, ()), pin)
     return found

@@ -1,7 +1,11 @@
-"""Doing what a plan says: a savepoint per project, and one per account only where it is needed."""
+"""Doing what plans say: the rows of all of them together, and only where that is refused project by project.
+
+Measured with 100 projects of 1,000 accounts: a commit for each took 7 of the 11 seconds of writing, since each
+writes the same pages of the same tables and indexes again; sixteen to a commit left 2 of 4.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from smart_sync.core.campaign import OF_VIDEOS
@@ -10,7 +14,7 @@ from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.core.results.outcomes import Written
 from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
-from smart_sync.store.engine import Transaction
+from smart_sync.store.engine import Database, StoreError, Transaction
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.savepoints import together_or_apart
 from smart_sync.store.snapshots import Writing
@@ -68,31 +72,83 @@ _KNOWN_BEFORE = (
 )
 
 
-async def write_plan(transaction: Transaction, plan: Plan, writing: Writing, *, worksheet_rows: int = 0) -> Written:
-    """Write all of ``plan``.
+#: Awaited in the transaction that writes, with what became of each project: what must be committed with it.
+Record = Callable[[Transaction, Mapping[str, Written]], Awaitable[None]]
 
-    If the whole cannot be written, each account is tried by itself and those that cannot be are left
-    as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
+
+async def write(
+    database: Database,
+    plans: Sequence[Plan],
+    writing: Writing,
+    worksheet_rows: Mapping[str, int],
+    record: Record | None = None,
+) -> dict[str, Written | StoreError]:
+    """Write ``plans`` in one transaction, for a commit costs more than its rows; by project what became of each.
+
+    What ends the transaction may be the fault of one project: then each has a transaction of its own.
     """
-    there = await projects.account_ids(transaction, plan.project)
-    if not there.issuperset(plan.account_ids):  # deleted, or moved to another project, while the pass decided
-        plan = plan.only(there)
-    written = await write_accounts(transaction, plan, writing)
-    await absences.save_project(transaction, plan, writing.now, worksheet_rows)
+    begun = False
+    try:
+        async with database.transaction() as transaction:
+            begun = True
+            written = await write_plans(transaction, plans, writing, worksheet_rows)
+            if record is not None:
+                await record(transaction, written)
+            return {**written}
+    except StoreError as error:
+        if len(plans) == 1 or not begun:
+            return {plan.project.id: error for plan in plans}
+    apart: dict[str, Written | StoreError] = {}
+    for plan in plans:
+        apart |= await write(database, [plan], writing, worksheet_rows, record)
+    return apart
+
+
+async def write_plans(
+    transaction: Transaction, plans: Sequence[Plan], writing: Writing, worksheet_rows: Mapping[str, int]
+) -> dict[str, Written]:
+    """Write all of ``plans``; ``worksheet_rows``: project id → how many rows its worksheet has.
+
+    If they cannot be written as a whole, each is tried by itself, then each of its accounts, and those that cannot be
+    are left as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
+    """
+    there = await projects.accounts_of(transaction, [plan.project.id for plan in plans])
+    left = [
+        # Some were deleted, or moved to another project, while the pass decided.
+        plan if there[plan.project.id].issuperset(plan.account_ids) else plan.only(there[plan.project.id])
+        for plan in plans
+    ]
+    written = await write_accounts(transaction, left, writing)
+    await absences.save_projects(transaction, {plan.project.id: plan for plan in left}, writing.now, worksheet_rows)
     return written
 
 
-async def write_accounts(transaction: Transaction, plan: Plan, writing: Writing) -> Written:
-    """The part of `write_plan` that is about the accounts, whether they are there or not."""
-    made, refused = await together_or_apart(transaction, plan, _parts, lambda part: _write(transaction, part, writing))
-    return Written(
-        sum(one.new for one in made),
-        {part.account_ids[0]: reason for part, reason in refused},
-        tuple(account_id for one in made for account_id in one.refused),
-    )
+async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> dict[str, Written]:
+    """The part of `write_plans` that is about the accounts, whether they are there or not."""
+    made, refused = await together_or_apart(transaction, plans, _parts, lambda some: _write(transaction, some, writing))
+    failed: dict[str, dict[str, str]] = {plan.project.id: {} for plan in plans}
+    for (part,), reason in refused:
+        failed[part.project.id] |= dict.fromkeys(part.account_ids, reason)
+    new = {account_id for one in made for account_id in one.new}
+    without = [account_id for one in made for account_id in one.refused]
+    return {
+        plan.project.id: Written(
+            len(new.intersection(plan.snapshot_ids)),
+            failed[plan.project.id],
+            tuple(account_id for account_id in without if account_id in plan.snapshot_ids),
+        )
+        for plan in plans
+    }
 
 
-def _parts(plan: Plan) -> Iterable[Plan]:
+def _parts(plans: Sequence[Plan]) -> Iterable[Sequence[Plan]]:
+    """Plan by plan; a plan by itself account by account."""
+    if len(plans) > 1:
+        return [[plan] for plan in plans]
+    return [[part] for part in _of_accounts(plans[0])] if len(plans[0].account_ids) > 1 else []
+
+
+def _of_accounts(plan: Plan) -> Iterable[Plan]:
     """The plan account by account."""
     sheet = {row.account_id: row for row in plan.sheet}
     merged = {row.account_id: row for row in plan.merged}
@@ -123,36 +179,40 @@ def _parts(plan: Plan) -> Iterable[Plan]:
         )
 
 
-async def _write(transaction: Transaction, plan: Plan, writing: Writing) -> snapshots.Made:
-    """Write every row of ``plan``; returns what became of its snapshots.
+async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> snapshots.Made:
+    """Write every row of ``plans``, all of one table by one statement; returns what became of their snapshots.
 
     The rows are generators: they are made in the database's thread, not on the event loop.
     """
     now = writing.now
-    await sheet_edits.save(transaction, plan, now)
+    merged = [row for plan in plans for row in plan.merged]
+    await sheet_edits.save(transaction, plans, now)
     await transaction.execute_many(
         _UPSERT_SHEET,
         (
             (v.account_id, *v.metrics, now, plan.project.name, v.row, plan.project.id, ",".join(sorted(v.held)))
+            for plan in plans
             for v in plan.sheet
         ),
     )
-    await snapshots.save(transaction, plan, writing)
+    await snapshots.save(transaction, plans, writing)
+    begin_anew = [row for row in merged if row.anew]
     for metric in OF_VIDEOS:
-        anew = [(row.account_id,) for row in plan.merged if metric in row.anew]
         await transaction.execute_many(
-            f"UPDATE account_metrics SET {metric}_known_since = NULL WHERE account_id = ?", anew
+            f"UPDATE account_metrics SET {metric}_known_since = NULL WHERE account_id = ?",
+            [(row.account_id,) for row in begin_anew if metric in row.anew],
         )
     await transaction.execute_many(
-        _UPSERT_MERGED,
-        ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in plan.merged),
+        _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in merged)
     )
-    if new := [row.account_id for row in plan.merged if row.before is None]:
+    if new := [row.account_id for row in merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
-    await transaction.execute_many(_UPSERT_SEEN, ((account_id, *metrics) for account_id, metrics in plan.seen))
-    await pin_rows.put(transaction, plan.pinned)
-    await pin_rows.remove(transaction, plan.unpinned)
-    await vote_records.save(transaction, plan.votes, now)
-    await absences.save_accounts(transaction, plan, now)
-    await open_suspects.save(transaction, plan, now)
-    return await snapshots.write(transaction, plan, writing)
+    await transaction.execute_many(
+        _UPSERT_SEEN, ((account_id, *metrics) for plan in plans for account_id, metrics in plan.seen)
+    )
+    await pin_rows.put(transaction, (pin for plan in plans for pin in plan.pinned))
+    await pin_rows.remove(transaction, (pin for plan in plans for pin in plan.unpinned))
+    await vote_records.save(transaction, [news for plan in plans for news in plan.votes], now)
+    await absences.save_accounts(transaction, plans, now)
+    await open_suspects.save(transaction, plans, now)
+    return await snapshots.write(transaction, plans, writing)

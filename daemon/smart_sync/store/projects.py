@@ -1,5 +1,6 @@
 """Projects and accounts: read as they are, created where the sheets have more, with the configured defaults."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
@@ -39,10 +40,27 @@ async def find(database: Database, id_or_name: str) -> Project | None:
     return next(iter(by_id or by_name), None)
 
 
-async def account_ids(source: Transaction, project: Project) -> set[str]:
-    """The ids of all accounts of a project."""
-    sql = "SELECT CAST(id AS TEXT) FROM project_social_accounts WHERE project_id = ? AND id IS NOT NULL"
-    return {row[0] for row in await source.fetch(sql, (project.id,))}
+async def sizes(database: Database, project_ids: Sequence[str]) -> dict[str, int]:
+    """How many accounts projects have, the inactive ones too, by project."""
+    rows = await database.fetch(
+        "SELECT CAST(project_id AS TEXT), count(*) FROM project_social_accounts"
+        " WHERE project_id IN (SELECT value FROM json_each(?)) GROUP BY 1",
+        (json.dumps(project_ids),),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def accounts_of(source: Transaction, project_ids: Sequence[str]) -> dict[str, set[str]]:
+    """The ids of all accounts of projects, by project."""
+    rows = await source.fetch(
+        "SELECT wanted.value, CAST(a.id AS TEXT) FROM json_each(?) wanted CROSS JOIN project_social_accounts a"
+        " WHERE a.project_id = wanted.value AND a.id IS NOT NULL",
+        (json.dumps(project_ids),),
+    )
+    found: dict[str, set[str]] = {project_id: set() for project_id in project_ids}
+    for project_id, account_id in rows:
+        found[project_id].add(account_id)
+    return found
 
 
 async def active_accounts(database: Database, project_id: str | None = None) -> list[Account]:
@@ -113,7 +131,7 @@ def _insert(table: str, columns: Iterable[str]) -> str:
 
 
 def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:
-    return [[one] for one in several]
+    return [[one] for one in several] if len(several) > 1 else []
 
 
 async def project_names(database: Database) -> set[str]:

@@ -14,19 +14,19 @@ async def together_or_apart(
 ) -> tuple[list[R], list[tuple[T, str]]]:
     """What ``write`` returned, for the whole or for each part of it, and the parts that were refused, with the reason.
 
-    A refused part leaves nothing behind.  Raises the driver's error if the file is in trouble, or if it has ended
-    the transaction, which must then be given up.
+    ``parts`` divides what was refused; a part that it cannot divide any further (it gives none) is left out, and leaves
+    nothing behind.  Raises the driver's error if the file is in trouble, or if it has ended the transaction, which must
+    then be given up.
     """
     done, reason = await _try(transaction, whole, write)
     if not reason:
         return done, []
-    refused = []
-    for part in parts(whole):
-        more, reason = await _try(transaction, part, write)
+    refused, smaller = [], list(parts(whole))
+    for part in smaller:
+        more, worse = await together_or_apart(transaction, part, parts, write)
         done += more
-        if reason:
-            refused.append((part, reason))
-    return done, refused
+        refused += worse
+    return done, refused if smaller else [(whole, reason)]
 
 
 async def _try(transaction: Transaction, part: T, write: Callable[[T], Awaitable[R]]) -> tuple[list[R], str]:

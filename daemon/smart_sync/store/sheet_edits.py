@@ -1,7 +1,8 @@
 """What the sheet said before: the table ``sheet_edits``."""
 
+import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from smart_sync.core.explain_answer import EditAnswer
 from smart_sync.core.merge.plan import Plan
@@ -25,20 +26,30 @@ _INSERT = (
 _COLUMNS = ("metric", "old", "new", "read_at", "worksheet", "cell")
 
 
-async def save(transaction: Transaction, plan: Plan, now: str) -> None:
-    """Keep the edits that ``plan`` found: the fifth of an account, metric and hour, and later ones, update the last."""
-    if not plan.edits:
+async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
+    """Keep the edits that ``plans`` found: the fifth of an account, metric and hour, and more, change the last."""
+    ids = await asyncio.to_thread(lambda: json.dumps(sorted({e.account_id for plan in plans for e in plan.edits})))
+    if ids == "[]":
         return
-    ids = json.dumps(sorted({edit.account_id for edit in plan.edits}))
     full = {(row[0], row[1]): row[2] for row in await transaction.fetch(_FULL, (ids, now))}
-    name, new, later = plan.project.name, [], []
-    for e in plan.edits:
-        if seq := full.get((e.account_id, e.metric)):
-            later.append((e.new, now, name, e.cell, seq))
-        else:
-            new.append((e.account_id, e.metric, e.old, e.new, now, name, e.cell))
-    await transaction.execute_many(_UPDATE, later)
-    await transaction.execute_many(_INSERT, new)
+    edits = [(plan.project.name, plan.edits) for plan in plans]
+    later = (
+        (e.new, now, name, e.cell, full[e.account_id, e.metric])
+        for name, several in edits
+        for e in several
+        if (e.account_id, e.metric) in full
+    )
+    if full:
+        await transaction.execute_many(_UPDATE, later)
+    await transaction.execute_many(
+        _INSERT,
+        (
+            (e.account_id, e.metric, e.old, e.new, now, name, e.cell)
+            for name, several in edits
+            for e in several
+            if (e.account_id, e.metric) not in full
+        ),
+    )
 
 
 async def of_account(

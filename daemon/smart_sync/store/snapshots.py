@@ -1,7 +1,8 @@
 """The rows of ``account_snapshots`` that are ours: one per account and local day; repair, carried stretches."""
 
+import asyncio
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -29,6 +30,7 @@ WHERE s.account_id IN (SELECT value FROM json_each(?))
   AND datetime(s.snapshot_time) >= datetime(?) AND datetime(s.snapshot_time) < datetime(?)
 ORDER BY {clock_changes.in_order("s.snapshot_time")}, s.id DESC
 """
+_MERGED = f"SELECT account_id, {_NAMES} FROM account_metrics WHERE account_id IN (SELECT value FROM json_each(?))"
 _THERE = "SELECT id FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -42,73 +44,90 @@ class Writing:
 
 
 class Made(NamedTuple):
-    """How many snapshots are new, and the ids of the accounts whose snapshot a rule of the table has refused."""
+    """The accounts (by id) whose snapshot is new, and those whose snapshot a rule of the table has refused."""
 
-    new: int
-    refused: tuple[str, ...] = ()
+    new: Collection[str] = ()
+    refused: Collection[str] = ()
 
 
-async def write(transaction: Transaction, plan: Plan, writing: Writing) -> Made:
+class _Steps(NamedTuple):
+    """What to do with the snapshots of the day: the ids of new rows → their accounts, and the values of others by id.
+
+    Of those that are refreshed the time stays, of those that are moved it becomes that of the pass.
+    """
+
+    new: dict[str, str]
+    refreshed: dict[str, tuple[Any, ...]]
+    moved: dict[str, tuple[Any, ...]]
+
+
+async def write(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> Made:
     """The day's snapshot of each account that has a value, kept up to date where the configuration says so."""
-    steps = await _steps(transaction, plan, writing)
-    await _update(transaction, writing, steps)
-    await _withdraw(transaction, plan, writing)
-    return await _insert_snapshots(
-        transaction, [a for a, step in steps.items() if step is SnapshotStep.INSERT], writing
-    )
+    steps = await _steps(transaction, plans, writing)
+    fetched = any(steps) and await has_fetched_column(transaction)
+    await _update(transaction, writing, steps, fetched)
+    await _withdraw(transaction, plans, writing)
+    return await _insert_snapshots(transaction, steps.new, writing, fetched)
 
 
 async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
     """How many snapshots writing ``plan`` would make."""
-    steps = await _steps(database, plan, writing, {row.account_id: row.values for row in plan.merged})
-    return sum(step is SnapshotStep.INSERT for step in steps.values())
+    steps = await _steps(database, [plan], writing, {row.account_id: row.values for row in plan.merged})
+    return len(steps.new)
 
 
 async def _steps(
     source: Database | Transaction,
-    plan: Plan,
+    plans: Sequence[Plan],
     writing: Writing,
     coming: Mapping[str, Metrics] = _NO_VALUES,
-) -> dict[str, SnapshotStep]:
-    """Account id → what to do with its snapshot; ``coming`` are merged values that SQLite does not have yet."""
+) -> _Steps:
+    """What to do with the snapshots; ``coming`` are merged values that the database does not have yet."""
     day = writing.day
+    account_ids = [account_id for plan in plans for account_id in plan.snapshot_ids]
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    rows = await source.fetch(_TODAYS, (json.dumps(plan.snapshot_ids), earliest, latest, day.start, day.end))
-    seen: dict[str, list[StoredSnapshot]] = {}
-    merged: dict[str, tuple[Any, ...]] = {}
-    for account_id, row_id, utc_date, *values in map(_as_text, rows):
-        seen.setdefault(account_id, []).append(StoredSnapshot(row_id, utc_date, tuple(values[: len(METRICS)])))
-        merged[account_id] = coming.get(account_id) or tuple(values[len(METRICS) :])
-    utc_date = writing.now[:10]
-    steps = dict.fromkeys(plan.snapshot_ids, SnapshotStep.INSERT)
-    for account_id, snapshots in seen.items():
-        steps[account_id] = (
-            step(account_id, snapshots, merged[account_id], utc_date, day)
-            if writing.update_snapshots
-            else SnapshotStep.NOTHING
-        )
-    own = {
-        snapshot_id(account_id, day.start): account_id
-        for account_id, one in steps.items()
-        if one is SnapshotStep.INSERT
-    }
+    rows = await source.fetch(_TODAYS, (json.dumps(account_ids), earliest, latest, day.start, day.end))
+    steps = await asyncio.to_thread(_decided, account_ids, rows, writing, coming)
     # Another program has given it a time of another day.
-    for (row_id,) in await source.fetch(_THERE, (json.dumps([*own]),)) if own else ():
-        steps[own[row_id]] = SnapshotStep.MOVE
+    there = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
+    if there:
+        merged = await source.fetch(_MERGED, (json.dumps([steps.new[row_id] for row_id in there]),))
+        values = {account_id: tuple(values) for account_id, *values in merged} | coming
+        for account_id, row_id in [(steps.new.pop(row_id), row_id) for row_id in there]:
+            if account_id in values:
+                steps.moved[row_id] = values[account_id]
     return steps
 
 
-def _as_text(row: Any) -> tuple[Any, ...]:
-    """A row whose ids are text, as they are here."""
-    return str(row[0]), str(row[1]), *row[2:]
+def _decided(
+    account_ids: Sequence[str], rows: Iterable[Any], writing: Writing, coming: Mapping[str, Metrics]
+) -> _Steps:
+    """What to do, by the ``rows`` of `_TODAYS`."""
+    day, utc_date, metrics = writing.day, writing.now[:10], len(METRICS)
+    seen: dict[str, list[StoredSnapshot]] = {}
+    merged: dict[str, tuple[Any, ...]] = {}
+    for account_id, row_id, row_date, *values in rows:
+        own = str(account_id)
+        seen.setdefault(own, []).append(StoredSnapshot(str(row_id), row_date, tuple(values[:metrics])))
+        merged[own] = coming.get(own) or tuple(values[metrics:])
+    steps = _Steps({}, {}, {})
+    for account_id in account_ids:
+        snapshots = seen.get(account_id)
+        if snapshots is not None and not writing.update_snapshots:
+            continue
+        what, row_id = step(account_id, snapshots or (), merged.get(account_id, ()), utc_date, day)
+        if what is SnapshotStep.INSERT:
+            steps.new[row_id] = account_id
+        elif what is not SnapshotStep.NOTHING:
+            (steps.moved if what is SnapshotStep.MOVE else steps.refreshed)[row_id] = merged[account_id]
+    return steps
 
 
-async def _insert_snapshots(transaction: Transaction, account_ids: Collection[str], writing: Writing) -> Made:
+async def _insert_snapshots(transaction: Transaction, ids: Mapping[str, str], writing: Writing, fetched: bool) -> Made:
     columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
-    if account_ids and await has_fetched_column(transaction):
+    if fetched:
         columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
-    ids = {snapshot_id(account_id, writing.day.start): account_id for account_id in account_ids}
     new = await transaction.execute_many(
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
         f" SELECT ?, ?, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
@@ -116,10 +135,13 @@ async def _insert_snapshots(transaction: Transaction, account_ids: Collection[st
         ((row_id, account_id, writing.now, account_id) for row_id, account_id in ids.items()),
     )
     if new == len(ids):
-        return Made(new)
+        return Made(ids.values())
     # A unique index of the web app's, of one row a day, leaves no room for ours.
     there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
-    return Made(new, tuple(account_id for row_id, account_id in ids.items() if row_id not in there))
+    return Made(
+        [account_id for row_id, account_id in ids.items() if row_id in there],
+        [account_id for row_id, account_id in ids.items() if row_id not in there],
+    )
 
 
 async def has_fetched_column(transaction: Transaction) -> bool:
@@ -127,29 +149,25 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(transaction: Transaction, writing: Writing, steps: Mapping[str, SnapshotStep]) -> None:
+async def _update(transaction: Transaction, writing: Writing, steps: _Steps, fetched: bool) -> None:
     """Give our rows the merged values, and those that move the time of the pass."""
-    changed = [
-        (writing.now if step is SnapshotStep.MOVE else None, snapshot_id(account_id, writing.day.start), account_id)
-        for account_id, step in steps.items()
-        if step in (SnapshotStep.MOVE, SnapshotStep.REFRESH)
-    ]
-    if not changed:
-        return
-    columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
-    if await has_fetched_column(transaction):
-        columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
+    more = ", total_videos_fetched = ?4" if fetched else ""
+    values = ", ".join(f"{name} = ?{place}" for place, name in enumerate(METRICS, 1))
     await transaction.execute_many(
-        f"UPDATE account_snapshots AS s SET ({columns}, snapshot_time) = ({values}, coalesce(?, s.snapshot_time))"
-        " FROM account_metrics m WHERE s.id = ? AND m.account_id = ?",
-        changed,
+        f"UPDATE account_snapshots SET {values}{more} WHERE id = ?6",
+        ((*metrics, row_id) for row_id, metrics in steps.refreshed.items()),
+    )
+    await transaction.execute_many(
+        f"UPDATE account_snapshots SET {values}{more}, snapshot_time = ?7 WHERE id = ?6",
+        ((*metrics, row_id, writing.now) for row_id, metrics in steps.moved.items()),
     )
 
 
-async def _withdraw(transaction: Transaction, plan: Plan, writing: Writing) -> None:
+async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
     """Delete today's row of ours of each account whose values were all taken back: nobody says anything of it."""
-    if not writing.update_snapshots or not (without := set(plan.account_ids).difference(plan.snapshot_ids)):
+    if not writing.update_snapshots:
         return
+    without = [one for plan in plans for one in set(plan.account_ids).difference(plan.snapshot_ids)]
     await transaction.execute_many(
         "DELETE FROM account_snapshots WHERE id = ? AND EXISTS (SELECT 1 FROM account_metrics m WHERE m.account_id = ?"
         f" AND coalesce({', '.join(f'm.{metric}_winner' for metric in METRICS)}) IS NULL)",
@@ -157,10 +175,11 @@ async def _withdraw(transaction: Transaction, plan: Plan, writing: Writing) -> N
     )
 
 
-async def save(transaction: Transaction, plan: Plan, writing: Writing) -> None:
+async def save(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
     """Note the stretches that end with this pass; one that began on the same day is no matter of growth."""
     ended = (
         (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))
+        for plan in plans
         for row in plan.merged
         if row.resumed
     )

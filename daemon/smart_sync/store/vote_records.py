@@ -88,37 +88,37 @@ def _grouped(rows: Iterable[Any], made: Callable[[Sequence[Any]], T]) -> dict[st
     return found
 
 
-async def save(transaction: Transaction, news: Iterable[ParsedChanges], now: str) -> None:
-    """Remember what a pass has found out about votes."""
-    for one in news:
-        if one.link is not None:
-            await transaction.execute(
-                "UPDATE account_metrics SET link = ? WHERE account_id = ?", (one.link, one.account_id)
-            )
-        await transaction.execute_many(
-            upsert("account_link_changes", "account_id, since, link", "account_id, since"),
-            [(one.account_id, *row) for row in one.links],
-        )
-        await transaction.execute_many(
-            upsert(
-                "values_ahead",
-                "account_id, metric, place, source, parsed_at, seen_at",
-                "account_id, metric, place, source",
-            ),
-            [(one.account_id, *row) for row in one.ahead],
-        )
-        await save_marks(transaction, one.account_id, one.marks, now)
-        if one.taken_back is not None:
-            await transaction.execute("DELETE FROM values_taken_back WHERE account_id = ?", (one.account_id,))
-            await transaction.execute_many(
-                "INSERT INTO values_taken_back (account_id, metric, place, source, value, parsed_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                [(one.account_id, *row) for row in sorted(one.taken_back)],
-            )
+async def save(transaction: Transaction, news: Sequence[ParsedChanges], now: str) -> None:
+    """Remember what a pass has found out about votes, of each account once."""
+    await transaction.execute_many(
+        "UPDATE account_metrics SET link = ? WHERE account_id = ?",
+        [(one.link, one.account_id) for one in news if one.link is not None],
+    )
+    await transaction.execute_many(
+        upsert("account_link_changes", "account_id, since, link", "account_id, since"),
+        [(one.account_id, *row) for one in news for row in one.links],
+    )
+    await transaction.execute_many(
+        upsert(
+            "values_ahead",
+            "account_id, metric, place, source, parsed_at, seen_at",
+            "account_id, metric, place, source",
+        ),
+        [(one.account_id, *row) for one in news for row in one.ahead],
+    )
+    await save_marks(transaction, ((one.account_id, mark) for one in news for mark in one.marks), now)
+    taken_back = [one for one in news if one.taken_back is not None]
+    await transaction.execute_many(
+        "DELETE FROM values_taken_back WHERE account_id = ?", [(one.account_id,) for one in taken_back]
+    )
+    await transaction.execute_many(
+        "INSERT INTO values_taken_back (account_id, metric, place, source, value, parsed_at) VALUES (?, ?, ?, ?, ?, ?)",
+        [(one.account_id, *row) for one in taken_back for row in sorted(one.taken_back or ())],
+    )
 
 
-async def save_marks(transaction: Transaction, account_id: str, marks: Iterable[Mark], now: str) -> None:
-    """Take back values of an account; a mark that is there already holds for longer then."""
+async def save_marks(transaction: Transaction, marks: Iterable[tuple[str, Mark]], now: str) -> None:
+    """Take back values of accounts (by id); a mark that is there already holds for longer then."""
     await transaction.execute_many(
         "INSERT INTO forgotten_values (account_id, metric, value, source, any_source, parsed_at, until, reason, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, metric, source, value) DO UPDATE SET"
@@ -126,5 +126,5 @@ async def save_marks(transaction: Transaction, account_id: str, marks: Iterable[
         " ELSE excluded.any_source END, parsed_at = excluded.parsed_at, until = CASE WHEN"
         " forgotten_values.until > excluded.until THEN forgotten_values.until ELSE excluded.until END,"
         " reason = excluded.reason, at = excluded.at",
-        [(account_id, *mark, now) for mark in marks],
+        ((account_id, *mark, now) for account_id, mark in marks),
     )

@@ -90,8 +90,8 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
     """As a pass writes one.  Raises the driver's error."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, 1, (account_id,), (account_id,), merged=(merged,))
-    written = await plan_writer.write_accounts(transaction, plan, snapshots.Writing(stamp(now), day_of(now, "UTC")))
-    _demand_none(written.failed)
+    written = await plan_writer.write_accounts(transaction, [plan], snapshots.Writing(stamp(now), day_of(now, "UTC")))
+    _demand_none(written[_PROJECT.id].failed)
 
 
 def _demand_none(refused: Mapping[str, str]) -> None:

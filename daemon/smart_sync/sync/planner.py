@@ -1,30 +1,40 @@
-"""Deciding about one project: read what SQLite holds, understand the worksheet, make the plan."""
+"""Deciding about projects: read what the database holds of all of them, understand their worksheets, make their plans.
+
+What the database holds is read by one query of each kind for all projects together, and what is computed is computed in
+a thread, so that no worksheet holds up the event loop.
+"""
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from smart_sync.config import Settings
-from smart_sync.core.days import moment
+from smart_sync.core.days import Day, stamp
 from smart_sync.core.links.identity import profile_link
-from smart_sync.core.matching.doubtful_rows import Doubt, doubtful
+from smart_sync.core.matching.doubtful_rows import Doubt, EarlierDoubt, doubtful
 from smart_sync.core.matching.missing_rows import Terms
-from smart_sync.core.matching.sheet_side import Reading, Sheet, understand
+from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, understand
 from smart_sync.core.merge.accidents import Terms as TypedTerms
 from smart_sync.core.merge.accidents import bands_of
 from smart_sync.core.merge.baseline import Band
 from smart_sync.core.merge.plan import Plan, make_plan
-from smart_sync.core.merge.suspects import Doubts, Judged
-from smart_sync.core.merge.typed_cells import hold, judged, others, typed_cells, unknown
+from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
+from smart_sync.core.merge.typed_cells import Cells, hold, judged, others, typed_cells, unknown
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import absences, account_states, number_histories
-from smart_sync.store.engine import Database, StoreError
+from smart_sync.store import absences, account_states, number_histories, open_suspects
+from smart_sync.store.account_states import Stored
+from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+#: Accounts whose histories are in memory at a time (one project alone may have more): each may have a hundred edits.
+MAX_HISTORIES = 2_000
 
 
 class MergeCrashed(SmartSyncError):
@@ -32,104 +42,202 @@ class MergeCrashed(SmartSyncError):
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """A project to decide about, what came of reading its worksheet, and accounts that count as if they were there."""
+
+    project: Project
+    reading: Reading
+    new: Sequence[Account] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """A plan, the accounts it was made for, and what is odd about their parsed values."""
+    """A plan, the accounts it was made for, what is odd about their parsed values, and the accounts to create first."""
 
     plan: Plan
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
+    missing: Sequence[Account] = ()
+
+
+#: A draft, or why there is none.
+Decided = Draft | MergeCrashed | StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What is known of a project before what was typed is judged."""
+
+    project: Project
+    states: Sequence[AccountState]
+    problems: tuple[Problem, ...]
+    doubts: Doubts
+    sheet: Sheet
+    cells: Cells
+    #: Whether a row of nobody could become an account.
+    may_create: bool
+    judged: Judged = NOTHING_JUDGED
 
 
 class Planner:
-    """Decides about projects by one configuration, in threads, so that no worksheet holds up the event loop."""
+    """Decides about projects by one configuration."""
 
-    def __init__(self, database: Database, settings: Settings, query: str, turn: asyncio.Lock) -> None:
-        """``query``: what `parsed_query.prepare` made.  Computes only while it holds ``turn``: see `ProjectSync`."""
+    def __init__(self, database: Database, settings: Settings, query: str) -> None:
+        """``query``: what `parsed_query.prepare` made."""
         self._database = database
         self._query = query
         self._policy = settings.merge.policy()
         self._synonyms = {str(name): headers for name, headers in settings.sheets.columns.items()}
         self._sheets = settings.sheets
+        self._merge = settings.merge
         self._vote_terms = settings.vote_terms
         self._creates = settings.sync.create_missing != "none"
-        self._turn = turn
 
     async def decide(
-        self, project: Project, reading: Reading, doubts: Doubts, done: Collection[str], new: Sequence[Account] = ()
-    ) -> Draft:
-        """Decide about all accounts of ``project``, and about ``new`` ones as if they were there.
+        self, cases: Sequence[Case], now: datetime, day: Day, done: Collection[str] = ()
+    ) -> dict[str, Decided]:
+        """Decide about all accounts of the projects of ``cases``; by project, each by itself.
 
         ``done`` projects are up to date: an account of theirs that misses its row is known to do so.
-        Raises the driver's error, and `MergeCrashed`.
         """
-        async with self._turn:
-            terms = await self._terms(project, doubts)
-            states, problems = await self._states(project, doubts, self._query)
-            states += [AccountState(a.id, a.platform, a.username, a.link) for a in new]
-            sheet = await _fenced(lambda: understand(reading, states, terms, synonyms=self._synonyms))
-            doubtful = await self._doubtful(sheet, terms, done)
-            typed = await self._typed(project, sheet, states, doubts)
-            held = hold(sheet, typed.accidents)
-            plan = await _fenced(
-                lambda: make_plan(project, held, states, self._policy, doubts, doubtful=doubtful, typed=typed)
-            )
-            return Draft(plan, states, tuple(problems))
-
-    async def _states(
-        self, project: Project, doubts: Doubts, query: str = "", only: Sequence[str] | None = None
-    ) -> tuple[list[AccountState], list[Problem]]:
-        """The accounts as SQLite has them; what is odd beyond our imagination is one project's failure."""
-        judged_by = self._vote_terms(doubts.now)
         try:
-            return await account_states.read(self._database, project, judged_by, query, only)
-        except (StoreError, SmartSyncError):
+            return await self._decide(cases, now, day, done)
+        except SmartSyncError:
             raise
         except Exception as error:
-            raise _crashed(error) from error
+            told = error if isinstance(error, StoreError) else _crashed(error)
+            if len(cases) == 1 or isinstance(error, OF_THE_WHOLE):
+                return {case.project.id: told for case in cases}
+        # What cannot be read, odd beyond our imagination, is a row of one of them.
+        apart: dict[str, Decided] = {}
+        for case in cases:
+            apart |= await self.decide([case], now, day, done)
+        return apart
 
-    async def _typed(self, project: Project, sheet: Sheet, states: Sequence[AccountState], doubts: Doubts) -> Judged:
+    async def _decide(
+        self, cases: Sequence[Case], now: datetime, day: Day, done: Collection[str]
+    ) -> dict[str, Decided]:
+        ids = [case.project.id for case in cases]
+        doubts = Doubts(
+            stamp(now), self._merge.suspect, {}, day.label, self._policy.counters, hold=self._merge.hold_suspects
+        )
+        stored = await account_states.fetch(
+            self._database, [case.project for case in cases], self._vote_terms(doubts.now), self._query
+        )
+        suspects = await open_suspects.of_projects(self._database, ids, now)
+        reads = await absences.last_reads(self._database, ids, doubts.now)
+
+        def understood(case: Case) -> _Understood:
+            project = case.project
+            own = replace(doubts, open=suspects.get(project.id, {}))
+            return self._understand(case, stored, self._terms(project, doubts.now, reads[project.id]), own)
+
+        found, decided = await _each(understood, {case.project.id: case for case in cases})
+        for some in _with_few_histories(found.values()):
+            several, crashed = await self._judge(some, now)
+            found |= several
+            decided |= crashed
+        asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
+        elsewhere = await absences.other_accounts(self._database, asking, done) if asking else absences.NO_OTHERS
+        past = await absences.past_doubts(self._database, asking) if asking else {}
+
+        def drafted(one: _Understood) -> Draft:
+            unsure: Sequence[Doubt] = ()
+            if one.may_create:
+                unsure = doubtful(one.sheet, elsewhere.of(one.project.id), past.get(one.project.id, _NO_DOUBTS))
+            return self._draft(one, unsure)
+
+        drafts, crashed = await _each(drafted, {key: one for key, one in found.items() if key not in decided})
+        return {**decided, **crashed, **drafts}
+
+    def _terms(self, project: Project, now: str, last: absences.LastRead) -> Terms:
+        """By what missing rows and values are judged now."""
+        sheets = self._sheets
+        return Terms(now, project.id, project.name, last.clock, sheets.gone_after, sheets.max_vanished, last.accepted)
+
+    def _understand(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Understood:
+        states, problems = stored.states(case.project)
+        states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new]
+        sheet = understand(case.reading, states, terms, synonyms=self._synonyms)
+        cells = typed_cells(sheet, states, doubts.open, self._policy.counters)
+        may_create = self._creates and any(profile_link(row.link, row.platform) for row in sheet.unmatched)
+        return _Understood(case.project, states, tuple(problems), doubts, sheet, cells, may_create)
+
+    async def _judge(
+        self, several: Sequence[_Understood], now: datetime
+    ) -> tuple[dict[str, _Understood], dict[str, MergeCrashed]]:
         """What is to be made of the cells that were edited, by what they and others were on the last days."""
         counters = self._policy.counters
-        cells = await _fenced(lambda: typed_cells(sheet, states, doubts.open, counters))
-        now = moment(doubts.now)
-        histories = await number_histories.read(self._database, cells.close, now)
-        bands: Mapping[str, Band] = {}
-        if lacking := unknown(cells, histories):
-            alike = dict.fromkeys(others(states, cells), lacking)
-            known = await number_histories.read(self._database, alike, now)
-            bands = await _fenced(lambda: bands_of(known, counters))
-        terms = TypedTerms(number_histories.at(now), counters, histories, bands, math.log(doubts.factor) - 1e-9)
-        return await _fenced(lambda: judged(cells, sheet, states, terms, doubts, project.name))
+        close = {key: metrics for one in several for key, metrics in one.cells.close.items()}
+        histories = await number_histories.read(self._database, close, now)
+        alike: dict[str, Collection[str]] = {}
+        by_project: dict[str, list[str]] = {}
+        for one in several:
+            if lacking := unknown(one.cells, histories):
+                by_project[one.project.id] = others(one.states, one.cells)
+                alike |= dict.fromkeys(by_project[one.project.id], lacking)
+        known = await number_histories.read(self._database, alike, now)
 
-    async def _terms(self, project: Project, doubts: Doubts) -> Terms:
-        """By what missing rows and values are judged now."""
-        last = await absences.last_read(self._database, project.id, doubts.now)
-        return Terms(
-            doubts.now,
-            project.id,
-            project.name,
-            last.clock,
-            self._sheets.gone_after,
-            self._sheets.max_vanished,
-            last.accepted,
+        def done(one: _Understood) -> _Understood:
+            bands: Mapping[str, Band] = {}
+            if (ids := by_project.get(one.project.id)) is not None:
+                own = {
+                    (key, metric): known[key, metric] for key in ids for metric in alike[key] if (key, metric) in known
+                }
+                bands = bands_of(own, counters)
+            least = math.log(one.doubts.factor) - 1e-9
+            terms = TypedTerms(number_histories.at(now), counters, histories, bands, least)
+            found = judged(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
+            return replace(one, judged=found, sheet=hold(one.sheet, found.accidents))
+
+        return await _each(done, {one.project.id: one for one in several})
+
+    def _draft(self, one: _Understood, unsure: Sequence[Doubt]) -> Draft:
+        plan = make_plan(
+            one.project, one.sheet, one.states, self._policy, one.doubts, doubtful=unsure, typed=one.judged
         )
-
-    async def _doubtful(self, sheet: Sheet, terms: Terms, done: Collection[str]) -> Sequence[Doubt]:
-        """The rows that could become accounts, and must not: they may be those of accounts that miss theirs."""
-        if not self._creates or not any(profile_link(row.link, row.platform) for row in sheet.unmatched):
-            return ()  # the usual case, where accounts of all the other projects need not be looked at
-        elsewhere = await absences.elsewhere(self._database, terms.project_id, done)
-        past = await absences.past_doubts(self._database, terms.project_id)
-        return await _fenced(lambda: doubtful(sheet, elsewhere, past))
+        missing: Sequence[Account] = ()
+        if self._creates and plan.unmatched_rows:
+            missing = missing_accounts(one.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
+        return Draft(plan, one.states, one.problems, missing)
 
 
-async def _fenced(decide: Callable[[], T]) -> T:
-    """What ``decide`` returns: it is pure, so a bug in it has harmed nothing and need not take other projects along."""
-    try:
-        return await asyncio.to_thread(decide)
-    except Exception as error:
-        raise _crashed(error) from error
+_NO_DOUBTS: Mapping[str, EarlierDoubt] = {}
+
+
+def _with_few_histories(several: Collection[_Understood]) -> Iterator[Sequence[_Understood]]:
+    """``several`` in groups that do not need too many histories."""
+    group: list[_Understood] = []
+    accounts = 0
+    for one in several:
+        accounts += len(one.cells.close)
+        if group and accounts > MAX_HISTORIES:
+            yield group
+            group, accounts = [], len(one.cells.close)
+        group.append(one)
+    yield group
+
+
+async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[str, R], dict[str, MergeCrashed]]:
+    """What ``decide`` makes of each, and where it has failed: it is pure, so a bug in it has harmed nothing.
+
+    All in one thread: threads that compute side by side only take the interpreter from each other.
+    """
+
+    def all_of_them() -> tuple[dict[str, R], dict[str, MergeCrashed]]:
+        done: dict[str, R] = {}
+        crashed: dict[str, MergeCrashed] = {}
+        for project_id, one in given.items():
+            try:
+                done[project_id] = decide(one)
+            except Exception as error:
+                crashed[project_id] = _crashed(error)
+        return done, crashed
+
+    return await asyncio.to_thread(all_of_them)
 
 
 def _crashed(error: Exception) -> MergeCrashed:
-    return MergeCrashed(f"internal error while merging: {type(error).__name__}")
+    crashed = MergeCrashed(f"internal error while merging: {type(error).__name__}")
+    crashed.__cause__ = error
+    return crashed

@@ -1,29 +1,32 @@
-"""One project's part of a pass: read, decide, write.  Expected failures are outcomes."""
+"""The projects of a pass, each from its worksheet to its result: read, decide, write.  Expected failures are outcomes.
+
+Each project awaits its own worksheet.  Those whose worksheets have come are brought up to date together, in rounds:
+what the database holds of them is read by one query of each kind, and what they write shares a transaction.
+"""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from smart_sync.core.days import Day, stamp
-from smart_sync.core.matching.sheet_side import Reading, missing_accounts
-from smart_sync.core.merge.plan import Plan
-from smart_sync.core.merge.suspects import Doubts, Suspects
+from smart_sync.core.matching.sheet_side import Reading
 from smart_sync.core.model import Account, Project
 from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
-from smart_sync.store import open_suspects, projects, snapshots
-from smart_sync.store.engine import OF_THE_WHOLE, StoreError
+from smart_sync.store import plan_writer, projects, snapshots
+from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
 from smart_sync.store.open_suspects import ToldProblems
-from smart_sync.store.writer import Writer
-from smart_sync.sync.planner import MergeCrashed, Planner
+from smart_sync.sync.planner import Case, Decided, Draft, MergeCrashed, Planner
 from smart_sync.sync.resources import Means
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
 MAX_IN_FLIGHT = 256
+#: Accounts of a round (one project alone may have more): other writers wait for the end of its transaction.
+MAX_ACCOUNTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,51 +41,75 @@ class Pass:
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
+    #: How many accounts each project has.
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A project whose worksheet has been read, or could not be."""
+
+    project: Project
+    reading: Reading
+    watch: "_Stopwatch"
+    accounts: int
+    #: Accounts that its worksheet calls for: they are created, and the project has another round.
+    new: Sequence[Account] = ()
+    created: int = 0
+    result: ProjectResult | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows its worksheet has."""
+        return 0 if isinstance(self.reading, SheetUnavailable) else len(self.reading.rows)
+
+
+#: Awaited in the transaction that writes projects, with their results: what must be committed with them.
+Record = Callable[[Transaction, Sequence[ProjectResult]], Awaitable[None]]
 
 
 class ProjectSync:
     """Brings projects up to date, as many at once as the configuration allows."""
 
-    def __init__(self, resources: Means) -> None:
-        self._settings = settings = resources.settings
+    def __init__(self, resources: Means, record: Record | None = None) -> None:
+        """``record`` is for results that somebody else is waiting for; what failed before the transaction has none."""
+        self._settings = resources.settings
         self._database = resources.database
         self._sheets = resources.sheets
         self._collect = resources.collect
         self._announce = resources.announce
         self._clock = resources.clock
-        self._query = resources.parsed_query
+        self._record = record
         self.told = ToldProblems(resources.database)
+        self._planner = Planner(resources.database, resources.settings, resources.parsed_query)
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self._slots = asyncio.Semaphore(settings.sync.concurrency)
-        #: One project computes or writes at a time: threads that want the interpreter together only take it from
-        #: each other, the worst of all SQLite's, which lets go of it at every row (measured: 21 s in place of 9).
+        #: One round at a time: threads that want the interpreter together only take it from each other, the worst of
+        #: all SQLite's, which lets go of it at every row (measured: 21 s in place of 9).
         self._turn = asyncio.Lock()
-        self._planner = Planner(resources.database, settings, resources.parsed_query, self._turn)
-        self._writer = Writer(resources.database, self._turn)
+        self._waiting: list[_Job] = []
 
     async def run(self, project: Project, this: Pass) -> ProjectResult:
         """Sync ``project`` and announce what became of it."""
-        watch = _Stopwatch()
-        async with self._in_flight:
-            reading = await self._read(project)
-            await this.parsed.wait()
-            watch.record("read")
-            async with self._slots:
-                result = await self._sync_or_fail(project, reading, this, watch)
-        stages = watch.stages
-        result = replace(result, timestamp=stamp(self._clock()), seconds=sum(stages.values()), stages=stages)
+        result = await self.sync(project, this)
         result = replace(result, new_problems=self.told.new_of(result))
         self._announce.project_done(result, dry_run=this.dry_run)
         return result
 
-    async def _sync_or_fail(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
-        try:
-            return await self._sync(project, reading, this, watch)
-        except StoreError as error:
-            return failure(project, str(error.meaning))
-        except MergeCrashed as error:
-            self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=error.__cause__)
-            return failure(project, str(error))
+    async def sync(self, project: Project, this: Pass, reading: Reading | None = None) -> ProjectResult:
+        """Bring ``project`` up to date, from its worksheet or what has come of ``reading`` it already; tell nobody."""
+        watch = _Stopwatch()
+        async with self._in_flight:
+            job = _Job(project, reading or await self._read(project), watch, this.sizes.get(project.id, 0))
+            await this.parsed.wait()
+            watch.record("read")
+            result = await self._bring_up_to_date(job, this)
+        return replace(
+            result,
+            timestamp=stamp(self._clock()),
+            seconds=sum(watch.stages.values()),
+            stages=watch.stages,
+            new_accounts=job.created,
+        )
 
     async def _read(self, project: Project) -> Reading:
         try:
@@ -92,58 +119,113 @@ class ProjectSync:
             trouble.reason, trouble.remedy = redact(trouble.reason), redact(trouble.remedy)
             return trouble
 
-    async def _sync(self, project: Project, reading: Reading, this: Pass, watch: "_Stopwatch") -> ProjectResult:
-        doubtful = await open_suspects.open_suspects(self._database, project.id, this.now)
-        doubts = self._doubts(this, doubtful)
-        draft = await self._planner.decide(project, reading, doubts, this.done)
-        created = 0
-        if new := self._missing_accounts(draft.plan):
-            if this.dry_run:
-                created = len(new)
-                draft = await self._planner.decide(project, reading, doubts, this.done, new)
-            elif created := await self._create_accounts(project, new, this):
-                draft = await self._planner.decide(project, reading, doubts, this.done)
-        watch.record("decide")
-        plan, problems = draft.plan, draft.problems
+    async def _bring_up_to_date(self, job: _Job, this: Pass) -> ProjectResult:
+        """The result of a project; the first that gets the turn has a round with all that wait."""
+        self._waiting.append(job)
+        try:
+            while job.result is None:
+                async with self._turn:
+                    if job in self._waiting:
+                        await asyncio.sleep(0)  # worksheets that have come with this one join it
+                        await self._round(self._group(), this)
+                if job.result is None and job not in self._waiting:
+                    job.created = await self._create_accounts(job, this)
+                    self._waiting.append(job)
+        finally:
+            if job in self._waiting:
+                self._waiting.remove(job)
+        return job.result
+
+    def _group(self) -> list[_Job]:
+        """Those that have waited longest, as many as may share a round."""
+        group: list[_Job] = []
+        accounts = 0
+        for job in self._waiting[: self._settings.sync.concurrency]:
+            accounts += max(job.accounts, job.rows)
+            if group and accounts > MAX_ACCOUNTS:
+                break
+            group.append(job)
+        return group
+
+    async def _round(self, group: Sequence[_Job], this: Pass) -> None:
+        """Each of ``group`` gets its result, but for those that need accounts first."""
+        cases = [Case(job.project, job.reading, job.new if this.dry_run else ()) for job in group]
+        decided = await self._planner.decide(cases, this.now, this.day, this.done)
+        drafts: dict[str, Draft] = {}
+        for job in group:
+            job.watch.record("decide")
+            draft = decided[job.project.id]
+            if not isinstance(draft, Draft):
+                job.result = self._failure(job.project, draft)
+            elif draft.missing and not job.new:
+                job.new = draft.missing
+            elif this.dry_run:
+                job.result = await self._foreseen(draft, this)
+            else:
+                drafts[job.project.id] = draft
+        results = await self._write(drafts, {job.project.id: job.rows for job in group}, this) if drafts else {}
+        for job in group:
+            if job.project.id in results:
+                job.watch.record("write")
+                job.result = results[job.project.id]
+            self._waiting.remove(job)
+
+    async def _write(
+        self, drafts: Mapping[str, Draft], rows: Mapping[str, int], this: Pass
+    ) -> dict[str, ProjectResult]:
+        plans = [draft.plan for draft in drafts.values()]
+        made: dict[str, ProjectResult] = {}
+
+        async def record(transaction: Transaction, written: Mapping[str, Written]) -> None:
+            def results() -> list[ProjectResult]:
+                return [result_of(drafts[key].plan, one, drafts[key].problems) for key, one in written.items()]
+
+            several = await asyncio.to_thread(results)
+            made.update({one.project.id: one for one in several})
+            if self._record is not None:
+                await self._record(transaction, several)
+
+        written = await plan_writer.write(self._database, plans, self._writing(this), rows, record)
+        for project_id, became in written.items():
+            if isinstance(became, StoreError):
+                made[project_id] = self._failure(drafts[project_id].plan.project, became)
+            elif drafts[project_id].plan.trouble is None:
+                this.done.add(project_id)
+        return made
+
+    async def _foreseen(self, draft: Draft, this: Pass) -> ProjectResult:
+        try:
+            coming = await snapshots.to_come(self._database, draft.plan, self._writing(this))
+        except StoreError as error:
+            return self._failure(draft.plan.project, error)
+        return foreseen(draft.plan, coming, draft.problems, draft.states)
+
+    def _failure(self, project: Project, error: Decided) -> ProjectResult:
+        if isinstance(error, StoreError):
+            return failure(project, str(error.meaning))
+        if isinstance(error, MergeCrashed):
+            self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=error.__cause__)
+        return failure(project, str(error))
+
+    async def _create_accounts(self, job: _Job, this: Pass) -> int:
+        """Create the accounts that a worksheet calls for, and wait for what the parsers say of them; how many."""
         if this.dry_run:
-            coming = await snapshots.to_come(self._database, plan, self._writing(this))
-            return replace(foreseen(plan, coming, problems, draft.states), new_accounts=created)
-        written = await self._write(plan, reading, this)
-        if plan.trouble is None:
-            this.done.add(project.id)
-        watch.record("write")
-        return replace(result_of(plan, written, problems), new_accounts=created)
-
-    def _doubts(self, this: Pass, open_: Suspects) -> Doubts:
-        merge = self._settings.merge
-        counters = merge.policy().counters
-        return Doubts(stamp(this.now), merge.suspect, open_, this.day.label, counters, hold=merge.hold_suspects)
-
-    def _missing_accounts(self, plan: Plan) -> list[Account]:
-        """Accounts for the rows that have none, if they are wanted."""
-        if self._settings.sync.create_missing == "none" or not plan.unmatched_rows:
-            return []
-        return missing_accounts(plan.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
-
-    async def _create_accounts(self, project: Project, new: Sequence[Account], this: Pass) -> int:
-        """Create accounts, and wait for what the parsers say of them; how many could be created."""
+            return len(job.new)
+        project = job.project
         try:
             async with self._database.transaction() as transaction:
                 defaults = self._settings.sync.defaults.accounts
-                created, refused = await projects.create_accounts(transaction, new, stamp(this.now), defaults)
+                created, refused = await projects.create_accounts(transaction, job.new, stamp(this.now), defaults)
         except StoreError as error:
             if isinstance(error, OF_THE_WHOLE):
-                raise
+                job.result = self._failure(project, error)
+                return 0
             created, refused = 0, {"": str(error)}
         self._announce.accounts_refused(project, refused)
         if created:
             self._announce("accounts.created", project_id=project.id, project=project.name, accounts=created)
-            await self._collect([account for account in new if account.link not in refused])
+            await self._collect([account for account in job.new if account.link not in refused])
         return created
-
-    async def _write(self, plan: Plan, reading: Reading, this: Pass) -> Written:
-        rows = 0 if isinstance(reading, SheetUnavailable) else len(reading.rows)
-        return await self._writer.write(plan, self._writing(this), worksheet_rows=rows)
 
     def _writing(self, this: Pass) -> snapshots.Writing:
         update = self._settings.snapshots.on_existing == "update"

@@ -111,6 +111,7 @@ class SyncPass:
             this.id, request.trigger, request.requested_by, len(selected), dry_run=request.dry_run
         )
         only = None if request.project_ids is None else frozenset(p.id for p in selected)
+        this = replace(this, sizes=await projects.sizes(self._database, [project.id for project in selected]))
         results = await self._run_projects(selected, only, this)
         # What was written into a file that nobody sees any more must not be acknowledged.
         await self._database.check_in_place()

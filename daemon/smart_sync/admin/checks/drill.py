@@ -4,7 +4,6 @@ The copy's largest project is taken as its last pass left it; the worksheet is m
 with one accident planted, and decided about as a pass would.  Nothing is written, and nothing leaves the machine.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,14 +11,14 @@ from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.days import day_of, stamp
+from smart_sync.core.matching.sheet_side import Reading
 from smart_sync.core.merge.plan import Plan
-from smart_sync.core.merge.suspects import Doubts
 from smart_sync.core.model import METRICS, Cell, Metrics, Project, Worksheet
 from smart_sync.core.state import AccountState
 from smart_sync.errors import SheetUnavailable
 from smart_sync.store import account_states, projects
 from smart_sync.store.schema import open_database
-from smart_sync.sync.planner import Planner
+from smart_sync.sync.planner import Case, Draft, Planner
 
 HEADER: list[Cell] = ["Link", *(metric.capitalize() for metric in METRICS)]
 #: A smaller number is no place to try an accident on.
@@ -104,34 +103,33 @@ KINDS: Mapping[str, Callable[[Rows, _Place], None]] = {
 async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
     """Plant every accident in the database of ``settings``, which is a copy; a line for each."""
     now = clock()
-    doubts = Doubts(
-        stamp(now),
-        settings.merge.suspect,
-        today=day_of(now, settings.schedule.timezone).label,
-        counters=settings.merge.policy().counters,
-        hold=settings.merge.hold_suspects,
-    )
+    day = day_of(now, settings.schedule.timezone)
     async with open_database(settings.database.where) as database:
         found: tuple[Project, list[AccountState]] | None = None
         for project in await projects.active_projects(database):
-            states, _ = await account_states.read(database, project, settings.vote_terms(doubts.now))
+            states, _ = await account_states.read(database, project, settings.vote_terms(stamp(now)))
             known = [state for state in states if state.active and state.sheet and (state.sheet_row or 0) > 1]
             if found is None or len(known) > len(found[1]):
                 found = project, known
         if found is None or (at := _place(found[1])) is None:
             return [Finding("warning", "drill: no worksheet with two rows and a number of 1,000 has been read yet")]
         project, known = found
-        planner = Planner(database, settings, "", asyncio.Lock())
-        quiet = await planner.decide(project, _worksheet(project, _rows(known)), doubts, ())
+        planner = Planner(database, settings, "")
+
+        async def decided(reading: Reading) -> Plan:
+            draft = (await planner.decide([Case(project, reading)], now, day))[project.id]
+            if not isinstance(draft, Draft):
+                raise draft
+            return draft.plan
+
+        quiet = await decided(_worksheet(project, _rows(known)))
         findings = []
         for kind, plant in KINDS.items():
             rows = _rows(known)
             plant(rows, at)
-            draft = await planner.decide(project, _worksheet(project, rows), doubts, ())
-            findings.append(_finding(settings, kind, dict(_alarms(draft.plan, quiet.plan))))
+            findings.append(_finding(settings, kind, dict(_alarms(await decided(_worksheet(project, rows)), quiet))))
         gone = SheetUnavailable(f"worksheet {project.name!r} is not there", "restore it", "missing")
-        draft = await planner.decide(project, gone, doubts, ())
-        return [*findings, _finding(settings, "the worksheet deleted", dict(_alarms(draft.plan, quiet.plan)))]
+        return [*findings, _finding(settings, "the worksheet deleted", dict(_alarms(await decided(gone), quiet)))]
 
 
 def _rows(states: list[AccountState]) -> Rows:

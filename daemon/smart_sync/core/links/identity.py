@@ -18,6 +18,7 @@ Links are untrusted text.  Nothing here raises, and an identity has no control c
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from smart_sync.core.links.addresses import SIGN, Address, parse, printable, tidied, trimmed, visible
@@ -45,10 +46,12 @@ class Owner(NamedTuple):
     username: str
 
 
+@lru_cache(maxsize=2**15)
 def identity(link: str, platform: str = "") -> str:
     """The canonical identity of the account that ``link`` points to; "" for a blank link.  Never raises.
 
-    ``platform``, as a person typed it, says whose name a bare ``@name`` is.
+    ``platform``, as a person typed it, says whose name a bare ``@name`` is.  Each pass asks about the same links again:
+    those of so many accounts are remembered, in some 10 MB.
     """
     address = _address(link)
     if address is None:

@@ -43,25 +43,25 @@ class SnapshotStep(Enum):
 
 def step(
     account_id: str, seen: Sequence[StoredSnapshot], merged: tuple[Any, ...], utc_date: str, day: Day
-) -> SnapshotStep:
-    """What a pass on ``utc_date`` does to the snapshot of ``day`` of an account.
+) -> tuple[SnapshotStep, str]:
+    """What a pass on ``utc_date`` does to the snapshot of ``day`` of an account, and the id of that row of ours.
 
-    ``seen`` are the day's snapshots, the newest last.
+    ``seen`` are the day's snapshots, the newest last.  The id is "" where nothing is to be done.
     """
     if not seen:
-        return SnapshotStep.INSERT
+        return SnapshotStep.INSERT, snapshot_id(account_id, day.start)
     newest, label = seen[-1], day.label
     # The UTC date that bears the label has just begun, and has no row yet.
     first_of_date = utc_date == label and newest.utc_date < label
     if newest.values == merged and not first_of_date:
-        return SnapshotStep.NOTHING
+        return SnapshotStep.NOTHING, ""
     own_id = snapshot_id(account_id, day.start)
     own = next((one for one in seen if one.id == own_id), None)
     if own is None:
-        return SnapshotStep.INSERT
+        return SnapshotStep.INSERT, own_id
     if utc_date <= label:
-        return SnapshotStep.MOVE
-    return SnapshotStep.NOTHING if own.values == merged else SnapshotStep.REFRESH
+        return SnapshotStep.MOVE, own_id
+    return (SnapshotStep.NOTHING, "") if own.values == merged else (SnapshotStep.REFRESH, own_id)
 
 
 def snapshot_id(account_id: str, start: str) -> str:

@@ -113,6 +113,7 @@ def decide_each(
     ``now`` (a stamp) is when pins begin that are new, ``today`` the label of the local day on which they may end.
     """
     decided = Decided()
+    there = Absence(project.id)
     by_platform: dict[str, _Chosen] = {}
     for state in states:
         chosen = by_platform.get(state.platform)
@@ -121,7 +122,7 @@ def decide_each(
         row = sheet.rows.get(state.id)
         side, standing_in = _side(state, row, sheet)
         decided.sides[state.id] = side
-        _keep_sheet(decided, project, state, row, side, sheet)
+        _keep_sheet(decided, state, row, side, sheet, there)
         decisions = _decisions(state, side, standing_in, chosen)
         if state.pins is not NO_PINS or (row is not None and row.pinned):
             where = f"{project.name}!{sheet.row_number(state) or ''}"
@@ -131,17 +132,23 @@ def decide_each(
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
         if values != state.merged or winners != state.winners or is_of_others(state):
-            conflicts = tuple([m for m, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
+            conflicts = _conflicts(decisions) if chosen.compare else ()
             counted = counted_now(state)
             anew = begin_anew(state, winners, counted)
-            merged = Merged(state.id, values, winners, state.merged, conflicts, state.link, counted, anew)
-            decided.merged.append(merged._replace(resumed=_resumed(state, winners)))
+            resumed = _resumed(state, winners)
+            decided.merged.append(
+                Merged(state.id, values, winners, state.merged, conflicts, state.link, counted, anew, resumed)
+            )
         if chosen.compare and _last_seen(state) != state.seen:
             decided.seen.append((state.id, _last_seen(state)))
         if state.votes.news is not None:
             decided.votes.append(state.votes.news)
         _keep_life(decided, state, side, winners, sheet)
     return decided
+
+
+def _conflicts(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    return tuple([metric for metric, decision in zip(METRICS, decisions, strict=True) if decision.conflict])
 
 
 def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str, str]:
@@ -154,9 +161,9 @@ def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str,
 
 
 def _keep_sheet(
-    decided: Decided, project: Project, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet
+    decided: Decided, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet, there: Absence
 ) -> None:
-    """What ``sheet_metrics`` must say of an account from now on, if that is news."""
+    """What ``sheet_metrics`` must say of an account from now on, if that is news; ``there``: that a row is there."""
     if row is None:
         absence = sheet.absences.get(state.id, state.absence)
         place = sheet.row_number(state)
@@ -164,8 +171,7 @@ def _keep_sheet(
             decided.absent.append(Missing(state.id, absence, place))
         return
     held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
-    known = Absence(project.id)
-    if side != state.sheet or row.row != state.sheet_row or state.absence != known or held != state.held:
+    if side != state.sheet or row.row != state.sheet_row or state.absence != there or held != state.held:
         decided.sheet.append(SheetValue(state.id, side, row.row, held))
     if state.sheet is not None and side != state.sheet:
         for metric, old, new in zip(METRICS, state.sheet, side, strict=True):

@@ -12,6 +12,8 @@ from smart_sync.core.parsed import Votes
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import when
 
+_NONE: frozenset[str] = frozenset()
+
 
 def is_of_others(state: AccountState) -> bool:
     """Whether a parsed value is of other videos than the last pass saw; all of the lifetime is the usual case."""
@@ -33,6 +35,8 @@ def counted_now(state: AccountState) -> tuple[str | None, ...]:
 
 def begin_anew(state: AccountState, winners: Sequence[str | None], counted: Sequence[str | None]) -> frozenset[str]:
     """The metrics of which a parsed value counts, or counted, that is of other videos now."""
+    if state.counted == counted:  # the usual case
+        return _NONE
     of_parsers = (Winner.PARSED, Winner.BOTH)
     each = zip(METRICS, state.counted, counted, state.winners, winners, strict=True)
     return frozenset(

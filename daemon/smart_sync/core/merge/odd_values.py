@@ -1,0 +1,65 @@
+"""What is odd about the values that the database holds of a project: told with each pass, and decided without."""
+
+from collections.abc import Iterable, Sequence
+
+from smart_sync.core.campaign import Campaign
+from smart_sync.core.merge.recounted import not_counted, not_counted_since
+from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.model import METRICS, Problem, Project
+from smart_sync.core.parsed import OWN, Counting
+from smart_sync.core.state import AccountState
+from smart_sync.core.wording import counted
+
+
+def odd_values(
+    project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
+) -> list[Problem]:
+    """A problem for each kind of oddity in the values of the accounts of ``project``."""
+    return [*_ahead(states), *_spoilt(states), *_of_campaign(project, campaign, counting, states)]
+
+
+def _of_campaign(
+    project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
+) -> Iterable[Problem]:
+    """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""
+    active = [state for state in states if state.active] if counting is not None and counting.parsers else []
+    if campaign.flaw and counting and any(is_counted(state.link, state.platform, counting) for state in active):
+        yield Problem(f"{campaign.flaw}; until then its campaign is not counted", "projects", value=project.name)
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for state in active:
+        if since := not_counted_since(state.votes):
+            found.setdefault(tuple(since), []).append((min(since.values()), state.link or state.id))
+    for metrics, several in found.items():
+        oldest, link = min(several)
+        more = f" and {counted(len(several) - 1, 'other account')}" if len(several) > 1 else ""
+        yield Problem(not_counted(metrics, oldest), OWN, value=f"{link}{more}")
+
+
+def _ahead(states: Iterable[AccountState]) -> list[Problem]:
+    """One problem for each source whose clock is ahead, with one of the accounts."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for state in states:
+        for one in state.votes.ahead:
+            found.setdefault((one.place, one.source), set()).add(state.link or state.id)
+    return [
+        Problem(
+            f"values of {source or 'an unnamed source'} have a parsed_at more than 5 minutes ahead; each counts as of"
+            " when it was first seen; set that clock right",
+            place,
+            value=f"{min(links)}{' and others' if len(links) > 1 else ''}",
+        )
+        for (place, source), links in sorted(found.items())
+    ]
+
+
+def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
+    """A problem for each active account of which another program has spoilt merged values: those are written again."""
+    for state in states:
+        if state.active and state.merged is not None and None in state.merged:
+            metrics = ", ".join(m for m, value in zip(METRICS, state.merged, strict=True) if value is None)
+            yield Problem(
+                f"a program has written what is no count into the merged {metrics}; only Smart Sync may write there;"
+                " the value is decided anew",
+                "account_metrics",
+                value=state.link or f"account {state.id}",
+            )
