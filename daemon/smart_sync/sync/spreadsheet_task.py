@@ -183,7 +183,7 @@ class _Job:
             await asyncio.sleep(LOOK)
 
     async def _write(self, transaction: Transaction, results: Sequence[ProjectResult]) -> None:
-        """Keep results, together with the numbers that they tell of: who comes after this worker goes on behind them."""
+        """Keep results, together with the numbers that they tell of: the next worker goes on behind them."""
         now = stamp(utc_now())
         dated = [replace(one, timestamp=one.timestamp or now) for one in results]
         told = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]
