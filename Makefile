@@ -6,7 +6,7 @@
 # make hunt     the properties with new random examples; the suite runs the same ones each time
 # make docs     the pages that are made from the code, and the site of docs/ in build/site
 # make picture  README's picture, from what the program says
-# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 SEED=1
+# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 TAKEOVERS=20 WORLDS=20 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make lock     renew the locks: requirements.lock and requirements-dev.lock, from which install and test install, and deploy/*.lock
 .DEFAULT_GOAL := help
@@ -78,6 +78,7 @@ hunt: $(VENV)/.dev
 
 KILLS ?= 2000
 CUTS ?= 18000
+TAKEOVERS ?= 20
 PASSES ?= 1440
 FRAMES ?= 2000000
 EDGES ?= 20000
@@ -85,11 +86,12 @@ FAULTS ?= 10000
 LOCKED ?= 60
 TOKENS ?= 200
 QUOTA ?= 60
+WORLDS ?= 20
 SEED ?= 1
 
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 	HYPOTHESIS_PROFILE=hunt SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) SOAK_EDGES=$(EDGES) \
-	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) \
+	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_TAKEOVERS=$(TAKEOVERS) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) SOAK_SEEDS=$(WORLDS) SOAK_DAYS=60 SOAK_REPLICA=1 \
 	$(BIN)/python tests/soak.py
 
 # Apart from the packages under test.

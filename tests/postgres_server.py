@@ -69,6 +69,32 @@ class Server:
         with self.database("prepared") as url:
             yield url
 
+    @contextlib.contextmanager
+    def replica(self) -> Iterator["Server"]:
+        """A read-only copy of the whole server that follows it."""
+        folder = Path(tempfile.mkdtemp(prefix="smart-sync-pg-"))
+        shutil.chown(folder, self.user)
+        folder.chmod(0o755)
+        copy = Server(folder, self.programs, self.user)
+        data = str(folder / "data")
+        _run(self.user, str(self.programs / "pg_basebackup"), "-h", str(self.folder), "-U", "postgres", "-D", data,
+             "-R", "-c", "fast", "--no-sync")  # fmt: skip
+        copy.start()
+        try:
+            yield copy
+        finally:
+            end(copy)
+
+    def caught_up(self, replica: "Server") -> None:
+        """Wait until ``replica`` has all that has been written here."""
+        with self.connect() as here, replica.connect() as there:
+            (at,) = here.execute("SELECT pg_current_wal_lsn()").fetchone() or ("",)
+            for _ in range(200):
+                if there.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (at,)).fetchone() == (True,):
+                    return
+                time.sleep(0.05)
+        raise AssertionError("the replica does not follow")
+
     def control(self, *arguments: str) -> None:
         """pg_ctl."""
         _run(self.user, str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments)

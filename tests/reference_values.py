@@ -1,7 +1,7 @@
 """The types and defaults of the configuration in words."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -53,6 +53,8 @@ def type_words(hint: Any) -> str:
         if hint == named:
             return words
     origin, arguments = get_origin(hint), get_args(hint)
+    if hasattr(hint, "__metadata__") and is_duration(hint):
+        return f"duration{_bounds(hint.__metadata__, _duration)}"
     if hasattr(hint, "__metadata__"):
         return type_words(arguments[0]) + _bounds(hint.__metadata__)
     if origin is Literal:
@@ -82,13 +84,15 @@ def _listed(words: list[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
 
 
-def _bounds(metadata: tuple[Any, ...]) -> str:
+def _bounds(metadata: tuple[Any, ...], shown: Callable[[Any], str] = str) -> str:
     bounds: dict[str, Any] = {}
     for one in metadata:
         for bound in getattr(one, "metadata", [one]):
             bounds |= {name: getattr(bound, name) for name in ("ge", "gt", "le", "lt") if hasattr(bound, name)}
-    least = f"from {bounds['ge']}" if "ge" in bounds else f"above {bounds['gt']}" if "gt" in bounds else ""
-    most = f"to {bounds['le']}" if "le" in bounds and bounds["le"] < _NO_BOUND else ""
+    least = (
+        f"from {shown(bounds['ge'])}" if "ge" in bounds else f"above {shown(bounds['gt'])}" if "gt" in bounds else ""
+    )
+    most = f"to {shown(bounds['le'])}" if "le" in bounds and bounds["le"] < _NO_BOUND else ""
     told = " ".join(filter(None, (least, most)))
     return f" {told}" if told else ""
 
@@ -109,10 +113,14 @@ def default_words(field: FieldInfo, hint: Any) -> str:
 
 def is_duration(hint: Any) -> bool:
     """Whether a type is a duration, perhaps an absent one."""
-    return bool(hint == values.Seconds or values.Seconds in get_args(hint))
+    several = hint.__metadata__ if hasattr(hint, "__metadata__") else ()
+    own = any(getattr(one, "func", None) is values._seconds for one in several)
+    return own or any(is_duration(one) for one in get_args(hint) if get_origin(hint) in (Union, types.UnionType))
 
 
 def _duration(seconds: float) -> str:
+    if not seconds:
+        return '"0s"'
     unit, size = next((unit, size) for unit, size in _UNITS if not seconds % size)
     return f'"{seconds / size:g}{unit}"'
 

@@ -17,10 +17,14 @@ PROOFS = {
     "locks": "test_durability_file.py::test_a_lock_is_outwaited_while_there_is_patience",
     "quota": "test_shared_quota.py::test_no_window_has_more_than_the_limit",
     "tokens": "test_tokens_kill.py::test_sigkill_at_every_write_of_a_renewal_loses_no_token",
+    "take-overs": "test_standby.py::test_the_other_one_takes_over_and_the_late_write_is_refused",
+    "engines": "test_engines_agree.py::test_both_engines_hold_the_same_rows",
+    "replica": "test_postgres_refusals.py::test_a_replica",
     "secrets": "test_secrets.py::test_no_secret_comes_out",
 }
 #: Kept failing variants: each must be caught at length too.
 CONTROLS = (
+    "test_standby.py::test_without_the_token_the_late_write_is_seen",
     "test_shared_quota.py::test_quotas_of_their_own_are_seen_to_be_too_much",
     "test_power_cut.py::test_less_than_full_is_seen_to_lose",
     "test_fuzz_edges.py::test_an_edge_without_its_guard_is_seen",

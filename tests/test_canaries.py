@@ -20,6 +20,7 @@ import pytest
 from canaries import FORMS, WINDOW, Planted, Search, needles_of, passphrase, signing, token
 from daemon_process import PATIENCE, Daemon, weakened, write_config
 from fake_google import private_key
+from postgres_server import Server
 from smart_sync import config
 from smart_sync.control.client import Client
 from smart_sync.errors import ConfigError, SmartSyncError
@@ -159,6 +160,29 @@ def databases(form: str) -> Iterator[Planted]:
         yield Planted(f"database {whole} {form}", toml, needles_of(secret, form, whole=given))
 
 
+#: Where a server's address may stand, beside the configuration itself.
+VARIABLE_OF_URL = "SMART_SYNC_DATABASE__URL"
+
+
+def servers(form: str, folder: str) -> Iterator[Planted]:
+    """The address of a server with a password, at each entrance; ``folder`` has the socket of one that refuses it."""
+    chance, number = random.Random(f"server {form}"), list(FORMS).index(form)
+    addresses = ("postgresql://app:{secret}@127.0.0.1:1/app", "postgresql://app@127.0.0.1:1/app?password={secret}",
+                 f"postgresql://nobody:{{secret}}@/app?host={folder}")  # fmt: skip
+    for place in (*PLACES, "variable") if number == 0 else (PLACES[number % 4],):
+        for address in addresses if number == 0 else addresses[:1]:
+            secret = token(chance)
+            given = address.format(secret=secret)
+            name = f"server {address[-12:]} {place} {form}"
+            if place == "variable":
+                environment = {VARIABLE_OF_URL: FORMS[form](given)}
+                yield Planted(name, "", needles_of(secret, form, whole=given), environment)
+                continue
+            written, environment, files = kept_at("server", FORMS[form](given), place)
+            toml = f"[database]\nurl = {written}\n"
+            yield Planted(name, toml, needles_of(secret, form, whole=given), environment, files)
+
+
 def brokers(form: str) -> Iterator[Planted]:
     """The address of a broker with a password, whether workers are wanted or not."""
     chance = random.Random(f"broker {form}")
@@ -268,6 +292,8 @@ def written(world: World, planted: Sequence[Planted]) -> str:
     whole = base(world)
     for one in planted:
         whole = joined(whole, tomllib.loads(one.toml))
+        if "url" in whole["database"] or VARIABLE_OF_URL in one.environment:
+            whole["database"].pop("path", None)
     return toml_of(whole)
 
 
@@ -422,6 +448,23 @@ def test_databases(world: World) -> None:
     peopled(world)
     assert alone(world, [one for form in FORMS for one in databases(form)], REFUSED[:2]) == []
     assert [path for path in world.folder.iterdir() if "app" in path.name] == []
+
+
+def test_servers(world: World, postgres_server: Server | None) -> None:
+    """The password of a server is said by nothing: it cannot be reached, it refuses, or that is no address."""
+    folder = "/nowhere" if postgres_server is None else str(postgres_server.folder)
+    planted = [one for form in FORMS for one in servers(form, folder)]
+    assert alone(world, planted, [["check"], ["once"], ["config", "show"]]) == []
+    key = world.google.credentials(world.folder / "key.json")
+    steps, secrets = [], []
+    for number, address in enumerate(
+        ("postgresql://app:{}@127.0.0.1:1/app", "postgresql://app:{}@/app?host=" + folder)
+    ):
+        secret = token(random.Random(number))
+        secrets.append([Planted(address, "", needles_of(secret, "as it is"))])
+        call = ["sync_all_projects_standalone", [address.format(secret), str(key), KEY]]
+        steps.append(step(world, written(world, []), [], [], [call]))
+    assert broken(world, steps, secrets, {}) == []
 
 
 def test_brokers(world: World) -> None:

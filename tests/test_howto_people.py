@@ -91,12 +91,16 @@ async def test_the_page_as_it_stands(
 
 
 def test_every_block_is_run() -> None:
-    """Beside the installation, which every test has behind it."""
-    assert [(name, text.splitlines()[-1][:24]) for name, text in BLOCKS] == [
-        ("sh", "pip install 'smart-sync-"),
-        ("sh", "echo 'tgram://123456789:"),
-        ("sh", "echo 'mailtos://daemon:p"),
-        ("toml", 'events = ["sync.failed",'),
-        ("sh", "systemctl reload smart-s"),
-        ("crontab", BLOCKS[-1][1][:24]),
-    ]
+    """Beside the installation, which every test has behind it, and what `test_readme` loads."""
+    assert (
+        [(name, text.splitlines()[-1][:24]) for name, text in BLOCKS]
+        == [
+            ("sh", "pip install 'smart-sync-"),
+            ("sh", "echo 'tgram://123456789:"),
+            ("sh", "echo 'mailtos://daemon:p"),
+            ("toml", 'events = ["sync.failed",'),
+            ("sh", "systemctl reload smart-s"),
+            ("toml", 'events = ["value.suspect'),  # loaded by `test_readme`
+            ("crontab", BLOCKS[-1][1][:24]),
+        ]
+    )

@@ -28,6 +28,7 @@ from world import KEY, World
 #: What is promised: name → labels.
 PROMISED = {
     "smart_sync_up": set(),
+    "smart_sync_leader": set(),
     "smart_sync_project_read_timestamp_seconds": {"project"},
     "smart_sync_project_stale": {"project"},
     "smart_sync_project_outcome": {"project", "outcome"},

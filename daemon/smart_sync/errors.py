@@ -41,6 +41,10 @@ class DatabaseUnusable(DatabaseError):
     exit_code = 2
 
 
+class NotLeading(DatabaseError):
+    """Another instance has taken over, and goes on with what this one did: nothing need be done about this one."""
+
+
 class DatabaseReplaced(SmartSyncError):
     """The database file was removed or replaced while it was open; start again, on the file that is there now."""
 
@@ -67,14 +71,16 @@ class SheetUnavailable(SmartSyncError):
     """A worksheet could not be read; the last known sheet values stand in.
 
     ``reason`` says what happened and ``remedy`` who must do what; neither holds a secret.  ``code`` is for the
-    troubles that a person may mean: "missing" (no such worksheet), "empty", "no_header".
+    troubles that a person may mean: "missing" (no such worksheet), "empty", "no_header".  ``step`` is what a person has
+    to do at Google, where that is it: "key", "new_key", "share", "enable", "convert", "header".
     """
 
-    def __init__(self, reason: str, remedy: str = "", code: str = "") -> None:
+    def __init__(self, reason: str, remedy: str = "", code: str = "", step: str = "") -> None:
         super().__init__(f"{reason}; {remedy}" if remedy else reason)
         self.reason = reason
         self.remedy = remedy
         self.code = code
+        self.step = step
 
 
 class ParserFailed(SmartSyncError):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smart_sync.admin import checks
+from smart_sync.admin.checks.findings import OF_DATABASE
 from smart_sync.config import Settings, database_url, secrets
 from smart_sync.config.database_url import Server
 from smart_sync.core.matching.missing_rows import Terms
@@ -97,17 +98,16 @@ level = "info"
 
 _OTHER_FILE = "name another file in [database] path"
 _HEADER = "type into the first row of the worksheet: Link, Followers, Likes, Comments, Videos, Views"
-#: What a remedy asks for → where to click for it.
+#: What has to be done at Google (`SheetUnavailable.step`) → where to click for it.
 CLICKS = {
-    "create a service account": "console.cloud.google.com → IAM & Admin → Service accounts → Create service account"
+    "key": "console.cloud.google.com → IAM & Admin → Service accounts → Create service account"
     " (no role) → Keys → Add key → Create new key → JSON",
-    "download a new JSON key": "console.cloud.google.com → IAM & Admin → Service accounts → Keys → Add key → JSON",
-    "share the spreadsheet": "open the spreadsheet in the browser → Share → paste that address → Viewer → Send",
-    "enable both": "console.cloud.google.com → APIs & Services → Library → Google Sheets API → Enable,"
+    "new_key": "console.cloud.google.com → IAM & Admin → Service accounts → Keys → Add key → JSON",
+    "share": "open the spreadsheet in the browser → Share → paste that address → Viewer → Send",
+    "enable": "console.cloud.google.com → APIs & Services → Library → Google Sheets API → Enable,"
     " Google Drive API → Enable",
-    "name it Link": _HEADER,
-    "or fill it": _HEADER,
-    "Save as Google Sheets": "open the file in the browser → File → Save as Google Sheets; then take the new address",
+    "header": _HEADER,
+    "convert": "open the file in the browser → File → Save as Google Sheets; then take the new address",
 }
 
 
@@ -277,15 +277,13 @@ async def _database(settings: Settings) -> list[SetupStep]:
     """As ``smart-sync check`` sees it: nothing is made or changed.  With it, the projects that are there already."""
     path = settings.database.where
     findings = (await checks.check(settings)).findings
-    errors = [finding.message for finding in findings if finding.level == "error"]
-    about_it = [message for message in errors if message.startswith((f"{path}:", "database.path:"))]
-    if about_it:
+    errors = [finding for finding in findings if finding.level == "error"]
+    if about_it := [finding.message for finding in errors if finding.about == OF_DATABASE]:
         other = "name another database in [database] url" if isinstance(path, Server) else _OTHER_FILE
         return [SetupStep("database", False, about_it[0], f"fix that, or {other}")]
-    seen = next((finding.message for finding in findings if finding.message.startswith(f"{path}:")), str(path))
-    return [SetupStep("database", True, seen), *(SetupStep("project", False, message) for message in errors)]
+    seen = next((finding.message for finding in findings if finding.about == OF_DATABASE), str(path))
+    return [SetupStep("database", True, seen), *(SetupStep("project", False, one.message) for one in errors)]
 
 
 def _failed(name: str, trouble: SheetUnavailable) -> SetupStep:
-    how = next((clicks for asked, clicks in CLICKS.items() if asked in trouble.remedy), "")
-    return SetupStep(name, False, str(trouble), how)
+    return SetupStep(name, False, str(trouble), CLICKS.get(trouble.step, ""))

@@ -1,33 +1,28 @@
 """The endpoints (DESIGN §6): what each answers, on top of `server`."""
 
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import wraps
-from typing import cast
 
-from smart_sync import __version__
+from smart_sync.control.daemon_status import DaemonStatus
 from smart_sync.control.health_state import Health
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
-from smart_sync.core.answers import ProjectAnswer
-from smart_sync.core.daemon_answers import EventFields, ParserReport, ReadingAnswer, ReloadAnswer, StatusAnswer
-from smart_sync.core.days import stamp
-from smart_sync.core.model import METRICS, Project, Trigger
+from smart_sync.core.daemon_answers import EventFields, ReloadAnswer
+from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results import health
 from smart_sync.core.results.metrics import exposition
-from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import ConfigError
 from smart_sync.report.explain import ALL_DAYS, DAYS, UnknownAccount, explanation
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.engine import StoreError
 from smart_sync.store.measurements import measured
 from smart_sync.store.requested_project import choose
-from smart_sync.store.sqlite.driver import sqlite, version_at_risk
-from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
+#: Project (None: all), who asks, and whether nothing shall be written → the answer.
+RunPass = Callable[[str | None, str, bool], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response | Stream]]
 
 
@@ -35,13 +30,25 @@ class Endpoints:
     """The endpoints of the control channel, until a stop or a reload."""
 
     def __init__(
-        self, resources: Resources, runner: Scheduler, reload: Callable[[], Awaitable[None]], started: float
+        self,
+        resources: Resources,
+        runner: Scheduler,
+        reload: Callable[[], Awaitable[None]],
+        started: float,
+        leader: str | None = None,
+        run_pass: RunPass | None = None,
     ) -> None:
+        """``leader``: how this daemon is called among those of one server; None: it is alone with an SQLite file.
+
+        ``run_pass``: what answers a request for a pass, in place of `run_pass`.
+        """
+        self._run_pass = run_pass or self.run_pass
         self._resources = resources
         self._runner = runner
         self._reload = reload
         self._started = started
         self._health = Health(resources, runner, started)
+        self._status = DaemonStatus(resources, runner, started, leader)
 
     def routes(self) -> Routes:
         """Path → method → route."""
@@ -87,6 +94,10 @@ class Endpoints:
         dry_run = _flag(request, "dry_run")
         no_more(request, "project_id", "dry_run")
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
+        return await self._run_pass(project_id, asked_by, dry_run)
+
+    async def run_pass(self, project_id: str | None, asked_by: str, dry_run: bool) -> Response:
+        """The answer to whoever has asked for a pass over one project, or over all."""
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
             return Response(404, choice.refusal)
@@ -102,83 +113,7 @@ class Endpoints:
     async def _sync_status(self, request: Request) -> Response:
         """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""
         no_more(request)
-        return Response(200, await self.status())
-
-    async def status(self) -> StatusAnswer:
-        """What the daemon is doing, its last pass and its next one."""
-        stands = await standing(self._resources.database)
-        facts = await self._health.inputs(stands)
-        runner, last = self._runner, stands.last_pass
-        reasons = health.reasons(facts)
-        return {
-            "success": True,
-            "total_projects": stands.projects,
-            "active_projects": len(stands.active),
-            "healthy": not reasons,
-            "reasons": reasons,
-            "warnings": health.warnings(facts),
-            "cache_enabled": False,
-            "timestamp": stamp(self._resources.clock()),
-            "state": "syncing" if runner.current else "idle",
-            "current": self._resources.announce.progress if runner.current else None,
-            "last_sync": last["finished_at"] if last else None,
-            "last_pass": last,
-            "last_error": runner.last_error or None,
-            "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
-            "projects": self._results_of(stands),
-            "parsers": await self._parsers(stands),
-            "reading": self._reading(),
-            "version": __version__,
-            "uptime_seconds": round(time.monotonic() - self._started, 3),
-            "sqlite_version": sqlite.sqlite_version,
-            "sqlite_at_risk": version_at_risk(),
-        }
-
-    async def _parsers(self, stands: Standing) -> list[ParserReport]:
-        """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
-        reports = self._resources.parsers()
-        if not reports:
-            return []
-        database, now = self._resources.database, self._resources.clock()
-        failing = {one.parser: one.since for one in stands.failing_parsers}
-        paused = await parser_records.pauses(database, now)
-        made = await parser_records.made(database, now)
-        return [
-            report
-            | {
-                "failing_since": failing.get(report["parser"]),
-                "paused_until": paused.get(report["table"]),
-                "budget_used": made.get(report["table"], 0) if report["budget"] is not None else None,
-            }
-            for report in reports
-        ]
-
-    def _reading(self) -> ReadingAnswer:
-        """What reading the worksheets has cost in this pass, or in the last one."""
-        sheets, usage = self._resources.settings.sheets, self._resources.sheets.usage()
-        return {
-            "source": sheets.source,
-            "calls": usage.calls,
-            "retries": usage.retries,
-            "quota_wait_seconds": round(usage.waited, 3),
-            "bytes": usage.bytes,
-            "files": usage.files,
-            "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
-        }
-
-    def _results_of(self, stands: Standing) -> list[ProjectAnswer]:
-        """The active projects, each with its result in the last pass that it took part in, if any."""
-        stale = {one.project_id: one for one in stands.stale}
-        shown = []
-        for project in stands.active:
-            entry = _with_result(project, self._runner.results.get(project.id))
-            one = stale.get(project.id)
-            entry |= {"stale": one is not None, "sheet_read_at": stands.read_at.get(project.id)}
-            # After a restart nobody knows but the database.
-            if one is not None and "outcome" not in entry:
-                entry |= {"warning": one.reason, "remedy": one.remedy}
-            shown.append(entry)
-        return shown
+        return Response(200, await self._status.told())
 
     async def _sync_history(self, request: Request) -> Response:
         """List the last passes, the newest first: `HistoryAnswer`.
@@ -275,20 +210,6 @@ def _flag(request: Request, name: str) -> bool:
     if value not in ("true", "false", "1", "0"):
         raise Refusal(400, f"{name} must be true or false")
     return value in ("true", "1")
-
-
-def _with_result(project: Project, result: ProjectResult | None) -> ProjectAnswer:
-    # It may have been renamed since the pass.
-    known = _brief(result.answer()) if result else {}
-    return cast("ProjectAnswer", known | {"project_id": project.id, "project_name": project.name})
-
-
-_LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
-
-
-def _brief(answer: ProjectAnswer) -> dict[str, object]:
-    """A project's result without its long lists."""
-    return {key: value for key, value in answer.items() if key not in _LONG}
 
 
 async def _as_lines(events: AsyncGenerator[EventFields, None]) -> AsyncIterator[Mapping[str, object]]:

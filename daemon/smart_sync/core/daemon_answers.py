@@ -3,7 +3,7 @@
 Stamps are naive UTC in ISO 8601; durations are seconds.
 """
 
-from typing import Any, Required, TypedDict
+from typing import Any, NotRequired, Required, TypedDict
 
 from smart_sync.core.answers import ProjectAnswer, Run
 
@@ -96,8 +96,10 @@ class StatusAnswer(TypedDict, total=False):
     #: Always false: there is no cache.
     cache_enabled: bool
     timestamp: Required[str]
-    #: "idle" or "syncing".
+    #: "idle" or "syncing"; "standby" while another daemon of the same server leads.
     state: Required[str]
+    #: The daemon that runs the passes, as host:pid; None with an SQLite file, and while none leads.
+    leader: Required[str | None]
     current: Required[PassUnderWay | None]
     #: When the last pass ended.
     last_sync: str | None
@@ -111,9 +113,9 @@ class StatusAnswer(TypedDict, total=False):
     reading: Required[ReadingAnswer]
     version: Required[str]
     uptime_seconds: Required[float]
-    sqlite_version: str
+    sqlite_version: Required[str]
     #: Whether this SQLite can corrupt a WAL file that two processes write.
-    sqlite_at_risk: bool
+    sqlite_at_risk: Required[bool]
 
 
 class StaleProject(TypedDict):
@@ -137,8 +139,11 @@ class HealthAnswer(TypedDict):
     #: The reasons in one line.
     error: str | None
     last_good_pass_age_seconds: float | None
-    #: The age at which a tick will have been missed, if nothing happens until then.
-    allowed_seconds: float
+    #: The age at which a tick will have been missed, if nothing happens until then; None of a daemon that stands by.
+    allowed_seconds: float | None
+    #: These two only of a daemon that stands by, as in `StatusAnswer`.
+    state: NotRequired[str]
+    leader: NotRequired[str | None]
 
 
 class AliveAnswer(TypedDict):

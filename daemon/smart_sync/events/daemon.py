@@ -32,6 +32,36 @@ EVENTS = (
         "fix them and reload again",
     ),
     Event(
+        "leader.taken",
+        "info",
+        "this daemon runs the passes on a PostgreSQL database from now on",
+        {"leader": "str: this one, as host:pid", "before": "str?: which one led before, if that was seen"},
+    ),
+    Event(
+        "leader.lost",
+        "warning",
+        "this daemon has led, and does no more: another one has taken over, or it could not reach the server",
+        {"leader": "str?: which one leads now, as host:pid, if that is known", "reason": "str: why"},
+        "if it happens again, look at this machine's load and its line to the server",
+    ),
+    Event(
+        "standby.began",
+        "info",
+        "this daemon stands by, ready to take over; again whenever another one leads",
+        {"leader": "str: which one leads, as host:pid"},
+    ),
+    Event(
+        "standby.outdated",
+        "warning",
+        "a newer version has changed the tables: this daemon waits, and will not lead",
+        {
+            "version": "int: of the tables",
+            "known": "int: the version that this daemon knows",
+            "leader": "str?: which one leads, as host:pid, if any does",
+        },
+        "upgrade this one",
+    ),
+    Event(
         "sqlite.at_risk",
         "warning",
         "this SQLite can corrupt a WAL file that two processes write (before 3.51.3)",

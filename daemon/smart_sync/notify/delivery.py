@@ -20,7 +20,7 @@ from smart_sync.notify.delivery_worker import RETRIES, DeliveryWorker
 from smart_sync.notify.receivers import Receiver, WebhookReceiver
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox, pass_history
-from smart_sync.store.engine import LONG_WAIT, Database, StoreError, Transaction
+from smart_sync.store.engine import LONG_WAIT, Database, Lost, StoreError, Transaction
 
 
 class Webhooks:
@@ -109,6 +109,8 @@ class Webhooks:
                     await outbox.remember_failure(transaction, now)
                     await self.queue(transaction, [failed])
                 self.wake()
+        except Lost:
+            return  # for the one that leads now to tell
         except (StoreError, TimeoutError):
             failed = failure_message("", trigger, reason, now)
             if failed.id not in self._sent:

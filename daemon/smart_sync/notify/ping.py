@@ -18,7 +18,7 @@ from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import PingSettings
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult, lines
-from smart_sync.errors import SmartSyncError
+from smart_sync.errors import NotLeading, SmartSyncError
 from smart_sync.logs import emit, printable, redact
 from smart_sync.notify import http_post
 
@@ -68,6 +68,8 @@ class Ping:
             self._signal("start", [])
         try:
             yield self._finished
+        except NotLeading:
+            raise  # the next leader's pass tells how it went
         except Exception as error:
             told = str(error) if isinstance(error, SmartSyncError) else type(error).__name__
             self._signal("fail", [f"the pass could not be run: {told}"])

@@ -7,20 +7,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smart_sync import __version__, config, logs
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.control.api import Endpoints
-from smart_sync.control.server import serve
 from smart_sync.core.model import Outcome
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.wording import counted
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
 from smart_sync.service import memory, preflight, systemd
-from smart_sync.store import instance_lock
+from smart_sync.service.claim import Claim
+from smart_sync.service.control_socket import ControlSocket
 from smart_sync.store.engine import Database
 from smart_sync.store.sqlite.driver import sqlite, version_at_risk
 from smart_sync.sync.reporter import Reporter
@@ -28,6 +29,11 @@ from smart_sync.sync.resources import innermost, opened, plain_failures, report_
 from smart_sync.sync.scheduler import RunPass, Scheduler
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
+if TYPE_CHECKING:
+    from smart_sync.store.postgres.leadership import Lease
+
+#: Seconds that a pass has to end by itself once the lease is lost.
+SETTLING = 0.5
 #: Threads for what blocks: one for each spreadsheet that is read at once, and some to merge in.
 THREADS = 32
 
@@ -111,14 +117,14 @@ class Service:
 
     async def _serve_until_stopped(self) -> None:
         """Serve, and serve again after each reload.  Where new settings do not start, the last ones are taken again."""
-        with instance_lock.InstanceLock(daemon=True) as instance:
+        async with Claim() as claim:
             while not self._stop.is_set():
                 self._ended.clear()
                 try:
                     # Held over reloads, so that no other daemon takes it in between.
-                    instance.take(self._settings.database.where)
+                    await claim.take(self._settings.database.where)
                     with plain_failures():
-                        await self._serve(self._settings)
+                        await self._serve(self._settings, claim.lease)
                 except SmartSyncError as error:
                     if self._good is None or self._settings is self._good:
                         raise
@@ -126,58 +132,91 @@ class Service:
                     self._settings = self._good
                 self._settings, self._next = self._next or self._settings, None
 
-    async def _serve(self, settings: Settings) -> None:
+    async def _serve(self, settings: Settings, lease: "Lease | None") -> None:
+        """Lead, or stand by while another daemon leads, by turns until a stop or a reload."""
+        async with ControlSocket(settings.control, self._ended) as control:
+            if lease is None:
+                await self._lead(settings, control)
+                return
+            from smart_sync.service.standing_by import StandingBy
+
+            async with StandingBy(settings, lease, self._announce, self.reload, self._started) as waits:
+                while not self._ended.is_set():
+                    if lease.held:
+                        with waits.leading(is_start=self._good is None):
+                            await self._lead(settings, control, lease)
+                        await waits.rest(self._ended)
+                    else:
+                        self._runner = None  # what it has seen is old when this one leads again
+                        async with control.answering(waits.routes()):
+                            self._ready(settings)
+                            await waits.until_leading(self._ended)
+
+    async def _lead(self, settings: Settings, control: ControlSocket, lease: "Lease | None" = None) -> None:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
-        async with opened(settings, self._announce, parsers_wait=wait) as resources, asyncio.TaskGroup() as group:
+        async with (
+            opened(settings, self._announce, parsers_wait=wait, lease=lease) as resources,
+            asyncio.TaskGroup() as group,
+        ):
             tidy_up = partial(rest, resources.database)
             runner = Scheduler(_with_status(SyncPass(resources).run), settings.schedule, utc_now, tidy_up)
             if self._runner is not None:
                 runner.take_over(self._runner)
             self._runner = runner
-            api = Endpoints(resources, runner, self.reload, self._started)
-            control = settings.control
+            leader = None if lease is None else lease.holder
+            api = Endpoints(resources, runner, self.reload, self._started, leader)
             await report_projects(resources)
-            async with (
-                serve(control.socket, api.routes(), mode=control.mode, group=control.group),
-                BackgroundTasks({"service:digest": resources.digest.run}),
-            ):
+            beside = {"service:digest": resources.digest.run}
+            if lease is not None:
+                from smart_sync.control.standby import Answering
+
+                beside["service:requests"] = Answering(resources, lease, api).run
+            async with control.answering(api.routes()), BackgroundTasks(beside):
                 work = group.create_task(runner.run(), name="service:runner")
                 self._ready(settings)
-                await self._until_over(work)
+                await self._until_over(work, lease)
                 await self._end(runner, work)
 
     def _ready(self, settings: Settings) -> None:
-        is_start, self._good = self._good is None, settings
-        logs.configure(settings.log.format, settings.log.level, sys.stdout)
-        self._announce(
-            "daemon.started",
-            version=__version__,
-            database=str(settings.database.where),
-            socket=str(settings.control.socket),
-            source=settings.sheets.source,
-            sqlite_version=sqlite.sqlite_version,
-        )
+        is_start = self._good is None
+        if self._good is not settings:
+            self._good = settings
+            logs.configure(settings.log.format, settings.log.level, sys.stdout)
+            self._announce(
+                "daemon.started",
+                version=__version__,
+                database=str(settings.database.where),
+                socket=str(settings.control.socket),
+                source=settings.sheets.source,
+                sqlite_version=sqlite.sqlite_version,
+            )
         if is_start and version_at_risk():
             self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
         systemd.notify("READY=1", "STATUS=serving")
         memory.settle()
 
-    async def _until_over(self, work: asyncio.Task[None]) -> None:
-        """Until a stop or a reload, or until the work has died of a bug (which the task group then raises)."""
-        over = asyncio.ensure_future(self._ended.wait())
-        await asyncio.wait({over, work}, return_when=asyncio.FIRST_COMPLETED)
-        over.cancel()
+    async def _until_over(self, work: asyncio.Task[None], lease: "Lease | None") -> None:
+        """Until a stop, a reload or the loss of the lease, or the work has died of a bug (which its group raises)."""
+        ends = [self._ended] if lease is None else [self._ended, lease.free]
+        over = [asyncio.ensure_future(end.wait()) for end in ends]
+        await asyncio.wait({*over, work}, return_when=asyncio.FIRST_COMPLETED)
+        for one in over:
+            one.cancel()
 
     async def _end(self, runner: Scheduler, work: asyncio.Task[None]) -> None:
-        """A reload lets the pass under way end; a stop cuts it off."""
-        reloading = not self._stop.is_set()
-        runner.stop("is reloading its configuration" if reloading else "is stopping")
+        """A reload lets the pass under way end; a stop, or the loss of the lease, cuts it off."""
+        reloading = self._ended.is_set() and not self._stop.is_set()
+        why = "is reloading its configuration" if reloading else "is stopping"
+        runner.stop(why if self._ended.is_set() else "does not lead any more")
         if reloading:
             systemd.reloading()
             stop = asyncio.ensure_future(self._stop.wait())
             await asyncio.wait({stop, work}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
+        elif not self._ended.is_set():
+            # What waited for the database has been told; a statement that is cancelled would wait for it once more.
+            await asyncio.wait({work}, timeout=SETTLING)
         work.cancel()
         await asyncio.wait({work})
 

@@ -70,7 +70,7 @@ def find(given: Path | SecretStr | None, environment: Mapping[str, str] = os.env
         if _is_there(systemd):
             place = f"the systemd credential {SYSTEMD_NAME}"
             return _parsed(_read(systemd), place, "not a JSON key of a service account")
-    raise SheetUnavailable("there are no credentials for Google", _HOW)
+    raise SheetUnavailable("there are no credentials for Google", _HOW, step="key")
 
 
 def _is_there(path: Path) -> bool:
@@ -102,11 +102,12 @@ def _parsed(content: str, place: str, otherwise: str) -> Credentials:
         for run in re.findall(r"[A-Za-z0-9+/=]{28,}", content):
             logs.protect(run)
     if info is None:
-        raise SheetUnavailable(f"{place} is {otherwise}", _HOW)
+        raise SheetUnavailable(f"{place} is {otherwise}", _HOW, step="key")
     if missing := [name for name, form in _FORMS.items() if not _is_text(info.get(name), form)]:
         raise SheetUnavailable(
             f'{place} is not the key of a service account (it lacks "{missing[0]}")',
             "an OAuth client or an API key will not do: " + _HOW,
+            step="key",
         )
     private_key = info["private_key"].replace("\\n", "\n")
     logs.protect(private_key)
@@ -161,5 +162,6 @@ def _built(info: dict[str, Any], place: str) -> Credentials:
         raise SheetUnavailable(
             f"the private key of {info['client_email']} in {place} is damaged",
             "download a new JSON key for the service account",
+            step="new_key",
         ) from None
     return found

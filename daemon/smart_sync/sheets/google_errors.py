@@ -106,7 +106,9 @@ def _explain_refusal(response: requests.Response, email: str, spreadsheet: str) 
         return RangeRefused(said)
     if status == 400 and "not supported for this document" in said:
         return SpreadsheetUnavailable(
-            f"{spreadsheet} is not a Google spreadsheet", "open it and choose File → Save as Google Sheets"
+            f"{spreadsheet} is not a Google spreadsheet",
+            "open it and choose File → Save as Google Sheets",
+            step="convert",
         )
     if status == 401:
         return SpreadsheetUnavailable(
@@ -118,6 +120,7 @@ def _explain_refusal(response: requests.Response, email: str, spreadsheet: str) 
         return SpreadsheetMissing(
             f"there is no spreadsheet {spreadsheet}",
             f"correct [sheets] spreadsheet, or share the spreadsheet with {email} as Viewer",
+            step="share",
         )
     if status == 429:
         return SheetUnavailable("Google's read quota is used up", "lower [sheets] reads_per_minute, or raise the quota")
@@ -136,9 +139,10 @@ def _explain_forbidden(response: requests.Response, email: str, spreadsheet: str
         return SpreadsheetUnavailable(
             "the Google Sheets API (or Drive API) is not enabled for the service account",
             f"enable both in the Cloud project of {email}",
+            step="enable",
         )
     return SpreadsheetUnavailable(
-        f"{email} may not read {spreadsheet}", f"share the spreadsheet with {email} as Viewer"
+        f"{email} may not read {spreadsheet}", f"share the spreadsheet with {email} as Viewer", step="share"
     )
 
 

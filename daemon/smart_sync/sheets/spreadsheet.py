@@ -74,7 +74,7 @@ class Spreadsheet:
         finally:
             self._forget(title, answer)
         if isinstance(got, SheetUnavailable):
-            raise SheetUnavailable(got.reason, got.remedy, got.code)
+            raise SheetUnavailable(got.reason, got.remedy, got.code, got.step)
         return got
 
     async def titles(self, ends: float) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class Name:
             raise SpreadsheetMissing(
                 f"there is no spreadsheet called {self}",
                 f"correct [sheets] spreadsheet, or share the spreadsheet with {self._calls.email} as Viewer",
+                step="share",
             )
         if len(keys) > 1:
             raise SpreadsheetUnavailable(

@@ -35,7 +35,7 @@ class InstanceLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._release()
+        self.release()
 
     def take(self, database: Location, *, patience: float = 0.0) -> None:
         """Hold the lock of ``database`` in place of the one held now; blocks for up to ``patience`` seconds.
@@ -45,7 +45,7 @@ class InstanceLock:
         """
         if isinstance(database, Server):
             # There a lease says who works (`store.postgres.leadership`).
-            self._release()
+            self.release()
             return
         database = database.resolve()
         if self._held is not None and self._held[0] == database:
@@ -62,7 +62,7 @@ class InstanceLock:
             if time.monotonic() >= ends or (was_of_daemon and of_daemon):
                 raise _busy(path)
             time.sleep(_PAUSE_SECONDS)
-        self._release()
+        self.release()
         self._held = (database, fd)
 
     def forget(self) -> None:
@@ -71,7 +71,8 @@ class InstanceLock:
             os.close(self._held[1])
             self._held = None
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Hold none any more."""
         # The file stays: removing it would let two instances lock two different files of one name.
         if self._held is not None:
             # Not by closing alone: a child that knows nothing of us may have inherited the descriptor.

@@ -44,6 +44,7 @@ MIGRATIONS = (
         "014_counted.sql",
         "015_quota.sql",
         "016_fan_out.sql",
+        "017_requests.sql",
     ),
 )
 

@@ -22,8 +22,8 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 from smart_sync.store import parsed_query, projects
-from smart_sync.store.engine import Database
-from smart_sync.store.schema import open_database
+from smart_sync.store.engine import Database, StoreError
+from smart_sync.store.schema import open_database, open_existing
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
 from smart_sync.store.sqlite.driver import databases_beside
 from smart_sync.store.unread_projects import standing
@@ -114,37 +114,75 @@ async def opened(
             if wrong := await projects.unknown_in(database, dict(settings.sync.defaults)):
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
-            memory = SpreadsheetCache(database)
-            sheets = await stack.enter_async_context(
-                open_sheets(settings.sheets, memory, environment, announce, database.limit)
-            )
-            targets = receivers_of(settings.notify, timezone)
-            webhooks = await stack.enter_async_context(Webhooks(settings.webhooks, database, clock, targets=targets))
-            collector = Collector(
-                registry.build(settings.parsers, settings.tokens),
-                database,
-                clock,
-                parsers_wait,
-                announce,
-                webhooks=webhooks,
-                fails_after=settings.sheets.stale_after,
-                timezone=timezone,
-            )
-            await stack.enter_async_context(collector)
-            ping = await stack.enter_async_context(Ping(settings.ping))
-            yield Resources(
-                settings,
-                database,
-                sheets,
-                collector.collect,
-                announce,
-                clock,
-                webhooks,
-                ping,
-                Digest(settings, database, webhooks, clock),
-                query,
-                collector.overview,
-            )
+            resources, collector = _of(settings, database, announce, environment, clock, parsers_wait, query)
+            for one in (resources.sheets, resources.webhooks, collector, resources.ping):
+                await stack.enter_async_context(one)
+            yield resources
+
+
+@contextlib.asynccontextmanager
+async def standing_by(
+    settings: Settings,
+    announce: Reporter,
+    environment: Mapping[str, str] | None = None,
+    *,
+    clock: Clock = utc_now,
+) -> AsyncIterator[Resources]:
+    """The same while another daemon leads: nothing is prepared, collected or delivered.
+
+    What would keep this one from taking over (the key of Google, a parser) is told as `opened` would.
+    """
+    with plain_failures():
+        where = settings.database.where
+        async with open_existing(where, read_only=False, checked=False) as database:
+            query = ""
+            with contextlib.suppress(StoreError, ConfigError):  # the leader tells it, once the tables are there
+                query = await parsed_query.prepare(database, settings.parsed.query)
+            resources, _ = _of(settings, database, announce, environment, clock, 0.0, query)
+            async with resources.sheets:
+                yield resources
+
+
+def _of(
+    settings: Settings,
+    database: Database,
+    announce: Reporter,
+    environment: Mapping[str, str] | None,
+    clock: Clock,
+    parsers_wait: float | None,
+    query: str,
+) -> tuple[Resources, Collector]:
+    """The resources around an open database, none of them at work."""
+    timezone = settings.schedule.timezone
+    sheets = open_sheets(settings.sheets, SpreadsheetCache(database), environment, announce, database.limit)
+    targets = receivers_of(settings.notify, timezone)
+    webhooks = Webhooks(settings.webhooks, database, clock, targets=targets)
+    collector = Collector(
+        registry.build(settings.parsers, settings.tokens),
+        database,
+        clock,
+        parsers_wait,
+        announce,
+        webhooks=webhooks,
+        fails_after=settings.sheets.stale_after,
+        timezone=timezone,
+    )
+    ping = Ping(settings.ping)
+    digest = Digest(settings, database, webhooks, clock)
+    resources = Resources(
+        settings,
+        database,
+        sheets,
+        collector.collect,
+        announce,
+        clock,
+        webhooks,
+        ping,
+        digest,
+        query,
+        collector.overview,
+    )
+    return resources, collector
 
 
 @contextlib.contextmanager

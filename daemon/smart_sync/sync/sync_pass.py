@@ -18,7 +18,7 @@ from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
-from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
+from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.resources import Resources
 
@@ -91,6 +91,8 @@ class SyncPass:
             except DatabaseReplaced as error:
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(error))
                 raise
+            except Lost as error:
+                raise error.meaning from None
             except StoreError as error:
                 trouble = error.meaning
                 self._announce("sync.failed", run_id=run_id, trigger=request.trigger.value, reason=str(trouble))

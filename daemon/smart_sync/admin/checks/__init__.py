@@ -14,7 +14,7 @@ from pathlib import Path
 
 from smart_sync.admin.checks.database_file import check_database, copy_query
 from smart_sync.admin.checks.drill import drill
-from smart_sync.admin.checks.findings import Finding, Report
+from smart_sync.admin.checks.findings import OF_DATABASE, Finding, Report
 from smart_sync.admin.checks.parser_trials import check_parsers
 from smart_sync.admin.checks.worksheets import check_worksheets
 from smart_sync.clock import Clock, utc_now
@@ -36,7 +36,10 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
     ``offline``: no platform is asked.  ``drilled``: accidents are planted in the copy (`drill`).
     """
     wrong = await asyncio.to_thread(obstacles, settings)
-    findings = [Finding("error", f"{key}: {problem}") for key, problem in wrong.items()]
+    findings = [
+        Finding("error", f"{key}: {problem}", OF_DATABASE if key == "database.path" else "")
+        for key, problem in wrong.items()
+    ]
     if not findings:
         findings.append(Finding("ok", "the configuration is valid"))
     findings += _missing_files(settings)

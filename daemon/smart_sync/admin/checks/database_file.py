@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from smart_sync.admin.checks.findings import Finding
+from smart_sync.admin.checks.findings import OF_DATABASE, Finding
 from smart_sync.clock import utc_now
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Server
@@ -44,18 +44,21 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
             doubled += await asyncio.to_thread(lambda: list(_other_writer(path)))
     except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
-        return False, [*findings, Finding("error", f"{path}: {told}")]
-    intact = [Finding("ok", f"{path}: an intact database"), *await asyncio.to_thread(lambda: list(_old_file(path)))]
-    return True, [*findings, *intact, *(Finding("error", f"{path}: {line}") for line in refused), *doubled]
+        return False, [*findings, Finding("error", f"{path}: {told}", OF_DATABASE)]
+    intact = [
+        Finding("ok", f"{path}: an intact database", OF_DATABASE),
+        *await asyncio.to_thread(lambda: list(_old_file(path))),
+    ]
+    return True, [*findings, *intact, *(Finding("error", f"{path}: {line}", OF_DATABASE) for line in refused), *doubled]
 
 
 async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
     try:
         tried = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
     except SmartSyncError as error:
-        return False, [Finding("error", str(error))]
-    findings = [Finding("ok", f"{server}: can be read and written"), *await _old_server(server)]
-    findings += [Finding("error", f"{server}: {line}") for line in tried.refused]
+        return False, [Finding("error", str(error), OF_DATABASE)]
+    findings = [Finding("ok", f"{server}: can be read and written", OF_DATABASE), *await _old_server(server)]
+    findings += [Finding("error", f"{server}: {line}", OF_DATABASE) for line in tried.refused]
     findings += [_refusing_index(name, drop) for name, drop in tried.unique]
     # In the copy, which has the snapshots of the last weeks.
     findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
@@ -108,8 +111,8 @@ def _to_be_made(settings: Settings) -> Finding:
     others = f"; in the same folder there is {', '.join(near)}: is one of them meant?" if near else ""
     if settings.sync.create_missing != "projects":
         told = "there is no database; an empty one will be created at the first start, and nothing fills it"
-        return Finding("error", f"{path}: {told}; correct [database] path{others}")
-    return Finding("warning" if near else "ok", f"{path}: will be created at the first start{others}")
+        return Finding("error", f"{path}: {told}; correct [database] path{others}", OF_DATABASE)
+    return Finding("warning" if near else "ok", f"{path}: will be created at the first start{others}", OF_DATABASE)
 
 
 async def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from smart_sync.config import Settings
 from smart_sync.core.command_answers import CheckAnswer, RulesRow
@@ -14,6 +14,8 @@ from smart_sync.logs import redact, redacted
 from smart_sync.store.sqlite.scratch_copy import Names
 
 Level = Literal["ok", "warning", "error"]
+#: What a finding can be about.
+OF_DATABASE: Final = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Finding:
 
     level: Level
     message: str
+    #: `OF_DATABASE`: it is about the file or the server itself; "": about anything else.
+    about: str = ""
 
     @property
     def code(self) -> str:

@@ -182,7 +182,8 @@ def _head(answer: StatusAnswer, now: datetime) -> Table:
     grid.add_row("smart-sync", Text.assemble(up, health))
     grid.add_row("now", _doing(answer))
     grid.add_row("last pass", Text(_last_pass(answer["last_pass"], now)))
-    grid.add_row("next pass", Text(_next_pass(answer["next_run_at"], now)))
+    next_pass = "by the one that leads" if answer["state"] == "standby" else _next_pass(answer["next_run_at"], now)
+    grid.add_row("next pass", Text(next_pass))
     grid.add_row("projects", Text(f"{answer['active_projects']:,} active of {answer['total_projects']:,}"))
     grid.add_row("worksheets", Text(_reading(answer["reading"])))
     if answer["last_error"]:
@@ -196,6 +197,8 @@ def _head(answer: StatusAnswer, now: datetime) -> Table:
 
 def _doing(answer: StatusAnswer) -> RenderableType:
     current = answer["current"]
+    if answer["state"] == "standby":
+        return Text(f"standing by; {printable(answer.get('leader') or 'nobody')} leads")
     if not current:
         return Text(str(answer["state"]))
     done, projects = current["done"], current["projects"]

@@ -127,7 +127,7 @@ def _nothing(
         return Sheet(absences=absences(active, (), terms, settled=True), accepted=True)
     if trouble.code and terms.project_id:
         remedy = f"{trouble.remedy}; if it is meant: {confirm(terms.name)}"
-        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code)
+        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code, trouble.step)
     return Sheet(trouble=trouble, problems=problems)
 
 
@@ -193,12 +193,16 @@ def new_account(project_id: str, link: str, platform: str, username: str, topic:
 def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
     if not error.seen:
         return SheetUnavailable(
-            f"worksheet {title!r} is empty", "restore it from the spreadsheet's version history, or fill it", "empty"
+            f"worksheet {title!r} is empty",
+            "restore it from the spreadsheet's version history, or fill it",
+            "empty",
+            "header",
         )
     return SheetUnavailable(
         f"worksheet {title!r} has no column for the link",
         f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
         "no_header",
+        "header",
     )
 
 
@@ -208,6 +212,7 @@ def _no_metric(table: Table) -> SheetUnavailable:
         f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
         f"headers seen: {_listed(table.headers)}",
         "no_header",
+        "header",
     )
 
 

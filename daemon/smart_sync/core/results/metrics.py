@@ -54,12 +54,21 @@ def exposition(measured: Measured | None, parsers: Mapping[str, bool], spent: Sp
     ``parsers``: those of the configuration, and whether each is failing.
     """
     lines = [*_family("up", "gauge", "Whether the daemon answers.", [({}, int(spent is not None))])]
+    if spent is not None:
+        lines += _family("leader", "gauge", "Whether the daemon runs passes, or stands by.", [({}, 1)])
     if measured is not None:
         lines += _standing(measured, parsers)
     if spent is not None:
         lines += _family("google_calls", "counter", "Requests to Google since the start.", [({}, spent.calls)])
         waited: _Samples = [({}, round(spent.waited, 3))]
         lines += _family("google_quota_wait_seconds", "counter", "Seconds waited for Google's quota.", waited)
+    return "".join(f"{line}\n" for line in (*lines, "# EOF"))
+
+
+def standby_exposition() -> str:
+    """The text of a daemon that stands by: what there is to measure, the one that leads tells."""
+    lines = [*_family("up", "gauge", "Whether the daemon answers.", [({}, 1)])]
+    lines += _family("leader", "gauge", "Whether the daemon runs passes, or stands by.", [({}, 0)])
     return "".join(f"{line}\n" for line in (*lines, "# EOF"))
 
 

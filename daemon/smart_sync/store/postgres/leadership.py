@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 DAEMON, PASS = "daemon", "pass"
 #: Seconds between two looks of one that waits, where nothing is heard through NOTIFY.
 POLL = 2.0
+#: Seconds that the server may take to answer at the start.
+STARTING = 15.0
 #: Seconds between two tries where one has failed.
 _PAUSE = 0.1
 #: Parts of the time that a lease lasts: between two renewals, for one try, and left when writing ends.
@@ -133,7 +135,7 @@ class Lease:
     async def attempt(self) -> bool:
         """One try to take it; whether it is held.  Raises `SmartSyncError` where the server is none for us."""
         try:
-            await self._bounded(self._take(regardless=True))
+            await self._connection.answered(self._take(regardless=True), STARTING)
         except StoreError as error:
             raise error.meaning from None
         return self.held
@@ -175,7 +177,8 @@ class Lease:
 
     async def _bounded(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of ``work``; `Down` if the server does not answer for a part of the time that there is."""
-        return await self._connection.answered(work, max(self.seconds * _TRY, 0.25))
+        least = 0.25 if self._token else POLL
+        return await self._connection.answered(work, max(self.seconds * _TRY, least))
 
     async def _prepare(self) -> None:
         """Make the table and the row, where they are missing."""
@@ -194,9 +197,10 @@ class Lease:
         """Take it if it is free; returns the seconds until the next look.  ``regardless``: of the tables' version."""
         if not self._table:
             await self._prepare()
+        outdated = await self._is_outdated() and not regardless
         ((token, holder, kind, left),) = await self._ask(LOOK, LEADER)
         self._see(holder if left > 0 else "", kind)
-        if left > 0 or (await self._is_outdated() and not regardless) or time.monotonic() < self._not_before:
+        if left > 0 or outdated or time.monotonic() < self._not_before:
             return float(min(left + 0.01, POLL)) if left > 0 else POLL
         began = time.monotonic()
         taken = await self._ask(TAKE, self.holder, self._kind, self.seconds, LEADER)
@@ -220,7 +224,9 @@ class Lease:
         there = (await self._ask("SELECT to_regclass(?)", table))[0][0]
         found = await self._ask(f"SELECT version FROM {table}") if there else []
         version = int(found[0][0]) if found else 0
-        self.outdated = version if version > self._newest else 0
+        before, self.outdated = self.outdated, version if version > self._newest else 0
+        if before != self.outdated:
+            self._tell()
         return bool(self.outdated)
 
     async def _renew(self) -> float:

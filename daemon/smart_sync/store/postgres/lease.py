@@ -8,7 +8,7 @@ long as its session lives: a process that is halted, or cut off, keeps it for ev
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from smart_sync.errors import DatabaseError
+from smart_sync.errors import NotLeading
 from smart_sync.store.engine import Lost, StoreError, Transaction
 
 if TYPE_CHECKING:
@@ -82,4 +82,4 @@ async def check(transaction: Transaction, resource: str, token: int) -> None:
 
 def lost(reason: str) -> Lost:
     """The error of one that goes on writing."""
-    return Lost(reason, DatabaseError(f"this instance no longer leads: {reason}; the one that does goes on"))
+    return Lost(reason, NotLeading(f"this instance no longer leads: {reason}; the one that does goes on"))

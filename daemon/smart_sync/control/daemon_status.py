@@ -1,0 +1,147 @@
+"""The answer of ``GET /api/admin/sync_status``: what the daemon is doing, its last pass and its next one."""
+
+import time
+from dataclasses import dataclass
+from typing import cast
+
+from smart_sync import __version__
+from smart_sync.control.health_state import Health
+from smart_sync.core.answers import ProjectAnswer
+from smart_sync.core.daemon_answers import ParserReport, ReadingAnswer, StatusAnswer
+from smart_sync.core.days import stamp
+from smart_sync.core.model import Project
+from smart_sync.core.results import health
+from smart_sync.core.results.results import ProjectResult
+from smart_sync.store import parser_records
+from smart_sync.store.sqlite.driver import sqlite, version_at_risk
+from smart_sync.store.unread_projects import Standing, standing
+from smart_sync.sync.resources import Resources
+from smart_sync.sync.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """Tells it, until a stop or a reload; ``started``: `time.monotonic` of the start; ``leader``: as in the answer."""
+
+    resources: Resources
+    runner: Scheduler
+    started: float
+    leader: str | None
+
+    async def told(self) -> StatusAnswer:
+        """The answer.  Raises `StoreError` where the database cannot be read."""
+        stands = await standing(self.resources.database)
+        facts = await Health(self.resources, self.runner, self.started).inputs(stands)
+        runner, last = self.runner, stands.last_pass
+        reasons = health.reasons(facts)
+        return {
+            "success": True,
+            "total_projects": stands.projects,
+            "active_projects": len(stands.active),
+            "healthy": not reasons,
+            "reasons": reasons,
+            "warnings": health.warnings(facts),
+            "cache_enabled": False,
+            "timestamp": stamp(self.resources.clock()),
+            "state": "syncing" if runner.current else "idle",
+            "leader": self.leader,
+            "current": self.resources.announce.progress if runner.current else None,
+            "last_sync": last["finished_at"] if last else None,
+            "last_pass": last,
+            "last_error": runner.last_error or None,
+            "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
+            "projects": self._results_of(stands),
+            "parsers": await self._parsers(stands),
+            "reading": self._reading(),
+            "version": __version__,
+            "uptime_seconds": round(time.monotonic() - self.started, 3),
+            "sqlite_version": sqlite.sqlite_version,
+            "sqlite_at_risk": version_at_risk(),
+        }
+
+    def unread(self, why: str) -> StatusAnswer:
+        """The answer where the database cannot be read."""
+        return {
+            "success": True,
+            "total_projects": 0,
+            "active_projects": 0,
+            "healthy": True,
+            "reasons": [],
+            "warnings": [f"how the projects stand cannot be read here: {why}"],
+            "cache_enabled": False,
+            "timestamp": stamp(self.resources.clock()),
+            "state": "idle",
+            "leader": self.leader,
+            "current": None,
+            "last_sync": None,
+            "last_pass": None,
+            "last_error": None,
+            "next_run_at": None,
+            "projects": [],
+            "parsers": [],
+            "reading": self._reading(),
+            "version": __version__,
+            "uptime_seconds": round(time.monotonic() - self.started, 3),
+            "sqlite_version": sqlite.sqlite_version,
+            "sqlite_at_risk": version_at_risk(),
+        }
+
+    async def _parsers(self, stands: Standing) -> list[ParserReport]:
+        """The parsers' reports, each with the stamp since which it has been failing, its pause and its budget."""
+        reports = self.resources.parsers()
+        if not reports:
+            return []
+        database, now = self.resources.database, self.resources.clock()
+        failing = {one.parser: one.since for one in stands.failing_parsers}
+        paused = await parser_records.pauses(database, now)
+        made = await parser_records.made(database, now)
+        return [
+            report
+            | {
+                "failing_since": failing.get(report["parser"]),
+                "paused_until": paused.get(report["table"]),
+                "budget_used": made.get(report["table"], 0) if report["budget"] is not None else None,
+            }
+            for report in reports
+        ]
+
+    def _reading(self) -> ReadingAnswer:
+        """What reading the worksheets has cost in this pass, or in the last one."""
+        sheets, usage = self.resources.settings.sheets, self.resources.sheets.usage()
+        return {
+            "source": sheets.source,
+            "calls": usage.calls,
+            "retries": usage.retries,
+            "quota_wait_seconds": round(usage.waited, 3),
+            "bytes": usage.bytes,
+            "files": usage.files,
+            "reads_per_minute": sheets.reads_per_minute if sheets.source == "google" else None,
+        }
+
+    def _results_of(self, stands: Standing) -> list[ProjectAnswer]:
+        """The active projects, each with its result in the last pass that it took part in, if any."""
+        stale = {one.project_id: one for one in stands.stale}
+        shown = []
+        for project in stands.active:
+            entry = _with_result(project, self.runner.results.get(project.id))
+            one = stale.get(project.id)
+            entry |= {"stale": one is not None, "sheet_read_at": stands.read_at.get(project.id)}
+            # After a restart nobody knows but the database.
+            if one is not None and "outcome" not in entry:
+                entry |= {"warning": one.reason, "remedy": one.remedy}
+            shown.append(entry)
+        return shown
+
+
+def _with_result(project: Project, result: ProjectResult | None) -> ProjectAnswer:
+    # It may have been renamed since the pass.
+    known = _brief(result.answer()) if result else {}
+    return cast("ProjectAnswer", known | {"project_id": project.id, "project_name": project.name})
+
+
+_LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
+
+
+def _brief(answer: ProjectAnswer) -> dict[str, object]:
+    """A project's result without its long lists."""
+    return {key: value for key, value in answer.items() if key not in _LONG}

@@ -1,0 +1,184 @@
+"""Daemons of one database: what one that stands by answers, and what the one that leads does for the others."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+from smart_sync.control.api import Endpoints
+from smart_sync.control.daemon_status import DaemonStatus
+from smart_sync.control.request import Request, Response, Route, Routes, failure, no_more
+from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
+from smart_sync.core.results.metrics import standby_exposition
+from smart_sync.core.results.results import PassResult
+from smart_sync.errors import SmartSyncError
+from smart_sync.logs import redact
+from smart_sync.store.engine import OF_THE_WHOLE, StoreError
+from smart_sync.store.postgres import sync_requests
+from smart_sync.store.postgres.leadership import POLL, Lease
+from smart_sync.store.postgres.sync_requests import SyncRequest
+from smart_sync.store.schema import MIGRATIONS
+from smart_sync.sync.resources import Resources
+from smart_sync.sync.scheduler import Scheduler, Stopping
+from smart_sync.sync.sync_pass import PassRequest
+
+#: Times the lease within which there should be a leader again, and seconds besides; then it is told.
+_LEADERLESS, _BESIDE = 2.0, 10.0
+
+
+class Standby:
+    """What a daemon answers while another one leads: how things stand, by the database; passes are the leader's."""
+
+    def __init__(
+        self, resources: Resources, lease: Lease, reload: Callable[[], Awaitable[None]], started: float
+    ) -> None:
+        self._resources = resources
+        self._lease = lease
+        self._started = started
+        runner = _idle(resources)
+        self._endpoints = Endpoints(resources, runner, reload, started, run_pass=self._run_pass)
+        self._status = DaemonStatus(resources, runner, started, None)
+
+    def routes(self) -> Routes:
+        """Path → method → route."""
+        return {
+            **self._endpoints.routes(),
+            "/api/admin/sync_status": {"GET": Route(self._sync_status)},
+            "/healthz": {"GET": Route(self._healthz)},
+            "/livez": {"GET": Route(self._livez)},
+            "/metrics": {"GET": Route(self._metrics)},
+        }
+
+    async def _run_pass(self, project_id: str | None, asked_by: str, dry_run: bool) -> Response:
+        asked_by = f"{asked_by} at {socket.gethostname()}"
+        return await self._answered(SyncRequest(str(uuid.uuid4()), project_id, dry_run, asked_by))
+
+    async def _answered(self, request: SyncRequest) -> Response:
+        """What the leader answers; whoever that is by then."""
+        database = self._resources.database
+        try:
+            await sync_requests.ask(database, request, self._resources.clock())
+            while True:
+                news = self._lease.news
+                with contextlib.suppress(*OF_THE_WHOLE):  # a server that is away for a while comes back
+                    if found := await sync_requests.answer_to(database, request):
+                        return Response(found[0], json.loads(found[1]))
+                await heard(news)
+        except StoreError as error:
+            raise error.meaning from None
+
+    async def _sync_status(self, request: Request) -> Response:
+        no_more(request)
+        try:
+            told = await self._status.told()
+        except StoreError as error:
+            # Another version's tables, or a server that is away.
+            told = self._status.unread(str(error.meaning))
+        told["warnings"] = [*told["reasons"], *told["warnings"], *self._warnings()]
+        told["reasons"] = self._reasons()
+        told["healthy"] = not told["reasons"]
+        told["state"], told["leader"], told["next_run_at"] = "standby", self._lease.leader or None, None
+        return Response(200, told)
+
+    def _reasons(self) -> list[str]:
+        """Why this one could not take over, or nobody leads; a sentence each."""
+        lease, found = self._lease, []
+        if lease.trouble:
+            found.append(f"the database cannot be read: {lease.trouble}")
+        away = 0.0 if lease.leader else time.monotonic() - lease.leaderless_since
+        if not lease.trouble and away > lease.seconds * _LEADERLESS + _BESIDE:
+            found.append(f"no daemon has led for {away:.0f} s; start one of the version that the tables are of")
+        return found
+
+    def _warnings(self) -> list[str]:
+        if not self._lease.outdated:
+            return []
+        versions = f"schema {self._lease.outdated}, this one knows {len(MIGRATIONS)}"
+        return [f"the tables are of a newer version ({versions}): this daemon waits and will not lead; upgrade it"]
+
+    async def _healthz(self, request: Request) -> Response:
+        no_more(request)
+        reasons = self._reasons()
+        answer: HealthAnswer = {
+            "success": not reasons,
+            "healthy": not reasons,
+            "reasons": reasons,
+            "stale_projects": [],
+            "warnings": self._warnings(),
+            "error": "; ".join(reasons) or None,
+            "last_good_pass_age_seconds": None,
+            "allowed_seconds": None,
+            "state": "standby",
+            "leader": self._lease.leader or None,
+        }
+        return Response(503 if reasons else 200, answer)
+
+    async def _livez(self, request: Request) -> Response:
+        no_more(request)
+        uptime = round(time.monotonic() - self._started, 3)
+        answer: AliveAnswer = {"success": True, "alive": True, "uptime_seconds": uptime, "error": None}
+        return Response(200, answer)
+
+    async def _metrics(self, request: Request) -> Response:
+        no_more(request)
+        return Response(200, {}, standby_exposition())
+
+
+class Answering:
+    """Does for the daemons that stand by what they are asked for: `run`, while this one leads."""
+
+    def __init__(self, resources: Resources, lease: Lease, endpoints: Endpoints) -> None:
+        self._database = resources.database
+        self._clock = resources.clock
+        self._lease = lease
+        self._endpoints = endpoints
+        self._under_way: set[str] = set()
+
+    async def run(self) -> None:
+        """Until cancelled.  What is not answered by then is left for the next leader."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                news = self._lease.news
+                with contextlib.suppress(StoreError):  # the pass tells of it
+                    for request in await sync_requests.unanswered(self._database):
+                        if request.id not in self._under_way:
+                            self._under_way.add(request.id)
+                            group.create_task(self._answer(request), name=f"leader:request:{request.id}")
+                await heard(news)
+
+    async def _answer(self, request: SyncRequest) -> None:
+        try:
+            response = await self._endpoints.run_pass(request.project_id, request.asked_by, request.dry_run)
+        except Stopping:
+            return
+        except StoreError as error:
+            response = failure(503, redact(str(error.meaning)))
+        except SmartSyncError as error:
+            response = failure(503, redact(str(error)))
+        text = json.dumps(response.body, ensure_ascii=False)
+        try:
+            await sync_requests.answer(self._database, request, response.status, text, self._clock())
+        except StoreError:
+            self._under_way.discard(request.id)  # once more, here or where the next leader is
+
+
+async def heard(news: asyncio.Event) -> None:
+    """Until something is told by NOTIFY, or it is time to look."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(POLL):
+            await news.wait()
+
+
+def _idle(resources: Resources) -> Scheduler:
+    """A scheduler that runs nothing: the leader's does."""
+
+    async def run(request: PassRequest) -> PassResult:
+        raise Stopping("another daemon leads; ask again in a moment")
+
+    async def rest() -> None:
+        return
+
+    return Scheduler(run, resources.settings.schedule, resources.clock, rest)

@@ -1,0 +1,52 @@
+"""The daemon's control socket: it and its clients stay while the daemon leads and stands by, by turns."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from smart_sync.config import ControlSettings
+from smart_sync.control.request import Route, Routes
+from smart_sync.control.server import serve
+
+
+class ControlSocket:
+    """Use as ``async with``; ``ended`` is set when the daemon stops or reloads."""
+
+    def __init__(self, settings: ControlSettings, ended: asyncio.Event) -> None:
+        self._settings = settings
+        self._ended = ended
+        #: Path → method → route: those of the daemon's part at the moment.
+        self._routes: dict[str, dict[str, Route]] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    @asynccontextmanager
+    async def answering(self, routes: Routes) -> AsyncIterator[None]:
+        """From now on by ``routes``: the socket is opened with the first.
+
+        At the end of the block it is closed, and who waits is answered, if the daemon has ended or by an error; else
+        it goes on with these until the next.
+        """
+        is_first = not self._routes
+        self._routes.update({path: dict(methods) for path, methods in routes.items()})
+        if is_first:
+            own = self._settings
+            await self._stack.enter_async_context(serve(own.socket, self._routes, mode=own.mode, group=own.group))
+        try:
+            yield
+        except BaseException:
+            if not await self._stack.__aexit__(*sys.exc_info()):
+                raise
+        else:
+            if self._ended.is_set():
+                await self._stack.aclose()
