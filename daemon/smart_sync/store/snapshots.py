@@ -93,7 +93,7 @@ async def _steps(
     there = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
     if there:
         merged = await source.fetch(_MERGED, (json.dumps([steps.new[row_id] for row_id in there]),))
-        values = {account_id: tuple(values) for account_id, *values in merged} | coming
+        values = {**{account_id: tuple(values) for account_id, *values in merged}, **coming}
         for account_id, row_id in [(steps.new.pop(row_id), row_id) for row_id in there]:
             if account_id in values:
                 steps.moved[row_id] = values[account_id]
