@@ -85,6 +85,7 @@ def google() -> Iterator[FakeGoogle]:
 BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_missing"),
     *("test_votes", "test_snapshots", "test_edits", "test_confirm", "test_repair", "test_suspects"),
+    *("test_durability_rows", "test_twins", "test_one_truth"),
 } | set(os.environ.get("MORE_ENGINES", "").split())
 
 

@@ -44,11 +44,11 @@ class Server:
         return psycopg.connect(self.url(database), autocommit=True)
 
     @contextlib.contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
-        """A new database; gives its URL."""
+    def database(self, template: str = "template1", more: str = "") -> Iterator[str]:
+        """A new database, with ``more`` options; gives its URL."""
         name = f"t{uuid.uuid4().hex[:12]}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {more}")
         try:
             yield self.url(name)
         finally:

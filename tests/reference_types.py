@@ -43,7 +43,8 @@ def link(name: str) -> str:
 
 def linked(text: str) -> str:
     """``text`` with references where it names objects in backquotes."""
-    return re.sub(r"`(\w+)`", lambda found: link(found[1]) if found[1] in OBJECTS else found[0], text)
+    json = re.sub(r"\bNone\b", "null", text)
+    return re.sub(r"`(\w+)`", lambda found: link(found[1]) if found[1] in OBJECTS else found[0], json)
 
 
 def reached(names: Iterable[str]) -> list[str]:

@@ -32,6 +32,7 @@ from hypothesis.stateful import (
 )
 
 from fake_google import FakeGoogle
+from postgres_server import Server
 from smart_sync import logs
 from smart_sync.admin.history import growth
 from smart_sync.admin.ingest import NothingToForget, forget
@@ -44,7 +45,7 @@ from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from statements import watched
-from world import HEADER, KEY, World, link
+from world import HEADER, KEY, PostgresWorld, World, link
 
 LONG = {
     "max_examples": int(os.environ.get("SOAK_EXAMPLES", "20")),
@@ -237,7 +238,7 @@ class Machine(RuleBasedStateMachine):
         self.stack = contextlib.ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.google = self.stack.enter_context(FakeGoogle())
-        self.world = self.runner.run(World(folder, self.google).create())
+        self.world = self.runner.run(self.world_in(folder).create())
         self.sheets = self.google.settings(folder, KEY, reads_per_minute=3000, deadline=5.0)
         self.sheets = self.sheets.model_copy(update={"gone_after": PATIENCE * 3600.0})
         self.world.sections["sheets"] = self.sheets
@@ -256,6 +257,10 @@ class Machine(RuleBasedStateMachine):
         self.gone: set[str] = set()
         self.known = {account: Known() for account in HOME}
         self.reads = {project: Read() for project in PROJECTS}
+
+    def world_in(self, folder: Path) -> World:
+        """The installation: with a file of SQLite's."""
+        return World(folder, self.google)
 
     @initialize(
         mode=modes,
@@ -687,6 +692,20 @@ def settings(**changes: Any) -> hypothesis.settings:
 def test_every_promise_holds_whatever_happens_in_whatever_order() -> None:
     """No typed number lost, nothing by halves, one snapshot a day, every number explained."""
     run_state_machine_as_test(Machine, settings=settings(phases=[hypothesis.Phase.generate]))
+
+
+def test_every_promise_holds_on_a_server(postgres_server: Server | None) -> None:
+    """The same with PostgreSQL: a few steps, for all rows of both engines are compared elsewhere; in soak as many."""
+    if postgres_server is None:
+        pytest.skip("PostgreSQL is not installed: make packages, as root")
+    there = postgres_server
+
+    class OnServer(Machine):
+        def world_in(self, folder: Path) -> World:
+            return PostgresWorld(folder, self.google, self.stack.enter_context(there.prepared()))
+
+    few: dict[str, int] = {} if "SOAK_EXAMPLES" in os.environ else {"max_examples": 2, "stateful_step_count": 15}
+    run_state_machine_as_test(OnServer, settings=settings(phases=[hypothesis.Phase.generate], **few))
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ async def test_of_several_active_accounts_the_exact_link_counts_else_the_oldest(
         result = await world.sync_one()
         held = "SELECT account_id FROM account_metrics WHERE followers = 5000"
         assert world.execute(held) == [(expected,)]
-        assert world.execute("SELECT DISTINCT followers_winner FROM account_metrics ORDER BY 1") == [
-            (None,),
+        assert world.execute("SELECT DISTINCT coalesce(followers_winner, '') FROM account_metrics ORDER BY 1") == [
+            ("",),
             ("sheet",),
         ]
         (problem,) = result.problems

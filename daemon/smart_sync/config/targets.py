@@ -87,7 +87,7 @@ def service(url: SecretStr) -> "NotifyBase":
 def _target(given: SecretStr) -> SecretStr:
     text = given.get_secret_value()
     if not _URL.fullmatch(text):
-        raise ValueError('expected a URL of apprise such as "tgram://<token>/<chat>" or "mailtos://user:password@host"')
+        raise ValueError('expected a URL of apprise such as "tgram://<token>/<chat>" or "mailtos://…"')
     rest = text.partition("://")[2]
     host = re.split(r"[/?#]", rest)[0].rpartition("@")[2].partition(":")[0]
     for piece in re.split(r"[/?&@:=#,]+", rest):

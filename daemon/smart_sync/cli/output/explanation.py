@@ -19,6 +19,7 @@ from smart_sync.core.explain_answer import (
     WithoutVote,
 )
 from smart_sync.core.model import METRICS
+from smart_sync.core.notices.troubles import with_code
 from smart_sync.core.wording import confirm, counted
 from smart_sync.logs import printable
 
@@ -66,8 +67,7 @@ def _sheet(place: SheetPlace | None) -> str:
 
 def _notes(account: ExplainedAccount) -> Iterable[str]:
     """What a person has to look at."""
-    yield from account["problems"]
-    yield from account["warnings"]
+    yield from map(with_code, (*account["problems"], *account["warnings"]))
     for metric, told in account["metrics"].items():
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""

@@ -19,6 +19,7 @@ from smart_sync.cli.output.terminal import duration
 from smart_sync.config import ENVIRONMENT
 from smart_sync.core.answers import ProjectAnswer, SyncAnswer
 from smart_sync.core.model import METRICS
+from smart_sync.core.notices.troubles import with_code
 from smart_sync.core.results.coverage import Coverage
 from smart_sync.core.wording import by_text, counted, listed
 from smart_sync.logs import printable
@@ -149,7 +150,7 @@ def troubles(result: ProjectAnswer) -> Iterable[str]:
     """What a person should look at in a project, a line each, with the command that says more."""
     trouble = result.get("error") or result.get("warning")
     if trouble:
-        yield trouble + (f"; {result['remedy']}" if result.get("remedy") else "")
+        yield with_code(trouble + (f"; {result['remedy']}" if result.get("remedy") else ""))
     if result.get("stale"):
         read_at = result.get("sheet_read_at")
         yield "stale: " + (f"last read {read_at[:16].replace('T', ' ')} UTC" if read_at else "never read")

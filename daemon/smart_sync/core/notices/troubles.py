@@ -164,3 +164,9 @@ TROUBLES: dict[str, tuple[str, ...]] = {
 def code_of(message: str) -> str:
     """The code of the trouble that a message is about; "" where there is no entry for it."""
     return next((code for code, words in TROUBLES.items() if any(word in message for word in words)), "")
+
+
+def with_code(message: str) -> str:
+    """A message for a screen, with its code in brackets behind it."""
+    code = code_of(message)
+    return f"{message} [{code}]" if code else message
