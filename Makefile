@@ -8,9 +8,12 @@
 # make picture  README's picture, from what the program says
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 TAKEOVERS=20 WORLDS=20 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
+# make build    source distribution and wheel in dist/, checked
+# make release VERSION=1.2.0    checks, changelog, commit, packages, tag: everything but the push
+# make newcomer a clean clone, an empty home: from two commands to the first report, an upgrade and the removal, counted
 # make lock     renew the locks: requirements.lock and requirements-dev.lock, from which install and test install, and deploy/*.lock
 .DEFAULT_GOAL := help
-.PHONY: help install run test quick lint types packages docs picture bench accidents hunt soak audit lock clean
+.PHONY: help install run test quick lint types packages docs picture bench accidents hunt soak audit build release newcomer lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -96,7 +99,7 @@ soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 
 # Apart from the packages under test.
 $(VENV)/tools:
-	$(BIN)/python -m venv $@
+	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet pip-audit uv build twine
 
 audit: $(VENV)/.dev $(VENV)/tools
@@ -115,6 +118,20 @@ lock: $(VENV)/tools
 	sed -i '1i # Every package of the tests, by version and hash; those of a deployment are the same as in requirements.lock' requirements-dev.lock
 	sed -i '1i # Every package of the image, with the extras $(IMAGE_EXTRAS), as in requirements-dev.lock' deploy/requirements.lock
 	sed -i '1i # What builds the package for the image, as in requirements-dev.lock' deploy/build.lock
+
+build: $(VENV)/tools
+	rm -rf dist build
+	$(VENV)/tools/bin/python -m build --quiet
+	$(VENV)/tools/bin/twine check --strict dist/*
+
+# What is committed is looked at, before the checks and after them.
+release: $(VENV)/.dev $(VENV)/tools
+	@test -n "$(VERSION)" || { echo "release: say which: make release VERSION=1.2.0" >&2; exit 2; }
+	$(MAKE) test
+	$(BIN)/python tests/release.py $(VERSION)
+
+newcomer:
+	@$(PYTHON) tests/newcomer.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

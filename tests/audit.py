@@ -58,7 +58,7 @@ def main(pip_audit: str, lock: str) -> int:
             return code
     sys.stderr.write(
         f"NOT AUDITED: no vulnerability service could be reached ({', '.join(SERVICES)}), so nothing is known of the"
-        " packages; run make audit where pypi.org or api.osv.dev can be reached\n"
+        " packages; run make audit where one of them can be reached\n"
     )
     return 0
 

@@ -81,8 +81,8 @@ def server(given: str) -> Server:
     if found is None:
         secrets.protect(given)
         raise ValueError(
-            "expected postgresql://USER:PASSWORD@HOST/DATABASE (not shown); in a password, write @ as %40, / as"
-            " %2F, # as %23 and ? as %3F"
+            "expected postgresql://HOST/DATABASE with user and password before the host (not shown); in a password,"
+            " write @ as %40, / as %2F, # as %23 and ? as %3F"
         )
     hosts, name = found["hosts"], unquote(found["name"] or "")
     more = dict(parse_qsl(found["more"] or "", keep_blank_values=True))
@@ -91,7 +91,7 @@ def server(given: str) -> Server:
     if not (_HOSTS.fullmatch(hosts) or re.fullmatch(r"(?:/[\w.-]+)+", hosts)) or not _NAME.fullmatch(name):
         raise ValueError("its host or database can be none (not shown)")
     if not name:
-        raise ValueError("names no database; expected postgresql://USER:PASSWORD@HOST/DATABASE (not shown)")
+        raise ValueError("names no database; expected postgresql://HOST/DATABASE (not shown)")
     told = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
     return Server(SecretStr(given), told)
 

@@ -10,16 +10,15 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from smart_sync.config import Settings
-from smart_sync.core.answers import ProjectRun
 from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
-from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, of_row, timeline, troubles
+from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, timeline, troubles
 from smart_sync.core.links.identity import identity
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.recounted import not_counted, not_counted_since, of_unknown_videos, unknown_videos
 from smart_sync.core.merge.strategies import Policy, Rule
 from smart_sync.core.merge.votes import is_counted
-from smart_sync.core.model import METRICS, Account, Precision
+from smart_sync.core.model import METRICS, Account, Precision, Problem
 from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.table import shown
@@ -96,10 +95,10 @@ async def _of_campaign(
     return [*filter(None, (*several, flaw))]
 
 
-def rows_of_nobody(problems: Iterable[str], sought: str) -> list[str]:
+def rows_of_nobody(problems: Iterable[Problem], sought: str) -> list[str]:
     """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
-    text, meant = f" ({shown(sought)})", identity(sought)
-    return [p for p in problems if p.endswith(text) or (meant and identity(p.rpartition(" (")[2][:-1]) == meant)]
+    text, meant = shown(sought), identity(sought)
+    return [str(p) for p in problems if p.value and (p.value == text or (meant and identity(p.value) == meant))]
 
 
 class UnknownAccount(SmartSyncError):
@@ -157,7 +156,7 @@ class Explainer:
             "left_since": state.left_since,
             "sheet": _sheet(state, facts),
             "updated_at": facts.updated_at,
-            "problems": _of_row(passes, facts, state),
+            "problems": _of_row(await pass_history.newest_problems(self.database, project.id), facts, state),
             "metrics": {metric: values[metric] for metric in metrics},
             "without_vote": [
                 *_without_vote(state.votes, metrics),
@@ -237,11 +236,10 @@ def _cell(facts: AccountDetails, state: AccountState, metric: str) -> str:
     return "" if column is None or state.sheet is None or state.sheet_row is None else f"{column}{state.sheet_row}"
 
 
-def _of_row(passes: Sequence[ProjectRun], facts: AccountDetails, state: AccountState) -> list[str]:
-    """What the newest pass found wrong with the account's row."""
-    if not passes or facts.worksheet is None or state.sheet_row is None:
-        return []
-    return of_row(passes[0]["problems"], facts.worksheet, state.sheet_row)
+def _of_row(problems: Iterable[Problem], facts: AccountDetails, state: AccountState) -> list[str]:
+    """Those of ``problems`` that are about the account's row."""
+    place = (facts.worksheet, state.sheet_row)
+    return [] if None in place else [str(one) for one in problems if (one.worksheet, one.row) == place]
 
 
 def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any, TypeVar, cast
@@ -78,7 +79,7 @@ def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
     # Rows of nobody are on record too: `explain` tells where their link stands.
     name, reason = result.project.name, "no account has this link"
     nobodys = (Problem(reason, name, row.row, value=shown(row.link)) for row in result.unmatched_rows)
-    problems = [str(problem) for problem in islice(chain(result.problems, nobodys), MAX_PROBLEMS)]
+    problems = [asdict(problem) for problem in islice(chain(result.problems, nobodys), MAX_PROBLEMS)]
     return (
         run_id,
         result.project.id,
@@ -181,13 +182,18 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
     return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
 
 
-async def newest_problems(database: Database) -> list[str]:
-    """What the newest pass of each project found wrong with its worksheet, as on record."""
+async def newest_problems(database: Database, project_id: str | None = None) -> list[Problem]:
+    """What the newest pass of each project, or of one, found wrong with its worksheet.
+
+    What versions before 1.0 have left is not known by its place, and is left out until the next pass.
+    """
     rows = await database.glance(
         "SELECT r.problems FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id)"
-        " n JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at ORDER BY r.project_id"
+        " n JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at"
+        " WHERE CAST(?1 AS TEXT) IS NULL OR r.project_id = ?1 ORDER BY r.project_id",
+        (project_id,),
     )
-    return [problem for row in rows for problem in json.loads(row[0])]
+    return [Problem(**one) for row in rows for one in json.loads(row[0]) if isinstance(one, dict)]
 
 
 async def outcomes(database: Database, project_id: str, since: str) -> list[tuple[str, str, str]]:
@@ -224,7 +230,15 @@ async def _project_runs(database: Database, condition: str, parameters: tuple[An
         f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE {condition} LIMIT ?1", parameters
     )
     runs = [dict(zip(_OF_PROJECT, row, strict=True)) for row in rows]
-    return [cast("ProjectRun", run | {name: json.loads(run[name]) for name in ("stages", "problems")}) for run in runs]
+    return [
+        cast("ProjectRun", run | {"stages": json.loads(run["stages"]), "problems": _told(run["problems"])})
+        for run in runs
+    ]
+
+
+def _told(problems: str) -> list[str]:
+    """The problems on record as texts; versions before 1.0 have left texts."""
+    return [str(Problem(**one)) if isinstance(one, dict) else one for one in json.loads(problems)]
 
 
 async def prune(database: Database, before: str, batch: int = 500) -> int:

@@ -151,16 +151,18 @@ async def has_fetched_column(transaction: Transaction) -> bool:
 
 async def _update(transaction: Transaction, writing: Writing, steps: _Steps, fetched: bool) -> None:
     """Give our rows the merged values, and those that move the time of the pass."""
-    more = ", total_videos_fetched = ?4" if fetched else ""
-    values = ", ".join(f"{name} = ?{place}" for place, name in enumerate(METRICS, 1))
-    await transaction.execute_many(
-        f"UPDATE account_snapshots SET {values}{more} WHERE id = ?6",
-        ((*metrics, row_id) for row_id, metrics in steps.refreshed.items()),
-    )
-    await transaction.execute_many(
-        f"UPDATE account_snapshots SET {values}{more}, snapshot_time = ?7 WHERE id = ?6",
-        ((*metrics, row_id, writing.now) for row_id, metrics in steps.moved.items()),
-    )
+    columns = [*METRICS, "total_videos_fetched"] if fetched else [*METRICS]
+    videos = METRICS.index("videos")
+
+    def values(metrics: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (*metrics, metrics[videos]) if fetched else metrics
+
+    for rows, at in ((steps.refreshed, ()), (steps.moved, (writing.now,))):
+        changed = ", ".join(f"{name} = ?" for name in (*columns, *(["snapshot_time"] if at else ())))
+        await transaction.execute_many(
+            f"UPDATE account_snapshots SET {changed} WHERE id = ?",
+            ((*values(metrics), *at, row_id) for row_id, metrics in rows.items()),
+        )
 
 
 async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:

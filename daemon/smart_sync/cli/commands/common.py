@@ -1,6 +1,8 @@
 """What all commands share: ``--config`` and ``--json``, and how they show answers and failures."""
 
+import contextlib
 import json
+import os
 import resource
 import sys
 from collections.abc import Callable, Mapping
@@ -109,4 +111,7 @@ def show(answer: Mapping[str, Any], as_json: bool, screen: Callable[[Any], None]
     except BrokenPipeError:
         raise  # the reader has closed the pipe
     except OSError as error:
+        # What is still in the buffer would be written again at the end of the process, whose exit code is another one.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Unwritable(f"standard output cannot be written: {error.strerror}") from None

@@ -5,7 +5,7 @@ snapshots.  What a value was just before it changed, and who had won then, nobod
 Times are stamps.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -88,15 +88,3 @@ def timeline(events: Iterable[Event], since: str) -> list[Event]:
     """The newest first; nothing from before the stamp ``since`` but the last change of each metric."""
     told = [event for event in events if event["at"] >= since or event["event"] == "changed"]
     return sorted(told, key=lambda event: event["at"], reverse=True)
-
-
-def of_row(problems: Sequence[str], worksheet: str, row: int) -> list[str]:
-    """Those of a pass's ``problems`` that are about a row of a worksheet."""
-    return [problem for problem in problems if _place(problem, worksheet) == row]
-
-
-def _place(problem: str, worksheet: str) -> int | None:
-    """The row that a problem (``P!C2: …``) names, if it is one of the worksheet."""
-    cell = problem.removeprefix(f"{worksheet}!") if problem.startswith(f"{worksheet}!") else ""
-    number = cell.partition(":")[0].lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    return int(number) if number.isdecimal() else None
