@@ -138,7 +138,7 @@ def _keys(path: str, model: type[BaseModel], only: set[str] | None = None) -> It
         variable = keys.variable((*path.split("."), written)) if "<" not in path else ""
         applies = "restart" if f"{path}.{name}" in only_at_the_start() else "reload"
         hint = hints[name]
-        yield Key(path, written, type_words(hint), default_words(field, hint), variable, texts[name], applies)
+        yield Key(path, written, type_words(hint), default_words(field, hint), variable, texts.get(name, ""), applies)
 
 
 def _parsers() -> Iterator[Section]:

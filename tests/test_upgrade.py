@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from daemon_process import Daemon, run_command, write_config
+from daemon_process import Daemon, run_command, weakened, write_config
 from fake_google import FakeGoogle
+from smart_sync.config.database_url import server
 from smart_sync.errors import DatabaseError
 from smart_sync.store import schema
+from smart_sync.store.postgres.moving import move
 from smart_sync.store.schema import MIGRATIONS, open_database
 from smart_sync.store.sqlite import file_copy
+from standby_processes import until, write_daemon, write_sheet
 from world import HEADER, KEY, link
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -112,6 +116,33 @@ def test_by_the_daemon(tmp_path: Path, config: Path) -> None:
         told = json.loads(run_command("explain", link("a"), "--json", "--config", str(config)).stdout)
         assert told["success"] is True
         assert "Spring" in run_command("growth", "Spring", "--config", str(config)).stdout
+
+
+async def test_by_a_daemon_that_stood_by(tmp_path: Path, postgres: str) -> None:
+    """On a server one of the next version stands by, takes over and upgrades; the old one then says what to do."""
+    async with open_database(old_database(tmp_path / "view_counter.db")):
+        pass
+    await move(tmp_path / "view_counter.db", server(postgres))
+    write_sheet(tmp_path / "sheets", "Spring", 0, 0)
+    following = tmp_path / "following.sql"
+    following.write_text("CREATE TABLE of_the_next_version (id TEXT NOT NULL PRIMARY KEY);\n")
+    next_version = (
+        f"import smart_sync.store.schema as schema\nschema.MIGRATIONS = (*schema.MIGRATIONS, {str(following)!r})\n"
+    )
+    one, two = (write_daemon(tmp_path, name, postgres, tmp_path / "sheets") for name in ("one", "two"))
+    with Daemon(one) as old, Daemon(two, weakened(tmp_path, next_version)) as new:
+        until(lambda: new.events("standby.began"))
+        old.process.terminate()
+        (line,) = until(lambda: new.events("database.upgraded"))
+        assert (line["before"], line["now"], "backup" in line) == (len(MIGRATIONS), len(MIGRATIONS) + 1, False)
+        until(lambda: new.events("sync.finished"))
+        with psycopg.connect(postgres) as connection:
+            kept = connection.execute("SELECT followers, views FROM account_metrics ORDER BY account_id").fetchall()
+            made = connection.execute("SELECT count(*) FROM of_the_next_version").fetchall()
+        assert (kept, made) == ([(1000, 6000), (70, 80)], [(0,)])
+    told = until(lambda: ran if (ran := run_command("once", "--config", str(one))).returncode != 75 else None)
+    assert told.returncode == 2
+    assert "written by a newer Smart Sync" in told.stderr
 
 
 def test_check_says_what_will_be_done(tmp_path: Path, config: Path) -> None:
