@@ -6,7 +6,7 @@
 # make hunt     the properties with new random examples; the suite runs the same ones each time
 # make docs     the pages that are made from the code, and the site of docs/ in build/site
 # make picture  README's picture, from what the program says
-# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 TAKEOVERS=20 WORLDS=20 SEED=1
+# make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 SERVERS=50 TAKEOVERS=20 WORLDS=20 SEED=1
 # make audit    known vulnerabilities in what a deployment installs (requirements.lock)
 # make build    source distribution and wheel in dist/, checked
 # make release VERSION=1.2.0    checks, changelog, commit, packages, tag: everything but the push
@@ -89,12 +89,13 @@ FAULTS ?= 10000
 LOCKED ?= 60
 TOKENS ?= 200
 QUOTA ?= 60
+SERVERS ?= 50
 WORLDS ?= 20
 SEED ?= 1
 
 soak: $(VENV)/.dev  # the last lines: "promise: tried N, broken 0" for each
 	HYPOTHESIS_PROFILE=hunt SOAK_KILLS=$(KILLS) SOAK_CUTS=$(CUTS) SOAK_PASSES=$(PASSES) SOAK_FUZZ_FRAMES=$(FRAMES) SOAK_EDGES=$(EDGES) \
-	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_TAKEOVERS=$(TAKEOVERS) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) SOAK_SEEDS=$(WORLDS) SOAK_DAYS=60 SOAK_REPLICA=1 \
+	SOAK_SCHEDULES=$(FAULTS) SOAK_LOCKED=$(LOCKED) SOAK_TOKENS=$(TOKENS) SOAK_QUOTA=$(QUOTA) SOAK_SERVERS=$(SERVERS) SOAK_TAKEOVERS=$(TAKEOVERS) SOAK_SEED=$(SEED) SOAK_FUZZ_SEED=$(SEED) SOAK_SEEDS=$(WORLDS) SOAK_DAYS=60 SOAK_REPLICA=1 \
 	$(BIN)/python tests/soak.py
 
 # Apart from the packages under test.

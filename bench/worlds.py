@@ -157,7 +157,7 @@ class Passes:
 
     def __init__(self, resources: Resources, sheets: MemorySheets) -> None:
         self._run = SyncPass(resources).run
-        self._database = resources.database
+        self.database = resources.database
         self._sheets = sheets
         self._day = 0
         self.now = FIRST_DAY
@@ -176,7 +176,7 @@ class Passes:
         self._sheets.make = make
         started = time.perf_counter()
         result = await self._run(PassRequest(Trigger.CLI))
-        await rest(self._database)
+        await rest(self.database)
         took = time.perf_counter() - started
         if result.count(Outcome.FAILED, Outcome.DEGRADED):
             raise RuntimeError(f"the pass went wrong: {result.results[0].error}")
@@ -184,12 +184,15 @@ class Passes:
 
 
 @asynccontextmanager
-async def passes(path: Path, *, snapshots: str = "update") -> AsyncIterator[Passes]:
-    """Everything of the daemon's that a pass uses, but for the source of its worksheets; it logs to nowhere."""
+async def passes(where: Path | str, *, snapshots: str = "update") -> AsyncIterator[Passes]:
+    """Everything of the daemon's that a pass uses, but for the source of its worksheets; it logs to nowhere.
+
+    ``where``: the path of a file, or the URL of a server's database.
+    """
     settings = Settings.model_validate(
         {
-            "database": {"path": path},
-            "sheets": {"source": "csv", "directory": path.parent},
+            "database": {"path": where} if isinstance(where, Path) else {"url": where},
+            "sheets": {"source": "csv", "directory": Path(__file__).parent},
             "snapshots": {"on_existing": snapshots},
         }
     )

@@ -17,6 +17,7 @@ PROOFS = {
     "locks": "test_durability_file.py::test_a_lock_is_outwaited_while_there_is_patience",
     "quota": "test_shared_quota.py::test_no_window_has_more_than_the_limit",
     "tokens": "test_tokens_kill.py::test_sigkill_at_every_write_of_a_renewal_loses_no_token",
+    "servers": "test_postgres_kill.py::test_no_end_of_the_server_breaks_a_promise",
     "take-overs": "test_standby.py::test_the_other_one_takes_over_and_the_late_write_is_refused",
     "engines": "test_engines_agree.py::test_both_engines_hold_the_same_rows",
     "replica": "test_postgres_refusals.py::test_a_replica",

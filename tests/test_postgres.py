@@ -1,8 +1,6 @@
 """PostgreSQL as the store: the tables, the web app's own types, what is wrong with a server, and moving there."""
 
 import asyncio
-import os
-import signal
 import sqlite3
 from contextlib import closing, suppress
 from io import StringIO
@@ -14,7 +12,7 @@ import pytest
 
 from daemon_process import run_command
 from fake_google import FakeGoogle
-from postgres_server import Server, running
+from postgres_server import Server
 from smart_sync.config.database_url import server
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
@@ -241,37 +239,3 @@ async def test_a_connection_that_is_ended_in_mid_write_leaves_nothing_half(
     await world.sync()
     assert world.execute("SELECT count(*), sum(views) FROM account_metrics") == [(30, sum(range(30)))]
     assert world.execute("SELECT count(*) FROM account_snapshots") == [(30,)]
-
-
-@pytest.mark.parametrize("how", ["immediate", "kill -9"])
-async def test_a_server_that_is_killed_in_mid_write_leaves_nothing_half(
-    tmp_path: Path, google: FakeGoogle, how: str
-) -> None:
-    """The server dies while a pass writes and is started again: nothing is half, and the next pass makes up for it."""
-    with running() as server_of_its_own:
-        if server_of_its_own is None:
-            pytest.skip("PostgreSQL is not installed: make packages, as root")
-        server_of_its_own.stop()
-        server_of_its_own.start("-c listen_addresses=''")  # with fsync, as servers are
-        with server_of_its_own.database() as url:
-            world = await PostgresWorld(tmp_path, google, url).create()
-            world.add_project("P", [f"n{number}" for number in range(30)])
-            world.sheet("P", **{f"n{number}": [number] * 5 for number in range(30)})
-
-            def die() -> None:
-                if how == "immediate":
-                    server_of_its_own.stop("immediate")
-                else:
-                    pid = int((server_of_its_own.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
-                    os.kill(pid, signal.SIGKILL)
-                server_of_its_own.start_again()
-
-            await killed_in_a_pass(world, 5, die)
-            count = world.execute("SELECT count(*), coalesce(sum(views), 0) FROM account_metrics")
-            assert count in ([(0, 0)], [(30, sum(range(30)))])
-            assert world.execute("SELECT count(*) FROM account_snapshots")[0][0] == count[0][0]
-            finished = world.execute("SELECT count(*) FROM sync_runs WHERE finished_at IS NOT NULL AND failed = 0")
-            assert finished[0][0] == 0 or count[0][0] == 30
-            await world.sync()
-            assert world.execute("SELECT count(*), sum(views) FROM account_metrics") == [(30, sum(range(30)))]
-            assert world.execute("SELECT count(*) FROM account_snapshots") == [(30,)]

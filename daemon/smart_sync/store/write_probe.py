@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from smart_sync.config import SyncSettings
@@ -60,8 +61,13 @@ async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, 
         _demand_none((await projects.create_projects(transaction, [_PROJECT], stamp(now), more))[1])
 
     async def account(transaction: Transaction) -> None:
-        more = sync.defaults.accounts
-        _demand_none((await projects.create_accounts(transaction, [_ACCOUNT], stamp(now), more))[1])
+        # A foreign key may ask for its project.
+        there = await transaction.fetch("SELECT CAST(id AS TEXT) FROM projects WHERE id IS NOT NULL LIMIT 1")
+        if not there:
+            await projects.create_projects(transaction, [_PROJECT], stamp(now), sync.defaults.projects)
+        whose = there[0][0] if there else _PROJECT.id
+        new, more = replace(_ACCOUNT, project_id=whose), sync.defaults.accounts
+        _demand_none((await projects.create_accounts(transaction, [new], stamp(now), more))[1])
 
     otherwise = ', or set [sync] create_missing = "none"'
     found = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]

@@ -32,6 +32,8 @@ _TYPES = (
         """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS')""",
     ),
 )
+#: A date that there is, 29 February left out, as a pattern.
+_DATE = r"[1-9]\d{3}-((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 #: The tables of which a pass may change every row: with room on each page a changed row stays there, and no index
 #: has to be told (measured: two thirds of the server's time, half of the room after four passes).
 _REWRITTEN = re.compile(r"(CREATE TABLE [\w.]*\b(?:account_metrics|sheet_metrics|parsed_seen) \(.*\))\s*;?", re.DOTALL)
@@ -102,7 +104,8 @@ class PostgresDialect:
 
     async def prepare(self, transaction: Transaction) -> None:
         """Make the functions that the one SQL text needs, where they are missing or others."""
-        text = resources.files(__package__).joinpath("functions.sql").read_text().replace("{helpers}", self.helpers)
+        text = resources.files(__package__).joinpath("functions.sql").read_text()
+        text = text.replace("{helpers}", self.helpers).replace("{date}", _DATE)
         rows = await transaction.fetch(
             "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = ?",
             (self.helpers.strip('"'),),

@@ -1,9 +1,14 @@
 -- What the one SQL text needs of SQLite, in plain SQL.  Every function is total: what is no time gives NULL.
--- {helpers} is the schema that holds them.
+-- {helpers} is the schema that holds them, {date} the pattern of a date that there is.
+--
+-- A parameter that is used once lets a function become part of the query, whatever it is given; a call costs ten times
+-- as much.
 
 -- A time in ISO 8601, in whatever notation, as a moment in UTC.
 CREATE OR REPLACE FUNCTION {helpers}.moment(text) RETURNS timestamp LANGUAGE sql STABLE PARALLEL SAFE AS $$
-SELECT CASE WHEN $1 ~ '^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([ T]([01]\d|2[0-4]):[0-5]\d(:[0-5]\d(\.\d+)?)? *(Z|[-+](0\d|1[0-4]):[0-5]\d)?)? *$'
+SELECT CASE WHEN $1 ~ '^{date}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?$'
+THEN $1::timestamp
+WHEN $1 ~ '^(?!0000)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([ T]([01]\d|2[0-4]):[0-5]\d(:[0-5]\d(\.\d+)?)? *(Z|[-+](0\d|1[0-4]):[0-5]\d)?)? *$'
 THEN make_timestamp(substr($1, 1, 4)::int, substr($1, 6, 2)::int, 1, 0, 0, 0)
      + make_interval(days => substr($1, 9, 2)::int - 1, hours => coalesce(nullif(substr($1, 12, 2), ''), '0')::int,
                      mins => coalesce(nullif(substr($1, 15, 2), ''), '0')::int,
@@ -11,9 +16,9 @@ THEN make_timestamp(substr($1, 1, 4)::int, substr($1, 6, 2)::int, 1, 0, 0, 0)
      - coalesce(substring($1 FROM '^.{16}.*([-+]\d\d:\d\d) *$'), '0')::interval
 END $$;
 
--- First our own notation, which is nearly all there is: six times as fast.
+-- First our own notations, which are nearly all there is: six times as fast.
 CREATE OR REPLACE FUNCTION {helpers}.datetime(text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-SELECT CASE WHEN $1 ~ '^[1-9]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}$'
+SELECT CASE WHEN $1 ~ '^{date}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?$'
 THEN replace(substr($1, 1, 19), 'T', ' ')
 ELSE to_char({helpers}.moment($1), 'YYYY-MM-DD HH24:MI:SS') END $$;
 
@@ -23,13 +28,11 @@ SELECT to_char({helpers}.moment($1) + $2::interval, 'YYYY-MM-DD HH24:MI:SS') $$;
 CREATE OR REPLACE FUNCTION {helpers}.date(text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT substr({helpers}.datetime($1), 1, 10) $$;
 
--- The day of our own notation, where clocks are those of UTC, needs no arithmetic.
 CREATE OR REPLACE FUNCTION {helpers}.date(text, text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-SELECT CASE WHEN $2 = '+0 seconds' THEN substr({helpers}.datetime($1), 1, 10)
-ELSE to_char({helpers}.moment($1) + $2::interval, 'YYYY-MM-DD') END $$;
+SELECT to_char({helpers}.moment($1) + $2::interval, 'YYYY-MM-DD') $$;
 
 CREATE OR REPLACE FUNCTION {helpers}.thousandths(text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-SELECT CASE WHEN $1 ~ '^[1-9]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}000$'
+SELECT CASE WHEN $1 ~ '^{date}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}000$'
 THEN substr($1, 1, 23)
 ELSE to_char({helpers}.moment($1), 'YYYY-MM-DD"T"HH24:MI:SS.MS') END $$;
 
@@ -42,7 +45,7 @@ SELECT CASE $1
 END $$;
 
 CREATE OR REPLACE FUNCTION {helpers}.julianday(text) RETURNS double precision LANGUAGE sql STABLE PARALLEL SAFE AS $$
-SELECT (extract(epoch FROM {helpers}.moment($1)) / 86400 + 2440587.5)::float8 $$;
+SELECT date_part('epoch', {helpers}.moment($1)) / 86400 + 2440587.5 $$;
 
 CREATE OR REPLACE FUNCTION {helpers}.round(double precision, integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT round($1::numeric, $2)::float8 $$;

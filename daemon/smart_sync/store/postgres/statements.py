@@ -21,6 +21,8 @@ _DELETE = re.compile(r"\s*(?P<from>DELETE FROM (?:\w+\.)?(?P<table>\w+)) WHERE (
 _LISTED = re.compile(
     r"\b(?P<negated>NOT )?IN \(SELECT (?:value|CAST\(value AS TEXT\)) FROM json_each\((?P<list>\?\d*)\)\)"
 )
+#: SQLite's `date` would round what `datetime` cuts off; ours cuts it off itself, and is part of the query then.
+_CUT = re.compile(r"\bdate\(datetime\(([\w.?]+)\)")
 _TARGET = re.compile(r"ON CONFLICT \(([^)]*)\) DO UPDATE")
 _SHARED_WRITE = re.compile(
     r"(\s*(?:INSERT INTO|UPDATE|DELETE FROM) )(projects|project_social_accounts|account_snapshots)\b"
@@ -29,8 +31,8 @@ _SHARED_WRITE = re.compile(
 
 @cache
 def numbered(sql: str) -> str:
-    """``sql`` with PostgreSQL's parameters, and its lists as arrays."""
-    return _with_parameters(_LISTED.sub(_as_array, sql), "$")
+    """``sql`` with PostgreSQL's parameters, its lists as arrays, its days without detour."""
+    return _with_parameters(_CUT.sub(r"date(\1", _LISTED.sub(_as_array, sql)), "$")
 
 
 def _as_array(found: re.Match[str]) -> str:

@@ -1,0 +1,110 @@
+"""`docs/how-to/postgres.md`: what it grants is enough, its backup can be restored."""
+
+import re
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from daemon_process import run_command
+from postgres_server import Server
+
+PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "postgres.md").read_text()
+NEW, BESIDE, FOR_THE_APP = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+(BACKUP,) = re.findall(r"^```sh\n(pg_dump .*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+SHEET = "Link,Followers,Views\nhttps://www.tiktok.com/@a,12,3400\n"
+WEB_APP = """
+CREATE TABLE projects (id uuid PRIMARY KEY, name text NOT NULL, google_sheet_name text, is_active boolean DEFAULT true,
+  created_at timestamptz);
+CREATE TABLE project_social_accounts (id uuid PRIMARY KEY, project_id uuid REFERENCES projects, platform text,
+  username text, profile_link text, is_active boolean DEFAULT true, added_at timestamptz,
+  UNIQUE (project_id, profile_link));
+CREATE TABLE account_snapshots (id uuid PRIMARY KEY, account_id uuid REFERENCES project_social_accounts,
+  followers integer, likes integer, comments integer, videos integer, views integer, snapshot_time timestamptz);
+INSERT INTO projects (id, name) VALUES (gen_random_uuid(), 'P');
+INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)
+  SELECT gen_random_uuid(), id, 'tiktok', 'a', 'https://www.tiktok.com/@a' FROM projects;
+"""
+
+
+@dataclass
+class Page:
+    """The page with names of this test's own."""
+
+    server: Server
+    own: str
+
+    def of(self, text: str) -> str:
+        for name in ("view_counter", "web_app"):
+            text = re.sub(rf"\b{name}\b(?!\.d)", f"{name}_{self.own}", text)
+        return re.sub(r"\bsmart_sync\b", f"smart_sync_{self.own}", text)
+
+    def run(self, sql: str, database: str = "postgres", user: str = "postgres") -> None:
+        with psycopg.connect(self.server.url(self.of(database), self.of(user)), autocommit=True) as connection:
+            for statement in filter(None, map(str.strip, self.of(sql).split(";"))):
+                connection.execute(statement)
+
+    def command(self, folder: Path, database: str, *command: str) -> str:
+        (folder / "P.csv").write_text(SHEET)
+        config = folder / "config.toml"
+        config.write_text(
+            f'[database]\nurl = "env:DATABASE_URL"\n[sheets]\nsource = "csv"\ndirectory = "{folder}"\n'
+            '[sync]\ncreate_missing = "projects"\n'
+        )
+        url = self.server.url(self.of(database), self.of("smart_sync"), "choose-a-long-one")
+        ended = run_command(*command, "--config", str(config), environment={"DATABASE_URL": url})
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert "choose-a-long-one" not in ended.stdout + ended.stderr
+        return ended.stdout
+
+
+@pytest.fixture
+def page(postgres_server: Server | None) -> Iterator[Page]:
+    if postgres_server is None:
+        pytest.skip("PostgreSQL is not installed: make packages, as root")
+    page = Page(postgres_server, uuid.uuid4().hex[:8])
+    with _removed(page):
+        yield page
+
+
+@contextmanager
+def _removed(page: Page) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for database in ("view_counter", "web_app"):
+            page.run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        page.run("DROP ROLE IF EXISTS smart_sync; DROP ROLE IF EXISTS web_app")
+
+
+def test_beside_a_web_app_the_rights_of_the_page_are_enough(tmp_path: Path, page: Page) -> None:
+    """Granted by the owner of the database: `check` and a pass find nothing missing, and the web app reads its part."""
+    page.run("CREATE ROLE web_app LOGIN CREATEROLE; CREATE DATABASE web_app OWNER web_app")
+    page.run(WEB_APP, "web_app", "web_app")
+    page.run(BESIDE, "web_app", "web_app")
+    page.command(tmp_path, "web_app", "check")
+    page.command(tmp_path, "web_app", "once")
+    page.run(FOR_THE_APP, "web_app", "smart_sync")
+    with psycopg.connect(page.server.url(page.of("web_app"), page.of("web_app"))) as app:
+        assert app.execute("SELECT followers, views FROM account_growth").fetchall() == [(12, 3400)]
+        assert app.execute("SELECT followers, views FROM account_snapshots").fetchall() == [(12, 3400)]
+
+
+def test_a_backup_of_a_new_database_can_be_restored(tmp_path: Path, page: Page) -> None:
+    """What the page creates is enough for the first pass; its backup gives the same numbers back."""
+    page.run(NEW)
+    page.command(tmp_path, "view_counter", "once")
+    database = page.of("view_counter")
+    commands = page.of(BACKUP).replace("HOST/", "/").replace(f"{database}'", f"{database}?host={page.server.folder}'")
+    for command in commands.splitlines():
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        if "pg_dump" in command:
+            page.run("DELETE FROM account_snapshots", "view_counter", "smart_sync")
+    with psycopg.connect(page.server.url(page.of("view_counter"))) as restored:
+        assert restored.execute("SELECT followers, views FROM account_snapshots").fetchall() == [(12, 3400)]
