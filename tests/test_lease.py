@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator, Callable
 import psycopg
 import pytest
 
+from smart_sync.config import Settings
 from smart_sync.config.database_url import Server, server
-from smart_sync.errors import Busy
-from smart_sync.store.engine import Lost, StoreError
+from smart_sync.errors import Busy, DatabaseError
+from smart_sync.service.standing_by import StandingBy
+from smart_sync.store.engine import Down, Lost, StoreError
 from smart_sync.store.postgres import lease
 from smart_sync.store.postgres.leadership import DAEMON, PASS, Lease, held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.schema import open_database, open_existing
+from smart_sync.sync.reporter import Reporter
 
 ADD = "INSERT INTO projects (id, name) VALUES (?, ?)"
 
@@ -164,3 +167,21 @@ async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: st
                 await lease.check(transaction, "spreadsheet:K", first)
         async with database.transaction() as transaction:
             await lease.check(transaction, "spreadsheet:K", second)
+
+
+async def test_trouble_ends_a_daemon_at_its_start_only(postgres: str, leases: Leases) -> None:
+    """Before it has started a database in trouble is told and ends it; afterwards it only leads no more."""
+    lease, has_started = leases(server(postgres)), False
+    assert await lease.attempt()
+
+    async def reload() -> None:
+        raise AssertionError
+
+    settings = Settings.model_validate({"sheets": {"source": "csv", "directory": "."}})
+    waits = StandingBy(settings, lease, Reporter(), reload, 0.0)
+    away = ExceptionGroup("its tasks", [Down("away", DatabaseError("the server is away"))])
+    with pytest.raises(DatabaseError, match="the server is away"), waits.leading(lambda: has_started):
+        raise away
+    with waits.leading(lambda: has_started):
+        has_started = True
+        raise away

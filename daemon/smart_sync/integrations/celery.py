@@ -103,13 +103,15 @@ def register(app: Celery, *, every: float | None = EVERY) -> None:
 
 def _run(project_id: str | None) -> SyncAnswer:
     settings = config.load(config.find())
+    # This worker cannot do parts of what it waits for: it may be the only one.
+    here = settings.model_copy(update={"sync": settings.sync.model_copy(update={"workers": "none"})})
     ends = time.monotonic() + _CHANGING
     while True:
         try:
             return request_sync(settings.control.socket, project_id)
         except DaemonNotRunning:
             try:
-                return standalone.run_pass(settings, project_id)
+                return standalone.run_pass(here, project_id)
             except Busy:
                 if time.monotonic() >= ends:
                     raise

@@ -79,6 +79,9 @@ class Connection:
             return self._connection
         await self.close()
         self._connection = await connect(self._server, self._settings)
+        if self._over is not None:  # meanwhile
+            await self.close()
+            raise self._over
         return self._connection
 
     def cut(self, error: StoreError | None = None) -> bool:

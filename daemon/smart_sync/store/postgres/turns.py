@@ -113,13 +113,10 @@ async def end(database: PostgresDatabase, run_id: str) -> None:
     await database.at_once(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
 
 
-async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, dict[str, Any]]]:
-    """The spreadsheets that have not been collected yet, and what reading those that are done has cost."""
+async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
+    """The spreadsheets that have not been collected yet, and what reading them has cost, as their workers say it."""
     found = await database.at_once(_LOOK, (run_id,))
-    return [
-        (Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), json.loads(row[6]) if row[4] else {})
-        for row in found
-    ]
+    return [(Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in found]
 
 
 async def again(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
@@ -159,12 +156,14 @@ async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet:
     requests = await database.at_once("SELECT request FROM fan_out_passes WHERE run_id = ?", (run_id,))
     if not requests:
         return None
-    found = await database.at_once("SELECT project_id, worksheet_read FROM fan_out_results WHERE run_id = ?", (run_id,))
-    own = await database.at_once("SELECT project_id FROM fan_out_results WHERE spreadsheet = ?", (spreadsheet,))
+    # What a late worker of an earlier pass has left is no result of this one.
+    found = await database.at_once(
+        "SELECT project_id, worksheet_read, spreadsheet FROM fan_out_results WHERE run_id = ?", (run_id,)
+    )
     return Task(
         str(taken[0][1]),
         str(requests[0][0]),
-        frozenset(str(row[0]) for row in own),
+        frozenset(str(row[0]) for row in found if row[2] == spreadsheet),
         frozenset(str(row[0]) for row in found if row[1]),
     )
 
