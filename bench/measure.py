@@ -69,6 +69,9 @@ class Sizes:
     reads: int = 3000
     requests: int = 500
     idle: float = 20.0
+    #: Spreadsheets of a pass by workers, and the seconds of a window of Google's quota, six reads each.
+    spreadsheets: int = 40
+    window: float = 8.0
 
 
 QUICK = Sizes(
@@ -81,6 +84,8 @@ QUICK = Sizes(
     reads=50,
     requests=20,
     idle=1.0,
+    spreadsheets=4,
+    window=0.5,
 )
 
 

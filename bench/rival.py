@@ -61,6 +61,7 @@ def _compare(google: FakeGoogle, size: Size, rounds: int, folder: Path) -> tuple
     script = [sys.executable, "-m", "bench.reference", google.url, str(key_file), KEY, str(database)]
     found, waits = [], []
     with Daemon(configs["daemon"]) as daemon:
+        daemon.hang_up()
         pid, ask = daemon.process.pid, lambda: request_sync(daemon.socket)
         for version in range(rounds + 1):
             _edit(google, size, version)
@@ -99,11 +100,14 @@ def _measured(work: Callable[[], object], processor: Callable[[], float]) -> _Si
 
 
 def _child(command: list[str]) -> _Side:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
     def used() -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
-    return _measured(lambda: subprocess.run(command, check=True, capture_output=True), used)
+    # A start that keeps no compiled modules would compile them all each time.
+    return _measured(lambda: subprocess.run(command, check=True, capture_output=True, env=environment), used)
 
 
 def _processor(pid: int) -> float:

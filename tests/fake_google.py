@@ -60,6 +60,8 @@ class Call(NamedTuple):
     headers: dict[str, str]
     #: Bytes of path and query.
     length: int = 0
+    #: The service account whose token it bears.
+    account: str = ""
 
 
 @dataclass
@@ -112,6 +114,8 @@ class FakeGoogle:
         self.faults: list[Fault] = []
         #: What becomes of the ranges of an answer, as of their order.
         self.reorder: Callable[[list[object]], list[object]] = list
+        #: Called with each request that has arrived.
+        self.arrived: Callable[[Call], None] = lambda _call: None
         #: Seconds before each answer.
         self.latency = 0.0
         #: Seconds that a token lives.
@@ -123,7 +127,7 @@ class FakeGoogle:
         self.peak = 0
         self.peak_of_one = 0
         self._busy: list[str] = []
-        self._tokens: dict[str, tuple[float, str]] = {}
+        self._tokens: dict[str, tuple[float, str, str]] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.google = self
@@ -226,16 +230,24 @@ class FakeGoogle:
             claims = jwt.decode(form["assertion"][0], certs=private_key()[1], audience=AUDIENCE)  # type: ignore[no-untyped-call]
         except (ValueError, KeyError):
             return 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
-        if claims["iss"] != EMAIL or claims["exp"] - claims["iat"] > 3600 or not claims.get("scope"):
+        if (
+            not claims["iss"].endswith(EMAIL.partition("@")[2])
+            or claims["exp"] - claims["iat"] > 3600
+            or not claims.get("scope")
+        ):
             return 400, {"error": "invalid_grant", "error_description": "Invalid JWT."}
         token = f"ya29.fake-{len(self._tokens)}-{time.monotonic_ns()}"
-        self._tokens[token] = (time.monotonic() + self.token_lifetime, claims["scope"])
+        self._tokens[token] = (time.monotonic() + self.token_lifetime, claims["scope"], claims["iss"])
         return 200, {"access_token": token, "expires_in": self.token_lifetime, "token_type": "Bearer"}
 
     def may(self, authorization: str, scope: str) -> bool:
         """Whether the token is one of ours, not expired, and for this API."""
-        until, scopes = self._tokens.get(authorization.removeprefix("Bearer "), (0.0, ""))
+        until, scopes, _ = self._tokens.get(authorization.removeprefix("Bearer "), (0.0, "", ""))
         return time.monotonic() < until and scope in scopes.split()
+
+    def account_of(self, authorization: str) -> str:
+        """The service account that was granted a token; "" for none of ours."""
+        return self._tokens.get(authorization.removeprefix("Bearer "), (0.0, "", ""))[2]
 
     def drive(self, query: Mapping[str, list[str]]) -> tuple[int, object]:
         """Drive ``files``, by the name in ``q``."""
@@ -349,7 +361,9 @@ class _Handler(BaseHTTPRequestHandler):
             kind, key, act = "other", "", lambda: (404, _error(404, "Requested entity was not found."))
         else:
             kind, key, act = self._route(unquote(parts.path), query, content)
-        google.calls.append(Call(kind, parts.path, query, {**self.headers}, len(self.path)))
+        account = google.account_of(self.headers.get("Authorization", ""))
+        google.calls.append(Call(kind, parts.path, query, {**self.headers}, len(self.path), account))
+        google.arrived(google.calls[-1])
         with google.under_way(key or kind):
             if google.latency:
                 time.sleep(google.latency)

@@ -214,6 +214,25 @@ async def test_results_survive_the_worker_that_has_written_them(world: FleetWorl
     assert RESULT.validate_json(text).changed == 1
 
 
+async def test_results_are_committed_with_their_numbers(world: FleetWorld, google: FakeGoogle) -> None:
+    """A worker that can say nothing more after its commit has said what it has written: nobody does it once more."""
+    await begun(world, "run")
+    world.execute("UPDATE fan_out_passes SET parsed = 1")
+    world.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''too late''; END'"
+    )
+    world.execute("CREATE TRIGGER late BEFORE UPDATE ON fan_out_results FOR EACH ROW EXECUTE FUNCTION refuse()")
+    settings, key = world.settings, world.keys["P0"]
+    assert "too late" in await asyncio.to_thread(spreadsheet_task.run, settings, "run", key)
+    assert world.merged("p0") == (1,) * 5
+    world.execute("DROP TRIGGER late ON fan_out_results")
+    world.execute("UPDATE fan_out_spreadsheets SET finished = 0")
+    assert await asyncio.to_thread(spreadsheet_task.run, settings, "run", key) == "done"
+    assert google.count("batch") == 1
+    ((text,),) = world.execute("SELECT result FROM fan_out_results")
+    assert RESULT.validate_json(text).changed == 1
+
+
 async def test_without_a_broker_the_pass_is_done_here(world: FleetWorld, log: StringIO) -> None:
     """The broker is away: one line says so, and the process that runs the pass reads and merges by itself."""
     world.broker = f"redis+socket://{world.folder}/nowhere.sock"

@@ -89,7 +89,7 @@ async def test_a_hostile_answer_is_the_worksheets_trouble(google: FakeGoogle, tm
 async def test_any_number_is_a_life(google: FakeGoogle, tmp_path: Path, expires_in: object) -> None:
     """A token that lives for absurdly long, or says nothing of it, is used for as long as Google takes it."""
     google.spreadsheets["key"].worksheets = {"A": ROWS}
-    google._tokens["ya29.good"] = (10**12, " ".join(("https://www.googleapis.com/auth/spreadsheets.readonly",)))
+    google._tokens["ya29.good"] = (10**12, "https://www.googleapis.com/auth/spreadsheets.readonly", "")
     google.fail("token", 1, **{key: value for key, value in token(expires_in=expires_in).items() if key != "kind"})
     async with GoogleSheets(google.settings(tmp_path), backoff=QUICK) as sheets:
         assert (await sheets.read(PROJECT)).rows == ROWS

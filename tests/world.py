@@ -62,12 +62,18 @@ class World:
         return self.settings.database.where
 
     async def create(self) -> "World":
-        """The file and the tables as Smart Sync creates them: made once in each process, and copied from then on."""
-        if not _created:
-            async with open_database(self.path):
-                pass
+        """The file and the tables as Smart Sync creates them: made once in each process, and copied from then on.
+
+        A file that is there already is taken over as it is.
+        """
+        if _created and not self.path.exists():
+            self.path.write_bytes(_created[0])
+            return self
+        is_new = not self.path.exists()
+        async with open_database(self.path):
+            pass
+        if is_new:
             _created.append(self.path.read_bytes())
-        self.path.write_bytes(_created[0])
         return self
 
     def connect(self) -> sqlite3.Connection:

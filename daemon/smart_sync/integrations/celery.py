@@ -11,9 +11,11 @@ With ``[sync] workers = "celery"`` the same workers do the parts of passes that 
 import os
 import time
 from functools import cache, partial
+from importlib import import_module
 from typing import Any, cast
 
 from celery import Celery
+from celery.signals import worker_init
 from kombu.entity import Queue
 
 from smart_sync import config
@@ -84,6 +86,7 @@ def register(app: Celery, *, every: float | None = EVERY) -> None:
     # Acknowledged when it is done: one whose worker is killed goes to the next, and its token keeps it from being two.
     late = {"acks_late": True, "reject_on_worker_lost": True, "ignore_result": True}
     app.task(smart_sync_spreadsheet, name=TASK, shared=False, **late)
+    worker_init.connect(_prepare_worker, weak=False)
     if every is None:
         return
     entry = {"task": ALL_PROJECTS, "schedule": every, "options": {"expires": every}}
@@ -126,6 +129,17 @@ def _application() -> Celery:
     )
     register(application)
     return application
+
+
+def _prepare_worker(**_: object) -> None:
+    """Import what each process of the worker would import for its first spreadsheet, before they are forked."""
+    try:
+        wanted = config.load(config.find()).sync.workers == "celery"
+    except SmartSyncError:
+        return  # told by the tasks
+    if wanted:
+        import_module("smart_sync.sync.spreadsheet_task")
+        import_module("smart_sync.sheets.spreadsheet")
 
 
 def _broker() -> str:

@@ -150,7 +150,7 @@ class Database(Reader, Protocol):
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
 
     async def check_in_place(self) -> None:
-        """Raise `DatabaseReplaced` if what is open is no longer what others find there."""
+        """Raise `DatabaseReplaced` if others no longer find what is open, `NotLeading` if another instance leads."""
 
     def locked_seconds(self) -> float:
         """Seconds for which another process has kept us from it, once they are worth telling; else 0."""

@@ -10,15 +10,14 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from smart_sync.config import Settings
 from smart_sync.config.urls import spreadsheet_key
 from smart_sync.core.days import stamp
-from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.model import Project
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
 from smart_sync.core.worker_turns import START, Steps, next_steps
@@ -88,20 +87,20 @@ class FanOut:
         except BrokerAway as error:
             self._announce("workers.unavailable", reason=str(error))
 
-    def tell(self, text: str) -> ProjectResult:
-        """The result that a worker has written, announced as if this process had brought it about."""
-        result = RESULT.validate_json(text)
+    def tell(self, result: ProjectResult) -> ProjectResult:
+        """A result that was brought about without being announced; the same, with what is new."""
         result = replace(result, new_problems=self._projects.told.new_of(result))
         self._announce.project_done(result)
         return result
 
     async def stand_in(self, projects: Sequence[Project], this: Pass, reason: str, remedy: str) -> list[ProjectResult]:
         """What becomes of projects whose worksheets no worker has brought: as of those that Google does not give."""
-        nobody = ProjectSync(replace(self._resources, sheets=_Nobody(reason, remedy)))
-        nobody.told = self._projects.told
+        nothing = SheetUnavailable(reason, remedy)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(nobody.run(p, this), name=f"pass:project:{p.id}") for p in projects]
-        return [task.result() for task in tasks]
+            tasks = [
+                group.create_task(self._projects.sync(p, this, nothing), name=f"pass:project:{p.id}") for p in projects
+            ]
+        return [self.tell(task.result()) for task in tasks]
 
     def spent(self, usage: Mapping[str, Any]) -> None:
         """Add what reading has cost a worker."""
@@ -154,7 +153,11 @@ class _Waiting:
         brought = await turns.collect(self._database, self._this.id, closed)
         for name in closed:
             wanted = self._groups[name]
-            there = {project.id: self._fan_out.tell(brought[project.id]) for project in wanted if project.id in brought}
+            there = {
+                project.id: self._fan_out.tell(RESULT.validate_json(brought[project.id]))
+                for project in wanted
+                if project.id in brought
+            }
             lacking = [project for project in wanted if project.id not in there]
             reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
             if lacking:
@@ -163,36 +166,6 @@ class _Waiting:
             self._results |= there
             self._this.done.update(key for key, result in there.items() if result.worksheet_read)
             self._open.discard(name)
-
-
-class _Nobody:
-    """A source of worksheets that no worker has brought."""
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        self._reason, self._remedy = reason, remedy
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is held open."""
-
-    def begin(self) -> None:
-        """Nothing is counted."""
-
-    def usage(self) -> ReadUsage:
-        """Nothing."""
-        return ReadUsage()
-
-    async def read(self, project: Project) -> Worksheet:
-        """Raises `SheetUnavailable`."""
-        raise SheetUnavailable(self._reason, self._remedy)
-
-    async def titles(self) -> list[str]:
-        """Raises `SheetUnavailable`."""
-        raise SheetUnavailable(self._reason, self._remedy)
 
 
 def grouped(projects: Sequence[Project], settings: Settings) -> dict[str, list[Project]]:

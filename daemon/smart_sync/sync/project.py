@@ -12,7 +12,7 @@ from datetime import datetime
 
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.matching.sheet_side import Reading
-from smart_sync.core.model import Account, Project
+from smart_sync.core.model import Account, Outcome, Project
 from smart_sync.core.results.outcomes import Written, failure, foreseen, result_of
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import SheetUnavailable
@@ -91,6 +91,9 @@ class ProjectSync:
     async def run(self, project: Project, this: Pass) -> ProjectResult:
         """Sync ``project`` and announce what became of it."""
         result = await self.sync(project, this)
+        if result.outcome is Outcome.FAILED:
+            # Of a database that is no longer ours there is nothing to tell.
+            await self._database.check_in_place()
         result = replace(result, new_problems=self.told.new_of(result))
         self._announce.project_done(result, dry_run=this.dry_run)
         return result

@@ -10,14 +10,14 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Server
-from smart_sync.core.days import day_of, moment
+from smart_sync.core.days import day_of, moment, stamp
 from smart_sync.core.model import Account
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
@@ -40,13 +40,6 @@ from smart_sync.sync.resources import innermost
 BEATS, LOOK = 6, 0.3
 #: Seconds that writing may take, beyond those for reading.
 WRITING = 300.0
-
-
-class Quiet(Reporter):
-    """The pass that has sent the task says what became of each project."""
-
-    def project_done(self, result: ProjectResult, *, dry_run: bool = False) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +145,7 @@ class _Job:
         request = self._demanded()
         if not await schema.is_current(self._database):
             raise SmartSyncError("its Smart Sync is another version than that of the pass; upgrade it")
-        settings, announce, now = self._settings, Quiet(), moment(request["now"])
+        settings, announce, now = self._settings, Reporter(), moment(request["now"])
         wanted = [p for p in self._projects if p.id not in self._task.has_results]
         day = day_of(now, settings.schedule.timezone)
         this = Pass(self._run_id, now, day, dry_run=False, parsed=asyncio.Event(), done=set(self._task.read))
@@ -161,12 +154,14 @@ class _Job:
         async with open_sheets(settings.sheets, memory, None, announce, self._database.limit) as sheets:
             sheets.begin()
             means = _Means(settings, self._database, sheets, announce, utc_now, query)
-            sync = ProjectSync(means)
+            sync = ProjectSync(means, self._write)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._wait_for_parsed(this), name="worker:parsed")
-                tasks = [group.create_task(sync.run(p, this), name=f"worker:project:{p.id}") for p in wanted]
+                tasks = [group.create_task(sync.sync(p, this), name=f"worker:project:{p.id}") for p in wanted]
             self._usage = sheets.usage()
-        await self._record([task.result() for task in tasks])
+        # Once more, with how long each took, and those of which nothing could be written.
+        async with self._database.transaction() as transaction:
+            await self._write(transaction, [task.result() for task in tasks])
 
     def _demanded(self) -> Mapping[str, str]:
         """What the pass wants.  Raises `SmartSyncError` where this process would decide otherwise."""
@@ -187,10 +182,9 @@ class _Job:
                 return
             await asyncio.sleep(LOOK)
 
-    async def _record(self, results: Sequence[ProjectResult]) -> None:
-        async with self._database.transaction() as transaction:
-            await self._write(transaction, results)
-
     async def _write(self, transaction: Transaction, results: Sequence[ProjectResult]) -> None:
-        told = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in results]
+        """Keep results, together with the numbers that they tell of: the next worker goes on behind them."""
+        now = stamp(utc_now())
+        dated = [replace(one, timestamp=one.timestamp or now) for one in results]
+        told = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]
         await turns.record(transaction, self._run_id, self._held.spreadsheet, told)

@@ -20,7 +20,7 @@ from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
-from smart_sync.sync.resources import Resources
+from smart_sync.sync.resources import Resources, plain_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +196,12 @@ class SyncPass:
         self, selected: Sequence[Project], only: frozenset[str] | None, this: Pass
     ) -> tuple[ProjectResult, ...]:
         """All projects at once, each waiting for its own worksheet, and the parsers (of ``only`` these) meanwhile."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._collect_parsed(only, this), name="pass:parsers")
-            if self._fan_out is not None and not this.dry_run:
-                return tuple(await self._fan_out.run(selected, this))
-            tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
+        with plain_failures():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._collect_parsed(only, this), name="pass:parsers")
+                if self._fan_out is not None and not this.dry_run:
+                    return tuple(await self._fan_out.run(selected, this))
+                tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
         return tuple(task.result() for task in tasks)
 
     async def _collect_parsed(self, only: frozenset[str] | None, this: Pass) -> None:

@@ -11,7 +11,7 @@ from smart_sync.aio.rate_limit import Limit
 from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import emit
-from smart_sync.store.engine import LONG_WAIT, Busy, Down, Refused, StoreError
+from smart_sync.store.engine import LONG_WAIT, Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.lease import Fence
@@ -125,7 +125,12 @@ class PostgresDatabase:
             return [column.name for column in cursor.description or ()]
 
     async def check_in_place(self) -> None:
-        """Nothing: a connection leads to one database."""
+        """Raise `NotLeading` if another instance has taken over; a connection leads to one database."""
+        if self._lease is not None:
+            try:
+                self._lease.demand()
+            except Lost as error:
+                raise error.meaning from None
 
     def locked_seconds(self) -> float:
         """Seconds for which another session has kept us from writing, once they are worth telling; else 0."""

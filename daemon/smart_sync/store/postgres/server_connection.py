@@ -129,6 +129,8 @@ class Connection:
         try:
             yield
         except Error as error:
+            if self._over is not None:
+                raise self._over from error
             broken = self._connection is None or self._connection.broken
             raise translated(error, self._server.name, broken=broken) from error
         except UnicodeEncodeError as error:
