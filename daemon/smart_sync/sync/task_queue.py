@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from smart_sync.errors import DatabaseUnusable, SmartSyncError
+from smart_sync.errors import SmartSyncError
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -36,7 +36,7 @@ class TaskQueue:
             raise BrokerAway("the broker of the workers does not answer; is it running?") from None
 
     def _send(self, run_id: str, spreadsheets: list[str]) -> None:
-        app = self._application()
+        app = self._application()  # first: where Celery is missing, so is kombu
         from kombu.exceptions import KombuError
 
         try:
@@ -60,9 +60,11 @@ class TaskQueue:
 
     def _application(self) -> "Celery":
         if self._app is None:
-            demand_library()
-            from celery import Celery
-
+            try:
+                from celery import Celery
+            except ImportError:
+                told = "[sync] workers needs Celery; pip install 'smart-sync-daemon[celery,postgres]'"
+                raise BrokerAway(told) from None
             logging.getLogger("kombu").setLevel(logging.ERROR)
             self._app = Celery("smart_sync_sender", broker=self._url, set_as_current=False)
             self._app.conf.update(
@@ -70,13 +72,3 @@ class TaskQueue:
                 broker_transport_options={"socket_connect_timeout": CONNECTING, "socket_timeout": CONNECTING},
             )
         return self._app
-
-
-def demand_library() -> None:
-    """Raise `DatabaseUnusable` where Celery is not installed."""
-    try:
-        import celery  # noqa: F401
-    except ImportError:
-        raise DatabaseUnusable(
-            "[sync] workers = \"celery\" needs Celery; pip install 'smart-sync-daemon[celery,postgres]'"
-        ) from None

@@ -21,6 +21,8 @@ _DELETE = re.compile(r"\s*(?P<from>DELETE FROM (?:\w+\.)?(?P<table>\w+)) WHERE (
 _LISTED = re.compile(
     r"\b(?P<negated>NOT )?IN \(SELECT (?:value|CAST\(value AS TEXT\)) FROM json_each\((?P<list>\?\d*)\)\)"
 )
+#: As rows of a join the planner knows their number only where they are those of an array.
+_JOINED = re.compile(r"\bjson_each\((\?\d*)\) ([a-z]\w*)")
 #: SQLite's `date` would round what `datetime` cuts off; ours cuts it off itself, and is part of the query then.
 _CUT = re.compile(r"\bdate\(datetime\(([\w.?]+)\)")
 _TARGET = re.compile(r"ON CONFLICT \(([^)]*)\) DO UPDATE")
@@ -32,7 +34,8 @@ _SHARED_WRITE = re.compile(
 @cache
 def numbered(sql: str) -> str:
     """``sql`` with PostgreSQL's parameters, its lists as arrays, its days without detour."""
-    return _with_parameters(_CUT.sub(r"date(\1", _LISTED.sub(_as_array, sql)), "$")
+    with_arrays = _JOINED.sub(r"unnest(listed(\1)) \2(value)", _LISTED.sub(_as_array, sql))
+    return _with_parameters(_CUT.sub(r"date(\1", with_arrays), "$")
 
 
 def _as_array(found: re.Match[str]) -> str:
