@@ -14,6 +14,7 @@ from smart_sync.store.engine import Down, Lost, StoreError
 from smart_sync.store.postgres import lease
 from smart_sync.store.postgres.leadership import DAEMON, PASS, Lease, held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.postgres.server_connection import Connection
 from smart_sync.store.schema import open_database, open_existing
 from smart_sync.sync.reporter import Reporter
 
@@ -185,3 +186,13 @@ async def test_trouble_ends_a_daemon_at_its_start_only(postgres: str, leases: Le
     with waits.leading(lambda: has_started):
         has_started = True
         raise away
+
+
+async def test_a_lease_that_is_lost_while_the_server_is_connected_to_leaves_no_connection(postgres: str) -> None:
+    """As after a line that was dead: nothing is asked, or written, through one that comes about too late."""
+    connection = Connection(server(postgres), {}, patience=1.0)
+    coming = asyncio.create_task(connection.open())
+    await asyncio.sleep(0)
+    connection.cut(lease.lost("another leads"))
+    with pytest.raises(Lost):
+        await coming

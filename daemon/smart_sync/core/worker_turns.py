@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 #: Workers that may begin with a spreadsheet before it is given up: one that kills its workers must not kill all.
 MAX_TRIES = 3
 START = "start one: celery -A smart_sync.integrations.celery worker"
-VANISHED = ("no worker can take it: the database has lost the task", "the next pass gives it to workers again")
+VANISHED = ("no worker can take it: the database has lost the task", "")
 
 
 @dataclass(frozen=True, slots=True)
