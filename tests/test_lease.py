@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from smart_sync.config.database_url import Server, server
 from smart_sync.errors import Busy, DatabaseError
 from smart_sync.service.standing_by import StandingBy
 from smart_sync.store.engine import Down, Lost, StoreError
-from smart_sync.store.postgres import lease
+from smart_sync.store.postgres import leadership, lease
 from smart_sync.store.postgres.leadership import DAEMON, PASS, Lease, held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.server_connection import Connection
@@ -196,3 +197,26 @@ async def test_a_lease_that_is_lost_while_the_server_is_connected_to_leaves_no_c
     connection.cut(lease.lost("another leads"))
     with pytest.raises(Lost):
         await coming
+
+
+async def test_who_is_halted_in_the_middle_of_a_statement_holds_nobody_up(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No timeout of the server counts while it waits for the rest of a COPY: the leader ends such a session of ours."""
+    monkeypatch.setattr(leadership, "HALTED", 0.5)
+    async with open_database(server(postgres)):
+        pass
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(closing(psycopg.connect(postgres, application_name=name, autocommit=True)))
+            for name in ("smart-sync worker public", "of somebody else")
+        ]
+        for other, what in zip(others, ("SELECT 1 FROM smart_sync_schema FOR UPDATE", "SELECT 1"), strict=True):
+            other.execute("BEGIN")
+            other.execute(what)
+            other.pgconn.send_query(b"COPY projects (id, name) FROM STDIN")
+        async with held(short(postgres)) as own, PostgresDatabase(own.server, lease=own, patience=5.0) as database:
+            async with database.transaction() as transaction:
+                await transaction.execute(ADD, ("p", "P"))
+            names = "SELECT application_name FROM pg_stat_activity WHERE query LIKE 'COPY projects%'"
+            assert await database.fetch(names) == [("of somebody else",)]

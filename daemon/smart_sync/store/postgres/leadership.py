@@ -18,6 +18,7 @@ from smart_sync.store.postgres.lease import (
     ADD,
     CHANNEL,
     CHECK,
+    END_HALTED,
     END_SESSION,
     GIVE_BACK,
     LEADER,
@@ -40,6 +41,8 @@ DAEMON, PASS = "daemon", "pass"
 POLL = 2.0
 #: Seconds that the server may take to answer at the start.
 STARTING = 15.0
+#: Seconds for which another process of ours may be halted in the middle of a statement.
+HALTED = 30.0
 #: Seconds between two tries where one has failed.
 _PAUSE = 0.1
 #: Parts of the time that a lease lasts: between two renewals, for one try, and left when writing ends.
@@ -236,6 +239,8 @@ class Lease:
             return 0.0
         if self._token == token:
             self._last_until(began)
+            with contextlib.suppress(StoreError):  # a right may be missing
+                await self._ask(END_HALTED, HALTED)
         return self.seconds * _BETWEEN
 
     def _last_until(self, began: float) -> None:

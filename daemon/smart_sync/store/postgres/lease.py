@@ -49,6 +49,14 @@ END_SESSION = (
     " WHERE application_name = ? AND datname = current_database() AND pid <> pg_backend_pid()"
 )
 
+#: While the server waits for the rest of a statement no timeout counts: one that is halted there would keep its locks.
+#: (The session of one that has led is ended by the next who leads; a migration is long at one COPY.)
+END_HALTED = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'smart-sync%'"
+    " AND application_name NOT LIKE 'smart-sync leader %' AND datname = current_database() AND state = 'active'"
+    " AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - make_interval(secs => ?)"
+)
+
 
 class Fence(Protocol):
     """What stands before each writing transaction of a process that may have been taken over from."""
