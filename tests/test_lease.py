@@ -158,7 +158,7 @@ async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: st
         async with database.transaction() as transaction:
             first = await lease.raise_token(transaction, "spreadsheet:K", "a")
         async with database.transaction() as transaction:
-            await lease.check(transaction, "spreadsheet:K", first)
+            await lease.check(transaction, "spreadsheet:K", first, "a")
             with psycopg.connect(postgres) as other, pytest.raises(psycopg.errors.LockNotAvailable):
                 other.execute("SELECT 1 FROM smart_sync_leases WHERE resource = 'spreadsheet:K' FOR UPDATE NOWAIT")
         async with database.transaction() as transaction:
@@ -166,9 +166,9 @@ async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: st
         assert second > first
         with pytest.raises(Lost):
             async with database.transaction() as transaction:
-                await lease.check(transaction, "spreadsheet:K", first)
+                await lease.check(transaction, "spreadsheet:K", first, "a")
         async with database.transaction() as transaction:
-            await lease.check(transaction, "spreadsheet:K", second)
+            await lease.check(transaction, "spreadsheet:K", second, "b")
 
 
 async def test_trouble_ends_a_daemon_at_its_start_only(postgres: str, leases: Leases) -> None:
@@ -220,3 +220,27 @@ async def test_who_is_halted_in_the_middle_of_a_statement_holds_nobody_up(
                 await transaction.execute(ADD, ("p", "P"))
             names = "SELECT application_name FROM pg_stat_activity WHERE query LIKE 'COPY projects%'"
             assert await database.fetch(names) == [("of somebody else",)]
+
+
+async def test_a_token_that_was_given_twice_is_the_last_ones(postgres: str, leases: Leases) -> None:
+    """A replica that took over had not heard of the first: it renews nothing, writes nothing and gives nothing back."""
+    first = leases(server(postgres))
+    assert await first.attempt()
+    async with open_database(first.server, lease=first) as database:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute("UPDATE smart_sync_leases SET holder = 'another:1' WHERE resource = 'leader'")
+            with pytest.raises(Lost, match="another instance has taken over"):
+                async with database.transaction():
+                    pass
+            await first.give_back()
+            left = admin.execute("SELECT holder, expires_at > now() FROM smart_sync_leases WHERE resource = 'leader'")
+            assert left.fetchall() == [("another:1", True)]
+
+
+async def test_who_renews_notices_a_token_that_was_given_twice(postgres: str) -> None:
+    """Also where it writes nothing."""
+    async with held(short(postgres)) as own:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute("UPDATE smart_sync_leases SET holder = 'another:1' WHERE resource = 'leader'")
+        await asyncio.wait_for(own.free.wait(), 5)
+        assert own.reason == "another instance has taken over"

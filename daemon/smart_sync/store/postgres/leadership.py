@@ -120,7 +120,7 @@ class Lease:
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
         self.demand()
-        if not await rows(connection, numbered(CHECK), (LEADER, self._token)):
+        if not await rows(connection, numbered(CHECK), (LEADER, self._token, self.holder)):
             self._lose("another instance has taken over")
             raise lost(self.reason)
 
@@ -161,7 +161,7 @@ class Lease:
         self._lose("it was given back")
         for _ in range(2 if token else 0):  # once more where only the connection was lost
             try:
-                await self._bounded(self._ask(GIVE_BACK, LEADER, token))
+                await self._bounded(self._ask(GIVE_BACK, LEADER, token, self.holder))
                 break
             except StoreError as error:
                 self.trouble = str(error.meaning)
@@ -234,7 +234,7 @@ class Lease:
 
     async def _renew(self) -> float:
         began, token = time.monotonic(), self._token
-        if not await self._ask(RENEW, self.seconds, LEADER, token):
+        if not await self._ask(RENEW, self.seconds, LEADER, token, self.holder):
             self._lose("another instance has taken over")
             return 0.0
         if self._token == token:

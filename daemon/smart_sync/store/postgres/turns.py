@@ -55,6 +55,7 @@ class Held:
     def __init__(self) -> None:
         self.spreadsheet = ""
         self.token = 0
+        self.worker = ""
         #: Nothing is called: that it is lost is noticed by the next sign of life, or by what would be written.
         self.ends: list[Callable[[StoreError], None]] = []
 
@@ -71,7 +72,8 @@ class Held:
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` where another has the spreadsheet now; it stays ours until the open transaction has ended."""
-        if not await rows(connection, numbered(lease.CHECK), (_resource(self.spreadsheet), self.token)):
+        own = (_resource(self.spreadsheet), self.token, self.worker)
+        if not await rows(connection, numbered(lease.CHECK), own):
             raise self.lost()
 
     def lost(self) -> StoreError:
@@ -152,7 +154,7 @@ async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet:
     taken = await database.at_once(_TAKE, (worker, spreadsheet, run_id, MAX_TRIES))
     if not taken:
         return None
-    held.spreadsheet, held.token = spreadsheet, int(taken[0][0])
+    held.spreadsheet, held.token, held.worker = spreadsheet, int(taken[0][0]), worker
     requests = await database.at_once("SELECT request FROM fan_out_passes WHERE run_id = ?", (run_id,))
     if not requests:
         return None
