@@ -263,6 +263,26 @@ async def test_a_worker_does_the_pass_that_it_runs(world: FleetWorld, monkeypatc
     assert {one["outcome"] for one in answer["results"]} == {"synced"}
 
 
+async def test_a_pass_that_is_cut_off_is_no_task_any_more(world: FleetWorld) -> None:
+    """The daemon is stopped while workers are waited for: nobody begins with what it has given to them, or writes."""
+    world.broker = f"{world.fleet.broker}?virtual_host=1"  # nobody takes the tasks
+    run = asyncio.create_task(world.sync())
+    await eventually(lambda: bool(world.execute("SELECT 1 FROM fan_out_spreadsheets")), "they are given to workers")
+    ((run_id,),) = world.execute("SELECT run_id FROM fan_out_passes")
+    settings, held = world.settings, turns.Held()
+    assert isinstance(settings.database.where, Server)
+    async with PostgresDatabase(settings.database.where, lease=held) as database:
+        assert await turns.take(database, held, run_id, world.keys["P0"], "one") is not None
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        with pytest.raises(Lost):
+            async with database.transaction():
+                pass
+    told = await asyncio.to_thread(spreadsheet_task.run, settings, run_id, world.keys["P1"])
+    assert told == "not wanted any more"
+
+
 async def test_a_database_in_trouble_is_a_failed_pass(world: FleetWorld, log: StringIO) -> None:
     """While workers are waited for as at any other time: told in one line, as an error that can be mended."""
     world.broker = f"{world.fleet.broker}?virtual_host=1"  # nobody takes the tasks

@@ -5,6 +5,7 @@ worker brings is stood in for by the last known sheet values; where no task can 
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import time
@@ -23,6 +24,7 @@ from smart_sync.core.wording import listed
 from smart_sync.core.worker_turns import START, Steps, next_steps
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
+from smart_sync.store.engine import StoreError
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync.project import Pass, ProjectSync
@@ -31,6 +33,8 @@ from smart_sync.sync.task_queue import BrokerAway, TaskQueue
 
 #: Seconds between two looks at what workers have done, and more for each spreadsheet that is still with them.
 POLL, POLL_EACH = 0.2, 1 / 2000
+#: Seconds that the end of a pass which is cut off may take: it waits for who is writing.
+ENDING = 5.0
 
 RESULT = TypeAdapter(ProjectResult)
 USAGE = TypeAdapter(ReadUsage)
@@ -53,6 +57,16 @@ class FanOut:
     async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         """Every project has a result, in the order of ``selected``, and is announced."""
         self.usage = ReadUsage()
+        try:
+            return await self._run(selected, this)
+        except asyncio.CancelledError:
+            # Nobody will tell what workers write from now on: they shall write nothing.
+            with contextlib.suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(ENDING):
+                    await turns.end(self._database, this.id)
+            raise
+
+    async def _run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         groups = grouped(selected, self._settings)
         request = {"now": stamp(this.now), "decides": decides_by(self._settings)}
         told = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
