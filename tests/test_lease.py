@@ -244,3 +244,13 @@ async def test_who_renews_notices_a_token_that_was_given_twice(postgres: str) ->
             admin.execute("UPDATE smart_sync_leases SET holder = 'another:1' WHERE resource = 'leader'")
         await asyncio.wait_for(own.free.wait(), 5)
         assert own.reason == "another instance has taken over"
+
+
+@pytest.mark.parametrize("lost", ["DELETE FROM smart_sync_leases", "DROP TABLE smart_sync_leases"])
+async def test_a_lease_whose_row_is_gone_is_made_anew(postgres: str, leases: Leases, lost: str) -> None:
+    """As after a restore: who held it loses it, and whoever waits takes it; neither ends."""
+    async with held(short(postgres)) as own:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(lost)
+        await asyncio.wait_for(own.free.wait(), 5)
+        await asyncio.wait_for(own.taken.wait(), 5)

@@ -181,7 +181,7 @@ class Lease:
     async def _bounded(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of ``work``; `Down` if the server does not answer for a part of the time that there is."""
         least = 0.25 if self._token else POLL
-        return await self._connection.answered(work, max(self.seconds * _TRY, least))
+        return await self._connection.answered(work, max(min(self.seconds * _TRY, STARTING), least))
 
     async def _prepare(self) -> None:
         """Make the table and the row, where they are missing."""
@@ -201,7 +201,13 @@ class Lease:
         if not self._table:
             await self._prepare()
         outdated = await self._is_outdated() and not regardless
-        ((token, holder, kind, left),) = await self._ask(LOOK, LEADER)
+        try:
+            ((token, holder, kind, left),) = await self._ask(LOOK, LEADER) or [(0, "", "", 0.0)]
+        except Refused:
+            self._table = ""  # it is gone: made anew at the next look
+            raise
+        if not kind and not token:
+            await self._ask(ADD, LEADER)
         self._see(holder if left > 0 else "", kind)
         if left > 0 or outdated or time.monotonic() < self._not_before:
             return float(min(left + 0.01, POLL)) if left > 0 else POLL
