@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import PATIENCE, run_command
+from daemon_process import PATIENCE, Daemon, run_command
 from fake_google import FakeGoogle
 from fleet import Fleet, FleetWorld, go_on, halt
 from smart_sync import config
@@ -261,6 +262,21 @@ async def test_a_worker_does_the_pass_that_it_runs(world: FleetWorld, monkeypatc
     answer = await asyncio.to_thread(smart_sync_all_projects)
     assert (answer["success"], answer["success_count"]) == (True, len(NAMES))
     assert {one["outcome"] for one in answer["results"]} == {"synced"}
+
+
+def test_a_worker_does_the_pass_that_it_waits_for(world: FleetWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only worker has asked the daemon for a pass, whose parts wait for a worker: it does them meanwhile."""
+    world.broker, world.timeout = f"{world.fleet.broker}?virtual_host=1", 3  # nobody else takes the tasks
+    path = world.write(more="[schedule]\nrun_on_start = false\n")
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(path))
+    with Daemon(path) as daemon:
+        daemon.hang_up()
+        answer = smart_sync_all_projects()
+        assert {one["outcome"] for one in answer["results"]} == {"synced"}
+        assert len(daemon.events("sync.finished")) == 1
+    assert {row[0] for row in world.execute("SELECT worker FROM fan_out_spreadsheets")} == {
+        f"{socket.gethostname()}:{os.getpid()}"
+    }
 
 
 async def test_a_pass_that_is_cut_off_is_no_task_any_more(world: FleetWorld) -> None:

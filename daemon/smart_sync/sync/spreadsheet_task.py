@@ -5,6 +5,7 @@ spreadsheet, nothing of it is written.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
-from smart_sync.config.database_url import Server
+from smart_sync.config.database_url import Location, Server
 from smart_sync.core.days import day_of, moment, stamp
 from smart_sync.core.model import Account, Project
 from smart_sync.core.results.results import ProjectResult
@@ -85,13 +86,30 @@ def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     return asyncio.run(_run(settings, run_id, spreadsheet))
 
 
+def left_over(settings: Settings, seconds: float) -> tuple[str, str] | None:
+    """A part of a pass (for `run`) that no worker begins with, none having given a sign of life for ``seconds``."""
+    return asyncio.run(_left_over(settings.database.where, seconds))
+
+
+async def _left_over(where: Location, seconds: float) -> tuple[str, str] | None:
+    if isinstance(where, Server):
+        with contextlib.suppress(StoreError):  # it will be told by what asks for the pass
+            async with PostgresDatabase(where) as database:
+                return await turns.left(database, _own_name(), seconds)
+    return None
+
+
+def _own_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 async def _run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     where, held = settings.database.where, turns.Held()
     if not isinstance(where, Server):
         raise SmartSyncError("a worker needs the PostgreSQL database of the pass; set [database] url")
     try:
         async with PostgresDatabase(where, lease=held) as database:
-            task = await turns.take(database, held, run_id, spreadsheet, f"{socket.gethostname()}:{os.getpid()}")
+            task = await turns.take(database, held, run_id, spreadsheet, _own_name())
             if task is None:
                 return "not wanted any more"
             return await _Job(settings, database, held, run_id, task).run()
