@@ -46,8 +46,8 @@ async def lived(world: World) -> World:
 
 
 def rows(day: int, **changed: int) -> dict[str, list[Any]]:
-    """What stands in the rows on a day; ``changed`` views by account."""
-    views = {name: round(base * RATE**day) for name, base in (("a", 123_456), ("b", 456_789), ("c", 78_901))}
+    """What stands in the rows on a day; ``changed`` views by account.  c is two and a half days ahead of a."""
+    views = {name: round(base * RATE**day) for name, base in (("a", 123_456), ("b", 456_789), ("c", 126_563))}
     return {name: [1000 + day, None, None, None, changed.get(name, number)] for name, number in views.items()}
 
 
@@ -141,6 +141,20 @@ async def test_a_held_number_waits_until_it_has_stood_for_a_day(holding: World) 
     assert await suspects(holding, a=13_637) == ()
     assert holding.merged("a") == (1010, 0, 0, 0, 13_637)
     assert holding.execute("SELECT * FROM suspects") == []
+
+
+async def test_a_held_number_waits_though_the_cells_nearby_have_moved_on(holding: World) -> None:
+    """The neighbour's number, pasted in the edit that also gave the neighbour a new one: no later pass lets it in."""
+    before, pasted = (round(base * RATE**9) for base in (123_456, 126_563))
+    (told,) = await suspects(holding, a=pasted)
+    assert (told.cause, told.held, holding.merged("a")[4]) == ("this is @c's number", True, before)
+    for _ in range(2):
+        holding.now += timedelta(minutes=30)
+        assert await suspects(holding, a=pasted) == (told,)
+        assert holding.merged("a")[4] == before
+    holding.parsed("a", [None, None, None, None, pasted])
+    assert await suspects(holding, a=pasted) == ()
+    assert holding.merged("a")[4] == pasted
 
 
 async def test_a_held_number_waits_until_it_is_confirmed(holding: World) -> None:
