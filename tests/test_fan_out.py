@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import PATIENCE, run_command
+from daemon_process import PATIENCE, Daemon, run_command
 from fake_google import FakeGoogle
 from fleet import Fleet, FleetWorld, go_on, halt
 from smart_sync import config
 from smart_sync.config.database_url import Server
-from smart_sync.core.model import Outcome, Project
+from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.errors import ConfigError, DatabaseError
 from smart_sync.integrations.celery import smart_sync_all_projects
@@ -27,6 +28,9 @@ from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync import spreadsheet_task
 from smart_sync.sync.fan_out import PROJECTS, RESULT, decides_by
+from smart_sync.sync.reporter import Reporter
+from smart_sync.sync.resources import opened
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import World
 
 NAMES = [f"P{number}" for number in range(5)]
@@ -263,6 +267,21 @@ async def test_a_worker_does_the_pass_that_it_runs(world: FleetWorld, monkeypatc
     assert {one["outcome"] for one in answer["results"]} == {"synced"}
 
 
+def test_a_worker_does_the_pass_that_it_waits_for(world: FleetWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only worker has asked the daemon for a pass, whose parts wait for a worker: it does them meanwhile."""
+    world.broker, world.timeout = f"{world.fleet.broker}?virtual_host=1", 3  # nobody else takes the tasks
+    path = world.write(more="[schedule]\nrun_on_start = false\n")
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(path))
+    with Daemon(path) as daemon:
+        daemon.hang_up()
+        answer = smart_sync_all_projects()
+        assert {one["outcome"] for one in answer["results"]} == {"synced"}
+        assert len(daemon.events("sync.finished")) == 1
+    assert {row[0] for row in world.execute("SELECT worker FROM fan_out_spreadsheets")} == {
+        f"{socket.gethostname()}:{os.getpid()}"
+    }
+
+
 async def test_a_pass_that_is_cut_off_is_no_task_any_more(world: FleetWorld) -> None:
     """The daemon is stopped while workers are waited for: nobody begins with what it has given to them, or writes."""
     world.broker = f"{world.fleet.broker}?virtual_host=1"  # nobody takes the tasks
@@ -364,6 +383,19 @@ async def test_what_the_database_has_lost_is_not_waited_for(world: FleetWorld) -
     result = await asyncio.wait_for(run, 10)
     assert outcomes(result) == dict.fromkeys(NAMES, Outcome.DEGRADED)
     assert result.results[0].error == "no worker can take it: the database has lost the task"
+
+
+async def test_what_all_workers_refuse_is_done_here(world: FleetWorld, log: StringIO) -> None:
+    """The file was edited and the daemon has not reloaded it yet: its own rules count, and one line says who did it."""
+    settings = world.settings
+    world.write(more='[merge]\nstrategy = "sheet"\n')
+    async with opened(settings, Reporter()) as resources:
+        result = await SyncPass(resources).run(PassRequest(Trigger.CLI))
+    assert outcomes(result) == dict.fromkeys(NAMES, Outcome.SYNCED)
+    assert world.merged("p0") == (1,) * 5
+    reasons = [str(line["reason"]) for line in told(log, "workers.unavailable")]
+    assert all("([merge])" in reason and "this process reads and merges P" in reason for reason in reasons)
+    assert 1 <= len(reasons) <= 4
 
 
 async def begun_with(world: FleetWorld, settings: config.Settings) -> None:

@@ -5,6 +5,7 @@ spreadsheet, nothing of it is written.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -16,11 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
-from smart_sync.config.database_url import Server
+from smart_sync.config.database_url import Location, Server
 from smart_sync.core.days import day_of, moment, stamp
 from smart_sync.core.model import Account, Project
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
+from smart_sync.core.worker_turns import OTHER_RULES, OTHER_VERSION
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import emit, redact
 from smart_sync.sheets import open_sheets
@@ -38,7 +40,7 @@ from smart_sync.sync.resources import innermost
 #: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
 #: the parsed values are there.
 BEATS, LOOK = 6, 0.3
-OTHER_VERSION = "its Smart Sync is another version than that of the pass; upgrade it"
+UPGRADE = f"{OTHER_VERSION} than that of the pass; upgrade it"
 #: Seconds that writing may take, beyond those for reading.
 WRITING = 300.0
 
@@ -85,13 +87,30 @@ def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     return asyncio.run(_run(settings, run_id, spreadsheet))
 
 
+def left_over(settings: Settings, seconds: float) -> tuple[str, str] | None:
+    """A part of a pass (for `run`) that no worker begins with, none having given a sign of life for ``seconds``."""
+    return asyncio.run(_left_over(settings.database.where, seconds))
+
+
+async def _left_over(where: Location, seconds: float) -> tuple[str, str] | None:
+    if isinstance(where, Server):
+        with contextlib.suppress(StoreError):  # it will be told by what asks for the pass
+            async with PostgresDatabase(where) as database:
+                return await turns.left(database, _own_name(), seconds)
+    return None
+
+
+def _own_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 async def _run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     where, held = settings.database.where, turns.Held()
     if not isinstance(where, Server):
         raise SmartSyncError("a worker needs the PostgreSQL database of the pass; set [database] url")
     try:
         async with PostgresDatabase(where, lease=held) as database:
-            task = await turns.take(database, held, run_id, spreadsheet, f"{socket.gethostname()}:{os.getpid()}")
+            task = await turns.take(database, held, run_id, spreadsheet, _own_name())
             if task is None:
                 return "not wanted any more"
             return await _Job(settings, database, held, run_id, task).run()
@@ -164,7 +183,7 @@ class _Job:
     async def _bring_up_to_date(self) -> None:
         request = self._demanded()
         if not await schema.is_current(self._database):
-            raise SmartSyncError(OTHER_VERSION)
+            raise SmartSyncError(UPGRADE)
         settings, announce, now = self._settings, Reporter(), moment(request.now)
         wanted = [p for p in self._projects if p.id not in self._task.has_results]
         day = day_of(now, settings.schedule.timezone)
@@ -187,12 +206,11 @@ class _Job:
         """What the pass wants.  Raises `SmartSyncError` where this process would decide otherwise."""
         request, own = self._request, decides_by(self._settings)
         if request is None or request.decides.get(VERSION) != own[VERSION]:
-            raise SmartSyncError(OTHER_VERSION)
+            raise SmartSyncError(UPGRADE)
         others = [f"[{name}]" for name, digest in request.decides.items() if own.get(name) != digest]
         if others:
             raise SmartSyncError(
-                f"its configuration decides otherwise than that of the pass ({', '.join(others)}); give all machines"
-                " the same file"
+                f"{OTHER_RULES} than that of the pass ({', '.join(others)}); give all machines the same file"
             )
         return request
 

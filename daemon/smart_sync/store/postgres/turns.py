@@ -48,6 +48,12 @@ _LOOK = (
 _SEVERAL = "run_id = ?1 AND spreadsheet IN (SELECT value FROM json_each(?2))"
 _AGAIN = f"UPDATE fan_out_spreadsheets SET finished = 0, seen_at = NULL, trouble = '' WHERE finished < 2 AND {_SEVERAL}"
 
+_LEFT = (
+    "SELECT run_id, spreadsheet FROM fan_out_spreadsheets WHERE finished = 0 AND seen_at IS NULL AND tries < ?1"
+    " AND NOT EXISTS (SELECT 1 FROM fan_out_spreadsheets o WHERE o.worker <> ?2"
+    f" AND o.seen_at > {_NOW} - CAST(?3 AS DOUBLE PRECISION)) ORDER BY spreadsheet LIMIT 1"
+)
+
 
 class Held:
     """The token of one spreadsheet, without which its worker writes nothing: the `Fence` of its database."""
@@ -102,6 +108,12 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
         )
     # Also of those that were in hand under another name, or are in no spreadsheet now.
     await database.at_once(_RAISE.format(which="resource LIKE 'spreadsheet:%'"), (run_id,))
+
+
+async def left(database: PostgresDatabase, worker: str, seconds: float) -> tuple[str, str] | None:
+    """A run id and a spreadsheet of it that waits, where no other worker has given a sign of life for ``seconds``."""
+    found = await database.at_once(_LEFT, (MAX_TRIES, worker, seconds))
+    return (str(found[0][0]), str(found[0][1])) if found else None
 
 
 async def parsed(database: PostgresDatabase, run_id: str) -> None:
