@@ -12,6 +12,7 @@ from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, a
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
+from smart_sync.core.pins import is_far, of_cells
 from smart_sync.core.state import AccountState
 
 #: Accounts whose growth a new account is measured by.
@@ -29,9 +30,10 @@ class Cells(NamedTuple):
 
 
 def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects, counters: Collection[str]) -> Cells:
-    """The cells of ``sheet`` that say another number than ``states`` know, pinned ones left out.
+    """The cells of ``sheet`` that say another number than ``states`` know.
 
-    ``doubted`` are the suspects that are still open.
+    Of marked ones those that were marked before: a first mark is meant, whatever the number.  Where the parser
+    contradicts, `core.merge.pinning` tells it.  ``doubted`` are the suspects that are still open.
     """
     rows: list[list[Typed]] = []
     close: dict[str, list[str]] = {}
@@ -67,8 +69,11 @@ def _edited(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects) -> 
 def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Typed]:
     parsed = state.parsed or NO_METRICS
     known = state.sheet or NO_METRICS
+    marked = of_cells(state.pins)
     for metric, old, new, theirs in zip(METRICS, known, row.metrics, parsed, strict=True):
-        if new is not None and new != old and metric not in row.pinned:
+        if new is not None and new != old:
+            if metric in row.pinned and (metric not in marked or is_far(new, theirs)):
+                continue
             open_ = doubted.get((state.id, metric))
             is_doubted = open_ is not None and open_.new == old
             yield Typed(state.id, metric, row.row, old, new, theirs, is_doubted)
@@ -146,7 +151,8 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
         place,
         accident.cause,
         typed=True,
-        held=doubts.hold and accident.old is not None,
+        # Who marks a number insists on it.
+        held=doubts.hold and accident.old is not None and accident.metric not in sheet.rows[state.id].pinned,
     )
 
 
