@@ -1,6 +1,7 @@
 """The control socket as a file: nothing is taken away from anybody, and it has the rights that were asked for."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import socket
@@ -13,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from control_clients import served
+from smart_sync.config import ControlSettings
 from smart_sync.control.client import Client
+from smart_sync.control.request import Request, Response, Route
 from smart_sync.control.server import serve
 from smart_sync.control.socket_file import temporary_of
 from smart_sync.errors import SocketUnusable
+from smart_sync.service.control_socket import ControlSocket
 
 
 def _entry(path: Path) -> tuple[int, int, int, int]:
@@ -47,6 +51,22 @@ def _bound(path: Path, kind: int = socket.SOCK_STREAM, *, listening: bool = Fals
         if listening:
             other.listen(0)
         yield other
+
+
+async def test_open_again(tmp_path: Path) -> None:
+    """A daemon whose lead has ended by an error answers again with what it does next."""
+
+    async def alive(request: Request) -> Response:
+        return Response(200, {"success": True})
+
+    path = tmp_path / "control.sock"
+    async with ControlSocket(ControlSettings(socket=path), asyncio.Event()) as control:
+        for _ in range(2):
+            with contextlib.suppress(ZeroDivisionError):
+                async with control.answering({"/livez": {"GET": Route(alive)}}):
+                    assert await Client(path).request("GET", "/livez") == (200, {"success": True})
+                    raise ZeroDivisionError
+            assert not path.exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "empty file", "directory", "FIFO", "symbolic link", "dangling symbolic link"])

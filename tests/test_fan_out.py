@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon_process import PATIENCE, run_command
+from daemon_process import PATIENCE, Daemon, run_command
 from fake_google import FakeGoogle
 from fleet import Fleet, FleetWorld, go_on, halt
 from smart_sync import config
 from smart_sync.config.database_url import Server
 from smart_sync.core.model import Outcome, Project
 from smart_sync.core.results.results import PassResult, ProjectResult
-from smart_sync.errors import ConfigError
+from smart_sync.errors import ConfigError, DatabaseError
+from smart_sync.integrations.celery import smart_sync_all_projects
 from smart_sync.store.engine import Lost
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -253,6 +255,62 @@ async def test_without_a_worker_the_last_known_values_stand_in(world: FleetWorld
     assert world.merged("p0") == (1,) * 5
 
 
+async def test_a_worker_does_the_pass_that_it_runs(world: FleetWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tasks for whole passes need no further worker where no daemon runs: theirs may be the only one."""
+    world.broker, world.timeout = f"{world.fleet.broker}?virtual_host=1", 1  # nobody takes the tasks
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(world.write()))
+    answer = await asyncio.to_thread(smart_sync_all_projects)
+    assert (answer["success"], answer["success_count"]) == (True, len(NAMES))
+    assert {one["outcome"] for one in answer["results"]} == {"synced"}
+
+
+def test_a_worker_does_the_pass_that_it_waits_for(world: FleetWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only worker has asked the daemon for a pass, whose parts wait for a worker: it does them meanwhile."""
+    world.broker, world.timeout = f"{world.fleet.broker}?virtual_host=1", 3  # nobody else takes the tasks
+    path = world.write(more="[schedule]\nrun_on_start = false\n")
+    monkeypatch.setenv("SMART_SYNC_CONFIG", str(path))
+    with Daemon(path) as daemon:
+        daemon.hang_up()
+        answer = smart_sync_all_projects()
+        assert {one["outcome"] for one in answer["results"]} == {"synced"}
+        assert len(daemon.events("sync.finished")) == 1
+    assert {row[0] for row in world.execute("SELECT worker FROM fan_out_spreadsheets")} == {
+        f"{socket.gethostname()}:{os.getpid()}"
+    }
+
+
+async def test_a_pass_that_is_cut_off_is_no_task_any_more(world: FleetWorld) -> None:
+    """The daemon is stopped while workers are waited for: nobody begins with what it has given to them, or writes."""
+    world.broker = f"{world.fleet.broker}?virtual_host=1"  # nobody takes the tasks
+    run = asyncio.create_task(world.sync())
+    await eventually(lambda: bool(world.execute("SELECT 1 FROM fan_out_spreadsheets")), "they are given to workers")
+    ((run_id,),) = world.execute("SELECT run_id FROM fan_out_passes")
+    settings, held = world.settings, turns.Held()
+    assert isinstance(settings.database.where, Server)
+    async with PostgresDatabase(settings.database.where, lease=held) as database:
+        assert await turns.take(database, held, run_id, world.keys["P0"], "one") is not None
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        with pytest.raises(Lost):
+            async with database.transaction():
+                pass
+    told = await asyncio.to_thread(spreadsheet_task.run, settings, run_id, world.keys["P1"])
+    assert told == "not wanted any more"
+
+
+async def test_a_database_in_trouble_is_a_failed_pass(world: FleetWorld, log: StringIO) -> None:
+    """While workers are waited for as at any other time: told in one line, as an error that can be mended."""
+    world.broker = f"{world.fleet.broker}?virtual_host=1"  # nobody takes the tasks
+    run = asyncio.create_task(world.sync())
+    await eventually(lambda: bool(world.execute("SELECT 1 FROM fan_out_spreadsheets")), "they are given to workers")
+    world.execute("ALTER TABLE fan_out_spreadsheets RENAME TO away")
+    with pytest.raises(DatabaseError, match="fan_out_spreadsheets"):
+        await run
+    ((reason,),) = [(line["reason"],) for line in told(log, "sync.failed")]
+    assert "fan_out_spreadsheets" in str(reason)
+
+
 async def test_a_worker_that_would_decide_otherwise_does_nothing(world: FleetWorld, tmp_path: Path) -> None:
     """A worker with other rules of the merge says so, and no number of its making is written."""
     world.more = 'create_missing = "accounts"\n'
@@ -264,6 +322,64 @@ async def test_a_worker_that_would_decide_otherwise_does_nothing(world: FleetWor
     assert "its configuration decides otherwise than that of the pass ([merge], [sync])" in told
     assert world.execute("SELECT finished, trouble FROM fan_out_spreadsheets") == [(1, told)]
     assert world.merged("p0") is None
+
+
+async def test_what_workers_of_other_versions_tell_ends_nothing(world: FleetWorld) -> None:
+    """What cannot be read of a result is as if it were not there, and told; what is new in a cost is left out."""
+    world.broker = f"{world.fleet.broker}?virtual_host=1"  # nobody takes the tasks
+    run = asyncio.create_task(world.sync())
+    await eventually(lambda: bool(world.execute("SELECT 1 FROM fan_out_spreadsheets")), "they are given to workers")
+    world.execute(
+        "INSERT INTO fan_out_results SELECT 'project-P0', run_id, spreadsheet, 1, '{}' FROM fan_out_spreadsheets"
+        " WHERE spreadsheet LIKE 'sheetP0%'"
+    )
+    world.execute(
+        "UPDATE fan_out_spreadsheets SET finished = 1, tries = 1, usage = CASE WHEN spreadsheet LIKE 'sheetP0%'"
+        """ THEN '{"calls": 2, "tomorrow": 2}' ELSE 'nothing' END"""
+    )
+    result = await run
+    assert {one.error for one in result.results} == {"no worker could read it: no result"}
+    assert world.execute("SELECT calls FROM sync_runs WHERE finished_at IS NOT NULL") == [(2,)]
+
+
+@pytest.mark.parametrize("given", ["decides", "request", "projects"])
+async def test_a_worker_of_another_version_says_so(world: FleetWorld, given: str) -> None:
+    """It does nothing, whether or not it can read what is asked for."""
+    await begun(world, "run")
+    if given == "decides":
+        world.execute(
+            "UPDATE fan_out_passes SET request = jsonb_set(request::jsonb, '{decides,version}', '\"1\"')::text"
+        )
+    elif given == "request":
+        world.execute("""UPDATE fan_out_passes SET request = '{"then": 1}'""")
+    else:
+        world.execute("""UPDATE fan_out_spreadsheets SET projects = '[{"name": "P0"}]'""")
+    told = await asyncio.to_thread(spreadsheet_task.run, world.settings, "run", world.keys["P0"])
+    assert told == "its Smart Sync is another version than that of the pass; upgrade it"
+    assert world.execute("SELECT finished, trouble FROM fan_out_spreadsheets") == [(1, told)]
+
+
+async def test_what_a_late_worker_has_left_is_no_result_of_this_pass(world: FleetWorld, google: FakeGoogle) -> None:
+    """A result of an earlier pass, written while this one began, keeps nobody from reading the worksheet."""
+    await begun(world, "run")
+    world.execute("UPDATE fan_out_passes SET parsed = 1")
+    key = world.keys["P0"]
+    world.execute(f"INSERT INTO fan_out_results VALUES ('project-P0', 'earlier', '{key}', 1, '{{}}')")
+    assert await asyncio.to_thread(spreadsheet_task.run, world.settings, "run", key) == "done"
+    assert google.count("batch") == 1
+    assert world.merged("p0") == (1,) * 5
+    assert world.execute("SELECT run_id FROM fan_out_results") == [("run",)]
+
+
+async def test_what_the_database_has_lost_is_not_waited_for(world: FleetWorld) -> None:
+    """The rows of a pass are gone (a backup was restored): its projects are degraded at once, and say why."""
+    world.broker = f"{world.fleet.broker}?virtual_host=1"  # nobody takes the tasks
+    run = asyncio.create_task(world.sync())
+    await eventually(lambda: bool(world.execute("SELECT 1 FROM fan_out_spreadsheets")), "they are given to workers")
+    world.execute("DELETE FROM fan_out_spreadsheets")
+    result = await asyncio.wait_for(run, 10)
+    assert outcomes(result) == dict.fromkeys(NAMES, Outcome.DEGRADED)
+    assert result.results[0].error == "no worker can take it: the database has lost the task"
 
 
 async def begun_with(world: FleetWorld, settings: config.Settings) -> None:

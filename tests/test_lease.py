@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
 
+from smart_sync.config import Settings
 from smart_sync.config.database_url import Server, server
-from smart_sync.errors import Busy
-from smart_sync.store.engine import Lost, StoreError
-from smart_sync.store.postgres import lease
+from smart_sync.errors import Busy, DatabaseError
+from smart_sync.service.standing_by import StandingBy
+from smart_sync.store.engine import Down, Lost, StoreError
+from smart_sync.store.postgres import leadership, lease
 from smart_sync.store.postgres.leadership import DAEMON, PASS, Lease, held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.postgres.server_connection import Connection
 from smart_sync.store.schema import open_database, open_existing
+from smart_sync.sync.reporter import Reporter
 
 ADD = "INSERT INTO projects (id, name) VALUES (?, ?)"
 
@@ -153,7 +158,7 @@ async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: st
         async with database.transaction() as transaction:
             first = await lease.raise_token(transaction, "spreadsheet:K", "a")
         async with database.transaction() as transaction:
-            await lease.check(transaction, "spreadsheet:K", first)
+            await lease.check(transaction, "spreadsheet:K", first, "a")
             with psycopg.connect(postgres) as other, pytest.raises(psycopg.errors.LockNotAvailable):
                 other.execute("SELECT 1 FROM smart_sync_leases WHERE resource = 'spreadsheet:K' FOR UPDATE NOWAIT")
         async with database.transaction() as transaction:
@@ -161,6 +166,91 @@ async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: st
         assert second > first
         with pytest.raises(Lost):
             async with database.transaction() as transaction:
-                await lease.check(transaction, "spreadsheet:K", first)
+                await lease.check(transaction, "spreadsheet:K", first, "a")
         async with database.transaction() as transaction:
-            await lease.check(transaction, "spreadsheet:K", second)
+            await lease.check(transaction, "spreadsheet:K", second, "b")
+
+
+async def test_trouble_ends_a_daemon_at_its_start_only(postgres: str, leases: Leases) -> None:
+    """Before it has started a database in trouble is told and ends it; afterwards it only leads no more."""
+    lease, has_started = leases(server(postgres)), False
+    assert await lease.attempt()
+
+    async def reload() -> None:
+        raise AssertionError
+
+    settings = Settings.model_validate({"sheets": {"source": "csv", "directory": "."}})
+    waits = StandingBy(settings, lease, Reporter(), reload, 0.0)
+    away = ExceptionGroup("its tasks", [Down("away", DatabaseError("the server is away"))])
+    with pytest.raises(DatabaseError, match="the server is away"), waits.leading(lambda: has_started):
+        raise away
+    with waits.leading(lambda: has_started):
+        has_started = True
+        raise away
+
+
+async def test_a_lease_that_is_lost_while_the_server_is_connected_to_leaves_no_connection(postgres: str) -> None:
+    """As after a line that was dead: nothing is asked, or written, through one that comes about too late."""
+    connection = Connection(server(postgres), {}, patience=1.0)
+    coming = asyncio.create_task(connection.open())
+    await asyncio.sleep(0)
+    connection.cut(lease.lost("another leads"))
+    with pytest.raises(Lost):
+        await coming
+
+
+async def test_who_is_halted_in_the_middle_of_a_statement_holds_nobody_up(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No timeout of the server counts while it waits for the rest of a COPY: the leader ends such a session of ours."""
+    monkeypatch.setattr(leadership, "HALTED", 0.5)
+    async with open_database(server(postgres)):
+        pass
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(closing(psycopg.connect(postgres, application_name=name, autocommit=True)))
+            for name in ("smart-sync worker public", "of somebody else")
+        ]
+        for other, what in zip(others, ("SELECT 1 FROM smart_sync_schema FOR UPDATE", "SELECT 1"), strict=True):
+            other.execute("BEGIN")
+            other.execute(what)
+            other.pgconn.send_query(b"COPY projects (id, name) FROM STDIN")
+        async with held(short(postgres)) as own, PostgresDatabase(own.server, lease=own, patience=5.0) as database:
+            async with database.transaction() as transaction:
+                await transaction.execute(ADD, ("p", "P"))
+            names = "SELECT application_name FROM pg_stat_activity WHERE query LIKE 'COPY projects%'"
+            assert await database.fetch(names) == [("of somebody else",)]
+
+
+async def test_a_token_that_was_given_twice_is_the_last_ones(postgres: str, leases: Leases) -> None:
+    """A replica that took over had not heard of the first: it renews nothing, writes nothing and gives nothing back."""
+    first = leases(server(postgres))
+    assert await first.attempt()
+    async with open_database(first.server, lease=first) as database:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute("UPDATE smart_sync_leases SET holder = 'another:1' WHERE resource = 'leader'")
+            with pytest.raises(Lost, match="another instance has taken over"):
+                async with database.transaction():
+                    pass
+            await first.give_back()
+            left = admin.execute("SELECT holder, expires_at > now() FROM smart_sync_leases WHERE resource = 'leader'")
+            assert left.fetchall() == [("another:1", True)]
+
+
+async def test_who_renews_notices_a_token_that_was_given_twice(postgres: str) -> None:
+    """Also where it writes nothing."""
+    async with held(short(postgres)) as own:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute("UPDATE smart_sync_leases SET holder = 'another:1' WHERE resource = 'leader'")
+        await asyncio.wait_for(own.free.wait(), 5)
+        assert own.reason == "another instance has taken over"
+
+
+@pytest.mark.parametrize("lost", ["DELETE FROM smart_sync_leases", "DROP TABLE smart_sync_leases"])
+async def test_a_lease_whose_row_is_gone_is_made_anew(postgres: str, leases: Leases, lost: str) -> None:
+    """As after a restore: who held it loses it, and whoever waits takes it; neither ends."""
+    async with held(short(postgres)) as own:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(lost)
+        await asyncio.wait_for(own.free.wait(), 5)
+        await asyncio.wait_for(own.taken.wait(), 5)

@@ -18,6 +18,10 @@ import pytest
 
 from daemon_process import COMMAND, Daemon, weakened
 from postgres_server import Server
+from smart_sync.config.database_url import server
+from smart_sync.store.postgres import sync_requests
+from smart_sync.store.postgres.sync_requests import SyncRequest
+from smart_sync.store.schema import open_database
 from standby_processes import (
     TAKEOVER,
     Proxy,
@@ -28,6 +32,7 @@ from standby_processes import (
     through,
     until,
     watch,
+    write_daemon,
     write_sheet,
 )
 
@@ -227,6 +232,39 @@ def test_who_has_asked_a_daemon_that_stands_by_is_answered_whoever_leads(tmp_pat
         ((code, answer),) = answers
         assert (code, answer["success_count"]) == (200, 1)
         assert len(two.events("leader.taken")) == 1
+
+
+def test_a_request_that_ends_daemons_does_not_end_them_all(tmp_path: Path, postgres: str) -> None:
+    """Three leaders have begun with it and never answered: the next one refuses it, and serves the others."""
+    write_sheet(tmp_path / "sheets", "P", 1, 3)
+    with Daemon(write_daemon(tmp_path, "one", postgres, tmp_path / "sheets")) as one:
+        one.hang_up()
+        until(lambda: one.events("sync.finished"))
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            for name, begun in (("deadly", "3"), ("late", "2")):
+                asked_at = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+                admin.execute(
+                    "INSERT INTO sync_requests (id, asked_by, asked_at, answer)"
+                    f" VALUES ('{name}', 'a', {asked_at}, '{begun}')"
+                )
+            look = "SELECT id, status FROM sync_requests WHERE status IS NOT NULL ORDER BY id"
+            assert until(lambda: (found := admin.execute(look).fetchall())[1:] and found) == [
+                ("deadly", 500),
+                ("late", 200),
+            ]
+        assert len(one.events("sync.finished")) == 2
+
+
+async def test_who_has_asked_is_told_that_the_request_is_lost(postgres: str) -> None:
+    """As by a restore: nobody will answer it, and nobody waits for ever."""
+    request = SyncRequest("id", None, False, "a")
+    async with open_database(server(postgres)) as database:
+        await sync_requests.ask(database, request, datetime.now(UTC))
+        assert await sync_requests.answer_to(database, request) is None
+        async with database.transaction() as transaction:
+            await transaction.execute("DELETE FROM sync_requests")
+        status, text = await sync_requests.answer_to(database, request) or (0, "")
+        assert (status, "lost the request" in text) == (503, True)
 
 
 def test_one_that_is_too_old_waits_and_says_so(tmp_path: Path, postgres: str) -> None:

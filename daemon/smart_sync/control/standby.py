@@ -151,18 +151,23 @@ class Answering:
 
     async def _answer(self, request: SyncRequest) -> None:
         try:
-            response = await self._endpoints.run_pass(request.project_id, request.asked_by, request.dry_run)
+            if await sync_requests.begin(self._database, request):
+                response = await self._endpoints.run_pass(request.project_id, request.asked_by, request.dry_run)
+            else:
+                response = failure(500, f"{sync_requests.TRIES} daemons have ended over this request; see their logs")
         except Stopping:
+            with contextlib.suppress(StoreError):
+                await sync_requests.put_back(self._database, request)
             return
         except StoreError as error:
             response = failure(503, redact(str(error.meaning)))
         except SmartSyncError as error:
             response = failure(503, redact(str(error)))
         text = json.dumps(response.body, ensure_ascii=False)
-        try:
+        # Where it cannot be answered: once more, here or where the next leader is.
+        with contextlib.suppress(StoreError):
             await sync_requests.answer(self._database, request, response.status, text, self._clock())
-        except StoreError:
-            self._under_way.discard(request.id)  # once more, here or where the next leader is
+        self._under_way.discard(request.id)
 
 
 async def heard(news: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 #: Workers that may begin with a spreadsheet before it is given up: one that kills its workers must not kill all.
 MAX_TRIES = 3
 START = "start one: celery -A smart_sync.integrations.celery worker"
+VANISHED = ("no worker can take it: the database has lost the task", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,13 @@ def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mappi
     """What to do about ``turns``.
 
     ``quiet``: seconds since any worker has given a sign of life; ``limit``: of silence, in seconds; ``sent``: how often
-    each was given to the workers.
+    each that is waited for was given to the workers.
     """
     everything = list(turns)
     anybody = any(turn.tries for turn in everything)
-    done, again, given_up = [], {}, {}
+    done, again = [], {}
+    # Of a database that was restored, say: waited for in vain.
+    given_up = dict.fromkeys(sent.keys() - {turn.spreadsheet for turn in everything}, VANISHED)
     for turn in everything:
         if turn.finished and not turn.trouble:
             done.append(turn.spreadsheet)

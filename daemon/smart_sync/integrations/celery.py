@@ -10,6 +10,7 @@ With ``[sync] workers = "celery"`` the same workers do the parts of passes that 
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache, partial
 from importlib import import_module
 from typing import Any, cast
@@ -20,6 +21,7 @@ from kombu.entity import Queue
 
 from smart_sync import config
 from smart_sync.aio.tasks import outside_of_loops
+from smart_sync.config import Settings
 from smart_sync.config.sync_settings import BROKER, BROKER_VARIABLE
 from smart_sync.control.client import request_sync
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
@@ -37,6 +39,8 @@ EVERY = 30 * 60.0
 #: Seconds for which a daemon may hold the database without answering: it starts, or ends.
 _CHANGING = 30.0
 _PAUSE = 0.5
+#: The part of the time without a sign of life after which one that waits for the daemon does what it waits for.
+_WAITS = 3
 
 
 def smart_sync_all_projects() -> PassAnswer:
@@ -103,17 +107,38 @@ def register(app: Celery, *, every: float | None = EVERY) -> None:
 
 def _run(project_id: str | None) -> SyncAnswer:
     settings = config.load(config.find())
+    # This worker cannot do parts of what it waits for: it may be the only one.
+    here = settings.model_copy(update={"sync": settings.sync.model_copy(update={"workers": "none"})})
     ends = time.monotonic() + _CHANGING
     while True:
         try:
-            return request_sync(settings.control.socket, project_id)
+            return _asked(settings, project_id)
         except DaemonNotRunning:
             try:
-                return standalone.run_pass(settings, project_id)
+                return standalone.run_pass(here, project_id)
             except Busy:
                 if time.monotonic() >= ends:
                     raise
         time.sleep(_PAUSE)
+
+
+def _asked(settings: Settings, project_id: str | None) -> SyncAnswer:
+    """What the daemon answers; the parts of its pass are done here where all workers wait as this one does."""
+    if settings.sync.workers == "none":
+        return request_sync(settings.control.socket, project_id)
+    from smart_sync.sync import spreadsheet_task
+
+    seconds = settings.sync.worker_timeout / _WAITS
+    thread = ThreadPoolExecutor(1, "smart-sync-asks")
+    try:
+        answer = thread.submit(request_sync, settings.control.socket, project_id)
+        while not wait([answer], seconds).done:
+            left = partial(spreadsheet_task.left_over, settings, seconds)
+            while not answer.done() and (part := outside_of_loops(left)):
+                smart_sync_spreadsheet(*part)
+        return answer.result()
+    finally:
+        thread.shutdown(wait=False)
 
 
 @cache

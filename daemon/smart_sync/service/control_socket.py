@@ -21,6 +21,7 @@ class ControlSocket:
         #: Path → method → route: those of the daemon's part at the moment.
         self._routes: dict[str, dict[str, Route]] = {}
         self._stack = AsyncExitStack()
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -32,21 +33,23 @@ class ControlSocket:
 
     @asynccontextmanager
     async def answering(self, routes: Routes) -> AsyncIterator[None]:
-        """From now on by ``routes``: the socket is opened with the first.
+        """From now on by ``routes``: the socket is opened where it is not open.
 
         At the end of the block it is closed, and who waits is answered, if the daemon has ended or by an error; else
         it goes on with these until the next.
         """
-        is_first = not self._routes
         self._routes.update({path: dict(methods) for path, methods in routes.items()})
-        if is_first:
+        if not self._is_open:
             own = self._settings
             await self._stack.enter_async_context(serve(own.socket, self._routes, mode=own.mode, group=own.group))
+            self._is_open = True
         try:
             yield
         except BaseException:
+            self._is_open = False
             if not await self._stack.__aexit__(*sys.exc_info()):
                 raise
         else:
             if self._ended.is_set():
+                self._is_open = False
                 await self._stack.aclose()

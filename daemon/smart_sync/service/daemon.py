@@ -143,7 +143,7 @@ class Service:
             async with StandingBy(settings, lease, self._announce, self.reload, self._started) as waits:
                 while not self._ended.is_set():
                     if lease.held:
-                        with waits.leading(is_start=self._good is None):
+                        with waits.leading(lambda: self._good is not None):
                             await self._lead(settings, control, lease)
                         await waits.rest(self._ended)
                     else:

@@ -75,11 +75,11 @@ class StandingBy:
         systemd.notify(f"STATUS={waits}; {leader or 'nobody'} leads")
 
     @contextlib.contextmanager
-    def leading(self, *, is_start: bool) -> Iterator[None]:
+    def leading(self, has_started: Callable[[], bool]) -> Iterator[None]:
         """Around the time in which this one leads: its begin is told, and its loss.
 
-        A database that is in trouble only ends that time; at the start, or where it cannot be worked with at all, it
-        is raised.
+        A database that is in trouble only ends that time; before the daemon ``has_started``, or where it cannot be
+        worked with at all, it is raised.
         """
         lease = self._lease
         self._announce("leader.taken", leader=lease.holder, before=self._before or None)
@@ -90,7 +90,7 @@ class StandingBy:
             trouble = _meaning(error)
             if trouble is None:
                 raise
-            if lease.held and (is_start or isinstance(trouble, DatabaseUnusable)):
+            if lease.held and (not has_started() or isinstance(trouble, DatabaseUnusable)):
                 raise trouble from None
             self._announce("leader.lost", leader=lease.leader or None, reason=lease.reason or str(trouble))
         else:

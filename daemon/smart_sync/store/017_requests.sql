@@ -3,7 +3,7 @@
 -- asked_by: the user and the process, and their machine
 -- asked_at: a stamp; a day later the row is removed
 -- status: of the answer, as HTTP has it; NULL until there is one
--- answer: JSON
+-- answer: JSON; before that how many leaders have begun with it
 CREATE TABLE sync_requests (
   id TEXT PRIMARY KEY,
   project_id TEXT,

@@ -5,15 +5,16 @@ worker brings is stood in for by the last known sheet values; where no task can 
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from smart_sync import __version__
 from smart_sync.config import Settings
 from smart_sync.config.urls import spreadsheet_key
 from smart_sync.core.days import stamp
@@ -23,6 +24,7 @@ from smart_sync.core.wording import listed
 from smart_sync.core.worker_turns import START, Steps, next_steps
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
+from smart_sync.store.engine import StoreError
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync.project import Pass, ProjectSync
@@ -31,8 +33,11 @@ from smart_sync.sync.task_queue import BrokerUnavailable, TaskQueue
 
 #: Seconds between two looks at what workers have done, and more for each spreadsheet that is still with them.
 POLL, POLL_EACH = 0.2, 1 / 2000
+#: Seconds that the end of a pass which is cut off may take: it waits for who is writing.
+ENDING = 5.0
 
 RESULT = TypeAdapter(ProjectResult)
+USAGE = TypeAdapter(ReadUsage)
 PROJECTS = TypeAdapter(list[Project])
 
 
@@ -52,6 +57,16 @@ class FanOut:
     async def run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         """Every project has a result, in the order of ``selected``, and is announced."""
         self.usage = ReadUsage()
+        try:
+            return await self._run(selected, this)
+        except asyncio.CancelledError:
+            # Nobody will tell what workers write from now on: they shall write nothing.
+            with contextlib.suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(ENDING):
+                    await turns.end(self._database, this.id)
+            raise
+
+    async def _run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         groups = grouped(selected, self._settings)
         request = {"now": stamp(this.now), "decides": decides_by(self._settings)}
         told = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
@@ -102,9 +117,9 @@ class FanOut:
             ]
         return [self.tell(task.result()) for task in tasks]
 
-    def spent(self, usage: Mapping[str, Any]) -> None:
+    def spent(self, usage: str) -> None:
         """Add what reading has cost a worker."""
-        self.usage = self.usage.plus(ReadUsage(**usage))
+        self.usage = self.usage.plus(usage_of(usage))
 
 
 class _Waiting:
@@ -135,7 +150,8 @@ class _Waiting:
         signs = [turn.silent for turn, _ in found if turn.silent is not None]
         self._last_sign = max(self._last_sign, looked - min(signs, default=looked))
         states = [turn for turn, _ in found]
-        steps = next_steps(states, looked - self._last_sign, self._limit, sent=self._sent)
+        open_ones = {name: self._sent[name] for name in self._open}
+        steps = next_steps(states, looked - self._last_sign, self._limit, sent=open_ones)
         usage = {turn.spreadsheet: used for turn, used in found}
         for spreadsheet in steps.done:
             self._fan_out.spent(usage[spreadsheet])
@@ -153,11 +169,8 @@ class _Waiting:
         brought = await turns.collect(self._database, self._this.id, closed)
         for name in closed:
             wanted = self._groups[name]
-            there = {
-                project.id: self._fan_out.tell(RESULT.validate_json(brought[project.id]))
-                for project in wanted
-                if project.id in brought
-            }
+            read = {project.id: result_of(brought.get(project.id, "")) for project in wanted}
+            there = {key: self._fan_out.tell(result) for key, result in read.items() if result is not None}
             lacking = [project for project in wanted if project.id not in there]
             reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
             if lacking:
@@ -166,6 +179,22 @@ class _Waiting:
             self._results |= there
             self._this.done.update(key for key, result in there.items() if result.worksheet_read)
             self._open.discard(name)
+
+
+def usage_of(told: str) -> ReadUsage:
+    """What reading has cost a worker, by its words: of what they do not tell nothing."""
+    try:
+        return USAGE.validate_json(told)
+    except ValidationError:
+        return ReadUsage()
+
+
+def result_of(told: str) -> ProjectResult | None:
+    """The result that a worker tells; None where there is none, or it cannot be read."""
+    try:
+        return RESULT.validate_json(told)
+    except ValidationError:
+        return None
 
 
 def grouped(projects: Sequence[Project], settings: Settings) -> dict[str, list[Project]]:
@@ -184,6 +213,8 @@ def _known_as(where: str) -> str:
         return where
 
 
+#: What of `decides_by` is no section of the configuration.
+VERSION = "version"
 #: Section → what of it decides: with another one a worker would come to other numbers.
 _DECIDE: Mapping[str, Callable[[Settings], object]] = {
     "merge": lambda s: s.merge.model_dump_json(),
@@ -197,6 +228,7 @@ _DECIDE: Mapping[str, Callable[[Settings], object]] = {
         ),
     ),
     "parsers": lambda s: s.vote_terms(""),
+    VERSION: lambda _: __version__,
 }
 
 

@@ -22,7 +22,7 @@ from smart_sync.parsers.collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 from smart_sync.store import parsed_query, projects
-from smart_sync.store.engine import Database, StoreError
+from smart_sync.store.engine import Database, Lost, StoreError
 from smart_sync.store.schema import open_database, open_existing
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
 from smart_sync.store.sqlite.driver import databases_beside
@@ -187,14 +187,17 @@ def _of(
 
 @contextlib.contextmanager
 def plain_failures() -> Iterator[None]:
-    """A failure that a person can fix comes out as it is, not in the groups of the tasks it passed through."""
+    """A failure that a person can fix comes out as it is, not in the groups of the tasks it passed through.
+
+    Of several that of the database counts: `Lost` before all others.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
-        _, bugs = group.split(SmartSyncError)
+        _, bugs = group.split((SmartSyncError, StoreError))
         if bugs is not None:
             raise
-        raise innermost(group) from None
+        raise innermost(group.subgroup(Lost) or group.subgroup(StoreError) or group) from None
 
 
 def innermost(error: BaseException) -> BaseException:

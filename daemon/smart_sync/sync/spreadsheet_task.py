@@ -5,20 +5,21 @@ spreadsheet, nothing of it is written.
 """
 
 import asyncio
-import json
+import contextlib
 import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
-from smart_sync.config.database_url import Server
+from smart_sync.config.database_url import Location, Server
 from smart_sync.core.days import day_of, moment, stamp
-from smart_sync.core.model import Account
+from smart_sync.core.model import Account, Project
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
 from smart_sync.errors import SmartSyncError
@@ -30,7 +31,7 @@ from smart_sync.store.engine import Lost, StoreError, Transaction
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.spreadsheet_cache import SpreadsheetCache
-from smart_sync.sync.fan_out import PROJECTS, RESULT, decides_by
+from smart_sync.sync.fan_out import PROJECTS, RESULT, VERSION, decides_by
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import innermost
@@ -38,6 +39,7 @@ from smart_sync.sync.resources import innermost
 #: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
 #: the parsed values are there.
 BEATS, LOOK = 6, 0.3
+OTHER_VERSION = "its Smart Sync is another version than that of the pass; upgrade it"
 #: Seconds that writing may take, beyond those for reading.
 WRITING = 300.0
 
@@ -57,6 +59,25 @@ class _Means:
         """Nothing: the process that runs the pass asks the parsers."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What `fan_out` asks for."""
+
+    now: str
+    decides: Mapping[str, str]
+
+
+_REQUEST = TypeAdapter(_Request)
+
+
+def _read(task: turns.Task) -> tuple[list[Project], _Request | None]:
+    """The projects, and what is asked for; none where another version has written it so that this one cannot read."""
+    try:
+        return PROJECTS.validate_json(task.projects), _REQUEST.validate_json(task.request)
+    except ValidationError:
+        return [], None
+
+
 def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     """Bring the projects of ``spreadsheet`` up to date for the pass ``run_id``; says what came of it, in a few words.
 
@@ -65,13 +86,30 @@ def run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     return asyncio.run(_run(settings, run_id, spreadsheet))
 
 
+def left_over(settings: Settings, seconds: float) -> tuple[str, str] | None:
+    """A part of a pass (for `run`) that no worker begins with, none having given a sign of life for ``seconds``."""
+    return asyncio.run(_left_over(settings.database.where, seconds))
+
+
+async def _left_over(where: Location, seconds: float) -> tuple[str, str] | None:
+    if isinstance(where, Server):
+        with contextlib.suppress(StoreError):  # it will be told by what asks for the pass
+            async with PostgresDatabase(where) as database:
+                return await turns.left(database, _own_name(), seconds)
+    return None
+
+
+def _own_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 async def _run(settings: Settings, run_id: str, spreadsheet: str) -> str:
     where, held = settings.database.where, turns.Held()
     if not isinstance(where, Server):
         raise SmartSyncError("a worker needs the PostgreSQL database of the pass; set [database] url")
     try:
         async with PostgresDatabase(where, lease=held) as database:
-            task = await turns.take(database, held, run_id, spreadsheet, f"{socket.gethostname()}:{os.getpid()}")
+            task = await turns.take(database, held, run_id, spreadsheet, _own_name())
             if task is None:
                 return "not wanted any more"
             return await _Job(settings, database, held, run_id, task).run()
@@ -90,7 +128,7 @@ class _Job:
         self._held = held
         self._run_id = run_id
         self._task = task
-        self._projects = PROJECTS.validate_json(task.projects)
+        self._projects, self._request = _read(task)
         self._names = listed([project.name for project in self._projects])
         self._usage = ReadUsage()
 
@@ -144,8 +182,8 @@ class _Job:
     async def _bring_up_to_date(self) -> None:
         request = self._demanded()
         if not await schema.is_current(self._database):
-            raise SmartSyncError("its Smart Sync is another version than that of the pass; upgrade it")
-        settings, announce, now = self._settings, Reporter(), moment(request["now"])
+            raise SmartSyncError(OTHER_VERSION)
+        settings, announce, now = self._settings, Reporter(), moment(request.now)
         wanted = [p for p in self._projects if p.id not in self._task.has_results]
         day = day_of(now, settings.schedule.timezone)
         this = Pass(self._run_id, now, day, dry_run=False, parsed=asyncio.Event(), done=set(self._task.read))
@@ -163,11 +201,12 @@ class _Job:
         async with self._database.transaction() as transaction:
             await self._write(transaction, [task.result() for task in tasks])
 
-    def _demanded(self) -> Mapping[str, str]:
+    def _demanded(self) -> "_Request":
         """What the pass wants.  Raises `SmartSyncError` where this process would decide otherwise."""
-        request: dict[str, Any] = json.loads(self._task.request)
-        own = decides_by(self._settings)
-        others = [f"[{name}]" for name, digest in request["decides"].items() if own.get(name) != digest]
+        request, own = self._request, decides_by(self._settings)
+        if request is None or request.decides.get(VERSION) != own[VERSION]:
+            raise SmartSyncError(OTHER_VERSION)
+        others = [f"[{name}]" for name, digest in request.decides.items() if own.get(name) != digest]
         if others:
             raise SmartSyncError(
                 f"its configuration decides otherwise than that of the pass ({', '.join(others)}); give all machines"

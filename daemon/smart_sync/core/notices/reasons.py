@@ -55,6 +55,7 @@ _RUSSIAN = {
     "add it to [sheets.spreadsheets]": "добавьте её в [sheets.spreadsheets]",
     "Google's answer for {what} is not what it should be: {why}": "ответ Google для {what} не такой, как надо: {why}",
     "no worker has taken it within {n} s": "за {n} с его не взял ни один рабочий процесс",
+    "no worker can take it: the database has lost the task": "его никто не может взять: задание пропало из базы данных",
     "start one: celery -A smart_sync.integrations.celery worker": (
         "запустите: celery -A smart_sync.integrations.celery worker"
     ),

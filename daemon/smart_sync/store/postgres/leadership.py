@@ -18,6 +18,7 @@ from smart_sync.store.postgres.lease import (
     ADD,
     CHANNEL,
     CHECK,
+    END_HALTED,
     END_SESSION,
     GIVE_BACK,
     LEADER,
@@ -40,6 +41,8 @@ DAEMON, PASS = "daemon", "pass"
 POLL = 2.0
 #: Seconds that the server may take to answer at the start.
 STARTING = 15.0
+#: Seconds for which another process of ours may be halted in the middle of a statement.
+HALTED = 30.0
 #: Seconds between two tries where one has failed.
 _PAUSE = 0.1
 #: Parts of the time that a lease lasts: between two renewals, for one try, and left when writing ends.
@@ -117,7 +120,7 @@ class Lease:
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
         self.demand()
-        if not await rows(connection, numbered(CHECK), (LEADER, self._token)):
+        if not await rows(connection, numbered(CHECK), (LEADER, self._token, self.holder)):
             self._lose("another instance has taken over")
             raise lost(self.reason)
 
@@ -158,7 +161,7 @@ class Lease:
         self._lose("it was given back")
         for _ in range(2 if token else 0):  # once more where only the connection was lost
             try:
-                await self._bounded(self._ask(GIVE_BACK, LEADER, token))
+                await self._bounded(self._ask(GIVE_BACK, LEADER, token, self.holder))
                 break
             except StoreError as error:
                 self.trouble = str(error.meaning)
@@ -178,7 +181,7 @@ class Lease:
     async def _bounded(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of ``work``; `Down` if the server does not answer for a part of the time that there is."""
         least = 0.25 if self._token else POLL
-        return await self._connection.answered(work, max(self.seconds * _TRY, least))
+        return await self._connection.answered(work, max(min(self.seconds * _TRY, STARTING), least))
 
     async def _prepare(self) -> None:
         """Make the table and the row, where they are missing."""
@@ -198,7 +201,13 @@ class Lease:
         if not self._table:
             await self._prepare()
         outdated = await self._is_outdated() and not regardless
-        ((token, holder, kind, left),) = await self._ask(LOOK, LEADER)
+        try:
+            ((token, holder, kind, left),) = await self._ask(LOOK, LEADER) or [(0, "", "", 0.0)]
+        except Refused:
+            self._table = ""  # it is gone: made anew at the next look
+            raise
+        if not kind and not token:
+            await self._ask(ADD, LEADER)
         self._see(holder if left > 0 else "", kind)
         if left > 0 or outdated or time.monotonic() < self._not_before:
             return float(min(left + 0.01, POLL)) if left > 0 else POLL
@@ -231,11 +240,13 @@ class Lease:
 
     async def _renew(self) -> float:
         began, token = time.monotonic(), self._token
-        if not await self._ask(RENEW, self.seconds, LEADER, token):
+        if not await self._ask(RENEW, self.seconds, LEADER, token, self.holder):
             self._lose("another instance has taken over")
             return 0.0
         if self._token == token:
             self._last_until(began)
+            with contextlib.suppress(StoreError):  # a right may be missing
+                await self._ask(END_HALTED, HALTED)
         return self.seconds * _BETWEEN
 
     def _last_until(self, began: float) -> None:

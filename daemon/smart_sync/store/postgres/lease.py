@@ -20,7 +20,9 @@ LEADER = "leader"
 CHANNEL = "smart_sync"
 TABLE = "smart_sync_leases"
 
-CHECK = f"SELECT 1 FROM {TABLE} WHERE resource = ? AND token = ? FOR KEY SHARE"
+# By its name as well: a replica that takes over may have lost the last of its rows, and gives the same token again.
+_HELD = "resource = ? AND token = ? AND holder = ?"
+CHECK = f"SELECT 1 FROM {TABLE} WHERE {_HELD} FOR KEY SHARE"
 MAKE = (
     "CREATE TABLE IF NOT EXISTS {table} (resource TEXT PRIMARY KEY, token BIGINT NOT NULL, holder TEXT NOT NULL,"
     " kind TEXT NOT NULL, expires_at TIMESTAMP WITH TIME ZONE NOT NULL)"
@@ -39,14 +41,22 @@ TAKE = (
     " (SELECT resource FROM {table} WHERE resource = ? AND expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)"
     " RETURNING token"
 )
-RENEW = f"UPDATE {{table}} SET expires_at = {_UNTIL} WHERE resource = ? AND token = ? RETURNING 1"
+RENEW = f"UPDATE {{table}} SET expires_at = {_UNTIL} WHERE {_HELD} RETURNING 1"
 GIVE_BACK = (
-    "WITH given AS (UPDATE {table} SET holder = '', expires_at = clock_timestamp() WHERE resource = ? AND token = ?"
+    f"WITH given AS (UPDATE {{table}} SET holder = '', expires_at = clock_timestamp() WHERE {_HELD}"
     f" RETURNING 1) SELECT pg_notify('{CHANNEL}', '') FROM given"
 )
 END_SESSION = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = ? AND datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+#: While the server waits for the rest of a statement no timeout counts: one that is halted there would keep its locks.
+#: (The session of one that has led is ended by the next who leads; a migration is long at one COPY.)
+END_HALTED = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'smart-sync%'"
+    " AND application_name NOT LIKE 'smart-sync leader %' AND datname = current_database() AND state = 'active'"
+    " AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - make_interval(secs => ?)"
 )
 
 
@@ -74,9 +84,9 @@ async def raise_token(transaction: Transaction, resource: str, holder: str = "")
     return int((await transaction.fetch(raised, (holder, resource)))[0][0])
 
 
-async def check(transaction: Transaction, resource: str, token: int) -> None:
-    """Raise `Lost` unless ``token`` is the newest of ``resource``; it stays so until the transaction has ended."""
-    if not await transaction.fetch(CHECK, (resource, token)):
+async def check(transaction: Transaction, resource: str, token: int, holder: str = "") -> None:
+    """Raise `Lost` unless ``token`` of ``resource`` is the newest; it stays so until the transaction has ended."""
+    if not await transaction.fetch(CHECK, (resource, token, holder)):
         raise lost(f"another has {resource} now")
 
 

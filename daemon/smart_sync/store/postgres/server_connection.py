@@ -73,13 +73,21 @@ class Connection:
 
     async def open(self) -> "AsyncConnection[Any]":
         """The connection.  Raises `Down` while the server cannot be reached."""
-        if self._over is not None:
-            raise self._over
+        self._demand()
         if self._connection is not None and not self._connection.broken:
             return self._connection
         await self.close()
         self._connection = await connect(self._server, self._settings)
+        try:
+            self._demand()
+        except StoreError:  # it was over meanwhile
+            await self.close()
+            raise
         return self._connection
+
+    def _demand(self) -> None:
+        if self._over is not None:
+            raise self._over
 
     def cut(self, error: StoreError | None = None) -> bool:
         """End it without waiting for the server, which may not answer: who waits for it gets `Down`.

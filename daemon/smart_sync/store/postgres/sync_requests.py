@@ -3,6 +3,7 @@
 A row without an answer is done by whoever leads then: it outlives a leader.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,8 @@ from smart_sync.store.postgres.lease import CHANNEL
 
 #: Requests that are looked at at once.
 MOST = 1000
+#: Leaders that may end over a request, by a bug say, before it is refused: one must not end all, one after the other.
+TRIES = 3
 #: For how long an answer is kept that nobody reads, and a request that nobody answers.
 KEPT = timedelta(days=1)
 _TELL = f"SELECT pg_notify('{CHANNEL}', '')"
@@ -46,6 +49,25 @@ async def unanswered(database: Database) -> list[SyncRequest]:
     return [SyncRequest(row[0], row[1], bool(row[2]), row[3]) for row in rows]
 
 
+async def begin(database: Database, request: SyncRequest) -> bool:
+    """Whether the leader shall do what ``request`` asks for: not where `TRIES` before it have ended over that."""
+    async with database.transaction() as transaction:
+        tries = await transaction.fetch(
+            "UPDATE sync_requests SET answer = CAST(coalesce(CAST(answer AS BIGINT), 0) + 1 AS TEXT)"
+            " WHERE id = ? AND status IS NULL RETURNING answer",
+            (request.id,),
+        )
+    return not tries or int(tries[0][0]) <= TRIES
+
+
+async def put_back(database: Database, request: SyncRequest) -> None:
+    """A leader that stops, or reloads, has not ended over ``request``."""
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE sync_requests SET answer = NULL WHERE id = ? AND status IS NULL", (request.id,)
+        )
+
+
 async def answer(database: Database, request: SyncRequest, status: int, text: str, now: datetime) -> None:
     """Keep the answer to ``request`` for the daemon that asked, and remove what nobody has read."""
     async with database.transaction() as transaction:
@@ -58,8 +80,11 @@ async def answer(database: Database, request: SyncRequest, status: int, text: st
 
 
 async def answer_to(database: Database, request: SyncRequest) -> tuple[int, str] | None:
-    """The HTTP status and the JSON that ``request`` was answered with; None while it is not."""
-    rows = await database.glance(
-        "SELECT status, answer FROM sync_requests WHERE id = ? AND status IS NOT NULL", (request.id,)
-    )
-    return (int(rows[0][0]), str(rows[0][1])) if rows else None
+    """The HTTP status and the JSON that ``request`` was answered with; None while it is not.
+
+    503 where the database has lost the row: nobody will answer it.
+    """
+    rows = await database.glance("SELECT status, answer FROM sync_requests WHERE id = ?", (request.id,))
+    if not rows:
+        return 503, json.dumps({"success": False, "error": "the database has lost the request; ask again"})
+    return None if rows[0][0] is None else (int(rows[0][0]), str(rows[0][1]))

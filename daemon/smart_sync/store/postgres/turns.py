@@ -48,6 +48,12 @@ _LOOK = (
 _SEVERAL = "run_id = ?1 AND spreadsheet IN (SELECT value FROM json_each(?2))"
 _AGAIN = f"UPDATE fan_out_spreadsheets SET finished = 0, seen_at = NULL, trouble = '' WHERE finished < 2 AND {_SEVERAL}"
 
+_LEFT = (
+    "SELECT run_id, spreadsheet FROM fan_out_spreadsheets WHERE finished = 0 AND seen_at IS NULL AND tries < ?1"
+    " AND NOT EXISTS (SELECT 1 FROM fan_out_spreadsheets o WHERE o.worker <> ?2"
+    f" AND o.seen_at > {_NOW} - CAST(?3 AS DOUBLE PRECISION)) ORDER BY spreadsheet LIMIT 1"
+)
+
 
 class Held:
     """The token of one spreadsheet, without which its worker writes nothing: the `Fence` of its database."""
@@ -55,6 +61,7 @@ class Held:
     def __init__(self) -> None:
         self.spreadsheet = ""
         self.token = 0
+        self.worker = ""
         #: Nothing is called: that it is lost is noticed by the next sign of life, or by what would be written.
         self.ends: list[Callable[[StoreError], None]] = []
 
@@ -71,7 +78,8 @@ class Held:
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` where another has the spreadsheet now; it stays ours until the open transaction has ended."""
-        if not await rows(connection, numbered(lease.CHECK), (_resource(self.spreadsheet), self.token)):
+        own = (_resource(self.spreadsheet), self.token, self.worker)
+        if not await rows(connection, numbered(lease.CHECK), own):
             raise self.lost()
 
     def lost(self) -> StoreError:
@@ -102,6 +110,12 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
     await database.at_once(_RAISE.format(which="resource LIKE 'spreadsheet:%'"), (run_id,))
 
 
+async def left(database: PostgresDatabase, worker: str, seconds: float) -> tuple[str, str] | None:
+    """A run id and a spreadsheet of it that waits, where no other worker has given a sign of life for ``seconds``."""
+    found = await database.at_once(_LEFT, (MAX_TRIES, worker, seconds))
+    return (str(found[0][0]), str(found[0][1])) if found else None
+
+
 async def parsed(database: PostgresDatabase, run_id: str) -> None:
     """The parsed values are as fresh as the pass waits for."""
     await database.at_once("UPDATE fan_out_passes SET parsed = 1 WHERE run_id = ?", (run_id,))
@@ -113,13 +127,10 @@ async def end(database: PostgresDatabase, run_id: str) -> None:
     await database.at_once(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
 
 
-async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, dict[str, Any]]]:
-    """The spreadsheets that have not been collected yet, and what reading those that are done has cost."""
+async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
+    """The spreadsheets that have not been collected yet, and what reading them has cost, as their workers say it."""
     found = await database.at_once(_LOOK, (run_id,))
-    return [
-        (Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), json.loads(row[6]) if row[4] else {})
-        for row in found
-    ]
+    return [(Turn(row[0], row[1], row[2], row[3], bool(row[4]), row[5]), str(row[6])) for row in found]
 
 
 async def again(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> None:
@@ -155,16 +166,18 @@ async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet:
     taken = await database.at_once(_TAKE, (worker, spreadsheet, run_id, MAX_TRIES))
     if not taken:
         return None
-    held.spreadsheet, held.token = spreadsheet, int(taken[0][0])
+    held.spreadsheet, held.token, held.worker = spreadsheet, int(taken[0][0]), worker
     requests = await database.at_once("SELECT request FROM fan_out_passes WHERE run_id = ?", (run_id,))
     if not requests:
         return None
-    found = await database.at_once("SELECT project_id, worksheet_read FROM fan_out_results WHERE run_id = ?", (run_id,))
-    own = await database.at_once("SELECT project_id FROM fan_out_results WHERE spreadsheet = ?", (spreadsheet,))
+    # What a late worker of an earlier pass has left is no result of this one.
+    found = await database.at_once(
+        "SELECT project_id, worksheet_read, spreadsheet FROM fan_out_results WHERE run_id = ?", (run_id,)
+    )
     return Task(
         str(taken[0][1]),
         str(requests[0][0]),
-        frozenset(str(row[0]) for row in own),
+        frozenset(str(row[0]) for row in found if row[2] == spreadsheet),
         frozenset(str(row[0]) for row in found if row[1]),
     )
 
