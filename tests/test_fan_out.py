@@ -19,7 +19,7 @@ from fake_google import FakeGoogle
 from fleet import Fleet, FleetWorld, go_on, halt
 from smart_sync import config
 from smart_sync.config.database_url import Server
-from smart_sync.core.model import Outcome, Project
+from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.errors import ConfigError, DatabaseError
 from smart_sync.integrations.celery import smart_sync_all_projects
@@ -28,6 +28,9 @@ from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync import spreadsheet_task
 from smart_sync.sync.fan_out import PROJECTS, RESULT, decides_by
+from smart_sync.sync.reporter import Reporter
+from smart_sync.sync.resources import opened
+from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import World
 
 NAMES = [f"P{number}" for number in range(5)]
@@ -380,6 +383,19 @@ async def test_what_the_database_has_lost_is_not_waited_for(world: FleetWorld) -
     result = await asyncio.wait_for(run, 10)
     assert outcomes(result) == dict.fromkeys(NAMES, Outcome.DEGRADED)
     assert result.results[0].error == "no worker can take it: the database has lost the task"
+
+
+async def test_what_all_workers_refuse_is_done_here(world: FleetWorld, log: StringIO) -> None:
+    """The file was edited and the daemon has not reloaded it yet: its own rules count, and one line says who did it."""
+    settings = world.settings
+    world.write(more='[merge]\nstrategy = "sheet"\n')
+    async with opened(settings, Reporter()) as resources:
+        result = await SyncPass(resources).run(PassRequest(Trigger.CLI))
+    assert outcomes(result) == dict.fromkeys(NAMES, Outcome.SYNCED)
+    assert world.merged("p0") == (1,) * 5
+    reasons = [str(line["reason"]) for line in told(log, "workers.unavailable")]
+    assert all("([merge])" in reason and "this process reads and merges P" in reason for reason in reasons)
+    assert 1 <= len(reasons) <= 4
 
 
 async def begun_with(world: FleetWorld, settings: config.Settings) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.worker_turns import MAX_TRIES, START, Steps, Turn, next_steps
+from smart_sync.core.worker_turns import MAX_TRIES, OTHER_RULES, START, Steps, Turn, next_steps
 
 LIMIT = 60.0
 seconds = st.floats(0, 1000)
@@ -15,7 +15,7 @@ turns = st.lists(
         worker=st.just("host:1"),
         silent=st.none() | seconds,
         finished=st.booleans(),
-        trouble=st.sampled_from(["", "no key"]),
+        trouble=st.sampled_from(["", "no key", f"{OTHER_RULES} than …"]),
     ),
     max_size=9,
     unique_by=lambda turn: turn.spreadsheet,
@@ -31,7 +31,7 @@ def test_each_is_done_one_thing_with(found: list[Turn], quiet: float, sent: int)
     """No spreadsheet is both waited for and given up; one whose worker lives is left alone; none waits for ever."""
     steps = next_steps(found, quiet, LIMIT, sent=dict.fromkeys([turn.spreadsheet for turn in found], sent))
     for turn in found:
-        places = [turn.spreadsheet in where for where in (steps.done, steps.again, steps.given_up)]
+        places = [turn.spreadsheet in where for where in (steps.done, steps.again, steps.refused, steps.given_up)]
         assert sum(places) <= 1
         if not turn.finished and turn.silent is not None and turn.silent <= LIMIT:
             assert not any(places)
@@ -50,6 +50,9 @@ def test_what_is_said_of_each() -> None:
     assert step(Turn("S", 1, "a:1", 0.1, finished=True, trouble="no key")).again == {"S": "no key"}
     ((what, _),) = step(Turn("S", 3, "a:1", 0.1, finished=True, trouble="no key")).given_up.values()
     assert what == "no worker could read it: no key"
+    assert step(Turn("S", 3, "a:1", 0.1, finished=True, trouble=f"{OTHER_RULES} …")).refused == {
+        "S": f"{OTHER_RULES} …"
+    }
     assert step(Turn("S"), quiet=60.1).given_up == {"S": ("no worker has taken it within 60 s", START)}
     assert step(Turn("S"), quiet=59.9) == Steps()
     # Where others have been taken there are workers: the task was lost on the way.

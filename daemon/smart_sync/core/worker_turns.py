@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 #: Workers that may begin with a spreadsheet before it is given up: one that kills its workers must not kill all.
 MAX_TRIES = 3
 START = "start one: celery -A smart_sync.integrations.celery worker"
+#: What a worker says that would decide otherwise than the pass: nothing is wrong with the spreadsheet.
+OTHER_VERSION, OTHER_RULES = "its Smart Sync is another version", "its configuration decides otherwise"
+REFUSALS = (OTHER_VERSION, OTHER_RULES)
 VANISHED = ("no worker can take it: the database has lost the task", "")
 
 
@@ -32,6 +35,8 @@ class Steps:
     done: tuple[str, ...] = ()
     #: Spreadsheet → why it is given to another worker.
     again: Mapping[str, str] = field(default_factory=dict)
+    #: Spreadsheet → why the workers refuse it; the process that runs the pass does it.
+    refused: Mapping[str, str] = field(default_factory=dict)
     #: Spreadsheet → why no worker has brought it: what happened, and what to do.
     given_up: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -49,7 +54,7 @@ def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mappi
     """
     everything = list(turns)
     anybody = any(turn.tries for turn in everything)
-    done, again = [], {}
+    done, again, refused = [], {}, {}
     # Of a database that was restored, say: waited for in vain.
     given_up = dict.fromkeys(sent.keys() - {turn.spreadsheet for turn in everything}, VANISHED)
     for turn in everything:
@@ -58,6 +63,8 @@ def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mappi
         elif turn.finished:
             if turn.tries < MAX_TRIES:
                 again[turn.spreadsheet] = turn.trouble
+            elif turn.trouble.startswith(REFUSALS):
+                refused[turn.spreadsheet] = turn.trouble
             else:
                 given_up[turn.spreadsheet] = (f"no worker could read it: {turn.trouble}", see(turn.worker))
         elif turn.silent is not None:
@@ -73,4 +80,4 @@ def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mappi
                 again[turn.spreadsheet] = f"no worker has taken it within {limit:g} s"
             else:
                 given_up[turn.spreadsheet] = (f"no worker has taken it within {limit:g} s", START)
-    return Steps(tuple(done), again, given_up)
+    return Steps(tuple(done), again, refused, given_up)

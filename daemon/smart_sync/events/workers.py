@@ -11,10 +11,10 @@ EVENTS = (
     Event(
         "workers.unavailable",
         "warning",
-        "no task can be sent to the workers; the process that runs the pass reads and merges by itself, with its own"
-        " service account",
+        "no task can be sent to the workers, or they refuse some; the process that runs the pass reads and merges by"
+        " itself, with its own service account",
         {"reason": "str: what happened and what to do"},
-        "start the broker, or correct [sync] broker",
+        "start the broker, or correct [sync] broker; reload the daemon after a change of the file",
     ),
     Event(
         "spreadsheet.reassigned",

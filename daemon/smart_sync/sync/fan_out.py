@@ -82,6 +82,14 @@ class FanOut:
             brought = await _Waiting(self, groups, this).until_over()
         return [brought[project.id] for project in selected]
 
+    async def do_refused(
+        self, projects: Sequence[Project], this: Pass, why: Mapping[str, str]
+    ) -> dict[str, ProjectResult]:
+        """Project id → its result, of those that no worker would do as this process does."""
+        names, reasons = listed([project.name for project in projects]), "; ".join(sorted(set(why.values())))
+        self._announce("workers.unavailable", reason=f"{reasons}; this process reads and merges {names} by itself")
+        return {result.project.id: result for result in await self._by_ourselves(projects, this)}
+
     async def _by_ourselves(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._projects.run(p, this), name=f"pass:project:{p.id}") for p in selected]
@@ -115,6 +123,7 @@ class FanOut:
             tasks = [
                 group.create_task(self._projects.sync(p, this, nothing), name=f"pass:project:{p.id}") for p in projects
             ]
+        await self._database.check_in_place()
         return [self.tell(task.result()) for task in tasks]
 
     def spent(self, usage: str) -> None:
@@ -163,14 +172,20 @@ class _Waiting:
 
     async def _close(self, steps: Steps) -> None:
         """Tell of what is done, and stand in for what is given up: no worker writes of either from now on."""
-        closed = [*steps.done, *steps.given_up]
+        closed = [*steps.done, *steps.refused, *steps.given_up]
         if not closed:
             return
         brought = await turns.collect(self._database, self._this.id, closed)
+        own: dict[str, ProjectResult] = {}
+        if steps.refused:
+            projects = [p for name in steps.refused for p in self._groups[name] if p.id not in brought]
+            own = await self._fan_out.do_refused(projects, self._this, steps.refused)
+            self._last_sign = time.monotonic()  # nobody was looked at meanwhile
         for name in closed:
             wanted = self._groups[name]
             read = {project.id: result_of(brought.get(project.id, "")) for project in wanted}
             there = {key: self._fan_out.tell(result) for key, result in read.items() if result is not None}
+            there |= {project.id: own[project.id] for project in wanted if project.id in own}
             lacking = [project for project in wanted if project.id not in there]
             reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
             if lacking:

@@ -22,6 +22,7 @@ from smart_sync.core.days import day_of, moment, stamp
 from smart_sync.core.model import Account, Project
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import listed
+from smart_sync.core.worker_turns import OTHER_RULES, OTHER_VERSION
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import emit, redact
 from smart_sync.sheets import open_sheets
@@ -39,7 +40,7 @@ from smart_sync.sync.resources import innermost
 #: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
 #: the parsed values are there.
 BEATS, LOOK = 6, 0.3
-OTHER_VERSION = "its Smart Sync is another version than that of the pass; upgrade it"
+UPGRADE = f"{OTHER_VERSION} than that of the pass; upgrade it"
 #: Seconds that writing may take, beyond those for reading.
 WRITING = 300.0
 
@@ -182,7 +183,7 @@ class _Job:
     async def _bring_up_to_date(self) -> None:
         request = self._demanded()
         if not await schema.is_current(self._database):
-            raise SmartSyncError(OTHER_VERSION)
+            raise SmartSyncError(UPGRADE)
         settings, announce, now = self._settings, Reporter(), moment(request.now)
         wanted = [p for p in self._projects if p.id not in self._task.has_results]
         day = day_of(now, settings.schedule.timezone)
@@ -205,12 +206,11 @@ class _Job:
         """What the pass wants.  Raises `SmartSyncError` where this process would decide otherwise."""
         request, own = self._request, decides_by(self._settings)
         if request is None or request.decides.get(VERSION) != own[VERSION]:
-            raise SmartSyncError(OTHER_VERSION)
+            raise SmartSyncError(UPGRADE)
         others = [f"[{name}]" for name, digest in request.decides.items() if own.get(name) != digest]
         if others:
             raise SmartSyncError(
-                f"its configuration decides otherwise than that of the pass ({', '.join(others)}); give all machines"
-                " the same file"
+                f"{OTHER_RULES} than that of the pass ({', '.join(others)}); give all machines the same file"
             )
         return request
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 TASK, QUEUE = "smart_sync_spreadsheet", "smart-sync"
 #: Seconds for reaching the broker, and after which a task that no worker has taken is dropped.
 CONNECTING, EXPIRES = 5.0, 6 * 3600.0
+#: Tasks in a second that a broker takes which is slow (one nearby takes 250).
+LEAST = 50
 
 
 class BrokerUnavailable(SmartSyncError):
@@ -30,8 +32,9 @@ class TaskQueue:
     async def send(self, run_id: str, spreadsheets: Iterable[str]) -> None:
         """A task for each spreadsheet.  Raises `BrokerUnavailable`; some may have been sent then."""
         try:
-            async with asyncio.timeout(4 * CONNECTING):
-                await asyncio.to_thread(self._send, run_id, list(spreadsheets))
+            tasks = list(spreadsheets)
+            async with asyncio.timeout(4 * CONNECTING + len(tasks) / LEAST):
+                await asyncio.to_thread(self._send, run_id, tasks)
         except TimeoutError:
             raise BrokerUnavailable("the broker of the workers does not answer; is it running?") from None
 

@@ -152,8 +152,7 @@ class PostgresDatabase:
     async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
         """A write transaction: committed as a whole, or rolled back whatever ends the block."""
         async with self._writer.turn:
-            number = await self._begin()
-            connection = await self._writer.open()
+            connection, number = await self._begin()
             try:
                 async with self._writer.told():
                     yield PostgresTransaction(self, connection)
@@ -162,8 +161,8 @@ class PostgresDatabase:
                 await asyncio.shield(self._roll_back(connection))
                 raise
 
-    async def _begin(self) -> str | None:
-        """Begin, once nobody else of us writes; returns the transaction's number, None before there are tables."""
+    async def _begin(self) -> "tuple[AsyncConnection[Any], str | None]":
+        """Begin, once nobody else of us writes: on which connection; the transaction's number, if there are tables."""
         began = time.monotonic()
         timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait)
         self._waits_since = began
@@ -180,7 +179,7 @@ class PostgresDatabase:
             self._waits_since = None
             timer.cancel()
 
-    async def _try_to_begin(self) -> str | None:
+    async def _try_to_begin(self) -> "tuple[AsyncConnection[Any], str | None]":
         async with self._writer.told():
             connection = await self._writer.open()
             try:
@@ -193,7 +192,7 @@ class PostgresDatabase:
             except BaseException:
                 await asyncio.shield(self._roll_back(connection))
                 raise
-        return str(found[0][0]) if found else None
+        return connection, str(found[0][0]) if found else None
 
     def _tell_of_wait(self) -> None:
         emit("database.locked", path=self.name, seconds=LONG_WAIT)
