@@ -16,6 +16,7 @@ from celery_processes import redis
 from fake_google import FakeGoogle
 from postgres_server import Server, shared
 from smart_sync import logs
+from smart_sync.core.redaction import KnownSecrets
 from world import PostgresWorld, World
 
 # The same examples in each run, so that red means that a change has broken something; `make hunt` draws new ones.
@@ -64,6 +65,7 @@ def _log_of_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(resource, "setrlimit", lasting)
     yield
     logs.reset()
+    logs._protected = KnownSecrets()
 
 
 @pytest.fixture

@@ -398,7 +398,7 @@ async def test_a_number_of_the_lifetime_does_not_win_where_the_campaign_is_count
         assert "dates (from 2026-03-01 to 2026-03-31) and a KPI of 1000 views" in told
         (account,) = (await explain(world.settings, "account-M", METRICS, world.now))["accounts"]
         assert account["warnings"] == [told]
-        assert told in list(_notes(account))
+        assert f"{told} [campaign-unclear]" in list(_notes(account))
         world.sections["parsers"]["youtube"]["count"] = "campaign"
         platform.is_down = lambda _call: True
         world.now += timedelta(minutes=1)

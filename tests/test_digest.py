@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from daemon_process import Daemon, run_command, write_config
 from receiver import Receiver, receiving
-from smart_sync.core.notices.digest import LATE, due_day, next_due
+from smart_sync.core.notices.digest_text import LATE, due_day, next_due
 from smart_sync.sync.once import once
 from test_people import lines_of, ntfy
 from world import KEY, World

@@ -183,8 +183,8 @@ WEAKER = {
     ),
     "no transactions": NO_TRANSACTIONS,
     "a new snapshot every time": (
-        "import uuid, smart_sync.store.snapshots as snapshots\n"
-        "snapshots.snapshot_id = lambda *_: str(uuid.uuid4())\n"
+        "import uuid, smart_sync.core.merge.day_snapshot as days, smart_sync.store.snapshots as snapshots\n"
+        "days.snapshot_id = snapshots.snapshot_id = lambda *_: str(uuid.uuid4())\n"
         "snapshots._TODAYS += ' LIMIT 0'\n"
     ),
 }

@@ -16,7 +16,7 @@ from smart_sync.config.notify import TargetSettings
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.notices import phrases, reasons
-from smart_sync.core.notices.digest import DigestFacts, DigestProject, digest_message
+from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, digest_message
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import MAX_LINES, texts
 from smart_sync.core.results.alerts import judge

@@ -21,8 +21,9 @@ from world import KEY, PostgresWorld, World, link
 COMMANDS = (
     "check", "once", "history", "growth", "growth --json", f"explain {link('a')} --days 3", "explain @b --json",
     "ingest IN/parsed.csv", "once", "ingest --forget @b", "ingest --forget @b", "pin @a views 7000", "pins", "once",
-    "unpin @a", "confirm @a", "confirm nobody", "webhooks", "report -o IN/report.html", "report --csv IN/csv",
-    "status", "healthcheck", "snapshots repair @a TODAY --views 12", "sync", "parse",
+    "unpin @a", "confirm @a", "confirm nobody", "webhooks", "report -o IN/report.html",
+    "report --csv IN/csv -o IN/with.html", "status", "healthcheck", "snapshots repair @a TODAY --views 12", "sync",
+    "parse",
 )  # fmt: skip
 
 

@@ -132,8 +132,8 @@ def _broken(world: PostgresWorld, number: int, result: PassResult | None) -> lis
     if result is None:
         return found
     for one in result.results:
-        if one.outcome is not Outcome.FAILED and values[one.project.id] != " ".join([str(number)] * 4):
-            found.append(f"{one.project.id} was acknowledged and is {values[one.project.id]}")
+        if one.outcome in (Outcome.SYNCED, Outcome.UNCHANGED) and values[one.project.id] != " ".join([str(number)] * 4):
+            found.append(f"{one.project.id} was acknowledged ({one.outcome}) and is {values[one.project.id]}")
     finished = "SELECT count(*) FROM sync_runs WHERE id = ? AND finished_at IS NOT NULL"
     if world.execute(finished, (result.id,)) != [(1,)]:
         found.append("the pass was acknowledged and is not there")

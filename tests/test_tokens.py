@@ -22,7 +22,7 @@ from smart_sync.core import token_life
 from smart_sync.core.days import stamp
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.core.token_life import NEVER, Step, Token
-from smart_sync.parsers import token_file, token_keeper
+from smart_sync.parsers import token_file, token_renewal
 from smart_sync.parsers.parser import Unfetched
 from smart_sync.parsers.per_account import PlatformParser
 from smart_sync.parsers.token_file import TokensUnusable
@@ -214,9 +214,9 @@ async def test_two_processes_renew_one_token_once(tmp_path: Path) -> None:
         assert len(set(platform.used)) == 1
 
 
-def keeper(job: token_keeper.Job, **environment: str) -> subprocess.Popen[bytes]:
+def keeper(job: token_renewal.Job, **environment: str) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "smart_sync.parsers.token_keeper"],
+        [sys.executable, "-m", "smart_sync.parsers.token_renewal"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environment},
     )  # fmt: skip
     assert process.stdin is not None
@@ -244,21 +244,21 @@ async def test_a_renewal_that_is_killed_with_the_answer_in_hand_loses_nothing(
     """Whoever asked for it has the answer, too, and keeps it."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
-        "if any('token_keeper' in part for part in sys.orig_argv):\n"
+        "if any('token_renewal' in part for part in sys.orig_argv):\n"
         "    def killed(*_): os.kill(os.getpid(), 9)\n"
         "    os.pwrite = killed\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     with TokenPlatform(GRANTED) as platform:
-        renewal = await token_keeper.renewed(job_of(platform.url, tmp_path))
+        renewal = await token_renewal.renewed(job_of(platform.url, tmp_path))
     assert renewal.token.refresh in platform.living
     assert known(tmp_path)["tiktok/@Charli"] == renewal.token
 
 
-def job_of(url: str, folder: Path) -> token_keeper.Job:
+def job_of(url: str, folder: Path) -> token_renewal.Job:
     form = {"client_key": "the-key-of-app", "client_secret": "the-secret-of-app"}
     path, at = str(folder / "tokens"), stamp(NOW)
-    return token_keeper.Job(path, "tiktok/@Charli", "tiktok", GRANTED, f"{url}/oauth/token/", form, at)
+    return token_renewal.Job(path, "tiktok/@Charli", "tiktok", GRANTED, f"{url}/oauth/token/", form, at)
 
 
 # Threads: 60 days; Meta: kind and end by debug_token.

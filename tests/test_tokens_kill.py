@@ -22,7 +22,7 @@ DRIVER = Path(__file__).with_name("token_process.py")
 #: the one that renews ("keeper"), but while it hands over the answer, which nobody else has yet, or both.
 HOOK = """
 import os, socket, subprocess, sys
-renews = "smart_sync.parsers.token_keeper" in sys.orig_argv
+renews = "smart_sync.parsers.token_renewal" in sys.orig_argv
 asks = any(part.endswith("token_process.py") for part in sys.orig_argv)
 if renews or asks:
     at, whom, notes = int(os.environ["KILL_AT"]), os.environ["KILL_WHOM"], os.environ["KILL_NOTES"]

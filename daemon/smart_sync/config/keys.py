@@ -21,7 +21,7 @@ def variable(key: Iterable[object]) -> str:
     return PREFIX + LEVEL.join(str(part) for part in key).upper()
 
 
-def say_where_sheets_are(environment: Mapping[str, str]) -> bool:
+def name_the_sheets(environment: Mapping[str, str]) -> bool:
     """Whether variables of the section ``[sheets]`` are set: without them no configuration is complete."""
     section = variable(("sheets",))
     return any(name.upper() == section or name.upper().startswith(section + LEVEL) for name in environment)

@@ -35,7 +35,7 @@ def find(given: Path | None = None) -> Path:
     for path in DEFAULT_PATHS:
         if path.exists():
             return path
-    if keys.say_where_sheets_are(os.environ):
+    if keys.name_the_sheets(os.environ):
         return ENVIRONMENT
     places = " or ".join(str(path) for path in DEFAULT_PATHS)
     variable = keys.variable(("sheets", "spreadsheet"))

@@ -113,7 +113,7 @@ class Endpoints:
     async def _sync_status(self, request: Request) -> Response:
         """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""
         no_more(request)
-        return Response(200, await self._status.told())
+        return Response(200, await self._status.answer())
 
     async def _sync_history(self, request: Request) -> Response:
         """List the last passes, the newest first: `HistoryAnswer`.

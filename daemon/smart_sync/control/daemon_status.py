@@ -28,7 +28,7 @@ class DaemonStatus:
     started: float
     leader: str | None
 
-    async def told(self) -> StatusAnswer:
+    async def answer(self) -> StatusAnswer:
         """The answer.  Raises `StoreError` where the database cannot be read."""
         stands = await standing(self.resources.database)
         facts = await Health(self.resources, self.runner, self.started).inputs(stands)

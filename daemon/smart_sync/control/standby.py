@@ -73,7 +73,7 @@ class Standby:
     async def _sync_status(self, request: Request) -> Response:
         no_more(request)
         try:
-            told = await self._status.told()
+            told = await self._status.answer()
         except StoreError as error:
             # Another version's tables, or a server that is away.
             told = self._status.unread(str(error.meaning))

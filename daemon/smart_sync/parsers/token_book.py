@@ -14,11 +14,11 @@ from smart_sync.core.daemon_answers import TokenAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.token_life import Flow, Step, Token, TokenReport
 from smart_sync.errors import ParserFailed
-from smart_sync.parsers import token_file, token_keeper
+from smart_sync.parsers import token_file, token_renewal
 from smart_sync.parsers.api_client import Session
 from smart_sync.parsers.failures import AccountFailed, AccountGone, Refused, TokenRefused
 from smart_sync.parsers.token_file import TokensUnusable
-from smart_sync.parsers.token_keeper import PATIENCE, Job
+from smart_sync.parsers.token_renewal import PATIENCE, Job
 
 
 class Grant(NamedTuple):
@@ -52,11 +52,11 @@ class TokenBook:
         `ParserFailed` where nobody can have one.
         """
         job = self._job(grant, refused)
-        token, step = await asyncio.to_thread(token_keeper.look, job)
+        token, step = await asyncio.to_thread(token_renewal.look, job)
         _protect(token)
         if step is Step.ASK:
             async with session.turn():
-                renewal = await token_keeper.renewed(job)
+                renewal = await token_renewal.renewed(job)
             token, reason = renewal.token, logs.redact(renewal.reason)
             _protect(token)
             if renewal.is_of_app:

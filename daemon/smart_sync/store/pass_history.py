@@ -95,7 +95,8 @@ def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
         result.snapshots,
         round(result.seconds, 6),
         json.dumps(dict(result.stages)),
-        json.dumps(problems, ensure_ascii=False),
+        # A row that another program has spoilt may be no number.
+        json.dumps(problems, ensure_ascii=False, default=str),
     )
 
 

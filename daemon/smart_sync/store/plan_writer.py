@@ -237,7 +237,7 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Writi
             for v in plan.sheet
         ),
     )
-    await snapshots.save(transaction, plans, writing)
+    await snapshots.end_carried_stretches(transaction, plans, writing)
     begin_anew = [row for row in merged if row.anew]
     for metric in OF_VIDEOS:
         await transaction.execute_many(

@@ -148,8 +148,8 @@ def _named(kept: Path | None) -> str | None:
 
 async def version(database: Database) -> int:
     """Which version of the schema its own tables are of; 0: there are none."""
-    tables = await database.dialect.columns(database, "smart_sync_schema")
-    rows = await database.fetch("SELECT version FROM smart_sync_schema") if tables else []
+    columns = await database.dialect.columns(database, "smart_sync_schema")
+    rows = await database.fetch("SELECT version FROM smart_sync_schema") if "version" in columns else []
     return int(rows[0][0]) if rows else 0
 
 

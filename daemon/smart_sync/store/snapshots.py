@@ -177,8 +177,8 @@ async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Wr
     )
 
 
-async def save(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
-    """Note the stretches that end with this pass; one that began on the same day is no matter of growth."""
+async def end_carried_stretches(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
+    """Keep the periods, now over, in which a last known value stood in; one of a single day is no matter of growth."""
     ended = (
         (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))
         for plan in plans

@@ -29,7 +29,7 @@ from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.resources import Resources
-from smart_sync.sync.task_queue import BrokerAway, TaskQueue
+from smart_sync.sync.task_queue import BrokerUnavailable, TaskQueue
 
 #: Seconds between two looks at what workers have done, and more for each spreadsheet that is still with them.
 POLL, POLL_EACH = 0.2, 1 / 2000
@@ -73,7 +73,7 @@ class FanOut:
         await turns.begin(self._database, this.id, json.dumps(request), told)
         try:
             await self._queue.send(this.id, groups)
-        except BrokerAway as error:
+        except BrokerUnavailable as error:
             await turns.end(self._database, this.id)
             self._announce("workers.unavailable", reason=f"{error}; this process reads and merges by itself")
             return await self._by_ourselves(selected, this)
@@ -107,7 +107,7 @@ class FanOut:
         await turns.again(self._database, this.id, list(why))
         try:
             await self._queue.send(this.id, why)
-        except BrokerAway as error:
+        except BrokerUnavailable as error:
             self._announce("workers.unavailable", reason=str(error))
 
     def tell(self, result: ProjectResult) -> ProjectResult:

@@ -13,8 +13,8 @@ from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.model import Account
 from smart_sync.core.results.health import HealthInputs, no_projects
 from smart_sync.errors import ConfigError, SmartSyncError
-from smart_sync.notify.daily import Digest
 from smart_sync.notify.delivery import Webhooks
+from smart_sync.notify.digest import Digest
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.receivers import receivers_of
 from smart_sync.parsers import registry

@@ -18,7 +18,7 @@ CONNECTING, EXPIRES = 5.0, 6 * 3600.0
 LEAST = 50
 
 
-class BrokerAway(SmartSyncError):
+class BrokerUnavailable(SmartSyncError):
     """Tasks cannot be sent."""
 
 
@@ -30,13 +30,13 @@ class TaskQueue:
         self._app: Celery | None = None
 
     async def send(self, run_id: str, spreadsheets: Iterable[str]) -> None:
-        """A task for each spreadsheet.  Raises `BrokerAway`; some may have been sent then."""
+        """A task for each spreadsheet.  Raises `BrokerUnavailable`; some may have been sent then."""
         try:
             tasks = list(spreadsheets)
             async with asyncio.timeout(4 * CONNECTING + len(tasks) / LEAST):
                 await asyncio.to_thread(self._send, run_id, tasks)
         except TimeoutError:
-            raise BrokerAway("the broker of the workers does not answer; is it running?") from None
+            raise BrokerUnavailable("the broker of the workers does not answer; is it running?") from None
 
     def _send(self, run_id: str, spreadsheets: list[str]) -> None:
         app = self._application()  # first: where Celery is missing, so is kombu
@@ -56,7 +56,7 @@ class TaskQueue:
                         ignore_result=True,
                     )
         except (KombuError, OSError, ValueError, ImportError, LookupError) as error:
-            raise BrokerAway(
+            raise BrokerUnavailable(
                 f"the broker of the workers cannot be reached ({type(error).__name__}); is it running?"
                 " See [sync] broker and CELERY_BROKER_URL"
             ) from None
@@ -67,7 +67,7 @@ class TaskQueue:
                 from celery import Celery
             except ImportError:
                 told = "[sync] workers needs Celery; pip install 'smart-sync-daemon[celery,postgres]'"
-                raise BrokerAway(told) from None
+                raise BrokerUnavailable(told) from None
             logging.getLogger("kombu").setLevel(logging.ERROR)
             self._app = Celery("smart_sync_sender", broker=self._url, set_as_current=False)
             self._app.conf.update(

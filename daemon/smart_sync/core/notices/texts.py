@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from smart_sync.core.notices import digest
+from smart_sync.core.notices import digest_text
 from smart_sync.core.notices.phrases import counted, number
 from smart_sync.core.notices.reader import Data, Reader, jump, plain
 from smart_sync.core.results.webhook_messages import Message
@@ -31,8 +31,8 @@ def texts(told: Sequence[Message], reader: Reader) -> list[Message]:
 
 def text(kind: str, data: Sequence[Data], reader: Reader) -> str:
     """The text of messages of one ``kind``: a title, then lines; the digest may be longer than `MAX_LINES`."""
-    if kind == digest.DIGEST:
-        return digest.text(data[-1], reader)
+    if kind == digest_text.DIGEST:
+        return digest_text.text(data[-1], reader)
     title, lines = _WRITERS[kind](data, reader)
     shown = [plain(f"Smart Sync: {title}"), *(plain(line) for line in lines)]
     return "\n".join(shown[:MAX_LINES])

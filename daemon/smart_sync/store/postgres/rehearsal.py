@@ -67,7 +67,7 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
                     await schema.prepare(transaction, database, None)
                     if not ready:
                         account_id = await _copy(transaction, copy, now)
-                    within: Any = _Within(transaction)
+                    within: Any = _SavepointDatabase(transaction)
                     found.refused = await refusals(within, account_id, sync, now)
                     table = f"{database.dialect.schema}.account_snapshots"
                     for name, is_constraint in await transaction.fetch(_UNIQUE, (table,)):
@@ -79,7 +79,7 @@ async def rehearse(server: Server, copy: Path, sync: SyncSettings, now: datetime
     return found
 
 
-class _Within:
+class _SavepointDatabase:
     """A database whose transactions are parts of an open one, each undone at its end."""
 
     def __init__(self, transaction: Transaction) -> None:

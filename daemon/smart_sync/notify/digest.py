@@ -9,7 +9,7 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import added, change, newest_day, total
 from smart_sync.core.model import Project
-from smart_sync.core.notices.digest import DIGEST, DigestFacts, DigestProject, digest_message, due_day, next_due
+from smart_sync.core.notices.digest_text import DIGEST, DigestFacts, DigestProject, digest_message, due_day, next_due
 from smart_sync.core.results.webhook_messages import suspect_data
 from smart_sync.logs import emit
 from smart_sync.notify.delivery import Webhooks

@@ -1,4 +1,4 @@
-"""The process that renews one token: ``python -m smart_sync.parsers.token_keeper``, with its `Job` on stdin.
+"""The process that renews one token: ``python -m smart_sync.parsers.token_renewal``, with its `Job` on stdin.
 
 A platform ends the old refresh token with its answer, so an answer that reaches no disk is a token lost.  Therefore the
 renewal is a process of its own, which goes on when its caller is killed; and it hands the answer to that
@@ -94,7 +94,7 @@ async def renewed(job: Job) -> Renewal:
 
 def _in_own_process(job: Job) -> tuple[Answer | None, str]:
     """What came of it, and why nothing could; the answer is on the disk in any case."""
-    command = [sys.executable, "-P", "-m", "smart_sync.parsers.token_keeper"]
+    command = [sys.executable, "-P", "-m", "smart_sync.parsers.token_renewal"]
     try:
         with subprocess.Popen(  # noqa: S603  our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
