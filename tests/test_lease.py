@@ -254,3 +254,14 @@ async def test_a_lease_whose_row_is_gone_is_made_anew(postgres: str, leases: Lea
             admin.execute(lost)
         await asyncio.wait_for(own.free.wait(), 5)
         await asyncio.wait_for(own.taken.wait(), 5)
+
+
+async def test_a_clock_that_was_set_back_keeps_nobody_from_leading(postgres: str, leases: Leases) -> None:
+    """The lease of one that is dead would last for hours by the server's clock; an honest one is left alone."""
+    old, new = leases(server(postgres)), leases(server(postgres))
+    assert await old.attempt()
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute("UPDATE smart_sync_leases SET expires_at = now() + interval '1 hour'")
+        assert not await new.attempt()
+        admin.execute("UPDATE smart_sync_leases SET expires_at = now() + interval '2 hours'")
+        assert await new.attempt()

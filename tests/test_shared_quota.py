@@ -125,3 +125,14 @@ async def test_each_keeps_to_its_own_limit(tables: str) -> None:
             "SELECT quota, max(number), count(*) FROM quota_slots GROUP BY quota ORDER BY quota"
         )
     assert [tuple(row) for row in rows] == [("other", 1, 1), ("q", 3, 3)]
+
+
+async def test_a_clock_that_was_set_back_does_not_stop_the_reading(tables: str) -> None:
+    """Rows that would be free in hours by the server's clock are free."""
+    async with PostgresDatabase(server(tables)) as database:
+        limit = database.limit("clock", 1, 0.1)
+        async with limit.slot():
+            pass
+        await database.at_once("UPDATE quota_slots SET free_at = free_at + 36000")
+        async with asyncio.timeout(5), limit.slot():
+            pass

@@ -46,8 +46,8 @@ async def lived(world: World) -> World:
 
 
 def rows(day: int, **changed: int) -> dict[str, list[Any]]:
-    """What stands in the rows on a day; ``changed`` views by account."""
-    views = {name: round(base * RATE**day) for name, base in (("a", 123_456), ("b", 456_789), ("c", 78_901))}
+    """What stands in the rows on a day; ``changed`` views by account.  c is two and a half days ahead of a."""
+    views = {name: round(base * RATE**day) for name, base in (("a", 123_456), ("b", 456_789), ("c", 126_563))}
     return {name: [1000 + day, None, None, None, changed.get(name, number)] for name, number in views.items()}
 
 
@@ -55,6 +55,13 @@ async def suspects(world: World, **changed: int) -> tuple[Suspect, ...]:
     """Type these views, and what a pass then finds."""
     world.sheet("P", **rows(10, **changed))
     return (await world.sync_one()).suspects
+
+
+def views(world: World) -> int:
+    """The merged views of a."""
+    merged = world.merged("a")
+    assert merged is not None
+    return merged[4]
 
 
 async def test_growth_as_always_is_not_told(lived: World) -> None:
@@ -114,7 +121,7 @@ async def test_the_first_read_of_a_row_is_no_typing(world: World) -> None:
     assert (await world.sync_one()).suspects == ()
 
 
-async def test_what_is_pinned_is_not_judged(lived: World) -> None:
+async def test_a_first_mark_is_not_judged(lived: World) -> None:
     """A person who pins a number means it."""
     lived.sheet("P", **{**rows(10), "a": [1010, None, None, None, "13!"]})
     assert (await lived.sync_one()).suspects == ()
@@ -141,6 +148,20 @@ async def test_a_held_number_waits_until_it_has_stood_for_a_day(holding: World) 
     assert await suspects(holding, a=13_637) == ()
     assert holding.merged("a") == (1010, 0, 0, 0, 13_637)
     assert holding.execute("SELECT * FROM suspects") == []
+
+
+async def test_a_held_number_waits_though_the_cells_nearby_have_moved_on(holding: World) -> None:
+    """The neighbour's number, pasted in the edit that also gave the neighbour a new one: no later pass lets it in."""
+    before, pasted = (round(base * RATE**9) for base in (123_456, 126_563))
+    (told,) = await suspects(holding, a=pasted)
+    assert (told.cause, told.held, views(holding)) == ("this is @c's number", True, before)
+    for _ in range(2):
+        holding.now += timedelta(minutes=30)
+        assert await suspects(holding, a=pasted) == (told,)
+        assert views(holding) == before
+    holding.parsed("a", [None, None, None, None, pasted])
+    assert await suspects(holding, a=pasted) == ()
+    assert views(holding) == pasted
 
 
 async def test_a_held_number_waits_until_it_is_confirmed(holding: World) -> None:
@@ -189,3 +210,35 @@ async def test_a_dry_run_says_what_a_pass_would(holding: World) -> None:
     assert holding.execute("SELECT * FROM suspects") == []
     (told,) = (await holding.sync_one()).suspects
     assert foreseen == told
+
+
+async def test_a_typo_with_a_mark_is_told_and_counts(holding: World) -> None:
+    """Where the number changes under its mark: a pin wins over everything, so its author is told; it is never held."""
+    right = round(123_456 * RATE**9)
+    for cell, number, cause in ((f"{right}!", right, ""), (f"{right // 10}!", right // 10, "a digit is missing")):
+        holding.sheet("P", **{**rows(10), "a": [1010, None, None, None, cell]})
+        told = (await holding.sync_one()).suspects
+        assert [(one.cause, one.held) for one in told] == ([(cause, False)] if cause else [])
+        assert (views(holding), holding.winners("a")[4]) == (number, "pinned")
+    assert (await holding.sync_one()).suspects == told
+    await confirm(holding.settings, link("a"), "views", holding.now)
+    assert (await holding.sync_one()).suspects == ()
+
+
+async def test_a_pin_that_the_parser_contradicts_is_told_once(lived: World) -> None:
+    """As a pin that is far off, which it is as long as it stands; it is no suspect beside."""
+    right = round(123_456 * RATE**9)
+    lived.parsed("a", [None, None, None, None, right])
+    for number, told in ((right, 0), (13_637, 1)):
+        lived.sheet("P", **{**rows(10), "a": [1010, None, None, None, f"{number}!"]})
+        result = await lived.sync_one()
+        assert result.suspects == ()
+        assert len([one for one in result.problems if "off what the parser says" in one.reason]) == told
+
+
+async def test_a_mark_lets_a_held_number_in(holding: World) -> None:
+    """A person who has been told, and insists, is not told again."""
+    await suspects(holding, a=13_637)
+    holding.sheet("P", **{**rows(10), "a": [1010, None, None, None, "13637!"]})
+    assert (await holding.sync_one()).suspects == ()
+    assert views(holding) == 13_637

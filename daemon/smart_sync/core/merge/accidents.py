@@ -231,13 +231,18 @@ def _usual(point: Point, growth: tuple[float, float], counter: bool) -> tuple[in
     return math.floor(least), math.floor(max(high, point.value + _FEW))
 
 
+def agrees(typed: int, parsed: int | None) -> bool:
+    """Whether the parser stands for a typed number: what it says is no more than 5 % away."""
+    return parsed is not None and abs(typed - parsed) <= AGREES * parsed
+
+
 def _parser_agrees(typed: Typed) -> bool:
-    return typed.parsed is not None and abs(typed.new - typed.parsed) <= AGREES * typed.parsed
+    return agrees(typed.new, typed.parsed)
 
 
 def _is_calm(typed: Typed, rises: Mapping[str, float]) -> bool:
     """Whether nothing speaks for a leap: the parser has stayed with the old number, or the row's others with theirs."""
-    if typed.parsed is not None and typed.old is not None and abs(typed.old - typed.parsed) <= AGREES * typed.parsed:
+    if typed.old is not None and agrees(typed.old, typed.parsed):
         return True
     least = _RISES_WITH * abs(rises[typed.metric])
     others = [abs(rise) for metric, rise in rises.items() if metric != typed.metric]

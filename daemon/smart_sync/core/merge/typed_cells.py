@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, judge, needs_history
+from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, agrees, judge, needs_history
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
+from smart_sync.core.pins import is_far, of_cells
 from smart_sync.core.state import AccountState
 
 #: Accounts whose growth a new account is measured by.
@@ -29,9 +30,10 @@ class Cells(NamedTuple):
 
 
 def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects, counters: Collection[str]) -> Cells:
-    """The cells of ``sheet`` that say another number than ``states`` know, pinned ones left out.
+    """The cells of ``sheet`` that say another number than ``states`` know.
 
-    ``doubted`` are the suspects that are still open.
+    Of marked ones those that were marked before: a first mark is meant, whatever the number.  Where the parser
+    contradicts, `core.merge.pinning` tells it.  ``doubted`` are the suspects that are still open.
     """
     rows: list[list[Typed]] = []
     close: dict[str, list[str]] = {}
@@ -67,8 +69,11 @@ def _edited(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects) -> 
 def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Typed]:
     parsed = state.parsed or NO_METRICS
     known = state.sheet or NO_METRICS
+    marked = of_cells(state.pins)
     for metric, old, new, theirs in zip(METRICS, known, row.metrics, parsed, strict=True):
-        if new is not None and new != old and metric not in row.pinned:
+        if new is not None and new != old:
+            if metric in row.pinned and (metric not in marked or is_far(new, theirs)):
+                continue
             open_ = doubted.get((state.id, metric))
             is_doubted = open_ is not None and open_.new == old
             yield Typed(state.id, metric, row.row, old, new, theirs, is_doubted)
@@ -98,19 +103,32 @@ def judged(
 
     An accident that is known, confirmed or has stood long enough is none any more.
     """
-    by_id = {state.id: state for state in states} if cells.rows else {}
+    by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
     before = _before(states) if cells.rows else Worksheet()
-    found: list[Suspect] = []
+    found = [known for known in doubts.open.values() if _waits(known, by_id.get(known.account_id), sheet, doubts)]
     for row in cells.rows:
         for accident in judge(row, before, terms):
             key = (accident.account_id, accident.metric)
             known = doubts.open.get(key)
             if known is None or not known.typed or known.new != accident.new:
                 found.append(_suspect(accident, by_id[key[0]], sheet, doubts, name))
-            elif known.since > doubts.believed:
+            elif known.since > doubts.believed and not known.held:
                 found.append(known)
     judged_cells = frozenset((one.account_id, one.metric) for row in cells.rows for one in row)
     return Judged(found, judged_cells, cells.edited, sheet.rows)
+
+
+def _waits(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
+    """Whether a number that is held is held on: its cell still says it, and neither a person nor the parser agrees.
+
+    It is not judged anew: the cells nearby and the other numbers of the row have changed since.
+    """
+    row = sheet.rows.get(known.account_id)
+    if not known.held or known.since <= doubts.believed or row is None or state is None or not state.active:
+        return False
+    index = METRICS.index(known.metric)
+    parsed = (state.parsed or NO_METRICS)[index]
+    return row.metrics[index] == known.new and known.metric not in row.pinned and not agrees(known.new, parsed)
 
 
 def _before(states: Iterable[AccountState]) -> Worksheet:
@@ -133,7 +151,8 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
         place,
         accident.cause,
         typed=True,
-        held=doubts.hold and accident.old is not None,
+        # Who marks a number insists on it.
+        held=doubts.hold and accident.old is not None and accident.metric not in sheet.rows[state.id].pinned,
     )
 
 

@@ -31,14 +31,18 @@ ADD = (
     "INSERT INTO {table} (resource, token, holder, kind, expires_at) VALUES (?, 0, '', '', clock_timestamp())"
     " ON CONFLICT (resource) DO NOTHING"
 )
+#: No lease is for more than an hour (``[database] takeover``): the server's clock was set back.
+_SET_BACK = "expires_at > clock_timestamp() + interval '3610 seconds'"
 LOOK = (
-    "SELECT token, holder, kind, CAST(extract(epoch FROM expires_at - clock_timestamp()) AS double precision)"
+    f"SELECT token, holder, kind, CASE WHEN {_SET_BACK} THEN 0"
+    " ELSE CAST(extract(epoch FROM expires_at - clock_timestamp()) AS double precision) END"
     " FROM {table} WHERE resource = ?"
 )
 _UNTIL = "clock_timestamp() + make_interval(secs => CAST(? AS double precision))"
 TAKE = (
     f"UPDATE {{table}} SET token = token + 1, holder = ?, kind = ?, expires_at = {_UNTIL} WHERE resource ="
-    " (SELECT resource FROM {table} WHERE resource = ? AND expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)"
+    f" (SELECT resource FROM {{table}} WHERE resource = ? AND (expires_at <= clock_timestamp() OR {_SET_BACK})"
+    " FOR UPDATE SKIP LOCKED)"
     " RETURNING token"
 )
 RENEW = f"UPDATE {{table}} SET expires_at = {_UNTIL} WHERE {_HELD} RETURNING 1"

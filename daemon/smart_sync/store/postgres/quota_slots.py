@@ -26,7 +26,8 @@ _MAKE = (
 )
 _TAKE = (
     "WITH free AS (SELECT number FROM quota_slots WHERE quota = ?1 AND number <= ?2"
-    f" AND free_at <= {_NOW} ORDER BY free_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    # As late as this none is taken: the server's clock was set back.
+    f" AND (free_at <= {_NOW} OR free_at > {_NOW} + 10 * ?3) ORDER BY free_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
     f" UPDATE quota_slots SET free_at = {_NOW} + ?3, holder = ?4 FROM free"
     " WHERE quota_slots.quota = ?1 AND quota_slots.number = free.number RETURNING quota_slots.number"
 )
