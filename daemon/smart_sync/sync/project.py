@@ -19,7 +19,7 @@ from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
 from smart_sync.store.engine import OF_THE_WHOLE, Refused, StoreError, Transaction
-from smart_sync.store.open_suspects import ToldProblems
+from smart_sync.store.open_suspects import ToldFindings
 from smart_sync.sync.planner import Case, Decided, Draft, MergeCrashed, Planner, crash_of
 from smart_sync.sync.resources import Means
 
@@ -80,7 +80,7 @@ class ProjectSync:
         self._announce = resources.announce
         self._clock = resources.clock
         self._record = record
-        self.told = ToldProblems(resources.database)
+        self.told = ToldFindings(resources.database)
         self._planner = Planner(resources.database, resources.settings, resources.parsed_query)
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         #: One round at a time: threads that want the interpreter together only take it from each other, the worst of
@@ -94,7 +94,7 @@ class ProjectSync:
         if result.outcome is Outcome.FAILED:
             # Of a database that is no longer ours there is nothing to tell.
             await self._database.check_in_place()
-        result = replace(result, new_problems=self.told.new_of(result))
+        result = self.told.with_news(result)
         self._announce.project_done(result, dry_run=this.dry_run)
         return result
 
