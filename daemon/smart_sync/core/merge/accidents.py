@@ -148,9 +148,12 @@ def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Acci
             seen[typed] = one
     # Small numbers are alike by chance, but not if their whole row was another account's.
     rows = {away for found in seen.values() for away in found.rows}
+    days = Counter(found.days_ago for found in seen.values())
     found = []
     for typed in row:
         looked = seen.get(typed)
+        if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
+            looked = None  # the row's others are not of that day
         whose = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
         if looked is not None and (looked.elsewhere or not _rises_with_others(typed, rises, terms.leap)):
             cause = looked.cause
@@ -169,6 +172,9 @@ class _Seen(NamedTuple):
     #: Whether the number stood in another cell, or in the same one on an earlier day; how many rows away.
     elsewhere: bool
     rows: frozenset[int]
+    #: How many days ago the same cell said it, and whether that is all there is: a gauge goes both ways.
+    days_ago: int | None = None
+    usual: bool = False
 
 
 def _whole(row: Sequence[Typed], worksheet: Worksheet) -> set[int]:
@@ -196,11 +202,9 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole
     if not known and typed.new < FLOOR and (typed.old or 0) < FLOOR:
         outside = False
     cells = list(worksheet.nearby(typed))
-    if (
-        last
-        and not outside
-        and (not _is_distinct(typed.new, _TELLING) or _is_as_before(typed, last, growth, terms.now))
-    ):
+    inside = bool(last) and not outside
+    alike = inside and (not _is_distinct(typed.new, _TELLING) or _is_as_before(typed, last, growth, terms.now))
+    if alike:
         # Accounts of one campaign grow alike: what one has today another had yesterday.
         cells = [(away, metric) for away, metric in cells if away in whole]
     if outside and not cells and (far := worksheet.anywhere(typed)):
@@ -211,7 +215,7 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole
     named = [worksheet.named(typed, away, metric) for away, metric in cells]
     evidence = Evidence(typed.metric, typed.new, usual, [point.value for point in last], named, ago)
     rows = frozenset(away for away, _ in cells if away)
-    return _Seen(likely_cause(evidence), bool(cells) or ago is not None, rows)
+    return _Seen(likely_cause(evidence), bool(cells) or ago is not None, rows, ago, alike and not cells)
 
 
 def _own_band(growth: Sequence[float], metric: str, terms: Terms) -> Band | None:
