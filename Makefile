@@ -43,7 +43,7 @@ WORKERS ?= $(shell expr $$(nproc) + 1)
 
 # Tests start hundreds of processes: each would compile the program where nothing may be kept.
 test: $(VENV)/.dev lint types packages
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal --durations 20
 
 quick: $(VENV)/.dev lint types
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"

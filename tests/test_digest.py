@@ -92,10 +92,24 @@ async def test_once_tells_it_after_its_pass_and_once_a_day(world: World) -> None
             await asyncio.to_thread(once, world.settings)
         lines = lines_of(receiver.told[0], "title", "message")
         assert len(receiver.told) == 1
-    assert lines[1:3] == ["Cells to put right: 1", "• Лето!C2: followers: not a count (junk)"]
+    assert lines[1:3] == ["Problems of worksheets: 1", "• Лето!C2: followers: not a count (junk)"]
     assert lines[3:5] == ["Views, and their growth since the day before:", "Lost: no value yet, 1 account"]
     assert lines[5] == "Лето: 1,500 (nothing to compare with), 2 accounts"
     assert world.execute("SELECT count(*) FROM told_digests") == [(1,)]
+
+
+async def test_more_problems_than_are_kept_are_all_counted(world: World) -> None:
+    """What is on record of a pass has the first of them; the head and the line of the others know of all."""
+    async with receiving() as receiver:
+        receiver.status = 200
+        a_world(world, receiver, _now_ago(minutes=2))
+        world.sheet("Лето", ann=[1, 1, 1, 1, 1], **{f"a{number}": ["junk", *["n/a?"] * 4] for number in range(300)})
+        await asyncio.to_thread(once, world.settings)
+        lines = lines_of(receiver.told[0], "title", "message")
+    (found,) = world.execute("SELECT problem_count FROM sync_project_runs WHERE project_name = 'Лето'")[0]
+    assert found > 1_500
+    assert lines[1] == f"Problems of worksheets: {found:,}"
+    assert lines[6] == f"• {found - 4:,} more; smart-sync check lists all of them"
 
 
 @pytest.mark.sqlite

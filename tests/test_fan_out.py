@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -26,7 +26,7 @@ from smart_sync.integrations.celery import smart_sync_all_projects
 from smart_sync.store.engine import Lost
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
-from smart_sync.sync import spreadsheet_task
+from smart_sync.sync import project, spreadsheet_task
 from smart_sync.sync.fan_out import PROJECTS, RESULT, decides_by
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
@@ -159,11 +159,11 @@ async def test_a_halted_worker_is_given_up_and_comes_too_late(
     assert world.execute("SELECT count(*) FROM sync_project_runs") == [(5,)]
 
 
-async def begun(world: FleetWorld, run_id: str) -> None:
-    """A pass that waits for what two workers bring of P0."""
+async def begun(world: FleetWorld, run_id: str, names: Sequence[str] = ("P0",)) -> None:
+    """A pass that waits for what two workers bring of P0, or of the spreadsheet that is P0's and others'."""
     settings = world.settings
     assert isinstance(settings.database.where, Server)
-    projects = PROJECTS.dump_json([Project("project-P0", "P0", "P0")]).decode()
+    projects = PROJECTS.dump_json([Project(f"project-{name}", name, name) for name in names]).decode()
     request = json.dumps({"now": "2026-03-10T12:00:00.000000", "decides": decides_by(settings)})
     async with PostgresDatabase(settings.database.where) as database:
         await turns.begin(database, run_id, request, {world.keys["P0"]: projects})
@@ -236,6 +236,24 @@ async def test_results_are_committed_with_their_numbers(world: FleetWorld, googl
     assert google.count("batch") == 1
     ((text,),) = world.execute("SELECT result FROM fan_out_results")
     assert RESULT.validate_json(text).changed == 1
+
+
+async def test_projects_without_worksheets_share_no_round_that_is_too_large(
+    world: FleetWorld, google: FakeGoogle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Google is away a worker bounds a transaction by the accounts that there are: their rows are unknown."""
+    monkeypatch.setattr(project, "MAX_ACCOUNTS", 1)
+    google.spreadsheets.clear()
+    await begun(world, "run", NAMES)
+    world.execute("UPDATE fan_out_passes SET parsed = 1")
+    world.execute("CREATE TABLE told (by TEXT)")
+    world.execute(
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO public.told VALUES (txid_current()::text); RETURN NULL; END'"
+    )
+    world.execute("CREATE TRIGGER tell AFTER INSERT ON fan_out_results FOR EACH ROW EXECUTE FUNCTION tell()")
+    assert await asyncio.to_thread(spreadsheet_task.run, world.settings, "run", world.keys["P0"]) == "done"
+    assert world.execute("SELECT count(*), count(DISTINCT by) FROM told") == [(5, 5)]
 
 
 async def test_without_a_broker_the_pass_is_done_here(world: FleetWorld, log: StringIO) -> None:

@@ -11,7 +11,7 @@ from smart_sync.admin.checks import check
 from smart_sync.config import Settings
 from smart_sync.core.model import Metrics, Outcome, ParsedMetrics
 from smart_sync.core.results.alerts import Trouble
-from smart_sync.store import outbox, parsed_values, schema
+from smart_sync.store import outbox, parsed_values, pass_history, schema
 from smart_sync.store.schema import open_database
 from world import World, link
 
@@ -188,6 +188,20 @@ async def test_a_trouble_that_was_told_stays_told(tmp_path: Path) -> None:
         known = await outbox.troubles(transaction)
         assert known == {"p": Trouble(Outcome.FAILED, "2026-02-01T00:00:00.000000")}
         assert await transaction.fetch("SELECT * FROM database_made") == []
+
+
+async def test_suspects_of_before_are_not_told_again(tmp_path: Path) -> None:
+    """They were told as they were found; how many problems a pass had is not known."""
+    schema_4(
+        tmp_path / "a.db",
+        "INSERT INTO suspects (account_id, metric, old, new, since) VALUES ('a', 'views', 1, 2000, '2026-02-01')",
+        "INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, finished_at, problems)"
+        " VALUES ('r', 'p', 'P', 'synced', '2026-02-01', '[\"one\", \"two\"]')",
+    )
+    async with open_database(tmp_path / "a.db") as database:
+        assert await database.fetch("SELECT told FROM suspects") == [(1,)]
+        (run,) = await pass_history.project_runs(database, "p", 1)
+    assert (run["problems"], run["problem_count"]) == (["one", "two"], 2)
 
 
 async def test_what_parsers_gave_before_is_of_the_lifetime(tmp_path: Path) -> None:

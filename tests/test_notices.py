@@ -173,6 +173,7 @@ def test_projects_with_one_trouble_are_one_message() -> None:
     (text,) = texts(alerts, EN)
     assert text.body.splitlines() == [
         "Smart Sync: 40 projects: failed, nothing was written",
+        "Since: 2026-03-10 13:00",
         "Where: P0, P1, P2, P3, P4, P5, P6, P7 and 32 more",
         'What: worksheet "Лето" is not in the spreadsheet',
         'What to do: rename the worksheet or the project; there is "Зима"',

@@ -22,15 +22,21 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from apprise.plugins.discord import NotifyDiscord
 from apprise.plugins.slack import NotifySlack
 from apprise.plugins.telegram import NotifyTelegram
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon_process import Daemon, run_command, write_config
 from receiver import Receiver, Told, receiving
 from smart_sync import config, logs
 from smart_sync.config import NotifySettings
 from smart_sync.core.model import Outcome, Trigger
+from smart_sync.core.notices.phrases import Language, counted
+from smart_sync.core.notices.reader import Reader
+from smart_sync.core.notices.texts import fitted
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.errors import ConfigError
 from smart_sync.notify.delivery import Webhooks
+from smart_sync.notify.delivery_worker import HOLDS_UP
 from smart_sync.notify.receivers import TargetReceiver, receivers_of
 from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database
@@ -45,7 +51,10 @@ SLACK, DISCORD, MATTERMOST = (
     "3ccdd113474722377935511fc85d3dd4",
 )
 QUICK = (0.01, 0.01, 0.01)
-FAILED = ["Smart Sync: 1 project: failed, nothing was written", "Where: Project", "What: why", "What to do: what to do"]
+FAILED = [
+    "Smart Sync: 1 project: failed, nothing was written", "Since: 2026-03-10 12:00", "Where: Project", "What: why",
+    "What to do: what to do",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -176,7 +185,9 @@ async def test_a_mail_in_plain_text(mailbox: Mailbox, database: Database) -> Non
     message = email.message_from_bytes(bytes(envelope.original_content or b""), policy=email.policy.default)
     assert message["subject"] == "Smart Sync: 1 проект: ошибка, ничего не записано"
     assert message.get_content_type() == "text/plain"
-    assert message.get_content().split() == ["Где:", "Project", "Что:", "why", "Что", "делать:", "what", "to", "do"]
+    assert [line for line in message.get_content().splitlines() if line] == [
+        "С какого времени: 2026-03-10 12:00", "Где: Project", "Что: why", "Что делать: what to do",
+    ]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:Session.login_data:DeprecationWarning")
@@ -297,7 +308,62 @@ async def test_a_long_text_is_cut_to_what_the_service_takes(receiver: Receiver, 
     assert answer.accepted
     body = json.loads(receiver.told[0].body)["text"]
     assert len(body) <= 4000
-    assert body.splitlines()[-2:] == ["line 0038 " + "x" * 90, "…"]
+    assert body.splitlines()[-2:] == ["line 0038 " + "x" * 90, "… 61 more lines"]
+
+
+@given(st.text("ab \n", max_size=700), st.integers(30, 400), st.sampled_from(["en", "ru"]))
+def test_title_and_text_fit_whatever_their_length(text: str, limit: int, lang: Language) -> None:
+    """Also where the title alone is longer than an SMS; the lines that are missing are counted."""
+    reader = Reader(lang)
+    title, rest = fitted("t" * 190, text, limit, reader)
+    assert len(title) + len(rest) <= limit
+    if rest != text and "\n" in rest:
+        shown, _, last = rest.rpartition("\n")
+        assert text.startswith(f"{shown}\n")
+        missing = text.count("\n") - shown.count("\n")
+        assert last == reader.say("lines_left", lines=counted(lang, missing, "more line"))
+
+
+async def test_the_end_of_a_trouble_comes_after_its_beginning(receiver: Receiver, database: Database) -> None:
+    """The beginning waits for its next attempt when the end is queued: it goes first, before its time."""
+    receiver.statuses.append(500)
+    async with told(database, targets(ntfy(receiver)), (3600,)) as outbox:
+        await queue(outbox, database, a_pass(Outcome.FAILED))
+        await outbox.flush(20)
+        await queue(outbox, database, a_pass(run_id="run-2"))
+        await outbox.flush(20)
+    assert [lines_of(each, "title")[0].rpartition(": ")[2] for each in receiver.told] == [
+        "failed, nothing was written", "failed, nothing was written", "well again",
+    ]  # fmt: skip
+
+
+async def test_what_is_behind_waits_with_the_one_in_front(receiver: Receiver, database: Database) -> None:
+    """While the service is away nothing overtakes, and an attempt before its time costs none of those to come."""
+    receiver.statuses.extend([500, 500])
+    async with told(database, targets(ntfy(receiver)), (3600,)) as outbox:
+        await queue(outbox, database, a_pass(Outcome.FAILED))
+        await outbox.flush(20)
+        await queue(outbox, database, a_pass(run_id="run-2"))
+        await outbox.flush(20)
+    rows = await database.fetch("SELECT type, status, attempts, due_at FROM webhook_deliveries ORDER BY seq")
+    assert [row[:3] for row in rows] == [("project.failed", "waiting", 1), ("project.recovered", "waiting", 0)]
+    assert rows[0][3] == rows[1][3]
+    assert len(receiver.told) == 2
+
+
+async def test_a_message_that_is_refused_for_itself_holds_up_nothing_for_long(
+    receiver: Receiver, database: Database
+) -> None:
+    """After its fourth attempt those behind it go on without it."""
+    receiver.statuses.extend([400] * (HOLDS_UP + 2))
+    async with told(database, targets(ntfy(receiver)), (*[0.01] * HOLDS_UP, 3600)) as outbox:
+        await queue(outbox, database, a_pass(Outcome.FAILED))
+        await receiver.got(HOLDS_UP + 1, 20)
+        await queue(outbox, database, a_pass(run_id="run-2"))
+        await receiver.got(HOLDS_UP + 3, 20)
+        await outbox.flush(20)
+    rows = await database.fetch("SELECT type, status FROM webhook_deliveries ORDER BY seq")
+    assert rows == [("project.failed", "waiting"), ("project.recovered", "delivered")]
 
 
 async def test_webhooks_test_asks_each_target(receiver: Receiver, world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from smart_sync.admin.confirm import confirm
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.suspects import Suspect
+from smart_sync.errors import DatabaseError
 from smart_sync.report.explain import explain
 from test_suspects import log, logged
 from world import World, link
@@ -90,6 +91,19 @@ async def test_a_number_too_low_is_told_though_a_larger_parsed_one_is_merged(liv
     assert lived.merged("a") == (1010, 0, 0, 0, right)
     assert told.place == "P!G2"
     assert await suspects(lived, a=round(right * 0.96)) == ()
+
+
+async def test_an_accident_is_told_though_the_pass_that_found_it_was_cut_off(lived: World) -> None:
+    """Its row is written with the project; whoever was to be told with the end of the pass hears of it in the next."""
+    lived.sheet("P", **rows(10, a=13_637))
+    lived.execute("ALTER TABLE sync_project_runs RENAME TO away")
+    with pytest.raises(DatabaseError):
+        await lived.sync()
+    lived.execute("ALTER TABLE away RENAME TO sync_project_runs")
+    assert lived.execute("SELECT new, told FROM suspects") == [(13_637, 0)]
+    assert [one.new for one in (await lived.sync_one(dry_run=True)).new_suspects] == [13_637]
+    assert [one.new for one in (await lived.sync_one()).new_suspects] == [13_637]
+    assert (await lived.sync_one()).new_suspects == ()
 
 
 async def test_the_neighbours_number_is_told_as_theirs(lived: World) -> None:

@@ -129,6 +129,8 @@ class ProjectRun(TypedDict):
     #: Stage → seconds.
     stages: dict[str, float]
     problems: list[str]
+    #: How many there were, of which ``problems`` has the first 100.
+    problem_count: int
 
 
 class Run(TypedDict, total=False):

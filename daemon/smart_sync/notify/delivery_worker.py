@@ -20,6 +20,9 @@ from smart_sync.store.outbox import Delivery
 RETRIES = (5.0, 5 * 60.0, 30 * 60.0, 2 * 3600.0, 5 * 3600.0, 10 * 3600.0)
 #: The share by which a wait is longer or shorter, so that receivers do not get everything at one moment.
 JITTER = 0.1
+#: Failed attempts (35 minutes) after which a message to people no longer holds up those behind it: it may be refused
+#: for what it says.
+HOLDS_UP = 4
 #: Older messages tell nobody anything; the last retry comes after 17.6 hours.
 MAX_AGE = timedelta(days=3)
 #: Seconds until the queue is looked at again when the database could not be used.
@@ -79,34 +82,40 @@ class DeliveryWorker:
         """Everything that is due; returns the seconds until the next message will be, None if none waits."""
         async with self._database.transaction() as transaction:
             await outbox.prune(transaction, self.endpoint, stamp(self._clock() - MAX_AGE))
-        while batch := await outbox.due(self._database, self.endpoint, stamp(self._clock())):
+        due = outbox.due_in_order if self.receiver.in_order else outbox.due
+        while batch := await due(self._database, self.endpoint, stamp(self._clock())):
             for delivery in batch:
-                answer = await self._deliver(delivery)
-                if answer.gone:
+                if not await self._deliver(delivery):
                     break
         at = await outbox.next_due(self._database, self.endpoint)
         return None if at is None else (datetime.fromisoformat(at).replace(tzinfo=UTC) - self._clock()).total_seconds()
 
-    async def _deliver(self, delivery: Delivery) -> AttemptResult:
+    async def _deliver(self, delivery: Delivery) -> bool:
+        """One attempt; whether those behind it may have theirs."""
         started = time.perf_counter()
         answer = await self.receiver.send(delivery.message, self._clock())
         seconds = round(time.perf_counter() - started, 3)
         now = self._clock()
         retry_at = None if answer.accepted or answer.gone else self._retry_at(delivery, now)
+        holds_up = self.receiver.in_order and retry_at is not None and delivery.attempts < HOLDS_UP
         status = "delivered" if answer.accepted else "waiting" if retry_at else "failed"
         dropped = 0
         async with self._database.transaction() as transaction:
             await outbox.attempted(
                 transaction, delivery, status, answer.reason or str(answer.status or "accepted"), stamp(now), retry_at
             )
+            if holds_up and retry_at is not None:
+                await outbox.postpone(transaction, self.endpoint, delivery, retry_at)
             if answer.gone:
                 dropped = await outbox.disable(transaction, self.endpoint, stamp(now))
         self._log(delivery, answer, seconds, retry_at)
         if answer.gone:
             emit("webhook.disabled", webhook=self.label, dropped=dropped)
-        return answer
+        return not (answer.gone or holds_up)
 
     def _retry_at(self, delivery: Delivery, now: datetime) -> str | None:
+        if delivery.due_at > stamp(now):
+            return delivery.due_at  # it was tried because one behind it was due
         if delivery.attempts >= len(self._retries):
             return None
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  no secret depends on it

@@ -78,18 +78,19 @@ class Digest:
     async def _facts(self, day: str, now: datetime) -> DigestFacts:
         active = await projects.active_projects(self._database)
         known = [one for one in await accounts.of_projects(self._database, active) if one.counts]
-        suspects, problems = [], []
+        suspects, problems, problem_count = [], [], 0
         doubted = await open_suspects.of_projects(self._database, [one.id for one in active], now)
         for one in active:
             suspects += [suspect_data(one, each) for each in doubted[one.id].values()]
             for run in await pass_history.project_runs(self._database, one.id, 1):
                 problems += run["problems"]
+                problem_count += run["problem_count"]
         stale = [
             {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
             for one in (await unread_projects.standing(self._database)).stale
         ]
         grown = await self._growth(active, known, now)
-        return DigestFacts(day, grown, suspects, problems, stale)
+        return DigestFacts(day, grown, suspects, problems, stale, problem_count)
 
     async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
         today = date.fromisoformat(await day_at(self._database, stamp(now)))

@@ -10,7 +10,7 @@ from typing import Protocol
 from smart_sync.config import NotifySettings, TargetSettings, WebhookSettings
 from smart_sync.config.targets import heard, scheme_of, service
 from smart_sync.core.notices.reader import Reader
-from smart_sync.core.notices.texts import texts
+from smart_sync.core.notices.texts import fitted, texts
 from smart_sync.core.results.alerts import SYNC_FINISHED
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of, what_it_said
@@ -33,6 +33,10 @@ class Receiver(Protocol):
     @property
     def events(self) -> Collection[str]:
         """The types of messages that it wants."""
+
+    @property
+    def in_order(self) -> bool:
+        """Whether a message waits for those that were queued earlier."""
 
     def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
         """Those of ``told`` that it wants, as they are sent; ``changed``: whether readers see something new."""
@@ -65,6 +69,11 @@ class WebhookReceiver:
     def events(self) -> Collection[str]:
         """As configured."""
         return self.webhook.events
+
+    @property
+    def in_order(self) -> bool:
+        """Each by itself: a program sorts them by their time."""
+        return False
 
     def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
         """By type, and by whether a pass that finished has changed something."""
@@ -106,6 +115,11 @@ class TargetReceiver:
     def events(self) -> Collection[str]:
         """As configured."""
         return self.target.events
+
+    @property
+    def in_order(self) -> bool:
+        """For people what is read last is how it is."""
+        return True
 
     def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
         """By type."""
@@ -149,20 +163,13 @@ class TargetReceiver:
             found = service(self.target.url)
             with heard() as lines:
                 # Many services have the title in the text.
-                fitted = _fitted(body or title, found.body_maxlen - len(title) - 8)
-                accepted = found.notify(body=fitted, title=title if body else "", body_format="text")
+                head, rest = fitted(title if body else "", body or title, found.body_maxlen - 8, self.reader)
+                accepted = found.notify(body=rest, title=head, body_format="text")
         except ValueError as error:  # apprise is gone, or knows the service no more
             return AttemptResult(None, str(error))
         except Exception as error:  # a plugin may raise anything, and its message may hold the URL
             return AttemptResult(None, f"apprise failed with {type(error).__name__}")
         return AttemptResult(None, "", accepted=True) if accepted else AttemptResult(None, what_it_said(lines))
-
-
-def _fitted(text: str, limit: int) -> str:
-    """The lines of ``text`` that a message of the service has room for: it would be refused, or become several."""
-    if len(text) <= limit:
-        return text
-    return f"{text[: limit - 2].rpartition(chr(10))[0] or text[: limit - 2]}\n…"
 
 
 def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATIENCE) -> list[TargetReceiver]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from smart_sync.core.days import stamp
@@ -20,7 +21,7 @@ FROM suspects s CROSS JOIN project_social_accounts a
 WHERE a.id = s.account_id AND a.project_id IN (SELECT value FROM json_each(?)) AND (s.since > ? OR s.held = 1)
 ORDER BY s.since, s.account_id, s.metric
 """
-_COLUMNS = "account_id, metric, old, was_unknown, new, since, place, cause, typed, held"
+_COLUMNS = "account_id, metric, old, was_unknown, new, since, place, cause, typed, held, told"
 
 
 def believed_before(now: datetime) -> str:
@@ -39,7 +40,7 @@ async def of_projects(database: Database, project_ids: Sequence[str], now: datet
 
 
 async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
-    """Keep what ``plans`` found odd, in addition to what they write."""
+    """Keep what ``plans`` found odd, in addition to what they write; it is not told yet."""
     await transaction.execute_many(
         "DELETE FROM suspects WHERE account_id = ? AND metric = ?", [key for p in plans for key in p.suspects.over]
     )
@@ -48,7 +49,7 @@ async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> Non
         (
             (
                 *(s.account_id, s.metric, s.old or 0, int(s.old is None), s.new, s.since, s.place, s.cause),
-                *(int(s.typed), int(s.held)),
+                *(int(s.typed), int(s.held), 0),
             )
             for plan in plans
             for s in plan.suspects.new
@@ -78,8 +79,8 @@ async def confirm(transaction: Transaction, account_id: str, metric: str | None)
 MAX_KEPT = 1000
 
 
-class ToldProblems:
-    """What was told of each project.  Use: `load`, `new_of` for each result, `keep` in the pass's transaction."""
+class ToldFindings:
+    """What was told of each project.  In each pass: `load`, `with_news` for each result, `keep` in its transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -87,9 +88,13 @@ class ToldProblems:
         self._told: dict[str, frozenset[bytes]] | None = None
         #: Project id → the problems of its last result, and their keys: they are mostly the same as before.
         self._keys: dict[str, tuple[tuple[Problem, ...], dict[bytes, Problem]]] = {}
+        #: The suspects, by account id and metric, that an earlier pass has written and did not live to tell.
+        self._untold: frozenset[tuple[str, str]] = frozenset()
 
     async def load(self) -> None:
-        """Read what was told, once.  Raises the driver's errors."""
+        """Read what was told: the problems once.  Raises the driver's errors."""
+        untold = await self._database.fetch("SELECT account_id, metric FROM suspects WHERE told = 0")
+        self._untold = frozenset((account_id, metric) for account_id, metric in untold)
         if self._told is not None:
             return
         found: dict[str, set[bytes]] = {}
@@ -97,10 +102,13 @@ class ToldProblems:
             found.setdefault(project_id, set()).add(bytes(key))
         self._told = {project_id: frozenset(keys) for project_id, keys in found.items()}
 
-    def new_of(self, result: ProjectResult) -> tuple[Problem, ...]:
-        """The problems of ``result`` that were not told yet."""
+    def with_news(self, result: ProjectResult) -> ProjectResult:
+        """``result`` with its problems and suspects that were not told yet."""
         told = (self._told or {}).get(result.project.id, frozenset())
-        return tuple(problem for key, problem in self._keyed(result).items() if key not in told)
+        problems = tuple(problem for key, problem in self._keyed(result).items() if key not in told)
+        new = frozenset(result.new_suspects)
+        late = (one for one in result.suspects if (one.account_id, one.metric) in self._untold and one not in new)
+        return replace(result, new_problems=problems, new_suspects=(*late, *result.new_suspects))
 
     def _keyed(self, result: ProjectResult) -> dict[bytes, Problem]:
         problems, keys = self._keys.get(result.project.id, ((), {}))
@@ -115,6 +123,11 @@ class ToldProblems:
         Of a worksheet that was not read, what was known before is no news when it is back.
         """
         told = self._told if self._told is not None else {}
+        results = tuple(results)
+        await transaction.execute_many(
+            "UPDATE suspects SET told = 1 WHERE account_id = ? AND metric = ?",
+            [(one.account_id, one.metric) for result in results for one in result.new_suspects],
+        )
         for result in results:
             project_id = result.project.id
             before = told.get(project_id, frozenset())

@@ -25,6 +25,8 @@ class Delivery:
     seq: int
     message: Message
     attempts: int
+    #: A stamp.
+    due_at: str = ""
 
 
 async def troubles(transaction: Transaction) -> dict[str, Trouble]:
@@ -79,12 +81,32 @@ async def prune(transaction: Transaction, endpoint: str, before: str) -> None:
 
 async def due(database: Database, endpoint: str, now: str) -> list[Delivery]:
     """The first messages that are due at an endpoint, in the order they were queued; at most `BATCH`."""
-    rows = await database.glance(
-        "SELECT seq, id, type, body, attempts FROM webhook_deliveries"
-        " WHERE endpoint = ? AND due_at <= ? ORDER BY seq LIMIT ?",
-        (endpoint, now, BATCH),
+    return await _waiting(database, "endpoint = ?1 AND due_at <= ?2 ORDER BY seq LIMIT ?3", (endpoint, now, BATCH))
+
+
+async def due_in_order(database: Database, endpoint: str, now: str) -> list[Delivery]:
+    """The messages that are due at an endpoint, and those that wait though they were queued earlier; all of them."""
+    return await _waiting(
+        database,
+        "endpoint = ?1 AND due_at IS NOT NULL AND seq <="
+        " (SELECT max(seq) FROM webhook_deliveries WHERE endpoint = ?1 AND due_at <= ?2) ORDER BY seq",
+        (endpoint, now),
     )
-    return [Delivery(row[0], Message(row[1], row[2], row[3]), row[4]) for row in rows]
+
+
+async def _waiting(database: Database, condition: str, parameters: tuple[object, ...]) -> list[Delivery]:
+    rows = await database.glance(
+        f"SELECT seq, id, type, body, attempts, due_at FROM webhook_deliveries WHERE {condition}", parameters
+    )
+    return [Delivery(row[0], Message(row[1], row[2], row[3]), row[4], row[5]) for row in rows]
+
+
+async def postpone(transaction: Transaction, endpoint: str, behind: Delivery, until: str) -> None:
+    """Let what was queued at an endpoint ``behind`` a message wait at least ``until`` then."""
+    await transaction.execute(
+        "UPDATE webhook_deliveries SET due_at = ?1 WHERE endpoint = ?2 AND seq > ?3 AND due_at < ?1",
+        (until, endpoint, behind.seq),
+    )
 
 
 async def next_due(database: Database, endpoint: str) -> str | None:
@@ -99,11 +121,15 @@ async def next_due(database: Database, endpoint: str) -> str | None:
 async def attempted(
     transaction: Transaction, delivery: Delivery, status: str, answer: str, now: str, due_at: str | None
 ) -> None:
-    """Note an attempt: what was answered, and when the next one is due (None: never)."""
+    """Note an attempt: what was answered, and when the next one is due (None: never).
+
+    One before its time that failed leaves those that it still has.
+    """
+    counts = due_at is None or due_at != delivery.due_at
     await transaction.execute(
-        "UPDATE webhook_deliveries SET status = ?, answer = ?, last_at = ?, due_at = ?, attempts = attempts + 1"
+        "UPDATE webhook_deliveries SET status = ?, answer = ?, last_at = ?, due_at = ?, attempts = attempts + ?"
         " WHERE seq = ? AND due_at IS NOT NULL",
-        (status, answer, now, due_at, delivery.seq),
+        (status, answer, now, due_at, int(counts), delivery.seq),
     )
 
 

@@ -12,15 +12,15 @@ from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
-from smart_sync.core.worksheet.table import shown
+from smart_sync.core.worksheet.table import how_many, shown
 from smart_sync.store.engine import Database, Transaction
 
 T = TypeVar("T")
 
 _PROJECT_RUN = """
 INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, error, finished_at, accounts, sheet, parsed,
-                               updated, changed, snapshots, seconds, stages, problems)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                               updated, changed, snapshots, seconds, stages, problems, problem_count)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 #: The seconds between good reads: none if the last attempt failed, or the clock was set back.
@@ -78,7 +78,7 @@ _SUMS = ("accounts", "updated", "changed", "snapshots")
 def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
     # Rows of nobody are on record too: `explain` tells where their link stands.
     name, reason = result.project.name, "no account has this link"
-    nobodys = (Problem(reason, name, row.row, value=shown(row.link)) for row in result.unmatched_rows)
+    nobodys = [Problem(reason, name, row.row, value=shown(row.link)) for row in result.unmatched_rows]
     problems = [asdict(problem) for problem in islice(chain(result.problems, nobodys), MAX_PROBLEMS)]
     return (
         run_id,
@@ -97,6 +97,7 @@ def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
         json.dumps(dict(result.stages)),
         # A row that another program has spoilt may be no number.
         json.dumps(problems, ensure_ascii=False, default=str),
+        sum(map(how_many, result.problems)) + len(nobodys),
     )
 
 
@@ -106,7 +107,7 @@ _RUN = (
 )  # fmt: skip
 _OF_PROJECT = (
     "run_id", "project_id", "project_name", "outcome", "error", "finished_at", "accounts", "sheet", "parsed",
-    "updated", "changed", "snapshots", "seconds", "stages", "problems",
+    "updated", "changed", "snapshots", "seconds", "stages", "problems", "problem_count",
 )  # fmt: skip
 
 
@@ -232,8 +233,10 @@ async def _project_runs(database: Database, condition: str, parameters: tuple[An
     )
     runs = [dict(zip(_OF_PROJECT, row, strict=True)) for row in rows]
     return [
-        cast("ProjectRun", run | {"stages": json.loads(run["stages"]), "problems": _told(run["problems"])})
+        cast("ProjectRun", run | {"stages": json.loads(run["stages"]), "problems": told, "problem_count": count})
         for run in runs
+        for told in [_told(run["problems"])]
+        for count in [len(told) if run["problem_count"] is None else run["problem_count"]]
     ]
 
 

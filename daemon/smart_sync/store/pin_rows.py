@@ -35,12 +35,11 @@ class PinnedAccount(NamedTuple):
 
 
 # Pins are few: they are gone through first, and their accounts looked up.
-_OF_PROJECTS = f"""
-SELECT account_id, {_COLUMNS} FROM pins WHERE EXISTS (
+_IS_OF_PROJECTS = """EXISTS (
     SELECT 1 FROM project_social_accounts a
     WHERE a.id = pins.account_id AND a.project_id IN (SELECT value FROM json_each(?))
-) ORDER BY account_id, metric, place
-"""
+)"""
+_OF_PROJECTS = f"SELECT account_id, {_COLUMNS} FROM pins WHERE {_IS_OF_PROJECTS} ORDER BY account_id, metric, place"
 
 
 async def of_projects(source: Reader, project_ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
@@ -94,6 +93,14 @@ async def remove(transaction: Transaction, pins: Iterable[tuple[str, Pin]]) -> N
     await transaction.execute_many(
         "DELETE FROM pins WHERE account_id = ? AND metric = ? AND place = ? AND since = ?",
         [(account_id, pin.metric, pin.place, pin.since) for account_id, pin in pins],
+    )
+
+
+async def remove_past(transaction: Transaction, project_ids: Sequence[str], today: str) -> None:
+    """Forget what the command has pinned of accounts of these projects until a day before ``today`` (labels)."""
+    await transaction.execute(
+        f"DELETE FROM pins WHERE {_IS_OF_PROJECTS} AND place = ? AND until < ?",
+        (json.dumps(project_ids), COMMAND, today),
     )
 
 

@@ -12,9 +12,11 @@ from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.merge.decisions import Edit
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
+from smart_sync.core.pins import Pin
 from smart_sync.core.results.outcomes import Written
+from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
-from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError, Transaction
+from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.savepoints import together_or_apart
 from smart_sync.store.snapshots import Writing
@@ -72,6 +74,10 @@ _KNOWN_BEFORE = (
 )
 
 
+#: Refusals after which several projects no longer share a transaction: where a rule of a table refuses everything, it
+#: would last (20,000 accounts: 90 s) until each account has been tried, and nobody else could write meanwhile.
+MAX_REFUSALS = 200
+
 #: Awaited in the transaction that writes, with what became of each project: what must be committed with it.
 Record = Callable[[Transaction, Mapping[str, Written]], Awaitable[None]]
 
@@ -82,29 +88,36 @@ async def write(
     writing: Writing,
     worksheet_rows: Mapping[str, int],
     record: Record | None = None,
-    *,
-    again: bool = True,
 ) -> dict[str, Written | StoreError]:
     """Write ``plans`` in one transaction, for a commit costs more than its rows; by project what became of each.
 
-    What ends the transaction may be the fault of one project: then each has a transaction of its own.  So has one that
-    was alone, if the database is at fault (``again``): a server's connection was lost, say, or it met another writer.
+    What ends the transaction may be the fault of one project: then each has a transaction of its own.  One that is
+    alone is tried once more if the database is at fault: a server's connection was lost, say, or it met another writer.
+    Where not even a transaction can be begun, nothing more is tried.
     """
-    begun = False
-    try:
-        async with database.transaction() as transaction:
-            begun = True
-            written = await write_plans(transaction, plans, writing, worksheet_rows)
-            if record is not None:
-                await record(transaction, written)
-            return {**written}
-    except StoreError as error:
-        if not begun or (len(plans) == 1 and not (again and isinstance(error, OF_THE_WHOLE))):
-            return {plan.project.id: error for plan in plans}
-    apart: dict[str, Written | StoreError] = {}
-    for plan in plans:
-        apart |= await write(database, [plan], writing, worksheet_rows, record, again=len(plans) > 1)
-    return apart
+    became: dict[str, Written | StoreError] = {}
+    waiting: list[tuple[Sequence[Plan], bool]] = [(plans, True)]
+    while waiting:
+        some, again = waiting.pop(0)
+        begun = False
+        try:
+            async with database.transaction() as transaction:
+                begun = True
+                written = await write_plans(transaction, some, writing, worksheet_rows)
+                if record is not None:
+                    await record(transaction, written)
+            became |= written
+        except StoreError as error:
+            if not begun:
+                # Each of the others would wait as long for a server that is away.
+                return {plan.project.id: error for plan in plans} | became
+            if len(some) > 1:
+                waiting = [([plan], True) for plan in some]
+            elif again and isinstance(error, OF_THE_WHOLE):
+                waiting.insert(0, (some, False))
+            else:
+                became[some[0].project.id] = error
+    return became
 
 
 async def write_plans(
@@ -127,8 +140,20 @@ async def write_plans(
 
 
 async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> dict[str, Written]:
-    """The part of `write_plans` that is about the accounts, whether they are there or not."""
-    made, refused = await together_or_apart(transaction, plans, _parts, lambda some: _write(transaction, some, writing))
+    """The part of `write_plans` that is about the accounts, whether they are there or not.
+
+    Raises `Refused` where so much of several plans is refused that each is to have a transaction of its own.
+    """
+    refusals = 0
+
+    def parts(some: Sequence[Plan]) -> Iterable[Sequence[Plan]]:
+        nonlocal refusals
+        refusals += 1
+        if refusals > MAX_REFUSALS and len(plans) > 1:
+            raise Refused("too many rows are refused", SmartSyncError("too many rows are refused"))
+        return _parts(some)
+
+    made, refused = await together_or_apart(transaction, plans, parts, lambda some: _write(transaction, some, writing))
     failed: dict[str, dict[str, str]] = {plan.project.id: {} for plan in plans}
     for (part,), reason in refused:
         failed[part.project.id] |= dict.fromkeys(part.account_ids, reason)
@@ -166,6 +191,7 @@ def _of_accounts(plan: Plan) -> Iterable[Plan]:
     edited: dict[str, list[Edit]] = {}
     for edit in plan.edits:
         edited.setdefault(edit.account_id, []).append(edit)
+    pinned, unpinned = _by_account(plan.pinned), _by_account(plan.unpinned)
     for account_id in plan.account_ids:
         yield replace(
             plan,
@@ -174,6 +200,8 @@ def _of_accounts(plan: Plan) -> Iterable[Plan]:
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
+            pinned=tuple(pinned.get(account_id, ())),
+            unpinned=tuple(unpinned.get(account_id, ())),
             votes=(news[account_id],) if account_id in news else (),
             edits=tuple(edited.get(account_id, ())),
             absent=(absent[account_id],) if account_id in absent else (),
@@ -184,6 +212,13 @@ def _of_accounts(plan: Plan) -> Iterable[Plan]:
             conflicts=tuple(conflict for conflict in plan.conflicts if conflict.account_id == account_id),
             suspects=plan.suspects.only((account_id,)),
         )
+
+
+def _by_account(pins: Iterable[tuple[str, Pin]]) -> dict[str, list[tuple[str, Pin]]]:
+    found: dict[str, list[tuple[str, Pin]]] = {}
+    for pin in pins:
+        found.setdefault(pin[0], []).append(pin)
+    return found
 
 
 async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> snapshots.Made:

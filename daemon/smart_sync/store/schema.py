@@ -45,6 +45,7 @@ MIGRATIONS = (
         "015_quota.sql",
         "016_fan_out.sql",
         "017_requests.sql",
+        "018_told.sql",
     ),
 )
 

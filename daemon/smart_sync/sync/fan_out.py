@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -112,7 +111,7 @@ class FanOut:
 
     def tell(self, result: ProjectResult) -> ProjectResult:
         """A result that was brought about without being announced; the same, with what is new."""
-        result = replace(result, new_problems=self._projects.told.new_of(result))
+        result = self._projects.told.with_news(result)
         self._announce.project_done(result)
         return result
 

@@ -104,7 +104,7 @@ class Planner:
         except SmartSyncError:
             raise
         except Exception as error:
-            told = error if isinstance(error, StoreError) else _crashed(error)
+            told = error if isinstance(error, StoreError) else crash_of(error)
             if len(cases) == 1 or isinstance(error, OF_THE_WHOLE):
                 return {case.project.id: told for case in cases}
         # What cannot be read, odd beyond our imagination, is a row of one of them.
@@ -230,13 +230,14 @@ async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[
             try:
                 done[project_id] = decide(one)
             except Exception as error:
-                crashed[project_id] = _crashed(error)
+                crashed[project_id] = crash_of(error)
         return done, crashed
 
     return await asyncio.to_thread(all_of_them)
 
 
-def _crashed(error: Exception) -> MergeCrashed:
-    crashed = MergeCrashed(f"internal error while merging: {type(error).__name__}")
-    crashed.__cause__ = error
-    return crashed
+def crash_of(error: Exception) -> MergeCrashed:
+    """A bug, in words for a person."""
+    told = MergeCrashed(f"internal error while merging: {type(error).__name__}")
+    told.__cause__ = error
+    return told

@@ -18,9 +18,9 @@ from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
-from smart_sync.store.engine import OF_THE_WHOLE, StoreError, Transaction
-from smart_sync.store.open_suspects import ToldProblems
-from smart_sync.sync.planner import Case, Decided, Draft, MergeCrashed, Planner
+from smart_sync.store.engine import OF_THE_WHOLE, Refused, StoreError, Transaction
+from smart_sync.store.open_suspects import ToldFindings
+from smart_sync.sync.planner import Case, Decided, Draft, MergeCrashed, Planner, crash_of
 from smart_sync.sync.resources import Means
 
 #: Projects whose worksheets are being read or are in memory: enough that Google is asked for whole batches.
@@ -80,7 +80,7 @@ class ProjectSync:
         self._announce = resources.announce
         self._clock = resources.clock
         self._record = record
-        self.told = ToldProblems(resources.database)
+        self.told = ToldFindings(resources.database)
         self._planner = Planner(resources.database, resources.settings, resources.parsed_query)
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         #: One round at a time: threads that want the interpreter together only take it from each other, the worst of
@@ -94,7 +94,7 @@ class ProjectSync:
         if result.outcome is Outcome.FAILED:
             # Of a database that is no longer ours there is nothing to tell.
             await self._database.check_in_place()
-        result = replace(result, new_problems=self.told.new_of(result))
+        result = self.told.with_news(result)
         self._announce.project_done(result, dry_run=this.dry_run)
         return result
 
@@ -171,7 +171,8 @@ class ProjectSync:
             if job.project.id in results:
                 job.watch.record("write")
                 job.result = results[job.project.id]
-            self._waiting.remove(job)
+            if job in self._waiting:  # its task has not been cancelled meanwhile
+                self._waiting.remove(job)
 
     async def _write(
         self, drafts: Mapping[str, Draft], rows: Mapping[str, int], this: Pass
@@ -183,7 +184,10 @@ class ProjectSync:
             def results() -> list[ProjectResult]:
                 return [result_of(drafts[key].plan, one, drafts[key].problems) for key, one in written.items()]
 
-            several = await asyncio.to_thread(results)
+            try:
+                several = await asyncio.to_thread(results)
+            except Exception as error:  # a bug: what it is about is not to be written, and the others are tried apart
+                raise Refused(str(error), crash_of(error)) from error
             made.update({one.project.id: one for one in several})
             if self._record is not None:
                 await self._record(transaction, several)
@@ -204,11 +208,10 @@ class ProjectSync:
         return foreseen(draft.plan, coming, draft.problems, draft.states)
 
     def _failure(self, project: Project, error: Decided) -> ProjectResult:
-        if isinstance(error, StoreError):
-            return failure(project, str(error.meaning))
-        if isinstance(error, MergeCrashed):
-            self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=error.__cause__)
-        return failure(project, str(error))
+        told = error.meaning if isinstance(error, StoreError) else error
+        if isinstance(told, MergeCrashed):
+            self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=told.__cause__)
+        return failure(project, str(told))
 
     async def _create_accounts(self, job: _Job, this: Pass) -> int:
         """Create the accounts that a worksheet calls for, and wait for what the parsers say of them; how many."""
@@ -243,7 +246,7 @@ class _Stopwatch:
         self._since = time.perf_counter()
 
     def record(self, stage: str) -> None:
-        """The stage that just ended is called ``stage``."""
+        """The stage that just ended is called ``stage``; it may come again."""
         now = time.perf_counter()
-        self.stages[stage] = now - self._since
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._since
         self._since = now

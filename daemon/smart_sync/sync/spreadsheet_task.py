@@ -27,7 +27,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.logs import emit, redact
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import ReadUsage, SheetSource
-from smart_sync.store import parsed_query, schema
+from smart_sync.store import parsed_query, projects, schema
 from smart_sync.store.engine import Lost, StoreError, Transaction
 from smart_sync.store.postgres import turns
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -187,7 +187,9 @@ class _Job:
         settings, announce, now = self._settings, Reporter(), moment(request.now)
         wanted = [p for p in self._projects if p.id not in self._task.has_results]
         day = day_of(now, settings.schedule.timezone)
-        this = Pass(self._run_id, now, day, dry_run=False, parsed=asyncio.Event(), done=set(self._task.read))
+        sizes = await projects.sizes(self._database, [p.id for p in wanted])
+        done = set(self._task.read)
+        this = Pass(self._run_id, now, day, dry_run=False, parsed=asyncio.Event(), done=done, sizes=sizes)
         query = await parsed_query.prepare(self._database, settings.parsed.query)
         memory = SpreadsheetCache(self._database)
         async with open_sheets(settings.sheets, memory, None, announce, self._database.limit) as sheets:

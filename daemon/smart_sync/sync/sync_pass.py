@@ -6,18 +6,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from smart_sync.core.days import day_of, stamp
-from smart_sync.core.model import NAMESPACE, Project, Trigger
+from smart_sync.core.model import NAMESPACE, Outcome, Project, Trigger
 from smart_sync.core.project_names import name_key
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
-from smart_sync.store import open_suspects, pass_history, projects, sheet_edits, unread_projects
+from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.resources import Resources, plain_failures
@@ -130,7 +131,7 @@ class SyncPass:
             tuple(created),
             unlisted,
         )
-        judged = await self._remember(result)
+        judged = await self._remember(result, this.day.label)
         result = replace(result, results=judged.results)
         if not this.dry_run:
             self._announce.freshness_judged(judged)
@@ -216,11 +217,13 @@ class SyncPass:
         own = self._sheets.usage()
         return own if self._fan_out is None else own.plus(self._fan_out.usage)
 
-    async def _remember(self, result: PassResult) -> Freshness:
+    async def _remember(self, result: PassResult, today: str) -> Freshness:
         """Keep the result of a pass, unless it was a dry run; what it means for the projects that are stale or not."""
         if result.dry_run:
             return await unread_projects.foreseen(self._database, result, self._settings.sheets.stale_after)
-        judged = await pass_history.finish_run(self._database, result, self._usage().calls, self._beside)
+        judged = await pass_history.finish_run(
+            self._database, result, self._usage().calls, partial(self._beside, today=today)
+        )
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
         try:
@@ -232,8 +235,10 @@ class SyncPass:
             self._announce("history.prune_failed", reason=str(error.meaning))
         return judged
 
-    async def _beside(self, transaction: Transaction, result: PassResult) -> Freshness:
-        """What is written together with the result of a pass."""
+    async def _beside(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
+        """What is written together with the result of a pass: what it tells, and that it is told."""
+        told = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
+        await pin_rows.remove_past(transaction, told, today)
         await open_suspects.forget_believed(transaction, self._clock())
         await self._projects.told.keep(transaction, result.results)
         judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)

@@ -18,7 +18,7 @@ class Pinned(NamedTuple):
     #: Those to keep, and those to forget.
     kept: Sequence[Pin] = ()
     forgotten: Sequence[Pin] = ()
-    #: Those that are past their date: told once, and forgotten.
+    #: Those that are past their date: told, and forgotten with the end of the pass.
     over: Sequence[Pin] = ()
     #: Those of the command whose metric has a mark in its cell too.
     twice: Sequence[Pin] = ()
@@ -47,7 +47,7 @@ def pinned(
     return Pinned(
         in_force([*cells, *commands], today),
         [pin for pin in cells if before.get(pin.metric) != pin],
-        [*(pin for pin in before.values() if pin.metric not in now_marked), *over],
+        [pin for pin in before.values() if pin.metric not in now_marked],
         over,
         [pin for pin in commands if pin.metric in now_marked and pin not in over],
     )

@@ -43,6 +43,8 @@ class DigestFacts:
     #: As on record: ``Worksheet!B7: reason (value)``.
     problems: Sequence[str] = ()
     stale: Sequence[Data] = ()
+    #: How many problems there are, of which ``problems`` are some.
+    problem_count: int = 0
 
 
 def due_day(now: datetime, at: time, timezone: str) -> str | None:
@@ -79,18 +81,21 @@ def text(facts: Data, reader: Reader) -> str:
 
 
 def _to_do(facts: Data, reader: Reader) -> Iterator[str]:
+    problems = [_problem(one, reader) for one in facts["problems"]]
     yield from _listed("suspects_head", [jump(reader, one) for one in facts["suspects"]], reader, "see_status")
-    yield from _listed("problems_head", [_problem(one, reader) for one in facts["problems"]], reader, "see_check")
+    yield from _listed("problems_head", problems, reader, "see_check", facts["problem_count"])
     yield from _listed("stale_head", [_stale(one, reader) for one in facts["stale"]], reader, "see_status")
 
 
-def _listed(head: str, rows: Sequence[str], reader: Reader, see: str) -> Iterator[str]:
+def _listed(head: str, rows: Sequence[str], reader: Reader, see: str, count: int = 0) -> Iterator[str]:
+    """The first of ``rows``; ``count``: how many there are, where they are not all."""
     if not rows:
         return
-    yield reader.say(head, number=number(reader.lang, len(rows)))
-    shown = rows if len(rows) <= MAX_EACH else rows[: MAX_EACH - 1]
+    count = max(count, len(rows))
+    yield reader.say(head, number=number(reader.lang, count))
+    shown = rows if count <= MAX_EACH else rows[: MAX_EACH - 1]
     yield from (f"• {row}" for row in shown)
-    if more := len(rows) - len(shown):
+    if more := count - len(shown):
         yield f"• {reader.say('left_out', number=number(reader.lang, more), see=reader.say(see))}"
 
 

@@ -15,6 +15,8 @@ from smart_sync.core.results.webhook_messages import Message
 
 #: Lines of a message.
 MAX_LINES = 10
+#: Troubles of a message, each with three lines.
+MAX_TROUBLES = 2
 _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a12")
 
 
@@ -38,12 +40,31 @@ def text(kind: str, data: Sequence[Data], reader: Reader) -> str:
     return "\n".join(shown[:MAX_LINES])
 
 
+def fitted(title: str, text: str, limit: int, reader: Reader) -> tuple[str, str]:
+    """What a message of ``limit`` characters has room for (it would be refused, or become several): the title, and the
+    first lines of ``text``, of which the last one says how many are missing.
+    """
+    title = plain(title, max(limit // 2, 1))
+    room = max(limit - len(title), 1)
+    if len(text) <= room:
+        return title, text
+    lines = text.split("\n")
+    for shown in range(len(lines) - 1, 0, -1):
+        missing = counted(reader.lang, len(lines) - shown, "more line")
+        cut = "\n".join([*lines[:shown], reader.say("lines_left", lines=missing)])
+        if len(cut) <= room:
+            return title, cut
+    return title, plain(text, room)
+
+
 def _id(ids: Sequence[str]) -> str:
     return ids[0] if len(ids) == 1 else f"msg_{uuid.uuid5(_NAMESPACE, ' '.join(ids)).hex}"
 
 
 def _data(message: Message) -> Data:
-    data: Data = json.loads(message.body)["data"]
+    body = json.loads(message.body)
+    # A pass that could not be run was told the first time.
+    data: Data = {"since": body["timestamp"], **body["data"]}
     return data
 
 
@@ -59,13 +80,12 @@ def _by_reason(projects: Iterable[Data]) -> dict[tuple[str, str], list[Data]]:
 
 
 def _troubles(groups: Mapping[tuple[str, str], Sequence[Data]], reader: Reader, left_out: int = 0) -> Iterator[str]:
-    """Three lines for each trouble, as many as there is room for."""
-    most = 3 if len(groups) <= 3 and not left_out else 2
-    for (reason, remedy), projects in list(groups.items())[:most]:
+    """Three lines for each trouble, as many as there is room for below a title and a line."""
+    for (reason, remedy), projects in list(groups.items())[:MAX_TROUBLES]:
         yield reader.say("where", places=reader.names([one["project_name"] for one in projects]))
         yield reader.say("what", reason=reader.told(reason))
         yield reader.say("do", remedy=reader.told(remedy) if remedy else reader.say("see_log"))
-    others = left_out + sum(len(projects) for projects in list(groups.values())[most:])
+    others = left_out + sum(len(projects) for projects in list(groups.values())[MAX_TROUBLES:])
     if others:
         yield reader.say("left_out", number=others, see=reader.say("see_status"))
 
@@ -73,9 +93,14 @@ def _troubles(groups: Mapping[tuple[str, str], Sequence[Data]], reader: Reader, 
 def _project_trouble(key: str) -> Callable[[Sequence[Data], Reader], _Text]:
     def write(data: Sequence[Data], reader: Reader) -> _Text:
         title = reader.say(key, projects=counted(reader.lang, len(data), "project"))
-        return title, _troubles(_by_reason(data), reader)
+        return title, [_since(data, reader), *_troubles(_by_reason(data), reader)]
 
     return write
+
+
+def _since(data: Sequence[Data], reader: Reader) -> str:
+    """When what is told began: a message may come late."""
+    return reader.say("since", when=reader.when(min(one["since"] for one in data)))
 
 
 def _recovered(data: Sequence[Data], reader: Reader) -> _Text:
@@ -110,7 +135,7 @@ def _parsers(key: str) -> Callable[[Sequence[Data], Reader], _Text]:
 
 
 def _pass_failed(data: Sequence[Data], reader: Reader) -> _Text:
-    lines = [reader.say("what", reason=reader.told(data[-1]["reason"]))]
+    lines = [_since(data[-1:], reader), reader.say("what", reason=reader.told(data[-1]["reason"]))]
     return reader.say("pass_failed"), [*lines, reader.say("do", remedy=reader.say("see_log"))]
 
 

@@ -83,6 +83,12 @@ def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
     return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more:,} more problems", worksheet))
 
 
+def how_many(problem: Problem) -> int:
+    """For how many problems one of a worksheet stands: one that says how many more there are for those."""
+    found = re.match(r"([\d,]+) more (?:problems|link cells show no profile)$", problem.reason)
+    return int(found[1].replace(",", "")) if found else 1
+
+
 class _Problems:
     """The problems of one worksheet, of which the first `MAX_PROBLEMS` are kept and the others counted."""
 
