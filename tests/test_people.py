@@ -324,6 +324,13 @@ def test_title_and_text_fit_whatever_their_length(text: str, limit: int, lang: L
         assert last == reader.say("lines_left", lines=counted(lang, missing, "more line"))
 
 
+def test_who_lists_no_events_hears_of_accidents(receiver: Receiver) -> None:
+    """At once, not only in the digest, which has no time of its own by default."""
+    (target,) = targets(ntfy(receiver))
+    assert "value.suspected" in target.events
+    assert "worksheet.problem_found" not in target.events
+
+
 async def test_the_end_of_a_trouble_comes_after_its_beginning(receiver: Receiver, database: Database) -> None:
     """The beginning waits for its next attempt when the end is queued: it goes first, before its time."""
     receiver.statuses.append(500)

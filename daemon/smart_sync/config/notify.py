@@ -33,10 +33,10 @@ _UsualEvent = Literal[
 #: sync.finished tells.
 WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created", "sync.recovered"]
 TargetEvent = Literal[WebhookEvent, "digest"]
-#: People are told of trouble and of its end, and once a day of everything.
+#: People are told of trouble and of its end, of numbers that look like accidents, and once a day of everything.
 _FOR_PEOPLE: tuple[TargetEvent, ...] = (
     *("sync.failed", "sync.recovered", "project.failed", "project.degraded", "project.recovered", "project.stale"),
-    *("parser.failed", "parser.recovered", "digest"),
+    *("parser.failed", "parser.recovered", "value.suspected", "digest"),
 )
 
 #: What the delivery itself sets; a configured header would spoil the request or its signature.
@@ -112,7 +112,7 @@ class TargetSettings(Section):
     #: A chat or mailbox as an apprise URL: ``tgram://<token>/<chat>``, ``mailtos://…``; or ``env:NAME``,
     #: ``file:PATH``, ``credential:NAME``.
     url: TargetUrl
-    #: What it is told. Default: troubles and their ends, and the digest.
+    #: What it is told. Default: troubles and their ends, numbers that look like accidents, and the digest.
     events: Annotated[tuple[TargetEvent, ...], Field(min_length=1)] = _FOR_PEOPLE
     #: The language of its messages; without it that of ``[notify]``.
     lang: Literal["en", "ru"] | None = None
