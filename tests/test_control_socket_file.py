@@ -20,7 +20,7 @@ from smart_sync.control.request import Request, Response, Route
 from smart_sync.control.server import serve
 from smart_sync.control.socket_file import temporary_of
 from smart_sync.errors import SocketUnusable
-from smart_sync.service.control_socket import ControlSocket
+from smart_sync.service.control_routes import ControlRoutes
 
 
 def _entry(path: Path) -> tuple[int, int, int, int]:
@@ -60,7 +60,7 @@ async def test_open_again(tmp_path: Path) -> None:
         return Response(200, {"success": True})
 
     path = tmp_path / "control.sock"
-    async with ControlSocket(ControlSettings(socket=path), asyncio.Event()) as control:
+    async with ControlRoutes(ControlSettings(socket=path), asyncio.Event()) as control:
         for _ in range(2):
             with contextlib.suppress(ZeroDivisionError):
                 async with control.answering({"/livez": {"GET": Route(alive)}}):

@@ -12,8 +12,9 @@ from smart_sync.config.database_url import Server, server
 from smart_sync.errors import Busy, DatabaseError
 from smart_sync.service.standing_by import StandingBy
 from smart_sync.store.engine import Down, Lost, StoreError
-from smart_sync.store.postgres import leadership, lease
-from smart_sync.store.postgres.leadership import DAEMON, PASS, Lease, held
+from smart_sync.store.postgres import fencing
+from smart_sync.store.postgres import lease as lease_module
+from smart_sync.store.postgres.lease import DAEMON, PASS, Lease, held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.server_connection import Connection
 from smart_sync.store.schema import open_database, open_existing
@@ -156,19 +157,19 @@ async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: st
     """For any resource: the older token is refused, and a newer one waits for who is writing with the older."""
     async with open_database(server(postgres)) as database:
         async with database.transaction() as transaction:
-            first = await lease.raise_token(transaction, "spreadsheet:K", "a")
+            first = await fencing.raise_token(transaction, "spreadsheet:K", "a")
         async with database.transaction() as transaction:
-            await lease.check(transaction, "spreadsheet:K", first, "a")
+            await fencing.check(transaction, "spreadsheet:K", first, "a")
             with psycopg.connect(postgres) as other, pytest.raises(psycopg.errors.LockNotAvailable):
                 other.execute("SELECT 1 FROM smart_sync_leases WHERE resource = 'spreadsheet:K' FOR UPDATE NOWAIT")
         async with database.transaction() as transaction:
-            second = await lease.raise_token(transaction, "spreadsheet:K", "b")
+            second = await fencing.raise_token(transaction, "spreadsheet:K", "b")
         assert second > first
         with pytest.raises(Lost):
             async with database.transaction() as transaction:
-                await lease.check(transaction, "spreadsheet:K", first, "a")
+                await fencing.check(transaction, "spreadsheet:K", first, "a")
         async with database.transaction() as transaction:
-            await lease.check(transaction, "spreadsheet:K", second, "b")
+            await fencing.check(transaction, "spreadsheet:K", second, "b")
 
 
 async def test_trouble_ends_a_daemon_at_its_start_only(postgres: str, leases: Leases) -> None:
@@ -194,7 +195,7 @@ async def test_a_lease_that_is_lost_while_the_server_is_connected_to_leaves_no_c
     connection = Connection(server(postgres), {}, patience=1.0)
     coming = asyncio.create_task(connection.open())
     await asyncio.sleep(0)
-    connection.cut(lease.lost("another leads"))
+    connection.cut(fencing.lost("another leads"))
     with pytest.raises(Lost):
         await coming
 
@@ -203,7 +204,7 @@ async def test_who_is_halted_in_the_middle_of_a_statement_holds_nobody_up(
     postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No timeout of the server counts while it waits for the rest of a COPY: the leader ends such a session of ours."""
-    monkeypatch.setattr(leadership, "HALTED", 0.5)
+    monkeypatch.setattr(lease_module, "HALTED", 0.5)
     async with open_database(server(postgres)):
         pass
     with ExitStack() as stack:

@@ -120,7 +120,7 @@ def holds(url: str, wanted: tuple[int, int, int]) -> bool:
 
 #: A daemon that never asks whether it still leads.
 UNFENCED = """
-from smart_sync.store.postgres.leadership import Lease
+from smart_sync.store.postgres.lease import Lease
 async def check(self, connection):
     pass
 Lease.check = check
@@ -211,7 +211,7 @@ def events_of(daemon: Daemon) -> Iterator[list[str]]:
         curl.stdout.close()
 
 
-DEAF = "import smart_sync.store.postgres.leadership as it\nit.CHANNEL = 'nothing_is_told_here'\n"
+DEAF = "import smart_sync.store.postgres.lease as it\nit.CHANNEL = 'nothing_is_told_here'\n"
 
 
 def test_who_has_asked_a_daemon_that_stands_by_is_answered_whoever_leads(tmp_path: Path, postgres: str) -> None:

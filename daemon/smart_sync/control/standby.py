@@ -18,7 +18,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.logs import redact
 from smart_sync.store.engine import OF_THE_WHOLE, StoreError
 from smart_sync.store.postgres import sync_requests
-from smart_sync.store.postgres.leadership import POLL, Lease
+from smart_sync.store.postgres.lease import POLL, Lease
 from smart_sync.store.postgres.sync_requests import SyncRequest
 from smart_sync.store.schema import MIGRATIONS
 from smart_sync.sync.resources import Resources

@@ -11,7 +11,7 @@ from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
-    from smart_sync.store.postgres.leadership import Lease
+    from smart_sync.store.postgres.lease import Lease
 
 
 class Claim:
@@ -44,7 +44,7 @@ class Claim:
             await self._take_lease(where)
 
     async def _take_lease(self, server: Server) -> None:
-        from smart_sync.store.postgres.leadership import DAEMON, Lease
+        from smart_sync.store.postgres.lease import DAEMON, Lease
 
         if self._server is not None and self._server.url == server.url:
             await self._let_go()  # it would wait for itself

@@ -21,7 +21,7 @@ from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.logs import emit
 from smart_sync.service import memory, preflight, systemd
 from smart_sync.service.claim import Claim
-from smart_sync.service.control_socket import ControlSocket
+from smart_sync.service.control_routes import ControlRoutes
 from smart_sync.store.engine import Database
 from smart_sync.store.sqlite.driver import sqlite, version_at_risk
 from smart_sync.sync.reporter import Reporter
@@ -30,7 +30,7 @@ from smart_sync.sync.scheduler import RunPass, Scheduler
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 if TYPE_CHECKING:
-    from smart_sync.store.postgres.leadership import Lease
+    from smart_sync.store.postgres.lease import Lease
 
 #: Seconds that a pass has to end by itself once the lease is lost.
 SETTLING = 0.5
@@ -134,7 +134,7 @@ class Service:
 
     async def _serve(self, settings: Settings, lease: "Lease | None") -> None:
         """Lead, or stand by while another daemon leads, by turns until a stop or a reload."""
-        async with ControlSocket(settings.control, self._ended) as control:
+        async with ControlRoutes(settings.control, self._ended) as control:
             if lease is None:
                 await self._lead(settings, control)
                 return
@@ -152,7 +152,7 @@ class Service:
                             self._ready(settings)
                             await waits.until_leading(self._ended)
 
-    async def _lead(self, settings: Settings, control: ControlSocket, lease: "Lease | None" = None) -> None:
+    async def _lead(self, settings: Settings, control: ControlRoutes, lease: "Lease | None" = None) -> None:
         """Open, serve, close.  The order of the end: no new work, answer who waits, stop listening, close."""
         wait = settings.sync.parsers_wait
         async with (

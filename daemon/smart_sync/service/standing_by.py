@@ -13,7 +13,7 @@ from smart_sync.control.standby import Standby
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.service import systemd
 from smart_sync.store.engine import StoreError
-from smart_sync.store.postgres.leadership import Lease
+from smart_sync.store.postgres.lease import Lease
 from smart_sync.store.schema import MIGRATIONS
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import innermost, standing_by

@@ -44,7 +44,7 @@ class InstanceLock:
         holding the old one then.  A symbolic link is as good as the file it leads to.
         """
         if isinstance(database, Server):
-            # There a lease says who works (`store.postgres.leadership`).
+            # There a lease says who works (`store.postgres.lease`).
             self.release()
             return
         database = database.resolve()

@@ -22,7 +22,7 @@ from smart_sync.store.sqlite.database import SqliteDatabase
 from smart_sync.store.sqlite.sqlite_catalogue import is_new, prepare_file
 
 if TYPE_CHECKING:
-    from smart_sync.store.postgres.leadership import Lease
+    from smart_sync.store.postgres.lease import Lease
 
 #: The columns we cannot do without in a table that the web app made.
 REQUIRED = {
@@ -105,7 +105,7 @@ async def _engine(
             file.created = created
             yield file
     else:
-        from smart_sync.store.postgres.leadership import held
+        from smart_sync.store.postgres.lease import held
         from smart_sync.store.postgres.postgres_database import PostgresDatabase
 
         async with (

@@ -30,7 +30,7 @@ from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 
 if TYPE_CHECKING:
-    from smart_sync.store.postgres.leadership import Lease
+    from smart_sync.store.postgres.lease import Lease
 
 
 class Collect(Protocol):

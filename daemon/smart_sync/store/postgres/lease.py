@@ -1,99 +1,298 @@
-"""A row for each resource, held for some seconds of the server's clock, and a token that rises with each holder.
+"""The leader's lease as one instance knows it: taken when it is free, renewed while it is held, given back."""
 
-What writes locks the row against the next holder (KEY SHARE) until it has committed, and finds none once the token is
-another: so the late write of one that was thought dead is refused, whatever it believes.  (An advisory lock is held as
-long as its session lives: a process that is halted, or cut off, keeps it for ever.)
-"""
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
-
-from smart_sync.errors import NotLeading
-from smart_sync.store.engine import Lost, StoreError, Transaction
+from smart_sync.aio.tasks import BackgroundTasks
+from smart_sync.config.database_url import Server
+from smart_sync.errors import Busy, SmartSyncError
+from smart_sync.store.engine import Refused, StoreError
+from smart_sync.store.postgres.catalogue import PostgresDialect
+from smart_sync.store.postgres.fencing import (
+    ADD,
+    CHANNEL,
+    CHECK,
+    END_HALTED,
+    END_SESSION,
+    GIVE_BACK,
+    LEADER,
+    LOOK,
+    MAKE,
+    RENEW,
+    TABLE,
+    TAKE,
+    lost,
+)
+from smart_sync.store.postgres.server_connection import Connection, rows, schema_of
+from smart_sync.store.postgres.statements import numbered
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-#: The resource that an instance holds which runs passes.
-LEADER = "leader"
-#: What is told through NOTIFY: that something has changed hands, or waits to be done.
-CHANNEL = "smart_sync"
-TABLE = "smart_sync_leases"
-
-# By its name as well: a replica that takes over may have lost the last of its rows, and gives the same token again.
-_HELD = "resource = ? AND token = ? AND holder = ?"
-CHECK = f"SELECT 1 FROM {TABLE} WHERE {_HELD} FOR KEY SHARE"
-MAKE = (
-    "CREATE TABLE IF NOT EXISTS {table} (resource TEXT PRIMARY KEY, token BIGINT NOT NULL, holder TEXT NOT NULL,"
-    " kind TEXT NOT NULL, expires_at TIMESTAMP WITH TIME ZONE NOT NULL)"
-)
-ADD = (
-    "INSERT INTO {table} (resource, token, holder, kind, expires_at) VALUES (?, 0, '', '', clock_timestamp())"
-    " ON CONFLICT (resource) DO NOTHING"
-)
-#: No lease is for more than an hour (``[database] takeover``): the server's clock was set back.
-_SET_BACK = "expires_at > clock_timestamp() + interval '3610 seconds'"
-LOOK = (
-    f"SELECT token, holder, kind, CASE WHEN {_SET_BACK} THEN 0"
-    " ELSE CAST(extract(epoch FROM expires_at - clock_timestamp()) AS double precision) END"
-    " FROM {table} WHERE resource = ?"
-)
-_UNTIL = "clock_timestamp() + make_interval(secs => CAST(? AS double precision))"
-TAKE = (
-    f"UPDATE {{table}} SET token = token + 1, holder = ?, kind = ?, expires_at = {_UNTIL} WHERE resource ="
-    f" (SELECT resource FROM {{table}} WHERE resource = ? AND (expires_at <= clock_timestamp() OR {_SET_BACK})"
-    " FOR UPDATE SKIP LOCKED)"
-    " RETURNING token"
-)
-RENEW = f"UPDATE {{table}} SET expires_at = {_UNTIL} WHERE {_HELD} RETURNING 1"
-GIVE_BACK = (
-    f"WITH given AS (UPDATE {{table}} SET holder = '', expires_at = clock_timestamp() WHERE {_HELD}"
-    f" RETURNING 1) SELECT pg_notify('{CHANNEL}', '') FROM given"
-)
-END_SESSION = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE application_name = ? AND datname = current_database() AND pid <> pg_backend_pid()"
-)
-
-#: While the server waits for the rest of a statement no timeout counts: one that is halted there would keep its locks.
-#: (The session of one that has led is ended by the next who leads; a migration is long at one COPY.)
-END_HALTED = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'smart-sync%'"
-    " AND application_name NOT LIKE 'smart-sync leader %' AND datname = current_database() AND state = 'active'"
-    " AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - make_interval(secs => ?)"
-)
+#: The kinds of holders: one that keeps it, and one that ends with its pass.
+DAEMON, PASS = "daemon", "pass"
+#: Seconds between two looks of one that waits, where nothing is heard through NOTIFY.
+POLL = 2.0
+#: Seconds that the server may take to answer at the start.
+STARTING = 15.0
+#: Seconds for which another process of ours may be halted in the middle of a statement.
+HALTED = 30.0
+#: Seconds between two tries where one has failed.
+_PAUSE = 0.1
+#: Parts of the time that a lease lasts: between two renewals, for one try, and left when writing ends.
+_BETWEEN, _TRY, _MARGIN = 1 / 5, 1 / 4, 1 / 10
 
 
-class Fence(Protocol):
-    """What stands before each writing transaction of a process that may have been taken over from."""
+@contextlib.asynccontextmanager
+async def held(server: Server, waiting: float = 0.0) -> AsyncIterator["Lease"]:
+    """The leader's lease for one pass, renewed until the block ends.
 
-    #: Called with the error of whoever goes on, once it is lost.
-    ends: list[Callable[[StoreError], None]]
+    Raises `Busy` if another instance has it for more than ``waiting`` seconds, or a daemon, which will not let it go.
+    """
+    lease = Lease(server, PASS)
+    try:
+        await lease.acquire(waiting)
+        async with BackgroundTasks({"lease": lease.run}):
+            yield lease
+    finally:
+        await lease.give_back()
+
+
+class Lease:
+    """The leader's lease, as one instance knows it: `run` renews it while it is held, and takes it when it is free.
+
+    ``kind`` is `DAEMON` or `PASS`; ``newest``: the version of the tables beyond which this one cannot lead.
+    """
+
+    def __init__(self, server: Server, kind: str, newest: int | None = None) -> None:
+        self.server = server
+        #: Who holds it is called so: host and process.
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        #: Seconds that it lasts without being renewed.
+        self.seconds = server.takeover
+        #: Set while it is held, and while it is not.
+        self.taken, self.free = asyncio.Event(), asyncio.Event()
+        self.free.set()
+        #: Who has it, as it was last seen: a holder, "" for nobody; and since when nobody has, on the monotonic clock.
+        self.leader, self.leaderless_since = "", time.monotonic()
+        #: Why it was lost, and why the server cannot be asked now; "" if it was not, or can.
+        self.reason = self.trouble = ""
+        #: The version of the tables, where that is newer than ``newest``.
+        self.outdated = 0
+        #: Called with the error of whoever goes on, once it is lost.
+        self.ends: list[Callable[[StoreError], None]] = []
+        #: Set, and replaced by a new one, whenever something is told by NOTIFY or another holder is seen.
+        self.news = asyncio.Event()
+        self._kind, self._newest = kind, newest
+        self._token = 0
+        self._leader_kind = ""
+        #: Until when it is held, on the monotonic clock: earlier than the server thinks.
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
+        self._table = self._schema = ""
+        #: The connection that hears what is told.
+        self._listens: AsyncConnection[Any] | None = None
+        limit = str(max(int(self.seconds * _TRY * 1000), 100))
+        self._connection = Connection(server, {"statement_timeout": limit, "lock_timeout": limit}, patience=0.0)
+
+    @property
+    def held(self) -> bool:
+        """Whether this instance has it, by its own clock."""
+        return bool(self._token) and time.monotonic() < self._until
 
     def session(self, schema: str) -> dict[str, str]:
-        """The settings of the session that writes."""
+        """The settings of the session that writes under it: by this name the next holder ends it."""
+        return {"application_name": _session_name(schema, self._token)}
 
     def demand(self) -> None:
-        """Raise `Lost` unless it is held, as far as this process knows."""
+        """Raise `Lost` unless it is held."""
+        if not self.held:
+            self._lose(f"it could not be renewed within {self.seconds:g} s")
+            raise lost(self.reason)
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
+        self.demand()
+        if not await rows(connection, numbered(CHECK), (LEADER, self._token, self.holder)):
+            self._lose("another instance has taken over")
+            raise lost(self.reason)
+
+    async def acquire(self, waiting: float) -> None:
+        """Take it, once it is free; see `held`."""
+        ends = time.monotonic() + waiting
+        while not await self.attempt():
+            if time.monotonic() >= ends or self._leader_kind == DAEMON:
+                daemon = self._leader_kind == DAEMON
+                then = "ask it with: smart-sync sync" if daemon else "try again when its pass is over"
+                held = f"another instance ({self.leader or 'unknown'}) holds the database; {then}"
+                raise Busy(f"{self.server.name}: {held}")
+            await asyncio.sleep(_PAUSE)
+
+    async def attempt(self) -> bool:
+        """One try to take it; whether it is held.  Raises `SmartSyncError` where the server is none for us."""
+        try:
+            await self._connection.answered(self._take(regardless=True), STARTING)
+        except StoreError as error:
+            raise error.meaning from None
+        return self.held
+
+    async def run(self) -> None:
+        """Renew it, or wait for it, until cancelled."""
+        while True:
+            try:
+                pause = await self._bounded(self._renew() if self._token else self._take())
+                self.trouble = ""
+            except StoreError as error:
+                self.trouble, pause = str(error.meaning), _PAUSE
+            except SmartSyncError as error:  # a server that has become a replica, say
+                self.trouble, pause = str(error), POLL
+            await self._wait(pause)
+
+    async def give_back(self, rest: float = 0.0) -> None:
+        """Let the next one take it at once; this one not before ``rest`` seconds.  Also if it is not held."""
+        token, self._not_before = self._token, time.monotonic() + rest
+        self._lose("it was given back")
+        for _ in range(2 if token else 0):  # once more where only the connection was lost
+            try:
+                await self._bounded(self._ask(GIVE_BACK, LEADER, token, self.holder))
+                break
+            except StoreError as error:
+                self.trouble = str(error.meaning)
+        if not rest:
+            await self._connection.close()
+
+    async def _ask(self, sql: str, *parameters: object) -> list[Any]:
+        async with self._connection.turn, self._connection.told():
+            connection = await self._connection.open()
+            if self._listens is not connection:
+                self._listens = connection
+                with contextlib.suppress(StoreError):  # not every server knows it: then looking has to do
+                    async with self._connection.told():
+                        await connection.execute(f"LISTEN {CHANNEL}")
+            return await rows(connection, numbered(sql.format(table=self._table)), parameters)
+
+    async def _bounded(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result of ``work``; `Down` if the server does not answer for a part of the time that there is."""
+        least = 0.25 if self._token else POLL
+        return await self._connection.answered(work, max(min(self.seconds * _TRY, STARTING), least))
+
+    async def _prepare(self) -> None:
+        """Make the table and the row, where they are missing."""
+        schema = PostgresDialect(await schema_of(self.server)).schema
+        self._schema, self._table = schema, f"{schema}.{TABLE}"
+        try:
+            if not (await self._ask("SELECT to_regclass(?)", self._table))[0][0]:
+                with contextlib.suppress(Refused):  # another one makes it at the same time
+                    await self._ask(MAKE)
+            await self._ask(ADD, LEADER)
+        except BaseException:
+            self._table = ""
+            raise
+
+    async def _take(self, *, regardless: bool = False) -> float:
+        """Take it if it is free; returns the seconds until the next look.  ``regardless``: of the tables' version."""
+        if not self._table:
+            await self._prepare()
+        outdated = await self._is_outdated() and not regardless
+        try:
+            ((token, holder, kind, left),) = await self._ask(LOOK, LEADER) or [(0, "", "", 0.0)]
+        except Refused:
+            self._table = ""  # it is gone: made anew at the next look
+            raise
+        if not kind and not token:
+            await self._ask(ADD, LEADER)
+        self._see(holder if left > 0 else "", kind)
+        if left > 0 or outdated or time.monotonic() < self._not_before:
+            return float(min(left + 0.01, POLL)) if left > 0 else POLL
+        began = time.monotonic()
+        taken = await self._ask(TAKE, self.holder, self._kind, self.seconds, LEADER)
+        if not taken:
+            # Who had it may be in the middle of a transaction which it will never end.
+            with contextlib.suppress(StoreError):
+                await self._ask(END_SESSION, _session_name(self._schema, token))
+            return _PAUSE
+        self._token = int(taken[0][0])
+        self._last_until(began)
+        self.reason = ""
+        self.free.clear()
+        self.taken.set()
+        self._see(self.holder, self._kind)
+        return self.seconds * _BETWEEN
+
+    async def _is_outdated(self) -> bool:
+        if self._newest is None:
+            return False
+        table = f"{self._schema}.smart_sync_schema"
+        there = (await self._ask("SELECT to_regclass(?)", table))[0][0]
+        found = await self._ask(f"SELECT version FROM {table}") if there else []
+        version = int(found[0][0]) if found else 0
+        before, self.outdated = self.outdated, version if version > self._newest else 0
+        if before != self.outdated:
+            self._tell()
+        return bool(self.outdated)
+
+    async def _renew(self) -> float:
+        began, token = time.monotonic(), self._token
+        if not await self._ask(RENEW, self.seconds, LEADER, token, self.holder):
+            self._lose("another instance has taken over")
+            return 0.0
+        if self._token == token:
+            self._last_until(began)
+            with contextlib.suppress(StoreError):  # a right may be missing
+                await self._ask(END_HALTED, HALTED)
+        return self.seconds * _BETWEEN
+
+    def _last_until(self, began: float) -> None:
+        """It was renewed by what was sent at ``began``: the server counts from later on."""
+        self._until = began + self.seconds * (1 - _MARGIN)
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        late = f"it could not be renewed within {self.seconds:g} s"
+        self._timer = loop.call_later(self._until - time.monotonic(), self._lose, late)
+
+    def _lose(self, reason: str) -> None:
+        if not self._token:
+            return
+        self._token, self._until, self.reason = 0, 0.0, reason
+        if self._timer is not None:
+            self._timer.cancel()
+        self.taken.clear()
+        self.free.set()
+        self._see("", "")
+        for end in self.ends:
+            end(lost(reason))
+
+    def _see(self, leader: str, kind: str) -> None:
+        if leader != self.leader:
+            if not leader:
+                self.leaderless_since = time.monotonic()
+            self.leader = leader
+            self._tell()
+        self._leader_kind = kind
+
+    def _tell(self) -> None:
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def _wait(self, pause: float) -> None:
+        """For so many seconds, or until something is told."""
+        connection = self._listens
+        if connection is None or connection.broken or connection.closed:
+            await asyncio.sleep(min(pause, _PAUSE))
+            return
+        with contextlib.suppress(StoreError):
+            async with self._connection.told(), aclosing(connection.notifies(timeout=pause, stop_after=1)) as told:
+                async for _ in told:
+                    self._tell()
 
 
-async def raise_token(transaction: Transaction, resource: str, holder: str = "") -> int:
-    """A new token for ``resource``: whoever has an older one can write no more.  Waits for who is writing with it."""
-    await transaction.execute(ADD.format(table=TABLE), (resource,))
-    await transaction.fetch(f"SELECT 1 FROM {TABLE} WHERE resource = ? FOR UPDATE", (resource,))
-    raised = f"UPDATE {TABLE} SET token = token + 1, holder = ? WHERE resource = ? RETURNING token"
-    return int((await transaction.fetch(raised, (holder, resource)))[0][0])
-
-
-async def check(transaction: Transaction, resource: str, token: int, holder: str = "") -> None:
-    """Raise `Lost` unless ``token`` of ``resource`` is the newest; it stays so until the transaction has ended."""
-    if not await transaction.fetch(CHECK, (resource, token, holder)):
-        raise lost(f"another has {resource} now")
-
-
-def lost(reason: str) -> Lost:
-    """The error of one that goes on writing."""
-    return Lost(reason, NotLeading(f"this instance no longer leads: {reason}; the one that does goes on"))
+def _session_name(schema: str, token: int) -> str:
+    return f"smart-sync leader {token} {schema}"[:63]

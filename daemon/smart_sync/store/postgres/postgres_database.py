@@ -14,7 +14,7 @@ from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
-from smart_sync.store.postgres.lease import Fence
+from smart_sync.store.postgres.fencing import Fence
 from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
     CONNECTING,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from smart_sync.core.days import stamp
 from smart_sync.store.engine import Database
-from smart_sync.store.postgres.lease import CHANNEL
+from smart_sync.store.postgres.fencing import CHANNEL
 
 #: Requests that are looked at at once.
 MOST = 1000

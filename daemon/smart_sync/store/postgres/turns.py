@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from smart_sync.core.worker_turns import MAX_TRIES, Turn
 from smart_sync.store.engine import StoreError, Transaction, upsert
-from smart_sync.store.postgres import lease
+from smart_sync.store.postgres import fencing
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.server_connection import rows
 from smart_sync.store.postgres.statements import numbered
@@ -25,9 +25,9 @@ _IDLE_MS, _STATEMENT_MS = 15_000, 120_000
 
 _NOW = "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
 _RAISE = (
-    f"WITH held AS (SELECT resource FROM {lease.TABLE} WHERE {{which}} FOR UPDATE)"
-    f" UPDATE {lease.TABLE} SET token = token + 1, holder = ?1 FROM held"
-    f" WHERE {lease.TABLE}.resource = held.resource RETURNING token"
+    f"WITH held AS (SELECT resource FROM {fencing.TABLE} WHERE {{which}} FOR UPDATE)"
+    f" UPDATE {fencing.TABLE} SET token = token + 1, holder = ?1 FROM held"
+    f" WHERE {fencing.TABLE}.resource = held.resource RETURNING token"
 )
 _OF = "resource IN (SELECT 'spreadsheet:' || s.spreadsheet FROM fan_out_spreadsheets s WHERE {which})"
 _WANTED = "s.spreadsheet = ?2 AND s.run_id = ?3 AND s.finished = 0 AND s.tries < ?4"
@@ -79,12 +79,12 @@ class Held:
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` where another has the spreadsheet now; it stays ours until the open transaction has ended."""
         own = (_resource(self.spreadsheet), self.token, self.worker)
-        if not await rows(connection, numbered(lease.CHECK), own):
+        if not await rows(connection, numbered(fencing.CHECK), own):
             raise self.lost()
 
     def lost(self) -> StoreError:
         """The error of a worker that goes on writing."""
-        return lease.lost(f"another has the spreadsheet {self.spreadsheet} now")
+        return fencing.lost(f"another has the spreadsheet {self.spreadsheet} now")
 
 
 def _resource(spreadsheet: str) -> str:
@@ -102,7 +102,7 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
             [(spreadsheet, run_id, projects) for spreadsheet, projects in groups.items()],
         )
         await transaction.execute_many(
-            f"INSERT INTO {lease.TABLE} (resource, token, holder, kind, expires_at)"
+            f"INSERT INTO {fencing.TABLE} (resource, token, holder, kind, expires_at)"
             " VALUES (?, 0, '', 'spreadsheet', clock_timestamp()) ON CONFLICT (resource) DO NOTHING",
             [(_resource(spreadsheet),) for spreadsheet in groups],
         )

@@ -12,7 +12,7 @@ from smart_sync.control.request import Route, Routes
 from smart_sync.control.server import serve
 
 
-class ControlSocket:
+class ControlRoutes:
     """Use as ``async with``; ``ended`` is set when the daemon stops or reloads."""
 
     def __init__(self, settings: ControlSettings, ended: asyncio.Event) -> None:

@@ -1,0 +1,99 @@
+"""A row for each resource, held for some seconds of the server's clock, and a token that rises with each holder.
+
+What writes locks the row against the next holder (KEY SHARE) until it has committed, and finds none once the token is
+another: so the late write of one that was thought dead is refused, whatever it believes.  (An advisory lock is held as
+long as its session lives: a process that is halted, or cut off, keeps it for ever.)
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from smart_sync.errors import NotLeading
+from smart_sync.store.engine import Lost, StoreError, Transaction
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+#: The resource that an instance holds which runs passes.
+LEADER = "leader"
+#: What is told through NOTIFY: that something has changed hands, or waits to be done.
+CHANNEL = "smart_sync"
+TABLE = "smart_sync_leases"
+
+# By its name as well: a replica that takes over may have lost the last of its rows, and gives the same token again.
+_HELD = "resource = ? AND token = ? AND holder = ?"
+CHECK = f"SELECT 1 FROM {TABLE} WHERE {_HELD} FOR KEY SHARE"
+MAKE = (
+    "CREATE TABLE IF NOT EXISTS {table} (resource TEXT PRIMARY KEY, token BIGINT NOT NULL, holder TEXT NOT NULL,"
+    " kind TEXT NOT NULL, expires_at TIMESTAMP WITH TIME ZONE NOT NULL)"
+)
+ADD = (
+    "INSERT INTO {table} (resource, token, holder, kind, expires_at) VALUES (?, 0, '', '', clock_timestamp())"
+    " ON CONFLICT (resource) DO NOTHING"
+)
+#: No lease is for more than an hour (``[database] takeover``): the server's clock was set back.
+_SET_BACK = "expires_at > clock_timestamp() + interval '3610 seconds'"
+LOOK = (
+    f"SELECT token, holder, kind, CASE WHEN {_SET_BACK} THEN 0"
+    " ELSE CAST(extract(epoch FROM expires_at - clock_timestamp()) AS double precision) END"
+    " FROM {table} WHERE resource = ?"
+)
+_UNTIL = "clock_timestamp() + make_interval(secs => CAST(? AS double precision))"
+TAKE = (
+    f"UPDATE {{table}} SET token = token + 1, holder = ?, kind = ?, expires_at = {_UNTIL} WHERE resource ="
+    f" (SELECT resource FROM {{table}} WHERE resource = ? AND (expires_at <= clock_timestamp() OR {_SET_BACK})"
+    " FOR UPDATE SKIP LOCKED)"
+    " RETURNING token"
+)
+RENEW = f"UPDATE {{table}} SET expires_at = {_UNTIL} WHERE {_HELD} RETURNING 1"
+GIVE_BACK = (
+    f"WITH given AS (UPDATE {{table}} SET holder = '', expires_at = clock_timestamp() WHERE {_HELD}"
+    f" RETURNING 1) SELECT pg_notify('{CHANNEL}', '') FROM given"
+)
+END_SESSION = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = ? AND datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+#: While the server waits for the rest of a statement no timeout counts: one that is halted there would keep its locks.
+#: (The session of one that has led is ended by the next who leads; a migration is long at one COPY.)
+END_HALTED = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'smart-sync%'"
+    " AND application_name NOT LIKE 'smart-sync leader %' AND datname = current_database() AND state = 'active'"
+    " AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - make_interval(secs => ?)"
+)
+
+
+class Fence(Protocol):
+    """What stands before each writing transaction of a process that may have been taken over from."""
+
+    #: Called with the error of whoever goes on, once it is lost.
+    ends: list[Callable[[StoreError], None]]
+
+    def session(self, schema: str) -> dict[str, str]:
+        """The settings of the session that writes."""
+
+    def demand(self) -> None:
+        """Raise `Lost` unless it is held, as far as this process knows."""
+
+    async def check(self, connection: "AsyncConnection[Any]") -> None:
+        """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
+
+
+async def raise_token(transaction: Transaction, resource: str, holder: str = "") -> int:
+    """A new token for ``resource``: whoever has an older one can write no more.  Waits for who is writing with it."""
+    await transaction.execute(ADD.format(table=TABLE), (resource,))
+    await transaction.fetch(f"SELECT 1 FROM {TABLE} WHERE resource = ? FOR UPDATE", (resource,))
+    raised = f"UPDATE {TABLE} SET token = token + 1, holder = ? WHERE resource = ? RETURNING token"
+    return int((await transaction.fetch(raised, (holder, resource)))[0][0])
+
+
+async def check(transaction: Transaction, resource: str, token: int, holder: str = "") -> None:
+    """Raise `Lost` unless ``token`` of ``resource`` is the newest; it stays so until the transaction has ended."""
+    if not await transaction.fetch(CHECK, (resource, token, holder)):
+        raise lost(f"another has {resource} now")
+
+
+def lost(reason: str) -> Lost:
+    """The error of one that goes on writing."""
+    return Lost(reason, NotLeading(f"this instance no longer leads: {reason}; the one that does goes on"))
