@@ -21,8 +21,8 @@ from bench.typing_accidents import (
     plant,
     project,
 )
-from smart_sync.core.merge.accidents import Terms, Typed, Worksheet, bands_of, judge, needs_history
-from smart_sync.core.merge.baseline import Band, Point
+from smart_sync.core.merge.accidents import Terms, Typed, Worksheet, judge, needs_history
+from smart_sync.core.merge.baseline import Band, Point, bands_of
 from smart_sync.core.merge.suspects import jumps
 from smart_sync.core.model import METRICS, Metrics
 

@@ -91,6 +91,33 @@ def test_a_number_of_a_cell_nearby_is_told_though_it_would_be_usual() -> None:
         assert len(told(new, sheet=Worksheet({row: Metrics(views=new)}, {row: "@other"}))) == expected
 
 
+@pytest.mark.parametrize(("first", "step"), [(100, 4), (1000, 40), (123_456, 3210)])
+def test_accounts_that_grow_alike_are_not_told_as_each_other(first: int, step: int) -> None:
+    """What an account has today its neighbour had yesterday; where several of the row are theirs, it is told."""
+    past = [Point(day, first + step * day) for day in range(22)]
+
+    def told(known: int, *metrics: str) -> list[Accident]:
+        old, new = past[known - 1].value, past[known].value
+        typed = [Typed("a", metric, 5, old, new) for metric in metrics]
+        sheet = Worksheet({6: Metrics(**dict.fromkeys(metrics, new))}, {6: "@other"})
+        return judge(typed, sheet, Terms(known, COUNTERS, dict.fromkeys((("a", m) for m in metrics), past[:known])))
+
+    assert not any(told(known, metric) for metric in ("followers", "videos", "views") for known in range(6, 22))
+    assert len(told(9, "likes", "views")) == 2
+
+
+def test_a_gauge_that_wavers_may_return_and_one_that_has_only_grown_may_not() -> None:
+    """Followers that go up and down by 3 % are often where they were; with two more of that day they are told."""
+    wavering = [Point(day, 50_123 + 1_500 * abs(day % 6 - 3)) for day in range(20, 40)]
+    one = Typed("a", "followers", 5, wavering[-1].value, wavering[-2].value)
+    assert needs_history(one, counter=False)
+    histories = {("a", "followers"): wavering, ("a", "likes"): GROWN, ("a", "views"): GROWN}
+    assert judge([one], NO_SHEET, Terms(TODAY, COUNTERS, histories)) == []
+    others = [Typed("a", metric, 5, LAST, GROWN[-2].value) for metric in ("likes", "views")]
+    assert len(judge([one, *others], NO_SHEET, Terms(TODAY, COUNTERS, histories))) == 3
+    assert told(GROWN[-4].value, "followers")
+
+
 def test_small_numbers_are_told_with_the_row_they_belong_to() -> None:
     """12 is anybody's number of videos, but not where all the other numbers are a neighbour's."""
     sheet = Worksheet({6: Metrics(5000, 60_000, 300, 12, 712_345)}, {6: "@other"})

@@ -178,6 +178,20 @@ async def test_a_held_number_waits_though_the_cells_nearby_have_moved_on(holding
     assert views(holding) == pasted
 
 
+async def test_what_grows_from_a_held_number_stands_as_long(holding: World) -> None:
+    """A leap that was true, typed on each day as it goes on, is believed after a day; another leap begins anew."""
+    (first,) = await suspects(holding, a=1_363_700)
+    holding.now += timedelta(hours=12)
+    (leap,) = await suspects(holding, a=40_000_000)
+    assert leap.since > first.since
+    holding.now += timedelta(hours=12)
+    (grown,) = await suspects(holding, a=40_300_000)
+    assert (grown.new, grown.since, grown.held) == (40_300_000, leap.since, True)
+    holding.now += timedelta(hours=12)
+    assert await suspects(holding, a=40_600_000) == ()
+    assert views(holding) == 40_600_000
+
+
 async def test_a_held_number_waits_until_it_is_confirmed(holding: World) -> None:
     """A person who means it says so; the next pass writes it."""
     await suspects(holding, a=13_637)

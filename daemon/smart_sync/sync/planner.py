@@ -18,8 +18,7 @@ from smart_sync.core.matching.doubtful_rows import Doubt, EarlierDoubt, doubtful
 from smart_sync.core.matching.missing_rows import Terms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, understand
 from smart_sync.core.merge.accidents import Terms as TypedTerms
-from smart_sync.core.merge.accidents import bands_of
-from smart_sync.core.merge.baseline import Band
+from smart_sync.core.merge.baseline import Band, bands_of
 from smart_sync.core.merge.plan import Plan, make_plan
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, hold, judged, others, typed_cells, unknown

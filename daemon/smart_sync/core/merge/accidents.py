@@ -7,6 +7,7 @@ none where the parser agrees, or where the other numbers of its row have risen w
 """
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -20,6 +21,7 @@ from smart_sync.core.merge.baseline import (
     band,
     changes_of,
     steps,
+    usual_range,
     without_accidents,
 )
 from smart_sync.core.merge.causes import Evidence, likely_cause
@@ -29,6 +31,10 @@ from smart_sync.core.model import METRICS, Metrics
 AGREES: Final = 0.05
 #: Numbers with fewer digits, zeros at the end left out, are alike by chance.
 DISTINCT: Final = 3
+#: Inside the band it takes so many, and a step that the history has not had.
+_TELLING: Final = 4
+#: A step belongs to the history if it is no more than this many times the largest one.
+_AS_BEFORE: Final = 1.1
 #: Without any history nothing can be told of smaller numbers.
 FLOOR: Final = 1000
 #: How many rows away a cell is nearby.
@@ -37,10 +43,6 @@ NEARBY: Final = 3
 _RISES_WITH = 0.2
 #: How many other numbers of a row it takes to say anything about one.
 _SEVERAL = 2
-#: Numbers are counts: larger growth than e to this is all the same.
-_MOST = 40.0
-#: Small numbers grow in steps: an account with 9 videos may have 3 more tomorrow.
-_FEW: Final = 3
 
 
 class Typed(NamedTuple):
@@ -139,15 +141,19 @@ def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Acci
     """The accidents among what was typed into one row of a worksheet."""
     rises = {typed.metric: _rise(typed) for typed in row}
     seen = {}
+    whole = _whole(row, worksheet)
     for typed in row:
         is_close = needs_history(typed, counter=typed.metric in terms.counters)
-        if is_close and (one := _look(typed, worksheet, terms, calm=_is_calm(typed, rises))) is not None:
+        if is_close and (one := _look(typed, worksheet, terms, calm=_is_calm(typed, rises), whole=whole)) is not None:
             seen[typed] = one
     # Small numbers are alike by chance, but not if their whole row was another account's.
     rows = {away for found in seen.values() for away in found.rows}
+    days = Counter(found.days_ago for found in seen.values())
     found = []
     for typed in row:
         looked = seen.get(typed)
+        if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
+            looked = None  # the row's others are not of that day
         whose = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
         if looked is not None and (looked.elsewhere or not _rises_with_others(typed, rises, terms.leap)):
             cause = looked.cause
@@ -166,9 +172,18 @@ class _Seen(NamedTuple):
     #: Whether the number stood in another cell, or in the same one on an earlier day; how many rows away.
     elsewhere: bool
     rows: frozenset[int]
+    #: How many days ago the same cell said it, and whether that is all there is: a gauge goes both ways.
+    days_ago: int | None = None
+    usual: bool = False
 
 
-def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool) -> _Seen | None:
+def _whole(row: Sequence[Typed], worksheet: Worksheet) -> set[int]:
+    """How many rows away another account is whose numbers several cells of a typed row are."""
+    cells = Counter(away for typed in row for away, _ in worksheet.nearby(typed) if away)
+    return {away for away, several in cells.items() if several >= _SEVERAL}
+
+
+def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole: Collection[int]) -> _Seen | None:
     if _parser_agrees(typed):
         return None
     counter = typed.metric in terms.counters
@@ -177,16 +192,21 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool) -> _S
         changes = [point for point in changes if point.value != typed.old]
     sound = changes if terms.learns_from_accidents else without_accidents(changes, counter=counter)
     growth = steps(sound)
-    own = band(growth) if len(growth) >= ENOUGH else terms.others.get(typed.metric)
+    own = _own_band(growth, typed.metric, terms)
     known = own is not None
     if own is None:  # too little is known: a leap by so many times is all that can be told
         own = Band(0.0, terms.leap, terms.leap)
     last = _last_numbers(typed, changes, sound, own, terms.now)
-    usual = [_usual(point, own.reach(terms.now - point.at if known else 1, calm=calm), counter) for point in last]
+    usual = [usual_range(point, own.reach(terms.now - point.at if known else 1, calm=calm), counter) for point in last]
     outside = bool(last) and not any(low <= typed.new <= high for low, high in usual)
     if not known and typed.new < FLOOR and (typed.old or 0) < FLOOR:
         outside = False
     cells = list(worksheet.nearby(typed))
+    inside = bool(last) and not outside
+    alike = inside and (not _is_distinct(typed.new, _TELLING) or _is_as_before(typed, last, growth, terms.now))
+    if alike:
+        # Accounts of one campaign grow alike: what one has today another had yesterday.
+        cells = [(away, metric) for away, metric in cells if away in whole]
     if outside and not cells and (far := worksheet.anywhere(typed)):
         cells = [far]
     ago = _days_ago(typed, sound, last, terms.now)
@@ -195,7 +215,22 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool) -> _S
     named = [worksheet.named(typed, away, metric) for away, metric in cells]
     evidence = Evidence(typed.metric, typed.new, usual, [point.value for point in last], named, ago)
     rows = frozenset(away for away, _ in cells if away)
-    return _Seen(likely_cause(evidence), bool(cells) or ago is not None, rows)
+    return _Seen(likely_cause(evidence), bool(cells) or ago is not None, rows, ago, alike and not cells)
+
+
+def _own_band(growth: Sequence[float], metric: str, terms: Terms) -> Band | None:
+    return band(growth) if len(growth) >= ENOUGH else terms.others.get(metric)
+
+
+def grown_from(earlier: int, days: float, accident: Accident, terms: Terms) -> bool:
+    """Whether an accident's number is what an ``earlier`` one has become in so many days, growing as always."""
+    metric, counter = accident.metric, accident.metric in terms.counters
+    changes = changes_of(terms.histories.get((accident.account_id, metric), ()))
+    own = _own_band(steps(without_accidents(changes, counter=counter)), metric, terms)
+    if own is None:
+        return False
+    low, high = usual_range(Point(0, earlier), own.reach(days), counter)
+    return low <= accident.new <= high
 
 
 def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: float) -> int | None:
@@ -220,15 +255,15 @@ def _last_numbers(typed: Typed, changes: Sequence[Point], sound: Sequence[Point]
     return found
 
 
-def _is_distinct(number: int) -> bool:
-    return len(str(number).rstrip("0")) >= DISTINCT
+def _is_distinct(number: int, digits: int = DISTINCT) -> bool:
+    return len(str(number).rstrip("0")) >= digits
 
 
-def _usual(point: Point, growth: tuple[float, float], counter: bool) -> tuple[int, int]:
-    """From what to what a number is usual that has grown from ``point``."""
-    low, high = (point.value * math.exp(min(step, _MOST)) for step in growth)
-    least = min(point.value * (1 - FALL), point.value - _FEW) if counter else min(low, point.value)
-    return math.floor(least), math.floor(max(high, point.value + _FEW))
+def _is_as_before(typed: Typed, last: Sequence[Point], growth: Sequence[float], now: float) -> bool:
+    """Whether a typed number is a step away, from one of the last, as the history has had them."""
+    low, high = (_AS_BEFORE * most for most in (min(growth, default=0), max(growth, default=0)))
+    taken = (math.log(typed.new / point.value) / max(now - point.at, 1) for point in last if typed.new)
+    return any(min(low, 0) <= step <= max(high, 0) for step in taken)
 
 
 def agrees(typed: int, parsed: int | None) -> bool:
@@ -258,12 +293,3 @@ def _rises_with_others(typed: Typed, rises: Mapping[str, float], leap: float) ->
     own = rises[typed.metric]
     least = max(_RISES_WITH * own, NARROWEST)
     return 0 < own < leap and sum(rise >= least for metric, rise in rises.items() if metric != typed.metric) >= _SEVERAL
-
-
-def bands_of(histories: Mapping[tuple[str, str], Sequence[Point]], counters: Collection[str]) -> dict[str, Band]:
-    """The band of each metric over accounts together: what an account without a history of its own is measured by."""
-    growth: dict[str, list[float]] = {}
-    for (_, metric), points in histories.items():
-        sound = without_accidents(changes_of(points), counter=metric in counters)
-        growth.setdefault(metric, []).extend(steps(sound))
-    return {metric: band(several) for metric, several in growth.items() if len(several) >= ENOUGH}

@@ -6,7 +6,7 @@ out of it, because it went back later, is left out: an accident of last week mus
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple
@@ -23,6 +23,10 @@ _SIGMAS, _LARGEST = 8, 2
 _TO_SIGMA = 1.4826
 #: A lifetime count that falls by no more was rounded differently.
 FALL: Final = 0.005
+#: Numbers are counts: larger growth than e to this is all the same.
+_MOST = 40.0
+#: Small numbers grow in steps: an account with 9 videos may have 3 more tomorrow.
+_FEW: Final = 3
 
 
 class Point(NamedTuple):
@@ -87,6 +91,22 @@ def band(growth: Sequence[float]) -> Band:
         return Band(0.0, NARROWEST, NARROWEST)
     calm = _far(growth)
     return Band(median(growth), calm, max(calm, _LARGEST * max(abs(step) for step in growth)))
+
+
+def usual_range(point: Point, growth: tuple[float, float], counter: bool) -> tuple[int, int]:
+    """From what to what a number is usual that has grown from ``point``."""
+    low, high = (point.value * math.exp(min(step, _MOST)) for step in growth)
+    least = min(point.value * (1 - FALL), point.value - _FEW) if counter else min(low, point.value)
+    return math.floor(least), math.floor(max(high, point.value + _FEW))
+
+
+def bands_of(histories: Mapping[tuple[str, str], Sequence[Point]], counters: Collection[str]) -> dict[str, Band]:
+    """The band of each metric over accounts together: what an account without a history of its own is measured by."""
+    growth: dict[str, list[float]] = {}
+    for (_, metric), points in histories.items():
+        sound = without_accidents(changes_of(points), counter=metric in counters)
+        growth.setdefault(metric, []).extend(steps(sound))
+    return {metric: band(several) for metric, several in growth.items() if len(several) >= ENOUGH}
 
 
 def _longest_growth(points: Sequence[Point]) -> list[Point]:

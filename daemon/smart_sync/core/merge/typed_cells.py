@@ -5,10 +5,12 @@ The first read of an account's row is no typing: there is nothing yet that it co
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
+from smart_sync.core.days import moment
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, agrees, judge, needs_history
+from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, agrees, grown_from, judge, needs_history
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
@@ -111,7 +113,11 @@ def judged(
             key = (accident.account_id, accident.metric)
             known = doubts.open.get(key)
             if known is None or not known.typed or known.new != accident.new:
-                found.append(_suspect(accident, by_id[key[0]], sheet, doubts, name))
+                one = _suspect(accident, by_id[key[0]], sheet, doubts, name)
+                if known is not None and known.held and _goes_on(known, accident, terms, doubts):
+                    one = one._replace(since=known.since)
+                if one.since > doubts.believed:
+                    found.append(one)
             elif known.since > doubts.believed and not known.held:
                 found.append(known)
     judged_cells = frozenset((one.account_id, one.metric) for row in cells.rows for one in row)
@@ -129,6 +135,15 @@ def _waits(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Dou
     index = METRICS.index(known.metric)
     parsed = (state.parsed or NO_METRICS)[index]
     return row.metrics[index] == known.new and known.metric not in row.pinned and not agrees(known.new, parsed)
+
+
+def _goes_on(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
+    """Whether a cell has grown as always from the number that is held: it stands as long as that one.
+
+    Else an account that is typed each day would be held for ever.
+    """
+    days = (moment(doubts.now) - moment(known.since)) / timedelta(days=1) if known.since else 1.0
+    return grown_from(known.new, days, accident, terms)
 
 
 def _before(states: Iterable[AccountState]) -> Worksheet:
