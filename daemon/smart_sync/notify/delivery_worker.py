@@ -20,9 +20,9 @@ from smart_sync.store.outbox import Delivery
 RETRIES = (5.0, 5 * 60.0, 30 * 60.0, 2 * 3600.0, 5 * 3600.0, 10 * 3600.0)
 #: The share by which a wait is longer or shorter, so that receivers do not get everything at one moment.
 JITTER = 0.1
-#: Failed attempts (35 minutes) after which a message to people no longer holds up those behind it: it may be refused
-#: for what it says.
-HOLDS_UP = 4
+#: Attempts that hold up what is behind a message to people when they fail.  The next one, 35 minutes after the first,
+#: does not: the message may be refused for what it says.
+HOLDS_UP = 3
 #: Older messages tell nobody anything; the last retry comes after 17.6 hours.
 MAX_AGE = timedelta(days=3)
 #: Seconds until the queue is looked at again when the database could not be used.
