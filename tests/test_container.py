@@ -55,7 +55,6 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     with FakeGoogle() as google:
         said = environment(google, folder)
         with Container(folder, said) as first:
-            assert first.healthy() != 0, "before it serves it is not healthy"
             first.wait_until_healthy()
             code = first.stop()
         left = {path.name for path in first.volume.iterdir()}
