@@ -23,12 +23,12 @@ from smart_sync import logs
 from smart_sync.admin.checks import check
 from smart_sync.cli.commands.passes import _exit_code
 from smart_sync.cli.output.status import screen
-from smart_sync.cli.output.terminal import moment
 from smart_sync.config import ScheduleSettings
 from smart_sync.control import health_state
 from smart_sync.control.api import Endpoints
 from smart_sync.control.client import Client
 from smart_sync.control.server import serve
+from smart_sync.core.days import moment
 from smart_sync.core.model import Trigger
 from smart_sync.core.results.health import HealthInputs, missed_tick, reasons
 from smart_sync.core.results.results import PassResult

@@ -5,9 +5,9 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from smart_sync.core.days import stamp
+from smart_sync.core.days import moment, stamp
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.logs import emit
 from smart_sync.notify.receivers import Receiver
@@ -88,7 +88,7 @@ class DeliveryWorker:
                 if not await self._deliver(delivery):
                     break
         at = await outbox.next_due(self._database, self.endpoint)
-        return None if at is None else (datetime.fromisoformat(at).replace(tzinfo=UTC) - self._clock()).total_seconds()
+        return None if at is None else (moment(at) - self._clock()).total_seconds()
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """One attempt; whether those behind it may have theirs."""

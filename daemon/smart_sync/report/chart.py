@@ -25,9 +25,11 @@ class _Plane:
     top: int
 
     def x(self, day: int) -> str:
+        """Of the day with this place in the window, from 0; one day alone is in the middle."""
         return f"{LEFT + (WIDTH - LEFT - RIGHT) * (day / (self.days - 1) if self.days > 1 else 0.5):.1f}"
 
     def y(self, value: int) -> str:
+        """Of a value between ``bottom`` and ``top``."""
         return f"{TOP + (HEIGHT - TOP - BOTTOM) * (self.top - value) / (self.top - self.bottom):.1f}"
 
 

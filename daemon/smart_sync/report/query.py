@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from smart_sync.config.database_url import Location
 from smart_sync.core.campaign import Campaign
-from smart_sync.core.days import stamp
+from smart_sync.core.days import moment, stamp
 from smart_sync.core.history.growth import History
 from smart_sync.core.history.target import Target
 from smart_sync.core.merge.strategies import Winner, consistent
@@ -177,6 +177,6 @@ def _pass(run: Mapping[str, Any]) -> PassFacts:
 def _moment(text: str | None) -> datetime | None:
     """A stamp of ours, naive UTC, as a moment; None for what is none."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+        return moment(text) if text else None
     except ValueError:
         return None

@@ -187,10 +187,12 @@ class _Meter:
         self._spent: dict[str, Any] = {"calls": 0, "retries": 0, "waited": 0.0, "bytes": 0}
 
     def add(self, calls: int = 0, retries: int = 0, waited: float = 0.0, received: int = 0) -> None:
+        """Count calls and retries, seconds waited, bytes received."""
         with self._lock:
             for key, value in (("calls", calls), ("retries", retries), ("waited", waited), ("bytes", received)):
                 self._spent[key] += value
 
     def usage(self) -> ReadUsage:
+        """All that was counted so far."""
         with self._lock:
             return ReadUsage(**self._spent)

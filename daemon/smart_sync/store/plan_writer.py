@@ -158,12 +158,12 @@ async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writin
     for (part,), reason in refused:
         failed[part.project.id] |= dict.fromkeys(part.account_ids, reason)
     new = {account_id for one in made for account_id in one.new}
-    without = [account_id for one in made for account_id in one.refused]
+    without = {account_id for one in made for account_id in one.refused}
     return {
         plan.project.id: Written(
             len(new.intersection(plan.snapshot_ids)),
             failed[plan.project.id],
-            tuple(account_id for account_id in without if account_id in plan.snapshot_ids),
+            tuple(account_id for account_id in plan.snapshot_ids if account_id in without),
         )
         for plan in plans
     }

@@ -41,6 +41,7 @@ class _Waiting:
     waiters: list[asyncio.Future[PassResult]] = field(default_factory=list)
 
     def request(self) -> PassRequest:
+        """What the pass is asked for, in the name of the first five who have asked."""
         return PassRequest(self.trigger, self.project_ids, ", ".join(self.asked_by[:5]), self.dry_run)
 
 

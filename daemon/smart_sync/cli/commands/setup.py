@@ -14,6 +14,7 @@ from smart_sync.cli.complete import SHELLS
 from smart_sync.config.secrets import is_elsewhere
 
 if TYPE_CHECKING:
+    from smart_sync.admin.init import Answers
     from smart_sync.config import Settings
     from smart_sync.config.database_url import Location, Server
 
@@ -49,7 +50,6 @@ def init(
     from smart_sync.admin import init as steps
     from smart_sync.admin import systemd_files as unit
     from smart_sync.cli.output.diagnostics import show_written
-    from smart_sync.sheets.credentials import VARIABLE
 
     if root is not None and not systemd:
         raise click.UsageError("--root goes with --systemd")
@@ -62,6 +62,45 @@ def init(
         return
     steps.refuse_existing(output)
     ask = not yes and sys.stdin.isatty()
+    answers = _answered(spreadsheet, credentials, database, timezone, ask=ask, systemd=systemd)
+    is_server = steps.is_server(answers.database)
+    file = Path(answers.database).expanduser()
+    if is_server:
+        _demand_server(answers.database)
+    elif file.is_file():
+        _offer_a_look(file, ask=ask)
+    # The unit hands the key over: it is in no file of the daemon's.
+    steps.write(output, answers._replace(credentials="") if systemd else answers)
+    if with_unit:
+        # Of a server's the unit has nothing to let through: its own folder stays the place for the socket.
+        show_written(unit.write((Path(unit.UNIT_DATABASE) if is_server else file).absolute(), root))
+    click.echo(f"{output} is written; now it is tried")
+    logs.configure("auto", "error", sys.stderr)
+    logs.adopt_libraries()
+    settings = config.load(output)
+    if systemd:
+        key = Path(answers.credentials).expanduser() if answers.credentials else unit.UNIT_KEY
+        sheets = settings.sheets.model_copy(update={"credentials": key.absolute()})
+        settings = settings.model_copy(update={"sheets": sheets})
+    good = asyncio.run(_try(settings))
+    _say_what_is_next(output, answers.credentials, good=good, systemd=systemd)
+    sys.exit(0 if good else 1)
+
+
+def _answered(
+    spreadsheet: str | None,
+    credentials: str | None,
+    database: str | None,
+    timezone: str | None,
+    *,
+    ask: bool,
+    systemd: bool,
+) -> "Answers":
+    """What was given, and where it was not, what is typed (``ask``), or the default."""
+    from smart_sync.admin import init as steps
+    from smart_sync.admin import systemd_files as unit
+    from smart_sync.sheets.credentials import VARIABLE
+
     if spreadsheet is None:
         spreadsheet = _asked("The spreadsheet: its address in the browser, its key or title") if ask else ""
     if not spreadsheet:
@@ -77,29 +116,7 @@ def init(
         timezone = _asked("The time zone in which a day ends", local) if ask else local
     if not steps.is_timezone(timezone):
         raise click.UsageError(f"no such time zone: {timezone!r}; name one such as UTC or Europe/Berlin")
-    if steps.is_server(database):
-        _demand_server(database)
-    elif Path(database).expanduser().is_file():
-        _offer_a_look(Path(database).expanduser(), ask=ask)
-    socket = unit.UNIT_SOCKET if systemd else ""
-    # The unit hands the key over: it is in no file of the daemon's.
-    kept = "" if systemd else credentials
-    steps.write(output, steps.Answers(spreadsheet, kept, database, timezone, socket))
-    if with_unit:
-        # Of a server's the unit has nothing to let through: its own folder stays the place for the socket.
-        file = Path(unit.UNIT_DATABASE) if steps.is_server(database) else Path(database).expanduser()
-        show_written(unit.write(file.absolute(), root))
-    click.echo(f"{output} is written; now it is tried")
-    logs.configure("auto", "error", sys.stderr)
-    logs.adopt_libraries()
-    settings = config.load(output)
-    if systemd:
-        key = Path(credentials).expanduser() if credentials else unit.UNIT_KEY
-        sheets = settings.sheets.model_copy(update={"credentials": key.absolute()})
-        settings = settings.model_copy(update={"sheets": sheets})
-    good = asyncio.run(_try(settings))
-    _say_what_is_next(output, credentials, good=good, systemd=systemd)
-    sys.exit(0 if good else 1)
+    return steps.Answers(spreadsheet, credentials, database, timezone, unit.UNIT_SOCKET if systemd else "")
 
 
 def _renew_unit(where: "Location", output: Path, root: Path) -> None:

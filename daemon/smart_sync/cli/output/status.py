@@ -21,11 +21,12 @@ from rich.text import Text
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.passes import NO_PROJECTS, coverage_lines, outcome_cell, told_once, totals, troubles
 from smart_sync.cli.output.tables import Column, fitted
-from smart_sync.cli.output.terminal import ago, duration, moment, until
+from smart_sync.cli.output.terminal import ago, duration, until
 from smart_sync.cli.output.token_lines import tokens
 from smart_sync.control.client import Client
 from smart_sync.core.answers import ProjectAnswer, Run
 from smart_sync.core.daemon_answers import ParserReport, ReadingAnswer, StatusAnswer
+from smart_sync.core.days import moment
 from smart_sync.core.wording import counted
 from smart_sync.errors import DaemonNotRunning, SmartSyncError
 from smart_sync.logs import printable

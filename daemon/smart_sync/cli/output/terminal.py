@@ -1,10 +1,11 @@
 """What all screens share: where they print, in which colours, and how times are said (naive UTC ISO 8601 comes in)."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.console import Console
 
+from smart_sync.core.days import moment
 from smart_sync.logs import printable
 
 #: Where nobody looks at a window, a line is as long as it is: it is never wrapped, and no cell is cut.
@@ -27,11 +28,6 @@ def when(stamp: str | None) -> str:
 def count(value: int | None) -> str:
     """A count: ``1,234``; a dash where there is none."""
     return "–" if value is None else f"{value:,}"
-
-
-def moment(stamp: str) -> datetime:
-    """The time that ``stamp`` is about, aware."""
-    return datetime.fromisoformat(stamp).replace(tzinfo=UTC)
 
 
 def ago(stamp: str, now: datetime) -> str:

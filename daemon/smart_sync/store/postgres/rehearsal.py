@@ -88,6 +88,7 @@ class _SavepointDatabase:
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
+        """What is written inside is taken back at its end."""
         await self._transaction.execute("SAVEPOINT rehearsal")
         try:
             yield self._transaction

@@ -1,12 +1,12 @@
 """What is in a web app's database of a server before Smart Sync has anything to do with it; only ever read."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from smart_sync.config.database_url import Server
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.schema import REQUIRED
-from smart_sync.store.sqlite.inventory import Inventory
+from smart_sync.store.sqlite.inventory import Inventory, moment_of
 
 _UNIQUE_LINKS = """
 SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass(?) AND i.indisunique AND i.indpred IS NULL
@@ -67,16 +67,8 @@ async def take(server: Server, now: datetime) -> Inventory:
             references=tuple(references),
             spreadsheets=tuple(await column(_SPREADSHEETS.format(table=shared["projects"]))) if spreadsheets else (),
             newest_stamp=str(stamp or ""),
-            newest_at=_moment(str(stamp or "")),
+            newest_at=moment_of(str(stamp or "")),
             unreadable_stamps=unreadable,
             zoned_stamp=str(zoned or ""),
             written_at=now,
         )
-
-
-def _moment(stamp: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

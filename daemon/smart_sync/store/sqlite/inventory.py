@@ -88,7 +88,7 @@ def take(path: Path, now: datetime) -> Inventory:
             references=tuple(_references(source, there)),
             spreadsheets=_spreadsheets(source) if "google_sheet_name" in known.get("projects", ()) else (),
             newest_stamp=newest,
-            newest_at=_moment(newest),
+            newest_at=moment_of(newest),
             unreadable_stamps=_unreadable_stamps(source) if has_stamps else 0,
             zoned_stamp=_zoned_stamp(source) if has_stamps else "",
             written_at=_written_at(path),
@@ -191,7 +191,8 @@ def other_writer(source: sqlite3.Connection, now: datetime) -> OtherWriter | Non
     return replace(found[0], accounts=len(found)) if found else None
 
 
-def _moment(stamp: str) -> datetime | None:
+def moment_of(stamp: str) -> datetime | None:
+    """What another program has written as a time, UTC unless it says otherwise; None: it is none."""
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:
