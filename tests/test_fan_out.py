@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -361,6 +363,27 @@ async def test_what_workers_of_other_versions_tell_ends_nothing(world: FleetWorl
     result = await run
     assert {one.error for one in result.results} == {"no worker could read it: no result"}
     assert world.execute("SELECT calls FROM sync_runs WHERE finished_at IS NOT NULL") == [(2,)]
+
+
+def test_what_decides_is_the_same_text_in_each_process(tmp_path: Path) -> None:
+    """Workers with one file agree with the pass, whatever the order of sets is in their processes."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[database]\npath = "x.db"\n[sheets]\nsource = "csv"\ndirectory = "."\n'
+        '[parsers.tiktok]\ncount = "campaign"\n[parsers.tiktok.tokens]\n'
+        + "".join(f'user{number} = "token-{number}"\n' for number in range(9))
+    )
+    code = (
+        "from smart_sync import config; from smart_sync.sync.fan_out import decides_by; from pathlib import Path;"
+        f"print(sorted(decides_by(config.load(Path({str(config)!r}))).items()))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("given", ["decides", "request", "projects"])

@@ -137,6 +137,10 @@ class SheetsSettings(Section):
     #: ``projects.google_sheet_name`` → the spreadsheet (key or URL) in which such projects are.
     spreadsheets: dict[str, Spreadsheet] = {}
 
+    def where(self, name: str) -> str:
+        """The spreadsheet that ``projects.google_sheet_name`` stands for, else the default one; "": none is known."""
+        return self.spreadsheets.get(name) or self.spreadsheet
+
     @model_validator(mode="after")
     def _what_the_source_needs(self) -> Self:
         if self.source == "csv" and self.directory is None:

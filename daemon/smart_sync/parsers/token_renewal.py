@@ -80,7 +80,7 @@ async def renewed(job: Job) -> Renewal:
             loop.call_soon_threadsafe(finish, found)
 
     # No thread that is waited for: a process that is stopped now finds the token in the file the next time.
-    threading.Thread(target=work, name="token-keeper", daemon=True).start()
+    threading.Thread(target=work, name="token-renewal", daemon=True).start()
     answer, trouble = await done
     if trouble:
         raise TokensUnusable(trouble)

@@ -94,7 +94,7 @@ class GoogleSheets:
 
     async def _spreadsheet(self, name: str) -> "Spreadsheet":
         """The one that ``projects.google_sheet_name`` stands for, else the default one."""
-        where = self._settings.spreadsheets.get(name) or self._settings.spreadsheet
+        where = self._settings.where(name)
         if not where:
             raise SheetUnavailable(
                 f'no spreadsheet is configured for "{name}"',

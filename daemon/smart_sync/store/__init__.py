@@ -1,1 +1,1 @@
-"""SQLite, through aiosqlite: schema, migrations, queries."""
+"""The database, a SQLite file or one of a PostgreSQL server: schema, migrations, queries in one SQL text."""

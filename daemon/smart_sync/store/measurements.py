@@ -29,7 +29,7 @@ _CONDITIONS = {"active_account": active_account("a"), "active_project": active_p
 
 
 async def measured(database: Database) -> Measured:
-    """How things stand.  Raises the driver's errors."""
+    """How things stand.  Raises `StoreError`."""
     projects = await database.glance(_PROJECTS)
     runs = await database.glance(
         "SELECT started_at, finished_at FROM sync_runs WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"

@@ -92,7 +92,7 @@ class ToldFindings:
         self._untold: frozenset[tuple[str, str]] = frozenset()
 
     async def load(self) -> None:
-        """Read what was told: the problems once.  Raises the driver's errors."""
+        """Read what was told: the problems once.  Raises `StoreError`."""
         untold = await self._database.fetch("SELECT account_id, metric FROM suspects WHERE told = 0")
         self._untold = frozenset((account_id, metric) for account_id, metric in untold)
         if self._told is not None:

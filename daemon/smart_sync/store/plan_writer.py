@@ -126,7 +126,7 @@ async def write_plans(
     """Write all of ``plans``; ``worksheet_rows``: project id → how many rows its worksheet has.
 
     If they cannot be written as a whole, each is tried by itself, then each of its accounts, and those that cannot be
-    are left as they were.  Raises the driver's error if the file is in trouble; the transaction must be given up then.
+    are left as they were.  Raises `StoreError` if the file is in trouble; the transaction must be given up then.
     """
     there = await projects.accounts_of(transaction, [plan.project.id for plan in plans])
     left = [

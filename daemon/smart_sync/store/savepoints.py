@@ -15,7 +15,7 @@ async def together_or_apart(
     """What ``write`` returned, for the whole or for each part of it, and the parts that were refused, with the reason.
 
     ``parts`` divides what was refused; a part that it cannot divide any further (it gives none) is left out, and leaves
-    nothing behind.  Raises the driver's error if the file is in trouble, or if it has ended the transaction, which must
+    nothing behind.  Raises `StoreError` if the file is in trouble, or if it has ended the transaction, which must
     then be given up.
     """
     done, reason = await _try(transaction, whole, write)

@@ -93,7 +93,7 @@ async def _refusal(
 
 
 async def _write_snapshot(transaction: Transaction, account_id: str, now: datetime) -> None:
-    """As a pass writes one.  Raises the driver's error."""
+    """As a pass writes one.  Raises `StoreError`."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, 1, (account_id,), (account_id,), merged=(merged,))
     written = await plan_writer.write_accounts(transaction, [plan], snapshots.Writing(stamp(now), day_of(now, "UTC")))
@@ -101,6 +101,6 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
 
 
 def _demand_none(refused: Mapping[str, str]) -> None:
-    """Raise the driver's error for the first of the refusals."""
+    """Raise `Refused` for the first of the refusals."""
     for reason in refused.values():
         raise Refused(reason, DatabaseError(reason))

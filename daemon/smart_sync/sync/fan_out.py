@@ -58,7 +58,7 @@ class FanOut:
         self.usage = ReadUsage()
         try:
             return await self._run(selected, this)
-        except asyncio.CancelledError:
+        except BaseException:
             # Nobody will tell what workers write from now on: they shall write nothing.
             with contextlib.suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(ENDING):
@@ -161,11 +161,11 @@ class _Waiting:
         open_ones = {name: self._sent[name] for name in self._open}
         steps = next_steps(states, looked - self._last_sign, self._limit, sent=open_ones)
         usage = {turn.spreadsheet: used for turn, used in found}
-        for spreadsheet in steps.done:
-            self._fan_out.spent(usage[spreadsheet])
+        for spreadsheet in (*steps.done, *steps.refused, *steps.again, *steps.given_up):
+            self._fan_out.spent(usage.get(spreadsheet, ""))
         await self._close(steps)
         if steps.again:
-            self._last_sign = looked
+            self._last_sign = time.monotonic()  # nobody was looked at while others were told of
             self._sent |= {name: self._sent[name] + 1 for name in steps.again}
             await self._fan_out.send_again(self._this, self._groups, steps.again)
 
@@ -215,8 +215,7 @@ def grouped(projects: Sequence[Project], settings: Settings) -> dict[str, list[P
     """The projects by spreadsheet: its key, or what the configuration calls it."""
     groups: dict[str, list[Project]] = {}
     for project in projects:
-        where = settings.sheets.spreadsheets.get(project.spreadsheet) or settings.sheets.spreadsheet
-        groups.setdefault(_known_as(where), []).append(project)
+        groups.setdefault(_known_as(settings.sheets.where(project.spreadsheet)), []).append(project)
     return groups
 
 
@@ -225,6 +224,16 @@ def _known_as(where: str) -> str:
         return spreadsheet_key(where) or where
     except ValueError:
         return where
+
+
+def _counting(settings: Settings) -> object:
+    """What the parsers count, in an order of its own: that of sets is another one in each process."""
+    counting = settings.vote_terms("").counting
+    if counting is None:
+        return None
+    sources = sorted((source, sorted(counts)) for source, counts in counting.sources.items())
+    campaigns = [(sorted(p.platforms), None if p.names is None else sorted(p.names)) for p in counting.parsers]
+    return sources, campaigns
 
 
 #: What of `decides_by` is no section of the configuration.
@@ -241,7 +250,7 @@ _DECIDE: Mapping[str, Callable[[Settings], object]] = {
             include={"spreadsheet", "spreadsheets", "columns", "locale", "max_vanished", "gone_after"}
         ),
     ),
-    "parsers": lambda s: s.vote_terms(""),
+    "parsers": _counting,
     VERSION: lambda _: __version__,
 }
 

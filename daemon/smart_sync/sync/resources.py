@@ -197,7 +197,14 @@ def plain_failures() -> Iterator[None]:
         _, bugs = group.split((SmartSyncError, StoreError))
         if bugs is not None:
             raise
-        raise innermost(group.subgroup(Lost) or group.subgroup(StoreError) or group) from None
+        raise weightiest(group) from None
+
+
+def weightiest(error: BaseException) -> BaseException:
+    """What was raised, without the groups of tasks it came through; of several that of the database, `Lost` first."""
+    if isinstance(error, BaseExceptionGroup):
+        return innermost(error.subgroup(Lost) or error.subgroup(StoreError) or error)
+    return error
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -35,7 +35,7 @@ from smart_sync.store.spreadsheet_cache import SpreadsheetCache
 from smart_sync.sync.fan_out import PROJECTS, RESULT, VERSION, decides_by
 from smart_sync.sync.project import Pass, ProjectSync
 from smart_sync.sync.reporter import Reporter
-from smart_sync.sync.resources import innermost
+from smart_sync.sync.resources import weightiest
 
 #: Signs of life in the time after which a worker without one is given up, and seconds between two looks at whether
 #: the parsed values are there.
@@ -141,7 +141,7 @@ class _Job:
                 async with BackgroundTasks({"worker:alive": self._stay_alive}):
                     await self._bring_up_to_date()
         except Exception as raised:
-            error = innermost(raised)
+            error = weightiest(raised)
             if isinstance(error, Lost):
                 emit("spreadsheet.superseded", spreadsheet=self._held.spreadsheet, projects=self._names)
                 return "another has it now"
@@ -196,10 +196,12 @@ class _Job:
             sheets.begin()
             means = _Means(settings, self._database, sheets, announce, utc_now, query)
             sync = ProjectSync(means, self._write)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._wait_for_parsed(this), name="worker:parsed")
-                tasks = [group.create_task(sync.sync(p, this), name=f"worker:project:{p.id}") for p in wanted]
-            self._usage = sheets.usage()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._wait_for_parsed(this), name="worker:parsed")
+                    tasks = [group.create_task(sync.sync(p, this), name=f"worker:project:{p.id}") for p in wanted]
+            finally:
+                self._usage = sheets.usage()
         # Once more, with how long each took, and those of which nothing could be written.
         async with self._database.transaction() as transaction:
             await self._write(transaction, [task.result() for task in tasks])

@@ -55,7 +55,7 @@ def fan_out_of(resources: Resources, projects: ProjectSync) -> FansOut | None:
 
 
 class SyncPass:
-    """Runs passes on an open database, one at a time (`runner` sees to that)."""
+    """Runs passes on an open database, one at a time (`scheduler` sees to that)."""
 
     def __init__(self, resources: Resources) -> None:
         self._settings = resources.settings

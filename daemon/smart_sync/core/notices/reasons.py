@@ -249,7 +249,7 @@ _RUSSIAN = {
     ),
     "find it with fuser": "найдите его через fuser",
     "restore it from a backup": "восстановите из резервной копии",
-    "the database refused every account: {why}": "SQLite не принял ни одного аккаунта: {why}",
+    "the database refused every account: {why}": "база данных не приняла ни одного аккаунта: {why}",
 }
 #: What stands before a colon, and what follows it is a reason of its own.
 _BEFORE = {

@@ -51,7 +51,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     ),
     "database-missing": (
         *("no pass has been here yet", "there is no database"),
-        *("not a SQLite database", "not a database that can be read", "not a file"),
+        *("not a SQLite database", "not a database that can be read", ": not a file; "),
         *("there is no such file; name the", "will be created at the first start"),
         *("expected the path of the SQLite file", "name an empty database"),
     ),

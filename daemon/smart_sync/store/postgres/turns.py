@@ -46,7 +46,10 @@ _LOOK = (
     " WHERE run_id = ? AND finished < 2 ORDER BY spreadsheet"
 )
 _SEVERAL = "run_id = ?1 AND spreadsheet IN (SELECT value FROM json_each(?2))"
-_AGAIN = f"UPDATE fan_out_spreadsheets SET finished = 0, seen_at = NULL, trouble = '' WHERE finished < 2 AND {_SEVERAL}"
+_AGAIN = (
+    "UPDATE fan_out_spreadsheets SET finished = 0, seen_at = NULL, trouble = '', usage = '{}'"
+    f" WHERE finished < 2 AND {_SEVERAL}"
+)
 
 _LEFT = (
     "SELECT run_id, spreadsheet FROM fan_out_spreadsheets WHERE finished = 0 AND seen_at IS NULL AND tries < ?1"
