@@ -7,7 +7,7 @@
 # make docs     the pages that are made from the code, and the site of docs/ in build/site
 # make picture  README's picture, from what the program says
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 SERVERS=50 TAKEOVERS=20 WORLDS=20 SEED=1
-# make audit    known vulnerabilities in what a deployment installs (requirements.lock)
+# make audit    known vulnerabilities in what a deployment and the image install (requirements.lock, deploy/)
 # make build    source distribution and wheel in dist/, checked
 # make release VERSION=1.2.0    checks, changelog, commit, packages, tag: everything but the push
 # make newcomer a clean clone, an empty home: from two commands to the first report, an upgrade and the removal, counted
@@ -107,6 +107,7 @@ $(VENV)/tools:
 audit: $(VENV)/.dev $(VENV)/tools
 	$(BIN)/pytest -q tests/test_deployment.py
 	$(BIN)/python tests/audit.py $(VENV)/tools/bin/pip-audit requirements.lock
+	$(BIN)/python tests/audit.py $(VENV)/tools/bin/pip-audit deploy/requirements.lock
 
 COMPILE = $(VENV)/tools/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --quiet

@@ -39,7 +39,7 @@ ENDLESS = (["run"], ["status", "--watch"])
 #: The calls that were run in this process.
 DONE: set[tuple[str, ...]] = set()
 #: Commands that need more than the documents' world has: the tests that run them.
-OF_THEIR_OWN = {"migrate-store": "tests/test_postgres.py", "adopt": "tests/test_adopt.py"}
+OF_THEIR_OWN = {"migrate-store": "tests/test_migrate_store.py", "adopt": "tests/test_adopt.py"}
 #: Commands that end with 1 where there is nothing of the kind.
 MAY_END_WITH_1 = {"confirm", "unpin", "snapshots", "ingest", "parse", "webhooks", "check", "healthcheck"}
 ALL = [block for page in pages() for block in blocks(page)]
@@ -64,7 +64,7 @@ def test_marks_name_tests_and_reasons() -> None:
             assert (ROOT / told).is_file(), f"{block}: {told}"
         assert kind != "not run" or len(told.split()) > 2, block
         assert block.language in SHOWN | READ or is_run_elsewhere(block) or block.mark, f"{block}: {block.language}"
-    assert all((ROOT / test).is_file() for test in OF_THEIR_OWN.values())
+    assert all(command in (ROOT / test).read_text() for command, test in OF_THEIR_OWN.items())
     for page, test in RUN_WHOLE.items():
         assert Path(page).name in (ROOT / test).read_text() or "howto" in (ROOT / test).read_text()
 

@@ -19,6 +19,8 @@ def test_the_picture_fits_and_loads_nothing() -> None:
     text = PICTURE.read_text()
     assert "href" not in text
     assert "url(" not in text
-    for x, style, line in re.findall(r'<text x="(\d+)" y="\d+"(?: class="([\w ]+)")?[^>]*>(.*?)</text>', text):
+    texts = re.findall(r'<text x="(\d+)" y="\d+"(?: class="([\w ]+)")?[^>]*>(.*?)</text>', text)
+    assert len(texts) > 10
+    for x, style, line in texts:
         end = int(x) if "right" in style else int(x) + len(line) * 8
         assert end <= WIDTH - MARGIN, line

@@ -49,7 +49,8 @@ def stop(server: Server) -> None:
 def end_session(server: Server) -> None:
     """A terminated backend: the server goes on."""
     with server.connect() as admin:
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'smart-sync'")
+        writing = "FROM pg_stat_activity WHERE application_name LIKE 'smart-sync leader %'"
+        assert admin.execute(f"SELECT pg_terminate_backend(pid) {writing}").fetchall(), "nobody writes"
 
 
 WAYS: tuple[Callable[[Server], None], ...] = (kill, stop, end_session)

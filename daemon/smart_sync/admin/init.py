@@ -17,7 +17,7 @@ from smart_sync.core.matching.missing_rows import Terms
 from smart_sync.core.matching.sheet_side import Sheet, understand
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.wording import counted
-from smart_sync.errors import ConfigError, SheetUnavailable
+from smart_sync.errors import ConfigError, SheetUnavailable, SmartSyncError
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 
@@ -183,10 +183,13 @@ def is_server(database: str) -> bool:
 
 
 def has_projects(server: Server) -> bool:
-    """Whether a web app keeps projects there; False also where that cannot be told."""
+    """Whether a web app keeps projects there; True also where that cannot be told, for then nothing appears unasked."""
     from smart_sync.store.postgres.server_connection import asked
 
-    return bool(asked(server, "SELECT 1 WHERE to_regclass('projects') IS NOT NULL"))
+    try:
+        return bool(asked(server, "SELECT 1 WHERE to_regclass('projects') IS NOT NULL"))
+    except SmartSyncError:
+        return True
 
 
 def _absolute(given: str) -> str:

@@ -151,7 +151,11 @@ class Answering:
 
     async def _answer(self, request: SyncRequest) -> None:
         try:
-            if await sync_requests.begin(self._database, request):
+            tries = await sync_requests.begin(self._database, request)
+            if not tries:
+                self._under_way.discard(request.id)
+                return
+            if tries <= sync_requests.TRIES:
                 response = await self._endpoints.run_pass(request.project_id, request.asked_by, request.dry_run)
             else:
                 response = failure(500, f"{sync_requests.TRIES} daemons have ended over this request; see their logs")

@@ -1,4 +1,4 @@
-"""The JSON object that `explain` answers: every number of an account, and why.
+"""The JSON objects of `explain` (every number of an account, and why), `pin`, `unpin` and `pins`.
 
 Stamps are naive UTC in ISO 8601; "" and None stand for what nobody knows.
 """

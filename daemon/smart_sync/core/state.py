@@ -1,4 +1,4 @@
-"""What SQLite holds of a project before a pass: with the worksheet the input of the merge."""
+"""What the database holds of a project before a pass: with the worksheet the input of the merge."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

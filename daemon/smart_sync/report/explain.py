@@ -1,7 +1,7 @@
 """``smart-sync explain`` and ``GET /api/admin/explain``: every number of an account, and why.  Reads only.
 
-The answer is what passes have left in SQLite; ``next`` stands where the two sides have changed since, and the next
-pass will make another value of them.
+The answer is what passes have left in the database; ``next`` stands where the two sides have changed since, and the
+next pass will make another value of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -199,7 +199,7 @@ class Service:
     async def _until_over(self, work: asyncio.Task[None], lease: "Lease | None") -> None:
         """Until a stop, a reload or the loss of the lease, or the work has died of a bug (which its group raises)."""
         ends = [self._ended] if lease is None else [self._ended, lease.free]
-        over = [asyncio.ensure_future(end.wait()) for end in ends]
+        over = [asyncio.create_task(end.wait(), name="daemon:end") for end in ends]
         await asyncio.wait({*over, work}, return_when=asyncio.FIRST_COMPLETED)
         for one in over:
             one.cancel()
@@ -211,7 +211,7 @@ class Service:
         runner.stop(why if self._ended.is_set() else "does not lead any more")
         if reloading:
             systemd.reloading()
-            stop = asyncio.ensure_future(self._stop.wait())
+            stop = asyncio.create_task(self._stop.wait(), name="daemon:stop")
             await asyncio.wait({stop, work}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
         elif not self._ended.is_set():

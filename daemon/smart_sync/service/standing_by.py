@@ -114,7 +114,7 @@ def _meaning(error: Exception) -> DatabaseError | None:
 
 async def _first(*events: asyncio.Event) -> None:
     """Wait until one of ``events`` is set."""
-    waiting = {asyncio.ensure_future(event.wait()) for event in events}
+    waiting = {asyncio.create_task(event.wait(), name="standby:first") for event in events}
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:

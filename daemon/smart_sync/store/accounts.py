@@ -53,7 +53,7 @@ class KnownAccount(NamedTuple):
 
 
 class AccountDetails(NamedTuple):
-    """What SQLite says of an account besides its values.  Times are stamps, None where there is none."""
+    """What the database says of an account besides its values.  Times are stamps, None where there is none."""
 
     worksheet: str | None
     read_at: str | None

@@ -1,4 +1,4 @@
-"""The days of ``[schedule] timezone`` in SQLite, where any client can tell them: the table ``clock_changes``."""
+"""The days of ``[schedule] timezone`` in the database, where any client can tell them: the table ``clock_changes``."""
 
 from contextlib import closing
 
@@ -42,7 +42,10 @@ async def set_clocks(transaction: Transaction, timezone: str) -> None:
 
 
 def zone_of(where: Location) -> str | None:
-    """The time zone that the database at ``where`` counts days by; None if there is none yet, or it cannot be told."""
+    """The time zone that the database at ``where`` counts days by; None if there is none yet, or a file cannot tell.
+
+    Raises `SmartSyncError` where a server does not answer: with another zone its days would be moved.
+    """
     if isinstance(where, Server):
         from smart_sync.store.postgres.server_connection import asked
 

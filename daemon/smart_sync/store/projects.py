@@ -80,7 +80,7 @@ async def create_projects(
 ) -> tuple[list[str], dict[str, str]]:
     """Insert projects that are not there yet, by id (one may have been renamed); ``more``: column → value of each.
 
-    Returns the names of the new ones, and of those that SQLite refused, with the reason.  Raises as
+    Returns the names of the new ones, and of those that the database refused, with the reason.  Raises as
     `together_or_apart` does.
     """
 
@@ -98,7 +98,7 @@ async def create_accounts(
 ) -> tuple[int, dict[str, str]]:
     """Insert accounts that are not there yet, by id or link; ``more``: column → value of each, where no row tells it.
 
-    Returns how many were new, and the links of those that SQLite refused, with the reason.  Raises as
+    Returns how many were new, and the links of those that the database refused, with the reason.  Raises as
     `together_or_apart` does.
     """
 

@@ -1,4 +1,4 @@
-"""What SQLite holds of parsed values and their votes: read for `core.merge.votes`, and written as it decides."""
+"""What the database holds of parsed values and their votes: read for `core.merge.votes`, and written as it decides."""
 
 import asyncio
 from collections import defaultdict

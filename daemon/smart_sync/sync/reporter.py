@@ -124,7 +124,7 @@ class Reporter:
         )
 
     def accounts_refused(self, project: Project, refused: Mapping[str, str]) -> None:
-        """SQLite has refused new accounts, by link ("": all of them), each for a reason; only what is new is told."""
+        """The database has refused new accounts, by link ("": all), each for a reason; only what is new is told."""
         for link, reason in self._new_refusals(project.id, refused):
             self("accounts.refused", project_id=project.id, project=project.name, link=link or None, reason=reason)
 

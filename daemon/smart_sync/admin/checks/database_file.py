@@ -55,9 +55,10 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
 async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
     try:
         tried = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
+        old = await _old_server(server)
     except SmartSyncError as error:
         return False, [Finding("error", str(error), OF_DATABASE)]
-    findings = [Finding("ok", f"{server}: can be read and written", OF_DATABASE), *await _old_server(server)]
+    findings = [Finding("ok", f"{server}: can be read and written", OF_DATABASE), *old]
     findings += [Finding("error", f"{server}: {line}", OF_DATABASE) for line in tried.refused]
     findings += [_refusing_index(name, drop) for name, drop in tried.unique]
     # In the copy, which has the snapshots of the last weeks.
@@ -83,7 +84,7 @@ async def _old_server(server: Server) -> list[Finding]:
         before = await version(database)
     if not 0 < before < len(MIGRATIONS):
         return []
-    told = "the first pass of this version changes them for good; make a backup first: pg_dump -Fc --file=FILE"
+    told = f"the first pass of this version changes them for good; make a backup first: {server.dump_command('FILE')}"
     return [Finding("warning", f"{server}: its tables are of an earlier version (schema {before}): {told}")]
 
 

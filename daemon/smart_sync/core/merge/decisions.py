@@ -1,4 +1,4 @@
-"""Deciding about accounts, one after the other: which side counts, what is merged, and what of it is new to SQLite."""
+"""Deciding about accounts, one after the other: which side counts, what is merged, and what of it is to be written."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """What a pass will do to one project: decided here, done by `smart_sync.store`.
 
-The sheet's side (`core.matching.sheet_side`) and what SQLite holds (`core.state`) go in; out comes a `Plan` with
+The sheet's side (`core.matching.sheet_side`) and what the database holds (`core.state`) go in; out comes a `Plan` with
 every row to write, every count and every problem.
 """
 
@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def changed(self) -> tuple[Merged, ...]:
-        """The accounts whose merged values differ from what SQLite has."""
+        """The accounts whose merged values differ from what the database has."""
         return tuple(row for row in self.merged if row.values != row.before)
 
     def only(self, account_ids: Container[str]) -> "Plan":
@@ -124,7 +124,7 @@ def make_plan(
     doubtful: Sequence[Doubt] = (),
     typed: Judged = NOTHING_JUDGED,
 ) -> Plan:
-    """Decide everything about ``project`` from what its sheet says and what SQLite holds.
+    """Decide everything about ``project`` from what its sheet says and what the database holds.
 
     For ``doubtful`` rows no account is created; ``typed``: what was made of edited cells.
     """

@@ -1,4 +1,4 @@
-"""The message of the day: suspects, cells to put right, stale projects, and growth in a line per project."""
+"""The message of the day: suspects, problems of worksheets, stale projects, and growth in a line per project."""
 
 import re
 from collections.abc import Iterator, Sequence

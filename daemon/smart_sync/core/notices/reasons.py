@@ -1,4 +1,4 @@
-"""Reasons and remedies of ours in Russian, sentence by sentence; what others say (Google, SQLite) stays as it is."""
+"""Reasons and remedies of ours in Russian, sentence by sentence; what others say (Google, a server) stays as it is."""
 
 import re
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ A code is for people who look a message up; nothing is decided by it.  Messages 
 TROUBLES: dict[str, tuple[str, ...]] = {
     # The daemon and its configuration.
     "daemon-not-running": ("the daemon is not running", "the daemon stopped before it answered"),
-    "instance-busy": ("another instance (pid", "this instance no longer leads", "holds the lease", "is the leader"),
+    "instance-busy": ("another instance (pid", "this instance no longer leads"),
     "control-socket": (
         *("another program listens there", "cannot listen there"),
         *("locked by another process; find it with lslocks", "there is no group", "too long for a socket"),
@@ -137,7 +137,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     ),
     "token-ended": (
         *("refuses the token", "is dead", "grant a new one", "could not be renewed", "the tokens of [parsers."),
-        *("parse --tokens",),
+        *("parse --tokens", "not a file of tokens"),
     ),
     "parser-quota": (
         *("quota of the day is used up", "the budget of", "the rate of", "too many calls", "asks again at"),
@@ -156,7 +156,6 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("no answer within", "cannot be reached:", "the answer", "finds no", "the list", "what it finds is"),
         *("is no count:", "redirects", "of the next page", "not ready within", "pages; raise max_pages"),
         *("in a row; nothing to do", "account of the batch", "the channel's answer", "does not say whose it is"),
-        *("no such account",),
     ),
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ class ProjectResult:
     #: When it was done: a stamp, naive UTC.
     timestamp: str
     accounts: int = 0
-    #: Read from the sheet, with parsed values, with merged values in SQLite, changed there.
+    #: Read from the sheet, with parsed values, with merged values in the database, changed there.
     sheet: int = 0
     parsed: int = 0
     updated: int = 0

@@ -70,6 +70,8 @@ class PostgresDatabase:
         limit = {"statement_timeout": str(MAX_ASKING * 1000)}
         self._asker = Connection(self.server, looking | limit, patience=self._patience)
         self._slots = Connection(self.server, path, patience=self._patience)
+        #: Of each quota one, so that its rows are made once and one of this process looks at a time.
+        self._limits: dict[tuple[str, int, float], SharedLimit] = {}
         if self._lease is not None:
             self._lease.ends.append(self._cut)
         return self
@@ -143,7 +145,7 @@ class PostgresDatabase:
 
     def limit(self, name: str, calls: int, seconds: float) -> Limit:
         """The limit of the quota ``name`` that all processes on this database share."""
-        return SharedLimit(self._slots, name, calls, seconds)
+        return self._limits.setdefault((name, calls, seconds), SharedLimit(self._slots, name, calls, seconds))
 
     async def rest(self) -> None:
         """Nothing: what a pass has read is in the server's memory."""

@@ -67,7 +67,7 @@ class SharedLimit:
         finally:
             # What cannot be given back is free by itself, only later.
             with contextlib.suppress(StoreError):
-                await self._connection.fetch(_GIVE, (self._name, number, self._seconds, holder))
+                await self._connection.fetch(_GIVE, (self._name, number, self._seconds, holder), patience=0.0)
 
     async def _taken(self, holder: str, until: float | None, lasts: float) -> int:
         """The number of a row that was free and is ``holder``'s now, for as long as a request ``lasts``."""

@@ -103,7 +103,7 @@ class Connection:
 
     async def answered(self, work: Coroutine[Any, Any, Any], seconds: float) -> Any:
         """The result of ``work`` on this connection; `Down` if the server does not answer within so many seconds."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work, name="store:answer")
         try:
             await asyncio.wait({task}, timeout=seconds)
         except asyncio.CancelledError:
@@ -254,7 +254,10 @@ def adapt(connection: Any) -> None:
 
 
 def asked(server: Server, sql: str) -> list[Any]:
-    """The rows of a query that is sent from outside of any event loop; none where it cannot be answered."""
+    """The rows of a query that is sent from outside of any event loop; none where the table is not there.
+
+    Raises `SmartSyncError` where the server does not answer.
+    """
     demand_library()
     import psycopg
 
@@ -263,5 +266,7 @@ def asked(server: Server, sql: str) -> list[Any]:
             server.url.get_secret_value(), connect_timeout=CONNECTING, application_name="smart-sync"
         ) as connection:
             return connection.execute(sql).fetchall()
-    except psycopg.Error:
+    except psycopg.errors.UndefinedTable:
         return []
+    except psycopg.Error as error:
+        raise translated(error, server.name, broken=True).meaning from None

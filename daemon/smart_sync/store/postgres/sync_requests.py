@@ -49,15 +49,15 @@ async def unanswered(database: Database) -> list[SyncRequest]:
     return [SyncRequest(row[0], row[1], bool(row[2]), row[3]) for row in rows]
 
 
-async def begin(database: Database, request: SyncRequest) -> bool:
-    """Whether the leader shall do what ``request`` asks for: not where `TRIES` before it have ended over that."""
+async def begin(database: Database, request: SyncRequest) -> int:
+    """Which try of ``request`` begins, from 1; 0: it is answered already, or gone."""
     async with database.transaction() as transaction:
         tries = await transaction.fetch(
             "UPDATE sync_requests SET answer = CAST(coalesce(CAST(answer AS BIGINT), 0) + 1 AS TEXT)"
             " WHERE id = ? AND status IS NULL RETURNING answer",
             (request.id,),
         )
-    return not tries or int(tries[0][0]) <= TRIES
+    return int(tries[0][0]) if tries else 0
 
 
 async def put_back(database: Database, request: SyncRequest) -> None:
