@@ -255,6 +255,25 @@ def test_a_request_that_ends_daemons_does_not_end_them_all(tmp_path: Path, postg
         assert len(one.events("sync.finished")) == 2
 
 
+def test_a_daemon_that_is_stopped_has_not_ended_over_a_request(tmp_path: Path, postgres: str) -> None:
+    """What it had begun for a stand-by when it was told to stop is no try: the next leader begins anew."""
+    write_sheet(tmp_path / "sheets", "P", 1, 3)
+    with (
+        Daemon(write_daemon(tmp_path, "one", postgres, tmp_path / "sheets")) as one,
+        psycopg.connect(postgres, autocommit=True) as admin,
+    ):
+        one.hang_up()
+        until(lambda: one.events("sync.finished"))
+        with psycopg.connect(postgres) as web_app:
+            web_app.execute("LOCK TABLE account_metrics IN EXCLUSIVE MODE")
+            asked_at = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+            admin.execute(f"INSERT INTO sync_requests (id, asked_by, asked_at) VALUES ('x', 'a', {asked_at})")
+            until(lambda: admin.execute("SELECT 1 FROM sync_requests WHERE answer = '1'").fetchall())
+            until(lambda: len(one.events("sync.started")) == 2)
+            assert one.stop() == 0
+        assert admin.execute("SELECT status, answer FROM sync_requests").fetchall() == [(None, None)]
+
+
 async def test_who_has_asked_is_told_that_the_request_is_lost(postgres: str) -> None:
     """As by a restore: nobody will answer it, and nobody waits for ever."""
     request = SyncRequest("id", None, False, "a")

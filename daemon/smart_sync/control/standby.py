@@ -136,18 +136,26 @@ class Answering:
         self._lease = lease
         self._endpoints = endpoints
         self._under_way: set[str] = set()
+        #: What this daemon, which stops or reloads, has begun and not done: it has not ended over that.
+        self._turned_away: list[SyncRequest] = []
 
     async def run(self) -> None:
         """Until cancelled.  What is not answered by then is left for the next leader."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                news = self._lease.news
-                with contextlib.suppress(StoreError):  # the pass tells of it
-                    for request in await sync_requests.unanswered(self._database):
-                        if request.id not in self._under_way:
-                            self._under_way.add(request.id)
-                            group.create_task(self._answer(request), name=f"leader:request:{request.id}")
-                await heard(news)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    news = self._lease.news
+                    with contextlib.suppress(StoreError):  # looked for again soon
+                        for request in await sync_requests.unanswered(self._database):
+                            if request.id not in self._under_way:
+                                self._under_way.add(request.id)
+                                group.create_task(self._answer(request), name=f"leader:request:{request.id}")
+                    await heard(news)
+        finally:
+            # Not where it is turned away: its task is cancelled before it could commit.
+            with contextlib.suppress(StoreError):
+                for request in self._turned_away:
+                    await sync_requests.put_back(self._database, request)
 
     async def _answer(self, request: SyncRequest) -> None:
         try:
@@ -160,8 +168,7 @@ class Answering:
             else:
                 response = failure(500, f"{sync_requests.TRIES} daemons have ended over this request; see their logs")
         except Stopping:
-            with contextlib.suppress(StoreError):
-                await sync_requests.put_back(self._database, request)
+            self._turned_away.append(request)
             return
         except StoreError as error:
             response = failure(503, redact(str(error.meaning)))
