@@ -12,7 +12,7 @@ from smart_sync.config.database_url import Server, server
 from smart_sync.errors import Busy, DatabaseError
 from smart_sync.service.standing_by import StandingBy
 from smart_sync.store.engine import Down, Lost, StoreError
-from smart_sync.store.postgres import fencing
+from smart_sync.store.postgres import fencing, turns
 from smart_sync.store.postgres import lease as lease_module
 from smart_sync.store.postgres.lease import DAEMON, PASS, Lease, held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -154,22 +154,26 @@ async def test_who_cannot_renew_stops_before_the_lease_ends(postgres: str) -> No
 
 
 async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: str) -> None:
-    """For any resource: the older token is refused, and a newer one waits for who is writing with the older."""
-    async with open_database(server(postgres)) as database:
-        async with database.transaction() as transaction:
-            first = await fencing.raise_token(transaction, "spreadsheet:K", "a")
-        async with database.transaction() as transaction:
-            await fencing.check(transaction, "spreadsheet:K", first, "a")
+    """For a spreadsheet: the older token is refused, and a newer one waits for who is writing with the older."""
+    first, second, where = turns.Held(), turns.Held(), server(postgres)
+    async with (
+        open_database(where) as database,
+        PostgresDatabase(where, lease=first) as older,
+        PostgresDatabase(where, lease=second) as newer,
+    ):
+        assert isinstance(database, PostgresDatabase)
+        await turns.begin(database, "run", "{}", {"K": "[]"})
+        assert await turns.take(older, first, "run", "K", "a") is not None
+        async with older.transaction():
             with psycopg.connect(postgres) as other, pytest.raises(psycopg.errors.LockNotAvailable):
                 other.execute("SELECT 1 FROM smart_sync_leases WHERE resource = 'spreadsheet:K' FOR UPDATE NOWAIT")
-        async with database.transaction() as transaction:
-            second = await fencing.raise_token(transaction, "spreadsheet:K", "b")
-        assert second > first
+        assert await turns.take(newer, second, "run", "K", "b") is not None
+        assert second.token > first.token
         with pytest.raises(Lost):
-            async with database.transaction() as transaction:
-                await fencing.check(transaction, "spreadsheet:K", first, "a")
-        async with database.transaction() as transaction:
-            await fencing.check(transaction, "spreadsheet:K", second, "b")
+            async with older.transaction():
+                pass
+        async with newer.transaction():
+            pass
 
 
 async def test_trouble_ends_a_daemon_at_its_start_only(postgres: str, leases: Leases) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smart_sync.errors import NotLeading
-from smart_sync.store.engine import Lost, StoreError, Transaction
+from smart_sync.store.engine import Lost, StoreError
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -78,20 +78,6 @@ class Fence(Protocol):
 
     async def check(self, connection: "AsyncConnection[Any]") -> None:
         """Raise `Lost` unless it is held, and will be until the open transaction has ended."""
-
-
-async def raise_token(transaction: Transaction, resource: str, holder: str = "") -> int:
-    """A new token for ``resource``: whoever has an older one can write no more.  Waits for who is writing with it."""
-    await transaction.execute(ADD.format(table=TABLE), (resource,))
-    await transaction.fetch(f"SELECT 1 FROM {TABLE} WHERE resource = ? FOR UPDATE", (resource,))
-    raised = f"UPDATE {TABLE} SET token = token + 1, holder = ? WHERE resource = ? RETURNING token"
-    return int((await transaction.fetch(raised, (holder, resource)))[0][0])
-
-
-async def check(transaction: Transaction, resource: str, token: int, holder: str = "") -> None:
-    """Raise `Lost` unless ``token`` of ``resource`` is the newest; it stays so until the transaction has ended."""
-    if not await transaction.fetch(CHECK, (resource, token, holder)):
-        raise lost(f"another has {resource} now")
 
 
 def lost(reason: str) -> Lost:

@@ -26,7 +26,7 @@ NAMED, CHUNK = 20, 10_000
 #: What is said of a merged value, where there is one.
 _SAID = ("winner", "known_since", "carried_since")
 #: What the server's transaction makes by itself.
-_MADE = {"smart_sync_schema", "clock_changes", "clock_zone"}
+_MADE = {"clock_changes", "clock_zone", "database_made"}
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
             continue
         if table == "smart_sync_schema":
             continue
-        if table in _MADE or table == "database_made":
+        if table in _MADE:
             await transaction.execute(f"DELETE FROM {table}")
         elif await transaction.fetch(f"SELECT 1 FROM {table} LIMIT 1"):
             raise DatabaseUnusable(f"{server.name}: table {table} has rows already; name an empty database")
