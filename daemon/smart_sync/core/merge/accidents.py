@@ -76,6 +76,8 @@ class Worksheet:
 
     rows: Mapping[int, Metrics] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
+    #: Metric → number → the first rows that held it, two at most: made for the metrics that `anywhere` is asked about.
+    _rows_of: dict[str, dict[int | None, tuple[int, ...]]] = field(default_factory=dict, repr=False, compare=False)
 
     def nearby(self, typed: Typed) -> Iterator[tuple[int, str]]:
         """The cells near a typed one that held its number: how many rows below, and which metric."""
@@ -101,11 +103,19 @@ class Worksheet:
         """The first cell of another row that held a typed number."""
         if not _is_distinct(typed.new):
             return None
-        index = METRICS.index(typed.metric)
+        if typed.metric not in self._rows_of:
+            self._rows_of[typed.metric] = self._by_number(METRICS.index(typed.metric))
+        there = self._rows_of[typed.metric].get(typed.new, ())
+        return next(((row - typed.row, typed.metric) for row in there if row != typed.row), None)
+
+    def _by_number(self, index: int) -> dict[int | None, tuple[int, ...]]:
+        # One of the two is not the typed cell's own.
+        found: dict[int | None, tuple[int, ...]] = {}
         for row, values in self.rows.items():
-            if values[index] == typed.new and row != typed.row:
-                return row - typed.row, typed.metric
-        return None
+            before = found.get(values[index], ())
+            if len(before) < 2:
+                found[values[index]] = (*before, row)
+        return found
 
 
 _NEAREST_FIRST: Final = (0, *(away * sign for away in range(1, NEARBY + 1) for sign in (1, -1)))
