@@ -95,8 +95,12 @@ def _is_locked(error: Exception) -> bool:
 
 
 def _locked(path: Path, so: str) -> Finding:
-    told = f"another process has held the database locked for seconds, it {so}; find it with fuser {path}"
-    return Finding("error", f"{path}: {told}, and let it commit, or end it", OF_DATABASE)
+    return Finding(
+        "error",
+        f"{path}: another process has held the database locked for seconds, it {so}; find it with fuser {path}, and let"
+        " it commit, or end it",
+        OF_DATABASE,
+    )
 
 
 def _old_file(path: Path) -> Iterator[Finding]:
