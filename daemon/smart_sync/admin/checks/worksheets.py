@@ -20,11 +20,16 @@ from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 
-async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
-    """What a dry pass with ``settings``, whose database is a copy, says of each project and its names."""
+async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known: bool = True) -> list[Finding]:
+    """What a dry pass with ``settings``, whose database is a copy, says of each project and its names.
+
+    Not ``known``: the database could not be read, the copy is empty, and only of Google anything can be said.
+    """
     try:
         async with opened(settings, Reporter(), clock=clock) as resources:
             result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
+            if not known:
+                return [finding for finding in await _of_names(resources, result) if finding.level == "error"]
             projects = (await standing(resources.database)).projects
             pinned = await everything(resources.database)
             pins = [Finding("ok", f"{one.link} ({one.project_name}): {one.pin}") for one in pinned]
