@@ -50,7 +50,7 @@ async def _round(ours: Passes, made: dict[str, list[Account]], day: int) -> tupl
     ours.next_day()
     with _watched() as took:
         whole, result = await ours.run(lambda name: _worksheet(name, made[name], day))
-    if not sum(one.changed for one in result.results):
+    if not result.counts.changed:
         raise RuntimeError("everybody should have typed")
     return sum(took), whole
 

@@ -55,18 +55,18 @@ async def _measure(size: Size, rounds: int, folder: Path) -> list[float]:
             sheets = _sheets(size, version + 1, everything)
             with _committing(path):
                 changed, result = await ours.run(sheets)
-            _expect(sum(r.changed for r in result.results) == size.total, "every account should have changed")
-            _expect(sum(r.snapshots for r in result.results) == size.total, "every account should have a snapshot")
+            _expect(result.counts.changed == size.total, "every account should have changed")
+            _expect(result.counts.snapshots == size.total, "every account should have a snapshot")
             plain = _plain_write(path, copy, ours.now.date().isoformat())
             ours.next_hour()
             with _committing(path):
                 unchanged, result = await ours.run(sheets)
-            _expect(not sum(r.changed for r in result.results), "nothing should have changed")
+            _expect(not result.counts.changed, "nothing should have changed")
             ours.next_hour()
             edited = _sheets(size, version + 2, one_percent)
             with _committing(path):
                 hundredth, result = await ours.run(edited)
-            _expect(sum(r.changed for r in result.results) == _hundredth(size), "1 % should have changed")
+            _expect(result.counts.changed == _hundredth(size), "1 % should have changed")
             version += 2
             found.append((changed, plain, unchanged, hundredth))
         return medians(zip(*found, strict=True))

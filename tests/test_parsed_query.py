@@ -55,7 +55,7 @@ async def test_the_query_counts_as_the_inbox_would(world: World) -> None:
     world.sheet("P", a=[400, *NOTHING], b=[900, *NOTHING])
     result = await world.sync_one()
     assert (world.merged("a"), world.merged("b")) == ((500, 0, 0, 0, 0), (900, 0, 0, 0, 0))
-    assert (result.parsed, world.winners("a")[0]) == (2, "parsed")
+    assert (result.counts.parsed, world.winners("a")[0]) == (2, "parsed")
     world.execute("UPDATE channels SET subscribers = 600 WHERE id = 'account-a'")
     await world.sync()
     assert world.merged("a") == (600, 0, 0, 0, 0)

@@ -2,25 +2,21 @@
 
 from collections.abc import Mapping
 
+from smart_sync.core.counts import Counts, PassCounts, Where, meanings
 from smart_sync.events.event import Event
+
+
+def _counted(record: type[Counts | PassCounts], where: Where) -> dict[str, str]:
+    return {name: f"int: {meaning}" for name, meaning in meanings(record, where).items()}
+
 
 #: What the line of a project carries; counts are accounts unless they say otherwise.
 _PROJECT: Mapping[str, str] = {
     "project_id": "str: projects.id",
     "project": "str: its name",
     "outcome": "str: synced, unchanged, degraded, failed",
-    "accounts": "int: active accounts found",
-    "sheet": "int: read from the sheet",
-    "parsed": "int: with parsed values",
-    "merged": "int: merged",
-    "updated": "int: whose merged values are in the database",
-    "changed": "int: whose merged values changed",
-    "snapshots": "int: snapshots created",
-    "problems": "int: problems in the worksheet and the inbox",
-    "suspects": "int: values that jumped, until they are confirmed, change again or have stood for a day",
-    "conflicts": "int: values that both sides had changed (strategy latest)",
-    "unmatched_rows": "int: worksheet rows that match no account",
-    "unmatched_accounts": "int: accounts that no row matches",
+    **_counted(Counts, Where.LINE),
+    "merged": "int: the same as updated",
     "seconds": "float: all together",
     "read_seconds": "float?: waiting for the worksheet and the parsers",
     "decide_seconds": "float?: merging",
@@ -61,17 +57,9 @@ EVENTS = (
         "a pass has ended; one line per pass",
         {
             "trigger": _TRIGGER,
-            "projects": "int: projects in the pass",
-            "succeeded": "int: projects, the degraded ones included",
-            "failed": "int: projects",
-            "degraded": "int: projects",
-            "unchanged": "int: projects",
+            **_counted(PassCounts, Where.TOTAL_LINE),
             "stale": "int: all projects that are stale now, whichever took part",
-            "accounts": "int: active accounts found",
-            "updated": "int: accounts whose merged values are in the database",
-            "changed": "int: accounts whose merged values changed",
-            "snapshots": "int: snapshots created",
-            "problems": "int: problems in worksheets and the inbox",
+            **_counted(Counts, Where.TOTAL_LINE),
             "calls": "int: calls to Google, every try counted",
             "retries": "int: those of them that repeated a failed one",
             "quota_wait_seconds": "float: waited for Google's quota",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
+from smart_sync.core.counts import Where, as_json
 from smart_sync.core.daemon_answers import EventFields, PassUnderWay
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.metrics import Spent
@@ -98,6 +99,7 @@ class Reporter:
         event = {Outcome.DEGRADED: "project.degraded", Outcome.FAILED: "project.failed"}.get(
             result.outcome, "project.synced"
         )
+        counts: Mapping[str, Any] = as_json(result.counts, Where.LINE)
         say(
             event,
             project_id=result.project.id,
@@ -105,18 +107,8 @@ class Reporter:
             outcome=result.outcome.value,
             reason=result.error or None,
             remedy=result.remedy or None,
-            accounts=result.accounts,
-            sheet=result.sheet,
-            parsed=result.parsed,
-            merged=result.updated,
-            updated=result.updated,
-            changed=result.changed,
-            snapshots=result.snapshots,
-            problems=len(result.problems),
-            suspects=len(result.suspects),
-            conflicts=len(result.conflicts),
-            unmatched_rows=len(result.unmatched_rows),
-            unmatched_accounts=len(result.unmatched_accounts),
+            **counts,
+            merged=result.counts.updated,
             seconds=round(result.seconds, 3),
             read_seconds=_rounded(result.stages.get("read")),
             decide_seconds=_rounded(result.stages.get("decide")),
@@ -152,22 +144,15 @@ class Reporter:
         self.progress = None
         self.nothing_because = result.nothing_because
         self.spent = Spent(self.spent.calls + usage.calls, self.spent.waited + usage.waited)
-        totals = {
-            name: sum(getattr(project, name) for project in result.results)
-            for name in ("accounts", "updated", "changed", "snapshots")
-        }
+        of_projects: Mapping[str, Any] = as_json(result.outcomes, Where.TOTAL_LINE)
+        counts: Mapping[str, Any] = as_json(result.counts, Where.TOTAL_LINE)
         self(
             "sync.finished",
             run_id=result.id,
             trigger=result.trigger.value,
-            projects=len(result.results),
-            succeeded=len(result.results) - result.count(Outcome.FAILED),
-            failed=result.count(Outcome.FAILED),
-            degraded=result.count(Outcome.DEGRADED),
-            unchanged=result.count(Outcome.UNCHANGED),
+            **of_projects,
             stale=stale,
-            **totals,
-            problems=sum(len(project.problems) for project in result.results),
+            **counts,
             calls=usage.calls,
             retries=usage.retries,
             quota_wait_seconds=round(usage.waited, 3),

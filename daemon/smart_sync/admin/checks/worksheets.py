@@ -121,9 +121,9 @@ def _last_read(result: ProjectResult) -> str:
 def _of_project(result: ProjectResult) -> Iterator[Finding]:
     name = result.project.name
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
-        new = result.new_accounts
+        new = result.counts.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
-        there, known = result.sheet - new, result.accounts - new
+        there, known = result.counts.sheet - new, result.counts.accounts - new
         are = "is" if known == 1 else "are"
         yield Finding("ok", f"{name}: {there:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
     for link in result.left:
