@@ -24,6 +24,12 @@ _PROJECT: Mapping[str, str] = {
 }
 #: After a reload ``run_on_start`` counts as after a start.
 _TRIGGER = "str: startup (of the daemon, or again after a reload), timer, socket, cli"
+_OF_LINKS: Mapping[str, str] = {
+    "project_id": "str: projects.id",
+    "project": "str: its name",
+    "link": "str?: the account's profile_link",
+    "more": "int?: in its place: how many more than are logged one by one (200 in a pass)",
+}
 _FAILURE: Mapping[str, str] = {"reason": "str: what happened", "remedy": "str?: who must do what"}
 
 EVENTS = (
@@ -146,7 +152,7 @@ EVENTS = (
         "the database refused to write an account; the others were written",
         {
             "project_id": "str: projects.id",
-            "account_id": "str: project_social_accounts.id",
+            "account_id": "str?: project_social_accounts.id; missing: of several",
             "reason": "str: what the database said",
         },
         "look at the constraints and triggers that the web app put on its tables",
@@ -161,14 +167,14 @@ EVENTS = (
         "account.left",
         "warning",
         "an account's row is gone for good and no parser has a value: no further snapshots, in no total",
-        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
+        _OF_LINKS,
         "nothing if it is meant; a row with its link brings it back",
     ),
     Event(
         "account.returned",
         "info",
         "an account that had left has a row or a parsed value again",
-        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
+        _OF_LINKS,
     ),
     Event(
         "projects.created",
@@ -229,9 +235,14 @@ EVENTS = (
     Event(
         "values.suspected",
         "warning",
-        "more values of a project are suspect than are logged one by one (200 in a pass)",
-        {"project_id": "str: projects.id", "project": "str: its name", "more": "int: how many more"},
-        "see them with smart-sync check",
+        "more values of a project are suspect than are logged one by one (200 in a pass, of all projects together)",
+        {
+            "project_id": "str: projects.id",
+            "project": "str: its name",
+            "more": "int: how many more",
+            "remedy": "str: the command that lists them",
+        },
+        "do what the remedy says",
     ),
     Event(
         "value.conflicted",

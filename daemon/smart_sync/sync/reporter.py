@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from smart_sync.core.counts import Where, as_json
 from smart_sync.core.daemon_answers import EventFields, PassUnderWay
@@ -16,12 +16,14 @@ from smart_sync.core.wording import by_text, wait
 from smart_sync.logs import emit, redacted
 from smart_sync.sheets.source import ReadUsage
 
+T = TypeVar("T")
+
 #: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
 MAX_WAITING = 1000
-#: Problems (conflicts) of one project that are logged one by one; its own line counts them all.
+#: Problems (conflicts, accounts) of one project that are logged one by one; its own line counts them all.
 MAX_LOGGED_PROBLEMS = 20
-#: The same of suspects: each may be a number that people rely on.
-MAX_LOGGED_SUSPECTS = 200
+#: Lines of each event about single cells, values or accounts in one pass: each costs as much as some accounts' merge.
+MAX_LOGGED = 200
 #: Projects that one line names.
 MAX_NAMED = 100
 
@@ -39,6 +41,8 @@ class Reporter:
         self.progress: PassUnderWay | None = None
         #: Why the last pass had no project, as `PassResult.nothing_because`.
         self.nothing_because = ""
+        #: Event → how many lines about single things the pass under way has had of it.
+        self._logged: Counter[str] = Counter()
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Announce ``event``; it must be declared in `events.EVENTS`."""
@@ -76,6 +80,7 @@ class Reporter:
     def pass_started(self, run_id: str, trigger: Trigger, requested_by: str, projects: int, *, dry_run: bool) -> None:
         """A pass begins."""
         self.progress = {"run_id": run_id, "trigger": trigger.value, "projects": projects, "done": 0}
+        self._logged.clear()
         self(
             "sync.started",
             run_id=run_id,
@@ -93,8 +98,7 @@ class Reporter:
         if not dry_run:
             self._report_new_problems(result)
             self._report_oddities(result)
-        for account_id, reason in result.failed_accounts.items():
-            self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
+        self._report_failed_accounts(result)
         say = self._tell if dry_run else self
         event = {Outcome.DEGRADED: "project.degraded", Outcome.FAILED: "project.failed"}.get(
             result.outcome, "project.synced"
@@ -186,9 +190,23 @@ class Reporter:
                 left_out=len(judged.read_again[MAX_NAMED:]),
             )
 
+    def _some(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
+        """Those of what was ``found`` in a project that ``event`` names one by one, and how many more there are."""
+        told = found[: min(most, MAX_LOGGED - self._logged[event])]
+        self._logged[event] += len(told)
+        return told, len(found) - len(told)
+
+    def _report_failed_accounts(self, result: ProjectResult) -> None:
+        told, more = self._some("account.failed", tuple(result.failed_accounts.items()))
+        for account_id, reason in told:
+            self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
+        if more:
+            reason = f"{more:,} more accounts were refused; smart-sync sync --json names them all"
+            self("account.failed", project_id=result.project.id, reason=reason)
+
     def _report_new_problems(self, result: ProjectResult) -> None:
-        new = result.new_problems
-        for problem in new[:MAX_LOGGED_PROBLEMS]:
+        new, more = self._some("worksheet.problem_found", result.new_problems)
+        for problem in new:
             self(
                 "worksheet.problem_found",
                 project_id=result.project.id,
@@ -198,20 +216,24 @@ class Reporter:
                 reason=problem.reason,
                 value=problem.value or None,
             )
-        if len(new) > MAX_LOGGED_PROBLEMS:
+        if more:
             self(
                 "worksheet.problem_found",
                 project_id=result.project.id,
-                worksheet=new[MAX_LOGGED_PROBLEMS].worksheet,
-                reason=f"{len(new) - MAX_LOGGED_PROBLEMS} more new problems; smart-sync check lists them all",
+                worksheet=result.new_problems[-1].worksheet,
+                reason=f"{more:,} more new problems; smart-sync check lists them all",
             )
 
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
         for event, links in (("account.left", result.left), ("account.returned", result.returned)):
-            for link in links:
+            some, more = self._some(event, links, MAX_LOGGED)
+            for link in some:
                 self(event, project_id=project_id, project=result.project.name, link=link)
-        for suspect in result.new_suspects[:MAX_LOGGED_SUSPECTS]:
+            if more:
+                self(event, project_id=project_id, project=result.project.name, more=more)
+        suspects, more = self._some("value.suspected", result.new_suspects, MAX_LOGGED)
+        for suspect in suspects:
             self(
                 "value.suspected",
                 project_id=project_id,
@@ -224,10 +246,10 @@ class Reporter:
                 cause=suspect.cause or None,
                 held=suspect.held or None,
             )
-        if len(result.new_suspects) > MAX_LOGGED_SUSPECTS:
-            more = len(result.new_suspects) - MAX_LOGGED_SUSPECTS
-            self("values.suspected", project_id=project_id, project=result.project.name, more=more)
-        for conflict in result.conflicts[:MAX_LOGGED_PROBLEMS]:
+        if more:
+            remedy = "smart-sync check lists them all"
+            self("values.suspected", project_id=project_id, project=result.project.name, more=more, remedy=remedy)
+        for conflict in self._some("value.conflicted", result.conflicts)[0]:
             told = {**conflict._asdict(), "place": conflict.place or None}
             self("value.conflicted", project_id=project_id, **told)
 

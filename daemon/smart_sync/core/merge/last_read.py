@@ -38,6 +38,8 @@ class Worksheet:
     rows: Mapping[int, Metrics] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
     ids: Mapping[int, str] = field(default_factory=dict)
+    #: Metric → number → the rows that held it: made for the metrics that `anywhere` is asked about.
+    _rows_of: dict[str, dict[int | None, list[int]]] = field(default_factory=dict, repr=False, compare=False)
 
     def nearby(self, typed: Typed) -> Iterator[tuple[int, str]]:
         """The cells that held a typed number, of its row or near it: how many rows below, and which metric.
@@ -72,11 +74,13 @@ class Worksheet:
         """The first cell of another account's row that held a typed number."""
         if not is_distinct(typed.new):
             return None
-        index = METRICS.index(typed.metric)
-        for row, values in self.rows.items():
-            if values[index] == typed.new and not self.is_own(typed, row - typed.row):
-                return row - typed.row, typed.metric
-        return None
+        if typed.metric not in self._rows_of:
+            index = METRICS.index(typed.metric)
+            by_number = self._rows_of[typed.metric] = {}
+            for row, values in self.rows.items():
+                by_number.setdefault(values[index], []).append(row)
+        away = (row - typed.row for row in self._rows_of[typed.metric].get(typed.new, ()))
+        return next(((one, typed.metric) for one in away if not self.is_own(typed, one)), None)
 
 
 def is_distinct(number: int, digits: int = DISTINCT) -> bool:
