@@ -12,9 +12,9 @@ import pytest
 from smart_sync import config
 from smart_sync.config import ParserSettings
 from smart_sync.config.parser_options import ParserOptions, options
-from smart_sync.core.model import Account, ParsedMetrics
+from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.parsers.adapter import AdaptedParser
-from smart_sync.parsers.api_client import ApiSettings
+from smart_sync.parsers.api_client import ApiSettings, Session
 from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.http import opened
@@ -131,16 +131,24 @@ async def test_what_a_parser_has_is_used() -> None:
         assert (told.usage(means), told.cut_off(means)) == (Usage(calls=1), ({"a"}, set()))
 
 
-def test_a_platform_parser_that_would_lose_its_budget_is_refused() -> None:
-    """A subclass whose ``fetch`` takes no ``asking`` is named, with what to write: its requests would go uncounted."""
+async def test_a_platform_parser_with_a_fetch_of_its_own_keeps_to_the_budget() -> None:
+    """A subclass whose ``fetch`` takes the accounts alone asks with what the pass has, and its requests are counted."""
 
     class Older(PlatformParser):
         async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:  # type: ignore[override]
             async for one in super().fetch(accounts):
                 yield one
 
-    with pytest.raises(TypeError, match=r"fetch of Older must take \(accounts, asking\)"):
-        AdaptedParser(Older(ApiSettings()))
+        async def ask(self, session: Session, account: Account) -> Metrics:
+            async with session.turn():
+                return Metrics(followers=5)
+
+    older = AdaptedParser(Older(ApiSettings(source="older")))
+    async with opened() as client, asking(client) as means:
+        (found,) = [one async for one in older.fetch([CHARLI], means)]
+        assert isinstance(found, ParsedMetrics)
+        assert (found.metrics.followers, older.usage(means)) == (5, means.usage)
+    assert means.usage.calls == 1
 
 
 def test_keys_of_other_packages_mean_what_they_say() -> None:

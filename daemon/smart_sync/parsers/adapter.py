@@ -12,23 +12,20 @@ from smart_sync.parsers.token_book import TokenBook
 
 
 class AdaptedParser:
-    """``parser`` with all parts that a parser may have: those that it has not are filled in.
-
-    Raises TypeError for a `PlatformParser` whose ``fetch`` takes no ``asking``: its budget would not be kept.
-    """
+    """``parser`` with all parts that a parser may have: those that it has not are filled in."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
         self._platform = parser if isinstance(parser, PlatformParser) else None
         self._takes_asking = "asking" in signature(parser.fetch).parameters
-        if self._platform is not None and not self._takes_asking:
-            raise TypeError(f"fetch of {type(parser).__name__} must take (accounts, asking), as PlatformParser's does")
         self._serves = getattr(parser, "serves", None)
         #: What the platform asks of those who store its numbers; "" if nothing.
         self.terms = str(getattr(parser, "terms", ""))
 
     def fetch(self, accounts: Sequence[Account], asking: Asking) -> AsyncGenerator[Fetched, None]:
         """As `Parser.fetch`; one that takes no ``asking`` uses what it has itself."""
+        if self._platform is not None:
+            self._platform.begin(asking)
         fetch: Callable[..., AsyncIterator[Fetched]] = self._parser.fetch
         found = fetch(accounts, asking=asking) if self._takes_asking else fetch(accounts)
         return cast("AsyncGenerator[Fetched, None]", found)  # it is closed with the pass
@@ -39,7 +36,7 @@ class AdaptedParser:
 
     def usage(self, asking: Asking) -> Usage | None:
         """What a pass has cost; None: the parser does not say."""
-        own = asking.usage if self._takes_asking else getattr(self._parser, "usage", None)
+        own = asking.usage if self._takes_asking or self._platform is not None else getattr(self._parser, "usage", None)
         return own if isinstance(own, Usage) else None
 
     @property
@@ -53,7 +50,7 @@ class AdaptedParser:
 
         None: the parser does not say of whom.
         """
-        if self._takes_asking and (self._platform is not None or asking.tried):
+        if self._platform is not None or asking.tried:
             return asking.tried, asking.jobs
         tried, jobs = (getattr(self._parser, name, None) for name in ("tried", "jobs"))
         return tried if isinstance(tried, set) else None, jobs if isinstance(jobs, set) else set()

@@ -21,7 +21,7 @@ from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session
 from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.failures import AccountFailed, AccountGone, TokenEnded
 from smart_sync.parsers.http import HttpResponse
-from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
+from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched, Usage
 from smart_sync.parsers.token_book import Grant, TokenBook
 
 NAMELESS = "its link does not say which account it is"
@@ -56,6 +56,8 @@ class PlatformParser:
         self.counts_campaign = options(settings).count == "campaign"
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
         self.remembered: dict[str, dict[str, str]] = {}
+        #: The pass that was begun last.
+        self._last: Asking | None = None
         #: What is known of its tokens; None: nobody keeps it.
         self.book: TokenBook | None = None
 
@@ -84,9 +86,18 @@ class PlatformParser:
         if self.book is not None:
             await self.book.note(grant, dead)
 
+    def begin(self, asking: Asking) -> None:
+        """A pass begins; a subclass with a ``fetch`` of its own that does not hand ``asking`` on asks with this too."""
+        self._last = asking
+
+    @property
+    def usage(self) -> Usage:
+        """What the last pass has cost so far."""
+        return self._last.usage if self._last is not None else Usage()
+
     async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
         """What the platform says of ``accounts``, as it comes.  Raises `ParserFailed` when it cannot go on."""
-        async with self._api.session(asking) as session, self._with_one_token(session):
+        async with self._api.session(asking or self._last) as session, self._with_one_token(session):
             name = f"parser:{self._settings.source}:call"
             one = partial(self._one, session)
             async with aclosing(each(accounts, one, self._settings.concurrency, name, ends=(RoundOver,))) as results:
