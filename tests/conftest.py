@@ -86,7 +86,15 @@ def google() -> Iterator[FakeGoogle]:
 #: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
 BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_snapshots"),
-    *("test_edits", "test_confirm", "test_repair", "test_suspects", "test_durability_rows", "test_twins"),
+    *(
+        "test_edits",
+        "test_confirm",
+        "test_repair",
+        "test_suspects",
+        "test_durability_rows",
+        "test_twins",
+        "test_new_rows",
+    ),
 }
 #: Those of many tests, which take minutes there: `make hunt` has them on both; `test_engines_agree` compares all rows.
 AT_LENGTH = {"test_missing", "test_votes"}
@@ -95,7 +103,7 @@ if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "world" in metafunc.fixturenames
+    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "engine" in metafunc.fixturenames
     if both and not metafunc.definition.get_closest_marker("sqlite"):
         metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
 
@@ -127,16 +135,25 @@ def prepared(postgres_server: Server | None) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest) -> str | None:
-    """The URL of the database that a world is on; None: a file."""
-    wanted = getattr(request, "param", "sqlite")
-    return str(request.getfixturevalue("prepared")) if wanted == "postgres" else None
+def engine(request: pytest.FixtureRequest) -> str:
+    """What a world is on: "sqlite", a file, or "postgres", a server."""
+    return str(getattr(request, "param", "sqlite"))
 
 
 @pytest.fixture
-async def world(tmp_path: Path, google: FakeGoogle, engine: str | None) -> World:
+async def world(request: pytest.FixtureRequest, tmp_path: Path, google: FakeGoogle, engine: str) -> World:
     """A world with an empty database and an empty spreadsheet."""
-    return await (World(tmp_path, google) if engine is None else PostgresWorld(tmp_path, google, engine)).create()
+    if engine == "postgres":
+        return PostgresWorld(tmp_path, google, request.getfixturevalue("prepared"))
+    return await World(tmp_path, google).create()
+
+
+@pytest.fixture
+def bare(request: pytest.FixtureRequest, tmp_path: Path, google: FakeGoogle, engine: str) -> World:
+    """A world in whose database nobody has made a table yet."""
+    if engine == "postgres":
+        return PostgresWorld(tmp_path, google, request.getfixturevalue("postgres"))
+    return World(tmp_path, google)
 
 
 @pytest.fixture
