@@ -86,20 +86,12 @@ def google() -> Iterator[FakeGoogle]:
 #: The modules whose worlds are on both engines; tests that ask for more than the one SQL text are marked ``sqlite``.
 BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_snapshots"),
-    *(
-        "test_edits",
-        "test_confirm",
-        "test_repair",
-        "test_suspects",
-        "test_durability_rows",
-        "test_twins",
-        "test_new_rows",
-    ),
+    *("test_edits", "test_confirm", "test_repair", "test_suspects", "test_durability_rows", "test_twins"),
+    *("test_new_rows", "test_adoption", "test_missing", "test_votes", "test_campaign", "test_campaign_votes"),
+    *("test_campaign_answers", "test_explain", "test_explain_nobody", "test_growth_rows", "test_parsed_query"),
+    *("test_history", "test_ingest", "test_freshness", "test_coverage", "test_names", "test_writer", "test_people"),
+    *("test_webhooks_findings", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
 }
-#: Those of many tests, which take minutes there: `make hunt` has them on both; `test_engines_agree` compares all rows.
-AT_LENGTH = {"test_missing", "test_votes"}
-if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
-    BOTH_ENGINES |= AT_LENGTH
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -136,24 +128,22 @@ def prepared(postgres_server: Server | None) -> Iterator[str]:
 
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
-    """What a world is on: "sqlite", a file, or "postgres", a server."""
-    return str(getattr(request, "param", "sqlite"))
+    """The URL of the database that a world is on; "": a file."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    return str(request.getfixturevalue("postgres" if "bare" in request.fixturenames else "prepared"))
 
 
 @pytest.fixture
-async def world(request: pytest.FixtureRequest, tmp_path: Path, google: FakeGoogle, engine: str) -> World:
+async def world(tmp_path: Path, google: FakeGoogle, engine: str) -> World:
     """A world with an empty database and an empty spreadsheet."""
-    if engine == "postgres":
-        return PostgresWorld(tmp_path, google, request.getfixturevalue("prepared"))
-    return await World(tmp_path, google).create()
+    return PostgresWorld(tmp_path, google, engine) if engine else await World(tmp_path, google).create()
 
 
 @pytest.fixture
-def bare(request: pytest.FixtureRequest, tmp_path: Path, google: FakeGoogle, engine: str) -> World:
+def bare(tmp_path: Path, google: FakeGoogle, engine: str) -> World:
     """A world in whose database nobody has made a table yet."""
-    if engine == "postgres":
-        return PostgresWorld(tmp_path, google, request.getfixturevalue("postgres"))
-    return World(tmp_path, google)
+    return PostgresWorld(tmp_path, google, engine) if engine else World(tmp_path, google)
 
 
 @pytest.fixture

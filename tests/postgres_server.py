@@ -86,6 +86,7 @@ class Server:
         name = f"t{uuid.uuid4().hex[:12]}"
         with _locked(self.folder / "prepared.lock"), self.connect() as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'prepared'").fetchall():
+                connection.execute("DROP DATABASE IF EXISTS making")
                 connection.execute("CREATE DATABASE making")
                 asyncio.run(_make_tables(self.url("making")))
                 connection.execute("ALTER DATABASE making RENAME TO prepared")

@@ -116,14 +116,17 @@ class World:
             return [column[0] for column in cursor.description], cursor.fetchall()
 
     @contextlib.contextmanager
-    def refused(self, account: str) -> Iterator[None]:
-        """Inside, the merged values of an account cannot be updated."""
+    def refusing(self, write: str, table: str, rows: str, reason: str = "no") -> Iterator[None]:
+        """Inside, the web app refuses to INSERT into, or to UPDATE, those ``rows`` of a table (an expression)."""
         self.execute(
-            f"CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics WHEN NEW.account_id = 'account-{account}'"
-            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+            f"CREATE TRIGGER refuse BEFORE {write} ON {table} WHEN {rows} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
         )
         yield
         self.execute("DROP TRIGGER refuse")
+
+    def refused(self, account: str) -> contextlib.AbstractContextManager[None]:
+        """Inside, the merged values of an account cannot be updated."""
+        return self.refusing("UPDATE", "account_metrics", f"NEW.account_id = 'account-{account}'")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -264,17 +267,17 @@ class PostgresWorld(World):
         return [column.name for column in cursor.description or ()], cursor.fetchall()
 
     @contextlib.contextmanager
-    def refused(self, account: str) -> Iterator[None]:
+    def refusing(self, write: str, table: str, rows: str, reason: str = "no") -> Iterator[None]:
         self.execute(
             "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation'; END $$"
+            f" $$ BEGIN RAISE EXCEPTION '{reason}' USING ERRCODE = 'check_violation'; END $$"
         )
         self.execute(
-            "CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics FOR EACH ROW"
-            f" WHEN (NEW.account_id = 'account-{account}') EXECUTE FUNCTION refuse()"
+            f"CREATE TRIGGER refuse BEFORE {write} ON public.{table} FOR EACH ROW WHEN ({rows})"
+            " EXECUTE FUNCTION refuse()"
         )
         yield
-        self.execute("DROP TRIGGER refuse ON account_metrics")
+        self.execute(f"DROP TRIGGER refuse ON public.{table}")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
