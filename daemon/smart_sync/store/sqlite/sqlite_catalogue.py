@@ -24,7 +24,8 @@ AND (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) = ?2 LIMIT 1
 #: Column of ids → whether it has no affinity and holds numbers.
 UNTYPED_IDS = {
     f"{table}.{column}": f"SELECT 1 FROM pragma_table_info('{table}') WHERE name = '{column}'"
-    f" AND (type = '' OR type LIKE '%BLOB%') AND EXISTS (SELECT 1 FROM {table} WHERE typeof({column}) IN ('integer', 'real'))"
+    " AND (type = '' OR type LIKE '%BLOB%')"
+    f" AND EXISTS (SELECT 1 FROM {table} WHERE typeof({column}) IN ('integer', 'real'))"
     for table, column in (
         ("projects", "id"),
         ("project_social_accounts", "id"),
