@@ -67,6 +67,8 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "database-columns": (
         *("is this the web app's database?", "mend that row in the file", "has no UNIQUE", "has no unique account_id"),
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
+        *("the database refuses ", "the database refused every account"),
+        *("holds numbers and has no type",),
         *("is named smart_sync", "what arrived is not what was sent"),
     ),
     "snapshot-zeros": ("snapshots hold nothing but 0", "more such zeros", "snapshots repair"),
@@ -112,7 +114,10 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("those cells below are not read", "this header has no column", "the header is written with"),
     ),
     "same-account": ("are the same account", "are one and the same on the platform"),
-    "no-account": ("no account has this link", "no account is created for this row", "it may be the row of"),
+    "no-account": (
+        *("no account has this link", "no account is created for this row", "it may be the row of"),
+        *("looks like a copy",),
+    ),
     "link-unreadable": (
         *("the cell holds several links", "the link shows no profile", "the link is none of a platform"),
         *("a name without its platform", "a text and no link", "values without a link"),
