@@ -90,14 +90,18 @@ BOTH_ENGINES = {
 }
 #: Those of many tests, which take minutes there: `make hunt` has them on both; `test_engines_agree` compares all rows.
 AT_LENGTH = {"test_missing", "test_votes"}
-if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
-    BOTH_ENGINES |= AT_LENGTH
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "world" in metafunc.fixturenames
-    if both and not metafunc.definition.get_closest_marker("sqlite"):
-        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
+    name = metafunc.module.__name__.rpartition(".")[2]
+    given = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")]
+    if "world" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("sqlite"):
+        return
+    if any("engine" in names for names in given):
+        return
+    if name in BOTH_ENGINES | AT_LENGTH:
+        marks = [pytest.mark.at_length] if name in AT_LENGTH else []
+        metafunc.parametrize("engine", ["sqlite", pytest.param("postgres", marks=marks)], indirect=True)
 
 
 @pytest.fixture(scope="session")
