@@ -127,7 +127,7 @@ class _Reader:
         #: Metrics whose column under the header in force cannot be told.
         self._lost = _NOTHING
         #: Columns under titles that nobody understood: numbers are looked for; those that have some.
-        self._strange = list(header.unknown)
+        self._strange = [*header.unknown, *header.untitled]
         self._counting: dict[int, str] = {}
         self._use(header)
 
@@ -154,6 +154,9 @@ class _Reader:
         # Where every metric has its column, no other one is missed.
         if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
+        if torn := self._worksheet.delimited and self._torn(number, cells):
+            self.problems.add(torn, number, len(cells) - 1, cells[-1])
+            return SheetRow(number, link, Metrics._make(NO_METRICS), self.metrics)
         metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
@@ -196,6 +199,14 @@ class _Reader:
             self._lose(number, cells, frozenset(lost), f"no column for {_listed(lost)}; headers seen: {titles}")
         return True
 
+    def _torn(self, number: int, cells: Sequence[Cell]) -> str:
+        """Why the fields of a file's row cannot be told apart; "" if they can."""
+        width, has = len(self._worksheet.rows[self._header.row]), len(cells)
+        if any(_text(cells, column) for column in range(width, has)):
+            return f"{has} fields where the header has {width}; put quotes around what has a separator in it"
+        cut = has < width and self._worksheet.unfinished and number == len(self._worksheet.rows)
+        return f"the file ends after {has} of {width} fields; write it whole, then rename it" if cut else ""
+
     def _lose(self, number: int, cells: Sequence[Cell], lost: frozenset[str], reason: str) -> None:
         self._lost = lost
         self._metrics = [one for one in self._metrics if METRICS[one[0]] not in lost]
@@ -215,7 +226,7 @@ class _Reader:
         title = self._worksheet.rows[self._header.row]
         for column in [column for column in self._strange if column < len(cells) and self._is_count(cells[column])]:
             self._strange.remove(column)
-            self._counting[column] = shown(title[column]) if column < len(title) else letters(column)
+            self._counting[column] = _text(title, column) or f"column {letters(column)}"
 
     def _is_count(self, cell: Cell) -> bool:
         if not isinstance(cell, str):
