@@ -4,6 +4,7 @@
 folder, exit code and end of the interpreter; `run` is ``subprocess.run``.  `terminal` does the same on a terminal.
 """
 
+import atexit
 import contextlib
 import fcntl
 import functools
@@ -126,7 +127,9 @@ def shared() -> Loaded:
 
 @functools.cache
 def _shared() -> Loaded:
-    return Loaded()
+    loaded = Loaded()
+    atexit.register(loaded.__exit__, None, None, None)
+    return loaded
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
