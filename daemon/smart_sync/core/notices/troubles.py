@@ -48,6 +48,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "no-projects": (
         *("there is no active project yet", "the table projects is empty", "its table projects is empty"),
         *("no project could be created", "no project is active"),
+        *("is_active is neither",),
     ),
     "database-missing": (
         *("no pass has been here yet", "there is no database"),
