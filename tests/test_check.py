@@ -272,7 +272,7 @@ async def test_an_is_active_that_is_not_understood_is_named(world: World) -> Non
     world.add_project("Q", ["c"])
     world.execute("UPDATE projects SET is_active = 'yes' WHERE name = 'Q'")
     told_of = [message for message in await told(world, "error") if "is_active" in message]
-    assert told_of == ["project Q: is_active is neither 1 nor 0 ('yes'), so it is not synced; set it"]
+    assert told_of == ["is_active is neither 1 nor 0, so project Q is not synced: yes"]
     world.execute("UPDATE project_social_accounts SET is_active = 0 WHERE id = 'account-a'")
     assert (await world.sync_one()).problems == ()
 
