@@ -62,6 +62,13 @@ EVENTS = (
         "upgrade this one",
     ),
     Event(
+        "requests.refused",
+        "error",
+        "the server refuses the table of passes that were asked for where a daemon stands by; they wait",
+        {"reason": "str: in the server's words"},
+        "see what has become of the table sync_requests and of this user's rights",
+    ),
+    Event(
         "sqlite.at_risk",
         "warning",
         "this SQLite can corrupt a WAL file that two processes write (before 3.51.3)",
