@@ -18,6 +18,10 @@ _RUSSIAN = {
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",
     "a title for a CSV file has no / \\ in it": "в названии для файла CSV не может быть / и \\",
     "{path} cannot be read: {why}": "{path} не читается: {why}",
+    "check [parsers] path": "проверьте [parsers] path",
+    "{path} has no values: {why}": "в {path} нет значений: {why}",
+    "no line is below its header": "под заголовком нет ни одной строки",
+    "did what should have written it fail?": "то, что его пишет, завершилось с ошибкой?",
     "split the worksheet": "разделите лист",
     "check that it is a file, not a link or a folder, and its permissions": (
         "проверьте, что это файл, а не ссылка и не папка, и права на него"
