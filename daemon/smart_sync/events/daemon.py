@@ -142,6 +142,13 @@ EVENTS = (
         "make the user a member of the socket's group if it should have the right",
     ),
     Event(
+        "control.lost",
+        "warning",
+        "the file of the control socket is gone, or another one stands there; it is made anew where nothing stands",
+        {"socket": "str: its path", "reason": "str: what became of it"},
+        "keep what removes old files from it, or name another path: [control] socket",
+    ),
+    Event(
         "control.exhausted",
         "warning",
         "no client can be accepted for want of descriptors or memory; tried again after a second",
