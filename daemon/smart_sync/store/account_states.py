@@ -277,7 +277,9 @@ def _merged(row: Sequence[Any]) -> Metrics | None:
 
 
 def _no_time(row: Any) -> Problem:
-    return Problem(vote_records.NO_TIME, "parsed_metrics", value=as_text(row[3]) or f"account {row[0]}")
+    return Problem(
+        vote_records.NO_TIME, "parsed_metrics", value=as_text(row[3]) or f"account {row[0]}", code="parsed-values"
+    )
 
 
 def _unsound(row: Any) -> Problem:
@@ -287,4 +289,5 @@ def _unsound(row: Any) -> Problem:
         "the inbox holds a value that is no count from 0 to 2^63-1; it counts as no value",
         "parsed_metrics",
         value=f"{as_text(row[3]) or f'account {row[0]}'}: {', '.join(wrong)}",
+        code="parsed-values",
     )

@@ -10,7 +10,6 @@ from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import counted
-from smart_sync.core.worksheet.table import how_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
         changed=sum(row.account_id not in written.failed for row in plan.changed),
         snapshots=written.snapshots,
         problems=len(result.problems),
-        all_problems=sum(map(how_many, result.problems)) + len(result.unmatched_rows),
+        all_problems=sum(one.count for one in result.problems) + len(result.unmatched_rows),
         suspects=len(result.suspects),
         conflicts=len(result.conflicts),
         unmatched_rows=len(result.unmatched_rows),
@@ -76,7 +75,8 @@ def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
     if account_ids:
         more = f" and {counted(len(account_ids) - 1, 'other')}" if len(account_ids) > 1 else ""
         reason = "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values"
-        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=f"account {account_ids[0]}{more}")
+        value = f"account {account_ids[0]}{more}"
+        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=value, code="two-masters")
 
 
 def _writes(plan: Plan) -> bool:
