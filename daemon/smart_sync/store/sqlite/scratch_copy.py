@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -188,11 +188,16 @@ def unknown_at(path: Path, given: Given) -> dict[str, str]:
     wanted = {section: values for section, values in given.items() if values}
     if not wanted:
         return {}
-    found: dict[str, str] = {}
     try:
         there = _columns_at(path, wanted) if path.is_file() else {}
     except sqlite3.Error:
         return {}  # what is wrong with the file is told where it is opened
+    return unknown_among(there, wanted)
+
+
+def unknown_among(there: Mapping[str, list[str]], wanted: Given) -> dict[str, str]:
+    """As `unknown_at`; ``there``: the columns of the tables that there are, by section."""
+    found: dict[str, str] = {}
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(shared_tables())
         made = _columns_of(ours, wanted)
