@@ -193,7 +193,7 @@ _SENTENCE = re.compile(
     r"(?P<worksheet>.*?)(?:!(?P<column>[A-Z]{0,3})(?P<row>[0-9]{1,9}))?: (?P<reason>.*?)(?: \((?P<value>.*)\))?",
     re.DOTALL,
 )
-_MORE = re.compile(r"([\d,]{1,20}) more (?:problems|link cells show no profile)")
+_MORE = re.compile(r"([\d,]{1,20}) more (?:problems|link cells show no profile)")  # as before 1.0
 
 
 def problem_on_record(told: object) -> Problem:

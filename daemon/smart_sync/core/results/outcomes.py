@@ -93,9 +93,11 @@ def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
     links = {row.account_id: row.link for row in plan.merged}
     for account_id, reason in islice(failed.items(), MAX_REFUSED):
         said = f"the database refuses this account, which stays as it was: {reason}"
-        yield Problem(said, "account_metrics", value=links.get(account_id) or f"account {account_id}")
+        value = links.get(account_id) or f"account {account_id}"
+        yield Problem(said, "account_metrics", value=value, code="database-columns")
     if (more := len(failed) - MAX_REFUSED) > 0:
-        yield Problem(f"the database refuses {counted(more, 'account')} more", "account_metrics")
+        said = f"the database refuses {counted(more, 'account')} more"
+        yield Problem(said, "account_metrics", code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:
