@@ -64,6 +64,23 @@ async def test_ids_that_are_numbers_are_as_good_as_text(bare: World, snapshots: 
     assert (await bare.sync_one()).outcome is Outcome.UNCHANGED
 
 
+@pytest.mark.sqlite  # a server's columns have types
+@pytest.mark.parametrize("kind", ["", "BLOB"])
+async def test_ids_of_no_type_are_refused_with_their_column(bare: World, kind: str) -> None:
+    """Numbers in a column without a type equal no text: the start and `check` name the column."""
+    columns = "platform TEXT, username TEXT, profile_link TEXT, is_active INTEGER"
+    bare.execute(f"CREATE TABLE project_social_accounts (id TEXT, project_id {kind}, {columns})")
+    bare.execute("INSERT INTO project_social_accounts VALUES ('a', '1', 'tiktok', 'a', ?, 1)", (link("a"),))
+    await bare.create()
+    bare.execute("UPDATE project_social_accounts SET project_id = 1")
+    with pytest.raises(
+        DatabaseUnusable, match=r"project_social_accounts\.project_id holds numbers and has no type"
+    ) as no:
+        await bare.create()
+    found = [finding.message for finding in (await check(bare.settings)).findings]
+    assert [one for one in found if str(no.value) in one], found
+
+
 @pytest.mark.sqlite  # its ids that number themselves; those of a server: test_postgres_refusals
 async def test_snapshots_with_numbers_for_ids_are_mended_as_check_says(bare: World) -> None:
     """Beside our view of them; afterwards the daemon writes its own, and the web app still need not give an id."""

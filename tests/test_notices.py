@@ -75,6 +75,8 @@ def everything() -> dict[str, Message]:
                 [{"project_name": "Лето", "link": "@анна", "metric": "views", "before": 1, "after": 9999} | NOWHERE],
                 ["Лето!F7: views: not a count (много)"],
                 [{"project_name": "Зима", "read_at": None, "reason": WHY[0]}],
+                unwell=[{"project_name": "Зима", "outcome": "failed", "reason": WHY[0]}],
+                parsers=[{"parser": "ютуб", "since": STAMP, "reason": WHY[0]}],
             ),
             STAMP,
         ),

@@ -76,6 +76,7 @@ TROUBLES: dict[Code, tuple[str, ...]] = {
         *("is this the web app's database?", "mend that row in the file", "has no UNIQUE", "has no unique account_id"),
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
         *("the database refuses ", "the database refused every account"),
+        *("holds numbers and has no type",),
         *("is named smart_sync", "what arrived is not what was sent"),
     ),
     "snapshot-zeros": ("snapshots hold nothing but 0", "more such zeros", "snapshots repair"),

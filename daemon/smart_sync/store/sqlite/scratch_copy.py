@@ -19,6 +19,7 @@ from smart_sync.store.projects import TABLES, Given, unknown_columns
 from smart_sync.store.schema import REQUIRED, shared_tables
 from smart_sync.store.sqlite import foreign_snapshots
 from smart_sync.store.sqlite.driver import MAX_ASKING, judge
+from smart_sync.store.sqlite.sqlite_catalogue import UNTYPED_IDS, untyped
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
 _OURS = (
@@ -53,13 +54,16 @@ _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 def copy_rows(path: Path, copy: Path) -> str | None:
     """Fill the tables of ``copy`` with what a pass reads; returns the id of an account, if there is one.
 
-    Raises `DatabaseUnusable` for a file that is damaged.
+    Raises `DatabaseUnusable` for a file that is damaged, or whose ids have no type.
     """
     with closing(open_for_reading(path)) as source:
         verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
         if trouble := judge(verdict, path):
             raise trouble
         there = tables(source)
+        for column, sql in UNTYPED_IDS.items():
+            if column.partition(".")[0] in there and source.execute(sql).fetchone():
+                raise untyped(column)
         with closing(sqlite3.connect(copy)) as target, target:
             for table in (*REQUIRED, *_OURS):
                 if table in there and table != "account_snapshots":
