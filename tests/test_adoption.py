@@ -1,6 +1,7 @@
 """A web app's database as it may be: odd types, names of ours that are taken, constraints, meddling between passes."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from smart_sync.control.client import Client
 from smart_sync.core.model import METRICS, Metrics, Outcome, ParsedMetrics, Trigger
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import Busy, DatabaseUnusable
+from smart_sync.service import claim
 from smart_sync.store import parsed_values
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
@@ -426,3 +428,38 @@ def test_healthz_says_that_no_pass_was_good_for_two_intervals(world: World) -> N
             time.sleep(0.2)
     assert (answer[0], answer[1]["healthy"]) == (503, False)
     assert "projects" in answer[1]["error"]
+
+
+def test_a_lock_that_somebody_has_removed_is_taken_again(tmp_path: Path) -> None:
+    """Others see it again; who finds that another instance works there is told so, and still holds its own."""
+    database = tmp_path / "x.db"
+    lock = tmp_path / "x.db.smart-sync.lock"
+    with InstanceLock(daemon=True) as one, InstanceLock() as two:
+        one.take(database)
+        one.renew()
+        lock.unlink()
+        one.renew()
+        with pytest.raises(Busy):
+            two.take(database)
+        lock.unlink()
+        two.take(database)
+        with pytest.raises(Busy):
+            one.renew()
+
+
+async def test_a_daemon_that_is_not_alone_any_more_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claim on the database says so soon after the lock was removed and another one has begun."""
+    monkeypatch.setattr(claim, "LOOK_SECONDS", 0.01)
+    database = tmp_path / "x.db"
+    async with claim.Claim() as held:
+        await held.take(database)
+        staying = asyncio.create_task(held.stay())
+        await asyncio.sleep(0.05)
+        assert not staying.done()
+        with InstanceLock() as other:
+            staying.cancel()
+            await asyncio.wait({staying})
+            (tmp_path / "x.db.smart-sync.lock").unlink()
+            other.take(database)
+            with pytest.raises(Busy, match=f"pid {os.getpid()}"):
+                await held.stay()

@@ -14,6 +14,10 @@ RUSSIAN = {
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",
     "a title for a CSV file has no / \\ in it": "в названии для файла CSV не может быть / и \\",
     "{path} cannot be read: {why}": "{path} не читается: {why}",
+    "check [parsers] path": "проверьте [parsers] path",
+    "{path} has no values: {why}": "в {path} нет значений: {why}",
+    "no line is below its header": "под заголовком нет ни одной строки",
+    "did what should have written it fail?": "то, что его пишет, завершилось с ошибкой?",
     "split the worksheet": "разделите лист",
     "check that it is a file, not a link or a folder, and its permissions": (
         "проверьте, что это файл, а не ссылка и не папка, и права на него"
@@ -178,14 +182,13 @@ RUSSIAN = {
     "neither the worksheet nor a parser has a value any more": "ни на листе, ни у парсера больше нет значения",
     "the last one, {value}, is used since {when}": "последнее, {value}, действует с {when}",
     "type it again, or if it is meant: {command}": "введите его снова или, если так и задумано: {command}",
+    "is_active is neither 1 nor 0, so it is not synced": "is_active не 1 и не 0, поэтому не синхронизируется",
     "project {name} has this account": "этот аккаунт есть в проекте {name}",
     "its worksheet has yet to be read again": "его лист ещё не прочитан снова",
     "with the same numbers, so this worksheet looks like a copy": "с теми же числами, этот лист похож на копию",
     "delete the copy, or if both are meant: {command}": "удалите копию, а если нужны оба листа: {command}",
     "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
-    "correct the link, or if it is another account: {command}": (
-        "исправьте ссылку или, если это другой аккаунт: {command}"
-    ),
+    "correct the link, or if it is another account: {command}": "исправьте ссылку, а если аккаунт другой: {command}",
     "see: smart-sync check": "см. smart-sync check",
     "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values": (
         "правило таблицы не принимает строку дня от Smart Sync, и читатели не видят объединённых значений"

@@ -56,6 +56,7 @@ TROUBLES: dict[Code, tuple[str, ...]] = {
     "no-projects": (
         *("there is no active project yet", "the table projects is empty", "its table projects is empty"),
         *("no project could be created", "no project is active"),
+        *("is_active is neither",),
     ),
     "database-missing": (
         *("no pass has been here yet", "there is no database"),
@@ -101,7 +102,7 @@ TROUBLES: dict[Code, tuple[str, ...]] = {
         *("the inbox holds", "have a parsed_at more than", "the query gives", "the query failed"),
         *("a parsed_at that is no time",),
         *("parsed.query:", "there is no file", "is not a text file in UTF-8", "has a time that no calendar has"),
-        *("check [parsers] path",),
+        *("check [parsers] path", "has no values: "),
     ),
     "csv-file": (
         *(" is not UTF-8 in line", "is not valid CSV", "the directory of worksheets", "cannot be a file"),

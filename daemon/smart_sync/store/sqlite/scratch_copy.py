@@ -12,6 +12,7 @@ from typing import NamedTuple
 from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
+from smart_sync.store.accounts import not_understood
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import ABOVE_ZERO
@@ -116,6 +117,14 @@ def _set_clocks(source: sqlite3.Connection, timezone: str) -> None:
     source.execute("DROP TABLE IF EXISTS temp.clock_changes")
     source.execute("CREATE TEMP TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT) WITHOUT ROWID")
     source.executemany("INSERT INTO temp.clock_changes VALUES (?, ?)", clock_changes(timezone))
+
+
+def flags_not_understood(source: sqlite3.Connection) -> list[tuple[str, str]]:
+    """The projects whose ``is_active`` is not understood, each with what it says."""
+    if "projects" not in tables(source):
+        return []
+    sql = f"SELECT coalesce(p.name, p.id, ''), p.is_active FROM projects p WHERE {not_understood('p')} ORDER BY 1"
+    return [(str(name), str(flag)) for name, flag in source.execute(sql)]
 
 
 def zero_snapshots(source: sqlite3.Connection) -> int:
