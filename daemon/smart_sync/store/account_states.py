@@ -94,7 +94,8 @@ class Stored:
         for row in self.rows.get(project.id, ()):
             state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
             if row[4] == -1:
-                problems.append(Problem(NO_FLAG, "project_social_accounts", value=state.link or f"account {state.id}"))
+                whose = state.link or f"account {state.id}"
+                problems.append(Problem(NO_FLAG, "project_social_accounts", value=whose, code="no-projects"))
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
         return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
 
