@@ -78,7 +78,8 @@ def _twins(
             told = ", ".join(rows) or "no row has their link"
             remedy = "; deactivate all but one" if len(active) > 1 else ""
             first = min((row.row for a in group for row in found.get(a.id, ())), default=None)
-            yield Problem(f"{_named(group)} are one and the same on the platform; {told}{remedy}", worksheet, first)
+            reason = f"{_named(group)} are one and the same on the platform; {told}{remedy}"
+            yield Problem(reason, worksheet, first, code="same-account")
 
 
 def _is_doubtful(active: AccountState, group: Iterable[AccountState], found: Mapping[str, Sequence[SheetRow]]) -> bool:
@@ -102,6 +103,7 @@ def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Pr
                 worksheet,
                 rows[0].row,
                 value=rows[0].link,
+                code="same-account",
             )
 
 
