@@ -358,7 +358,7 @@ def test_the_tests_notice(weakness: str, forker: subprocess.Popen[str]) -> None:
 def run_weakened(weak: Weakness, folder: Path, forker: subprocess.Popen[str]) -> str:
     """What pytest says of the tests."""
     environment = {**weakened(folder, weak.code), "SOAK_SEED": "1"}
-    environment |= {"SOAK_SCHEDULES": "80", "SOAK_FUZZ_FRAMES": "400"}
+    environment |= {"SOAK_SCHEDULES": "80", "SOAK_FUZZ_FRAMES": "400", "CLIENTS_PATIENCE": "3"}
     arguments = ["-v", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", f"--basetemp={folder / 'run'}"]
     arguments += [f"--rootdir={HERE}", f"--config-file={HERE.parent / 'pyproject.toml'}"]
     arguments += [f"test_{test.replace('::', '.py::', 1)}" for test in weak.tests]
