@@ -13,7 +13,7 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, timeline, troubles
-from smart_sync.core.links.identity import identity
+from smart_sync.core.links.identity import same
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.recounted import not_counted, not_counted_since, of_unknown_videos, unknown_videos
 from smart_sync.core.merge.strategies import Policy, Rule
@@ -97,8 +97,8 @@ async def _of_campaign(
 
 def rows_of_nobody(problems: Iterable[Problem], sought: str) -> list[str]:
     """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
-    text, meant = shown(sought), identity(sought)
-    return [str(p) for p in problems if p.value and (p.value == text or (meant and identity(p.value) == meant))]
+    text = shown(sought)
+    return [str(p) for p in problems if p.value and (p.value == text or same(sought, p.value))]
 
 
 class UnknownAccount(SmartSyncError):
