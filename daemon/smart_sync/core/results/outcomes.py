@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Literal
 
 from smart_sync.core.counts import Counts
 from smart_sync.core.merge.plan import Plan
@@ -10,8 +11,8 @@ from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import counted
-from smart_sync.core.worksheet.table import how_many
 
 #: Accounts that the database refuses, told one by one.
 MAX_REFUSED = 20
@@ -32,10 +33,12 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
     failed = written.failed
     troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
     reasons, remedies = [trouble.reason for trouble in troubles], [trouble.remedy for trouble in troubles]
+    codes: list[Code | Literal[""]] = [trouble.trouble for trouble in troubles]
     if failed:
         first = next(iter(failed.values()))
         reasons.append(f"the database refuses {len(failed)} of {plan.counts.accounts} accounts: {first}")
         remedies.append("look at the triggers and rules of the web app's tables")
+        codes.append("database-columns")
     outcome = Outcome.SYNCED
     if failed and len(failed) == plan.counts.accounts:
         outcome, reasons = Outcome.FAILED, [f"the database refused every account: {first}"]
@@ -53,6 +56,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
         error="; ".join(reasons),
         remedy="; ".join(remedies),
+        code=next(iter(codes), ""),
         failed_accounts=failed,
         problems=(*plan.problems, *problems, *_without_snapshot(written.without_snapshot), *_refused(plan, failed)),
         unmatched_rows=plan.unmatched_rows,
@@ -72,7 +76,7 @@ def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
         changed=sum(row.account_id not in written.failed for row in plan.changed),
         snapshots=written.snapshots,
         problems=len(result.problems),
-        all_problems=sum(map(how_many, result.problems)) + len(result.unmatched_rows),
+        all_problems=sum(one.count for one in result.problems) + len(result.unmatched_rows),
         suspects=len(result.suspects),
         conflicts=len(result.conflicts),
         unmatched_rows=len(result.unmatched_rows),
@@ -85,7 +89,8 @@ def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
     if account_ids:
         more = f" and {counted(len(account_ids) - 1, 'other')}" if len(account_ids) > 1 else ""
         reason = "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values"
-        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=f"account {account_ids[0]}{more}")
+        value = f"account {account_ids[0]}{more}"
+        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=value, code="two-masters")
 
 
 def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
@@ -93,9 +98,11 @@ def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
     links = {row.account_id: row.link for row in plan.merged}
     for account_id, reason in islice(failed.items(), MAX_REFUSED):
         said = f"the database refuses this account, which stays as it was: {reason}"
-        yield Problem(said, "account_metrics", value=links.get(account_id) or f"account {account_id}")
+        value = links.get(account_id) or f"account {account_id}"
+        yield Problem(said, "account_metrics", value=value, code="database-columns")
     if (more := len(failed) - MAX_REFUSED) > 0:
-        yield Problem(f"the database refuses {counted(more, 'account')} more", "account_metrics")
+        said = f"the database refuses {counted(more, 'account')} more"
+        yield Problem(said, "account_metrics", code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:
