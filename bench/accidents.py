@@ -21,8 +21,9 @@ from bench.typing_accidents import (
     plant,
     project,
 )
-from smart_sync.core.merge.accidents import Terms, Typed, Worksheet, judge, needs_history
+from smart_sync.core.merge.accidents import Terms, judge, needs_history
 from smart_sync.core.merge.baseline import Band, Point, bands_of
+from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import jumps
 from smart_sync.core.model import METRICS, Metrics
 

@@ -81,7 +81,7 @@ async def _next_day(world: Passes, size: Size, version: int) -> tuple[float, int
     """Seconds of a pass in which every account has changed on a new day."""
     world.next_day()
     took, result = await world.run(sheets_of(size, version))
-    changed = sum(one.changed for one in result.results)
+    changed = result.counts.changed
     if changed != size.total:
         raise RuntimeError(f"this measures something else: {changed} of {size.total} accounts have changed")
     return took, changed

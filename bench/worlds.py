@@ -184,8 +184,8 @@ class Passes:
 
 
 @asynccontextmanager
-async def passes(where: Path | str, *, snapshots: str = "update") -> AsyncIterator[Passes]:
-    """Everything of the daemon's that a pass uses, but for the source of its worksheets; it logs to nowhere.
+async def passes(where: Path | str, *, log: Path = Path(os.devnull)) -> AsyncIterator[Passes]:
+    """Everything of the daemon's that a pass uses, but for the source of its worksheets; it logs to ``log``.
 
     ``where``: the path of a file, or the URL of a server's database.
     """
@@ -193,11 +193,10 @@ async def passes(where: Path | str, *, snapshots: str = "update") -> AsyncIterat
         {
             "database": {"path": where} if isinstance(where, Path) else {"url": where},
             "sheets": {"source": "csv", "directory": Path(__file__).parent},
-            "snapshots": {"on_existing": snapshots},
         }
     )
-    with Path(os.devnull).open("w") as nowhere:
-        logs.configure("json", "info", nowhere)
+    with log.open("w") as stream:
+        logs.configure("json", "info", stream)
         found: list[Passes] = []
         async with opened(settings, Reporter(), clock=lambda: found[0].now) as resources:
             sheets = MemorySheets(lambda _title: [])

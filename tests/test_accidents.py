@@ -7,8 +7,9 @@ from bench import accidents as measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, judge, needs_history
+from smart_sync.core.merge.accidents import Accident, Terms, judge, needs_history
 from smart_sync.core.merge.baseline import Point, band, changes_of, steps, without_accidents
+from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 
 COUNTERS = frozenset(METRICS) - {"followers"}
@@ -89,6 +90,20 @@ def test_a_number_of_a_cell_nearby_is_told_though_it_would_be_usual() -> None:
     assert told(new) == []
     for row, expected in ((4, 1), (6, 1), (8, 1), (9, 0), (50, 0)):
         assert len(told(new, sheet=Worksheet({row: Metrics(views=new)}, {row: "@other"}))) == expected
+
+
+def test_a_row_that_was_anothers_is_told_though_all_its_numbers_rise() -> None:
+    """A link that has moved against the numbers makes a row another's; one that moved with its numbers is its own."""
+
+    def rise(sheet: Worksheet) -> list[Accident]:
+        return told(round(LAST * 1.025), sheet=sheet, likes=(1000, 1022), comments=(4561, 4672))
+
+    sheet = Worksheet({5: Metrics(likes=1022, comments=4672, views=round(LAST * 1.025))}, {5: "@other"}, {5: "other"})
+    assert [one.cause for one in rise(sheet)] == ["this is @other's number"]
+    moved = Worksheet({6: Metrics(likes=1000, comments=4561, views=LAST)}, {6: "@a"}, {6: "a", 5: "other"})
+    assert rise(moved) == []
+    (own,) = told(round(LAST * 1.025), sheet=Worksheet({6: Metrics(likes=round(LAST * 1.025))}, {6: "@a"}, {6: "a"}))
+    assert own.cause == "this is the number of its likes"
 
 
 @pytest.mark.parametrize(("first", "step"), [(100, 4), (1000, 40), (123_456, 3210)])

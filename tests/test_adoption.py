@@ -61,7 +61,8 @@ async def test_ids_that_are_numbers_are_as_good_as_text(bare: World, snapshots: 
     bare.execute("INSERT INTO parsed_metrics (account_id, views, parsed_at) VALUES (1, 50, '2026-03-10')")
     bare.sheet("P", a=[1] * 5, b=[3] * 5)
     result = await bare.sync_one()
-    assert (result.outcome, result.changed, result.snapshots, result.problems) == (Outcome.SYNCED, 2, 0, ())
+    counts = result.counts
+    assert (result.outcome, counts.changed, counts.snapshots, result.problems) == (Outcome.SYNCED, 2, 0, ())
     merged = bare.execute("SELECT account_id, followers, likes, views FROM account_metrics ORDER BY 1")
     assert merged == [("1", 1, 90, 50), ("2", 3, 90, 3)]
     assert bare.execute("SELECT count(*) FROM account_snapshots") == [(2,)]
@@ -104,7 +105,7 @@ async def test_is_active_may_be_text(bare: World) -> None:
     bare.execute("UPDATE project_social_accounts SET is_active = '0' WHERE id = 'account-a'")
     bare.execute("UPDATE project_social_accounts SET is_active = '1' WHERE id = 'account-b'")
     bare.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
-    assert (await bare.sync_one()).accounts == 2
+    assert (await bare.sync_one()).counts.accounts == 2
     assert [bare.merged(name) for name in "abc"] == [None, (2,) * 5, (3,) * 5]
 
 

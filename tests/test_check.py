@@ -1,6 +1,8 @@
 """`smart-sync check` against a spreadsheet with one of each mistake."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 from daemon_process import run_command, write_config
 from fake_google import FakeGoogle
 from smart_sync.admin import checks
-from smart_sync.admin.checks import check
+from smart_sync.admin.checks import check, database_file
 from smart_sync.core.model import METRICS
+from smart_sync.store.sqlite import scratch_copy
 from world import HEADER, KEY, World, link
 
 #: A worksheet's rows below the header, and what `check` must say of them.
@@ -196,6 +199,37 @@ async def test_of_a_damaged_database_nothing_is_told_but_that(world: World) -> N
     (message,) = await told(world, "error")
     assert message.startswith(f"{world.path}: ")
     assert await told(world, "ok") == ["the configuration is valid"]
+
+
+@pytest.mark.parametrize(
+    ("journal", "begin", "so"),
+    [
+        ("wal", "BEGIN IMMEDIATE", "it cannot be written: passes wait for it, two minutes each, and fail"),
+        ("delete", "BEGIN IMMEDIATE", "it cannot be written: passes wait for it, two minutes each, and fail"),
+        ("delete", "BEGIN EXCLUSIVE", "it cannot be read"),
+    ],
+)
+async def test_a_transaction_that_does_not_end_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, journal: str, begin: str, so: str
+) -> None:
+    """Whatever the file's journal mode: one error with what to do; nothing is written by finding it out."""
+    monkeypatch.setattr(database_file, "LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr(scratch_copy, "READING_PATIENCE", 0.05)
+    world.add_project("P", ["a"])
+    world.sheet("P", a=[1] * 5)
+    world.execute(f"PRAGMA journal_mode = {journal}")
+    with closing(sqlite3.connect(world.path, isolation_level=None)) as web_app:
+        web_app.execute("UPDATE projects SET geo = 'NL'")  # with WAL: there is something that a checkpoint would move
+        web_app.execute(begin)
+        before = {file.name: file.read_bytes() for file in world.folder.glob(f"{world.path.name}*[!m]")}
+        (message,) = await told(world, "error")
+        assert message == (
+            f"{world.path}: another process has held the database locked for seconds, {so}; find it with fuser"
+            f" {world.path}, and let it commit, or end it"
+        )
+        web_app.execute("ROLLBACK")
+        assert await told(world, "error") == []
+        assert {file.name: file.read_bytes() for file in world.folder.glob(f"{world.path.name}*[!m]")} == before
 
 
 async def test_a_file_that_a_parser_reads_may_come_later(world: World) -> None:

@@ -94,7 +94,7 @@ async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World
         sync = SyncPass(replace(resources, collect=collector.collect))
         (result,) = (await sync.run(PassRequest(Trigger.CLI))).results
     assert [len(asked) for asked in platform.asked] == [1, 1]
-    assert (result.accounts, result.parsed, result.changed) == (2, 2, 2)
+    assert (result.counts.accounts, result.counts.parsed, result.counts.changed) == (2, 2, 2)
 
 
 async def test_new_accounts_are_asked_about_to_the_end(world: World) -> None:

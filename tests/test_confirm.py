@@ -85,7 +85,7 @@ async def test_a_column_that_is_removed_on_purpose(world: World) -> None:
     assert (await world.sync_one()).outcome is Outcome.DEGRADED
     assert len(await confirmed(world, "P", "likes")) == len(NAMES)
     result = await world.sync_one()
-    assert (result.outcome, result.changed, reasons(result)) == (Outcome.SYNCED, len(NAMES), [])
+    assert (result.outcome, result.counts.changed, reasons(result)) == (Outcome.SYNCED, len(NAMES), [])
     assert (world.merged("clara"), world.winners("clara")[1]) == ((100, 0, 300, 400, 500), None)
 
 
@@ -160,7 +160,7 @@ async def test_an_account_that_was_doubtful_is_created(world: World) -> None:
     await nothing(world, "@klara")
     assert len(await confirmed(world, link("clara"))) == 1
     result = await world.sync_one()
-    assert (result.left, reasons(result), result.accounts) == ((link("clara"),), [], 6)
+    assert (result.left, reasons(result), result.counts.accounts) == ((link("clara"),), [], 6)
     assert world.execute("SELECT followers FROM account_metrics JOIN project_social_accounts ON id = account_id"
                          " WHERE profile_link LIKE '%klara'") == [(100,)]  # fmt: skip
 

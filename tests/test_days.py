@@ -131,7 +131,7 @@ async def test_no_day_is_left_out_where_the_zone_is_changed(world: World) -> Non
     for zone, moment in (("Europe/Berlin", datetime(2026, 3, 10, 23, 30, tzinfo=UTC)), ("UTC", NOON + timedelta(1))):
         world.now = moment
         world.sections["schedule"] = {"timezone": zone}
-        assert (await world.sync_one()).snapshots == 1
+        assert (await world.sync_one()).counts.snapshots == 1
     assert [day for day, *_ in await told_days(world, "a")] == ["2026-03-10", "2026-03-11"]
 
 

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from daemon_process import run_command
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import explain
+from smart_sync.store.schema import open_database
+from smart_sync.store.sheet_edits import prune
 from world import World, link
 
 _EDITS = "SELECT account_id, metric, old, new, worksheet, cell FROM sheet_edits ORDER BY seq"
@@ -102,7 +105,7 @@ async def test_edits_of_a_clock_that_was_ahead_hold_up_none(imported: World) -> 
     edited(imported, [2, 5, None, None, 9])
     await imported.sync()
     imported.now += timedelta(days=3)
-    async with imported.database() as database:
+    async with open_database(imported.settings.database.where) as database:
         await prune(database, stamp(imported.now - timedelta(days=2)), stamp(imported.now), batch=1)
     assert [row[2:4] for row in imported.execute(_EDITS)] == [(12_480, 1)]
 

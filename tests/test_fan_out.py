@@ -218,7 +218,7 @@ async def test_results_survive_the_worker_that_has_written_them(world: FleetWorl
     assert await asyncio.to_thread(spreadsheet_task.run, settings, "run", key) == "done"
     assert google.count("batch") == 1
     ((text,),) = world.execute("SELECT result FROM fan_out_results")
-    assert RESULT.validate_json(text).changed == 1
+    assert RESULT.validate_json(text).counts.changed == 1
 
 
 async def test_results_are_committed_with_their_numbers(world: FleetWorld, google: FakeGoogle) -> None:
@@ -237,7 +237,7 @@ async def test_results_are_committed_with_their_numbers(world: FleetWorld, googl
     assert await asyncio.to_thread(spreadsheet_task.run, settings, "run", key) == "done"
     assert google.count("batch") == 1
     ((text,),) = world.execute("SELECT result FROM fan_out_results")
-    assert RESULT.validate_json(text).changed == 1
+    assert RESULT.validate_json(text).counts.changed == 1
 
 
 async def test_projects_without_worksheets_share_no_round_that_is_too_large(

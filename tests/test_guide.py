@@ -288,7 +288,7 @@ async def test_errors_snapshot_exists(world: World) -> None:
     """A second pass of the day makes no second snapshot."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
-    assert [(await world.sync_one()).snapshots for _ in range(2)] == [1, 0]
+    assert [(await world.sync_one()).counts.snapshots for _ in range(2)] == [1, 0]
     assert len(world.snapshots("a")) == 1
 
 

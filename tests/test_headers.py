@@ -243,6 +243,81 @@ def test_formulas_below_the_table_are_nothing() -> None:
     assert [p.row for p in table(["Link", "Views", "Likes"], *zeros, ["", 0, 3]).problems] == [22]
 
 
+@pytest.mark.parametrize("title", [46082, 2026, True, "", None, 1.5])
+def test_numbers_below_no_text_are_reported(title: Cell) -> None:
+    """Numbers below a blank cell, a number or a tick box are named by their column where a metric has none."""
+    found = table(["Link", "Followers", title], [LINK, 1, 5])
+    assert found.rows[0].metrics == Metrics(1)
+    assert found.not_understood in ((str(title),), ("column C",))
+
+
+def test_numbers_beyond_the_header_are_reported() -> None:
+    """Columns that the header's row does not reach are named; a numbering on the left, and blank ones, are not."""
+    assert table(["Link", "Followers"], [LINK, 1, 5, ""]).not_understood == ("column C",)
+    assert not table(["", "Link", "Followers"], [1, LINK, 1, "", "x"]).not_understood
+
+
+@pytest.mark.parametrize(
+    ("heading", "said"),
+    [
+        ("Target", "views"),
+        ("Last 30 days", "views"),
+        ("Март", "views"),
+        ("01.03 – 07.03", "views"),
+        ("%", "views"),
+        ("Audience", None),
+        ("Instagram", None),
+        ("Видео", None),
+        ("на 12.03.2026", None),
+        ("Последнее обновление 12.03", None),
+        ("Don't change!", None),
+        ("TikTok 2026", None),
+    ],
+)
+@pytest.mark.parametrize("place", ["above", "below"])
+def test_a_heading_that_makes_another_number_of_a_metric(heading: str, said: str | None, place: str) -> None:
+    """What stands over or under a metric's title and is a plan, a period or a share ends its column, and is named."""
+    titles: list[Cell] = ["Link", "Followers", "Views", "Likes"]
+    beside: list[Cell] = ["", "", heading]
+    found = table(*([titles, beside] if place == "below" else [beside, titles]), [LINK, 1, 2, 3])
+    row = 2 if place == "below" else 1
+    assert found.rows[0].metrics.followers == 1
+    if said is None:
+        assert not found.problems
+        assert found.rows[0].metrics == Metrics(1, 3, views=2)
+        return
+    assert found.rows[0].metrics.views is None
+    # Of merged cells the leftmost holds the text: it goes for the columns to its right too.
+    assert found.rows[0].metrics.likes == (3 if place == "below" else None)
+    (problem,) = found.problems
+    assert (problem.row, problem.column, problem.value) == (row, "C", heading)
+    assert said in problem.reason
+
+
+@pytest.mark.parametrize("unit", ["in thousands", "тыс.", "(тыс.)", "В тысячах"])
+def test_a_heading_that_is_a_unit(unit: str) -> None:
+    """A unit over or under the titles multiplies the columns it stands at; elsewhere above the header it is named."""
+    titles, beside = ["Link", "Followers", "Views"], ["", "", unit]
+    for above, below in ((beside, titles), (titles, beside)):
+        found = table([*above], [*below], [LINK, 1, 2.5])
+        assert found.rows[0].metrics == Metrics(1, views=2500)
+        assert not found.problems
+    found = table([f"All numbers {unit}"], [], ["Link", "Views"], [LINK, 2])
+    assert found.rows[0].metrics == Metrics(views=2)
+    assert [(problem.row, problem.column) for problem in found.problems] == [(1, "A")]
+    assert not table(["Target: 5 million views"], ["Link", "Views"], [LINK, 2]).problems
+
+
+def test_a_row_of_texts_below_the_header_is_no_account_and_no_problem() -> None:
+    """Plan and fact below merged titles: the plan is not read for the metric, and the whole row is the header's."""
+    found = table(["Link", "Followers", "Views", "", ""], ["", "", "Plan", "Fact", "%"], [LINK, 1, 100, 50, 0.5])
+    assert found.rows[0].metrics == Metrics(1)
+    assert [(p.row, p.column, p.value) for p in found.problems] == [(2, "C", "Plan")]
+    blank: list[Cell] = ["", "-", "n/a"]
+    assert not table(["Link", "Followers", "Views"], blank, [LINK, 1, 2]).problems
+    assert [p.row for p in table(["Link", "Followers", "Views"], ["", "12 480", ""], [LINK, 1, 2]).problems] == [2]
+
+
 async def test_a_metric_without_a_column_is_told(world: World) -> None:
     """Where a column of numbers has a title that nobody understands, the metrics without a column are named."""
     world.add_project("P", ["a"])

@@ -90,7 +90,7 @@ async def test_a_video_matches_an_account_that_has_exactly_it(world: World) -> N
     )
     put(world, ["m.facebook.com/groups/cats", "", 5], ["https://www.facebook.com/groups/dogs", "", 6])
     result = await world.sync_one()
-    assert result.sheet == 1
+    assert result.counts.sheet == 1
     assert [problem.row for problem in result.problems] == [3]
 
 

@@ -34,7 +34,7 @@ async def test_the_link_behind_a_text_counts_and_is_asked_for_once(world: World)
     world.add_project("P", ["a", "b", "c"])
     put(world, ["Profile", 1], ["Profile", 2], ["Profile", 3], A2={"hyperlink": A}, A3=RICH, A4=CHIP)
     result = await world.sync_one()
-    assert (result.outcome, result.sheet, list(result.problems)) == (Outcome.SYNCED, 3, [])
+    assert (result.outcome, result.counts.sheet, list(result.problems)) == (Outcome.SYNCED, 3, [])
     assert views(world) == {A: 1, B: 2, C: 3}
     assert world.google.count("links") == 1
     (call,) = [call for call in world.google.calls if call.kind == "links"]

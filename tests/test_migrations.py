@@ -137,13 +137,13 @@ async def test_what_parsers_have_put_into_the_inbox_goes_on_to_count(world: Worl
     )
     world.sheet("P")
     before = await world.sync_one()
-    assert (before.parsed, before.changed, world.merged("a")) == (1, 0, (500, 40, 0, 0, 0))
+    assert (before.counts.parsed, before.counts.changed, world.merged("a")) == (1, 0, (500, 40, 0, 0, 0))
     assert world.execute("SELECT count(*) FROM parsed_values") == [(0,)]
     async with open_database(world.path) as database:
         values = [ParsedMetrics("account-a", Metrics(600), "youtube", world.now)]
         await parsed_values.put(database, values, world.now)
     after = await world.sync_one()
-    assert (after.parsed, world.merged("a")) == (1, (600, 40, 0, 0, 0))
+    assert (after.counts.parsed, world.merged("a")) == (1, (600, 40, 0, 0, 0))
     assert world.execute("SELECT followers, likes, parsed_at FROM parsed_metrics") == [(500, 40, at)]
     # The link is known from the upgrade on: what was parsed before it changes is of the earlier one.
     world.execute("UPDATE project_social_accounts SET profile_link = ?", (link("other"),))

@@ -65,7 +65,7 @@ async def test_the_values_of_a_row_that_is_gone_stand_in(world: World, strategy:
     del rows(world, "P")[3]
     world.now += timedelta(hours=1)
     result = await world.sync_one()
-    assert (result.outcome, result.carried) == (Outcome.SYNCED, 5)
+    assert (result.outcome, result.counts.carried) == (Outcome.SYNCED, 5)
     assert (world.merged("clara"), world.winners("clara")) == ((100, 200, 300, 400, 500), ("carried",) * 5)
     (problem,) = reasons(result)
     assert problem.startswith("P!4: the row is gone; its last known values are used since 2026-03-10 13:00 UTC")
@@ -112,7 +112,7 @@ async def test_after_a_week_of_good_reads_the_sheet_has_no_vote(world: World) ->
     del rows(world, "P")[3]
     await world.sync()
     world.now += 7 * DAY - timedelta(minutes=1)
-    assert (await world.sync_one()).carried == 5
+    assert (await world.sync_one()).counts.carried == 5
     world.now += timedelta(minutes=1)
     result = await world.sync_one()
     assert (world.merged("clara"), world.winners("clara")[:2]) == ((1, 200, 300, 400, 500), ("parsed", "carried"))
@@ -186,7 +186,7 @@ async def test_one_that_smart_sync_created_becomes_inactive_until_its_row_return
     assert world.execute(active) == [(link("abel"),), (link("clara"),)]
     world.sheet("P", bruno=[5] * 5, clara=[3] * 5)
     result = await world.sync_one()
-    assert (result.returned, result.new_accounts) == ((link("bruno"),), 0)
+    assert (result.returned, result.counts.new_accounts) == ((link("bruno"),), 0)
     assert world.execute(active) == [(link("abel"),), (link("bruno"),), (link("clara"),)]
     assert world.execute("SELECT count(*) FROM account_metrics WHERE followers = 5") == [(1,)]
 
@@ -257,7 +257,7 @@ async def test_fewer_than_three_rows_are_no_accident_of_the_worksheet(world: Wor
     await begun(world, ["abel", "bruno"])
     world.sheet("P")
     result = await world.sync_one()
-    assert (result.outcome, len(reasons(result)), result.carried) == (Outcome.SYNCED, 2, 10)
+    assert (result.outcome, len(reasons(result)), result.counts.carried) == (Outcome.SYNCED, 2, 10)
 
 
 @pytest.mark.parametrize("cell", ["", 0, "#REF!", None])
@@ -295,7 +295,7 @@ async def test_a_column_without_its_header_is_an_accident(world: World) -> None:
     await begun(world)
     rows(world, "P")[0][3] = "Remarks"
     result = await world.sync_one()
-    assert (result.outcome, result.carried) == (Outcome.DEGRADED, 5)
+    assert (result.outcome, result.counts.carried) == (Outcome.DEGRADED, 5)
     assert "smart-sync confirm P --metric likes" in result.remedy
     rows(world, "P")[0][3] = HEADER[3]
     assert (await world.sync_one()).outcome is Outcome.SYNCED
@@ -311,7 +311,7 @@ async def test_an_account_moved_to_another_project_does_not_degrade_it(world: Wo
         world.execute(f"UPDATE project_social_accounts SET project_id = 'project-Q' WHERE id = 'account-{name}'")
     result = await world.sync()
     assert Outcome.DEGRADED not in [one.outcome for one in result.results]
-    assert [one.new_accounts for one in result.results] == [0, 0]
+    assert [one.counts.new_accounts for one in result.results] == [0, 0]
     assert [world.merged(name) for name in NAMES] == [(100, 200, 300, 400, 500)] * 5
     told = [reason for one in result.results for reason in reasons(one)]
     for name in NAMES[:3]:
@@ -372,7 +372,7 @@ async def test_a_name_with_its_platform_is_as_doubtful_as_its_link(world: World,
     rows(world, other).append(rows(world, first).pop(1))
     for _ in range(3):
         result = await world.sync()
-        assert sum(one.new_accounts for one in result.results) == 0
+        assert result.counts.new_accounts == 0
         world.now += timedelta(minutes=30)
     rows(world, other).pop()
     rows(world, first)[1:1] = [["TikTok", "@another", 1], ["TikTok", "@third", 1]]
@@ -407,7 +407,7 @@ async def test_a_mistyped_link_creates_nobody(world: World) -> None:
     rows(world, "P")[2][1] = link("p1aza")
     for _ in range(3):
         result = await world.sync_one()
-        assert result.new_accounts == 0
+        assert result.counts.new_accounts == 0
         (told,) = [reason for reason in reasons(result) if "no account is created" in reason]
         assert told.startswith("P!B3: ")
         assert f"smart-sync confirm {link('p1aza')}" in told
@@ -426,9 +426,9 @@ async def test_a_renamed_handle_creates_nobody_wherever_its_row_is_moved_to(worl
     await world.sync()
     rows(world, "P")[3][1] = link("something_else_entirely")
     rows(world, "P").insert(1, ["", link("completely_new"), *[9] * 5])
-    assert (await world.sync_one()).new_accounts == 1
+    assert (await world.sync_one()).counts.new_accounts == 1
     rows(world, "P").insert(1, ["", link("another_new_one"), *[9] * 5])
-    assert (await world.sync_one()).new_accounts == 1
+    assert (await world.sync_one()).counts.new_accounts == 1
     assert world.execute(
         "SELECT count(*) FROM project_social_accounts WHERE profile_link LIKE '%entirely'"
     ) == [(0,)]  # fmt: skip
@@ -446,7 +446,7 @@ async def test_a_row_cut_and_pasted_into_another_worksheet_creates_nobody(world:
         rows(world, project).append(pasted)
         for _ in range(3):
             result = await world.sync()
-            assert sum(one.new_accounts for one in result.results) == 0
+            assert result.counts.new_accounts == 0
             world.now += timedelta(minutes=30)
         rows(world, "P").insert(1, rows(world, project).pop())
         await world.sync()
@@ -459,7 +459,7 @@ async def test_an_account_in_two_worksheets_is_created_for_both(world: World) ->
     for project in ("P", "Q"):
         world.add_project(project)
         world.sheet(project, both=[7] * 5)
-    assert sum(one.new_accounts for one in (await world.sync()).results) == 2
+    assert (await world.sync()).counts.new_accounts == 2
     rows(world, "Q").append(["", link("third"), *[7] * 5])
     await world.sync()
     rows(world, "P").append(["", link("third"), *[7] * 5])
@@ -513,7 +513,7 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
     rows(world, "P").append(["", "https://www.tiktok.com/@zz/video/7123456789012345678", *[1] * 5])
     assert (len((await world.sync_one()).unmatched_rows), asked) == (1, [])
     rows(world, "P").append(["", link("zoe"), *[1] * 5])
-    assert ((await world.sync_one()).new_accounts, asked) == (1, ["project-P"])
+    assert ((await world.sync_one()).counts.new_accounts, asked) == (1, ["project-P"])
 
 
 @pytest.mark.sqlite
@@ -578,7 +578,7 @@ async def test_an_account_that_is_deleted_in_the_middle_of_a_pass_leaves_nothing
     for table in ("account_metrics", "account_snapshots", "sheet_metrics"):
         ids = {row[0] for row in world.execute(f"SELECT account_id FROM {table}")}
         assert ids in ({f"account-{name}" for name in NAMES if name != "clara"}, set()), table
-    assert (await world.sync_one()).accounts == 4
+    assert (await world.sync_one()).counts.accounts == 4
 
 
 @pytest.mark.parametrize(("zone", "marked"), [("UTC", False), ("Asia/Tokyo", True)])

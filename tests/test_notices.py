@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from literal_texts import ROOT, texts_of
 from smart_sync.config.notify import TargetSettings
+from smart_sync.core.counts import Counts
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.notices import phrases, reasons
@@ -52,7 +53,7 @@ def everything() -> dict[str, Message]:
         "1", "https://www.tiktok.com/@анна", "views", 1000, 100000, STAMP, "F7", "a digit too many", held=True
     )
     problem = Problem("views: not a count", "Лето", 7, "F", "много")
-    found = trouble("Лето", stale=True, new_suspects=(suspect,), new_problems=(problem,), new_accounts=3)
+    found = trouble("Лето", stale=True, new_suspects=(suspect,), new_problems=(problem,), counts=Counts(new_accounts=3))
     ill = told(found, trouble("Зима", Outcome.DEGRADED))
     sick = judge((found,), {}).troubles["Лето"]
     well = told(replace(found, outcome=Outcome.SYNCED, stale=False), before={"Лето": sick})

@@ -22,7 +22,7 @@ from smart_sync.core.model import METRICS, Metrics
 from smart_sync.core.parsed import INBOX, NO_PAST, QUERY, ParsedAccount, of_row, terms
 from smart_sync.errors import ConfigError, SmartSyncError
 from smart_sync.store.sqlite import driver, scratch_copy
-from world import KEY, NOON, World
+from world import KEY, NOON, World, link
 
 NOTHING = [None] * 4
 metrics = st.builds(Metrics, *(st.none() | st.integers(0, 9) for _ in METRICS))
@@ -55,7 +55,7 @@ async def test_the_query_counts_as_the_inbox_would(world: World) -> None:
     world.sheet("P", a=[400, *NOTHING], b=[900, *NOTHING])
     result = await world.sync_one()
     assert (world.merged("a"), world.merged("b")) == ((500, 0, 0, 0, 0), (900, 0, 0, 0, 0))
-    assert (result.parsed, world.winners("a")[0]) == (2, "parsed")
+    assert (result.counts.parsed, world.winners("a")[0]) == (2, "parsed")
     world.execute("UPDATE channels SET subscribers = 600 WHERE id = 'account-a'")
     await world.sync()
     assert world.merged("a") == (600, 0, 0, 0, 0)
@@ -82,6 +82,25 @@ async def test_what_is_no_count_or_double_is_reported(world: World) -> None:
     result = await world.sync_one()
     assert sorted(problem.value for problem in result.problems) == ["account account-a", "account account-b"]
     assert (world.merged("a"), world.merged("b")) == ((0,) * 5, (5, 0, 0, 0, 0))
+
+
+async def test_a_time_that_is_none_is_reported_and_its_row_counts_as_none(world: World) -> None:
+    """Seconds since 1970, a date as people write it, a number that SQLite takes for a day: neither now nor undated."""
+    await world_with_channels(world)
+    world.parsed("b", [9, *NOTHING], parsed_at="01.01.2026 00:00")
+    for seen_at in ("1767225600", "10.03.2026", "20454"):
+        world.execute("DELETE FROM channels")
+        world.execute("INSERT INTO channels VALUES ('account-a', 500, ?)", (seen_at,))
+        result = await world.sync_one()
+        assert {(problem.worksheet, problem.value) for problem in result.problems} == {
+            ("parsed.query", f"account account-a: {seen_at}"), ("parsed_metrics", link("b")),
+        }  # fmt: skip
+        assert {problem.reason.partition(";")[0] for problem in result.problems} == {"a parsed_at that is no time"}
+        assert (world.merged("a"), world.merged("b")) == ((0,) * 5, (0,) * 5)
+    world.execute("UPDATE channels SET seen_at = '2026-01-01 00:00:00'")
+    world.parsed("b", [9, *NOTHING], parsed_at="")
+    assert not (await world.sync_one()).problems
+    assert (world.merged("a"), world.merged("b")) == ((500, 0, 0, 0, 0), (9, 0, 0, 0, 0))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ async def test_both_sides_of_max_are_seen_to_win(world: World) -> None:
     result = await world.sync_one()
     assert world.merged("a") == (100, 6, 7, 3, 0)
     assert world.winners("a") == ("sheet", "parsed", "both", "parsed", None)
-    assert (result.outcome, result.updated, result.changed, result.snapshots) == (Outcome.SYNCED, 1, 1, 1)
+    counts = result.counts
+    assert (result.outcome, counts.updated, counts.changed, counts.snapshots) == (Outcome.SYNCED, 1, 1, 1)
 
 
 async def test_250_random_values_are_all_right_and_nothing_is_doubled(world: World) -> None:
@@ -43,10 +44,10 @@ async def test_250_random_values_are_all_right_and_nothing_is_doubled(world: Wor
         world.sheet(f"Project {project}", **rows)
     first = await world.sync()
     assert {name: world.merged(name) for name in expected} == expected
-    assert [result.snapshots for result in first.results] == [10] * 5
+    assert [result.counts.snapshots for result in first.results] == [10] * 5
     second = await world.sync()
     assert {result.outcome for result in second.results} == {Outcome.UNCHANGED}
-    assert [result.updated for result in second.results] == [10] * 5
+    assert [result.counts.updated for result in second.results] == [10] * 5
     assert len(world.snapshots()) == 50
     assert {name: world.merged(name) for name in expected} == expected
 
@@ -174,11 +175,11 @@ async def test_a_bad_account_is_reported_and_the_others_are_written(world: World
     )
     world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
     result = await world.sync_one()
-    assert (result.outcome, result.updated, result.snapshots) == (Outcome.SYNCED, 2, 2)
+    assert (result.outcome, result.counts.updated, result.counts.snapshots) == (Outcome.SYNCED, 2, 2)
     assert result.failed_accounts == {"account-b": "not b"}
     assert [world.merged(name) for name in "abc"] == [(1,) * 5, None, (3,) * 5]
     world.execute("DROP TRIGGER grudge")
-    assert (await world.sync_one()).snapshots == 1
+    assert (await world.sync_one()).counts.snapshots == 1
     assert world.merged("b") == (2,) * 5
 
 
@@ -199,10 +200,10 @@ async def test_there_is_no_snapshot_while_nobody_has_a_value(world: World) -> No
     """An account without any value gets none; with one, the row holds 0 for the metrics that have none."""
     world.add_project("P", ["a"])
     result = await world.sync_one()
-    assert (result.snapshots, world.snapshots(), world.merged("a")) == (0, [], (0,) * 5)
+    assert (result.counts.snapshots, world.snapshots(), world.merged("a")) == (0, [], (0,) * 5)
     world.sheet("P", a=[None, None, None, None, 0])
-    assert (await world.sync_one(dry_run=True)).snapshots == 1
-    assert (await world.sync_one()).snapshots == 1
+    assert (await world.sync_one(dry_run=True)).counts.snapshots == 1
+    assert (await world.sync_one()).counts.snapshots == 1
     assert [row[1:] for row in world.snapshots()] == [(0,) * 5]
     known = world.execute("SELECT followers_known_since, views_known_since FROM account_metrics")
     assert known == [(None, stamp(world.now))]
@@ -229,9 +230,9 @@ async def test_a_snapshot_by_the_web_app_is_the_days_snapshot(world: World, writ
     world.add_project("P", ["a"])
     world.sheet("P", a=[1, 2, 3, 4, 5])
     world.execute("INSERT INTO account_snapshots VALUES ('x', 'account-a', 1, 2, 3, 4, 5, ?)", (written,))
-    assert (await world.sync_one()).snapshots == 0
+    assert (await world.sync_one()).counts.snapshots == 0
     world.now += timedelta(days=1)
-    assert (await world.sync_one()).snapshots == 1
+    assert (await world.sync_one()).counts.snapshots == 1
 
 
 async def test_the_day_ends_where_the_configuration_says(world: World) -> None:
@@ -240,9 +241,9 @@ async def test_the_day_ends_where_the_configuration_says(world: World) -> None:
     world.sheet("P", a=[1] * 5)
     world.sections["schedule"] = {"timezone": "Asia/Tokyo"}
     world.now = world.now.replace(hour=14, minute=59)
-    assert (await world.sync_one()).snapshots == 1
+    assert (await world.sync_one()).counts.snapshots == 1
     world.now += timedelta(minutes=2)
-    assert (await world.sync_one()).snapshots == 1
+    assert (await world.sync_one()).counts.snapshots == 1
 
 
 async def test_a_clock_that_jumps_back_makes_no_second_snapshot(world: World) -> None:
@@ -253,7 +254,7 @@ async def test_a_clock_that_jumps_back_makes_no_second_snapshot(world: World) ->
     world.now += timedelta(days=1)
     await world.sync()
     world.now -= timedelta(days=1)
-    assert (await world.sync_one()).snapshots == 0
+    assert (await world.sync_one()).counts.snapshots == 0
 
 
 async def test_the_days_snapshot_can_be_refreshed(world: World) -> None:
@@ -298,7 +299,7 @@ async def test_inactive_projects_and_accounts_are_left_alone(world: World) -> No
     world.execute("UPDATE project_social_accounts SET is_active = 0 WHERE id = 'account-c'")
     world.sheet("On", b=[1] * 5, c=[2] * 5)
     result = await world.sync_one()
-    assert (result.project.name, result.accounts) == ("On", 1)
+    assert (result.project.name, result.counts.accounts) == ("On", 1)
     assert [world.merged(name) for name in "abc"] == [None, (1,) * 5, None]
 
 
@@ -306,8 +307,12 @@ async def test_worksheets_can_create_projects_and_accounts(world: World) -> None
     """create_missing = "projects": what the sheets have and the database lacks is created, once."""
     world.sections["sync"] = {"create_missing": "projects"}
     world.sheet("New", a=[1] * 5, b=[2] * 5)
-    assert [(r.project.name, r.accounts, r.changed) for r in (await world.sync()).results] == [("New", 2, 2)]
-    assert [(r.project.name, r.accounts, r.changed) for r in (await world.sync()).results] == [("New", 2, 0)]
+    assert [(r.project.name, r.counts.accounts, r.counts.changed) for r in (await world.sync()).results] == [
+        ("New", 2, 2)
+    ]
+    assert [(r.project.name, r.counts.accounts, r.counts.changed) for r in (await world.sync()).results] == [
+        ("New", 2, 0)
+    ]
     assert world.execute("SELECT platform, username, profile_link FROM project_social_accounts ORDER BY username") == [
         ("tiktok", "a", link("a")),
         ("tiktok", "b", link("b")),
@@ -347,8 +352,8 @@ async def test_a_dry_run_shows_what_would_be_created(world: World, create: str) 
     assert world.execute("SELECT (SELECT count(*) FROM projects), count(*) FROM account_snapshots") == [(1, 0)]
     real = (await world.sync()).results
     assert [r.project.name for r in real] == (["P"] if create == "accounts" else ["New", "P"])
-    foretold = {r.project.name: (r.accounts, r.changed, r.snapshots) for r in dry}
-    assert foretold == {r.project.name: (r.accounts, r.changed, r.snapshots) for r in real}
+    foretold = {r.project.name: (r.counts.accounts, r.counts.changed, r.counts.snapshots) for r in dry}
+    assert foretold == {r.project.name: (r.counts.accounts, r.counts.changed, r.counts.snapshots) for r in real}
 
 
 async def test_a_busy_database_is_waited_for_and_the_loop_is_not_held_up(world: World) -> None:

@@ -12,6 +12,7 @@ import structlog
 from receiver import Receiver, receiving
 from smart_sync import logs
 from smart_sync.config import PingSettings
+from smart_sync.core.counts import Counts
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.errors import DatabaseError
@@ -69,7 +70,7 @@ async def test_the_last_lines_are_the_body(receiver: Receiver) -> None:
     failed = ProjectResult(
         Project("1", "Зима"), Outcome.FAILED, STAMP, error="no\x1b[2J such", remedy="mend it", stale=True
     )
-    fine = ProjectResult(Project("2", "B"), Outcome.SYNCED, STAMP, changed=3)
+    fine = ProjectResult(Project("2", "B"), Outcome.SYNCED, STAMP, counts=Counts(changed=3))
     result = PassResult("run", Trigger.TIMER, STAMP, STAMP, (fine, failed))
     await targets(receiver, result)
     last = receiver.told[-1]

@@ -85,7 +85,7 @@ async def test_the_types_of_the_web_app_are_its_own(
     world = await PostgresWorld(tmp_path, google, postgres).create()
     world.sheet("P", a=[1, 2, 3, 4, 5], b=[1, 2, 3, 4, 2**31], c=[1] * 5)
     result = await world.sync_one()
-    assert result.updated == 2
+    assert result.counts.updated == 2
     assert "integer out of range" in log.getvalue()
     with psycopg.connect(postgres) as app:
         rows = app.execute(
@@ -99,7 +99,7 @@ async def test_the_types_of_the_web_app_are_its_own(
         )
         assert grown.fetchall() == [("2026-03-09", None), ("2026-03-10", -2)]
     again = await world.sync_one()
-    assert (again.changed, again.snapshots) == (0, 0)
+    assert (again.counts.changed, again.counts.snapshots) == (0, 0)
 
 
 WRONG: dict[str, tuple[str, str]] = {
@@ -172,7 +172,7 @@ async def test_moving_keeps_every_row_and_tells_odd_values(tmp_path: Path, googl
     assert there.execute(same) == world.execute(same)
     assert there.execute("SELECT mood FROM projects") == [("good",)]
     result = await there.sync_one()
-    assert (result.changed, result.snapshots) == (0, 0)
+    assert (result.counts.changed, result.counts.snapshots) == (0, 0)
     with pytest.raises(SmartSyncError, match="has rows already; name an empty database"):
         await move(world.path, server(postgres))
 

@@ -320,7 +320,7 @@ def _rows(twins: Twins, name: str) -> dict[str, list[tuple[Any, ...]]]:
 
 def _told(result: PassResult) -> list[dict[str, Any]]:
     return [
-        {key: value for key, value in one.answer().items() if key != "timestamp"} | {"parsed": one.parsed}
+        {key: value for key, value in one.answer().items() if key != "timestamp"} | {"parsed": one.counts.parsed}
         for one in result.results
     ]
 
@@ -382,5 +382,5 @@ async def test_triggers_of_the_web_app_are_reckoned_with(tmp_path: Path) -> None
         await sync.run(PassRequest(Trigger.TIMER))
         twins.rows[1][5] = "100"
         twins.type()
-        accounts = [(await sync.run(PassRequest(Trigger.TIMER))).results[0].accounts for _ in range(2)]
+        accounts = [(await sync.run(PassRequest(Trigger.TIMER))).results[0].counts.accounts for _ in range(2)]
     assert accounts == [4, 3]

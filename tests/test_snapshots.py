@@ -109,7 +109,7 @@ async def test_a_project_that_is_unchanged_gets_the_row_of_each_date(world: Worl
         for hours in (0, 6, 8, 9, 10, 12.5, 13):  # local midnight after 9 hours, the one of UTC after 12
             world.now = NOON + timedelta(hours=hours)
             (result,) = (await SyncPass(resources).run(PassRequest(Trigger.TIMER))).results
-            seen.append((result.outcome, result.changed, len(world.snapshots()), world.snapshots()[-1][0][:16]))
+            seen.append((result.outcome, result.counts.changed, len(world.snapshots()), world.snapshots()[-1][0][:16]))
     assert seen == [
         (Outcome.SYNCED, 1, 1, "2026-03-10T12:00"),
         (Outcome.UNCHANGED, 0, 1, "2026-03-10T12:00"),
@@ -138,7 +138,7 @@ async def test_a_second_master_is_never_fought(world: World, zone: str) -> None:
             if minute % 30 == 29:
                 world.now += timedelta(seconds=30)
                 (result,) = (await SyncPass(resources).run(PassRequest(Trigger.TIMER))).results
-                assert result.changed == (1 if minute == 29 else 0)
+                assert result.counts.changed == (1 if minute == 29 else 0)
                 assert world.execute(NEWEST, ("account-a",)) == [(5,) * 5]
     assert world.execute("SELECT * FROM account_snapshots WHERE id LIKE 'web-%' ORDER BY snapshot_time") == theirs
     ((ours,),) = world.execute("SELECT snapshot_time FROM account_snapshots WHERE id NOT LIKE 'web-%'")
@@ -216,8 +216,8 @@ async def test_a_dry_run_foresees_how_many_are_new(world: World) -> None:
     world.sheet("P", a=[5] * 5, b=[5] * 5)
     world.execute("INSERT INTO account_snapshots VALUES ('web', 'account-b', 5, 5, 5, 5, 5, '2026-03-10 08:00:00')")
     for coming in (1, 0):
-        foreseen = (await world.sync_one(dry_run=True)).snapshots
-        assert foreseen == coming == (await world.sync_one()).snapshots
+        foreseen = (await world.sync_one(dry_run=True)).counts.snapshots
+        assert foreseen == coming == (await world.sync_one()).counts.snapshots
         world.sheet("P", a=[6] * 5, b=[5] * 5)
 
 
@@ -302,15 +302,15 @@ async def test_a_row_of_ours_that_was_moved_out_of_its_day_is_brought_back(
     world.sections["snapshots"] = {"on_existing": on_existing}
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[5] * 5, b=[6] * 5)
-    assert (await world.sync_one()).snapshots == 2
+    assert (await world.sync_one()).counts.snapshots == 2
     ids = world.execute("SELECT id FROM account_snapshots ORDER BY id")
     world.execute(
         "UPDATE account_snapshots SET snapshot_time = ? WHERE account_id = 'account-a'",
         (stamp(NOON + timedelta(days=days)),),
     )
     world.now += timedelta(hours=1)
-    assert (await world.sync_one(dry_run=True)).snapshots == 0
-    assert (await world.sync_one()).snapshots == 0
+    assert (await world.sync_one(dry_run=True)).counts.snapshots == 0
+    assert (await world.sync_one()).counts.snapshots == 0
     assert world.snapshots("a") == [(stamp(world.now), *[5] * 5)]
     assert world.snapshots("b") == [(stamp(NOON), *[6] * 5)]
     assert world.execute("SELECT id FROM account_snapshots ORDER BY id") == ids

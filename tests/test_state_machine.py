@@ -436,7 +436,7 @@ class Machine(RuleBasedStateMachine):
         result = self.runner.run(self.run_pass())
         assert [one.error for one in result.results if one.outcome is Outcome.FAILED] == []
         for one in result.results:
-            assert one.snapshots <= one.accounts
+            assert one.counts.snapshots <= one.counts.accounts
             expected = one.project.name not in readable or self.degraded(one.project.name)
             assert (one.outcome is Outcome.DEGRADED) == expected, one
         if self.strategy == "max":

@@ -12,7 +12,7 @@ from smart_sync.core.merge.suspects import Suspect
 from smart_sync.errors import DatabaseError
 from smart_sync.report.explain import explain
 from test_suspects import log, logged
-from world import World, link
+from world import KEY, World, link
 
 __all__ = ["log"]
 
@@ -110,6 +110,23 @@ async def test_the_neighbours_number_is_told_as_theirs(lived: World) -> None:
     """A row that says what another said in the last read."""
     (told,) = await suspects(lived, a=round(456_789 * RATE**9))
     assert told.cause == "this is @b's number"
+
+
+async def test_links_that_move_against_the_numbers_are_told(lived: World) -> None:
+    """The account that gets another's larger row in the place where that stood: all of it, though each has risen."""
+    sheet = lived.google.spreadsheets[KEY].worksheets["P"]
+    for cells, (likes, comments) in zip(sheet[1:], ((7000, 410), (7070, 415), (7140, 420)), strict=True):
+        cells[3:5] = [likes, comments]
+    await lived.sync()
+    lived.now += timedelta(hours=1)
+    a, b, c = ([*cells[:2]] for cells in sheet[1:])
+    for cells, name in zip(sheet[1:], (b, c, a), strict=True):  # a is where c was: 2.5 % above
+        cells[:2] = name
+    told = (await lived.sync_one()).suspects
+    assert {(one.metric, one.cause) for one in told if one.link == link("a")} == {
+        (metric, "this is @c's number") for metric in ("likes", "comments", "views")
+    }
+    assert {one.cause for one in told} == {"this is @a's number", "this is @b's number", "this is @c's number"}
 
 
 async def test_where_there_was_no_value_none_is_told(lived: World, log: StringIO) -> None:

@@ -94,7 +94,7 @@ async def test_where_nobody_else_has_a_vote_there_is_no_value(world: World, plac
         world.now += HOUR
         result = await world.sync_one()
         assert (world.merged("a"), world.winners("a")) == ((0,) * 5, (None,) * 5)
-        assert (world.snapshots("a"), result.carried, result.problems, result.suspects) == ([], 0, (), ())
+        assert (world.snapshots("a"), result.counts.carried, result.problems, result.suspects) == ([], 0, (), ())
 
 
 @pytest.mark.parametrize("brought_by", PLACES)
@@ -270,7 +270,7 @@ async def test_what_is_too_old_has_no_vote(world: World) -> None:
     world.now += DAY
     result = await world.sync_one()
     assert (world.merged("a"), world.winners("a")[:2]) == ((5, 80, 0, 0, 0), ("sheet", "carried"))
-    assert result.carried == 1
+    assert result.counts.carried == 1
     assert any("likes: neither the worksheet nor a parser" in str(problem) for problem in result.problems)
     await put(world, Metrics(999, 81), world.now)
     await world.sync()
@@ -611,7 +611,11 @@ async def test_looking_ahead_writes_nothing(world: World) -> None:
     foreseen = await world.sync_one(dry_run=True)
     assert [world.execute(f"SELECT * FROM {table}") for table in tables] == before
     done = await world.sync_one()
-    assert (foreseen.changed, foreseen.carried, foreseen.problems) == (done.changed, done.carried, done.problems)
+    assert (foreseen.counts.changed, foreseen.counts.carried, foreseen.problems) == (
+        done.counts.changed,
+        done.counts.carried,
+        done.problems,
+    )
 
 
 @pytest.mark.sqlite

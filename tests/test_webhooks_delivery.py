@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 from receiver import Receiver, Told, receiving
 from smart_sync.admin import webhooks as webhook_commands
 from smart_sync.config import Settings, WebhookSettings
+from smart_sync.core.counts import Counts
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
@@ -62,7 +63,9 @@ def settings_with(folder: Path, webhook: WebhookSettings) -> Settings:
 
 
 def a_pass(outcome: Outcome = Outcome.SYNCED, run_id: str = "run-1") -> PassResult:
-    result = ProjectResult(Project("p", "Project"), outcome, STAMP, accounts=3, error="why", remedy="what to do")
+    result = ProjectResult(
+        Project("p", "Project"), outcome, STAMP, counts=Counts(accounts=3), error="why", remedy="what to do"
+    )
     return PassResult(run_id, Trigger.TIMER, STAMP, STAMP, (result,), 1.5)
 
 

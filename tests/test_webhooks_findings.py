@@ -15,7 +15,7 @@ from smart_sync.core.model import Trigger
 from smart_sync.errors import DatabaseError
 from smart_sync.notify import delivery
 from smart_sync.store.sqlite import database
-from smart_sync.sync.reporter import MAX_LOGGED_SUSPECTS, Reporter
+from smart_sync.sync.reporter import MAX_LOGGED, Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, Values, World
@@ -92,17 +92,28 @@ async def test_a_problem_is_told_once_over_restarts_and_again_when_it_returns(wo
     assert counts == [1, 1, 1, 1, 1, 2]
 
 
-async def test_each_suspect_has_a_line_up_to_a_limit_and_none_vanishes(world: World, log: StringIO) -> None:
-    """Beyond the limit they are counted."""
-    names = [f"n{number}" for number in range(MAX_LOGGED_SUSPECTS // 5 + 10)]
-    world.add_project("P", names)
-    world.sheet("P", **{name: [5000] * 5 for name in names})
+async def test_a_pass_logs_so_many_suspects_one_by_one_and_counts_the_others(world: World, log: StringIO) -> None:
+    """The limit is that of all projects together; `smart-sync check` lists each, as the line that counts them says."""
+    projects, each = 4, MAX_LOGGED // 5 // 4 + 5
+    names = {f"P{number}": [f"p{number}n{row}" for row in range(each)] for number in range(projects)}
+    for project, accounts in names.items():
+        world.add_project(project, accounts)
+        world.sheet(project, **{name: [5000] * 5 for name in accounts})
     await world.sync()
-    world.sheet("P", **{name: [9_000_000] * 5 for name in names})
+    for project, accounts in names.items():
+        world.sheet(project, **{name: [9_000_000] * 5 for name in accounts})
+    before = len(log.getvalue())
+    result = await world.sync()
+    suspects = sum(len(one.suspects) for one in result.results)
+    assert suspects == projects * each * 5
+    assert len(events(log, "value.suspected")) == MAX_LOGGED
+    more = events(log, "values.suspected")
+    assert sum(line["more"] for line in more) == suspects - MAX_LOGGED
+    assert all("smart-sync check" in line["remedy"] for line in more)
+    # What a pass logs is bounded by its projects, not by what is wrong with them.
+    assert len(log.getvalue()) - before < MAX_LOGGED * 500 + projects * 1000 + 2000
     await world.sync()
-    assert len(events(log, "value.suspected")) == MAX_LOGGED_SUSPECTS
-    (more,) = events(log, "values.suspected")
-    assert more["more"] == len(names) * 5 - MAX_LOGGED_SUSPECTS
+    assert len(events(log, "value.suspected")) == MAX_LOGGED
 
 
 async def test_a_pass_that_cannot_be_run_is_told_once(world: World, receiver: Receiver) -> None:

@@ -21,6 +21,7 @@ from typing import Any, TextIO, cast
 import stamina
 import structlog
 
+from smart_sync.core.counts import Counts, PassCounts, Where, names
 from smart_sync.core.redaction import KnownSecrets
 from smart_sync.events import EVENTS
 
@@ -32,8 +33,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 #: Counts that a console leaves out where they are 0: they say something only above it.  Any other 0 is shown.
 QUIET = frozenset(
     {
-        *("problems", "suspects", "conflicts", "unmatched_rows", "unmatched_accounts", "changed", "left_out"),
-        *("failed", "degraded", "unchanged", "stale", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
+        *(name for record in (Counts, PassCounts) for name in names(record, Where.QUIET)),
+        *("left_out", "stale", "retries", "quota_wait_seconds", "bytes", "calls", "missing"),
     }
 )
 #: Ids → the fields beside which people need none.

@@ -80,6 +80,11 @@ def moved(at: str, seconds: float) -> str | None:
         return None
 
 
+def is_no_time(at: str | None) -> bool:
+    """Whether a source gives a time that is none, as a stamp: "", or a number that SQLite takes for a Julian day."""
+    return at is not None and at < "1970"
+
+
 def is_ahead(moment: datetime, now: datetime) -> bool:
     """Whether a time lies further ahead than clocks may."""
     return moment > now + AHEAD

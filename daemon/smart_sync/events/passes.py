@@ -2,25 +2,21 @@
 
 from collections.abc import Mapping
 
+from smart_sync.core.counts import Counts, PassCounts, Where, meanings
 from smart_sync.events.event import Event
+
+
+def _counted(record: type[Counts | PassCounts], where: Where) -> dict[str, str]:
+    return {name: f"int: {meaning}" for name, meaning in meanings(record, where).items()}
+
 
 #: What the line of a project carries; counts are accounts unless they say otherwise.
 _PROJECT: Mapping[str, str] = {
     "project_id": "str: projects.id",
     "project": "str: its name",
     "outcome": "str: synced, unchanged, degraded, failed",
-    "accounts": "int: active accounts found",
-    "sheet": "int: read from the sheet",
-    "parsed": "int: with parsed values",
-    "merged": "int: merged",
-    "updated": "int: whose merged values are in the database",
-    "changed": "int: whose merged values changed",
-    "snapshots": "int: snapshots created",
-    "problems": "int: problems in the worksheet and the inbox",
-    "suspects": "int: values that jumped, until they are confirmed, change again or have stood for a day",
-    "conflicts": "int: values that both sides had changed (strategy latest)",
-    "unmatched_rows": "int: worksheet rows that match no account",
-    "unmatched_accounts": "int: accounts that no row matches",
+    **_counted(Counts, Where.LINE),
+    "merged": "int: the same as updated",
     "seconds": "float: all together",
     "read_seconds": "float?: waiting for the worksheet and the parsers",
     "decide_seconds": "float?: merging",
@@ -28,6 +24,12 @@ _PROJECT: Mapping[str, str] = {
 }
 #: After a reload ``run_on_start`` counts as after a start.
 _TRIGGER = "str: startup (of the daemon, or again after a reload), timer, socket, cli"
+_OF_LINKS: Mapping[str, str] = {
+    "project_id": "str: projects.id",
+    "project": "str: its name",
+    "link": "str?: the account's profile_link",
+    "more": "int?: in its place: how many more than are logged one by one (200 in a pass)",
+}
 _FAILURE: Mapping[str, str] = {"reason": "str: what happened", "remedy": "str?: who must do what"}
 
 EVENTS = (
@@ -61,17 +63,9 @@ EVENTS = (
         "a pass has ended; one line per pass",
         {
             "trigger": _TRIGGER,
-            "projects": "int: projects in the pass",
-            "succeeded": "int: projects, the degraded ones included",
-            "failed": "int: projects",
-            "degraded": "int: projects",
-            "unchanged": "int: projects",
+            **_counted(PassCounts, Where.TOTAL_LINE),
             "stale": "int: all projects that are stale now, whichever took part",
-            "accounts": "int: active accounts found",
-            "updated": "int: accounts whose merged values are in the database",
-            "changed": "int: accounts whose merged values changed",
-            "snapshots": "int: snapshots created",
-            "problems": "int: problems in worksheets and the inbox",
+            **_counted(Counts, Where.TOTAL_LINE),
             "calls": "int: calls to Google, every try counted",
             "retries": "int: those of them that repeated a failed one",
             "quota_wait_seconds": "float: waited for Google's quota",
@@ -158,7 +152,7 @@ EVENTS = (
         "the database refused to write an account; the others were written",
         {
             "project_id": "str: projects.id",
-            "account_id": "str: project_social_accounts.id",
+            "account_id": "str?: project_social_accounts.id; missing: of several",
             "reason": "str: what the database said",
         },
         "look at the constraints and triggers that the web app put on its tables",
@@ -173,14 +167,14 @@ EVENTS = (
         "account.left",
         "warning",
         "an account's row is gone for good and no parser has a value: no further snapshots, in no total",
-        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
+        _OF_LINKS,
         "nothing if it is meant; a row with its link brings it back",
     ),
     Event(
         "account.returned",
         "info",
         "an account that had left has a row or a parsed value again",
-        {"project_id": "str: projects.id", "project": "str: its name", "link": "str: its profile_link"},
+        _OF_LINKS,
     ),
     Event(
         "projects.created",
@@ -241,9 +235,14 @@ EVENTS = (
     Event(
         "values.suspected",
         "warning",
-        "more values of a project are suspect than are logged one by one (200 in a pass)",
-        {"project_id": "str: projects.id", "project": "str: its name", "more": "int: how many more"},
-        "see them with smart-sync check",
+        "more values of a project are suspect than are logged one by one (200 in a pass, of all projects together)",
+        {
+            "project_id": "str: projects.id",
+            "project": "str: its name",
+            "more": "int: how many more",
+            "remedy": "str: the command that lists them",
+        },
+        "do what the remedy says",
     ),
     Event(
         "value.conflicted",

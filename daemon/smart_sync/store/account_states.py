@@ -19,6 +19,7 @@ from smart_sync.core.parsed import (
     ParsedValue,
     Votes,
     VoteTerms,
+    is_no_time,
     of_row,
 )
 from smart_sync.core.pins import Pin
@@ -198,6 +199,9 @@ def _votes(
         if not all_sound:
             problems.append(_unsound(row))
     at, link, last_link = row[_WIDTH + 8], as_text(row[3]), _last_link(row)
+    if inbox is not None and is_no_time(at):
+        inbox = NO_METRICS
+        problems.append(_no_time(row))
     if not (
         whole
         or account_id in known.said
@@ -268,6 +272,10 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
 def _merged(row: Sequence[Any]) -> Metrics | None:
     """The merged values; None for one that another program has spoilt: it has no winner, and is written again."""
     return None if row[0] is None and all(value is None for value in row) else sound(row)[0]
+
+
+def _no_time(row: Any) -> Problem:
+    return Problem(vote_records.NO_TIME, "parsed_metrics", value=as_text(row[3]) or f"account {row[0]}")
 
 
 def _unsound(row: Any) -> Problem:

@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from smart_sync.core.model import METRICS, Problem
-from smart_sync.core.parsed import QUERY, ParsedValue, of_row
+from smart_sync.core.model import METRICS, NO_METRICS, Problem
+from smart_sync.core.parsed import QUERY, ParsedValue, is_no_time, of_row
 from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import ConfigError
+from smart_sync.logs import printable
 from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError
-from smart_sync.store.vote_records import TIME
+from smart_sync.store.vote_records import NO_TIME, TIME
 
 COLUMNS = ("account_id", *METRICS, "source", "parsed_at", "precision")
 #: What the values are said to be of where the query has no source.
@@ -76,6 +77,10 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
         metrics, all_sound = sound(row[1:6])
         if not all_sound:
             problems.append(_problem("a value that is no count from 0 to 2^63-1; it counts as no value", account_id))
+        if is_no_time(row[9]):
+            metrics = NO_METRICS
+            told = f"account {account_id}: {printable(str(row[7]), 40)}"
+            problems.append(Problem(NO_TIME, QUERY, value=told))
         if account_id in values:
             problems.append(_problem("an account more than once; only one of its rows counts", account_id))
         values[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))

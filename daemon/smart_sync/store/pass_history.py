@@ -8,20 +8,25 @@ from itertools import chain, islice
 from typing import Any, TypeVar, cast
 
 from smart_sync.core.answers import ProjectRun, Run
+from smart_sync.core.counts import Counts, PassCounts, Where, as_json, names
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
-from smart_sync.core.worksheet.table import how_many, shown
+from smart_sync.core.worksheet.table import shown
 from smart_sync.store.engine import Database, Transaction
 
 T = TypeVar("T")
 
-_PROJECT_RUN = """
-INSERT INTO sync_project_runs (run_id, project_id, project_name, outcome, error, finished_at, accounts, sheet, parsed,
-                               updated, changed, snapshots, seconds, stages, problems, problem_count)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+#: The columns of counts.
+_COUNTED = tuple(names(Counts, Where.RECORD).values())
+_COUNTED_OF_PASS = (*names(PassCounts, Where.TOTAL_RECORD).values(), *names(Counts, Where.TOTAL_RECORD).values())
+_OF_PROJECT = (
+    "run_id", "project_id", "project_name", "outcome", "error", "finished_at", *_COUNTED,
+    "seconds", "stages", "problems",
+)  # fmt: skip
+_PROJECT_RUN = f"INSERT INTO sync_project_runs ({', '.join(_OF_PROJECT)}) VALUES ({', '.join('?' * len(_OF_PROJECT))})"
+_FINISHED = "UPDATE sync_runs SET " + ", ".join(f"{name} = ?" for name in ("finished_at", *_COUNTED_OF_PASS, "calls"))
 
 #: The seconds between good reads: none if the last attempt failed, or the clock was set back.
 TICK = (
@@ -47,7 +52,6 @@ async def finish_run(
 
     All of it or nothing, with what ``also`` writes; returns what it returns.
     """
-    failed, degraded = result.count(Outcome.FAILED), result.count(Outcome.DEGRADED)
     confirmed = [r for r in result.results if r.worksheet_read]
     async with database.transaction() as transaction:
         await transaction.execute_many(_PROJECT_RUN, [_project_row(result.id, project) for project in result.results])
@@ -56,23 +60,16 @@ async def finish_run(
             [(r.timestamp, r.project.id) for r in confirmed],
         )
         await transaction.execute(
-            "UPDATE sync_runs SET finished_at = ?, projects = ?, succeeded = ?, failed = ?, degraded = ?, accounts = ?,"
-            " updated = ?, changed = ?, snapshots = ?, calls = ? WHERE id = ?",
+            f"{_FINISHED} WHERE id = ?",
             (
                 result.timestamp,
-                len(result.results),
-                len(result.results) - failed,
-                failed,
-                degraded,
-                *(sum(getattr(r, name) for r in result.results) for name in _SUMS),
+                *as_json(result.outcomes, Where.TOTAL_RECORD).values(),
+                *as_json(result.counts, Where.TOTAL_RECORD).values(),
                 calls,
                 result.id,
             ),
         )
         return await also(transaction, result)
-
-
-_SUMS = ("accounts", "updated", "changed", "snapshots")
 
 
 def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
@@ -87,28 +84,15 @@ def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
         result.outcome.value,
         result.error,
         result.timestamp,
-        result.accounts,
-        result.sheet,
-        result.parsed,
-        result.updated,
-        result.changed,
-        result.snapshots,
+        *as_json(result.counts, Where.RECORD).values(),
         round(result.seconds, 6),
         json.dumps(dict(result.stages)),
         # A row that another program has spoilt may be no number.
         json.dumps(problems, ensure_ascii=False, default=str),
-        sum(map(how_many, result.problems)) + len(nobodys),
     )
 
 
-_RUN = (
-    "id", "trigger", "requested_by", "started_at", "finished_at", "projects", "succeeded", "failed", "degraded",
-    *_SUMS, "calls",
-)  # fmt: skip
-_OF_PROJECT = (
-    "run_id", "project_id", "project_name", "outcome", "error", "finished_at", "accounts", "sheet", "parsed",
-    "updated", "changed", "snapshots", "seconds", "stages", "problems", "problem_count",
-)  # fmt: skip
+_RUN = ("id", "trigger", "requested_by", "started_at", "finished_at", *_COUNTED_OF_PASS, "calls")
 
 
 #: What `run_of` takes, and which pass is the newest that is finished.

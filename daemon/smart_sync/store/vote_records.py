@@ -11,8 +11,13 @@ from smart_sync.store.engine import Reader, Transaction, upsert
 
 T = TypeVar("T")
 
-#: A time as the inbox or a query has it, as a stamp; NULL where it is none.
-TIME = "strftime('%Y-%m-%dT%H:%M:%f000', {})"
+#: A time as the inbox or a query has it, as a stamp; NULL where none is given, "" for what is no time.
+TIME = (
+    "coalesce(strftime('%Y-%m-%dT%H:%M:%f000', {0}), CASE WHEN {0} IS NULL OR CAST({0} AS TEXT) = '' THEN NULL"
+    " ELSE '' END)"
+)
+#: What a person is told of the latter.
+NO_TIME = "a parsed_at that is no time; it counts as no value; write it as 2026-03-10 12:00:00"
 
 
 def _texts(names: str) -> str:

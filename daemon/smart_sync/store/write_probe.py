@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from smart_sync.config import SyncSettings
+from smart_sync.core.counts import Counts
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.merge.decisions import Merged
 from smart_sync.core.merge.plan import Plan
@@ -95,7 +96,7 @@ async def _refusal(
 async def _write_snapshot(transaction: Transaction, account_id: str, now: datetime) -> None:
     """As a pass writes one.  Raises `StoreError`."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
-    plan = Plan(_PROJECT, 1, (account_id,), {account_id: merged.values}, merged=(merged,))
+    plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), {account_id: merged.values}, merged=(merged,))
     written = await plan_writer.write_accounts(transaction, [plan], snapshots.Writing(stamp(now), day_of(now, "UTC")))
     _demand_none(written[_PROJECT.id].failed)
 

@@ -111,7 +111,7 @@ class ProjectSync:
             timestamp=stamp(self._clock()),
             seconds=sum(watch.stages.values()),
             stages=watch.stages,
-            new_accounts=job.created,
+            counts=replace(result.counts, new_accounts=job.created),
         )
 
     async def _read(self, project: Project) -> Reading:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
+from smart_sync.core.counts import Where, as_json
 from smart_sync.core.daemon_answers import EventFields, PassUnderWay
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.metrics import Spent
@@ -15,12 +16,14 @@ from smart_sync.core.wording import by_text, wait
 from smart_sync.logs import emit, redacted
 from smart_sync.sheets.source import ReadUsage
 
+T = TypeVar("T")
+
 #: Events that wait for a slow follower; beyond it the oldest are dropped for that follower.
 MAX_WAITING = 1000
-#: Problems (conflicts) of one project that are logged one by one; its own line counts them all.
+#: Problems (conflicts, accounts) of one project that are logged one by one; its own line counts them all.
 MAX_LOGGED_PROBLEMS = 20
-#: The same of suspects: each may be a number that people rely on.
-MAX_LOGGED_SUSPECTS = 200
+#: Lines of each event about single cells, values or accounts in one pass: each costs as much as some accounts' merge.
+MAX_LOGGED = 200
 #: Projects that one line names.
 MAX_NAMED = 100
 
@@ -38,6 +41,8 @@ class Reporter:
         self.progress: PassUnderWay | None = None
         #: Why the last pass had no project, as `PassResult.nothing_because`.
         self.nothing_because = ""
+        #: Event → how many lines about single things the pass under way has had of it.
+        self._logged: Counter[str] = Counter()
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Announce ``event``; it must be declared in `events.EVENTS`."""
@@ -75,6 +80,7 @@ class Reporter:
     def pass_started(self, run_id: str, trigger: Trigger, requested_by: str, projects: int, *, dry_run: bool) -> None:
         """A pass begins."""
         self.progress = {"run_id": run_id, "trigger": trigger.value, "projects": projects, "done": 0}
+        self._logged.clear()
         self(
             "sync.started",
             run_id=run_id,
@@ -92,12 +98,12 @@ class Reporter:
         if not dry_run:
             self._report_new_problems(result)
             self._report_oddities(result)
-        for account_id, reason in result.failed_accounts.items():
-            self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
+        self._report_failed_accounts(result)
         say = self._tell if dry_run else self
         event = {Outcome.DEGRADED: "project.degraded", Outcome.FAILED: "project.failed"}.get(
             result.outcome, "project.synced"
         )
+        counts: Mapping[str, Any] = as_json(result.counts, Where.LINE)
         say(
             event,
             project_id=result.project.id,
@@ -105,18 +111,8 @@ class Reporter:
             outcome=result.outcome.value,
             reason=result.error or None,
             remedy=result.remedy or None,
-            accounts=result.accounts,
-            sheet=result.sheet,
-            parsed=result.parsed,
-            merged=result.updated,
-            updated=result.updated,
-            changed=result.changed,
-            snapshots=result.snapshots,
-            problems=len(result.problems),
-            suspects=len(result.suspects),
-            conflicts=len(result.conflicts),
-            unmatched_rows=len(result.unmatched_rows),
-            unmatched_accounts=len(result.unmatched_accounts),
+            **counts,
+            merged=result.counts.updated,
             seconds=round(result.seconds, 3),
             read_seconds=_rounded(result.stages.get("read")),
             decide_seconds=_rounded(result.stages.get("decide")),
@@ -152,22 +148,15 @@ class Reporter:
         self.progress = None
         self.nothing_because = result.nothing_because
         self.spent = Spent(self.spent.calls + usage.calls, self.spent.waited + usage.waited)
-        totals = {
-            name: sum(getattr(project, name) for project in result.results)
-            for name in ("accounts", "updated", "changed", "snapshots")
-        }
+        of_projects: Mapping[str, Any] = as_json(result.outcomes, Where.TOTAL_LINE)
+        counts: Mapping[str, Any] = as_json(result.counts, Where.TOTAL_LINE)
         self(
             "sync.finished",
             run_id=result.id,
             trigger=result.trigger.value,
-            projects=len(result.results),
-            succeeded=len(result.results) - result.count(Outcome.FAILED),
-            failed=result.count(Outcome.FAILED),
-            degraded=result.count(Outcome.DEGRADED),
-            unchanged=result.count(Outcome.UNCHANGED),
+            **of_projects,
             stale=stale,
-            **totals,
-            problems=sum(len(project.problems) for project in result.results),
+            **counts,
             calls=usage.calls,
             retries=usage.retries,
             quota_wait_seconds=round(usage.waited, 3),
@@ -201,9 +190,23 @@ class Reporter:
                 left_out=len(judged.read_again[MAX_NAMED:]),
             )
 
+    def _some(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
+        """Those of what was ``found`` in a project that ``event`` names one by one, and how many more there are."""
+        told = found[: min(most, MAX_LOGGED - self._logged[event])]
+        self._logged[event] += len(told)
+        return told, len(found) - len(told)
+
+    def _report_failed_accounts(self, result: ProjectResult) -> None:
+        told, more = self._some("account.failed", tuple(result.failed_accounts.items()))
+        for account_id, reason in told:
+            self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
+        if more:
+            reason = f"{more:,} more accounts were refused; smart-sync sync --json names them all"
+            self("account.failed", project_id=result.project.id, reason=reason)
+
     def _report_new_problems(self, result: ProjectResult) -> None:
-        new = result.new_problems
-        for problem in new[:MAX_LOGGED_PROBLEMS]:
+        new, more = self._some("worksheet.problem_found", result.new_problems)
+        for problem in new:
             self(
                 "worksheet.problem_found",
                 project_id=result.project.id,
@@ -213,20 +216,24 @@ class Reporter:
                 reason=problem.reason,
                 value=problem.value or None,
             )
-        if len(new) > MAX_LOGGED_PROBLEMS:
+        if more:
             self(
                 "worksheet.problem_found",
                 project_id=result.project.id,
-                worksheet=new[MAX_LOGGED_PROBLEMS].worksheet,
-                reason=f"{len(new) - MAX_LOGGED_PROBLEMS} more new problems; smart-sync check lists them all",
+                worksheet=result.new_problems[-1].worksheet,
+                reason=f"{more:,} more new problems; smart-sync check lists them all",
             )
 
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
         for event, links in (("account.left", result.left), ("account.returned", result.returned)):
-            for link in links:
+            some, more = self._some(event, links, MAX_LOGGED)
+            for link in some:
                 self(event, project_id=project_id, project=result.project.name, link=link)
-        for suspect in result.new_suspects[:MAX_LOGGED_SUSPECTS]:
+            if more:
+                self(event, project_id=project_id, project=result.project.name, more=more)
+        suspects, more = self._some("value.suspected", result.new_suspects, MAX_LOGGED)
+        for suspect in suspects:
             self(
                 "value.suspected",
                 project_id=project_id,
@@ -239,10 +246,10 @@ class Reporter:
                 cause=suspect.cause or None,
                 held=suspect.held or None,
             )
-        if len(result.new_suspects) > MAX_LOGGED_SUSPECTS:
-            more = len(result.new_suspects) - MAX_LOGGED_SUSPECTS
-            self("values.suspected", project_id=project_id, project=result.project.name, more=more)
-        for conflict in result.conflicts[:MAX_LOGGED_PROBLEMS]:
+        if more:
+            remedy = "smart-sync check lists them all"
+            self("values.suspected", project_id=project_id, project=result.project.name, more=more, remedy=remedy)
+        for conflict in self._some("value.conflicted", result.conflicts)[0]:
             told = {**conflict._asdict(), "place": conflict.place or None}
             self("value.conflicted", project_id=project_id, **told)
 

@@ -61,9 +61,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
                 "sync": settings.sync.model_copy(update={"defaults": DefaultsSettings()}),
             }
         )
-        of_worksheets = await check_worksheets(on_copy, clock)
-        if not was_read:  # then nothing can be said of projects, but still of Google
-            of_worksheets = [finding for finding in of_worksheets if finding.level == "error"]
+        of_worksheets = await check_worksheets(on_copy, clock, known=was_read)
         if drilled and was_read:
             of_worksheets += await drill(on_copy, clock)
         of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)

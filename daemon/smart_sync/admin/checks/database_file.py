@@ -24,6 +24,8 @@ from smart_sync.store.write_probe import refusals
 
 #: How many snapshots of 0 are named one by one.
 _NAMED = 20
+#: Seconds that another process may write before that is told: more than a pass or a request of the web app takes.
+LOCK_PATIENCE = 10.0
 
 
 async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Finding]]:
@@ -35,6 +37,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
     try:
         if not await asyncio.to_thread(path.exists):
             return True, [*findings, await asyncio.to_thread(_to_be_made, settings)]
+        findings += await asyncio.to_thread(lambda: list(_write_locked(path)))
         await asyncio.to_thread(scratch_copy.copy_schema, path, empty)
         async with open_database(empty, keep_old=False) as database:  # says what opening the real one would say
             account_id = await asyncio.to_thread(scratch_copy.copy_rows, path, copy)
@@ -43,6 +46,8 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
         if not foreign_snapshots.concerns(settings.parsed.query):  # else what another program writes there is wanted
             doubled += await asyncio.to_thread(lambda: list(_other_writer(path)))
     except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
+        if _is_locked(error):
+            return False, [*findings, _locked(path, "cannot be read")]
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
         return False, [*findings, Finding("error", f"{path}: {told}", OF_DATABASE)]
     intact = [
@@ -66,6 +71,36 @@ async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple
     if not foreign_snapshots.concerns(settings.parsed.query):
         findings += await asyncio.to_thread(lambda: list(_other_writer(copy)))
     return True, findings
+
+
+def _write_locked(path: Path) -> Iterator[Finding]:
+    """Whether another process keeps a write transaction open: asked for by beginning one, which writes nothing."""
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    with (
+        # Is open for longer than the other one, whose closing would else write the file (a checkpoint).
+        closing(scratch_copy.open_for_reading(path)) as beside,
+        closing(sqlite3.connect(address, uri=True, timeout=LOCK_PATIENCE, isolation_level=None)) as writer,
+    ):
+        beside.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            writer.execute("ROLLBACK")
+        except sqlite3.Error as error:  # what else keeps us from writing is told elsewhere
+            if _is_locked(error):
+                yield _locked(path, "cannot be written: passes wait for it, two minutes each, and fail")
+
+
+def _is_locked(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _locked(path: Path, so: str) -> Finding:
+    return Finding(
+        "error",
+        f"{path}: another process has held the database locked for seconds, it {so}; find it with fuser {path}, and let"
+        " it commit, or end it",
+        OF_DATABASE,
+    )
 
 
 def _old_file(path: Path) -> Iterator[Finding]:

@@ -20,11 +20,16 @@ from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 
 
-async def check_worksheets(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
-    """What a dry pass with ``settings``, whose database is a copy, says of each project and its names."""
+async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known: bool = True) -> list[Finding]:
+    """What a dry pass with ``settings``, whose database is a copy, says of each project and its names.
+
+    Not ``known``: the database could not be read, the copy is empty, and only of Google anything can be said.
+    """
     try:
         async with opened(settings, Reporter(), clock=clock) as resources:
             result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
+            if not known:
+                return [finding for finding in await _of_names(resources, result) if finding.level == "error"]
             projects = (await standing(resources.database)).projects
             pinned = await everything(resources.database)
             pins = [Finding("ok", f"{one.link} ({one.project_name}): {one.pin}") for one in pinned]
@@ -116,9 +121,9 @@ def _last_read(result: ProjectResult) -> str:
 def _of_project(result: ProjectResult) -> Iterator[Finding]:
     name = result.project.name
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
-        new = result.new_accounts
+        new = result.counts.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
-        there, known = result.sheet - new, result.accounts - new
+        there, known = result.counts.sheet - new, result.counts.accounts - new
         are = "is" if known == 1 else "are"
         yield Finding("ok", f"{name}: {there:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
     for link in result.left:

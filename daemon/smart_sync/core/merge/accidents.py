@@ -8,7 +8,7 @@ none where the parser agrees, or where the other numbers of its row have risen w
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -25,39 +25,20 @@ from smart_sync.core.merge.baseline import (
     without_accidents,
 )
 from smart_sync.core.merge.causes import Evidence, likely_cause
-from smart_sync.core.model import METRICS, Metrics
+from smart_sync.core.merge.last_read import Typed, Worksheet, is_distinct
 
 #: A parsed value that is no further away agrees.
 AGREES: Final = 0.05
-#: Numbers with fewer digits, zeros at the end left out, are alike by chance.
-DISTINCT: Final = 3
 #: Inside the band it takes so many, and a step that the history has not had.
 _TELLING: Final = 4
 #: A step belongs to the history if it is no more than this many times the largest one.
 _AS_BEFORE: Final = 1.1
 #: Without any history nothing can be told of smaller numbers.
 FLOOR: Final = 1000
-#: How many rows away a cell is nearby.
-NEARBY: Final = 3
 #: Of a rise, what another number of the row must have risen by to explain it.
 _RISES_WITH = 0.2
 #: How many other numbers of a row it takes to say anything about one.
 _SEVERAL = 2
-
-
-class Typed(NamedTuple):
-    """A cell that says another number than in the last read."""
-
-    account_id: str
-    metric: str
-    row: int
-    #: The last number of the cell that was read, None if there was none; and since when it stood there (`Point.at`).
-    old: int | None
-    new: int
-    #: What counts of the parsers.
-    parsed: int | None = None
-    #: Whether ``old`` was reported, and nobody has confirmed it.
-    doubted: bool = False
 
 
 class Accident(NamedTuple):
@@ -68,47 +49,6 @@ class Accident(NamedTuple):
     old: int | None
     new: int
     cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Worksheet:
-    """The cells of a worksheet as they were in the last read: row → values, and whose row it was."""
-
-    rows: Mapping[int, Metrics] = field(default_factory=dict)
-    names: Mapping[int, str] = field(default_factory=dict)
-
-    def nearby(self, typed: Typed) -> Iterator[tuple[int, str]]:
-        """The cells near a typed one that held its number: how many rows below, and which metric."""
-        if not _is_distinct(typed.new):
-            return
-        for away in _NEAREST_FIRST:
-            values = self.rows.get(typed.row + away)
-            if values is not None and typed.new in values:
-                for metric, value in zip(METRICS, values, strict=True):
-                    if value == typed.new and (away or metric != typed.metric) and (not away or metric == typed.metric):
-                        yield away, metric
-
-    def says(self, typed: Typed, away: int) -> bool:
-        """Whether the cell of the same metric so many rows below held a typed number."""
-        values = self.rows.get(typed.row + away)
-        return values is not None and values[METRICS.index(typed.metric)] == typed.new
-
-    def named(self, typed: Typed, away: int, metric: str) -> tuple[str, str]:
-        """A cell of another row or column, as `Evidence.cells` has it."""
-        return metric, self.names.get(typed.row + away, "another account") if away else ""
-
-    def anywhere(self, typed: Typed) -> tuple[int, str] | None:
-        """The first cell of another row that held a typed number."""
-        if not _is_distinct(typed.new):
-            return None
-        index = METRICS.index(typed.metric)
-        for row, values in self.rows.items():
-            if values[index] == typed.new and row != typed.row:
-                return row - typed.row, typed.metric
-        return None
-
-
-_NEAREST_FIRST: Final = (0, *(away * sign for away in range(1, NEARBY + 1) for sign in (1, -1)))
 
 
 def needs_history(typed: Typed, *, counter: bool) -> bool:
@@ -155,10 +95,11 @@ def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Acci
         if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
             looked = None  # the row's others are not of that day
         whose = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
-        if looked is not None and (looked.elsewhere or not _rises_with_others(typed, rises, terms.leap)):
-            cause = looked.cause
-        elif whose is not None:
+        elsewhere = looked is not None and looked.elsewhere
+        if whose is not None and not elsewhere:
             cause = likely_cause(Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, whose, typed.metric)]))
+        elif looked is not None and (elsewhere or not _rises_with_others(typed, rises, terms.leap)):
+            cause = looked.cause
         else:
             continue
         found.append(Accident(typed.account_id, typed.metric, typed.old, typed.new, cause))
@@ -179,7 +120,7 @@ class _Seen(NamedTuple):
 
 def _whole(row: Sequence[Typed], worksheet: Worksheet) -> set[int]:
     """How many rows away another account is whose numbers several cells of a typed row are."""
-    cells = Counter(away for typed in row for away, _ in worksheet.nearby(typed) if away)
+    cells = Counter(away for typed in row for away, _ in worksheet.nearby(typed) if not worksheet.is_own(typed, away))
     return {away for away, several in cells.items() if several >= _SEVERAL}
 
 
@@ -203,7 +144,7 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole
         outside = False
     cells = list(worksheet.nearby(typed))
     inside = bool(last) and not outside
-    alike = inside and (not _is_distinct(typed.new, _TELLING) or _is_as_before(typed, last, growth, terms.now))
+    alike = inside and (not is_distinct(typed.new, _TELLING) or _is_as_before(typed, last, growth, terms.now))
     if alike:
         # Accounts of one campaign grow alike: what one has today another had yesterday.
         cells = [(away, metric) for away, metric in cells if away in whole]
@@ -214,7 +155,7 @@ def _look(typed: Typed, worksheet: Worksheet, terms: Terms, *, calm: bool, whole
         return None
     named = [worksheet.named(typed, away, metric) for away, metric in cells]
     evidence = Evidence(typed.metric, typed.new, usual, [point.value for point in last], named, ago)
-    rows = frozenset(away for away, _ in cells if away)
+    rows = frozenset(away for away, _ in cells if not worksheet.is_own(typed, away))
     return _Seen(likely_cause(evidence), bool(cells) or ago is not None, rows, ago, alike and not cells)
 
 
@@ -235,7 +176,7 @@ def grown_from(earlier: int, days: float, accident: Accident, terms: Terms) -> b
 
 def _days_ago(typed: Typed, sound: Sequence[Point], last: Sequence[Point], now: float) -> int | None:
     """How many days ago a typed number was that of the cell; None if it was not, or could well be so again."""
-    if not _is_distinct(typed.new) or any(point.value == typed.new for point in last):
+    if not is_distinct(typed.new) or any(point.value == typed.new for point in last):
         return None
     earlier = next((point for point in reversed(sound) if point.value == typed.new), None)
     return None if earlier is None else max(1, round(now - earlier.at))
@@ -253,10 +194,6 @@ def _last_numbers(typed: Typed, changes: Sequence[Point], sound: Sequence[Point]
         since = changes[-1].at if changes and changes[-1].value == typed.old else now - 1
         found.append(Point(since, typed.old))
     return found
-
-
-def _is_distinct(number: int, digits: int = DISTINCT) -> bool:
-    return len(str(number).rstrip("0")) >= digits
 
 
 def _is_as_before(typed: Typed, last: Sequence[Point], growth: Sequence[float], now: float) -> bool:

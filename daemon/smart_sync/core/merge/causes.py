@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_DIGITS = "0123456789"
 #: Days that "last week's" may be old.
 _WEEK = range(5, 10)
 
@@ -34,16 +33,16 @@ def likely_cause(seen: Evidence) -> str:
         return f"looks like {when}"
     if not seen.usual:
         return "unlike what the parser says"
-    text = str(seen.new)
-    for words, others in (
-        ("a digit is missing", _with_one_more(text)),
-        ("a digit too many", _with_one_less(text)),
-        ("two digits are swapped", _swapped(text)),
-        ("looks like thousands", iter((text + "000",))),
-        ("zeros are missing", iter((text + "00", text + "0000"))),
-        ("a digit is wrong", _with_another(text)),
+    tens = [10**at for at in range(len(str(seen.new)))]
+    for words, is_so in (
+        ("a digit is missing", any(_is_usual_with_a_digit(*one, seen) for one in _with_one_more(seen.new, tens))),
+        ("a digit too many", any(_is_usual(other, seen) for other in _with_one_less(seen.new, tens))),
+        ("two digits are swapped", any(_is_usual(other, seen) for other in _swapped(seen.new, tens))),
+        ("looks like thousands", _is_usual(seen.new * 1000, seen)),
+        ("zeros are missing", _is_usual(seen.new * 100, seen) or _is_usual(seen.new * 10_000, seen)),
+        ("a digit is wrong", any(_is_usual_with_a_digit(*one, seen) for one in _without_one(seen.new, tens))),
     ):
-        if any(_is_usual(int(other), seen) for other in others):
+        if is_so:
             return words
     if any(low - last <= seen.new <= high - last for (low, high), last in zip(seen.usual, seen.last, strict=True)):
         return "looks like the growth, not the total"
@@ -54,17 +53,24 @@ def _is_usual(value: int, seen: Evidence) -> bool:
     return any(low <= value <= high for low, high in seen.usual)
 
 
-def _with_one_more(text: str) -> Iterator[str]:
-    return (text[:at] + digit + text[at:] for at in range(len(text) + 1) for digit in _DIGITS)
+def _is_usual_with_a_digit(value: int, ten: int, seen: Evidence) -> bool:
+    """Whether ``value`` is usual with some digit at the place that counts ``ten``, where it has a 0."""
+    return any(max(0, -((value - low) // ten)) <= min(9, (high - value) // ten) for low, high in seen.usual)
 
 
-def _with_one_less(text: str) -> Iterator[str]:
-    return (text[:at] + text[at + 1 :] for at in range(len(text)) if len(text) > 1)
+def _with_one_more(number: int, tens: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """``number`` with room for one more digit, and what that digit counts."""
+    return ((number // ten * ten * 10 + number % ten, ten) for ten in (*tens, tens[-1] * 10))
 
 
-def _swapped(text: str) -> Iterator[str]:
-    return (text[:at] + text[at + 1] + text[at] + text[at + 2 :] for at in range(len(text) - 1))
+def _without_one(number: int, tens: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """``number`` with a 0 in place of a digit, and what that digit counts."""
+    return ((number - number // ten % 10 * ten, ten) for ten in tens)
 
 
-def _with_another(text: str) -> Iterator[str]:
-    return (text[:at] + digit + text[at + 1 :] for at in range(len(text)) for digit in _DIGITS)
+def _with_one_less(number: int, tens: Sequence[int]) -> Iterator[int]:
+    return (number // (ten * 10) * ten + number % ten for ten in tens if len(tens) > 1)
+
+
+def _swapped(number: int, tens: Sequence[int]) -> Iterator[int]:
+    return (number + (number // ten % 10 - number // (ten * 10) % 10) * 9 * ten for ten in tens[:-1])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
 from smart_sync.core.command_answers import ConfirmedFinding
+from smart_sync.core.counts import Counts
 from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edited, Merged, Missing, SheetValue, decide_each, is_left
@@ -39,8 +40,9 @@ class Plan:
     """Everything one pass will write for a project, and what there is to say about it."""
 
     project: Project
-    #: How many active accounts there are, and the ids of those decided about.
-    accounts: int
+    #: What planning counts; writing adds to it (`core.results.outcomes`).
+    counts: Counts
+    #: The accounts decided about.
     account_ids: tuple[str, ...]
     #: The merged values, by id, of those of them of which some metric has one: each gets its snapshot of the day.
     snapshots: Mapping[str, Metrics] = field(default_factory=dict)
@@ -64,17 +66,11 @@ class Plan:
     unpinned: tuple[tuple[str, Pin], ...] = ()
     votes: tuple[ParsedChanges, ...] = ()
     problems: tuple[Problem, ...] = ()
-    #: Accounts read from the sheet, accounts with parsed values.
-    sheet_count: int = 0
-    parsed_count: int = 0
     unmatched_rows: tuple[SheetRow, ...] = ()
     #: Links of the accounts that no row matches.
     unmatched_accounts: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     suspects: SuspectChanges = field(default_factory=SuspectChanges)
-    #: How many values stand in for others that cannot be read or have been withdrawn; how many accounts miss their row.
-    carried: int = 0
-    missing: int = 0
     given: Mapping[tuple[tuple[str | None, ...], frozenset[str]], int] = field(default_factory=dict)
     #: Why the project is degraded although its worksheet was read.
     accidents: tuple[SheetUnavailable, ...] = ()
@@ -145,7 +141,12 @@ def make_plan(
     unsure = [doubt.problem(project.name, sheet.letters.get("link")) for doubt in doubtful]
     return Plan(
         project=project,
-        accounts=len(active),
+        counts=Counts(
+            accounts=len(active),
+            sheet=sum(state.id in sheet.rows for state in active),
+            parsed=sum(state.parsed is not None for state in active),
+            carried=decided.carried,
+        ),
         account_ids=tuple(state.id for state in active),
         snapshots=decided.with_value,
         trouble=sheet.trouble,
@@ -162,13 +163,10 @@ def make_plan(
         unpinned=tuple(decided.unpinned),
         votes=tuple(decided.votes),
         problems=limited((*sheet.problems, *unsure, *alone, *_of_pins(project, sheet, decided)), project.name),
-        sheet_count=sum(state.id in sheet.rows for state in active),
-        parsed_count=sum(state.parsed is not None for state in active),
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if sheet.trouble is None and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
-        carried=decided.carried,
         given=decided.given,
         accidents=sheet.accidents,
         accepted=sheet.accepted,

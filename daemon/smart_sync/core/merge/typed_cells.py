@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from smart_sync.core.days import moment
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.accidents import Accident, Terms, Typed, Worksheet, agrees, grown_from, judge, needs_history
+from smart_sync.core.merge.accidents import Accident, Terms, agrees, grown_from, judge, needs_history
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
+from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
 from smart_sync.core.pins import is_far, of_cells
@@ -148,10 +149,15 @@ def _goes_on(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -
 
 def _before(states: Iterable[AccountState]) -> Worksheet:
     """The worksheet as it was in the last read."""
-    known = [state for state in states if state.sheet is not None and state.sheet_row is not None]
-    rows = {state.sheet_row: state.sheet for state in known if state.sheet_row is not None and state.sheet is not None}
-    names = {state.sheet_row: f"@{state.username}" if state.username else state.link for state in known}
-    return Worksheet(rows, {row: told for row, told in names.items() if row is not None})
+    # Where an account stands now whose predecessor is gone, its own row counts.
+    by_age = sorted(states, key=lambda state: state.absence.gone_since is None)
+    known = [(state.sheet_row, state, state.sheet) for state in by_age if state.sheet is not None]
+    there = {row: (state, values) for row, state, values in known if row is not None}
+    return Worksheet(
+        {row: values for row, (_, values) in there.items()},
+        {row: f"@{state.username}" if state.username else state.link for row, (state, _) in there.items()},
+        {row: state.id for row, (state, _) in there.items()},
+    )
 
 
 def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doubts, name: str) -> Suspect:

@@ -225,6 +225,8 @@ _RUSSIAN = {
         "во входящих значение, которое не является числом от 0 до 2^63-1"
     ),
     "it counts as no value": "оно считается отсутствующим",
+    "a parsed_at that is no time": "parsed_at, которое не является временем",
+    "write it as 2026-03-10 12:00:00": "пишите его так: 2026-03-10 12:00:00",
     "values of {source} have a parsed_at more than 5 minutes ahead": (
         "у значений от {source} parsed_at больше чем на 5 минут впереди"
     ),
@@ -244,9 +246,7 @@ _RUSSIAN = {
     "give the daemon's user write permission for the file and its folder": (
         "дайте пользователю демона право записи в файл и его папку"
     ),
-    "{path}: another process has held the database locked for too long": (
-        "{path}: другой процесс слишком долго держит базу закрытой"
-    ),
+    "{path}: another process has held the database locked for too long": "{path}: база занята слишком долго",
     "find it with fuser": "найдите его через fuser",
     "restore it from a backup": "восстановите из резервной копии",
     "the database refused every account: {why}": "база данных не приняла ни одного аккаунта: {why}",

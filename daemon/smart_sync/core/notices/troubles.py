@@ -89,6 +89,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     ),
     "parsed-values": (
         *("the inbox holds", "have a parsed_at more than", "the query gives", "the query failed"),
+        *("a parsed_at that is no time",),
         *("parsed.query:", "there is no file", "is not a text file in UTF-8", "has a time that no calendar has"),
         *("check [parsers] path",),
     ),

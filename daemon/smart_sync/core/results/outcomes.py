@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from smart_sync.core.counts import Counts
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import counted
+from smart_sync.core.worksheet.table import how_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +28,16 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
     failed = written.failed
     troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
     outcome, error = Outcome.SYNCED, "; ".join(trouble.reason for trouble in troubles)
-    if failed and len(failed) == plan.accounts:
+    if failed and len(failed) == plan.counts.accounts:
         outcome, error = Outcome.FAILED, f"the database refused every account: {next(iter(failed.values()))}"
     elif troubles:
         outcome = Outcome.DEGRADED
     elif not (failed or _writes(plan) or written.snapshots):
         outcome = Outcome.UNCHANGED
-    return ProjectResult(
+    result = ProjectResult(
         plan.project,
         outcome,
         "",
-        accounts=plan.accounts,
-        sheet=plan.sheet_count,
-        parsed=plan.parsed_count,
-        updated=plan.accounts - len(failed),
-        changed=sum(row.account_id not in failed for row in plan.changed),
-        snapshots=written.snapshots,
-        carried=plan.carried,
         coverage=by_metric(plan.given),
         left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
         returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
@@ -56,6 +51,23 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         suspects=tuple(s for s in plan.suspects.open if s.account_id not in failed),
         new_suspects=tuple(s for s in plan.suspects.new if s.account_id not in failed),
         conflicts=tuple(c for c in plan.conflicts if c.account_id not in failed),
+    )
+    return replace(result, counts=_counts(plan, written, result))
+
+
+def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
+    """What the plan counts, less what could not be written, with what came of it."""
+    return replace(
+        plan.counts,
+        updated=plan.counts.accounts - len(written.failed),
+        changed=sum(row.account_id not in written.failed for row in plan.changed),
+        snapshots=written.snapshots,
+        problems=len(result.problems),
+        all_problems=sum(map(how_many, result.problems)) + len(result.unmatched_rows),
+        suspects=len(result.suspects),
+        conflicts=len(result.conflicts),
+        unmatched_rows=len(result.unmatched_rows),
+        unmatched_accounts=len(result.unmatched_accounts),
     )
 
 

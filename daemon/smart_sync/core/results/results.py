@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import cast
 
 from smart_sync.core.answers import PassAnswer, ProjectAnswer
+from smart_sync.core.counts import Counts, PassCounts, Where, as_json
 from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
@@ -30,21 +33,13 @@ class MetricChange:
 
 @dataclass(frozen=True, slots=True)
 class ProjectResult:
-    """What became of one project in a pass.  Counts are accounts unless they say otherwise."""
+    """What became of one project in a pass."""
 
     project: Project
     outcome: Outcome
     #: When it was done: a stamp, naive UTC.
     timestamp: str
-    accounts: int = 0
-    #: Read from the sheet, with parsed values, with merged values in the database, changed there.
-    sheet: int = 0
-    parsed: int = 0
-    updated: int = 0
-    changed: int = 0
-    snapshots: int = 0
-    #: Values (account × metric) that stand in for one that cannot be read or was withdrawn.
-    carried: int = 0
+    counts: Counts = field(default_factory=Counts)
     #: Per metric, how many accounts' values are exact, stand in, are not known; without those that have left.
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     #: A good read: its worksheet was read in this pass, and what follows was written.
@@ -52,8 +47,6 @@ class ProjectResult:
     #: Judged at the end of the pass (`core.results.stale`), with the stamp of the last good read.
     stale: bool = False
     sheet_read_at: str | None = None
-    #: Created for rows that had no account; of a dry run, those that would be.
-    new_accounts: int = 0
     #: Why it failed, or why the last known sheet values stood in; and who must do what.
     error: str = ""
     remedy: str = ""
@@ -87,33 +80,25 @@ class ProjectResult:
             "outcome": self.outcome.value,
             "stale": self.stale,
             "sheet_read_at": self.sheet_read_at,
-            "problem_count": len(self.problems),
             "problems": [str(problem) for problem in self.problems[:MAX_PROBLEMS]],
-            "new_accounts": self.new_accounts,
-            "unmatched_rows": len(self.unmatched_rows),
-            "unmatched_accounts": len(self.unmatched_accounts),
             "left": list(self.left),
             "returned": list(self.returned),
             "failed_accounts": dict(self.failed_accounts),
-            "suspect_count": len(self.suspects),
             "suspects": [suspect._asdict() for suspect in self.suspects[:MAX_PROBLEMS]],
-            "conflict_count": len(self.conflicts),
             "conflicts": [conflict._asdict() for conflict in self.conflicts[:MAX_PROBLEMS]],
         }
+        told = [Where.ANSWER]
         if self.outcome is Outcome.FAILED:
             said["error"] = self.error
         else:
-            said["total_accounts"] = self.accounts
-            said["updated_count"] = self.updated
-            said["snapshot_count"] = self.snapshots
-            said["changed_count"] = self.changed
-            said["carried_count"] = self.carried
+            told.append(Where.GOOD_ANSWER)
             said["coverage"] = {
                 metric: (own.as_stale() if self.stale else own)._asdict() for metric, own in self.coverage.items()
             }
-            if not self.accounts:
+            if not self.counts.accounts:
                 said["message"] = "No accounts to sync"
                 said["synced_count"] = 0
+        said |= cast("ProjectAnswer", as_json(self.counts, *told))
         if self.outcome is Outcome.DEGRADED:
             said["warning"] = self.error
         if self.remedy:
@@ -126,7 +111,7 @@ class ProjectResult:
         return said
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PassResult:
     """What a whole pass has done."""
 
@@ -146,11 +131,29 @@ class PassResult:
         """How many projects had one of ``outcomes``."""
         return sum(result.outcome in outcomes for result in self.results)
 
+    @cached_property
+    def counts(self) -> Counts:
+        """What the projects count together."""
+        return sum((result.counts for result in self.results), Counts())
+
+    @property
+    def outcomes(self) -> PassCounts:
+        """How many projects had which outcome."""
+        failed = self.count(Outcome.FAILED)
+        return PassCounts(
+            projects=len(self.results),
+            succeeded=len(self.results) - failed,
+            failed=failed,
+            degraded=self.count(Outcome.DEGRADED),
+            unchanged=self.count(Outcome.UNCHANGED),
+        )
+
     @property
     def changed(self) -> bool:
         """Whether readers of the database see something else than before; a snapshot that was refreshed is the same."""
         return bool(self.new_projects) or any(
-            one.changed or one.snapshots or one.new_accounts or one.left or one.returned for one in self.results
+            one.counts.changed or one.counts.snapshots or one.counts.new_accounts or one.left or one.returned
+            for one in self.results
         )
 
     @property
@@ -169,28 +172,25 @@ class PassResult:
 
     def answer(self) -> PassAnswer:
         """This result as DESIGN's control channel words it.  ``success`` says that the pass ran to its end."""
-        failed = self.count(Outcome.FAILED)
-        return {
+        told = {
             "success": True,
-            "total_projects": len(self.results),
-            "success_count": len(self.results) - failed,
-            "error_count": failed,
             "results": [result.answer() for result in self.results],
             "timestamp": self.timestamp,
             "run_id": self.id,
-            "degraded_count": self.count(Outcome.DEGRADED),
             "stale_count": self.stale,
             "duration_seconds": round(self.seconds, 3),
             "dry_run": self.dry_run,
             "new_projects": list(self.new_projects),
+            **as_json(self.outcomes, Where.TOTAL_ANSWER),
         }
+        return cast("PassAnswer", told)
 
 
 def lines(result: PassResult, most: int = 50) -> list[str]:
     """A pass in lines for a person: its counts, then each project in trouble, the failed ones first."""
     told = [one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome]
     counts = [f"{result.count(Outcome.FAILED)} failed", f"{result.count(Outcome.DEGRADED)} degraded"]
-    changed = counted(sum(one.changed for one in result.results), "account")
+    changed = counted(result.counts.changed, "account")
     first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
     rows = [": ".join((_state(one), one.project.name, _trouble(one))) for one in told[:most]]
     if result.nothing_because:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from smart_sync.core.counts import Where, as_json
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
 from smart_sync.core.results.alerts import PROJECT_STALE, SYNC_FINISHED, Alert, AlertDecision
@@ -20,7 +21,6 @@ MAX_TEXT = 400
 
 SYNC_RECOVERED = "sync.recovered"
 _NAMESPACE = uuid.UUID("5e0dd5a1-9c4d-5a2c-8b43-1f0a3c6f7a11")
-_TOTALS = ("accounts", "updated", "changed", "snapshots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +70,22 @@ def _alert(result: PassResult, alert: Alert) -> Message:
         **_project(project),
         "remedy": project.remedy[:MAX_TEXT],
         "since": _utc(alert.since),
-        "total_accounts": project.accounts,
-        "problem_count": len(project.problems),
+        "total_accounts": project.counts.accounts,
+        "problem_count": project.counts.problems,
         "run_id": result.id,
     }
     return message(f"{result.id}:{alert.type}:{project.project.id}", alert.type, project.timestamp, data)
 
 
 def _finished(result: PassResult) -> Message:
-    failed = result.count(Outcome.FAILED)
     data: dict[str, object] = {
         "run_id": result.id,
         "trigger": result.trigger.value,
         "started_at": _utc(result.started_at),
         "finished_at": _utc(result.timestamp),
         "duration_seconds": round(result.seconds, 3),
-        "total_projects": len(result.results),
-        "success_count": len(result.results) - failed,
-        "error_count": failed,
-        "degraded_count": result.count(Outcome.DEGRADED),
-        "unchanged_count": result.count(Outcome.UNCHANGED),
-        **{name: sum(getattr(project, name) for project in result.results) for name in _TOTALS},
-        "problem_count": sum(len(project.problems) for project in result.results),
+        **as_json(result.outcomes, Where.MESSAGE),
+        **as_json(result.counts, Where.MESSAGE),
     }
     return message(f"{result.id}:{SYNC_FINISHED}", SYNC_FINISHED, result.timestamp, data | _in_trouble(result))
 
@@ -121,7 +115,7 @@ def _stale(result: PassResult, projects: Sequence[ProjectResult]) -> Message:
 def _findings(result: PassResult) -> list[Message]:
     """What a pass has found: suspects, problems of worksheets, accounts that it created; a message for each kind."""
     results = result.results
-    created = [r for r in results if r.new_accounts]
+    created = [r for r in results if r.counts.new_accounts]
     found: dict[str, tuple[str, int, Iterable[dict[str, object]]]] = {
         "value.suspected": (
             "values",
@@ -136,7 +130,7 @@ def _findings(result: PassResult) -> list[Message]:
         "accounts.created": (
             "projects",
             len(created),
-            (_named(r) | {"accounts": r.new_accounts} for r in created),
+            (_named(r) | {"accounts": r.counts.new_accounts} for r in created),
         ),
     }
     told = []

@@ -1,15 +1,18 @@
 """Where a worksheet's header is, and which of its columns means what."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
 from smart_sync.core.model import METRICS, Cell
-from smart_sync.core.worksheet.titles import Title, Titles, normal
+from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
+from smart_sync.core.worksheet.titles import MAX_TITLE, Title, Titles, is_total, normal
 
 #: Rows with anything in them that are looked at; a header further down is none.
 MAX_ROWS_ABOVE = 50
+#: Rows below a header that say how wide its table is.
+_MAX_ROWS_BELOW = 1000
 
 _MUST_BE_ONE = frozenset({"link", *METRICS})
 
@@ -26,8 +29,10 @@ class Header:
     scales: Mapping[str, int]
     #: What is odd about a column of the link's row, or of a neighbouring row: row, column and reason.
     oddities: tuple[tuple[int, int, str], ...]
-    #: Columns with a title that nobody understood.
+    #: Columns with a text for a title that nobody understood.
     unknown: tuple[int, ...]
+    #: Columns without a text for a title, right of the link; and those whose title is no text.
+    untitled: tuple[int, ...] = ()
 
 
 def find(rows: Sequence[Sequence[Cell]], titles: Titles) -> Header | None:
@@ -68,14 +73,28 @@ def at(rows: Sequence[Sequence[Cell]], row: int, titles: Titles, *, merged: bool
         return None
     columns = {title.field: column for _, column, title in reversed(named)}
     end = row + 1
+    unknown = _unknown(rows[row], titles)
+    oddities: list[tuple[int, int, str]] = []
     if end < len(rows) and _blank(rows[end], columns["link"]):
-        below = [one for one in _titles(rows[end], end, titles) if one[2].field not in columns]
-        end += bool(below)
+        taken = {column for _, column, _ in named}
+        below = [one for one in _titles(rows[end], end, titles) if one[2].field not in columns and one[1] not in taken]
+        headings = {} if below or not merged else _headings_below(rows[end], columns)
+        end += bool(below or headings)
         named += below
+        named = _with_headings(named, row + 1, headings, titles, oddities)
     if row and merged:
         above = [one for one in _titles(rows[row - 1], row - 1, titles) if _blank(rows[row], one[1])]
         named += [one for one in above if one[2].field not in columns]
-    return _chosen(named, row, end, _unknown(rows[row], titles))
+        headings = _headings_above(rows[row - 1], named, row)
+        named = _with_headings(named, row - 1, headings, titles, oddities)
+        oddities += _units_above(rows[:row], {place for place, _ in headings.values()}, titles)
+    known = {column for _, column, _ in named}
+    strange = {column for _, column, title in _titles(rows[row], row, titles) if title.field in METRICS} - known
+    header = _chosen(named, row, end, tuple(sorted({*unknown, *strange})))
+    if not merged:
+        return header
+    untitled = _untitled(rows, row, end, known.union(header.unknown), columns["link"])
+    return replace(header, oddities=tuple(sorted({*header.oddities, *oddities})), untitled=untitled)
 
 
 def without_link(row: Sequence[Cell], titles: Titles) -> dict[str, int]:
@@ -128,6 +147,96 @@ def _share_username(by_field: dict[str, list[_Named]]) -> None:
     """``@Username`` is the account's name; where there is a ``Username`` too, its manager's Telegram name."""
     if (at_sign := by_field.pop("@username", None)) is not None:
         by_field.setdefault("telegram" if "username" in by_field else "username", at_sign)
+
+
+def _headings_below(cells: Sequence[Cell], columns: Mapping[str, int]) -> dict[int, tuple[int, str]]:
+    """The texts in the row below the titles, by the column of the metric they stand under; none if it has numbers."""
+    found: dict[int, tuple[int, str]] = {}
+    for metric in METRICS:
+        cell = cells[columns[metric]] if columns.get(metric, len(cells)) < len(cells) else None
+        if cell is None or (isinstance(cell, str) and cell.strip().casefold() in NO_VALUE):
+            continue
+        if not isinstance(cell, str) or _is_count(cell):
+            return {}
+        found[columns[metric]] = columns[metric], cell
+    return {} if any(isinstance(cell, str) and is_total(cell) for cell in cells) else found
+
+
+def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) -> dict[int, tuple[int, str]]:
+    """Per metric's column of ``row`` the text above it, and the column that holds it.
+
+    One of merged cells stands in the leftmost of them: it goes for the columns to its right too.
+    """
+    metrics = {column for place, column, title in named if place == row and title.field in METRICS}
+    found: dict[int, tuple[int, str]] = {}
+    heading: tuple[int, str] | None = None
+    for column in range(max(metrics, default=-1) + 1):
+        cell = cells[column] if column < len(cells) else None
+        if isinstance(cell, str) and cell.strip():
+            heading = (column, cell) if column in metrics else None
+        elif not _blank(cells, column):
+            heading = None
+        if heading and column in metrics:
+            found[column] = heading
+    return found
+
+
+def _with_headings(
+    named: Sequence[_Named],
+    at_row: int,
+    headings: Mapping[int, tuple[int, str]],
+    titles: Titles,
+    oddities: list[tuple[int, int, str]],
+) -> list[_Named]:
+    """``named`` by what the ``headings`` in ``at_row`` say of metrics; what is something else is left out, and odd."""
+    kept: list[_Named] = []
+    others: dict[int, list[str]] = {}
+    for row, column, title in named:
+        if column not in headings or title.field not in METRICS:
+            kept.append((row, column, title))
+            continue
+        place, heading = headings[column]
+        meaning = titles.with_heading(title, heading)
+        if meaning is None:
+            others.setdefault(place, []).append(title.field)
+        else:
+            kept.append((row, column, meaning))
+    oddities += [
+        (at_row, place, f"this makes another number of {', '.join(fields)}; that is not read; write it into the title")
+        for place, fields in others.items()
+    ]
+    return kept
+
+
+def _units_above(rows: Sequence[Sequence[Cell]], headings: Set[int], titles: Titles) -> list[tuple[int, int, str]]:
+    """The texts above a header that speak of a unit and are none of the ``headings`` (columns of the last row)."""
+    return [
+        (number, column, "a unit above the header counts for no column; write it into the titles of the metrics")
+        for number, cells in enumerate(rows[-MAX_ROWS_ABOVE:], max(0, len(rows) - MAX_ROWS_ABOVE))
+        for column, cell in enumerate(cells)
+        if isinstance(cell, str)
+        and len(cell) <= MAX_TITLE
+        and titles.is_unit(cell)
+        and not (number == len(rows) - 1 and column in headings)
+    ]
+
+
+def _untitled(rows: Sequence[Sequence[Cell]], row: int, end: int, known: Set[int], link: int) -> tuple[int, ...]:
+    """The columns without a title right of the link, and those whose title is a number or a tick box."""
+    width = max((len(cells) for cells in rows[row : end + _MAX_ROWS_BELOW]), default=0)
+    return tuple(
+        column
+        for column in range(width)
+        if column not in known
+        and (column > link if _blank(rows[row], column) else not isinstance(rows[row][column], str))
+    )
+
+
+def _is_count(cell: str) -> bool:
+    try:
+        return read_count(cell, "en_US") is not None
+    except Unreadable:
+        return False
 
 
 def _titles(cells: Sequence[Cell], row: int, titles: Titles) -> list[_Named]:

@@ -125,7 +125,7 @@ class _Reader:
         #: Metrics whose column under the header in force cannot be told.
         self._lost = _NOTHING
         #: Columns under titles that nobody understood: numbers are looked for; those that have some.
-        self._strange = list(header.unknown)
+        self._strange = [*header.unknown, *header.untitled]
         self._counting: dict[int, str] = {}
         self._use(header)
 
@@ -213,7 +213,7 @@ class _Reader:
         title = self._worksheet.rows[self._header.row]
         for column in [column for column in self._strange if column < len(cells) and self._is_count(cells[column])]:
             self._strange.remove(column)
-            self._counting[column] = shown(title[column]) if column < len(title) else letters(column)
+            self._counting[column] = _text(title, column) or f"column {letters(column)}"
 
     def _is_count(self, cell: Cell) -> bool:
         if not isinstance(cell, str):

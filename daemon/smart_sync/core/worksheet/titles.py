@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from smart_sync.core.foreign_text import INVISIBLE, undecorated
@@ -93,14 +93,21 @@ _TOTALS = frozenset(
 _TOTALS_OF = ("total ", "totals ", "итого ", "всего ", "subtotal ")
 _NOTE = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|\{([^{}]*)\}")
 #: A note with one of these says that the column is something else: a period, a plan, a change, an average.
-_TELLING = re.compile(
-    r"\d|%|\b(?:per|last|past|prev\w*|new|daily|da(?:y|ys)|week\w*|month\w*|year\w*|today|yesterday|hour\w*|avg|average|mean"
+_OTHER_THINGS = (
+    r"(?:per|last|past|prev\w*|new|daily|da(?:y|ys)|week\w*|month\w*|year\w*|today|yesterday|hour\w*|avg|average|mean"
     r"|median|min|max|plan\w*|target\w*|goal\w*|kpi|growth|delta|change\w*|diff\w*|forecast|rate|share|old|paid|unique|jan\w*"
     r"|start\w*|begin\w*|before|initial\w*|baseline|prior|earlier|first|начал\w*|исходн\w*"
-    r"|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|за|на|до|с|без|нов\w+|план\w*|цел\w+"
+    r"|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*|нов\w+|план\w*|цел\w+"
     r"|прирост\w*|рост\w*|разниц\w*|изменен\w*|дельта|средн\w*|медиан\w*|мин|макс|прогноз\w*|доля|стар\w+|уник\w*|вчера"
     r"|сегодня|час\w*|день|дня|дней|сут\w*|недел\w*|месяц\w*|год\w*|прошл\w*|янв\w*|фев\w*|март\w*|апр\w*|ма[йя]|июн\w*"
     r"|июл\w*|авг\w*|сен\w*|окт\w*|ноя\w*|дек\w*)\b"
+)
+_TELLING = re.compile(rf"\d|%|\b(?:за|на|до|с|без)\b|\b{_OTHER_THINGS}")
+#: The same for a heading in a cell above or below the title, where a year or a preposition says nothing yet.
+_TELLING_HEADING = re.compile(rf"%|\d[./]\d|\b{_OTHER_THINGS}")
+#: Headings that say when the numbers were looked at, or what nobody may do: the numbers are what the titles say.
+_HARMLESS_HEADING = re.compile(
+    r"\b(?:as of|(?:last )?updated?|do not|don['’]t|не|обновл\w*|по состоянию на|данные на)\b|^на \d"
 )
 _NUMBERING = re.compile(r"^\(?\d{1,2}[.):\]]\s*(?=\D)")
 _LATIN, _CYRILLIC = "aceopxykmthbi", "асеорхукмтнві"
@@ -161,6 +168,24 @@ class Titles:
             if title is not None and alike != text:
                 return Title(title.field, 2, title.scale, _difference(text, alike))
         return None
+
+    def with_heading(self, title: Title, heading: str) -> Title | None:
+        """What ``title`` means with ``heading`` in the cell above or below it.
+
+        A unit multiplies (``in thousands``); None where the heading says that the column is something else (``Target``,
+        ``Last 30 days``).  Other headings (``Audience``) change nothing.
+        """
+        text = normal(heading)
+        unit = _unit(_signs_off(text).strip("()[] "), alone=True)
+        if unit:
+            return None if title.scale else replace(title, rank=max(1, title.rank), scale=unit)
+        return None if _TELLING_HEADING.search(text) and not _HARMLESS_HEADING.search(text) else title
+
+    @staticmethod
+    def is_unit(cell: str) -> bool:
+        """Whether the text says in which unit numbers are, as ``All numbers in thousands`` does."""
+        text = _signs_off(re.sub(r"[()\[\]]", " ", normal(cell)))
+        return not any(sign.isdigit() for sign in text) and bool(_unit(text, alone=False) or _unit_off(text)[1])
 
     @staticmethod
     def is_harmless(cell: str) -> bool:

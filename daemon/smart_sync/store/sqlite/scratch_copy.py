@@ -45,6 +45,8 @@ _OURS = (
 )
 #: Those whose rows a check copies from elsewhere.
 COPIED = (*REQUIRED, *_OURS, "sync_runs")
+#: Seconds that a query waits for another process which lets nobody read.
+READING_PATIENCE = 5.0
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
@@ -214,7 +216,7 @@ def _columns_of(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str
 def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
     """A connection that cannot write, whatever it is told; ``any_thread``: several take turns with it."""
     address = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(address, uri=True, timeout=5, check_same_thread=not any_thread)
+    return sqlite3.connect(address, uri=True, timeout=READING_PATIENCE, check_same_thread=not any_thread)
 
 
 def tables(connection: sqlite3.Connection) -> set[str]:

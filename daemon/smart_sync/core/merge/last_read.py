@@ -1,0 +1,88 @@
+"""What was typed since the last read of a worksheet, and the cells as they were in it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from smart_sync.core.model import METRICS, Metrics
+
+#: Numbers with fewer digits, zeros at the end left out, are alike by chance.
+DISTINCT: Final = 3
+#: How many rows away a cell is nearby.
+NEARBY: Final = 3
+_NEAREST_FIRST: Final = (0, *(away * sign for away in range(1, NEARBY + 1) for sign in (1, -1)))
+
+
+class Typed(NamedTuple):
+    """A cell that says another number than in the last read."""
+
+    account_id: str
+    metric: str
+    row: int
+    #: The last number of the cell that was read, None if there was none; and since when it stood there (`Point.at`).
+    old: int | None
+    new: int
+    #: What counts of the parsers.
+    parsed: int | None = None
+    #: Whether ``old`` was reported, and nobody has confirmed it.
+    doubted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Worksheet:
+    """The cells of a worksheet as they were in the last read: row → values, how that account is called, and its id.
+
+    A row without an id is taken for the account's that stands there now: links may have moved against the numbers.
+    """
+
+    rows: Mapping[int, Metrics] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+    ids: Mapping[int, str] = field(default_factory=dict)
+    #: Metric → number → the rows that held it: made for the metrics that `anywhere` is asked about.
+    _rows_of: dict[str, dict[int | None, list[int]]] = field(default_factory=dict, repr=False, compare=False)
+
+    def nearby(self, typed: Typed) -> Iterator[tuple[int, str]]:
+        """The cells that held a typed number, of its row or near it: how many rows below, and which metric.
+
+        Of another account's row the cell of the same metric, of the account's own that of another.
+        """
+        if not is_distinct(typed.new):
+            return
+        for away in _NEAREST_FIRST:
+            values = self.rows.get(typed.row + away)
+            if values is not None and typed.new in values:
+                own = self.is_own(typed, away)
+                for metric, value in zip(METRICS, values, strict=True):
+                    if value == typed.new and own == (metric != typed.metric):
+                        yield away, metric
+
+    def is_own(self, typed: Typed, away: int) -> bool:
+        """Whether the row so many rows below was that of the account itself."""
+        owner = self.ids.get(typed.row + away)
+        return owner == typed.account_id if owner is not None else not away
+
+    def says(self, typed: Typed, away: int) -> bool:
+        """Whether the cell of the same metric so many rows below held a typed number."""
+        values = self.rows.get(typed.row + away)
+        return values is not None and values[METRICS.index(typed.metric)] == typed.new
+
+    def named(self, typed: Typed, away: int, metric: str) -> tuple[str, str]:
+        """A cell of another row or column, as `Evidence.cells` has it."""
+        return metric, "" if self.is_own(typed, away) else self.names.get(typed.row + away, "another account")
+
+    def anywhere(self, typed: Typed) -> tuple[int, str] | None:
+        """The first cell of another account's row that held a typed number."""
+        if not is_distinct(typed.new):
+            return None
+        if typed.metric not in self._rows_of:
+            index = METRICS.index(typed.metric)
+            by_number = self._rows_of[typed.metric] = {}
+            for row, values in self.rows.items():
+                by_number.setdefault(values[index], []).append(row)
+        away = (row - typed.row for row in self._rows_of[typed.metric].get(typed.new, ()))
+        return next(((one, typed.metric) for one in away if not self.is_own(typed, one)), None)
+
+
+def is_distinct(number: int, digits: int = DISTINCT) -> bool:
+    """Whether a number has so many digits, zeros at the end left out."""
+    return len(str(number).rstrip("0")) >= digits
