@@ -27,7 +27,8 @@ from smart_sync.errors import ConfigError, SheetUnavailable, SmartSyncError
 from smart_sync.notify import http_post
 from smart_sync.notify.sender import Sender
 from smart_sync.parsers import recipes
-from smart_sync.parsers.http import lent
+from smart_sync.parsers.asking import Asking
+from smart_sync.parsers.http import opened as open_client
 from smart_sync.parsers.parser import Parser, Unfetched
 from smart_sync.service.preflight import obstacles
 from smart_sync.sheets import credentials
@@ -134,6 +135,7 @@ class Edges:
         self._server = server
         self._google = google
         self._world: World
+        self._means: Asking
         self._unix: Hostile
         self._socket: Path
 
@@ -182,7 +184,7 @@ class Edges:
                 body, status = chance.choice(REFUSALS[kind]), chance.choice((400, 403))
             bad = answer(chance, body, status)
             self._server.say = lambda _line: bad
-            await _asked(parser(kind, self._server.url, timeout=1.0), account(kind))
+            await _asked(parser(kind, self._server.url, timeout=1.0), account(kind), self._means)
 
         return ask
 
@@ -197,7 +199,7 @@ class Edges:
             first = len(self._server.asked)
             self._server.say = lambda _line: said[min(len(self._server.asked) - first, len(said)) - 1]
             asked = seller(recipe, self._server.url, timeout=1.0, steps=impatient(recipe))
-            await _asked(asked, account("tiktok", 0, link))
+            await _asked(asked, account("tiktok", 0, link), self._means)
 
         return ask
 
@@ -327,8 +329,8 @@ def impatient(recipe: str) -> list[dict[str, Any]]:
     return [step | ({"wait": "1ms", "timeout": "100ms"} if "until" in step else {}) for step in steps]
 
 
-async def _asked(asked: Parser, whom: Account) -> None:
-    found, failure = await drain(asked, [whom])
+async def _asked(asked: Parser, whom: Account, means: Asking) -> None:
+    found, failure = await drain(asked, [whom], means)
     if failure is not None:
         one_line(str(failure))
     for item in found:
@@ -362,7 +364,7 @@ async def opened(folder: Path, google: FakeGoogle) -> AsyncIterator[Edges]:
         edges._socket = await stack.enter_async_context(served(folder))
         google.credentials(folder / "credentials.json")
         # One client for all parsers, as in a pass: making one takes longer than a hundred answers.
-        await stack.enter_async_context(lent())
+        edges._means = Asking(await stack.enter_async_context(open_client()))
         (folder / "world").mkdir()
         edges._world = world = World(folder / "world", google)
         await stack.enter_async_context(open_database(world.path))

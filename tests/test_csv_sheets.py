@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from smart_sync.config import SheetsSettings
-from smart_sync.core.model import Project
+from smart_sync.core.model import Metrics, Project, Table
+from smart_sync.core.worksheet.table import read_table
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import csv_directory, open_sheets
 
@@ -15,6 +16,13 @@ async def read(directory: Path, title: str, **settings: object) -> list[list[obj
     async with open_sheets(SheetsSettings(source="csv", directory=directory, **settings)) as sheets:  # type: ignore[arg-type]
         sheets.begin()
         return [list(row) for row in (await sheets.read(Project(id="1", name=title))).rows]
+
+
+async def table_of(directory: Path, text: str) -> Table:
+    (directory / "A.csv").write_text(text)
+    async with open_sheets(SheetsSettings(source="csv", directory=directory)) as sheets:
+        sheets.begin()
+        return read_table(await sheets.read(Project(id="1", name="A")))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -29,6 +37,24 @@ async def test_the_usual_forms_are_read(tmp_path: Path, delimiter: str, mark: st
         ["https://tiktok.com/@a", "1 234"],
         ['quoted, "twice";\tx', ""],
     ]
+
+
+async def test_a_row_that_was_taken_apart_wrongly_has_no_numbers(tmp_path: Path) -> None:
+    """A row with more fields than the header (an unquoted ``1,234``) is named and not read; blank fields are none."""
+    lines = ["Link,Followers,Views", "https://x.test/@a,1,234,5", "https://x.test/@b,1,2,,", "https://x.test/@c,3"]
+    found = await table_of(tmp_path, "\n".join([*lines, ""]))
+    assert [row.metrics for row in found.rows] == [Metrics(), Metrics(1, views=2), Metrics(3)]
+    assert found.rows[0].unreadable == {"followers", "views"}
+    assert [(p.row, p.column, p.value) for p in found.problems] == [(2, "D", "5")]
+
+
+@pytest.mark.parametrize(("end", "read"), [("", False), ("\n", True)])
+async def test_a_file_that_ends_in_the_middle_of_a_row(tmp_path: Path, end: str, read: bool) -> None:
+    """A last row without its line's end and without all its fields is named, since its last number may be cut off."""
+    found = await table_of(tmp_path, f"Link,Followers,Views\nhttps://x.test/@a,5,7\nhttps://x.test/@b,12{end}")
+    assert found.rows[0].metrics == Metrics(5, views=7)
+    assert found.rows[1].metrics == (Metrics(12) if read else Metrics())
+    assert [p.row for p in found.problems] == ([] if read else [3])
 
 
 @pytest.mark.parametrize("title", ["it's", "A&B (1).x", " padded ", "🎉", "x-y", "a.csv", "Тематика", "..a"])

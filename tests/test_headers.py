@@ -44,6 +44,7 @@ UNDERSTOOD = {
     "Просмотры\n(не трогать)": ("views", 0),
     "# of views": ("views", 0),
     "VIEWS!": ("views", 0),
+    "❗️ Views ❗️": ("views", 0),
     "Views / Просмотры": ("views", 0),
     "Ｖｉｅｗｓ": ("views", 0),
     "Views\u200b": ("views", 0),

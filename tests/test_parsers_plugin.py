@@ -1,15 +1,25 @@
-"""The smallest parser of `docs/how-to/write-a-parser.md`, as somebody would install it."""
+"""Parsers of other packages: the smallest one of `docs/how-to/write-a-parser.md`, and what one may have beside."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from smart_sync import config
-from smart_sync.core.model import Account, ParsedMetrics
+from smart_sync.config import ParserSettings
+from smart_sync.config.parser_options import ParserOptions, options
+from smart_sync.core.model import Account, Metrics, ParsedMetrics
+from smart_sync.parsers.adapter import AdaptedParser
+from smart_sync.parsers.api_client import ApiSettings, Session
+from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.collect import collect
+from smart_sync.parsers.http import opened
+from smart_sync.parsers.parser import Fetched, Unfetched, Usage
+from smart_sync.parsers.per_account import PlatformParser
 from smart_sync.parsers.registry import build
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "write-a-parser.md"
@@ -53,3 +63,101 @@ async def test_a_parser_of_another_package(tmp_path: Path, monkeypatch: pytest.M
     (report,) = await collect(sources, accounts, sink, datetime.now(UTC))
     assert (report.parser, report.fetched, report.finished) == ("fans", 1, True)
     assert [(value.account_id, value.metrics.followers, value.source) for value in stored] == [("a", 6, "fans")]
+
+
+class Bare:
+    """A parser with nothing but what is required."""
+
+    settings: ClassVar[type[ParserSettings]] = ParserSettings
+
+    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+        for account in accounts:
+            yield Unfetched(account.id, "nobody")
+
+
+class Whole(Bare):
+    """A parser with all that it may have beside."""
+
+    terms = "Keep nothing."
+
+    def __init__(self) -> None:
+        self.usage = Usage(calls=3)
+        self.remembered = {"tiktok:charli": {"id": "7"}}
+        self.tried, self.jobs = {"a"}, {"a"}
+
+    def serves(self, account: Account) -> bool:
+        return account.id == "a"
+
+
+class Told(Bare):
+    """One that wants to know with what it asks."""
+
+    async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
+        assert asking is not None
+        for account in accounts:
+            asking.usage.calls += 1
+            asking.tried.add(account.id)
+            yield Unfetched(account.id, "nobody")
+
+
+CHARLI = Account("a", "p", "tiktok", "charli", "https://tiktok.com/@charli")
+
+
+async def test_what_a_parser_lacks_is_filled_in() -> None:
+    """A parser with the required part alone serves everybody, remembers nothing, and says nothing of its cost."""
+    bare = AdaptedParser(Bare())
+    async with opened() as client, asking(client) as means:
+        found = [one async for one in bare.fetch([CHARLI], means)]
+        assert found == [Unfetched("a", "nobody")]
+        assert (bare.serves(CHARLI), bare.memory, bare.usage(means), bare.terms, bare.book) == (
+            True,
+            None,
+            None,
+            "",
+            None,
+        )
+        assert bare.cut_off(means) == (None, set())
+        await bare.inspect_tokens(means)
+
+
+async def test_what_a_parser_has_is_used() -> None:
+    """Each optional part of a parser is found, and one that takes ``asking`` says there what it has used."""
+    whole, told = AdaptedParser(Whole()), AdaptedParser(Told())
+    async with opened() as client, asking(client) as means:
+        assert (whole.serves(CHARLI), whole.serves(replace(CHARLI, id="b"))) == (True, False)
+        assert (whole.memory, whole.terms) == ({"tiktok:charli": {"id": "7"}}, "Keep nothing.")
+        assert (whole.usage(means), whole.cut_off(means)) == (Usage(calls=3), ({"a"}, {"a"}))
+        assert [one async for one in told.fetch([CHARLI], means)] == [Unfetched("a", "nobody")]
+        assert (told.usage(means), told.cut_off(means)) == (Usage(calls=1), ({"a"}, set()))
+
+
+async def test_a_platform_parser_with_a_fetch_of_its_own_keeps_to_the_budget() -> None:
+    """A subclass whose ``fetch`` takes the accounts alone asks with what the pass has, and its requests are counted."""
+
+    class Older(PlatformParser):
+        async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:  # type: ignore[override]
+            async for one in super().fetch(accounts):
+                yield one
+
+        async def ask(self, session: Session, account: Account) -> Metrics:
+            async with session.turn():
+                return Metrics(followers=5)
+
+    older = AdaptedParser(Older(ApiSettings(source="older")))
+    async with opened() as client, asking(client) as means:
+        (found,) = [one async for one in older.fetch([CHARLI], means)]
+        assert isinstance(found, ParsedMetrics)
+        assert (found.metrics.followers, older.usage(means)) == (5, means.usage)
+    assert means.usage.calls == 1
+
+
+def test_keys_of_other_packages_mean_what_they_say() -> None:
+    """A table of another package has those of our options that it has; a key with another meaning is none."""
+
+    class Odd(ParserSettings):
+        count: int = 5
+        budget: str = "large"
+        retention: float = 3600.0
+
+    assert options(ParserSettings()) == ParserOptions()
+    assert options(Odd()) == ParserOptions(retention=3600.0)

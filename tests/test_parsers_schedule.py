@@ -24,9 +24,9 @@ from smart_sync.config import ParserSettings
 from smart_sync.config.settings import parser_class
 from smart_sync.core.model import Account, Metrics, ParsedMetrics
 from smart_sync.core.redaction import REDACTED
-from smart_sync.parsers import budget
 from smart_sync.parsers.api_client import ApiSettings
 from smart_sync.parsers.asked_accounts import AskedAccounts
+from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.collector import Collector
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import ConfiguredParser
@@ -63,8 +63,8 @@ class Simulated:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
-    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
-        allowance = budget.borrowed()
+    async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
+        allowance = asking.allowance if asking is not None else None
         for account in accounts:
             fate = self._platform.accounts[account.id]
             for _ in range(fate if isinstance(fate, int) else 1):

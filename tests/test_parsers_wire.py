@@ -21,7 +21,7 @@ from smart_sync.clock import utc_now
 from smart_sync.parsers.api_client import ApiClient, ApiSettings
 from smart_sync.parsers.error_responses import judge
 from smart_sync.parsers.failures import CallFailed
-from smart_sync.parsers.http import HttpRequest, lent
+from smart_sync.parsers.http import HttpRequest, opened
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
@@ -53,7 +53,7 @@ async def test_certificates_are_checked(tmp_path: Path) -> None:
         writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=self_signed(tmp_path))
-    async with server, lent() as wire:
+    async with server, opened() as wire:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(CallFailed, match="cannot be reached"):
             await wire.send(HttpRequest(f"https://127.0.0.1:{port}/", {}, {"Authorization": "Bearer canary"}), 5)
@@ -72,7 +72,7 @@ async def test_a_trickle_is_cut() -> None:
                 await asyncio.sleep(0.02)
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-    async with server, lent() as wire:
+    async with server, opened() as wire:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(CallFailed, match=r"no answer within 0\.2 s"):
             await wire.send(HttpRequest(f"http://127.0.0.1:{port}/", {}, {}), 0.2)
@@ -146,7 +146,7 @@ async def test_overlapping_passes_of_one_parser_count_for_themselves() -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-RateLimit-Remaining: 7\r\n\r\n{}")
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server, lent():
+    async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         api = ApiClient(ApiSettings(api_url=url), judge, utc_now)
         began, other = asyncio.Event(), asyncio.Event()
@@ -156,13 +156,13 @@ async def test_overlapping_passes_of_one_parser_count_for_themselves() -> None:
                 await session.get("", {}, {})
                 began.set()
                 await other.wait()
-            return api.usage.calls, api.usage.quota_left
+            return session.asking.usage.calls, session.asking.usage.quota_left
 
         async def second() -> tuple[int, str | None]:
             await began.wait()
-            async with api.session():
+            async with api.session() as session:
                 other.set()
-            return api.usage.calls, api.usage.quota_left
+            return session.asking.usage.calls, session.asking.usage.quota_left
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(), name="session") for one in (first, second)]

@@ -33,7 +33,16 @@ NOT_PLAIN = Unreadable("not a count")
 
 @pytest.mark.parametrize(
     ("cell", "value"),
-    [("950!", 950), ("1,950 !", 1950), (" 950！ ", 950), ("1.2K!", 1200), ("0!", 0), ("950 followers!", 950)],
+    [
+        ("950!", 950),
+        ("1,950 !", 1950),
+        (" 950！ ", 950),
+        ("950❗", 950),
+        ("950 ❗️", 950),
+        ("1.2K!", 1200),
+        ("0!", 0),
+        ("950 followers!", 950),
+    ],
 )
 def test_a_mark_at_the_end_of_a_cell_pins_its_number(cell: str, value: int) -> None:
     """The mark may stand behind whatever is a count by itself."""
@@ -42,7 +51,9 @@ def test_a_mark_at_the_end_of_a_cell_pins_its_number(cell: str, value: int) -> N
     assert read_pinned(cell, HOW, NOT_PLAIN) == (value, None)
 
 
-@pytest.mark.parametrize("cell", ["!", "-!", "#REF!", "#ССЫЛКА!", "950!!", "!950", "9!50", "hi!", "12%!", "950", 9.5])
+@pytest.mark.parametrize(
+    "cell", ["!", "-!", "#REF!", "#ССЫЛКА!", "950!!", "!950", "9!50", "hi!", "❗950", "950❗❗", "12%!", "950", 9.5]
+)
 def test_what_is_no_number_with_a_mark_is_not_pinned(cell: Any) -> None:
     """Errors of the spreadsheet, two marks, a mark elsewhere or without a number are what they were: unreadable."""
     count, trouble = read_pinned(cell, HOW, NOT_PLAIN)

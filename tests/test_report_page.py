@@ -238,6 +238,24 @@ def test_errors_are_one_line_with_a_remedy(database: ReportDatabase, tmp_path: P
     assert output.read_text() == "earlier"
 
 
+def test_the_page_goes_where_it_is_told(database: ReportDatabase, tmp_path: Path) -> None:
+    """A folder is refused in one line and left empty, a device takes the page and stays one, a full one is named."""
+    config, folder = str(configured(tmp_path)), tmp_path / "folder"
+    folder.mkdir()
+    refused = run_command("report", "-o", str(folder), "--config", config)
+    assert refused.returncode == 1
+    assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+    assert "folder: cannot be written: Is a directory" in refused.stderr
+    assert not list(folder.iterdir())
+    assert not list(tmp_path.glob(".*.new"))
+    assert run_command("report", "-o", "/dev/null", "--config", config).returncode == 0
+    assert Path("/dev/null").is_char_device()
+    full = run_command("report", "-o", "/dev/full", "--config", config)
+    assert full.returncode == 1
+    assert "/dev/full: cannot be written: No space left on device" in full.stderr
+    assert Path("/dev/full").is_char_device()
+
+
 def test_a_stale_project_is_marked() -> None:
     """Since when its worksheet could not be read any more, beside its last good read."""
     since = datetime(2026, 3, 10, 18, tzinfo=UTC)

@@ -26,6 +26,7 @@ _PUBLIC = re.compile(
 
 #: The files that secrets were read from.
 _files: set[Path] = set()
+#: Where relative paths begin, of the configuration that is being read: validators of pydantic get no argument of ours.
 _base: ContextVar[Path] = ContextVar("_base", default=Path())
 
 

@@ -1,6 +1,5 @@
 """The whole configuration: its sections together, the environment before the file."""
 
-from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from smart_sync.config import urls
 from smart_sync.config.notify import NotifySettings, PingSettings, WebhookSettings
+from smart_sync.config.parser_options import options
 from smart_sync.config.sections import (
     ControlSettings,
     DatabaseSettings,
@@ -69,15 +69,14 @@ def _of_its_kind(table: object) -> ParserSettings:
 
 def _counted(table: ParserSettings) -> list[Count]:
     """What a parser counts; empty for one that cannot say."""
-    found: Count | None = getattr(table, "count", None)
+    found = options(table).count
     return [found] if found is not None else []
 
 
 def _served(table: ParserSettings) -> CampaignParser:
     """Of which accounts a parser counts the campaign: all of its platforms, or those that it has tokens for."""
-    own = [names for key in ("tokens", "accounts") if isinstance(names := getattr(table, key, None), Mapping)]
-    names = frozenset(folded_name(str(name)) for several in own for name in several) if own else None
-    return CampaignParser(frozenset(table.platforms), names)
+    own = options(table).accounts
+    return CampaignParser(frozenset(table.platforms), None if own is None else frozenset(map(folded_name, own)))
 
 
 class Settings(BaseSettings):
@@ -117,14 +116,14 @@ class Settings(BaseSettings):
         return terms(now, self.parsed.max_age, Counting(self._counts(), self.schedule.timezone, parsers=parsers))
 
     def _tables(self, count: Count) -> list[ParserSettings]:
-        return [table for table in self.parsers.values() if table.enabled and getattr(table, "count", None) == count]
+        return [table for table in self.parsers.values() if table.enabled and options(table).count == count]
 
     def lifetime_sources(self) -> frozenset[str]:
         """The sources whose parsers count the lifetime of accounts and could count the campaigns of their projects."""
         return frozenset(
             table.source or name
             for name, table in self.parsers.items()
-            if table.enabled and getattr(table, "count", None) == "lifetime" and getattr(table, "shows_videos", True)
+            if table.enabled and options(table).count == "lifetime" and options(table).shows_videos
         )
 
     def _counts(self) -> dict[str, frozenset[Count]]:

@@ -44,11 +44,12 @@ INVISIBLE = dict.fromkeys(
     )
 )
 _MARKS = frozenset("*•·†‡")
-#: Blocks of pictures; of what is in them, these mean something: signs of arithmetic, 10, 100, dislike, no entry.
+#: Blocks of pictures; of what is in them, these mean something: signs of arithmetic, 10, 100, dislike, no entry, the
+#: mark of a pin.
 _BLOCKS = (
     (0x2190, 0x21FF), (0x2300, 0x23FF), (0x25A0, 0x27BF), (0x2B00, 0x2BFF), (0x1F1E6, 0x1F1FF), (0x1F300, 0x1FAFF),
 )  # fmt: skip
-_MEANINGFUL = frozenset("✕✖✗✘➕➖➗🔟💯👎🚫⛔❓❔❌")
+_MEANINGFUL = frozenset("✕✖✗✘➕➖➗🔟💯👎🚫⛔❓❔❌❗❕")
 
 
 def undecorated(text: str) -> str:

@@ -120,6 +120,10 @@ class Worksheet:
     locale: str = "en_US"
     #: Row (from 1) → the links behind its link cell, where no cell of that column shows an address.
     links: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    #: Rows of a file whose rows all have as many fields as the header; one with more has been taken apart wrongly.
+    delimited: bool = False
+    #: The last line of the file has no end: it may have been written while it was read.
+    unfinished: bool = False
 
 
 class SheetRow(NamedTuple):

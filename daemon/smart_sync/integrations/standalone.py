@@ -35,7 +35,7 @@ PATIENCE = 600.0
 #: No id of a project has more characters: it is something else, perhaps a key that was handed in in its place.
 _MAX_ID = 64
 
-#: Set while a call is under way: its retries are not the host's.
+#: Set while a call is under way: its retries are not the host's.  stamina hands its hooks no argument of ours.
 _calling: ContextVar[bool] = ContextVar("_calling", default=False)
 
 

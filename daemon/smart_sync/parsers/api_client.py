@@ -1,10 +1,9 @@
 """One platform's API as its parser uses it: polite, bounded, and with failures in words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from contextvars import ContextVar
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol
 
@@ -16,13 +15,15 @@ from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings, urls
 from smart_sync.config.values import Seconds
 from smart_sync.core.campaign import Count
+from smart_sync.core.model import Account
 from smart_sync.errors import ParserFailed
-from smart_sync.parsers import budget
-from smart_sync.parsers.budget import ApiRate, Budget, Rate
+from smart_sync.parsers import http
+from smart_sync.parsers.asking import Asking
+from smart_sync.parsers.budget import ApiRate, Budget, Rate, Turn
 from smart_sync.parsers.error_responses import quota_left
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, NotReady, Throttled, TokenRefused
-from smart_sync.parsers.http import HttpClient, HttpRequest, HttpResponse, borrowed
-from smart_sync.parsers.parser import Paused, RoundOver, Usage
+from smart_sync.parsers.http import HttpRequest, HttpResponse
+from smart_sync.parsers.parser import Paused, RoundOver
 from smart_sync.store.engine import StoreError
 
 TRIES = 3
@@ -107,36 +108,50 @@ class ApiClient:
         self.clock = clock
         self.quota = RateLimit(settings.rate.calls, settings.rate.seconds)
 
-    @property
-    def usage(self) -> Usage:
-        """What the last session that this task began has cost."""
-        session = _session.get()
-        return session.usage if session is not None and session.api is self else Usage()
-
     @asynccontextmanager
-    async def session(self) -> AsyncIterator["Session"]:
-        """For one pass, with a count of its own."""
-        async with borrowed() as wire:
+    async def session(self, asking: Asking | None = None) -> AsyncIterator["Session"]:
+        """For one pass; without ``asking`` with a client of its own, and no budget."""
+        async with http.opened() if asking is None else nullcontext(asking.http) as client:
             # A little before the pass is cut off: to end by itself is better.
             patience = self.settings.deadline - min(MARGIN, self.settings.deadline / 20)
-            session = Session(self, wire, asyncio.get_running_loop().time() + patience)
-            _session.set(session)
-            yield session
+            yield Session(self, asking or Asking(client), asyncio.get_running_loop().time() + patience)
+
+
+@dataclass(slots=True)
+class _Strain:
+    """Calls in a row that had no answer, and accounts in a row that were refused."""
+
+    away: int = 0
+    refused: int = 0
 
 
 class Session:
-    """The calls of one pass."""
+    """The calls of one pass, or those of it for one account or batch (`about`)."""
 
-    def __init__(self, api: ApiClient, wire: HttpClient, ends: float) -> None:
+    def __init__(
+        self, api: ApiClient, asking: Asking, ends: float, strain: _Strain | None = None, turn: Turn | None = None
+    ) -> None:
         self.api = api
-        self.usage = Usage()
-        self._wire = wire
+        self.asking = asking
         self._ends = ends
-        self._allowance = budget.borrowed()
-        self._rate = budget.shared() or api.quota
-        #: Calls in a row that had no answer, and accounts in a row that were refused.
-        self._away = 0
-        self._refused = 0
+        self._strain = strain or _Strain()
+        self._turn = turn
+
+    @contextmanager
+    def about(self, accounts: Sequence[Account]) -> Iterator["Session"]:
+        """The session by which requests are made for ``accounts``; if they are cut off, that is noted."""
+        if self._turn is not None:
+            yield self
+            return
+        turn, asking = Turn(), self.asking
+        try:
+            with nullcontext() if asking.allowance is None else asking.allowance.under_way(turn):
+                yield Session(self.api, asking, self._ends, self._strain, turn)
+        except (ParserFailed, asyncio.CancelledError):
+            ids = {account.id for account in accounts}
+            asking.tried.update(ids if turn.has_asked else ())
+            asking.jobs.update(ids if turn.has_started_job else ())
+            raise
 
     async def get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Any:
         """The JSON at ``path`` of the API (or at a whole address).
@@ -160,36 +175,38 @@ class Session:
             rest = timedelta(seconds=error.after) if error.after is not None else REST
             raise Paused(str(error), self.api.clock() + rest) from None
         except NotReady:
-            self._away = 0
+            self._strain.away = 0
             raise
         except CallFailed as error:
-            self._away = self._away + 1 if error.retry else 0
-            if self._away >= MAX_AWAY:
-                raise ParserFailed(f"{error}, {self._away} times in a row; nothing to do unless it lasts") from None
+            self._strain.away = self._strain.away + 1 if error.retry else 0
+            if self._strain.away >= MAX_AWAY:
+                raise ParserFailed(
+                    f"{error}, {self._strain.away} times in a row; nothing to do unless it lasts"
+                ) from None
             raise
         except AccountGone:
-            self._away = 0
+            self._strain.away = 0
             raise
-        self._away = 0
+        self._strain.away = 0
         return found
 
     def answered(self) -> None:
         """An account has values, or the platform does not have it: not everybody is refused."""
-        self._refused = 0
+        self._strain.refused = 0
 
     def refused(self, failure: AccountFailed) -> None:
         """An account came to nothing.  Raises `ParserFailed` where so many in a row are one trouble."""
         if isinstance(failure, TokenRefused | NotReady) or (isinstance(failure, CallFailed) and failure.retry):
             return
-        self._refused += 1
-        if self._refused >= MAX_REFUSED:
+        self._strain.refused += 1
+        if self._strain.refused >= MAX_REFUSED:
             raise ParserFailed(
-                f"{failure}, {self._refused} times in a row; if that holds for every account, correct"
+                f"{failure}, {self._strain.refused} times in a row; if that holds for every account, correct"
                 f" [parsers.{self.api.settings.source}] or what its credentials may do"
             ) from None
 
     async def _tried(self, request: HttpRequest) -> Any:
-        if not request.repeat or self._away >= TRIED_ONCE_AFTER:
+        if not request.repeat or self._strain.away >= TRIED_ONCE_AFTER:
             return await self._once(request)
         async for attempt in stamina.retry_context(
             on=self._is_worth_it, attempts=TRIES, timeout=None, wait_initial=0.5, wait_max=10.0
@@ -204,12 +221,13 @@ class Session:
 
         ``lasts``: the most seconds that it can take.
         """
-        if self._allowance is not None:
-            await self._allowance.take()
+        if self.asking.allowance is not None:
+            await self.asking.allowance.take(self._turn)
         try:
-            async with self._rate.slot(self._ends, lasts):
-                self.usage.calls += 1
-                has_asked.set(True)
+            async with (self.asking.limit or self.api.quota).slot(self._ends, lasts):
+                self.asking.usage.calls += 1
+                if self._turn is not None:
+                    self._turn.has_asked = True
                 yield
         except TimeoutError:
             rate = self.api.settings.rate
@@ -220,12 +238,13 @@ class Session:
     async def _once(self, request: HttpRequest) -> Any:
         seconds = request.seconds or self.api.settings.timeout
         async with self.turn(seconds):
-            has_started_job.set(has_started_job.get() or not request.repeat)
-            answer = await self._wire.send(request, seconds)
-        left = quota_left(answer.headers)
-        self.usage.quota_left = left if left is not None else self.usage.quota_left
+            if self._turn is not None:
+                self._turn.has_started_job |= not request.repeat
+            answer = await self.asking.http.send(request, seconds)
+        usage, left = self.asking.usage, quota_left(answer.headers)
+        usage.quota_left = left if left is not None else usage.quota_left
         found = self.api.judge(answer, self.api.clock())
-        self.usage.remark = self.usage.remark or self.api.remark(answer)
+        usage.remark = usage.remark or self.api.remark(answer)
         return found
 
     def _is_worth_it(self, error: Exception) -> bool | float:
@@ -234,10 +253,3 @@ class Session:
         if error.after is None:
             return True
         return error.after if asyncio.get_running_loop().time() + error.after < self._ends else False
-
-
-#: Whether this task has made a request, and one that may have started a job that is paid for.
-has_asked: ContextVar[bool] = ContextVar("has_asked", default=False)
-has_started_job: ContextVar[bool] = ContextVar("has_started_job", default=False)
-#: Passes of one parser may overlap, each in a task of its own.
-_session: ContextVar[Session | None] = ContextVar("_session", default=None)

@@ -4,17 +4,16 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextvars import ContextVar
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from smart_sync.aio.rate_limit import Limit
 from smart_sync.clock import Clock
 from smart_sync.config import ParserSettings
+from smart_sync.config.parser_options import options
 from smart_sync.parsers.parser import RoundOver
 from smart_sync.store import parser_records
 from smart_sync.store.engine import Database, StoreError
@@ -39,12 +38,16 @@ def read_budget(value: object) -> object:
 Budget = Annotated[int, BeforeValidator(read_budget)]
 
 
-class _Turn:
+class Turn:
     """One account, or one batch, that is being asked about."""
 
     def __init__(self) -> None:
+        #: What was taken for it from the budget.
         self.used = 0
         self.is_first = asyncio.Event()
+        #: Whether a request was made for it, and one that may have started a job that is paid for.
+        self.has_asked = False
+        self.has_started_job = False
 
 
 class Allowance:
@@ -68,31 +71,27 @@ class Allowance:
         self._made: dict[str, int] = {}
         #: What others had left when the last block was reserved.
         self._beyond = 0
-        self._turns: list[_Turn] = []
+        self._turns: list[Turn] = []
         #: The most that an account has used that was asked about to the end.
         self._most: int | None = None
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Inside, in this task and those it begins, requests are for one account, or for one batch."""
-        if _turn.get() is not None:
-            yield
-            return
-        turn = _Turn()
+    def under_way(self, turn: Turn) -> Iterator[None]:
+        """Inside, requests are taken for ``turn``; left without an error, it was asked about to the end."""
         self._turns.append(turn)
-        token = _turn.set(turn)
         try:
             yield
             self._most = max(self._most or 0, turn.used)
         finally:
-            _turn.reset(token)
             self._turns.remove(turn)
             if self._turns:
                 self._turns[0].is_first.set()
 
-    async def take(self) -> None:
-        """Before each request.  Raises `RoundOver` if the budget is used up, and `SmartSyncError` of the database."""
-        turn = _turn.get()
+    async def take(self, turn: Turn | None = None) -> None:
+        """Before each request; for one that is `under_way`, if any.
+
+        Raises `RoundOver` if the budget is used up, and `SmartSyncError` of the database.
+        """
         if turn is not None:
             async with self._lock:
                 if not self._made:
@@ -141,42 +140,13 @@ class Allowance:
 
 def of(settings: ParserSettings) -> int | None:
     """The requests that a parser may make in any 24 hours, if it has a budget."""
-    allowed = getattr(settings, "budget", None)
-    return allowed if isinstance(allowed, int) else None
+    return options(settings).budget
 
 
 def allowance(database: Database, parser: str, settings: ParserSettings, clock: Clock) -> Allowance | None:
     """What one pass of ``parser`` (the name of its table) may ask, if it has a budget."""
     allowed = of(settings)
     return None if allowed is None else Allowance(database, parser, allowed, settings.deadline, clock)
-
-
-_turn: ContextVar[_Turn | None] = ContextVar("_turn", default=None)
-_lent: ContextVar[Allowance | None] = ContextVar("_lent", default=None)
-_limit: ContextVar[Limit | None] = ContextVar("_limit", default=None)
-
-
-@contextlib.asynccontextmanager
-async def lent(allowance: Allowance | None, limit: Limit | None = None) -> AsyncIterator[None]:
-    """Inside, in this task and those it begins, requests are taken from ``allowance``, and keep to ``limit``."""
-    token, of_limit = _lent.set(allowance), _limit.set(limit)
-    try:
-        yield
-    finally:
-        _lent.reset(token)
-        _limit.reset(of_limit)
-        if allowance is not None:
-            await allowance.settle()
-
-
-def borrowed() -> Allowance | None:
-    """The allowance that is `lent`."""
-    return _lent.get()
-
-
-def shared() -> Limit | None:
-    """The rate that is `lent`: other processes ask by the same one."""
-    return _limit.get()
 
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}

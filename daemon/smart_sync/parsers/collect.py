@@ -1,21 +1,23 @@
 """One pass of all parsers: each is asked for what is due, what it gives is stored as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.core.model import MAX_COUNT, METRICS, Account, Metrics, ParsedMetrics
 from smart_sync.core.results.parser_health import MANY
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers import budget, http
+from smart_sync.parsers import http
+from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.budget import Allowance
-from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, Usage, told
+from smart_sync.parsers.http import HttpClient
+from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, told
 from smart_sync.parsers.registry import ConfiguredParser
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
@@ -53,8 +55,8 @@ async def collect(
         for source in sources
         if (due := source.asked.due((a for a in accounts if source.serves(a)), now))
     ]
-    async with http.lent(), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one.run(), name=f"parser:{one.source.name}") for one in passes]
+    async with http.opened() as client, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.run(client), name=f"parser:{one.source.name}") for one in passes]
     return [task.result() for task in tasks]
 
 
@@ -86,18 +88,18 @@ class _Pass:
         self.report = ParserReport(self.source.name)
         self.open = {account.id: account for account in self.due}
 
-    async def run(self) -> ParserReport:
-        """Ask, store, log one line."""
+    async def run(self, client: HttpClient) -> ParserReport:
+        """Ask through ``client``, store, log one line."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        try:
-            async with budget.lent(self.allowance, self.limit):
-                bug = await self._ask()
-        finally:
-            self._note_the_tried()
+        async with asking(client, self.allowance, self.limit) as means:
+            try:
+                bug = await self._ask(means)
+            finally:
+                self._note_the_tried(means)
         self.report.seconds = round(loop.time() - began, 3)
         await self._look_at_tokens()
-        self._close()
+        self._close(means)
         self._log(bug)
         return self.report
 
@@ -110,13 +112,13 @@ class _Pass:
             self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=told)
         self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
-    async def _ask(self) -> Exception | None:
+    async def _ask(self, means: Asking) -> Exception | None:
         """Fetch and store; the exception if the parser has a bug."""
         report, deadline = self.report, self.source.settings.deadline
         limit = asyncio.timeout(deadline)
         try:
             async with limit:
-                await self._fetch()
+                await self._fetch(means)
             report.finished = self.has_gone_through = True
         except RoundOver as over:
             report.finished, report.left, report.reason = True, len(self.open), str(over)
@@ -135,10 +137,9 @@ class _Pass:
             return error
         return None
 
-    async def _fetch(self) -> None:
-        stream = cast("AsyncGenerator[Fetched, None]", self.source.parser.fetch(self.due))
+    async def _fetch(self, means: Asking) -> None:
         try:
-            async with aclosing(stream):
+            async with aclosing(self.source.adapted.fetch(self.due, means)) as stream:
                 async for fetched in stream:
                     self._take(fetched)
                     if self._is_batch_due():
@@ -213,7 +214,7 @@ class _Pass:
         self.report.failed += len(self.batch)
         self.batch = []
 
-    def _close(self) -> None:
+    def _close(self, means: Asking) -> None:
         """Count the accounts that nothing was said of: missing if the parser went through, else failed."""
         report = self.report
         if self._nobody_is_there():
@@ -235,24 +236,22 @@ class _Pass:
                 self.source.asked.answered(account_id, self.now)
         else:
             report.failed += len(self.open)
-        usage = getattr(self.source.parser, "usage", None)
-        if isinstance(usage, Usage):
+        if (usage := self.source.adapted.usage(means)) is not None:
             report.calls, report.quota_left = usage.calls, usage.quota_left
             report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
         report.reason = logs.redact(report.reason)
 
-    def _note_the_tried(self) -> None:
+    def _note_the_tried(self, means: Asking) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
         self.source.asked.was_cut_off |= not self.has_gone_through
-        noted, jobs = (getattr(self.source.parser, name, None) for name in ("tried", "jobs"))
-        if isinstance(noted, set):
+        noted, jobs = self.source.adapted.cut_off(means)
+        if noted is not None:
             tried = noted & self.open.keys()
             noted -= tried
         else:  # one that says nothing of it asks about one account after the other
             tried = set(islice(self.open, int(not self.has_gone_through and self._has_asked())))
-        started = tried & jobs if isinstance(jobs, set) else set()
-        if isinstance(jobs, set):
-            jobs -= started
+        started = tried & jobs
+        jobs -= started
         for account_id in tried:
             self.source.asked.cut_off(account_id, self.now, has_started_job=account_id in started)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self, cast
 from smart_sync import logs
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.config import secrets
+from smart_sync.config.parser_options import options
 from smart_sync.core.daemon_answers import ParserReport
 from smart_sync.core.days import stamp
 from smart_sync.core.links.identity import identity
@@ -238,15 +239,14 @@ class Collector:
     async def _empty_the_old(self) -> None:
         """Take back what sources said longer ago than may be kept."""
         for source in self._sources:
-            keep = getattr(source.settings, "retention", None)
-            if isinstance(keep, float | int):
+            if (keep := options(source.settings).retention) is not None:
                 await parsed_values.empty(self._database, source.name, self._clock(), keep)
 
     def _allowance(self, source: ConfiguredParser) -> Allowance | None:
         return budget.allowance(self._database, source.table, source.settings, self._clock)
 
     def _limit(self, source: ConfiguredParser) -> Limit | None:
-        rate = getattr(source.settings, "rate", None)
+        rate = options(source.settings).rate
         if not isinstance(rate, Rate):
             return None
         return self._database.limit(f"parser {source.table}", rate.calls, rate.seconds)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -114,33 +113,14 @@ class HttpClient:
             return self._client
 
 
-_lent: ContextVar[HttpClient | None] = ContextVar("_lent", default=None)
-
-
 @asynccontextmanager
-async def lent(*, record: bool = False) -> AsyncIterator[HttpClient]:
-    """Inside, all parsers share one `HttpClient`; with ``record`` it remembers what was said."""
-    wire = HttpClient(record=record)
-    token = _lent.set(wire)
+async def opened(*, record: bool = False) -> AsyncIterator[HttpClient]:
+    """An `HttpClient` for all who are handed it; with ``record`` it remembers what was said."""
+    client = HttpClient(record=record)
     try:
-        yield wire
+        yield client
     finally:
-        _lent.reset(token)
-        await wire.close()
-
-
-@asynccontextmanager
-async def borrowed() -> AsyncIterator[HttpClient]:
-    """The `HttpClient` that is `lent`, or one of one's own."""
-    wire = _lent.get()
-    if wire is not None:
-        yield wire
-        return
-    own = HttpClient()
-    try:
-        yield own
-    finally:
-        await own.close()
+        await client.close()
 
 
 async def _exchange(client: "httpx2.AsyncClient", request: HttpRequest, seconds: float) -> HttpResponse:

@@ -20,6 +20,7 @@ from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.parsers import batch_rows, error_responses, recipes, step_rules, steps
 from smart_sync.parsers.api_client import CountingSettings, Session
+from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.batch_rows import Rows
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
 from smart_sync.parsers.found import Found
@@ -126,14 +127,14 @@ class HttpJson(PlatformParser):
         self._own = settings
         self._wants_name = any(step.placeholders & _NAMES for step in settings.steps)
 
-    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+    async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
         """As the base class; with ``batch`` so many accounts in one request."""
         if self._own.batch is None:
-            async with aclosing(super().fetch(accounts)) as results:  # type: ignore[type-var]  # it is a generator
+            async with aclosing(super().fetch(accounts, asking)) as results:  # type: ignore[type-var]  # it is a generator
                 async for fetched in results:
                     yield fetched
             return
-        async with self._api.session() as session:
+        async with self._api.session(asking) as session:
             groups = batch_rows.batches(accounts, self._own.batch, _platform_of)
             many, name = partial(self._many, session), f"parser:{self._settings.source}:call"
             async with aclosing(each(groups, many, self._settings.concurrency, name, ends=(RoundOver,))) as several:
@@ -201,8 +202,8 @@ class HttpJson(PlatformParser):
         nobody = [self._values(account, None) for account in accounts if account not in named]
         if not named:
             return nobody
-        with self.trying(named):
-            return nobody + await split(named, partial(self._batch, session), session, may=self._may_split)
+        with session.about(named) as own:
+            return nobody + await split(named, partial(self._batch, own), own, may=self._may_split)
 
     async def _batch(self, session: Session, accounts: Sequence[Account]) -> list[Fetched]:
         subject = Subject({}, tuple(_placeholders(account) for account in accounts))

@@ -1,19 +1,19 @@
 """What the parsers make of one account, for the person who sets them up.  Nothing is stored."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from typing import cast
 
 from smart_sync import logs
 from smart_sync.core.command_answers import InspectionsAnswer, LinkInspection, ParserInspection
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers import budget, http
+from smart_sync.parsers import http
+from smart_sync.parsers.asking import asking
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import Exchange
-from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched, Usage
+from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
 from smart_sync.parsers.registry import ConfiguredParser
 
 
@@ -88,14 +88,13 @@ async def inspect(
 async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowance | None) -> Inspection:
     fetched: list[Fetched] = []
     failure, has_to_wait = "", False
-    async with http.lent(record=True) as wires, budget.lent(allowance):
-        stream = cast("AsyncGenerator[Fetched, None]", source.parser.fetch((account,)))
+    async with http.opened(record=True) as client, asking(client, allowance) as means:
         try:
-            async with aclosing(stream):
+            async with aclosing(source.adapted.fetch((account,), means)) as stream:
                 async for item in stream:
                     fetched.append(item)  # noqa: PERF401  what came before a failure is wanted, too
         except SmartSyncError as error:
             failure, has_to_wait = logs.redact(str(error)), isinstance(error, RoundOver | Paused)
-        usage = getattr(source.parser, "usage", None)
-    calls = usage.calls if isinstance(usage, Usage) else len(wires.exchanges)
-    return Inspection(source.name, tuple(fetched), tuple(wires.exchanges), failure, calls, has_to_wait)
+    usage = source.adapted.usage(means)
+    calls = usage.calls if usage is not None else len(client.exchanges)
+    return Inspection(source.name, tuple(fetched), tuple(client.exchanges), failure, calls, has_to_wait)

@@ -64,7 +64,8 @@ class Parser(Protocol):
     A parser may also have ``usage`` (`Usage`), which is then reported; ``serves(account) -> bool``; ``remembered``, a
     dict from the identity of an account's link to texts, which is kept in the database from pass to pass; and
     ``tried`` and ``jobs``, sets of the ids of accounts whose requests were cut off, and of those of them for which a
-    job was started that is paid for.
+    job was started that is paid for.  Its ``fetch`` may also take ``asking`` (`asking.Asking`, by name): the HTTP
+    client, the budget and the rate of the pass, and where to say what it has used.  All this is `adapter`'s to find.
     """
 
     #: How ``[parsers.<name>]`` is validated.

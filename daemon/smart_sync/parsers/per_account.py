@@ -1,9 +1,8 @@
 """A parser that asks a platform's API about one account at a time."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -13,12 +12,13 @@ from typing import Any, ClassVar, NamedTuple
 from smart_sync.aio.tasks import each
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import ParserSettings
+from smart_sync.config.parser_options import options
 from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.links.identity import identity, profile_link, username
 from smart_sync.core.model import NO_METRICS, Account, Metrics, ParsedMetrics, Precision
-from smart_sync.errors import ParserFailed
-from smart_sync.parsers import budget, error_responses
-from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session, has_asked, has_started_job
+from smart_sync.parsers import error_responses
+from smart_sync.parsers.api_client import ApiClient, ApiSettings, Session
+from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.failures import AccountFailed, AccountGone, TokenEnded
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched, Usage
@@ -53,13 +53,11 @@ class PlatformParser:
         self._api = ApiClient(settings, self.judge, clock, self.remark)
         self._settings = settings
         self._clock = clock
-        self.counts_campaign = getattr(settings, "count", "lifetime") == "campaign"
+        self.counts_campaign = options(settings).count == "campaign"
         #: Identity of an account → what is remembered of it for the next pass (see `Parser`).
         self.remembered: dict[str, dict[str, str]] = {}
-        #: The ids of accounts whose requests were cut off, and of those for which a job was started (see `Parser`).
-        self.tried: set[str] = set()
-        self.jobs: set[str] = set()
-
+        #: The pass that was begun last.
+        self._last: Asking | None = None
         #: What is known of its tokens; None: nobody keeps it.
         self.book: TokenBook | None = None
 
@@ -77,9 +75,9 @@ class PlatformParser:
         if self.book is not None and self.tells_of_tokens:
             await self.book.inspect(session, grant, f"{self._settings.api_url}/debug_token", now=now)
 
-    async def inspect_all(self) -> None:
+    async def inspect_all(self, asking: Asking) -> None:
         """Ask the platform about all tokens, now.  Raises `ParserFailed`."""
-        async with self._api.session() as session:
+        async with self._api.session(asking) as session:
             for grant in self.tokens():
                 await self.inspect(session, grant, now=True)
 
@@ -88,14 +86,18 @@ class PlatformParser:
         if self.book is not None:
             await self.book.note(grant, dead)
 
+    def begin(self, asking: Asking) -> None:
+        """A pass begins; a subclass with a ``fetch`` of its own that does not hand ``asking`` on asks with this too."""
+        self._last = asking
+
     @property
     def usage(self) -> Usage:
         """What the last pass has cost so far."""
-        return self._api.usage
+        return self._last.usage if self._last is not None else Usage()
 
-    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+    async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
         """What the platform says of ``accounts``, as it comes.  Raises `ParserFailed` when it cannot go on."""
-        async with self._api.session() as session, self._with_one_token(session):
+        async with self._api.session(asking or self._last) as session, self._with_one_token(session):
             name = f"parser:{self._settings.source}:call"
             one = partial(self._one, session)
             async with aclosing(each(accounts, one, self._settings.concurrency, name, ends=(RoundOver,))) as results:
@@ -139,8 +141,8 @@ class PlatformParser:
 
     async def _one(self, session: Session, account: Account) -> Fetched:
         try:
-            with self.trying([account]):
-                fetched = await self.fetch_one(session, account)
+            with session.about([account]) as own:
+                fetched = await self.fetch_one(own, account)
         except AccountGone as error:
             session.answered()
             return Unfetched(account.id, str(error), gone=True)
@@ -149,24 +151,6 @@ class PlatformParser:
             return Unfetched(account.id, str(error), until=error.until)
         session.answered()
         return fetched
-
-    @contextmanager
-    def trying(self, accounts: Sequence[Account]) -> Iterator[None]:
-        """Inside, requests are made for ``accounts``; if they are cut off, that is noted."""
-        allowance = budget.borrowed()
-        token, job = has_asked.set(False), has_started_job.set(False)
-        try:
-            with nullcontext() if allowance is None else allowance.turn():
-                yield
-        except (ParserFailed, asyncio.CancelledError):
-            if has_asked.get():
-                self.tried |= {account.id for account in accounts}
-            if has_started_job.get():
-                self.jobs |= {account.id for account in accounts}
-            raise
-        finally:
-            has_asked.reset(token)
-            has_started_job.reset(job)
 
     async def fetch_one(self, session: Session, account: Account) -> Fetched:
         """What comes of one account.  Raises as `ask`."""

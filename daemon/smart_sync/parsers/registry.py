@@ -1,16 +1,18 @@
 """The parsers that the configuration asks for, ready to be asked."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from smart_sync.config import ParserSettings
+from smart_sync.config.parser_options import options
 from smart_sync.config.settings import parser_class
 from smart_sync.core.campaign import Count
 from smart_sync.core.links.identity import asked_platform
 from smart_sync.core.model import Account
 from smart_sync.errors import ConfigError
+from smart_sync.parsers.adapter import AdaptedParser
 from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.parser import Parser
 from smart_sync.parsers.per_account import PlatformParser
@@ -29,11 +31,16 @@ class ConfiguredParser:
     #: The name of its table, which no other has: what is kept of it in the database goes by it.
     table: str
 
+    #: The same parser with all optional parts.
+    adapted: AdaptedParser = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "adapted", AdaptedParser(self.parser))
+
     @property
     def memory(self) -> dict[str, dict[str, str]] | None:
         """What the parser remembers of accounts, if it does."""
-        memory = getattr(self.parser, "remembered", None)
-        return memory if isinstance(memory, dict) else None
+        return self.adapted.memory
 
     @property
     def needs_everybody(self) -> bool:
@@ -43,15 +50,14 @@ class ConfiguredParser:
     @property
     def book(self) -> TokenBook | None:
         """What is known of its tokens; None: it has none."""
-        return self.parser.book if isinstance(self.parser, PlatformParser) else None
+        return self.adapted.book
 
     def serves(self, account: Account) -> bool:
         """Whether the parser is for accounts like this one: the link says the platform, else the account does."""
         served = self.settings.platforms
         if served and asked_platform(account.link, account.platform) not in served:
             return False
-        choosy = getattr(self.parser, "serves", None)
-        return choosy is None or bool(choosy(account))
+        return self.adapted.serves(account)
 
 
 def build(settings: Mapping[str, ParserSettings], tokens: Path | None = None) -> list[ConfiguredParser]:
@@ -86,13 +92,10 @@ def of_lifetime(sources: Iterable[ConfiguredParser], account: Account) -> list[s
     return [
         source.table
         for source in sources
-        if counts(source.settings) == "lifetime"
-        and getattr(source.settings, "shows_videos", True)
-        and source.serves(account)
+        if counts(source.settings) == "lifetime" and options(source.settings).shows_videos and source.serves(account)
     ]
 
 
 def counts(table: ParserSettings) -> Count | None:
     """What a parser counts; None for one that cannot count a campaign."""
-    found: Count | None = getattr(table, "count", None)
-    return found
+    return options(table).count

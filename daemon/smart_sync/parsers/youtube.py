@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -22,6 +22,7 @@ from smart_sync.errors import ParserFailed
 from smart_sync.parsers import error_responses
 from smart_sync.parsers import youtube_answers as answers
 from smart_sync.parsers.api_client import ApiUrl, CountingSettings, Session
+from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused, Throttled
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
@@ -67,7 +68,12 @@ class _Round:
     """One pass: its calls, and why no other can succeed, if none can."""
 
     session: Session
-    failure: ParserFailed | None = None
+    failures: list[ParserFailed] = field(default_factory=list)
+
+    @property
+    def failure(self) -> ParserFailed | None:
+        """Why no other call can succeed, if none can."""
+        return self.failures[-1] if self.failures else None
 
 
 class YouTube(PlatformParser):
@@ -84,9 +90,9 @@ class YouTube(PlatformParser):
         self._videos = settings.videos
         self._secret = settings.key
 
-    async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
+    async def fetch(self, accounts: Sequence[Account], asking: Asking | None = None) -> AsyncIterator[Fetched]:
         """As the base class."""
-        async with self._api.session() as session:
+        async with self._api.session(asking) as session:
             current, name = _Round(session), f"parser:{self._settings.source}:call"
             work = partial(self._group, current)
             async with aclosing(
@@ -141,10 +147,11 @@ class YouTube(PlatformParser):
         query, accounts = group
         if not query:
             return [Unfetched(account.id, _NO_NAME) for account in accounts]
-        with self.trying(accounts):
+        with current.session.about(accounts) as session:
+            own = replace(current, session=session)
             if query == "id":
-                return await split(accounts, partial(self._by_id, current), current.session)
-            return await self._by_name(current, query, accounts)
+                return await split(accounts, partial(self._by_id, own), session)
+            return await self._by_name(own, query, accounts)
 
     async def _by_id(self, current: _Round, accounts: Sequence[Account]) -> list[Fetched]:
         ids = {account.id: self._channel_id(account) for account in accounts}
@@ -203,7 +210,7 @@ class YouTube(PlatformParser):
             except (AccountGone, AccountFailed) as failure:
                 flaw = f"likes, comments: {failure}"
             except ParserFailed as failure:
-                current.failure = failure
+                current.failures.append(failure)
         return [self._said(account, Partly(_metrics(channel, likes, comments), flaw))]
 
     async def _of_campaign(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> list[Fetched]:
@@ -213,8 +220,8 @@ class YouTube(PlatformParser):
             page = partial(self._page, current.session, channel, account.campaign)
             found = await numbers(page, account.campaign)
         except ParserFailed as failure:
-            current.failure = failure
-            self.tried.add(account.id)
+            current.failures.append(failure)
+            current.session.asking.tried.add(account.id)
             return []
         return [self._said(account, partly(_metrics(channel, None, None).followers, found))]
 

@@ -22,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class NotWritten(SmartSyncError):
-    """The folder for the files cannot be made or written."""
+    """A file, or the folder for the files, cannot be made or written."""
 
 
 def tables(facts: ReportInputs, days: int, since: date | None, lifetime: frozenset[str]) -> dict[str, list[Row]]:
@@ -43,11 +43,30 @@ def write(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in files.items():
-            new = folder / f".{name}.new"
-            new.write_bytes(encoded(rows))
-            new.replace(folder / name)
+            _put(folder / name, encoded(rows))
     except OSError as error:
         raise NotWritten(f"{folder}: cannot be written: {error.strerror}; give --csv a folder that can") from None
+
+
+def write_page(path: Path, page: bytes) -> None:
+    """``page`` into the file, whole or as it was; a device or a FIFO takes it as it is.  Raises `NotWritten`."""
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(page)
+        else:
+            _put(path.resolve(), page)
+    except OSError as error:
+        raise NotWritten(f"{path}: cannot be written: {error.strerror}; give --output a file that can") from None
+
+
+def _put(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_bytes(content)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def encoded(rows: Sequence[Row]) -> bytes:

@@ -59,7 +59,8 @@ class CsvSheets:
             content = await asyncio.to_thread(read_file, self._directory, project.name)
             rows = await asyncio.to_thread(rows_of, content, project.name, self._titles)
         self._usage = ReadUsage(files=self._usage.files + 1)
-        return Worksheet(project.name, rows, self._locale)
+        unfinished = not content.endswith((b"\n", b"\r"))
+        return Worksheet(project.name, rows, self._locale, delimited=True, unfinished=unfinished)
 
     async def titles(self) -> list[str]:
         """The titles of all worksheets.  Raises `SheetUnavailable`."""
@@ -128,7 +129,7 @@ def titles_in(directory: Path) -> list[str]:
 
 
 def _is_worksheet(path: Path) -> bool:
-    return path.suffix == ".csv" and path.is_file() and not path.is_symlink()
+    return path.suffix == ".csv" and not path.name.startswith("._") and path.is_file() and not path.is_symlink()
 
 
 def _missing(directory: Path, title: str) -> SheetUnavailable:

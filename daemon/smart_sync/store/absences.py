@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from smart_sync.core.matching.doubtful_rows import EarlierDoubt, Elsewhere
 from smart_sync.core.merge.plan import Confirmation, Plan
 from smart_sync.core.model import METRICS, Account, Project, SheetRow
+from smart_sync.core.state import sound
 from smart_sync.store.accounts import active_account, active_project
 from smart_sync.store.engine import Database, Transaction
 from smart_sync.store.pass_history import TICK
@@ -18,17 +19,14 @@ SELECT p.value, coalesce(r.clock, 0), r.interrupted, r.read_at, t.code, t.accept
 FROM json_each(?) p LEFT JOIN worksheet_reads r ON r.project_id = p.value
 LEFT JOIN worksheet_troubles t ON t.project_id = p.value
 """
-# Those whose row is gone, stood in one of these projects' worksheets, or has yet to be looked for in this pass.
 _ELSEWHERE = f"""
 SELECT CAST(a.project_id AS TEXT), s.project_id, s.gone_since IS NOT NULL, CAST(a.id AS TEXT),
-       coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''), coalesce(r.read_at, ''), s."row"
+       coalesce(a.profile_link, ''), coalesce(a.platform, ''), coalesce(p.name, ''), coalesce(r.read_at, ''), s."row",
+       s.followers, s.likes, s.comments, s.videos, s.views
 FROM sheet_metrics s JOIN project_social_accounts a ON a.id = s.account_id
 JOIN projects p ON p.id = a.project_id AND {active_project("p")}
 LEFT JOIN worksheet_reads r ON r.project_id = CAST(a.project_id AS TEXT)
 WHERE {active_account("a")} AND s.gone_accepted = 0
-  AND (s.gone_since IS NOT NULL
-       OR (s.project_id IN (SELECT value FROM json_each(?1)) AND s.project_id != CAST(a.project_id AS TEXT))
-       OR CAST(a.project_id AS TEXT) NOT IN (SELECT value FROM json_each(?2)))
 """
 _DOUBTS = """
 SELECT project_id, link, account_id, reason, since FROM doubtful_rows
@@ -74,23 +72,22 @@ class OtherAccounts:
 
     def of(self, project_id: str) -> Iterator[Elsewhere]:
         """Those that a row of the worksheet of ``project_id`` may be."""
-        for own, stood_in, gone, account_id, link, platform, project, read_at, row in self.rows:
-            stood = row if stood_in == project_id else None
-            if own != project_id and (gone or stood_in == project_id or own not in self.done):
+        for own, stood_in, gone, account_id, link, platform, project, read_at, row, *metrics in self.rows:
+            if own != project_id:
                 is_gone = bool(gone) or stood_in == project_id
-                yield Elsewhere(account_id, link, platform, project, is_gone, read_at, stood)
+                known = account_id, link, platform, project, is_gone, read_at, row if stood_in == project_id else None
+                yield Elsewhere(*known, sound(metrics)[0], not is_gone and own in self.done)
 
 
 NO_OTHERS = OtherAccounts((), ())
 
 
-async def other_accounts(database: Database, project_ids: Collection[str], done: Collection[str]) -> OtherAccounts:
-    """The accounts of other projects that rows in the worksheets of ``project_ids`` may be.
+async def other_accounts(database: Database, done: Collection[str]) -> OtherAccounts:
+    """The accounts of all projects: rows in the worksheets of others may be theirs.
 
     ``done`` projects have been brought up to date by this pass: what their worksheets say is known.
     """
-    rows = await database.fetch(_ELSEWHERE, (_ids(project_ids), json.dumps(sorted(done))))
-    return OtherAccounts(rows, done)
+    return OtherAccounts(await database.fetch(_ELSEWHERE), done)
 
 
 async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:

@@ -138,7 +138,7 @@ class Planner:
             found |= several
             decided |= crashed
         asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
-        elsewhere = await absences.other_accounts(self._database, asking, done) if asking else absences.NO_OTHERS
+        elsewhere = await absences.other_accounts(self._database, done) if asking else absences.NO_OTHERS
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
         def drafted(one: _Understood) -> Draft:

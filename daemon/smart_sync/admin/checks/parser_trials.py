@@ -8,6 +8,7 @@ from pathlib import Path
 from smart_sync.admin.checks.findings import Finding
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.config.parser_options import options
 from smart_sync.core.command_answers import InspectionsAnswer
 from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
@@ -16,12 +17,12 @@ from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import redact
-from smart_sync.parsers import budget
+from smart_sync.parsers import budget, http
+from smart_sync.parsers.asking import asking
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
-from smart_sync.parsers.per_account import PlatformParser
 from smart_sync.parsers.registry import ConfiguredParser, build, counts, of_lifetime
 from smart_sync.parsers.token_book import answer_of
 from smart_sync.store import account_states, campaigns, parsed_query, projects
@@ -93,10 +94,10 @@ async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAn
     async with allowances(settings, clock) as allow:
         for source in build(settings.parsers, settings.tokens):
             failure = ""
-            if source.book is not None and isinstance(source.parser, PlatformParser):
+            if source.book is not None:
                 try:
-                    async with budget.lent(allow(source)):
-                        await source.parser.inspect_all()
+                    async with http.opened() as client, asking(client, allow(source)) as means:
+                        await source.adapted.inspect_tokens(means)
                 except SmartSyncError as error:
                     failure = redact(str(error))
                 await source.book.look()
@@ -191,7 +192,7 @@ async def _of_unknown_videos(
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:
     """What a platform's terms ask of those who store its numbers, until the configuration accepts them."""
     for source in sources:
-        terms = getattr(source.parser, "terms", "")
-        if terms and not getattr(source.settings, "accepted", False):
+        terms = source.adapted.terms
+        if terms and not options(source.settings).accepted:
             silence = f"if you keep to that: [parsers.{source.table}] accepted = true"
             yield Finding("warning", f"parser {source.name}: {terms}; {silence}")

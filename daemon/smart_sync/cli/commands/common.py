@@ -5,7 +5,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,11 +103,18 @@ def complain(told: str) -> None:
 
 def show(answer: Mapping[str, Any], as_json: bool, screen: Callable[[Any], None]) -> None:
     """``answer`` on standard output: as JSON, or as ``screen`` shows it.  Raises `Unwritable`."""
-    try:
+    with printing():
         if as_json:
             click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         else:
             screen(answer)
+
+
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """What is printed inside goes to standard output, or raises `Unwritable`; a reader may close the pipe."""
+    try:
+        yield
     except BrokenPipeError:
         raise  # the reader has closed the pipe
     except OSError as error:

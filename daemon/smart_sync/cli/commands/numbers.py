@@ -1,9 +1,10 @@
 """The commands that show the numbers in the database; they need no daemon and change nothing."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,7 @@ from smart_sync.cli.commands.common import (
     json_option,
     load,
     load_readable,
+    printing,
     show,
 )
 from smart_sync.cli.complete import account_names, project_names
@@ -91,7 +93,7 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
 @click.option(
     "-o",
     "--output",
-    type=click.File("wb", atomic=True),
+    type=click.Path(allow_dash=True, path_type=Path),
     default="growth.html",
     show_default=True,
     help="The file to write; - is standard output.",
@@ -119,7 +121,7 @@ def growth(project: str | None, days: int, metric: str, sort: str, top: int | No
 @click.option("--title", default="", help='The heading.  [default: "Growth"]')
 @config_option
 def report(
-    output: IO[bytes], project: str | None, days: int, since: datetime | None, audience: "Audience", lang: "Language",
+    output: Path, project: str | None, days: int, since: datetime | None, audience: "Audience", lang: "Language",
     title: str, folder: Path | None,
 ) -> None:  # fmt: skip
     """Write the growth as one HTML file that opens from disk.
@@ -143,8 +145,13 @@ def report(
     if folder is not None:
         csv_tables.write(folder, csv_tables.tables(facts, days, options.since, options.lifetime))
     page = growth.page(facts, days, now, options).encode()
-    output.write(page)
-    complain(f"{output.name}: {len(page):,} bytes")
+    if str(output) == "-":
+        with printing():
+            sys.stdout.buffer.write(page)
+            sys.stdout.buffer.flush()
+        return
+    csv_tables.write_page(output, page)
+    complain(f"{output}: {len(page):,} bytes")
 
 
 def _now() -> datetime:

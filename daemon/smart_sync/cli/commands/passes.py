@@ -18,6 +18,7 @@ from smart_sync.cli.commands.common import (
     json_option,
     load,
     load_readable,
+    printing,
     report_failure,
     show,
 )
@@ -113,9 +114,11 @@ def _print_metrics(client: "Client") -> None:
     try:
         told = asyncio.run(client.metrics())
     except SmartSyncError as error:
-        click.echo(exposition(None, {}, None), nl=False)
+        with printing():
+            click.echo(exposition(None, {}, None), nl=False)
         sys.exit(report_failure(error))
-    click.echo(told, nl=False)
+    with printing():
+        click.echo(told, nl=False)
 
 
 @click.command(epilog=example("smart-sync healthcheck --json"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smart_sync.cli.commands.common import config_option, example, find, json_option, show
+from smart_sync.cli.commands.common import config_option, example, find, json_option, printing, show
 from smart_sync.cli.complete import SHELLS
 from smart_sync.config.secrets import is_elsewhere
 
@@ -266,7 +266,8 @@ def completion(context: click.Context, shell: str) -> None:
     fish: smart-sync completion fish > ~/.config/fish/completions/smart-sync.fish
     """
     root = context.find_root().command
-    click.echo(SHELLS[shell](root, {}, NAME, f"_{NAME}_COMPLETE".replace("-", "_").upper()).source())
+    with printing():
+        click.echo(SHELLS[shell](root, {}, NAME, f"_{NAME}_COMPLETE".replace("-", "_").upper()).source())
 
 
 @click.command(epilog=example("smart-sync man"))
@@ -275,4 +276,5 @@ def man(context: click.Context) -> None:
     """Print the manual page, for: smart-sync man | man -l -"""
     from smart_sync.cli import manpage
 
-    click.echo(manpage.page(context.find_root()), nl=False)
+    with printing():
+        click.echo(manpage.page(context.find_root()), nl=False)

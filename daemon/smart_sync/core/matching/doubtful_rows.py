@@ -1,13 +1,16 @@
 """Rows without an account that may be those of an account whose row is missing: no account is created for them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from smart_sync.core.links.identity import identity, profile_link
-from smart_sync.core.matching.missing_rows import MAX_PAIRS, nearly
+from smart_sync.core.matching.missing_rows import AT_LEAST, MAX_PAIRS, nearly
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.model import Problem, SheetRow
+from smart_sync.core.model import NO_METRICS, Metrics, Problem, SheetRow
 from smart_sync.core.wording import confirm
+
+_COPIED = "with the same numbers, so this worksheet looks like a copy"
 
 
 class Doubt(NamedTuple):
@@ -16,16 +19,20 @@ class Doubt(NamedTuple):
     row: SheetRow
     account_id: str
     reason: str
+    #: The worksheet as a whole looks like that of another project.
+    copied: bool = False
 
     def problem(self, worksheet: str, column: str | None) -> Problem:
         """What a manager reads of it."""
         remedy = f"correct the link, or if it is another account: {confirm(self.row.link)}"
+        if self.copied:
+            remedy = f"delete the copy, or if both are meant: {confirm(worksheet)}"
         reason = f"no account is created for this row: {self.reason}; {remedy}"
         return Problem(reason, worksheet, self.row.row, column, self.row.link)
 
 
 class Elsewhere(NamedTuple):
-    """An account of another project whose row is gone, or not looked for yet in this pass."""
+    """An account of another project."""
 
     account_id: str
     link: str
@@ -37,6 +44,10 @@ class Elsewhere(NamedTuple):
     read_at: str
     #: Where its row stood, if that was in this project's worksheet.
     stood: int | None = None
+    #: What its row said in the last read.
+    metrics: Metrics = NO_METRICS
+    #: Its row has been looked for in this pass, and is where it was.
+    found: bool = False
 
 
 class EarlierDoubt(NamedTuple):
@@ -49,6 +60,7 @@ class EarlierDoubt(NamedTuple):
 
 def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> tuple[Doubt, ...]:
     """The rows of nobody in ``sheet`` for which no account may be created; ``past`` by link."""
+    elsewhere = list(elsewhere)
     found: dict[int, Doubt] = {}
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
@@ -56,7 +68,9 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ea
             found[one.row.row] = Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     found |= {doubt.row.row: doubt for doubt in _still(sheet, past, waited_for) if doubt.row.row not in found}
-    found |= {doubt.row.row: doubt for doubt in _moved(sheet, elsewhere, past) if doubt.row.row not in found}
+    found |= {doubt.row.row: doubt for doubt in _copied(sheet, elsewhere, past) if doubt.row.row not in found}
+    missed = [other for other in elsewhere if not other.found]
+    found |= {doubt.row.row: doubt for doubt in _moved(sheet, missed, past) if doubt.row.row not in found}
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
 
 
@@ -66,6 +80,22 @@ def _still(sheet: Sheet, past: Mapping[str, EarlierDoubt], waited_for: Collectio
         known = past.get(row.link)
         if known is not None and known.account_id in waited_for:
             yield Doubt(row, known.account_id, known.reason)
+
+
+def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
+    """The rows of another project's accounts in a worksheet that was copied from its own, as a whole.
+
+    Three rows and half of all say the same numbers.  Numbers go apart later: it is a copy until a person confirms it.
+    """
+    others = {name: one for one in elsewhere if not one.gone and (name := identity(one.link, one.platform))}
+    pairs = [(row, others.get(identity(row.link, row.platform))) for row in sheet.unmatched] if others else []
+    rows = [(row, other, f"project {other.project} has this account; {_COPIED}") for row, other in pairs if other]
+    alike = Counter(reason for row, other, reason in rows if any(row.metrics) and row.metrics == other.metrics)
+    least = max(AT_LEAST, (len(sheet.unmatched) + len(sheet.rows)) / 2)
+    for row, other, reason in rows:
+        known = past.get(row.link)
+        if alike[reason] >= least or (known is not None and known.reason == reason):
+            yield Doubt(row, other.account_id, reason, copied=True)
 
 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
@@ -81,7 +111,7 @@ def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Earl
         if other.gone:
             yield Doubt(row, other.account_id, f"it may be the row of {other.link} that project {other.project} misses")
         elif known is None or not known.since < other.read_at:
-            reason = f"project {other.project} has this account, and its worksheet has yet to be read again"
+            reason = f"project {other.project} has this account; its worksheet has yet to be read again"
             yield Doubt(row, other.account_id, reason)
 
 

@@ -141,9 +141,7 @@ _RUSSIAN = {
     "row {row}: {link} may be it": "возможно, это строка {row}: {link}",
     "restore it, or if it is meant: {command}": "восстановите её или, если так и задумано: {command}",
     "correct it, or if it is meant: {command}": "исправьте или, если так и задумано: {command}",
-    "its link cell cannot be read, and the row of {link} stood here": (
-        "ячейка ссылки не читается, а здесь была строка {link}"
-    ),
+    "its link cell cannot be read, and the row of {link} stood here": "ссылка не читается, а здесь была строка {link}",
     # Cells to put right.
     "true or false, not a count": "истина или ложь, а не число",
     "not a number": "не число",
@@ -163,9 +161,7 @@ _RUSSIAN = {
     "more than one line, or signs that no link has": "несколько строк или знаки, которых в ссылке не бывает",
     "the cell holds several links ({links})": "в ячейке несколько ссылок ({links})",
     "leave one": "оставьте одну",
-    "the link shows no profile (but a video, a group, a search …)": (
-        "ссылка ведёт не на профиль (а на видео, группу, поиск …)"
-    ),
+    "the link shows no profile (but a video, a group, a search …)": "ссылка не на профиль (видео, группа, поиск …)",
     "put the profile's link here": "вставьте сюда ссылку на профиль",
     "the link is none of a platform that is known ({hosts})": "ссылка не с известной площадки ({hosts})",
     "a name without its platform ({why})": "имя без площадки ({why})",
@@ -186,6 +182,10 @@ _RUSSIAN = {
     "neither the worksheet nor a parser has a value any more": "ни на листе, ни у парсера больше нет значения",
     "the last one, {value}, is used since {when}": "последнее, {value}, действует с {when}",
     "type it again, or if it is meant: {command}": "введите его снова или, если так и задумано: {command}",
+    "project {name} has this account": "этот аккаунт есть в проекте {name}",
+    "its worksheet has yet to be read again": "его лист ещё не прочитан снова",
+    "with the same numbers, so this worksheet looks like a copy": "с теми же числами, этот лист похож на копию",
+    "delete the copy, or if both are meant: {command}": "удалите копию, а если нужны оба листа: {command}",
     "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
     "correct the link, or if it is another account: {command}": (
         "исправьте ссылку или, если это другой аккаунт: {command}"

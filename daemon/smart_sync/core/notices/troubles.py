@@ -112,7 +112,10 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("those cells below are not read", "this header has no column", "the header is written with"),
     ),
     "same-account": ("are the same account", "are one and the same on the platform"),
-    "no-account": ("no account has this link", "no account is created for this row", "it may be the row of"),
+    "no-account": (
+        *("no account has this link", "no account is created for this row", "it may be the row of"),
+        *("looks like a copy",),
+    ),
     "link-unreadable": (
         *("the cell holds several links", "the link shows no profile", "the link is none of a platform"),
         *("a name without its platform", "a text and no link", "values without a link"),

@@ -1,7 +1,7 @@
 """The mark that pins the number of a cell: ``950!`` means 950, whatever the parsers say, until the mark goes.
 
-It is the last sign of the cell, full-width or not, with or without a space before it (as in French).  What stands
-before it is read as any cell is.
+It is the last sign of the cell, full-width, a picture (``❗``, as telephones write it) or not, with or without a space
+before it (as in French).  What stands before it is read as any cell is.
 """
 
 from smart_sync.core.foreign_text import INVISIBLE
@@ -9,6 +9,7 @@ from smart_sync.core.model import Cell
 from smart_sync.core.worksheet.cells import FULL_WIDTH, Unreadable, read_count
 
 MARK = "!"
+_PICTURES = dict.fromkeys(map(ord, "❗❕"), MARK)
 
 
 def read_pinned(cell: Cell, how: tuple[str, str, int], problem: Unreadable) -> tuple[int | None, Unreadable | None]:
@@ -18,7 +19,7 @@ def read_pinned(cell: Cell, how: tuple[str, str, int], problem: Unreadable) -> t
     """
     if not isinstance(cell, str):
         return None, problem
-    text = cell.translate(INVISIBLE).translate(FULL_WIDTH).strip()
+    text = cell.translate(INVISIBLE).translate(FULL_WIDTH).translate(_PICTURES).strip()
     if not text.endswith(MARK) or text.startswith("#"):  # an error of the spreadsheet bears no mark
         return None, problem
     try:

@@ -152,6 +152,9 @@ class _Reader:
         # Where every metric has its column, no other one is missed.
         if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
+        if torn := self._worksheet.delimited and self._torn(number, cells):
+            self.problems.add(torn, number, len(cells) - 1, cells[-1])
+            return SheetRow(number, link, Metrics._make(NO_METRICS), self.metrics)
         metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
@@ -193,6 +196,14 @@ class _Reader:
             titles = _listed(_texts(cells))
             self._lose(number, cells, frozenset(lost), f"no column for {_listed(lost)}; headers seen: {titles}")
         return True
+
+    def _torn(self, number: int, cells: Sequence[Cell]) -> str:
+        """Why the fields of a file's row cannot be told apart; "" if they can."""
+        width, has = len(self._worksheet.rows[self._header.row]), len(cells)
+        if any(_text(cells, column) for column in range(width, has)):
+            return f"{has} fields where the header has {width}; put quotes around what has a separator in it"
+        cut = has < width and self._worksheet.unfinished and number == len(self._worksheet.rows)
+        return f"the file ends after {has} of {width} fields; write it whole, then rename it" if cut else ""
 
     def _lose(self, number: int, cells: Sequence[Cell], lost: frozenset[str], reason: str) -> None:
         self._lost = lost

@@ -255,7 +255,7 @@ def _difference(text: str, alike: str) -> str:
 
 def _signs_off(text: str) -> str:
     """Without pictures, and without punctuation around it."""
-    return " ".join(undecorated(text).split()).strip(" .:;,!*#№-–—|\"'«»“”_→")
+    return " ".join(undecorated(text).split()).strip(" .:;,!❗❕*#№-–—|\"'«»“”_→")
 
 
 def _unit_off(text: str) -> tuple[str, int]:
