@@ -87,15 +87,12 @@ def google() -> Iterator[FakeGoogle]:
 BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_snapshots"),
     *("test_edits", "test_confirm", "test_repair", "test_suspects", "test_durability_rows", "test_twins"),
+    *("test_new_rows", "test_adoption", "test_missing", "test_votes"),
 }
-#: Those of many tests, which take minutes there: `make hunt` has them on both; `test_engines_agree` compares all rows.
-AT_LENGTH = {"test_missing", "test_votes"}
-if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
-    BOTH_ENGINES |= AT_LENGTH
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "world" in metafunc.fixturenames
+    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "engine" in metafunc.fixturenames
     if both and not metafunc.definition.get_closest_marker("sqlite"):
         metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
 
@@ -127,16 +124,23 @@ def prepared(postgres_server: Server | None) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest) -> str | None:
-    """The URL of the database that a world is on; None: a file."""
-    wanted = getattr(request, "param", "sqlite")
-    return str(request.getfixturevalue("prepared")) if wanted == "postgres" else None
+def engine(request: pytest.FixtureRequest) -> str:
+    """The URL of the database that a world is on; "": a file."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    return str(request.getfixturevalue("postgres" if "bare" in request.fixturenames else "prepared"))
 
 
 @pytest.fixture
-async def world(tmp_path: Path, google: FakeGoogle, engine: str | None) -> World:
+async def world(tmp_path: Path, google: FakeGoogle, engine: str) -> World:
     """A world with an empty database and an empty spreadsheet."""
-    return await (World(tmp_path, google) if engine is None else PostgresWorld(tmp_path, google, engine)).create()
+    return PostgresWorld(tmp_path, google, engine) if engine else await World(tmp_path, google).create()
+
+
+@pytest.fixture
+def bare(tmp_path: Path, google: FakeGoogle, engine: str) -> World:
+    """A world in whose database nobody has made a table yet."""
+    return PostgresWorld(tmp_path, google, engine) if engine else World(tmp_path, google)
 
 
 @pytest.fixture

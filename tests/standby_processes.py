@@ -24,6 +24,8 @@ class Proxy:
     def __init__(self, folder: Path) -> None:
         self._target = str(folder / ".s.PGSQL.5432")
         self._stopped = threading.Event()
+        #: The line is lost before, or after, the server is sent what has this in it.
+        self.lost_before = self.lost_after = b""
         self._ends: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -58,7 +60,11 @@ class Proxy:
             while data := source.recv(65536):
                 while self._stopped.is_set():
                     time.sleep(0.01)
+                if self.lost_before and self.lost_before in data:
+                    break
                 target.sendall(data)
+                if self.lost_after and self.lost_after in data:
+                    source.shutdown(socket.SHUT_RDWR)
             target.shutdown(socket.SHUT_WR)
 
 

@@ -1,24 +1,23 @@
 """A web app's database as it may be: odd types, names of ours that are taken, constraints, meddling between passes."""
 
 import asyncio
+import os
 import re
-import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon_process import PATIENCE, Daemon, write_config
-from fake_google import FakeGoogle
+from daemon_process import PATIENCE, Daemon
 from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
 from smart_sync.core.model import METRICS, Metrics, Outcome, ParsedMetrics, Trigger
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import Busy, DatabaseUnusable
+from smart_sync.service import claim
 from smart_sync.store import parsed_values
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
@@ -27,22 +26,20 @@ from smart_sync.sync.resources import Resources, opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, World, link
 
-NUMBERED = "id INTEGER PRIMARY KEY, project_id INTEGER, platform TEXT, username TEXT, profile_link TEXT, is_active"
-
-
-@pytest.fixture
-def bare(tmp_path: Path, google: FakeGoogle) -> World:
-    """A world whose database file nobody has made yet."""
-    return World(tmp_path, google)
+NUMBERED = (
+    "id INTEGER PRIMARY KEY, project_id INTEGER, platform TEXT, username TEXT, profile_link TEXT, is_active INTEGER"
+)
+COUNTS = ", ".join(f"{metric} INTEGER" for metric in METRICS)
 
 
 def number_accounts(world: World, snapshots: str) -> None:
     """A web app that keeps its ids as numbers: one project, accounts 1 and 2; ``snapshots``: the type of theirs."""
-    names = ", ".join(METRICS)
-    world.execute("CREATE TABLE projects (id INTEGER PRIMARY KEY, name TEXT, google_sheet_name TEXT, is_active)")
+    world.execute(
+        "CREATE TABLE projects (id INTEGER PRIMARY KEY, name TEXT, google_sheet_name TEXT, is_active INTEGER)"
+    )
     world.execute(f"CREATE TABLE project_social_accounts ({NUMBERED})")
     world.execute(
-        f"CREATE TABLE account_snapshots (id TEXT PRIMARY KEY, account_id {snapshots}, {names}, snapshot_time)"
+        f"CREATE TABLE account_snapshots (id TEXT PRIMARY KEY, account_id {snapshots}, {COUNTS}, snapshot_time TEXT)"
     )
     world.execute("INSERT INTO projects VALUES (7, 'P', NULL, 1)")
     for number, name in enumerate("ab", 1):
@@ -69,12 +66,30 @@ async def test_ids_that_are_numbers_are_as_good_as_text(bare: World, snapshots: 
     assert (await bare.sync_one()).outcome is Outcome.UNCHANGED
 
 
+@pytest.mark.sqlite  # a server's columns have types
+@pytest.mark.parametrize("kind", ["", "BLOB"])
+async def test_ids_of_no_type_are_refused_with_their_column(bare: World, kind: str) -> None:
+    """Numbers in a column without a type equal no text: the start and `check` name the column."""
+    columns = "platform TEXT, username TEXT, profile_link TEXT, is_active INTEGER"
+    bare.execute(f"CREATE TABLE project_social_accounts (id TEXT, project_id {kind}, {columns})")
+    bare.execute("INSERT INTO project_social_accounts VALUES ('a', '1', 'tiktok', 'a', ?, 1)", (link("a"),))
+    await bare.create()
+    bare.execute("UPDATE project_social_accounts SET project_id = 1")
+    with pytest.raises(
+        DatabaseUnusable, match=r"project_social_accounts\.project_id holds numbers and has no type"
+    ) as no:
+        await bare.create()
+    found = [finding.message for finding in (await check(bare.settings)).findings]
+    assert [one for one in found if str(no.value) in one], found
+
+
+@pytest.mark.sqlite  # its ids that number themselves; those of a server: test_postgres_refusals
 async def test_snapshots_with_numbers_for_ids_are_mended_as_check_says(bare: World) -> None:
     """Beside our view of them; afterwards the daemon writes its own, and the web app still need not give an id."""
     numbered = f"account_id INTEGER, {', '.join(METRICS)}, snapshot_time)"
     bare.execute(f"CREATE TABLE account_snapshots (id INTEGER PRIMARY KEY, {numbered}")
     insert = "INSERT INTO account_snapshots (account_id, followers, snapshot_time) VALUES ('account-a', ?, ?)"
-    async with open_database(bare.path):
+    async with open_database(bare.where):
         bare.add_project("P", ["a"])
     bare.execute(insert, (3, "2026-03-08 10:00:00"))
     bare.sheet("P", a=[5] * 5)
@@ -97,8 +112,8 @@ async def test_snapshots_with_numbers_for_ids_are_mended_as_check_says(bare: Wor
 async def test_is_active_may_be_text(bare: World) -> None:
     """An account whose is_active is the text '0' is inactive, one with '1' or nothing is active."""
     bare.execute(
-        "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id, platform, username, profile_link,"
-        " is_active TEXT)"
+        "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id TEXT, platform TEXT, username TEXT,"
+        " profile_link TEXT, is_active TEXT)"
     )
     await bare.create()
     bare.add_project("P", ["a", "b", "c"])
@@ -109,6 +124,7 @@ async def test_is_active_may_be_text(bare: World) -> None:
     assert [bare.merged(name) for name in "abc"] == [None, (2,) * 5, (3,) * 5]
 
 
+@pytest.mark.sqlite
 def test_a_symbolic_link_is_no_second_database(tmp_path: Path) -> None:
     """Two instances on one file are told apart from two files, whatever links lead to it."""
     (tmp_path / "data").mkdir()
@@ -120,7 +136,7 @@ def test_a_symbolic_link_is_no_second_database(tmp_path: Path) -> None:
             two.take(tmp_path / "data" / "linked.db")
 
 
-INBOX = "CREATE TABLE parsed_metrics (account_id {}, followers, likes, comments, videos, views{})"
+INBOX = f"CREATE TABLE parsed_metrics (account_id {{}}, {COUNTS}{{}})"
 
 
 @pytest.mark.parametrize("more", ["", ", parsed_at TEXT", ", source TEXT, parsed_at TEXT, mood TEXT DEFAULT 'fine'"])
@@ -133,7 +149,7 @@ async def test_an_inbox_that_the_web_app_has_made_is_adopted(bare: World, more: 
     bare.sheet("P", a=[1] * 5)
     await bare.sync()
     assert bare.merged("a") == (1, 1, 1, 1, 40)
-    async with open_database(bare.path) as database:
+    async with open_database(bare.where) as database:
         await parsed_values.put(database, [ParsedMetrics("account-a", Metrics(likes=30), "ours", bare.now)], bare.now)
     await bare.sync()
     assert bare.merged("a") == (1, 30, 1, 1, 40)
@@ -141,12 +157,12 @@ async def test_an_inbox_that_the_web_app_has_made_is_adopted(bare: World, more: 
 
 UNUSABLE = {
     INBOX.format("TEXT", ""): "CREATE UNIQUE INDEX",
-    INBOX.format("TEXT PRIMARY KEY", "").replace(", likes", ""): "has no column likes",
-    "CREATE TABLE account_metrics (id)": "there is a table account_metrics",
-    "CREATE TABLE Account_Growth (id)": "there is a table Account_Growth",
+    INBOX.format("TEXT PRIMARY KEY", "").replace(", likes INTEGER", ""): "has no column likes",
+    "CREATE TABLE account_metrics (id TEXT)": "there is a table account_metrics",
+    "CREATE TABLE Account_Growth (id TEXT)": "(?i)there is a table Account_Growth",
     "CREATE VIEW sync_runs AS SELECT 1 AS id": "there is a view sync_runs",
-    "CREATE TABLE smart_sync_schema (id)": "has no column version",
-    "CREATE TABLE projects (id)": "has no column google_sheet_name",
+    "CREATE TABLE smart_sync_schema (id TEXT)": "has no column version",
+    "CREATE TABLE projects (id TEXT)": "has no column google_sheet_name",
 }
 
 
@@ -154,17 +170,17 @@ UNUSABLE = {
 async def test_a_name_of_ours_that_is_taken_is_told_with_its_remedy(bare: World, statement: str) -> None:
     """What cannot be adopted is refused by the start and by `check` in the same words, and left as it is."""
     bare.execute(statement)
-    before = bare.execute("SELECT sql FROM sqlite_master")
+    before = bare.tables()
     with pytest.raises(DatabaseUnusable, match=UNUSABLE[statement]) as refused:
         await bare.create()
     findings = (await check(bare.settings)).findings
     assert str(refused.value) in [finding.message for finding in findings if finding.level == "error"]
-    assert bare.execute("SELECT sql FROM sqlite_master") == before
+    assert [name for name in bare.tables() if name != "smart_sync_leases"] == before
 
 
 async def test_check_sees_a_view_as_a_pass_does(bare: World) -> None:
     """A view called projects is the list of projects, for a pass and for `check`."""
-    bare.execute("CREATE TABLE campaigns (id TEXT PRIMARY KEY, name, google_sheet_name, is_active)")
+    bare.execute("CREATE TABLE campaigns (id TEXT PRIMARY KEY, name TEXT, google_sheet_name TEXT, is_active INTEGER)")
     bare.execute("INSERT INTO campaigns VALUES ('p', 'P', NULL, 1)")
     bare.execute("CREATE VIEW projects AS SELECT * FROM campaigns")
     bare.sheet("P")
@@ -172,6 +188,7 @@ async def test_check_sees_a_view_as_a_pass_does(bare: World) -> None:
     assert any(finding.message.startswith("P: 0 of 0") for finding in (await check(bare.settings)).findings)
 
 
+@pytest.mark.sqlite  # its functions of JSON
 async def test_a_query_that_fails_costs_its_values_alone(world: World) -> None:
     """A `[parsed] query` that fails in a pass is a problem; the sheet and the inbox count all the same."""
     world.add_project("P", ["a"])
@@ -194,11 +211,20 @@ async def test_an_older_value_never_replaces_a_newer_one(world: World) -> None:
     world.parsed("a", [10, None, None, None, None], parsed_at="2026-03-10 12:00:00")
     for minutes, followers in ((-1, 1), (1, 20)):
         at = world.now + timedelta(minutes=minutes)
-        async with open_database(world.path) as database:
+        async with open_database(world.where) as database:
             await parsed_values.put(database, [ParsedMetrics("account-a", Metrics(followers), "ours", at)], at)
         await world.sync()
         assert world.merged("a") == (10 if minutes < 0 else 20, 0, 0, 0, 0)
         assert world.execute("SELECT followers FROM parsed_metrics") == [(10,)]
+
+
+PROJECTS = (
+    "CREATE TABLE projects (id TEXT PRIMARY KEY, name {}, google_sheet_name TEXT, is_active INTEGER, created_at TEXT)"
+)
+ACCOUNTS = (
+    "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id TEXT, platform {}, username TEXT,"
+    " profile_link TEXT, is_active INTEGER, added_at TEXT)"
+)
 
 
 @pytest.mark.parametrize("table", ["projects", "project_social_accounts"])
@@ -206,21 +232,15 @@ async def test_what_cannot_be_created_costs_nothing_else(
     bare: World, table: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A column that new projects or accounts would need is told once a pass, and the projects there are go on."""
-    bare.execute("CREATE TABLE projects (id TEXT PRIMARY KEY, name, google_sheet_name, is_active, created_at)")
-    bare.execute(
-        "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id, platform, username, profile_link,"
-        " is_active, added_at)"
-    )
+    bare.execute(PROJECTS.format("TEXT"))
+    bare.execute(ACCOUNTS.format("TEXT"))
     await bare.create()
     bare.add_project("P", ["a"])
-    bare.execute(
-        f"CREATE TRIGGER demanding BEFORE INSERT ON {table} WHEN NEW.is_active = 1"
-        " BEGIN SELECT RAISE(ABORT, 'client_id is needed'); END"
-    )
     bare.sections["sync"] = {"create_missing": "projects"}
     bare.sheet("P", a=[1] * 5, stranger=[2] * 5)
     bare.sheet("Q")
-    told = await events(bare)
+    with bare.refusing("INSERT", table, "NEW.is_active = 1", "client_id is needed"):
+        told = await events(bare)
     assert bare.merged("a") == (1,) * 5
     refused = "projects.refused" if table == "projects" else "accounts.refused"
     assert [e["reason"] for e in told if e["event"] == refused] == ["client_id is needed"]
@@ -228,14 +248,8 @@ async def test_what_cannot_be_created_costs_nothing_else(
 
 async def test_what_is_refused_is_told_by_its_link_and_costs_no_other_row(bare: World) -> None:
     """Of the new rows of a worksheet those that SQLite takes become accounts; each other is told, once."""
-    bare.execute(
-        "CREATE TABLE project_social_accounts (id TEXT PRIMARY KEY, project_id, platform CHECK (platform = 'tiktok'),"
-        " username, profile_link, is_active, added_at)"
-    )
-    bare.execute(
-        "CREATE TABLE projects (id TEXT PRIMARY KEY, name CHECK (name != 'Bad'), google_sheet_name, is_active,"
-        " created_at)"
-    )
+    bare.execute(ACCOUNTS.format("TEXT CHECK (platform = 'tiktok')"))
+    bare.execute(PROJECTS.format("TEXT CHECK (name != 'Bad')"))
     bare.sections["sync"] = {"create_missing": "projects"}
     bare.sheet("Bad")
     strange = [["", f"https://www.youtube.com/@{name}", 3] for name in ("c", "d")]
@@ -292,8 +306,8 @@ async def test_a_project_of_which_nothing_can_be_written_has_failed(world: World
     """One refused account of two is told and the project synced; both refused, it has failed."""
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[1] * 5, b=[2] * 5)
-    world.execute("CREATE TRIGGER grudge BEFORE INSERT ON account_snapshots BEGIN SELECT RAISE(ABORT, 'no more'); END")
-    result = await world.sync_one()
+    with world.refusing("INSERT", "account_snapshots", "true", "no more"):
+        result = await world.sync_one()
     assert (result.outcome, result.answer()["success"]) == (Outcome.FAILED, False)
     assert "no more" in result.error
 
@@ -388,13 +402,9 @@ async def test_what_another_process_writes_during_a_pass_is_merged_by_the_next_o
 
 async def test_an_account_that_failed_is_tried_again_though_nothing_has_changed(living: Living) -> None:
     """The pass after one that could not write everything writes the rest."""
-    living.world.execute(
-        "CREATE TRIGGER grudge BEFORE INSERT ON account_metrics WHEN NEW.account_id = 'account-b'"
-        " BEGIN SELECT RAISE(ABORT, 'not b'); END"
-    )
-    assert (await living.run()).failed_accounts == {"account-b": "not b"}
-    assert (await living.run()).failed_accounts == {"account-b": "not b"}
-    living.world.execute("DROP TRIGGER grudge")
+    with living.world.refusing("INSERT", "account_metrics", "NEW.account_id = 'account-b'", "not b"):
+        assert (await living.run()).failed_accounts == {"account-b": "not b"}
+        assert (await living.run()).failed_accounts == {"account-b": "not b"}
     await living.run()
     assert living.world.merged("b") == (2,) * 5
 
@@ -408,16 +418,48 @@ async def test_another_configuration_decides_anew(world: World, living: Living) 
     assert world.merged("a") == (1,) * 5
 
 
-def test_healthz_says_that_no_pass_was_good_for_two_intervals(tmp_path: Path, google: FakeGoogle) -> None:
+def test_healthz_says_that_no_pass_was_good_for_two_intervals(world: World) -> None:
     """A daemon whose passes fail answers 503 once two intervals have gone by, and says why."""
-    (tmp_path / "view_counter.db").touch()
-    config = write_config(tmp_path, '[schedule]\nevery = "1s"\n', google=google, spreadsheet=KEY)
-    with Daemon(config) as daemon:
-        with closing(sqlite3.connect(tmp_path / "view_counter.db")) as web_app, web_app:
-            web_app.execute("ALTER TABLE projects RENAME TO campaigns")
+    with Daemon(world.config('[schedule]\nevery = "1s"\n')) as daemon:
+        world.execute("ALTER TABLE projects RENAME TO campaigns")
         deadline = time.monotonic() + PATIENCE
         client = Client(daemon.socket, timeout=PATIENCE)
         while (answer := asyncio.run(client.request("GET", "/healthz")))[0] == 200 and time.monotonic() < deadline:
             time.sleep(0.2)
     assert (answer[0], answer[1]["healthy"]) == (503, False)
     assert "projects" in answer[1]["error"]
+
+
+def test_a_lock_that_somebody_has_removed_is_taken_again(tmp_path: Path) -> None:
+    """Others see it again; who finds that another instance works there is told so, and still holds its own."""
+    database = tmp_path / "x.db"
+    lock = tmp_path / "x.db.smart-sync.lock"
+    with InstanceLock(daemon=True) as one, InstanceLock() as two:
+        one.take(database)
+        one.renew()
+        lock.unlink()
+        one.renew()
+        with pytest.raises(Busy):
+            two.take(database)
+        lock.unlink()
+        two.take(database)
+        with pytest.raises(Busy):
+            one.renew()
+
+
+async def test_a_daemon_that_is_not_alone_any_more_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claim on the database says so soon after the lock was removed and another one has begun."""
+    monkeypatch.setattr(claim, "LOOK_SECONDS", 0.01)
+    database = tmp_path / "x.db"
+    async with claim.Claim() as held:
+        await held.take(database)
+        staying = asyncio.create_task(held.stay())
+        await asyncio.sleep(0.05)
+        assert not staying.done()
+        with InstanceLock() as other:
+            staying.cancel()
+            await asyncio.wait({staying})
+            (tmp_path / "x.db.smart-sync.lock").unlink()
+            other.take(database)
+            with pytest.raises(Busy, match=f"pid {os.getpid()}"):
+                await held.stay()

@@ -13,6 +13,7 @@ from fake_google import FakeGoogle
 from smart_sync.admin import checks
 from smart_sync.admin.checks import check, database_file
 from smart_sync.core.model import METRICS
+from smart_sync.report.explain import explain
 from smart_sync.store.sqlite import scratch_copy
 from world import HEADER, KEY, World, link
 
@@ -257,6 +258,23 @@ async def test_without_an_active_project_the_ways_to_one_are_named(world: World)
     world.add_project("Finished")
     world.execute("UPDATE projects SET is_active = 0")
     assert (len(await missing("warning")), await missing("error")) == (1, [])
+
+
+async def test_an_is_active_that_is_not_understood_is_named(world: World) -> None:
+    """Of a project by `check`, of an account by each pass; `explain` says why there is no value."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5)
+    world.execute("UPDATE project_social_accounts SET is_active = 'true' WHERE id = 'account-a'")
+    (problem,) = (await world.sync_one()).problems
+    assert (problem.reason, problem.value) == ("is_active is neither 1 nor 0, so it is not synced", link("a"))
+    (account,) = (await explain(world.settings, link("a"), ("views",), world.now))["accounts"]
+    assert account["metrics"]["views"]["sentence"].endswith("inactive, so neither side is asked")
+    world.add_project("Q", ["c"])
+    world.execute("UPDATE projects SET is_active = 'yes' WHERE name = 'Q'")
+    told_of = [message for message in await told(world, "error") if "is_active" in message]
+    assert told_of == ["is_active is neither 1 nor 0, so project Q is not synced: yes"]
+    world.execute("UPDATE project_social_accounts SET is_active = 0 WHERE id = 'account-a'")
+    assert (await world.sync_one()).problems == ()
 
 
 async def test_a_database_of_ours_refuses_nothing(world: World) -> None:

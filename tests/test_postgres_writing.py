@@ -3,20 +3,23 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from fake_google import FakeGoogle
 from nasty import NASTY
 from postgres_server import Server
 from smart_sync.config.database_url import server
-from smart_sync.store.engine import Database, Refused, upsert
+from smart_sync.store.engine import Database, Refused, StoreError, upsert
 from smart_sync.store.postgres.copying import LEAST
-from smart_sync.store.schema import open_database
+from smart_sync.store.schema import open_database, open_existing
+from standby_processes import Proxy, through
 from world import NOON, PostgresWorld
 
 MANY = LEAST * 3
@@ -102,6 +105,35 @@ async def test_text_that_the_server_cannot_hold_is_refused(database: Database, s
             async with database.transaction() as transaction:
                 await transaction.execute_many(sql, [(str(n), spoilt) for n in range(count)])
     assert await database.fetch("SELECT count(*) FROM kinds") == [(0,)]
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+async def test_whether_a_commit_in_doubt_was_done_is_found_out(
+    postgres: str, postgres_server: Server | None, lost: str
+) -> None:
+    """The line is lost with the COMMIT, or with the answer to it: told as failed, or done, as the rows are."""
+    assert postgres_server is not None
+    proxy = Proxy(postgres_server.folder)
+    try:
+        async with open_database(server(postgres)) as database:
+            pass  # the tables
+        async with open_existing(server(through(postgres, proxy)), read_only=False) as database:
+            with pytest.raises(StoreError) if lost == "before" else nullcontext():
+                async with database.transaction() as transaction:
+                    await transaction.execute("INSERT INTO projects (id, name) VALUES ('p', 'P')")
+                    setattr(proxy, f"lost_{lost}", b"COMMIT\0")
+            proxy.lost_before = proxy.lost_after = b""
+            assert await database.fetch("SELECT count(*) FROM projects") == [(int(lost == "after"),)]
+    finally:
+        proxy.close()
+
+
+async def test_what_is_committed_is_on_the_disk_whatever_the_servers_default_is(postgres: str) -> None:
+    """A server that acknowledges before it has written would lose a pass that was reported."""
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {urlsplit(postgres).path[1:]} SET synchronous_commit = off")
+    async with open_database(server(postgres)) as database, database.transaction() as transaction:
+        assert await transaction.fetch("SELECT current_setting('synchronous_commit')") == [("on",)]
 
 
 #: The server writes the plan of every statement of a database's sessions into its log, with what it found.

@@ -1,5 +1,6 @@
 """A small world to run passes in: a fake Google, a web app's database, and managers who edit cells."""
 
+import atexit
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -94,6 +95,11 @@ class World:
         with closing(self.connect()) as connection, connection:
             return connection.execute(sql, parameters).fetchall()
 
+    def script(self, sql: str) -> None:
+        """Several statements of the web app's."""
+        with closing(self.connect()) as connection:
+            connection.executescript(sql)
+
     def drop(self, table: str) -> None:
         """Drop a table, whatever views there are upon it."""
         self.execute(f"DROP TABLE {table}")
@@ -110,14 +116,17 @@ class World:
             return [column[0] for column in cursor.description], cursor.fetchall()
 
     @contextlib.contextmanager
-    def refused(self, account: str) -> Iterator[None]:
-        """Inside, the merged values of an account cannot be updated."""
+    def refusing(self, write: str, table: str, rows: str, reason: str = "no") -> Iterator[None]:
+        """Inside, the web app refuses to INSERT into, or to UPDATE, those ``rows`` of a table (an expression)."""
         self.execute(
-            f"CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics WHEN NEW.account_id = 'account-{account}'"
-            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+            f"CREATE TRIGGER refuse BEFORE {write} ON {table} WHEN {rows} BEGIN SELECT RAISE(ABORT, '{reason}'); END"
         )
         yield
         self.execute("DROP TRIGGER refuse")
+
+    def refused(self, account: str) -> contextlib.AbstractContextManager[None]:
+        """Inside, the merged values of an account cannot be updated."""
+        return self.refusing("UPDATE", "account_metrics", f"NEW.account_id = 'account-{account}'")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -195,6 +204,34 @@ class World:
         return result
 
 
+#: The web app's connection to the last database on a server: making one takes longer than a statement.
+_sessions: "dict[str, psycopg.Connection[Any]]" = {}
+
+
+@atexit.register
+def _end_sessions() -> None:
+    for _, session in list(_sessions.items()):
+        session.close()
+    _sessions.clear()
+
+
+def _on_server(url: str, sql: str, parameters: Sequence[Any] = ()) -> "psycopg.Cursor[Any]":
+    """One statement, committed; on another connection where the server has ended that of before."""
+    if url in _sessions:
+        try:
+            return _sessions[url].execute(sql, parameters)
+        except psycopg.OperationalError:
+            if not _sessions[url].broken:
+                raise
+    _end_sessions()
+    _sessions[url] = session = psycopg.connect(
+        url, autocommit=True, cursor_factory=psycopg.RawCursor, prepare_threshold=None
+    )
+    adapt(session)
+    session.execute("SET search_path = public, smart_sync; SET TimeZone = 'UTC'")
+    return session.execute(sql, parameters)
+
+
 class PostgresWorld(World):
     """The same on a PostgreSQL server; ``url`` is of a database of its own."""
 
@@ -213,16 +250,11 @@ class PostgresWorld(World):
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """One statement of the web app's in the words that both engines take, committed."""
-        with self._session() as connection:
-            cursor = connection.execute(numbered(sql), parameters)
-            return cursor.fetchall() if cursor.description else []
+        cursor = _on_server(self.url, numbered(sql), parameters)
+        return cursor.fetchall() if cursor.description else []
 
-    @contextlib.contextmanager
-    def _session(self) -> Iterator["psycopg.Connection[Any]"]:
-        with psycopg.connect(self.url, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
-            adapt(connection)
-            connection.execute("SET search_path = public, smart_sync; SET TimeZone = 'UTC'")
-            yield connection
+    def script(self, sql: str) -> None:
+        _on_server(self.url, sql)
 
     def drop(self, table: str) -> None:
         self.execute(f"DROP TABLE public.{table} CASCADE")
@@ -231,22 +263,21 @@ class PostgresWorld(World):
         return sorted(row[0] for row in self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
 
     def table(self, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        with self._session() as connection:
-            cursor = connection.execute(f"SELECT * FROM {name}")
-            return [column.name for column in cursor.description or ()], cursor.fetchall()
+        cursor = _on_server(self.url, f"SELECT * FROM {name}")
+        return [column.name for column in cursor.description or ()], cursor.fetchall()
 
     @contextlib.contextmanager
-    def refused(self, account: str) -> Iterator[None]:
+    def refusing(self, write: str, table: str, rows: str, reason: str = "no") -> Iterator[None]:
         self.execute(
             "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation'; END $$"
+            f" $$ BEGIN RAISE EXCEPTION '{reason}' USING ERRCODE = 'check_violation'; END $$"
         )
         self.execute(
-            "CREATE TRIGGER refuse BEFORE UPDATE ON account_metrics FOR EACH ROW"
-            f" WHEN (NEW.account_id = 'account-{account}') EXECUTE FUNCTION refuse()"
+            f"CREATE TRIGGER refuse BEFORE {write} ON public.{table} FOR EACH ROW WHEN ({rows})"
+            " EXECUTE FUNCTION refuse()"
         )
         yield
-        self.execute("DROP TRIGGER refuse ON account_metrics")
+        self.execute(f"DROP TRIGGER refuse ON public.{table}")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import added, change, newest_day, total
-from smart_sync.core.model import Project
+from smart_sync.core.model import Outcome, Project
 from smart_sync.core.notices.digest_text import DIGEST, DigestFacts, DigestProject, digest_message, due_day, next_due
 from smart_sync.core.results.webhook_messages import suspect_data
 from smart_sync.logs import emit
@@ -22,6 +22,7 @@ from smart_sync.store.engine import Database, StoreError
 #: that could not be written is tried again.
 PATIENCE = 600.0
 _METRIC = ("views",)
+_UNWELL = frozenset({Outcome.FAILED.value, Outcome.DEGRADED.value})
 
 
 class Digest:
@@ -79,18 +80,24 @@ class Digest:
         active = await projects.active_projects(self._database)
         known = [one for one in await accounts.of_projects(self._database, active) if one.counts]
         suspects, problems, problem_count = [], [], 0
+        unwell = []
+        standing = await unread_projects.standing(self._database)
+        stale_ids = {one.project_id for one in standing.stale}
         doubted = await open_suspects.of_projects(self._database, [one.id for one in active], now)
         for one in active:
             suspects += [suspect_data(one, each) for each in doubted[one.id].values()]
             for run in await pass_history.project_runs(self._database, one.id, 1):
                 problems += run["problems"]
                 problem_count += run["problem_count"]
+                if run["outcome"] in _UNWELL and one.id not in stale_ids:
+                    unwell.append({"project_name": one.name, "outcome": run["outcome"], "reason": run["error"]})
         stale = [
             {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
-            for one in (await unread_projects.standing(self._database)).stale
+            for one in standing.stale
         ]
+        parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in standing.failing_parsers]
         grown = await self._growth(active, known, now)
-        return DigestFacts(day, grown, suspects, problems, stale, problem_count)
+        return DigestFacts(day, grown, suspects, problems, stale, problem_count, unwell, parsers)
 
     async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
         today = date.fromisoformat(await day_at(self._database, stamp(now)))

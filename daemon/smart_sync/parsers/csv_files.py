@@ -41,13 +41,16 @@ class CsvParser:
         self._reported: tuple[float, int] | None = None
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
-        """The file's values for ``accounts``.  Raises `ParserFailed` if it cannot be read at all."""
+        """The file's values for ``accounts``.  Raises `ParserFailed` if it cannot be read at all, or has no values."""
         found, state = await asyncio.to_thread(_read, self._settings.path)
         if state != self._reported:
             self._report([line for line in found if isinstance(line, BadLine)])
             self._reported = state
         written = _time(self._settings.path, state[0])
-        rows = (line for line in found if isinstance(line, Row))
+        rows = [line for line in found if isinstance(line, Row)]
+        if not rows:
+            why = str(found[0]) if found else "no line is below its header"
+            raise ParserFailed(f"{self._settings.path} has no values: {why}; did what should have written it fail?")
         for account, row in await asyncio.to_thread(match, rows, accounts):
             yield row.of(account, self._settings.source, written)
 

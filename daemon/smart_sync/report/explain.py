@@ -143,7 +143,8 @@ class Explainer:
             values[metric]["pins"] = [pin.answer() for pin in state.pins if pin.metric == metric]
             values[metric] |= {"suspect": suspects.get(metric), "conflict": conflicts.get(metric)}
             cell, gone = _cell(facts, state, metric), bool(state.absence.gone_since)
-            values[metric] |= {"cell": cell, "sentence": sentence(metric, values[metric], cell, gone=gone)}
+            values[metric]["cell"] = cell
+            values[metric]["sentence"] = sentence(metric, values[metric], cell, gone=gone, active=known.active)
         since = stamp(self.now - timedelta(days=self.days))
         return {
             "account_id": account.id,

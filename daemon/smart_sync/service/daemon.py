@@ -124,7 +124,8 @@ class Service:
                     # Held over reloads, so that no other daemon takes it in between.
                     await claim.take(self._settings.database.where)
                     with plain_failures():
-                        await self._serve(self._settings, claim.lease)
+                        async with BackgroundTasks({"service:lock": claim.stay}):
+                            await self._serve(self._settings, claim.lease)
                 except SmartSyncError as error:
                     if self._good is None or self._settings is self._good:
                         raise

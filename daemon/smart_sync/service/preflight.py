@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smart_sync.config import Settings
-from smart_sync.config.database_url import Location
+from smart_sync.config.database_url import Location, Server
 from smart_sync.control import socket_file
 from smart_sync.errors import ConfigError, SocketUnusable
 from smart_sync.logs import printable, redact
@@ -37,6 +37,10 @@ def obstacles(settings: Settings, held: Location | None = None) -> dict[str, str
     }
     if path and not found["database.path"]:
         found |= scratch_copy.unknown_at(path, dict(settings.sync.defaults))
+    elif isinstance(where, Server):
+        from smart_sync.store.postgres import server_inventory
+
+        found |= server_inventory.unknown_at(where, dict(settings.sync.defaults))
     # A name or a path may be any text.
     return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
 

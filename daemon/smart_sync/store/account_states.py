@@ -26,13 +26,16 @@ from smart_sync.core.pins import Pin
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
 from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
-from smart_sync.store.accounts import active_account
+from smart_sync.store.accounts import active_account, not_understood
 from smart_sync.store.engine import Database
 from smart_sync.store.vote_records import VoteRecords
 
+#: What is told of an account whose ``is_active`` is neither 0 nor 1: nobody knows whether it is meant to be synced.
+NO_FLAG = "is_active is neither 1 nor 0, so it is not synced"
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _ACCOUNTS = f"""
-SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
+SELECT a.id, a.platform, a.username, a.profile_link,
+       CASE WHEN {active_account("a")} THEN 1 WHEN {not_understood("a")} THEN -1 ELSE 0 END,
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
        s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}},
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision", p.source,
@@ -89,6 +92,8 @@ class Stored:
         states = []
         for row in self.rows.get(project.id, ()):
             state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
+            if row[4] == -1:
+                problems.append(Problem(NO_FLAG, "project_social_accounts", value=state.link or f"account {state.id}"))
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
         return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
 
@@ -251,7 +256,7 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         as_text(row[1]),
         as_text(row[2]),
         as_text(row[3]),
-        bool(row[4]),
+        row[4] == 1,
         sheet,
         row[10],
         parsed=parsed[0],

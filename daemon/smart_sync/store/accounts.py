@@ -23,6 +23,15 @@ def active_account(alias: str = "project_social_accounts") -> str:
     return f"CAST(coalesce({alias}.is_active, 1) AS BIGINT) = 1"
 
 
+#: What ``is_active`` may say; anything else is not understood, and does not make active.
+_FLAGS = "('0', '1', '0.0', '1.0', 'false', '')"
+
+
+def not_understood(alias: str) -> str:
+    """The SQL condition that ``is_active`` of a row of either table is neither 0 nor 1 nor missing."""
+    return f"CAST(coalesce({alias}.is_active, 1) AS TEXT) NOT IN {_FLAGS}"
+
+
 #: The ids of the active projects, as text.
 ACTIVE_PROJECT_IDS = f"SELECT CAST(id AS TEXT) FROM projects WHERE {active_project()} AND id IS NOT NULL"
 

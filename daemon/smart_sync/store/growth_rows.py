@@ -83,7 +83,7 @@ _BASE = f"""coalesce((
     AND datetime(b.snapshot_time) IS NOT NULL AND {_WHOLE.replace("{m}", "b.{m}")}
     ORDER BY b.snapshot_time DESC LIMIT 1), a.start)"""
 _BOUNDED = f"""asked AS MATERIALIZED (
-    SELECT j.value AS id, date(datetime(({_NEWEST})), ?2) AS start FROM json_each(?1) j
+    SELECT j.value AS id, date(datetime(({_NEWEST})), ?4) AS start FROM json_each(?1) j
 ), ranges AS MATERIALIZED (
     SELECT a.id, date(datetime((SELECT min(column1) FROM (VALUES {{base}}, (a.start)) v)), '-{_MARGIN} days') AS since
     FROM asked a WHERE a.start IS NOT NULL
@@ -105,11 +105,13 @@ async def histories(
     back, until = f"-{(days or _ALL_DAYS) + _MARGIN} days", (today + timedelta(days=_MARGIN)).isoformat()
     indexed = await database.dialect.has_index(database, "account_snapshots", "account_id")
     source = _BOUNDED.format(base=_each(f"({_BASE})", metrics)) if indexed else _ALL
+    # A server is given no parameter that its statement has not.
+    bounds = (until, back) if indexed else ()
     rows = await database.fetch(
         f"WITH {source}, {_last_of_day(metrics, 'chosen')}"
         f" SELECT account_id, day, {_each('{m}', metrics)} FROM last_of_day"
-        f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?4 ORDER BY account_id, day",
-        (_ids(account_ids), back, until, today.isoformat()),
+        f" WHERE nth = 1 AND day BETWEEN '{_OLDEST}' AND ?2 ORDER BY account_id, day",
+        (_ids(account_ids), today.isoformat(), *bounds),
     )
     known, ends = await _known(database, account_ids, metrics), await _ends(database, account_ids, metrics)
     found = {}

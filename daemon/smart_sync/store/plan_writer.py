@@ -240,9 +240,11 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Writi
             f"UPDATE account_metrics SET {metric}_known_since = NULL WHERE account_id = ?",
             [(row.account_id,) for row in begin_anew if metric in row.anew],
         )
-    await transaction.execute_many(
+    written = await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in merged)
     )
+    if written < len({row.account_id for row in merged}):  # as RAISE(IGNORE), or RETURN NULL on a server, would do
+        raise Refused("a rule of the table ignores the row", SmartSyncError("a rule of the table ignores the row"))
     if new := [row.account_id for row in merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
     await transaction.execute_many(

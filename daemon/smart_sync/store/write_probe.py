@@ -72,9 +72,11 @@ async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, 
 
     otherwise = ', or set [sync] create_missing = "none"'
     found = [await _refusal(empty, "account_snapshots", "snapshots, and with each its account's numbers", snapshot)]
-    if sync.create_missing == "projects":
+    # Of columns that are not there the configuration is to be mended, not the table.
+    creates = "none" if await projects.unknown_in(empty, dict(sync.defaults)) else sync.create_missing
+    if creates == "projects":
         found += [await _refusal(empty, "projects", "new projects", project, otherwise)]
-    if sync.create_missing != "none":
+    if creates != "none":
         found += [await _refusal(empty, "project_social_accounts", "new accounts", account, otherwise)]
     return [line for line in found if line]
 

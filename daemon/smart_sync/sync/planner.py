@@ -20,6 +20,7 @@ from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts
 from smart_sync.core.merge.accidents import Terms as TypedTerms
 from smart_sync.core.merge.baseline import Band, bands_of
 from smart_sync.core.merge.plan import Plan, make_plan
+from smart_sync.core.merge.recounted import without_earlier_profile
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, hold, judged, others, typed_cells, unknown
 from smart_sync.core.model import Account, Problem, Project
@@ -159,6 +160,7 @@ class Planner:
         states, problems = stored.states(case.project)
         states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new]
         sheet = understand(case.reading, states, terms, titles=self._titles)
+        states = [one if one.votes.news is None else without_earlier_profile(one, sheet.rows) for one in states]
         cells = typed_cells(sheet, states, doubts.open, self._policy.counters)
         may_create = self._creates and any(profile_link(row.link, row.platform) for row in sheet.unmatched)
         return _Understood(case.project, states, tuple(problems), doubts, sheet, cells, may_create)

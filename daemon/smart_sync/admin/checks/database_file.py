@@ -198,6 +198,9 @@ def _refusing_index(name: str, drop: str) -> Finding:
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
     """What other writers have left: tolerated everywhere, and never deleted."""
     with closing(scratch_copy.open_for_reading(path)) as source:
+        for name, flag in scratch_copy.flags_not_understood(source)[:_NAMED]:
+            told = f"is_active is neither 1 nor 0, so project {printable(name)} is not synced: {printable(flag, 40)}"
+            yield Finding("error", told, OF_DATABASE)
         yield from _unique_snapshots(source)
         days = scratch_copy.doubled_days(source, timezone)
         if days:

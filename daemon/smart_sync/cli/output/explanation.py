@@ -42,7 +42,7 @@ def _show_account(screen: Console, account: ExplainedAccount) -> None:
     state = "" if account["active"] else ", inactive"
     state += f", has left {when(account['left_since'])}" if account["left_since"] else ""
     print_line(screen, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
-    print_line(screen, _sheet(account["sheet"]))
+    print_line(screen, _sheet(account["sheet"], active=account["active"]))
     screen.print()
     for told in account["metrics"].values():
         print_line(screen, told["sentence"], hang=2)
@@ -55,7 +55,9 @@ def _show_account(screen: Console, account: ExplainedAccount) -> None:
     _print_events(screen, account)
 
 
-def _sheet(place: SheetPlace | None) -> str:
+def _sheet(place: SheetPlace | None, *, active: bool) -> str:
+    if place is None and not active:
+        return "the account or its project is inactive (is_active): it is not synced, and its row is not looked for"
     if place is None:
         return "no row of the worksheet is this account's"
     row = f"worksheet {place['worksheet']}, row {place['row']}"

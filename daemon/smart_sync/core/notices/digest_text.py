@@ -1,4 +1,4 @@
-"""The message of the day: suspects, problems of worksheets, stale projects, and growth in a line per project."""
+"""The message of the day: suspects, problems, projects and parsers in trouble, and the growth of each project."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from smart_sync.core.notices.reader import Data, Reader, jump, plain
 from smart_sync.core.results.webhook_messages import Message, message
 
 DIGEST = "digest"
-#: Lines of suspects, cells and stale projects, each; and of projects.
+#: Lines of suspects, cells, projects and parsers in trouble, each; and of projects.
 MAX_EACH = 5
 MAX_PROJECTS = 40
 #: What nobody could be told for so long (no process was there) is told no more: the next one is near.
@@ -45,6 +45,9 @@ class DigestFacts:
     stale: Sequence[Data] = ()
     #: How many problems there are, of which ``problems`` are some.
     problem_count: int = 0
+    #: Projects whose last pass failed or was degraded and that are not stale; parsers that are failing.
+    unwell: Sequence[Data] = ()
+    parsers: Sequence[Data] = ()
 
 
 def due_day(now: datetime, at: time, timezone: str) -> str | None:
@@ -85,6 +88,9 @@ def _to_do(facts: Data, reader: Reader) -> Iterator[str]:
     yield from _listed("suspects_head", [jump(reader, one) for one in facts["suspects"]], reader, "see_status")
     yield from _listed("problems_head", problems, reader, "see_check", facts["problem_count"])
     yield from _listed("stale_head", [_stale(one, reader) for one in facts["stale"]], reader, "see_status")
+    # A digest of an earlier version may still wait to be sent.
+    yield from _listed("unwell_head", [_unwell(one, reader) for one in facts.get("unwell", ())], reader, "see_status")
+    yield from _listed("parsers_head", [_parser(one, reader) for one in facts.get("parsers", ())], reader, "see_status")
 
 
 def _listed(head: str, rows: Sequence[str], reader: Reader, see: str, count: int = 0) -> Iterator[str]:
@@ -112,6 +118,15 @@ def _stale(one: Data, reader: Reader) -> str:
     return reader.say(
         "stale_line", project=plain(one["project_name"], 40), when=when, reason=reader.told(one["reason"])
     )
+
+
+def _unwell(one: Data, reader: Reader) -> str:
+    return f"{plain(one['project_name'], 40)}: {reader.told(one['reason'])}"
+
+
+def _parser(one: Data, reader: Reader) -> str:
+    when, reason = reader.when(one["since"]), reader.told(one["reason"])
+    return reader.say("parser_line", parser=plain(one["parser"], 40), when=when, reason=reason)
 
 
 def _projects(facts: Data, reader: Reader) -> Iterator[str]:

@@ -48,6 +48,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "no-projects": (
         *("there is no active project yet", "the table projects is empty", "its table projects is empty"),
         *("no project could be created", "no project is active"),
+        *("is_active is neither",),
     ),
     "database-missing": (
         *("no pass has been here yet", "there is no database"),
@@ -67,6 +68,8 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "database-columns": (
         *("is this the web app's database?", "mend that row in the file", "has no UNIQUE", "has no unique account_id"),
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
+        *("the database refuses ", "the database refused every account"),
+        *("holds numbers and has no type",),
         *("is named smart_sync", "what arrived is not what was sent"),
     ),
     "snapshot-zeros": ("snapshots hold nothing but 0", "more such zeros", "snapshots repair"),
@@ -91,7 +94,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("the inbox holds", "have a parsed_at more than", "the query gives", "the query failed"),
         *("a parsed_at that is no time",),
         *("parsed.query:", "there is no file", "is not a text file in UTF-8", "has a time that no calendar has"),
-        *("check [parsers] path",),
+        *("check [parsers] path", "has no values: "),
     ),
     "csv-file": (
         *(" is not UTF-8 in line", "is not valid CSV", "the directory of worksheets", "cannot be a file"),

@@ -33,6 +33,23 @@ ADD = (
 )
 #: No lease is for more than an hour (``[database] takeover``): the server's clock was set back.
 _SET_BACK = "expires_at > clock_timestamp() + interval '3610 seconds'"
+HAS_TABLES = f"SELECT num_nulls(to_regclass('smart_sync_schema'), to_regclass('{TABLE}')) = 0"
+#: The writer holds the row of the schema, so that Smart Sync's transactions never run side by side, and leaves a mark
+#: in a row of its own.
+TURN = (
+    f"INSERT INTO {TABLE} (resource, token, holder, kind, expires_at)"
+    " SELECT ?, ?, '', 'commit', clock_timestamp() + interval '1 day' FROM (SELECT FROM smart_sync_schema FOR UPDATE) s"
+    " ON CONFLICT (resource) DO UPDATE SET token = excluded.token, expires_at = excluded.expires_at"
+)
+#: Waits for a transaction that has not ended yet.  (`pg_xact_status` would not do: a server that was killed may give a
+#: number again whose transaction it has lost.)
+MARK = (
+    f"INSERT INTO {TABLE} (resource, token, holder, kind, expires_at)"
+    " VALUES (?, 0, '', 'commit', clock_timestamp() + interval '1 day')"
+    f" ON CONFLICT (resource) DO UPDATE SET token = {TABLE}.token RETURNING token"
+)
+#: The marks of processes that have long ended.
+CLEAN = "DELETE FROM {table} WHERE kind = 'commit' AND expires_at < clock_timestamp()"
 LOOK = (
     f"SELECT token, holder, kind, CASE WHEN {_SET_BACK} THEN 0"
     " ELSE CAST(extract(epoch FROM expires_at - clock_timestamp()) AS double precision) END"

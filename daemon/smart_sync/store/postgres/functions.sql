@@ -67,7 +67,7 @@ CREATE OR REPLACE FUNCTION {helpers}.joined(text, text) RETURNS text LANGUAGE sq
 SELECT coalesce($1 || ',' || $2, $1, $2) $$;
 CREATE OR REPLACE AGGREGATE {helpers}.group_concat(text) (sfunc = {helpers}.joined, stype = text);
 
--- What the web app's own columns are read as (`adopted.py`).
+-- What the columns of the web app are read as (`catalogue.py`).
 CREATE OR REPLACE FUNCTION {helpers}.stamp(timestamp) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
 SELECT to_char($1, 'YYYY-MM-DD"T"HH24:MI:SS.US') $$;
 

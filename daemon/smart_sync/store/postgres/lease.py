@@ -18,6 +18,7 @@ from smart_sync.store.postgres.fencing import (
     ADD,
     CHANNEL,
     CHECK,
+    CLEAN,
     END_HALTED,
     END_SESSION,
     GIVE_BACK,
@@ -192,6 +193,7 @@ class Lease:
                 with contextlib.suppress(Refused):  # another one makes it at the same time
                     await self._ask(MAKE)
             await self._ask(ADD, LEADER)
+            await self._ask(CLEAN)
         except BaseException:
             self._table = ""
             raise

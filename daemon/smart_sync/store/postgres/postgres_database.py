@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +15,7 @@ from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
-from smart_sync.store.postgres.fencing import Fence
+from smart_sync.store.postgres.fencing import HAS_TABLES, MARK, TURN, Fence
 from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
     CONNECTING,
@@ -36,8 +37,6 @@ PATIENCE = 120.0
 GLANCE_PATIENCE, MAX_ASKING = 2.0, 60
 #: Milliseconds after which a session is ended whose process has been halted in the middle of writing.
 IDLE_MS = 15_000
-#: The writer holds this row, so that Smart Sync's transactions never run side by side.
-_TURN = "SELECT pg_current_xact_id()::text FROM smart_sync_schema FOR UPDATE"
 
 
 class PostgresDatabase:
@@ -54,6 +53,8 @@ class PostgresDatabase:
         self._patience, self._read_only, self._lease = patience, read_only, lease
         self._waits_since: float | None = None
         self._steady = False
+        #: Whose mark a transaction leaves, and which one the last has left.
+        self._marks_of, self._mark = f"commit:{uuid.uuid4().hex}", 0
         #: The types of the parameters of statements for many rows.
         self._types: dict[str, list[str]] = {}
 
@@ -154,17 +155,17 @@ class PostgresDatabase:
     async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
         """A write transaction: committed as a whole, or rolled back whatever ends the block."""
         async with self._writer.turn:
-            connection, number = await self._begin()
+            connection, mark = await self._begin()
             try:
                 async with self._writer.told():
                     yield PostgresTransaction(self, connection)
-                await self._commit(connection, number)
+                await self._commit(connection, mark)
             except BaseException:
                 await asyncio.shield(self._roll_back(connection))
                 raise
 
-    async def _begin(self) -> "tuple[AsyncConnection[Any], str | None]":
-        """Begin, once nobody else of us writes: on which connection; the transaction's number, if there are tables."""
+    async def _begin(self) -> "tuple[AsyncConnection[Any], int]":
+        """Begin, once nobody else of us writes: on which connection; the mark that it leaves, 0 if none."""
         began = time.monotonic()
         timer = asyncio.get_running_loop().call_later(LONG_WAIT, self._tell_of_wait)
         self._waits_since = began
@@ -181,7 +182,7 @@ class PostgresDatabase:
             self._waits_since = None
             timer.cancel()
 
-    async def _try_to_begin(self) -> "tuple[AsyncConnection[Any], str | None]":
+    async def _try_to_begin(self) -> "tuple[AsyncConnection[Any], int]":
         async with self._writer.told():
             connection = await self._writer.open()
             try:
@@ -189,38 +190,37 @@ class PostgresDatabase:
                 if self._lease is not None:
                     # Before anything is waited for: who has lost it holds nothing up.
                     await self._lease.check(connection)
-                there = await rows(connection, "SELECT to_regclass('smart_sync_schema')", ())
-                found = await rows(connection, _TURN, ()) if there[0][0] else []
+                ((has_tables,),) = await rows(connection, HAS_TABLES, ())
+                if has_tables:
+                    self._mark += 1
+                    await connection.execute(numbered(TURN), (self._marks_of, self._mark))
             except BaseException:
                 await asyncio.shield(self._roll_back(connection))
                 raise
-        return connection, str(found[0][0]) if found else None
+        return connection, self._mark if has_tables else 0
 
     def _tell_of_wait(self) -> None:
         emit("database.locked", path=self.name, seconds=LONG_WAIT)
 
-    async def _commit(self, connection: "AsyncConnection[Any]", number: str | None) -> None:
+    async def _commit(self, connection: "AsyncConnection[Any]", mark: int) -> None:
         if self._lease is not None:
             self._lease.demand()
         try:
             async with self._writer.told():
-                cursor = await connection.execute("COMMIT")
-                if cursor.statusmessage != "COMMIT":
+                if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                     raise Refused("rolled back", DatabaseError(f"{self.name}: the transaction had failed"))
         except Down:
-            # The server may have committed before the line broke: it knows.
-            if number is None or not await self._was_committed(number):
+            # The server may have committed before the line broke: then the mark is there, and all else.
+            if not mark or not await self._was_committed(mark):
                 raise
 
-    async def _was_committed(self, number: str) -> bool:
+    async def _was_committed(self, mark: int) -> bool:
         ends = time.monotonic() + RECONNECTING + CONNECTING
         while time.monotonic() < ends:
             if self._lease is not None:
                 self._lease.demand()
             with contextlib.suppress(StoreError):
-                status = (await self._glancer.fetch("SELECT pg_xact_status(CAST(? AS xid8))", (number,)))[0][0]
-                if status != "in progress":
-                    return bool(status == "committed")
+                return bool((await self._slots.fetch(MARK, (self._marks_of,), patience=0.0))[0][0] == mark)
             await asyncio.sleep(PAUSE)
         return False
 

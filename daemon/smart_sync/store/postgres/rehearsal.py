@@ -84,7 +84,7 @@ class _SavepointDatabase:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self.dialect = transaction.dialect
+        self.dialect, self.fetch = transaction.dialect, transaction.fetch
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

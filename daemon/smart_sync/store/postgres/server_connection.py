@@ -43,6 +43,11 @@ _SESSION = {
     # A plan for any list is one for a short list.
     "plan_cache_mode": "force_custom_plan",
 }
+#: What is committed is on the disk, whatever the server's default is; what waits for a replica too stays as it is.
+_DURABLE = (
+    "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
+    " ELSE current_setting('synchronous_commit') END, false)"
+)
 
 
 def demand_library() -> None:
@@ -201,7 +206,7 @@ async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnecti
     try:
         adapt(connection)
         places = range(1, 2 * len(settings), 2)
-        calls = ", ".join(f"set_config(${place}, ${place + 1}, false)" for place in places)
+        calls = ", ".join([_DURABLE, *(f"set_config(${place}, ${place + 1}, false)" for place in places)])
         if settings:
             await connection.execute(f"SELECT {calls}", [text for pair in settings.items() for text in pair])
     except psycopg.Error as error:

@@ -1,12 +1,17 @@
 """What is in a web app's database of a server before Smart Sync has anything to do with it; only ever read."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from smart_sync.config.database_url import Server
+from smart_sync.errors import SmartSyncError
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.postgres.server_connection import asked
+from smart_sync.store.projects import TABLES, Given
 from smart_sync.store.schema import REQUIRED
 from smart_sync.store.sqlite.inventory import Inventory, moment_of
+from smart_sync.store.sqlite.scratch_copy import unknown_among
 
 _UNIQUE_LINKS = """
 SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass(?) AND i.indisunique AND i.indpred IS NULL
@@ -28,6 +33,24 @@ _SPREADSHEETS = (
 #: Of a column of texts: those that a time in ISO 8601 begins, and those with a zone that is not that of UTC.
 _ISO = r"CAST(snapshot_time AS text) ~ '^\d{4}-\d\d-\d\d([ T]\d\d:\d\d|$)'"
 _ZONED = r"CAST(snapshot_time AS text) ~ '[-+]\d\d:\d\d$' AND CAST(snapshot_time AS text) !~ '[-+]00:00$'"
+_COLUMNS = """
+SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.oid IN (to_regclass('projects'), to_regclass('project_social_accounts')) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+
+def unknown_at(server: Server, given: Given) -> dict[str, str]:
+    """As `scratch_copy.unknown_at`, of the tables of a server; asked from outside of any event loop."""
+    wanted = {section: values for section, values in given.items() if values}
+    if not wanted:
+        return {}
+    there: dict[str, list[str]] = {}
+    with suppress(SmartSyncError):  # what is wrong with the server is told where it is opened
+        for table, column in asked(server, _COLUMNS):
+            there.setdefault(next(section for section, name in TABLES.items() if name == table), []).append(column)
+        return unknown_among(there, wanted)
+    return {}
 
 
 async def take(server: Server, now: datetime) -> Inventory:

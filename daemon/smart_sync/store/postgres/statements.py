@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-#: What is no parameter, though it holds a question mark: text and names in quotes; then parameters.
-_PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?(\d*)""")
+#: What is no parameter, though it holds a question mark: text and names in quotes, comments; then parameters.
+_PARAMETER = re.compile(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*"|\?(\d*)""")
 _INSERT = re.compile(
     r"\s*(?P<into>INSERT INTO (?P<table>[\w.]+) \((?P<columns>[^)]*)\))\s+"
     r"(?:VALUES \((?P<values>.*?)\)|(?P<select>SELECT .*? FROM )(?P<rest>.*?))\s*(?P<conflict>ON CONFLICT.*)?",

@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
+from smart_sync.store.accounts import not_understood
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import ABOVE_ZERO
@@ -19,6 +20,7 @@ from smart_sync.store.projects import TABLES, Given, unknown_columns
 from smart_sync.store.schema import REQUIRED, shared_tables
 from smart_sync.store.sqlite import foreign_snapshots
 from smart_sync.store.sqlite.driver import MAX_ASKING, judge
+from smart_sync.store.sqlite.sqlite_catalogue import UNTYPED_IDS, untyped
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
 _OURS = (
@@ -53,13 +55,16 @@ _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 def copy_rows(path: Path, copy: Path) -> str | None:
     """Fill the tables of ``copy`` with what a pass reads; returns the id of an account, if there is one.
 
-    Raises `DatabaseUnusable` for a file that is damaged.
+    Raises `DatabaseUnusable` for a file that is damaged, or whose ids have no type.
     """
     with closing(open_for_reading(path)) as source:
         verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
         if trouble := judge(verdict, path):
             raise trouble
         there = tables(source)
+        for column, sql in UNTYPED_IDS.items():
+            if column.partition(".")[0] in there and source.execute(sql).fetchone():
+                raise untyped(column)
         with closing(sqlite3.connect(copy)) as target, target:
             for table in (*REQUIRED, *_OURS):
                 if table in there and table != "account_snapshots":
@@ -112,6 +117,14 @@ def _set_clocks(source: sqlite3.Connection, timezone: str) -> None:
     source.execute("DROP TABLE IF EXISTS temp.clock_changes")
     source.execute("CREATE TEMP TABLE clock_changes (since TEXT PRIMARY KEY, ahead TEXT) WITHOUT ROWID")
     source.executemany("INSERT INTO temp.clock_changes VALUES (?, ?)", clock_changes(timezone))
+
+
+def flags_not_understood(source: sqlite3.Connection) -> list[tuple[str, str]]:
+    """The projects whose ``is_active`` is not understood, each with what it says."""
+    if "projects" not in tables(source):
+        return []
+    sql = f"SELECT coalesce(p.name, p.id, ''), p.is_active FROM projects p WHERE {not_understood('p')} ORDER BY 1"
+    return [(str(name), str(flag)) for name, flag in source.execute(sql)]
 
 
 def zero_snapshots(source: sqlite3.Connection) -> int:
@@ -188,11 +201,16 @@ def unknown_at(path: Path, given: Given) -> dict[str, str]:
     wanted = {section: values for section, values in given.items() if values}
     if not wanted:
         return {}
-    found: dict[str, str] = {}
     try:
         there = _columns_at(path, wanted) if path.is_file() else {}
     except sqlite3.Error:
         return {}  # what is wrong with the file is told where it is opened
+    return unknown_among(there, wanted)
+
+
+def unknown_among(there: Mapping[str, list[str]], wanted: Given) -> dict[str, str]:
+    """As `unknown_at`; ``there``: the columns of the tables that there are, by section."""
+    found: dict[str, str] = {}
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(shared_tables())
         made = _columns_of(ours, wanted)
