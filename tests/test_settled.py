@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lengths import examples
 from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
@@ -216,7 +217,7 @@ ACTS: Sequence[Act] = [
     st.randoms(use_true_random=False),
     st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15, 100), deadline=None)
 def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
     acts: Sequence[Act], strategy: str, choice: random.Random, by_other_process: bool
 ) -> None:

@@ -9,7 +9,7 @@ from smart_sync.core.matching.match import combine
 from smart_sync.core.matching.sheet_side import missing_accounts
 from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, SheetRow, Table, Worksheet
 from smart_sync.core.worksheet.headers import letters
-from smart_sync.core.worksheet.table import MAX_PROBLEMS, MAX_SHOWN, NoHeader, how_many, read_table, shown
+from smart_sync.core.worksheet.table import MAX_PROBLEMS, MAX_SHOWN, NoHeader, read_table, shown
 from smart_sync.core.worksheet.titles import Titles
 
 HEADER: list[Cell] = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
@@ -200,7 +200,7 @@ def test_problems_are_bounded() -> None:
     found = table(HEADER, *[bad] * MAX_PROBLEMS)
     assert len(found.problems) == MAX_PROBLEMS + 1
     assert found.problems[-1].reason == f"{MAX_PROBLEMS:,} more problems"
-    assert sum(map(how_many, found.problems)) == 2 * MAX_PROBLEMS
+    assert sum(one.count for one in found.problems) == 2 * MAX_PROBLEMS
     assert all(row.unreadable == {"followers", "likes"} for row in found.rows)
 
 

@@ -13,7 +13,7 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, timeline, troubles
-from smart_sync.core.links.identity import identity
+from smart_sync.core.links.identity import same
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.recounted import not_counted, not_counted_since, of_unknown_videos, unknown_videos
 from smart_sync.core.merge.strategies import Policy, Rule
@@ -97,8 +97,8 @@ async def _of_campaign(
 
 def rows_of_nobody(problems: Iterable[Problem], sought: str) -> list[str]:
     """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
-    text, meant = shown(sought), identity(sought)
-    return [str(p) for p in problems if p.value and (p.value == text or (meant and identity(p.value) == meant))]
+    text = shown(sought)
+    return [str(p) for p in problems if p.value and (p.value == text or same(sought, p.value))]
 
 
 class UnknownAccount(SmartSyncError):
@@ -146,6 +146,7 @@ class Explainer:
             values[metric]["cell"] = cell
             values[metric]["sentence"] = sentence(metric, values[metric], cell, gone=gone, active=known.active)
         since = stamp(self.now - timedelta(days=self.days))
+        problems = _of_row(await pass_history.newest_problems(self.database, project.id), facts, state)
         return {
             "account_id": account.id,
             "link": account.link,
@@ -157,7 +158,8 @@ class Explainer:
             "left_since": state.left_since,
             "sheet": _sheet(state, facts),
             "updated_at": facts.updated_at,
-            "problems": _of_row(await pass_history.newest_problems(self.database, project.id), facts, state),
+            "problems": [str(one) for one in problems],
+            "problem_codes": [one.code for one in problems],
             "metrics": {metric: values[metric] for metric in metrics},
             "without_vote": [
                 *_without_vote(state.votes, metrics),
@@ -237,10 +239,10 @@ def _cell(facts: AccountDetails, state: AccountState, metric: str) -> str:
     return "" if column is None or state.sheet is None or state.sheet_row is None else f"{column}{state.sheet_row}"
 
 
-def _of_row(problems: Iterable[Problem], facts: AccountDetails, state: AccountState) -> list[str]:
+def _of_row(problems: Iterable[Problem], facts: AccountDetails, state: AccountState) -> list[Problem]:
     """Those of ``problems`` that are about the account's row."""
     place = (facts.worksheet, state.sheet_row)
-    return [] if None in place else [str(one) for one in problems if (one.worksheet, one.row) == place]
+    return [] if None in place else [one for one in problems if (one.worksheet, one.row) == place]
 
 
 def _values(state: AccountState, facts: AccountDetails, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:

@@ -93,7 +93,8 @@ class Stored:
         for row in self.rows.get(project.id, ()):
             state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
             if row[4] == -1:
-                problems.append(Problem(NO_FLAG, "project_social_accounts", value=state.link or f"account {state.id}"))
+                whose = state.link or f"account {state.id}"
+                problems.append(Problem(NO_FLAG, "project_social_accounts", value=whose, code="no-projects"))
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
         return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
 
@@ -280,7 +281,9 @@ def _merged(row: Sequence[Any]) -> Metrics | None:
 
 
 def _no_time(row: Any) -> Problem:
-    return Problem(vote_records.NO_TIME, "parsed_metrics", value=as_text(row[3]) or f"account {row[0]}")
+    return Problem(
+        vote_records.NO_TIME, "parsed_metrics", value=as_text(row[3]) or f"account {row[0]}", code="parsed-values"
+    )
 
 
 def _unsound(row: Any) -> Problem:
@@ -290,4 +293,5 @@ def _unsound(row: Any) -> Problem:
         "the inbox holds a value that is no count from 0 to 2^63-1; it counts as no value",
         "parsed_metrics",
         value=f"{as_text(row[3]) or f'account {row[0]}'}: {', '.join(wrong)}",
+        code="parsed-values",
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from smart_sync.core.explain_answer import ConflictAnswer, SuspectAnswer
 from smart_sync.core.history.timeline import TimedSnapshot
-from smart_sync.core.links.identity import identity, owner
+from smart_sync.core.links.identity import owner, same
 from smart_sync.core.model import METRICS, Account, Project
 from smart_sync.core.state import as_text, sound
 from smart_sync.core.wording import nearest_of
@@ -114,9 +114,8 @@ async def find(database: Database, sought: str) -> list[KnownAccount]:
     if sought.startswith("@"):
         return named
     exact = [known for known in everybody if sought in (known.account.id, known.account.link)]
-    meant = identity(sought)
-    same = [known for known in everybody if meant and known.account.link and identity(known.account.link) == meant]
-    return exact or same or named
+    alike = [known for known in everybody if same(sought, known.account.link, known.account.platform)]
+    return exact or alike or named
 
 
 async def similar(database: Database, sought: str) -> list[str]:

@@ -113,7 +113,12 @@ async def _insert_snapshots(transaction: Transaction, ids: Mapping[str, str], wr
         f"INSERT INTO account_snapshots (id, account_id, snapshot_time, {columns})"
         f" SELECT ?, ?, ?, {values} FROM account_metrics m WHERE m.account_id = ?"
         " ON CONFLICT DO NOTHING",
-        ((row_id, account_id, writing.now, account_id) for row_id, account_id in ids.items()),
+        # In the order of the index by account, whose pages are so touched once (measured beside 700,000 snapshots:
+        # 100,000 more in 6 s in place of 14).
+        (
+            (row_id, account_id, writing.now, account_id)
+            for row_id, account_id in sorted(ids.items(), key=lambda one: one[1])
+        ),
     )
     if new == len(ids):
         return Made(ids.values())

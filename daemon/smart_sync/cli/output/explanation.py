@@ -1,6 +1,7 @@
 """What people see of the numbers of an account: a sentence each, the table, what to look at, and the last days."""
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from rich.console import Console
@@ -69,7 +70,10 @@ def _sheet(place: SheetPlace | None, *, active: bool) -> str:
 
 def _notes(account: ExplainedAccount) -> Iterable[str]:
     """What a person has to look at."""
-    yield from map(with_code, (*account["problems"], *account["warnings"]))
+    # A daemon of an earlier version answers no codes.
+    codes = account.get("problem_codes", [])
+    yield from (with_code(told, code) for told, code in zip_longest(account["problems"], codes, fillvalue=""))
+    yield from map(with_code, account["warnings"])
     for metric, told in account["metrics"].items():
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""

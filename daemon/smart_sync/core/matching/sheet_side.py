@@ -223,6 +223,7 @@ def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
             f"no column for {metric}; headers seen: {_listed(table.headers)}; "
             f"not understood: {_listed(table.not_understood)}",
             table.worksheet,
+            code="column-missing",
         )
         for metric in lacking
     ]
@@ -238,11 +239,20 @@ def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
     ]
     column = table.letters.get("link")
     told = [
-        Problem(f"link: {why_no_profile(row.link, row.platform)}", table.worksheet, row.row, column, shown(row.link))
+        Problem(
+            f"link: {why_no_profile(row.link, row.platform)}",
+            table.worksheet,
+            row.row,
+            column,
+            shown(row.link),
+            "link-unreadable",
+        )
         for row in found[:MAX_PROBLEMS]
     ]
-    more = len(found) - len(told)
-    return [*told, Problem(f"{more:,} more link cells show no profile", table.worksheet)] if more else told
+    if more := len(found) - len(told):
+        text = f"{more:,} more link cells show no profile"
+        told.append(Problem(text, table.worksheet, code="link-unreadable", count=more))
+    return told
 
 
 def _listed(headers: Sequence[str]) -> str:

@@ -202,6 +202,7 @@ def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now
         row,
         sheet.letters.get(metric) if row is not None else None,
         state.link,
+        "value-carried",
     )
 
 
@@ -209,7 +210,8 @@ def _of_pins(project: Project, sheet: Sheet, decided: Decided) -> Iterable[Probl
     """What there is to say about pins."""
     for state, metric, reason in decided.of_pins:
         row = sheet.row_number(state)
-        yield Problem(reason, project.name, row, sheet.letters.get(metric) if row is not None else None, state.link)
+        column = sheet.letters.get(metric) if row is not None else None
+        yield Problem(reason, project.name, row, column, state.link, "pinned")
 
 
 def _conflicts(decided: Decided, states: Mapping[str, AccountState], place: Place) -> Iterable[Conflict]:

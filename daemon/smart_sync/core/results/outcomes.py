@@ -11,7 +11,6 @@ from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import counted
-from smart_sync.core.worksheet.table import how_many
 
 #: Accounts that the database refuses, told one by one.
 MAX_REFUSED = 20
@@ -72,7 +71,7 @@ def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
         changed=sum(row.account_id not in written.failed for row in plan.changed),
         snapshots=written.snapshots,
         problems=len(result.problems),
-        all_problems=sum(map(how_many, result.problems)) + len(result.unmatched_rows),
+        all_problems=sum(one.count for one in result.problems) + len(result.unmatched_rows),
         suspects=len(result.suspects),
         conflicts=len(result.conflicts),
         unmatched_rows=len(result.unmatched_rows),
@@ -85,7 +84,8 @@ def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
     if account_ids:
         more = f" and {counted(len(account_ids) - 1, 'other')}" if len(account_ids) > 1 else ""
         reason = "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values"
-        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=f"account {account_ids[0]}{more}")
+        value = f"account {account_ids[0]}{more}"
+        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=value, code="two-masters")
 
 
 def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
@@ -93,9 +93,11 @@ def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
     links = {row.account_id: row.link for row in plan.merged}
     for account_id, reason in islice(failed.items(), MAX_REFUSED):
         said = f"the database refuses this account, which stays as it was: {reason}"
-        yield Problem(said, "account_metrics", value=links.get(account_id) or f"account {account_id}")
+        value = links.get(account_id) or f"account {account_id}"
+        yield Problem(said, "account_metrics", value=value, code="database-columns")
     if (more := len(failed) - MAX_REFUSED) > 0:
-        yield Problem(f"the database refuses {counted(more, 'account')} more", "account_metrics")
+        said = f"the database refuses {counted(more, 'account')} more"
+        yield Problem(said, "account_metrics", code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:
