@@ -85,7 +85,11 @@ class GoogleSheets:
     async def read(self, project: Project) -> Worksheet:
         """The worksheet of ``project``.  Raises `SheetUnavailable`."""
         if not project.name:
-            raise SheetUnavailable(f"project {project.id} has no name, so no worksheet", "give the project a name")
+            raise SheetUnavailable(
+                f"project {project.id} has no name, so no worksheet",
+                "give the project a name",
+                trouble="no-spreadsheet",
+            )
         spreadsheet = await self._spreadsheet(project.spreadsheet)
         return await spreadsheet.read(project.name, self._deadline())
 
@@ -101,6 +105,7 @@ class GoogleSheets:
             raise SheetUnavailable(
                 f'no spreadsheet is configured for "{name}"',
                 "add it to [sheets.spreadsheets]",
+                trouble="no-spreadsheet",
             )
         calls = await self._opened()
         if where not in self._spreadsheets:

@@ -126,7 +126,7 @@ def _nothing(
         return Sheet(absences=absences(active, (), terms, settled=True), accepted=True)
     if trouble.code and terms.project_id:
         remedy = f"{trouble.remedy}; if it is meant: {confirm(terms.name)}"
-        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code, trouble.step)
+        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code, trouble.step, trouble.trouble)
     return Sheet(trouble=trouble, problems=problems)
 
 
@@ -138,6 +138,7 @@ def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -
             "the last known values are used",
             f"restore the rows from the version history; if it is meant: {confirm(terms.name)}",
             "rows",
+            trouble="rows-gone",
         )
     for metric, values in columns.accidents.items():
         yield SheetUnavailable(
@@ -145,6 +146,7 @@ def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -
             f"{counted(values, 'last value')} {'stands' if values == 1 else 'stand'} in",
             f"restore it from the version history; if it is meant: {confirm(terms.name, metric)}",
             metric,
+            trouble="column-emptied",
         )
 
 
@@ -196,12 +198,14 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
             "restore it from the spreadsheet's version history, or fill it",
             "empty",
             "header",
+            trouble="sheet-empty",
         )
     return SheetUnavailable(
         f"worksheet {title!r} has no column for the link",
         f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
         "no_header",
         "header",
+        trouble="column-missing",
     )
 
 
@@ -212,6 +216,7 @@ def _no_metric(table: Table) -> SheetUnavailable:
         f"headers seen: {_listed(table.headers)}",
         "no_header",
         "header",
+        trouble="column-missing",
     )
 
 
