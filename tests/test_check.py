@@ -119,7 +119,7 @@ async def test_a_spreadsheet_that_nobody_knows_is_not_the_default_one(world: Wor
     assert not any("stands for the default" in message for message in await told(world, "ok"))
     result = await world.sync()
     assert {one.project.name: one.outcome.value for one in result.results} == {"Summer": "degraded", "Winter": "synced"}
-    assert world.merged("a") is None
+    assert world.execute("SELECT views FROM account_metrics WHERE views > 2000") == [(2026,)]
     world.sections["sync"] = {"defaults": {"projects": {"google_sheet_name": "Metrics 2025"}}}
     assert await told(world, "error") == []
 

@@ -21,6 +21,7 @@ from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.core.project_names import name_key
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLimits
 
@@ -47,6 +48,7 @@ class GoogleSheets:
         limits: SharedLimits | None = None,
     ) -> None:
         self._settings = settings
+        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
         self._memory = memory or ProcessMemory()
         self._backoff = backoff
         self._announce = announce
@@ -84,7 +86,11 @@ class GoogleSheets:
     async def read(self, project: Project) -> Worksheet:
         """The worksheet of ``project``.  Raises `SheetUnavailable`."""
         if not project.name:
-            raise SheetUnavailable(f"project {project.id} has no name, so no worksheet", "give the project a name")
+            raise SheetUnavailable(
+                f"project {project.id} has no name, so no worksheet",
+                "give the project a name",
+                trouble="no-spreadsheet",
+            )
         spreadsheet = await self._spreadsheet(project.spreadsheet)
         if project.one_of_several and not self._settings.explains(project.spreadsheet):
             await self._compare_title(spreadsheet, project.spreadsheet)
@@ -104,9 +110,8 @@ class GoogleSheets:
         if where not in self._spreadsheets:
             from smart_sync.sheets.spreadsheet import Spreadsheet
 
-            columns = {str(name): titles for name, titles in self._settings.columns.items()}
             self._spreadsheets[where] = Spreadsheet(
-                where, self._settings.locale, calls, self._memory, self._tasks, self._clock, columns
+                where, self._settings.locale, calls, self._memory, self._tasks, self._clock, self._titles
             )
         return self._spreadsheets[where]
 
@@ -152,4 +157,5 @@ class GoogleSheets:
 
 
 def _unknown(name: str) -> SheetUnavailable:
-    return SheetUnavailable(f'no spreadsheet is configured for "{name}"', "add it to [sheets.spreadsheets]")
+    reason = f'no spreadsheet is configured for "{name}"'
+    return SheetUnavailable(reason, "add it to [sheets.spreadsheets]", trouble="no-spreadsheet")

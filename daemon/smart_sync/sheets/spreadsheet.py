@@ -1,19 +1,20 @@
 """One spreadsheet: gathers what is asked of it into batches, and hands each worksheet to its project."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import requests
 from smart_sync.sheets.batches import next_batch
 from smart_sync.sheets.calls import Calls
 from smart_sync.sheets.cell_links import LinksBehind
 from smart_sync.sheets.google_errors import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
-from smart_sync.sheets.source import Memory
+from smart_sync.sheets.source import NEVER, Memory, dated, locale_fact, title_fact
 from smart_sync.sheets.spreadsheet_id import Name
 from smart_sync.sheets.spreadsheet_titles import differ_by_case, find, missing_worksheet, title_of
 
@@ -26,7 +27,6 @@ BELIEVED = timedelta(days=1)
 LOCALE_AGAIN = timedelta(minutes=10)
 DEFAULT_LOCALE = "en_US"
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
 #: An expected failure travels as a value, so that each who waits raises one of his own.
 Answer = Worksheet | SheetUnavailable
 
@@ -45,16 +45,16 @@ class Spreadsheet:
         memory: Memory,
         tasks: asyncio.TaskGroup,
         clock: Clock,
-        columns: Mapping[str, Sequence[str]] = {},
+        titles: Titles,
     ) -> None:
-        self._behind = LinksBehind(columns, clock)
+        self._behind = LinksBehind(titles, clock)
         self._calls = calls
         self._manager = calls.manager()
         self._name = Name(where, calls, self._manager, memory)
         self._memory = memory
         self._clock = clock
         self._fixed_locale = locale
-        self._locale, self._locale_from, self._locale_until = "", _NEVER, _NEVER
+        self._locale, self._locale_from, self._locale_until = "", NEVER, NEVER
         self._title, self._title_asked, self._asking_title = "", 0.0, asyncio.Lock()
         self._sizes: dict[str, int] = {}
         #: Titles that are asked for → how the spreadsheet writes them, where that is another writing of one name.
@@ -76,7 +76,7 @@ class Spreadsheet:
         finally:
             self._forget(title, answer)
         if isinstance(got, SheetUnavailable):
-            raise SheetUnavailable(got.reason, got.remedy, got.code, got.step)
+            raise SheetUnavailable(got.reason, got.remedy, got.code, got.step, got.trouble)
         return got
 
     async def titles(self, ends: float) -> tuple[str, ...]:
@@ -95,19 +95,19 @@ class Spreadsheet:
         """
         async with self._asking_title:
             key, now = await self._name.key(ends), self._clock()
-            known, asked = _remembered(await self._memory.get(_title_of(key)))
+            known, asked = dated(await self._memory.get(title_fact(key)))
             if known == expected and asked <= now < asked + BELIEVED:
                 return known
             if self._title_asked != ends:
                 await self.titles(ends)
-                await self._memory.put(_title_of(await self._name.key(ends)), f"{now.isoformat()} {self._title}")
+                await self._memory.put(title_fact(await self._name.key(ends)), f"{now.isoformat()} {self._title}")
                 self._title_asked = ends
             return self._title
 
     def close(self) -> None:
         """Stop asking; all who wait are told."""
         self._stop()
-        self._answer_all(SheetUnavailable("reading was stopped"))
+        self._answer_all(SheetUnavailable("reading was stopped", trouble="google-away"))
 
     def _stop(self) -> None:
         """End the task; the next request starts a new one."""
@@ -199,7 +199,7 @@ class Spreadsheet:
         now = self._clock()
         if self._fixed_locale or self._locale_from <= now < self._locale_until:
             return titles
-        locale, asked = _remembered(await self._memory.get(_locale_of(await self._name.key(self._ends))))
+        locale, asked = dated(await self._memory.get(locale_fact(await self._name.key(self._ends))))
         if locale and asked <= now < asked + BELIEVED:
             self._note_locale(locale, asked, BELIEVED)
             return titles
@@ -222,7 +222,7 @@ class Spreadsheet:
         said = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
         now = self._clock()
         self._note_locale(said.locale or DEFAULT_LOCALE, now, BELIEVED)
-        await self._memory.put(_locale_of(key), f"{now.isoformat()} {self._locale}")
+        await self._memory.put(locale_fact(key), f"{now.isoformat()} {self._locale}")
         self._title = said.title
         return said.titles
 
@@ -256,7 +256,10 @@ class Spreadsheet:
         """Google does not read what it says it has: a chart's sheet, or one renamed just now."""
         culprit = title_of(refused.reason.partition(": ")[2])
         guilty = [title for title in batch if self._written.get(title, title) == culprit] or batch
-        self._answer(guilty, SheetUnavailable(f'Google cannot read worksheet "{guilty[0]}"', "is it a chart?"))
+        self._answer(
+            guilty,
+            SheetUnavailable(f'Google cannot read worksheet "{guilty[0]}"', "is it a chart?", trouble="google-away"),
+        )
 
     def _answer(self, titles: Sequence[str], answer: Answer | Exception) -> None:
         for title in titles:
@@ -272,27 +275,9 @@ class Spreadsheet:
         self._answer(list(self._waiting), answer)
 
 
-def _locale_of(key: str) -> str:
-    """What a spreadsheet's locale is remembered by; no title has a line end."""
-    return f"locale\n{key}"
-
-
-def _title_of(key: str) -> str:
-    """What a spreadsheet's own title is remembered by."""
-    return f"title\n{key}"
-
-
-def _remembered(fact: str | None) -> tuple[str, datetime]:
-    """The locale or title, and when Google told it; "" if that was not remembered, or cannot be read."""
-    asked, _, said = (fact or "").partition(" ")
-    try:
-        return said, datetime.fromisoformat(asked).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return "", _NEVER
-
-
 def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:
     return SheetUnavailable(
         f'Google\'s answer for worksheet "{title}" is not what it should be: {flaw}',
         "if it lasts, look for a proxy between here and Google",
+        trouble="google-away",
     )
