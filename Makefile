@@ -3,7 +3,7 @@
 # make quick    lint, types and what needs no process, server or browser: while you edit
 # make bench    how fast it is (ARGS=--json, --quick)
 # make accidents   how many accidents of typing are told, how often honest growth is (ARGS="--seed 2")
-# make hunt     the properties with new random examples; the suite runs the same ones each time
+# make hunt     the properties with new random examples, and the cases that are left out of the suite, which runs the same ones each time
 # make docs     the pages that are made from the code, and the site of docs/ in build/site
 # make picture  README's picture, from what the program says
 # make soak     the proofs at length: KILLS=2000 CUTS=18000 PASSES=1440 FRAMES=2000000 EDGES=20000 FAULTS=10000 LOCKED=60 QUOTA=60 TOKENS=200 SERVERS=50 TAKEOVERS=20 WORLDS=20 SEED=1
@@ -38,15 +38,15 @@ install: $(VENV)/.run
 run: $(VENV)/.run
 	@exec $(BIN)/smart-sync run --config config.toml
 
-# One more than there are cores: a third of the time tests wait for a process or a clock.
-WORKERS ?= $(shell expr $$(nproc) + 1)
+# Two more than there are cores: a third of the time tests wait for a process or a clock.
+WORKERS ?= $(shell expr $$(nproc) + 2)
 
 # Tests start hundreds of processes: each would compile the program where nothing may be kept.
 test: $(VENV)/.dev lint types packages
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal --durations 20
 
 quick: $(VENV)/.dev lint types
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not at_length"
 
 # Programs of the system that tests use: bubblewrap for the image's start, a browser for the report, PostgreSQL, Redis for Celery, nginx in front of the socket,
 # sqlite3 for the way back.  Without one, and without the right to install it, those tests are skipped.
@@ -77,7 +77,7 @@ accidents: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python -m bench.accidents $(ARGS)
 
 hunt: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m hypothesis -o asyncio_debug=true
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m "hypothesis or at_length" -o asyncio_debug=true
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/test_campaign*.py tests/test_one_truth.py tests/test_settled.py  # on both engines
 
 KILLS ?= 2000

@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import functools
 import os
 import resource
 import shutil
@@ -28,7 +29,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 #: What a module uses that starts processes, servers or a browser.
 _STARTS = {
     "beside", "browser", "celery_processes", "daemon_process", "multiprocessing", "nursery", "postgres_server",
-    "subprocess", "systemd_machine", "terminal", "web_server",
+    "loaded_program", "subprocess", "systemd_machine", "terminal", "web_server",
 }  # fmt: skip
 #: Those whose properties or crowds take long.
 _LONG = {
@@ -45,11 +46,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         module: Any = getattr(item, "module", None)
         name = module.__name__.rpartition(".")[2]
-        used = {getattr(one, "__module__", getattr(one, "__name__", "")) for one in vars(module).values()}
         fixtures = set(getattr(item, "fixturenames", ()))
-        starts = used & _STARTS or fixtures & {"postgres", "postgres_server", "broker"} or "postgres" in item.name
+        starts = _starts(module) or fixtures & {"postgres", "postgres_server", "broker"} or "postgres" in item.name
         if starts or name in _LONG or ("world" in fixtures and name not in _PASSES):
             item.add_marker(pytest.mark.slow)
+
+
+@functools.cache
+def _starts(module: Any) -> bool:
+    """Whether a module of tests uses one of `_STARTS`."""
+    used = {getattr(one, "__module__", getattr(one, "__name__", "")) for one in vars(module).values()}
+    return not used.isdisjoint(_STARTS)
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +104,10 @@ if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = metafunc.module.__name__.rpartition(".")[2] in BOTH_ENGINES and "engine" in metafunc.fixturenames
-    if both and not metafunc.definition.get_closest_marker("sqlite"):
+    name = metafunc.module.__name__.rpartition(".")[2]
+    given = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")]
+    chosen = metafunc.definition.get_closest_marker("sqlite") or any("engine" in names for names in given)
+    if name in BOTH_ENGINES and "engine" in metafunc.fixturenames and not chosen:
         metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
 
 

@@ -42,7 +42,7 @@ def run_command(*arguments: str, environment: Mapping[str, str] | None = None) -
     """Run ``smart-sync`` with ``arguments`` to its end, in a process of its own."""
     more = environment or {}
     everything = {**os.environ, "COLUMNS": "160", **more}
-    if loaded_program.is_free() and not any(name.startswith(loaded_program.OF_THE_START) for name in more):
+    if loaded_program.can_start_with(more):
         return loaded_program.run(arguments, everything)
     return subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, env=everything, check=False
@@ -73,13 +73,21 @@ def weakened(folder: Path, code: str) -> dict[str, str]:
 
 
 class Daemon:
-    """``with Daemon(config) as daemon``: runs until the block ends; ``ready`` has been announced before it begins."""
+    """``with Daemon(config) as daemon``: runs until the block ends; ``ready`` has been announced before it begins.
 
-    def __init__(self, config: Path, environment: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
+    It is the fork of a process that has the program loaded, or with ``forked=False`` an interpreter of its own.
+    """
+
+    process: "subprocess.Popen[bytes] | loaded_program.Process"
+
+    def __init__(
+        self, config: Path, environment: Mapping[str, str] | None = None, *, wait: bool = True, forked: bool = True
+    ) -> None:
         self.config = config
         self.socket = config.parent / "control.sock"
         self._environment = dict(environment or {})
         self._wait = wait
+        self._is_forked = forked and loaded_program.can_start_with(self._environment)
         self._log = config.parent / "daemon.log"
 
     def __enter__(self) -> Self:
@@ -89,12 +97,15 @@ class Daemon:
         self._notify.settimeout(0.5)
         address = "@" + self._notify.getsockname()[1:].decode()
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "run", "--config", str(self.config)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self._environment, "NOTIFY_SOCKET": address},
-            )
+            arguments = ["run", "--config", str(self.config)]
+            environment = {**os.environ, **self._environment, "NOTIFY_SOCKET": address}
+            if self._is_forked:
+                streams = (0, log.fileno(), log.fileno())
+                self.process = loaded_program.shared().start(arguments, streams, environment)
+            else:
+                self.process = subprocess.Popen(
+                    [*COMMAND, *arguments], stdout=log, stderr=subprocess.STDOUT, env=environment
+                )
         if self._wait:
             self.wait_for("READY=1")
         return self

@@ -1,111 +1,154 @@
-"""Commands as processes of their own, without the second that importing takes: a process that has the program loaded
-forks one for each.
+"""Processes of the program without the second that importing takes: one that has it loaded forks them.
 
-``run(arguments, environment)`` is what ``subprocess.run`` of ``python -m smart_sync`` would be, with its own standard
-streams, environment, exit code and end of the interpreter.  `terminal` does the same on a terminal.
+`start` is what ``subprocess.Popen`` of ``python -m smart_sync`` would be, with its own standard streams, environment,
+folder, exit code and end of the interpreter; `run` is ``subprocess.run``.  `terminal` does the same on a terminal.
 """
 
 import atexit
+import contextlib
+import fcntl
 import functools
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
+import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-_LOCK = threading.Lock()
 #: Seconds that one command may take.
 PATIENCE = 60.0
 #: What an interpreter looks at when it begins: a fork comes too late for it.
-OF_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_")
+_OF_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_")
+_LOCK = threading.Lock()
 
 
-def is_free() -> bool:
-    """Whether no other thread runs a command just now."""
-    return not _LOCK.locked()
+class Process:
+    """A process that was forked, to be used as one of `subprocess.Popen`."""
+
+    def __init__(self, arguments: Sequence[str], told: socket.socket) -> None:
+        self.args = ["smart-sync", *arguments]
+        self.pid = int(told.recv(64))
+        self.returncode: int | None = None
+        self._told = told
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once it has ended.  Raises `subprocess.TimeoutExpired`."""
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Nothing where it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def _ended(self, timeout: float | None) -> int | None:
+        if self.returncode is None:
+            self._told.settimeout(timeout)
+            with contextlib.suppress(TimeoutError, BlockingIOError):
+                self.returncode = int(self._told.recv(64))
+                self._told.close()
+        return self.returncode
+
+
+class Loaded:
+    """The loaded program, begun with ``environment`` beside the one of the tests; leaving ends it, and its forks."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = {**os.environ, **(environment or {})}
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._server = subprocess.Popen([sys.executable, __file__], stdin=theirs.fileno(), env=self._environment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._control.close()
+        self._server.wait(PATIENCE)
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        streams: tuple[int, int, int],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        *,
+        on_terminal: bool = False,
+    ) -> Process:
+        """Begin ``smart-sync ARGUMENTS``; its standard streams are copies of ``streams``."""
+        ask = {
+            "arguments": list(arguments),
+            "environment": dict(self._environment if environment is None else environment),
+            "folder": str(folder or Path.cwd()),
+            "on_terminal": on_terminal,
+        }
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            socket.send_fds(self._control, [json.dumps(ask).encode()], [*streams, theirs.fileno()])
+        return Process(arguments, ours)
+
+
+def can_start_with(more: Mapping[str, str]) -> bool:
+    """Whether these variables mean the same to a fork as to an interpreter that begins with them."""
+    return not any(name.startswith(_OF_THE_START) for name in more)
+
+
+def shared() -> Loaded:
+    """The one of this process of the tests; it ends with it."""
+    with _LOCK:
+        return _shared()
+
+
+@functools.cache
+def _shared() -> Loaded:
+    loaded = Loaded()
+    atexit.register(loaded.__exit__, None, None, None)
+    return loaded
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """``smart-sync ARGUMENTS`` to its end, its standard input empty.  Raises `subprocess.TimeoutExpired`."""
-    ask = {"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())}
-    with _LOCK:
-        server = _server()
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(json.dumps(ask) + "\n")
-        server.stdin.flush()
-        code, output, errors = json.loads(server.stdout.readline())
-    if code is None:
-        raise subprocess.TimeoutExpired(["smart-sync", *arguments], PATIENCE, output, errors)
-    return subprocess.CompletedProcess(["smart-sync", *arguments], code, output, errors)
-
-
-@functools.cache
-def _server() -> subprocess.Popen[str]:
-    """One for this process of the tests."""
-    server = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    @atexit.register
-    def end() -> None:
-        with server:
-            pass  # closes its standard input, and waits for it
-
-    return server
-
-
-def _serve() -> None:
-    import smart_sync.admin.checks
-    import smart_sync.admin.history
-    import smart_sync.cli.main
-    import smart_sync.cli.output
-    import smart_sync.report
-    import smart_sync.sync.once  # noqa: F401
-
-    gc.freeze()
-    for line in sys.stdin:
-        print(json.dumps(_forked(json.loads(line))), flush=True)  # noqa: T201 - it is data
-
-
-def _forked(ask: dict[str, Any]) -> tuple[int | None, str, str]:
-    pipes = [os.pipe(), os.pipe()]
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for number, (_, into) in enumerate(pipes, 1):
-            os.dup2(into, number)
-        os.closerange(3, 1024)
-        _become(ask)
-    for _, into in pipes:
-        os.close(into)
-    written = _read([out for out, _ in pipes])
-    for out, _ in pipes:
-        os.close(out)
+    (out, said), (errors_out, complained) = os.pipe(), os.pipe()
+    empty = os.open(os.devnull, os.O_RDONLY)
+    process = shared().start(arguments, (empty, said, complained), environment)
+    for descriptor in (empty, said, complained):
+        os.close(descriptor)
+    written = _read([out, errors_out])
+    for descriptor in (out, errors_out):
+        os.close(descriptor)
     if written is None:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    output, errors = (text.decode(errors="replace") for text in written or (b"", b""))
-    return None if written is None else os.waitstatus_to_exitcode(status), output, errors
-
-
-def _become(ask: dict[str, Any]) -> None:
-    """Be the command; the interpreter ends with it, as any."""
-    os.chdir(ask["folder"])
-    os.environ.clear()
-    os.environ.update(ask["environment"])
-    time.tzset()
-    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.argv = ["smart-sync", *ask["arguments"]]
-    runpy.run_module("smart_sync", run_name="__main__")
-    sys.exit()
+        process.kill()
+    code = process.wait(PATIENCE)
+    if written is None:
+        raise subprocess.TimeoutExpired(process.args, PATIENCE)
+    output, errors = (text.decode(errors="replace") for text in written)
+    return subprocess.CompletedProcess(process.args, code, output, errors)
 
 
 def _read(streams: Sequence[int]) -> list[bytes] | None:
@@ -125,6 +168,73 @@ def _read(streams: Sequence[int]) -> list[bytes] | None:
                 if not piece:
                     selector.unregister(key.fd)
     return [bytes(written[stream]) for stream in streams]
+
+
+def _serve() -> None:
+    """Fork for each request on standard input, and tell who asked the process id, and the exit code at the end."""
+    from smart_sync.store.sqlite import sqlite_library
+
+    sqlite_library.prefer_newer()  # as the command line does, before anything else has loaded another one
+    _load()
+    gc.freeze()
+    control, selector = socket.socket(fileno=0), selectors.DefaultSelector()
+    selector.register(control, selectors.EVENT_READ)
+    alive: dict[int, tuple[int, socket.socket]] = {}
+    while True:
+        for key, _ in selector.select():
+            if key.fd in alive:
+                pid, told = alive.pop(key.fd)
+                selector.unregister(key.fd)
+                os.close(key.fd)
+                with told, contextlib.suppress(BrokenPipeError):
+                    told.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+                continue
+            message, descriptors, _, _ = socket.recv_fds(control, 2**20, 4)
+            if not message:
+                for pid, _ in alive.values():
+                    os.kill(pid, signal.SIGKILL)
+                return
+            pid = os.fork()
+            if not pid:
+                selector.close()
+                control.detach()
+                for _, told in alive.values():
+                    told.close()
+                _become(json.loads(message), descriptors[:3])
+            for descriptor in descriptors[:3]:
+                os.close(descriptor)
+            told = socket.socket(fileno=descriptors[3])
+            told.send(str(pid).encode())
+            watched = os.pidfd_open(pid)
+            alive[watched] = pid, told
+            selector.register(watched, selectors.EVENT_READ)
+
+
+def _load() -> None:
+    import smart_sync
+
+    for module in pkgutil.walk_packages(smart_sync.__path__, "smart_sync."):
+        if not module.name.endswith("__main__") and ".integrations" not in module.name:
+            importlib.import_module(module.name)
+
+
+def _become(ask: dict[str, Any], streams: Sequence[int]) -> None:
+    """Be the process that was asked for; the interpreter ends with it, as any."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    os.closerange(3, 1024)
+    if ask["on_terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.chdir(ask["folder"])
+    os.environ.clear()
+    os.environ.update(ask["environment"])
+    time.tzset()
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.path[0], sys.argv = ask["folder"], ["smart-sync", *ask["arguments"]]
+    runpy.run_module("smart_sync", run_name="__main__")
+    sys.exit()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+HOW_TO = DOCS / "how-to"
 _FENCE = re.compile(
     r"(?:^[ \t]*<!-- (?P<mark>(?:not run|run): [^\n]*?) -->\n(?:[ \t]*\n)?)?"
     r"^(?P<indent>[ \t]*)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```[ \t]*$",
@@ -46,6 +47,11 @@ def blocks(path: Path) -> Iterator[Block]:
         )
         line = text.count("\n", 0, found.start("language")) + 1
         yield Block(path, line, found["language"], "".join(lines), found["mark"] or "")
+
+
+def texts(path: Path, language: str, marker: str = "") -> list[str]:
+    """The code blocks of one language that hold ``marker``, in order."""
+    return [block.text for block in blocks(path) if block.language == language and marker in block.text]
 
 
 def _without_code(text: str) -> str:

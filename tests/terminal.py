@@ -1,23 +1,24 @@
-"""Commands on a terminal of a given width.  One process has the program loaded; each command is a fork of it.
+"""Commands on a terminal of a given width.
 
-``with Terminals() as terminals: terminals.run(["growth"], 80, folder)`` gives what a person sees: the lines that
-stand on the screen at the end, without colours.
+``run(["growth"], 80, folder)`` gives what a person sees: the lines that stand on the screen at the end, without
+colours.
 """
 
+import codecs
 import fcntl
-import json
 import os
 import re
 import select
 import struct
-import subprocess
-import sys
 import termios
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from rich.cells import cell_len
+
+import loaded_program
 
 #: Seconds that one command may take.
 PATIENCE = 60.0
@@ -43,34 +44,61 @@ class Shown(NamedTuple):
         return max(map(cell_len, self.lines), default=0)
 
 
-class Terminals:
-    """The loaded program; leaving ends it."""
+class Terminal:
+    """``with Terminal(["status", "--watch"], 120, folder) as terminal``: a command on a terminal of its own."""
+
+    def __init__(self, arguments: Sequence[str], columns: int, folder: Path | None = None, **variables: str) -> None:
+        self.seen = ""
+        self._ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", **variables}
+        environment.pop("COLUMNS", None)
+        self.process = loaded_program.shared().start(arguments, (theirs,) * 3, environment, folder, on_terminal=True)
+        os.close(theirs)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def __enter__(self) -> Self:
-        self._server = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._server as server:
-            assert server.stdin is not None
-            server.stdin.close()
-            server.wait(PATIENCE)
+        os.close(self._ours)  # what still runs is hung up
+        self.process.kill()
+        self.process.wait(PATIENCE)
 
-    def run(self, arguments: list[str], columns: int, folder: Path, typed: str = "", **variables: str) -> Shown:
-        """``smart-sync ARGUMENTS`` in ``folder``, on a terminal that is ``columns`` wide, to its end."""
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        ask = {
-            "arguments": arguments, "columns": columns, "folder": str(folder), "typed": typed, "variables": variables,
-        }  # fmt: skip
-        self._server.stdin.write(json.dumps(ask) + "\n")
-        self._server.stdin.flush()
-        code, raw = json.loads(self._server.stdout.readline())
-        return Shown(code, tuple(screen(raw)), raw)
+    def wait_for(self, text: str) -> None:
+        """Read until ``text`` is on the screen."""
+        while text not in self.seen:
+            assert self._read(), f"no {text!r} in {self.seen!r}"
+
+    def type(self, keys: str) -> None:
+        """As if somebody typed it."""
+        os.write(self._ours, keys.encode())
+
+    def ended(self) -> int:
+        """The exit code, once it has left; what waits for an answer is hung up."""
+        while self._read():
+            pass
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> bool:
+        if not select.select([self._ours], [], [], PATIENCE / 2)[0]:
+            return False
+        try:
+            piece = os.read(self._ours, 65536)
+        except OSError:  # the last one has closed it
+            return False
+        self.seen += self._decoder.decode(piece)
+        return bool(piece)
+
+
+def run(arguments: Sequence[str], columns: int, folder: Path, typed: str = "", **variables: str) -> Shown:
+    """``smart-sync ARGUMENTS`` in ``folder``, on a terminal that is ``columns`` wide, to its end."""
+    with Terminal(arguments, columns, folder, **variables) as terminal:
+        terminal.type(typed)
+        code = terminal.ended()
+    return Shown(code, tuple(screen(terminal.seen)), terminal.seen)
 
 
 def screen(written: str) -> list[str]:
@@ -97,66 +125,3 @@ def screen(written: str) -> list[str]:
     while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
     return [line.rstrip() for line in lines]
-
-
-def _serve() -> None:
-    import smart_sync.admin.checks
-    import smart_sync.admin.history
-    import smart_sync.cli.main
-    import smart_sync.cli.output
-    import smart_sync.report  # noqa: F401
-
-    for line in sys.stdin:
-        print(json.dumps(_run(json.loads(line))), flush=True)  # noqa: T201 - it is data
-
-
-def _run(ask: dict[str, Any]) -> tuple[int, str]:
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, ask["columns"], 0, 0))
-    child = os.fork()
-    if not child:
-        os.close(ours)
-        os.login_tty(theirs)
-        _become(ask)
-    os.close(theirs)
-    os.write(ours, ask["typed"].encode())
-    seen = b""
-    while piece := _read(ours):
-        seen += piece
-    os.close(ours)  # what still runs is hung up
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), seen.decode(errors="replace")
-
-
-def _become(ask: dict[str, Any]) -> None:
-    code: Any = 1
-    try:
-        os.chdir(ask["folder"])
-        os.environ.pop("COLUMNS", None)
-        os.environ |= {"TERM": "xterm-256color", **ask["variables"]}
-        # The streams of the server are pipes: those of a terminal are opened anew.
-        sys.stdin, sys.stdout, sys.stderr = os.fdopen(0, "r"), os.fdopen(1, "w"), os.fdopen(2, "w", 1)
-        sys.argv = ["smart-sync", *ask["arguments"]]
-        from smart_sync.cli.main import main
-
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1 if code else 0)
-
-
-def _read(terminal: int) -> bytes:
-    if not select.select([terminal], [], [], PATIENCE / 2)[0]:  # it waits for an answer
-        return b""
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the last one has closed it
-        return b""
-
-
-if __name__ == "__main__":
-    _serve()

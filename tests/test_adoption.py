@@ -1,6 +1,7 @@
 """A web app's database as it may be: odd types, names of ours that are taken, constraints, meddling between passes."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from smart_sync.control.client import Client
 from smart_sync.core.model import METRICS, Metrics, Outcome, ParsedMetrics, Trigger
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.errors import Busy, DatabaseUnusable
+from smart_sync.service import claim
 from smart_sync.store import parsed_values
 from smart_sync.store.instance_lock import InstanceLock
 from smart_sync.store.schema import open_database
@@ -62,6 +64,23 @@ async def test_ids_that_are_numbers_are_as_good_as_text(bare: World, snapshots: 
     assert merged == [("1", 1, 90, 50), ("2", 3, 90, 3)]
     assert bare.execute("SELECT count(*) FROM account_snapshots") == [(2,)]
     assert (await bare.sync_one()).outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.sqlite  # a server's columns have types
+@pytest.mark.parametrize("kind", ["", "BLOB"])
+async def test_ids_of_no_type_are_refused_with_their_column(bare: World, kind: str) -> None:
+    """Numbers in a column without a type equal no text: the start and `check` name the column."""
+    columns = "platform TEXT, username TEXT, profile_link TEXT, is_active INTEGER"
+    bare.execute(f"CREATE TABLE project_social_accounts (id TEXT, project_id {kind}, {columns})")
+    bare.execute("INSERT INTO project_social_accounts VALUES ('a', '1', 'tiktok', 'a', ?, 1)", (link("a"),))
+    await bare.create()
+    bare.execute("UPDATE project_social_accounts SET project_id = 1")
+    with pytest.raises(
+        DatabaseUnusable, match=r"project_social_accounts\.project_id holds numbers and has no type"
+    ) as no:
+        await bare.create()
+    found = [finding.message for finding in (await check(bare.settings)).findings]
+    assert [one for one in found if str(no.value) in one], found
 
 
 @pytest.mark.sqlite  # its ids that number themselves; those of a server: test_postgres_refusals
@@ -409,3 +428,38 @@ def test_healthz_says_that_no_pass_was_good_for_two_intervals(world: World) -> N
             time.sleep(0.2)
     assert (answer[0], answer[1]["healthy"]) == (503, False)
     assert "projects" in answer[1]["error"]
+
+
+def test_a_lock_that_somebody_has_removed_is_taken_again(tmp_path: Path) -> None:
+    """Others see it again; who finds that another instance works there is told so, and still holds its own."""
+    database = tmp_path / "x.db"
+    lock = tmp_path / "x.db.smart-sync.lock"
+    with InstanceLock(daemon=True) as one, InstanceLock() as two:
+        one.take(database)
+        one.renew()
+        lock.unlink()
+        one.renew()
+        with pytest.raises(Busy):
+            two.take(database)
+        lock.unlink()
+        two.take(database)
+        with pytest.raises(Busy):
+            one.renew()
+
+
+async def test_a_daemon_that_is_not_alone_any_more_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claim on the database says so soon after the lock was removed and another one has begun."""
+    monkeypatch.setattr(claim, "LOOK_SECONDS", 0.01)
+    database = tmp_path / "x.db"
+    async with claim.Claim() as held:
+        await held.take(database)
+        staying = asyncio.create_task(held.stay())
+        await asyncio.sleep(0.05)
+        assert not staying.done()
+        with InstanceLock() as other:
+            staying.cancel()
+            await asyncio.wait({staying})
+            (tmp_path / "x.db.smart-sync.lock").unlink()
+            other.take(database)
+            with pytest.raises(Busy, match=f"pid {os.getpid()}"):
+                await held.stay()

@@ -15,7 +15,7 @@ from beside import SYNC, TOKEN, Beside
 from celery_processes import celery
 from daemon_process import PATIENCE
 from fake_google import FakeGoogle
-from howto import block
+from markdown_pages import HOW_TO, texts
 from web_app import METRICS
 from web_server import serving
 from world import World
@@ -97,7 +97,8 @@ def test_the_web_app_writes_while_passes_run(beside: Beside, mode: str) -> None:
 
 def is_told(beside: Beside, client: httpx2.Client) -> None:
     """Let the web app be told by a webhook, as the how-to has it."""
-    hook = block("toml", "[[webhooks]]").replace("https://app.example.com", str(client.base_url).rstrip("/"))
+    (hook,) = texts(HOW_TO / "beside-the-web-app.md", "toml", "[[webhooks]]")
+    hook = hook.replace("https://app.example.com", str(client.base_url).rstrip("/"))
     with beside.config.open("a") as config:
         config.write(f"\n{hook}allow_private = true\n")
     beside.environment["APP_TOKEN"] = f"Bearer {TOKEN}"

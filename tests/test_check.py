@@ -13,7 +13,8 @@ from fake_google import FakeGoogle
 from smart_sync.admin import checks
 from smart_sync.admin.checks import check, database_file
 from smart_sync.core.model import METRICS
-from smart_sync.store.sqlite import scratch_copy
+from smart_sync.report.explain import explain
+from smart_sync.store.sqlite import driver
 from world import HEADER, KEY, World, link
 
 #: A worksheet's rows below the header, and what `check` must say of them.
@@ -214,7 +215,7 @@ async def test_a_transaction_that_does_not_end_is_told(
 ) -> None:
     """Whatever the file's journal mode: one error with what to do; nothing is written by finding it out."""
     monkeypatch.setattr(database_file, "LOCK_PATIENCE", 0.05)
-    monkeypatch.setattr(scratch_copy, "READING_PATIENCE", 0.05)
+    monkeypatch.setattr(driver, "READING_PATIENCE", 0.05)
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     world.execute(f"PRAGMA journal_mode = {journal}")
@@ -257,6 +258,23 @@ async def test_without_an_active_project_the_ways_to_one_are_named(world: World)
     world.add_project("Finished")
     world.execute("UPDATE projects SET is_active = 0")
     assert (len(await missing("warning")), await missing("error")) == (1, [])
+
+
+async def test_an_is_active_that_is_not_understood_is_named(world: World) -> None:
+    """Of a project by `check`, of an account by each pass; `explain` says why there is no value."""
+    world.add_project("P", ["a", "b"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5)
+    world.execute("UPDATE project_social_accounts SET is_active = 'true' WHERE id = 'account-a'")
+    (problem,) = (await world.sync_one()).problems
+    assert (problem.reason, problem.value) == ("is_active is neither 1 nor 0, so it is not synced", link("a"))
+    (account,) = (await explain(world.settings, link("a"), ("views",), world.now))["accounts"]
+    assert account["metrics"]["views"]["sentence"].endswith("inactive, so neither side is asked")
+    world.add_project("Q", ["c"])
+    world.execute("UPDATE projects SET is_active = 'yes' WHERE name = 'Q'")
+    told_of = [message for message in await told(world, "error") if "is_active" in message]
+    assert told_of == ["is_active is neither 1 nor 0, so project Q is not synced: yes"]
+    world.execute("UPDATE project_social_accounts SET is_active = 0 WHERE id = 'account-a'")
+    assert (await world.sync_one()).problems == ()
 
 
 async def test_a_database_of_ours_refuses_nothing(world: World) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from control_clients import served
 from smart_sync.config import ControlSettings
+from smart_sync.control import server
 from smart_sync.control.client import Client
 from smart_sync.control.request import Request, Response, Route
 from smart_sync.control.server import serve
@@ -175,6 +176,29 @@ async def test_missing_directory(tmp_path: Path) -> None:
     """The directory is made if it is not there."""
     async with served(tmp_path / "run" / "smart-sync") as path:
         assert path.is_socket()
+
+
+async def test_removed_under_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that somebody has removed is soon there again, with its rights; what stands there is not touched."""
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.01)
+    path = tmp_path / "s"
+
+    async def alive(request: Request) -> Response:
+        return Response(200, {"success": True})
+
+    async with serve(path, {"/livez": {"GET": Route(alive)}}, mode=0o600):
+        for _ in range(2):
+            path.unlink()
+            for _ in range(500):
+                await asyncio.sleep(0.01)
+                if path.exists():
+                    break
+            assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+            assert await Client(path).request("GET", "/livez") == (200, {"success": True})
+        path.unlink()
+        path.write_text("mine")
+        await asyncio.sleep(0.05)
+    assert path.read_text() == "mine"
 
 
 async def test_gone_afterwards(tmp_path: Path) -> None:

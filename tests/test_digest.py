@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time as time_module
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -93,8 +94,12 @@ async def test_once_tells_it_after_its_pass_and_once_a_day(world: World) -> None
         lines = lines_of(receiver.told[0], "title", "message")
         assert len(receiver.told) == 1
     assert lines[1:3] == ["Problems of worksheets: 1", "• Лето!C2: followers: not a count (junk)"]
-    assert lines[3:5] == ["Views, and their growth since the day before:", "Lost: no value yet, 1 account"]
-    assert lines[5] == "Лето: 1,500 (nothing to compare with), 2 accounts"
+    assert lines[3:5] == [
+        "Projects that failed, or are degraded: 1",
+        '• Lost: worksheet "Lost" is not in the spreadsheet',
+    ]
+    assert lines[5:7] == ["Views, and their growth since the day before:", "Lost: no value yet, 1 account"]
+    assert lines[7] == "Лето: 1,500 (nothing to compare with), 2 accounts"
     assert world.execute("SELECT count(*) FROM told_digests") == [(1,)]
 
 
@@ -110,6 +115,20 @@ async def test_more_problems_than_are_kept_are_all_counted(world: World) -> None
     assert found > 1_500
     assert lines[1] == f"Problems of worksheets: {found:,}"
     assert lines[6] == f"• {found - 4:,} more; smart-sync check lists all of them"
+
+
+async def test_a_parser_that_brings_nothing_is_in_each_days_digest(world: World) -> None:
+    """It is told every day while it lasts, with its reason and since when."""
+    async with receiving() as receiver:
+        receiver.status = 200
+        a_world(world, receiver, _now_ago(minutes=2))
+        world.sections["parsers"] = {"csv": {"path": str(world.folder / "none.csv")}}
+        for project in ("Лето", "Lost"):
+            world.sheet(project, **dict.fromkeys(["ann", "bob"] if project == "Лето" else ["cat"], [1] * 5))
+        await asyncio.to_thread(once, world.settings)
+        lines = lines_of(receiver.told[0], "title", "message")
+    assert lines[1] == "Parsers that bring no values: 1"
+    assert re.fullmatch(r"• csv, since [\d :-]+: .*No such file or directory.*", lines[2])
 
 
 @pytest.mark.sqlite

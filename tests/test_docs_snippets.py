@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+import terminal
 from daemon_process import Daemon, write_config
 from fake_google import FakeGoogle
 from markdown_pages import ROOT, Block, blocks, pages
 from shown_commands import checked, is_of_the_shell, lines_of, mistake, ours
 from smart_sync import config
-from terminal import Terminals
 from world import KEY, World
 
 #: Page → the tests that run each of its blocks.
@@ -125,10 +125,10 @@ def test_every_python_block_compiles(block: Block) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Terminals, Path, dict[str, str]]]:
-    """A terminal, a folder in which a daemon serves what the documents speak of, and the variables to find it."""
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder in which a daemon serves what the documents speak of, and the variables to find it."""
     folder = tmp_path_factory.mktemp("shown")
-    with FakeGoogle() as google, Terminals() as terminals:
+    with FakeGoogle() as google:
         world = asyncio.run(World(folder, google).create())
         accounts = ["nova", "northwind.tea", "slow.roads"]
         world.add_project("Spring Launch", accounts, project_id="project-1")
@@ -140,7 +140,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Terminals,
         hook = '[[webhooks]]\nurl = "http://127.0.0.1:9/"\nformat = "plain"\nallow_private = true\n'
         file = write_config(folder, hook, google=google, spreadsheet=KEY)
         with Daemon(file):
-            yield terminals, folder, {"SMART_SYNC_CONFIG": str(file), "SMART_SYNC_SHEETS__API_URL": google.url}
+            yield folder, {"SMART_SYNC_CONFIG": str(file), "SMART_SYNC_SHEETS__API_URL": google.url}
 
 
 def blocks_to_run() -> list[Block]:
@@ -148,9 +148,9 @@ def blocks_to_run() -> list[Block]:
 
 
 @pytest.mark.parametrize("block", blocks_to_run(), ids=str)
-def test_every_command_runs(block: Block, shown: tuple[Terminals, Path, dict[str, str]], tmp_path: Path) -> None:
+def test_every_command_runs(block: Block, shown: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     """Each line of each block, in its order, where the documents' projects and accounts are; none is misunderstood."""
-    terminals, world, variables = shown
+    world, variables = shown
     folder = tmp_path
     for name in ("google.json", "numbers.csv", "parsed.csv"):
         (tmp_path / name).write_bytes((world / name).read_bytes())
@@ -168,7 +168,7 @@ def test_every_command_runs(block: Block, shown: tuple[Terminals, Path, dict[str
             if (*given,) in DONE:  # another page shows the same
                 continue
             DONE.add((*given,))
-            ended = terminals.run(given, 120, folder, "\n" * 5 if is_first else "", **known)
+            ended = terminal.run(given, 120, folder, "\n" * 5 if is_first else "", **known)
             good = {0, 1} if arguments[0] in MAY_END_WITH_1 else {75} if arguments[0] == "once" else {0}
             assert ended.code in good, f"{block}: {line}\n{ended.text}"
             assert "Traceback" not in ended.text

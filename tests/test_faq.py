@@ -1,18 +1,27 @@
 """Each trouble that a message can name has a code, and each code an entry in docs/faq.md."""
 
 import ast
+import json
 import re
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import smart_sync
 from literal_texts import sample, texts_of
 from markdown_pages import DOCS
 from smart_sync.admin.checks.findings import Finding, Report
-from smart_sync.core.notices.troubles import TROUBLES, code_of
+from smart_sync.core.model import Problem
+from smart_sync.core.notices.troubles import TROUBLES, code_of, problem_on_record
+from smart_sync.core.trouble_codes import Code
 from smart_sync.parsers import facebook, instagram, threads, youtube
+from world import KEY, World
 
+SOURCE = Path(smart_sync.__file__).parent
 PAGE = (DOCS / "faq.md").read_text()
 ENTRIES = {
     found[1]: found[2]
@@ -46,7 +55,7 @@ def messages() -> list[tuple[str, str]]:
 
 def test_the_page_has_an_entry_for_each_code() -> None:
     """And no entry for a code that there is not."""
-    assert ENTRIES.keys() == TROUBLES.keys()
+    assert ENTRIES.keys() == TROUBLES.keys() == {*get_args(Code)}
 
 
 @pytest.mark.parametrize("code", TROUBLES)
@@ -102,6 +111,74 @@ def test_a_message_finds_its_entry(message: str, code: str) -> None:
 def test_any_message_has_one_code_or_none(message: str) -> None:
     """Whatever Google, SQLite or a cell says in it."""
     assert code_of(message) in {*TROUBLES, ""}
+
+
+#: What is made of a trouble → the position and the name of its code.
+CODED = {
+    "Problem": (5, "code"),
+    **dict.fromkeys(("SheetUnavailable", "SpreadsheetUnavailable", "SpreadsheetMissing"), (4, "trouble")),
+}
+
+
+def test_each_trouble_of_a_worksheet_brings_its_code() -> None:
+    """Whoever finds one says with it where it is explained; nothing else has to know it by its words."""
+    bare = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CODED:
+                place, name = CODED[node.func.id]
+                named = len(node.args) > place or any(word.arg == name for word in node.keywords)
+                bare += [] if named else [f"{path.name}:{node.lineno}"]
+    assert bare == []
+
+
+async def test_a_code_reaches_every_answer(world: World) -> None:
+    """A worksheet that is gone and a cell that cannot be read: the pass answers their codes, and keeps them."""
+    world.add_project("P", ["a"])
+    world.add_project("Gone", ["b"])
+    world.sheet("P", a=["junk", 1, 1, 1, 1])
+    del world.google.spreadsheets[KEY].worksheets["Gone"]
+    result = await world.sync()
+    answers = {one.project.name: one.answer() for one in result.results}
+    assert (answers["Gone"].get("code"), answers["P"].get("code")) == ("sheet-missing", None)
+    ((kept,),) = world.execute("SELECT problems FROM sync_project_runs WHERE project_name = 'P'")
+    assert [one["code"] for one in json.loads(kept)] == ["number-unreadable"]
+
+
+@given(st.builds(Problem, st.text(), st.text(), st.none() | st.integers(1, 10**6), st.none(), st.text()))
+def test_a_problem_comes_back_from_the_record(problem: Problem) -> None:
+    """As it was written, with its code and count."""
+    coded = replace(problem, code="rows-gone", count=7)
+    assert problem_on_record(json.loads(json.dumps(asdict(coded)))) == coded
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        (
+            {"reason": "views: not a number", "worksheet": "P", "row": 7, "column": "F", "value": "many"},
+            Problem("views: not a number", "P", 7, "F", "many", "number-unreadable"),
+        ),
+        (
+            "P: 1,234 more problems",
+            Problem("1,234 more problems", "P", code="number-unreadable", count=1_234),
+        ),
+        (
+            "Spring! 2026!F7: views: not a number (many (a lot))",
+            Problem("views: not a number", "Spring! 2026", 7, "F", "many (a lot)", "number-unreadable"),
+        ),
+        (
+            "P!4: the row is gone; restore it (https://tiktok.com/@a)",
+            Problem("the row is gone; restore it", "P", 4, None, "https://tiktok.com/@a", "rows-gone"),
+        ),
+        ("no sentence of ours", Problem("no sentence of ours", "")),
+        ({"reason": 5, "code": "no such code", "count": "many"}, Problem("5", "")),
+        (None, Problem("None", "")),
+    ],
+)
+def test_what_earlier_versions_have_left_is_understood(told: object, problem: Problem) -> None:
+    """Objects without a code get it by their words, sentences their parts too; what is neither stays one text."""
+    assert problem_on_record(told) == problem
 
 
 def test_check_shows_the_code() -> None:

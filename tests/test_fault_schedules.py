@@ -17,7 +17,7 @@ from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
 from world import KEY, World
 
-SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "500"))
+SCHEDULES = int(os.environ.get("SOAK_SCHEDULES", "200"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 #: Schedules of one world; each world is an independent test, so that they run in parallel.
 WORLDS = 4

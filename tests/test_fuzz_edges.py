@@ -30,7 +30,7 @@ from smart_sync.parsers import error_responses
 from smart_sync.sheets import token, transport
 from smart_sync.store.sqlite import database
 
-TRIED = int(os.environ.get("SOAK_EDGES", "500"))
+TRIED = int(os.environ.get("SOAK_EDGES", "200"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 #: Seconds that one answer may hold up its edge, on a busy machine.
 MAX_SECONDS = 15.0

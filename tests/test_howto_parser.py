@@ -10,12 +10,13 @@ import pytest
 import stamina
 
 from fake_platforms import Call, FakePlatform, Reply
+from markdown_pages import HOW_TO, texts
 from smart_sync import config
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.parsers.collect import collect
 from smart_sync.parsers.registry import ConfiguredParser, build
 
-PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "write-a-parser.md"
+PAGE = HOW_TO / "write-a-parser.md"
 ANSWERS = {
     "good": Reply({"data": {"id": "1", "public_metrics": {"followers_count": 5, "tweet_count": 7}}}),
     "gone": Reply({"errors": [{"title": "Not Found Error", "detail": "Could not find user"}]}),
@@ -28,9 +29,8 @@ NAMES = [*ANSWERS, "good2", "good3"]
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConfiguredParser:
     """The page's parser, installed and configured by the page's tables."""
-    blocks = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    (module,) = [text for language, text in blocks if language == "python" and "Twitter" in text]
-    entry, table = [text for language, text in blocks if language == "toml" and "twitter" in text]
+    (module,) = texts(PAGE, "python", "Twitter")
+    entry, table = texts(PAGE, "toml", "twitter")
     name, target = re.findall(r'^(\w+) = "(.+)"$', entry, re.MULTILINE)[0]
     (tmp_path / f"{target.partition(':')[0]}.py").write_text(module)
     info = tmp_path / "twitter_parser-1.0.dist-info"

@@ -4,7 +4,6 @@ import asyncio
 import email
 import email.policy
 import json
-import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ import pytest
 from apprise.plugins.telegram import NotifyTelegram
 
 from daemon_process import COMMAND, PATIENCE, run_command, write_config
+from markdown_pages import HOW_TO, blocks, texts
 from receiver import Receiver, receiving
 from smart_sync import config
 from smart_sync.admin import webhooks
@@ -23,8 +23,7 @@ from world import KEY, World
 
 __all__ = ["mailbox"]  # a fixture
 
-PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "telegram-and-mail.md").read_text()
-BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = HOW_TO / "telegram-and-mail.md"
 FOLDER = "/etc/smart-sync"
 
 
@@ -37,7 +36,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 def block(language: str, marker: str) -> str:
     """The one block of ``language`` that holds ``marker``."""
-    (found,) = [text for name, text in BLOCKS if name == language and marker in text]
+    (found,) = texts(PAGE, language, marker)
     return found
 
 
@@ -93,7 +92,7 @@ async def test_the_page_as_it_stands(
 def test_every_block_is_run() -> None:
     """Beside the installation, which every test has behind it, and what `test_readme` loads."""
     assert (
-        [(name, text.splitlines()[-1][:24]) for name, text in BLOCKS]
+        [(block.language, block.text.splitlines()[-1][:24]) for block in blocks(PAGE)]
         == [
             ("sh", "pip install 'smart-sync-"),
             ("sh", "echo 'tgram://123456789:"),
@@ -101,6 +100,6 @@ def test_every_block_is_run() -> None:
             ("toml", 'events = ["sync.failed",'),
             ("sh", "systemctl reload smart-s"),
             ("toml", 'events = ["value.suspect'),  # loaded by `test_readme`
-            ("crontab", BLOCKS[-1][1][:24]),
+            ("crontab", texts(PAGE, "crontab")[-1][:24]),
         ]
     )

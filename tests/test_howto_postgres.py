@@ -12,11 +12,12 @@ import psycopg
 import pytest
 
 from daemon_process import run_command
+from markdown_pages import HOW_TO, texts
 from postgres_server import Server
 
-PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "postgres.md").read_text()
-NEW, BESIDE, FOR_THE_APP = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-(BACKUP,) = re.findall(r"^```sh\n(pg_dump .*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = HOW_TO / "postgres.md"
+NEW, BESIDE, FOR_THE_APP = texts(PAGE, "sql")
+(BACKUP,) = [text for text in texts(PAGE, "sh") if text.startswith("pg_dump ")]
 SHEET = "Link,Followers,Views\nhttps://www.tiktok.com/@a,12,3400\n"
 WEB_APP = """
 CREATE TABLE projects (id uuid PRIMARY KEY, name text NOT NULL, google_sheet_name text, is_active boolean DEFAULT true,

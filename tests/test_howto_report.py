@@ -5,7 +5,6 @@ import email
 import email.policy
 import io
 import os
-import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +13,11 @@ import pytest
 from cronsim import CronSim
 
 from daemon_process import COMMAND, PATIENCE, write_config
+from markdown_pages import HOW_TO, texts
 from report_data import ReportDatabase
 
-PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "weekly-report.md").read_text()
-SCRIPT, BY_HAND = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = HOW_TO / "weekly-report.md"
+SCRIPT, BY_HAND = texts(PAGE, "sh")
 NAME = "/usr/local/bin/weekly-report"
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_mailed_where_there_is_no_report(folder: Path) -> None:
 
 def test_cron_runs_it_on_mondays() -> None:
     """The line of the table names the script, its user and eight o'clock on Mondays."""
-    (lines,) = re.findall(r"^```cron\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    (lines,) = texts(PAGE, "cron")
     *when, user, command = lines.splitlines()[-1].split()
     assert (user, command) == ("smart-sync", NAME)
     assert next(CronSim(" ".join(when), datetime(2026, 3, 11))) == datetime(2026, 3, 16, 8)  # noqa: DTZ001  cron's

@@ -20,14 +20,21 @@ from beside import SYNC, TOKEN, Beside
 from celery_processes import celery, wait_until
 from daemon_process import COMMAND, PATIENCE
 from fake_google import FakeGoogle
-from howto import block, blocks
+from markdown_pages import HOW_TO, blocks, texts
 from smart_sync import config
 from web_server import serving
 from world import KEY
 
 ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
 TYPED = [1000, 100, 10, 2, 10000]
+PAGE = HOW_TO / "beside-the-web-app.md"
 HOST, SOCKET, FILE = "https://app.example.com", "/run/smart-sync/control.sock", "/srv/app/view_counter.db"
+
+
+def block(language: str, marker: str) -> str:
+    """The one block of ``language`` that holds ``marker``."""
+    (found,) = texts(PAGE, language, marker)
+    return found
 
 
 def shell(script: str, beside: Beside, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -255,11 +262,11 @@ def test_the_way_back(beside: Beside) -> None:
 def test_every_block_is_run() -> None:
     """No block of the how-to is without a test above, or in `test_beside_web_app`."""
     source = Path(__file__).read_text()
-    unrun = [text for name, text in blocks() if not any(
-        f'block("{name}", "{marker}")' in source for marker in _markers(source) if marker in text
+    unrun = [block.text for block in blocks(PAGE) if not any(
+        f'block("{block.language}", "{marker}")' in source for marker in _markers(source) if marker in block.text
     )]  # fmt: skip
     assert unrun == []
-    assert len(blocks()) == 11
+    assert len([*blocks(PAGE)]) == 11
 
 
 def _markers(source: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import grp
 import os
-import pty
 import re
 import sqlite3
 import subprocess
@@ -16,7 +15,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from daemon_process import COMMAND, PATIENCE, Daemon, run_command
+import terminal
+from daemon_process import Daemon, run_command
 from fake_google import EMAIL, FakeGoogle
 from smart_sync import config
 from smart_sync.admin import init as init_command
@@ -166,19 +166,9 @@ def test_each_failure_says_what_to_do(
 
 def on_a_terminal(folder: Path, google: FakeGoogle, typed: str, *arguments: str) -> tuple[int, str]:
     """Run it on a terminal in ``folder``, with what somebody types; its exit code and all that is seen."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "SMART_SYNC_SHEETS__API_URL": google.url, "SMART_SYNC_GOOGLE_CREDENTIALS": ""}
-    with subprocess.Popen(
-        [*COMMAND, "init", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment
-    ) as asking:
-        os.close(theirs)
-        os.write(ours, typed.encode())
-        seen = ""
-        while piece := _read(ours):
-            seen += piece
-        code = asking.wait(PATIENCE)
-    os.close(ours)
-    return code, seen
+    variables = {"SMART_SYNC_SHEETS__API_URL": google.url, "SMART_SYNC_GOOGLE_CREDENTIALS": ""}
+    shown = terminal.run(["init", *arguments], 200, folder, typed, **variables)
+    return shown.code, shown.raw
 
 
 def test_a_terminal_is_asked(tmp_path: Path, google: FakeGoogle, key: Path) -> None:
@@ -333,10 +323,3 @@ def test_any_answer_is_written_as_it_was_given(spreadsheet: str, database: str) 
         database if database == init_command.DATABASE else str(Path(database).absolute())
     )
     assert set(written) <= set(config.Settings.model_fields)
-
-
-def _read(terminal: int) -> str:
-    try:
-        return os.read(terminal, 65536).decode()
-    except OSError:
-        return ""

@@ -144,6 +144,28 @@ def test_the_application_is_as_the_guide_has_it(monkeypatch: pytest.MonkeyPatch)
     assert said == [ALL, ONE, SHEET, "redis://broker.example/3", ALL, "1800.0", "own", "False"]
 
 
+def test_a_configuration_with_a_mistake_is_told_where_the_broker_is_sought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line with the mistake and the broker that is taken; without any configuration nothing is said."""
+    (tmp_path / "config.toml").write_text('[sync]\nbroker = "redis://broker.example/3"\nconcurency = 3\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    code = f"from {OURS} import app; print(app.conf.broker_url)"
+
+    def said() -> list[str]:
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        return (ended.stdout + ended.stderr).splitlines()
+
+    told, broker = sorted(said(), key=len, reverse=True)
+    assert broker == "redis://localhost:6379/0"
+    assert "worker.misconfigured" in told
+    assert "concurency" in told
+    (tmp_path / "config.toml").unlink()
+    if not Path("/etc/smart-sync/config.toml").exists():
+        assert said() == [broker]
+
+
 @pytest.mark.parametrize("every", [None, 60.0])
 def test_the_schedule_of_an_own_application(every: float | None) -> None:
     """`register` adds its entry to the schedule, or none, and an entry of that name which is there wins."""

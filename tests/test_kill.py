@@ -21,7 +21,7 @@ from smart_sync.errors import SmartSyncError
 from world import World
 
 #: How often the daemon is killed; a soak says more.
-KILLS = int(os.environ.get("SOAK_KILLS", "30"))
+KILLS = int(os.environ.get("SOAK_KILLS", "20"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 PROJECTS = {f"P{number}": [f"p{number}a{account}" for account in range(10)] for number in range(3)}
 

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from daemon_process import run_command, write_config
-from readme import ROOT
+from markdown_pages import ROOT
 from smart_sync import errors
 from smart_sync.cli.main import cli
 from smart_sync.config import Settings

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from lengths import examples
 from smart_sync.config import Settings
 from smart_sync.core.matching import doubtful_rows, missing_rows
 from smart_sync.core.merge import decisions
@@ -34,7 +35,7 @@ NAMES = {
     "Q": ["golf_club", "hotel_inn", "india_ink", "juliet_cap", "kilo_gram", "lima_bean"],
 }
 HOME = {name: project for project, names in NAMES.items() for name in names}
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", examples(10, 50)))
 JUNK = ["#REF!", "#N/A", "Loading...", "see notes", "12/10/2026"]
 
 Sheets = dict[str, list[list[Any]]]
@@ -283,9 +284,7 @@ def world(data: st.DataObject, folder: str, strategy: str) -> Agency:
 
 
 @given(st.data(), st.sampled_from(["max", "sheet", "parsed", "latest"]), seeds)
-@settings(
-    max_examples=int(os.environ.get("SOAK_EXAMPLES", "25")), deadline=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_becomes_of_worksheets_nothing_is_lost_doubled_or_kept_quiet(
     data: st.DataObject, strategy: str, seed: int
 ) -> None:

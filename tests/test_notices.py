@@ -16,7 +16,7 @@ from smart_sync.config.notify import TargetSettings
 from smart_sync.core.counts import Counts
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Problem, Project, Trigger
-from smart_sync.core.notices import phrases, reasons
+from smart_sync.core.notices import phrases, reasons, translation
 from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, digest_message
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import MAX_LINES, texts
@@ -75,6 +75,8 @@ def everything() -> dict[str, Message]:
                 [{"project_name": "Лето", "link": "@анна", "metric": "views", "before": 1, "after": 9999} | NOWHERE],
                 ["Лето!F7: views: not a count (много)"],
                 [{"project_name": "Зима", "read_at": None, "reason": WHY[0]}],
+                unwell=[{"project_name": "Зима", "outcome": "failed", "reason": WHY[0]}],
+                parsers=[{"parser": "ютуб", "since": STAMP, "reason": WHY[0]}],
             ),
             STAMP,
         ),
@@ -145,8 +147,8 @@ def sentences() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("where", "text"), list(sentences()))
 def test_every_reason_of_ours_is_translated(where: str, text: str) -> None:
     """Each part of each sentence; what is filled in stays as it is."""
-    unknown = [part.removeprefix("X1: ") for part in reasons.unknown(text) if part not in _FILLED_IN]
-    assert [part for part in unknown if [*reasons.unknown(part)]] == [], where
+    unknown = [part.removeprefix("X1: ") for part in translation.unknown(text) if part not in _FILLED_IN]
+    assert [part for part in unknown if [*translation.unknown(part)]] == [], where
 
 
 #: Parts whose words stand elsewhere.
@@ -163,7 +165,7 @@ _FILLED_IN = {
 
 def test_a_translation_says_no_more_than_the_sentence() -> None:
     """The values of a pattern are all in its translation, each once or more, and nothing else."""
-    for english, russian in reasons._RUSSIAN.items():
+    for english, russian in reasons.RUSSIAN.items():
         assert set(re.findall(r"{(\w+)}", english)) >= set(re.findall(r"{(\w+)}", russian)), english
 
 

@@ -159,6 +159,22 @@ async def test_bad_lines_are_reported_once_per_version(tmp_path: Path) -> None:
     assert len(stream.getvalue().splitlines()) == MAX_BAD_LINES + 2
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no line is below its header"),
+        ("link,followers\n", "no line is below its header"),
+        ("<!doctype html>\n<title>Sign in</title>\n", "line 1: the header names neither account_id nor link"),
+        ("link,followers\nx,many\n", "line 2: followers: "),
+    ],
+)
+async def test_a_file_without_values_is_a_failure(tmp_path: Path, text: str, why: str) -> None:
+    """What should have written it has failed, or it is another file: told as any parser that brings nothing."""
+    found, failure = await drain(parser(tmp_path / "parsed.csv", text), ACCOUNTS)
+    assert not found
+    assert f"{tmp_path / 'parsed.csv'} has no values: {why}" in str(failure)
+
+
 @pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), (b"\xff\xfe\x00", "not a text file")])
 async def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: str) -> None:
     """A file that is missing or no text is the parser's failure, with the path in it."""

@@ -1,6 +1,5 @@
 """Parsers of other packages: the smallest one of `docs/how-to/write-a-parser.md`, and what one may have beside."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 
+from markdown_pages import HOW_TO, texts
 from smart_sync import config
 from smart_sync.config import ParserSettings
 from smart_sync.config.parser_options import ParserOptions, options
@@ -22,23 +22,12 @@ from smart_sync.parsers.parser import Fetched, Unfetched, Usage
 from smart_sync.parsers.per_account import PlatformParser
 from smart_sync.parsers.registry import build
 
-PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "write-a-parser.md"
-
-
-def blocks(heading: str) -> dict[str, list[str]]:
-    """The code blocks under ``heading``, by language."""
-    section = re.split(rf"^## {heading}$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
-    section = re.split(r"^## ", section, flags=re.MULTILINE)[0]
-    found: dict[str, list[str]] = {}
-    for language, text in re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL):
-        found.setdefault(language, []).append(text)
-    return found
+PAGE = HOW_TO / "write-a-parser.md"
 
 
 async def test_a_parser_of_another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's ten lines, in a package of their own, are found, configured, asked, and their values stored."""
-    code = blocks("The smallest one")
-    (module,), (entry, table) = code["python"], code["toml"]
+    (module,), (entry, table) = texts(PAGE, "python", "class Fans"), texts(PAGE, "toml", "fans")
     (tmp_path / "fans.py").write_text(module)
     info = tmp_path / "fans-1.0.dist-info"
     info.mkdir()

@@ -13,12 +13,20 @@ import httpx2
 import pytest
 
 from daemon_process import COMMAND, Daemon, write_config
-from readme import README, ROOT, code_blocks, pages
+from markdown_pages import DOCS, ROOT, texts
 from smart_sync import config
 from smart_sync.store.schema import REQUIRED
 from world import KEY, World
 
 SOCKET = "/run/smart-sync/control.sock"
+
+README = ROOT / "README.md"
+PAGES = [README, *sorted(DOCS.rglob("*.md"))]
+
+
+def code_blocks(language: str) -> list[str]:
+    """The code blocks of one language, of all pages."""
+    return [text for page in PAGES for text in texts(page, language)]
 
 
 @pytest.fixture
@@ -159,6 +167,6 @@ def test_the_readme_fits_on_a_screen() -> None:
 
 def test_files_that_the_pages_name_are_there() -> None:
     """Files of the repository that README and the pages name in backticks exist."""
-    for page in pages():
+    for page in PAGES:
         named = re.findall(r"`((?:daemon|systemd|tests|bench|docs)/[\w./-]+|[A-Z]+\.md)`", page.read_text())
         assert [name for name in named if not (ROOT / name).exists()] == [], page

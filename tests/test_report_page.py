@@ -38,10 +38,11 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
+        self._text: list[str] = []
         self.inline: dict[str, list[str]] = {"script": [], "style": []}
         self._inside = ""
         self.feed(html)
+        self.text = "".join(self._text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
@@ -54,7 +55,7 @@ class Page(HTMLParser):
         if self._inside in self.inline:
             self.inline[self._inside].append(data)
         else:
-            self.text += data
+            self._text.append(data)
 
 
 def made(database: ReportDatabase, project: str | None = None, days: int = 90) -> str:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -213,8 +213,10 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-def run_schedule(world: World, mirror: Mirror, environment: Mapping[str, str], faults: int) -> Searched:
-    """Passes through so many of the faults, and everything that came out."""
+def run_schedule(
+    world: World, mirror: Mirror, environment: Mapping[str, str], faults: int, commands: Sequence[Sequence[str]]
+) -> Searched:
+    """Passes through so many of the faults, the commands, and everything that came out."""
     searched, config = Searched(), configured(world, mirror)
     with Daemon(config, environment) as daemon:
         daemon.hang_up()
@@ -233,13 +235,14 @@ def run_schedule(world: World, mirror: Mirror, environment: Mapping[str, str], f
                 assert told[0] == 200, told
                 searched.add("answers", str(told))
             searched.add("answers", str(asyncio.run(ask("GET", "/healthz"))))
-        for command in COMMANDS:
+        for command in commands:
             words = [word.replace("FOLDER", str(world.folder)) for word in command]
             said = run_command(*words, "--config", str(config), environment=environment)
             assert said.returncode in {0, 1, 4}, said.stderr
             searched.add(f"smart-sync {' '.join(command)}", said.stdout + said.stderr)
         for name in ("backup.db", "report.html"):
-            searched.add(name, (world.folder / name).read_bytes())
+            if commands:
+                searched.add(name, (world.folder / name).read_bytes())
         searched.add("/proc/PID/environ", Path(f"/proc/{daemon.process.pid}/environ").read_bytes())
         searched.add("/proc/PID/cmdline", Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes())
         assert dumps(daemon.process.pid) is False
@@ -282,7 +285,7 @@ def test_no_command_that_knows_secrets_leaves_a_core_dump(tmp_path: Path, comman
 def test_no_secret_comes_out(world: World) -> None:
     """After every fault, 0 canaries in logs, answers, screens, database, environment; and there are no core dumps."""
     with Mirror() as mirror:
-        searched = run_schedule(world, mirror, {}, len(SCHEDULE))
+        searched = run_schedule(world, mirror, {}, len(SCHEDULE), COMMANDS)
         sent = "\n".join(mirror.asked)
     # The canaries did sing: each was used where it belongs.
     for name in ("youtube", "facebook", "json header", "webhook url", "ping url"):
@@ -311,7 +314,7 @@ def test_without_redaction_the_same_schedule_finds_them(world: World) -> None:
     """Negative control: a daemon that redacts nothing is caught, in its log and in its answers."""
     blind = "import smart_sync.logs as logs\nlogs.redact = lambda text: text\n"
     with Mirror() as mirror:
-        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3)
+        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3, ())
     found = searched.hits()
     assert {name for name, _ in found} >= {"google token", "facebook"}
     assert {place for _, place in found} >= {"log", "answers", "view_counter.db-wal"}

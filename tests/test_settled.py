@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import csv
-import os
 import random
 import sqlite3
 import tempfile
@@ -19,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lengths import examples
 from postgres_server import Server
 from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.config import Settings
@@ -49,8 +49,6 @@ TABLES = (
     "values_taken_back",
     "account_link_changes",
 )
-#: A server has no short cut that could be wrong: few in each run, as many as of a file in `make hunt`.
-EXAMPLES_ON_SERVER = 40 if os.environ.get("HYPOTHESIS_PROFILE") == "hunt" else 3
 NAMES = [f"a{number}" for number in range(6)]
 CELLS = ["", "0", "7", "2000", "30000", "#REF!", "1.5K", "-"]
 MEDDLING = [
@@ -233,7 +231,7 @@ ACTS: Sequence[Act] = [
     st.randoms(use_true_random=False),
     st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15, 100), deadline=None)
 def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
     acts: Sequence[Act], strategy: str, choice: random.Random, by_other_process: bool
 ) -> None:
@@ -242,7 +240,7 @@ def test_a_daemon_that_lives_on_writes_what_a_fresh_one_would(
 
 
 def test_a_daemon_of_a_server_that_lives_on_writes_what_a_fresh_one_would(postgres_server: Server | None) -> None:
-    """The same of databases on a server, where nothing is kept from pass to pass."""
+    """The same of databases on a server, which has no short cut that could be wrong: few in each run."""
     if postgres_server is None:
         pytest.skip("PostgreSQL is not installed: make packages, as root")
     there = postgres_server
@@ -252,7 +250,7 @@ def test_a_daemon_of_a_server_that_lives_on_writes_what_a_fresh_one_would(postgr
         st.sampled_from(["max", "latest", "sheet"]),
         st.randoms(use_true_random=False),
     )
-    @settings(max_examples=EXAMPLES_ON_SERVER, deadline=None)
+    @settings(max_examples=examples(3, 40), deadline=None)
     def compare(acts: Sequence[Act], strategy: str, choice: random.Random) -> None:
         with there.prepared() as living, there.prepared() as fresh:
             asyncio.run(_compare(acts, strategy, choice, False, {"living": living, "fresh": fresh}))

@@ -274,6 +274,25 @@ def test_a_daemon_that_is_stopped_has_not_ended_over_a_request(tmp_path: Path, p
         assert admin.execute("SELECT status, answer FROM sync_requests").fetchall() == [(None, None)]
 
 
+def test_what_the_server_refuses_of_requests_is_told(tmp_path: Path, postgres: str) -> None:
+    """That their table is away is an error in the log, once; when it is back what waits there is done."""
+    write_sheet(tmp_path / "sheets", "P", 1, 3)
+    with (
+        Daemon(write_daemon(tmp_path, "one", postgres, tmp_path / "sheets")) as one,
+        psycopg.connect(postgres, autocommit=True) as admin,
+    ):
+        one.hang_up()
+        until(lambda: one.events("sync.finished"))
+        asked_at = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+        admin.execute(f"INSERT INTO sync_requests (id, asked_by, asked_at) VALUES ('x', 'a', {asked_at})")
+        admin.execute("ALTER TABLE sync_requests RENAME TO away")
+        (told,) = until(lambda: one.events("requests.refused"))
+        assert "sync_requests" in told["reason"]
+        admin.execute("ALTER TABLE away RENAME TO sync_requests")
+        until(lambda: admin.execute("SELECT 1 FROM sync_requests WHERE status = 200").fetchall())
+        assert len(one.events("requests.refused")) == 1
+
+
 async def test_who_has_asked_is_told_that_the_request_is_lost(postgres: str) -> None:
     """As by a restore: nobody will answer it, and nobody waits for ever."""
     request = SyncRequest("id", None, False, "a")

@@ -32,6 +32,7 @@ from hypothesis.stateful import (
 )
 
 from fake_google import FakeGoogle
+from lengths import examples
 from postgres_server import Server
 from smart_sync import logs
 from smart_sync.admin.history import growth
@@ -48,7 +49,7 @@ from statements import watched
 from world import HEADER, KEY, PostgresWorld, World, link
 
 LONG = {
-    "max_examples": int(os.environ.get("SOAK_EXAMPLES", "20")),
+    "max_examples": int(os.environ.get("SOAK_EXAMPLES", examples(8, 40))),
     "stateful_step_count": int(os.environ.get("SOAK_STEPS", "35")),
 }
 PROJECTS = {"P": ["a", "b", "d", "e"], "Q": ["c"]}

@@ -4,10 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import threading
@@ -31,6 +28,7 @@ from smart_sync.control.client import Client
 from smart_sync.control.server import Request, Response, Route, Stream, serve
 from smart_sync.core.days import stamp
 from smart_sync.errors import SmartSyncError
+from terminal import Terminal
 from world import KEY, World
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -109,7 +107,7 @@ def test_one_project_synced_by_itself_has_its_own_age(config: Path) -> None:
 
 def test_watch_redraws_when_something_happens(config: Path) -> None:
     """On a terminal the screen follows a pass without being asked again, and Ctrl-C leaves it, with 0."""
-    with Daemon(config), Terminal("status", "--watch", "--config", str(config)) as terminal:
+    with Daemon(config), Terminal(["status", "--watch", "--config", str(config)], 120) as terminal:
         terminal.wait_for("not yet")
         run_command("sync", "--config", str(config))
         terminal.wait_for("degraded")
@@ -122,7 +120,7 @@ def test_watch_redraws_when_something_happens(config: Path) -> None:
 def test_watch_asks_nothing_while_nothing_happens(config: Path, tmp_path: Path) -> None:
     """Between events the daemon is left alone: ages grow on the screen without a request."""
     with Daemon(config) as daemon, _counted(daemon.socket) as requests:
-        with Terminal("status", "--watch", "--config", str(config)) as terminal:
+        with Terminal(["status", "--watch", "--config", str(config)], 120) as terminal:
             terminal.wait_for("idle")
             time.sleep(1.5)  # what must not happen in it has no event
             terminal.type("\x03")
@@ -149,7 +147,7 @@ def test_watch_for_programs_is_a_line_per_change(config: Path) -> None:
 
 def test_watch_goes_on_after_a_reload(config: Path) -> None:
     """A reload ends the stream of events; the watcher follows the next lap."""
-    with Daemon(config) as daemon, Terminal("status", "--watch", "--config", str(config)) as terminal:
+    with Daemon(config) as daemon, Terminal(["status", "--watch", "--config", str(config)], 120) as terminal:
         terminal.wait_for("not yet")
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for("READY=1")
@@ -275,55 +273,6 @@ def test_times_say_their_zone_and_an_idle_lap_says_so() -> None:
 def by_name(config: Path) -> dict[str, Any]:
     answer = json.loads(run_command("status", "--json", "--config", str(config)).stdout)
     return {project["project_name"]: project for project in answer["projects"]}
-
-
-class Terminal:
-    """``with Terminal("status", "--watch") as terminal``: the command on a terminal of its own."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._arguments = arguments
-        self.seen = ""
-
-    def __enter__(self) -> "Terminal":
-        self._ours, theirs = pty.openpty()
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
-        # A session of its own, so that Ctrl-C reaches the command and nobody else; a shell may have it ignored.
-        self.process = subprocess.Popen(
-            ["env", "--default-signal=INT", "setsid", "--ctty", "--wait", *COMMAND, *self._arguments],
-            stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
-        )  # fmt: skip
-        os.close(theirs)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(PATIENCE)
-        os.close(self._ours)
-
-    def wait_for(self, text: str) -> None:
-        """Read until ``text`` is on the screen."""
-        while text not in self.seen:
-            self._read(text)
-
-    def type(self, keys: str) -> None:
-        """As if somebody typed it."""
-        os.write(self._ours, keys.encode())
-
-    def ended(self) -> int:
-        """The exit code, once it has left."""
-        with contextlib.suppress(AssertionError):
-            while True:
-                self._read("the end")
-        return self.process.wait(PATIENCE)
-
-    def _read(self, wanted: str) -> None:
-        ready, _, _ = select.select([self._ours], [], [], PATIENCE)
-        assert ready, f"no {wanted!r} in {self.seen!r}"
-        try:
-            self.seen += os.read(self._ours, 65536).decode(errors="replace")
-        except OSError:
-            raise AssertionError(f"it has left; no {wanted!r} in {self.seen!r}") from None
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+import terminal
 from daemon_process import Daemon, write_config
 from fake_google import FakeGoogle
 from screen_cases import PROJECTS, fresh, sixty_days, troubles
@@ -20,7 +21,7 @@ from smart_sync.cli.output.data import show_history
 from smart_sync.cli.output.status import screen
 from smart_sync.cli.output.terminal import console
 from smart_sync.core.wording import wait
-from terminal import Shown, Terminals
+from terminal import Shown
 from world import KEY, World
 
 WIDTHS = (80, 140)
@@ -47,15 +48,9 @@ NAMES = [name for several in PROJECTS.values() for name, _ in several]
 Case = Callable[[Path, FakeGoogle], Awaitable[Path]]
 
 
-@pytest.fixture(scope="module")
-def terminals() -> Iterator[Terminals]:
-    with Terminals() as loaded:
-        yield loaded
-
-
-def _type(terminals: Terminals, command: str, width: int, folder: Path) -> Shown:
+def _type(command: str, width: int, folder: Path) -> Shown:
     """What ``command`` shows, which nobody has to scroll to the right for."""
-    shown = terminals.run(command.split(), width, folder)
+    shown = terminal.run(command.split(), width, folder)
     assert "Traceback" not in shown.text, shown.text
     if not command.startswith(_FOR_PROGRAMS):
         wide = [line for line in shown.lines if cell_len(line) > width and "[SmartSync]" not in line]
@@ -66,13 +61,13 @@ def _type(terminals: Terminals, command: str, width: int, folder: Path) -> Shown
 
 @pytest.mark.parametrize("case", [fresh, sixty_days, troubles])
 async def test_nothing_is_wider_than_the_terminal_and_no_name_is_cut(
-    case: Case, tmp_path: Path, google: FakeGoogle, terminals: Terminals
+    case: Case, tmp_path: Path, google: FakeGoogle
 ) -> None:
     """Every line of every command fits, also with wide letters and emoji; names are folded, never cut away."""
     config = await case(tmp_path, google)
 
     def look(commands: tuple[str, ...]) -> dict[tuple[str, int], Shown]:
-        return {(c, width): _type(terminals, c, width, tmp_path) for c in commands for width in WIDTHS}
+        return {(c, width): _type(c, width, tmp_path) for c in commands for width in WIDTHS}
 
     with Daemon(config):
         shown = await asyncio.to_thread(look, LOOKING + CHANGING)
@@ -89,15 +84,15 @@ async def test_nothing_is_wider_than_the_terminal_and_no_name_is_cut(
     assert "unhealthy" in shown["status", 80].text or case is sixty_days
 
 
-def test_every_help_has_an_example_that_can_be_typed(terminals: Terminals, tmp_path: Path) -> None:
+def test_every_help_has_an_example_that_can_be_typed(tmp_path: Path) -> None:
     """`--help` of each command fits, and ends with an example whose options and arguments it has."""
     for command in (one for several in GROUPS.values() for one in several):
         path = [str(command.name)]
-        shown = _type(terminals, f"{command.name} --help", 80, tmp_path)
+        shown = _type(f"{command.name} --help", 80, tmp_path)
         example = shown.text.partition("Example:")[2].split()
         assert example[:2] == ["smart-sync", *path], shown.text
         # With --help behind it, it is read and not run.
-        assert terminals.run([*_words(shown)[1:], "--help"], 80, tmp_path).code == 0
+        assert terminal.run([*_words(shown)[1:], "--help"], 80, tmp_path).code == 0
 
 
 def _words(shown: Shown) -> list[str]:
@@ -106,14 +101,14 @@ def _words(shown: Shown) -> list[str]:
     return shlex.split(shown.text.partition("Example:")[2])
 
 
-async def test_a_wait_for_google_is_seen_while_it_lasts(world: World, google: FakeGoogle, terminals: Terminals) -> None:
+async def test_a_wait_for_google_is_seen_while_it_lasts(world: World, google: FakeGoogle) -> None:
     """`sync` says what is waited for, how long, and which try it will be; `status` says it too."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     config = write_config(world.folder, "[schedule]\nrun_on_start = false\n", google=google, spreadsheet=KEY)
     google.fail("batch", 1, 429, headers={"Retry-After": "1"})
     with Daemon(config) as daemon:
-        shown = await asyncio.to_thread(_type, terminals, "sync", 80, world.folder)
+        shown = await asyncio.to_thread(_type, "sync", 80, world.folder)
     assert "Google asks to slow down: again in 1 s (2 of 4)" in shown.raw
     assert "1 project: 1 up to date, 0 failed" in shown.text
     (told,) = daemon.events("request.retried")

@@ -129,6 +129,25 @@ async def test_links_that_move_against_the_numbers_are_told(lived: World) -> Non
     assert {one.cause for one in told} == {"this is @a's number", "this is @b's number", "this is @c's number"}
 
 
+@pytest.mark.parametrize("hold", [False, True])
+async def test_another_profile_has_no_history(lived: World, hold: bool) -> None:
+    """An account whose link and row are another profile's now: its numbers are right at once, and no fall of it."""
+    lived.sections["merge"] = {"hold_suspects": hold}
+    lived.execute(
+        "UPDATE project_social_accounts SET profile_link = ?, username = 'z' WHERE id = 'account-a'", (link("z"),)
+    )
+    new = rows(9)
+    del new["a"]
+    lived.sheet("P", z=[7, None, None, None, 12_345], **new)
+    result = await lived.sync_one()
+    assert (result.suspects, result.problems) == ((), ())
+    assert (lived.merged("a"), lived.winners("a")) == ((7, 0, 0, 0, 12_345), ("sheet", None, None, None, "sheet"))
+    deltas = "SELECT views_delta FROM account_growth WHERE account_id = 'account-a' ORDER BY day DESC"
+    assert lived.execute(deltas)[0][0] is None
+    lived.now += timedelta(hours=1)
+    assert (await lived.sync_one()).suspects == ()
+
+
 async def test_where_there_was_no_value_none_is_told(lived: World, log: StringIO) -> None:
     """A cell that was empty was not 0: neither the result, the log, a later pass nor `explain` says so."""
     typed = rows(10)

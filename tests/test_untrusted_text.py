@@ -4,11 +4,7 @@ import asyncio
 import csv
 import io
 import json
-import os
-import pty
 import re
-import select
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +13,8 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon_process import COMMAND, PATIENCE, Daemon, write_config
+import terminal
+from daemon_process import PATIENCE, Daemon, write_config
 from nasty import NASTY, NASTY_TEXTS
 from smart_sync import logs
 from smart_sync.control.client import Client
@@ -116,29 +113,16 @@ def test_no_terminal_is_driven(config: Path, world: World) -> None:
     """On a terminal, whatever names and cells hold, only our own colours and cursor movements come out."""
     with Daemon(config) as daemon:
         daemon.hang_up()
-        screens = {" ".join(words): on_a_terminal(*words, "--config", str(config)) for words in SCREENS}
+        ended = {
+            " ".join(words): terminal.run([*words, "--config", str(config)], 120, world.folder) for words in SCREENS
+        }
+    screens = {command: shown.raw for command, shown in ended.items()}
+    assert {shown.code for shown in ended.values()} <= {0, 1, 4}
     for command, shown in screens.items():
         assert CONTROLS.findall(OWN.sub("", shown)) == [], command
         assert not [title for title in ("\x1b]0;owned", "\x1b]8;;https://evil", "\x1b[2J") if title in shown], command
     for command in ("sync", "status", "check", "growth"):
         assert "Honest" in screens[command], screens[command][-2000:]
-
-
-def on_a_terminal(*arguments: str) -> str:
-    """What a terminal of 120 columns gets from a command."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
-    process = subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    received = b""
-    while select.select([ours], [], [], PATIENCE)[0]:
-        try:
-            received += os.read(ours, 65536)
-        except OSError:
-            break
-    os.close(ours)
-    assert process.wait(PATIENCE) in {0, 1, 4}
-    return received.decode()
 
 
 @pytest.mark.parametrize("argument", DRIVING.values(), ids=list(DRIVING))

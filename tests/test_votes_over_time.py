@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lengths import examples
 from smart_sync.admin.ingest import NothingToForget, forget
 from smart_sync.config import Settings
 from smart_sync.core import parsed
@@ -182,7 +183,7 @@ acts = st.one_of(
 @given(
     st.lists(acts, min_size=2, max_size=12), st.sampled_from(["", "7"]), st.sampled_from(["max", "parsed", "latest"])
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(12, 60), deadline=None)
 def test_a_value_without_a_vote_never_decides_and_blocks_none(
     happened: list[tuple[Any, ...]], sheet: str, strategy: str
 ) -> None:

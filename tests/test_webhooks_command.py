@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from daemon_process import Daemon, run_command, write_config
 from receiver import Receiver, receiving
+from smart_sync.core.days import stamp
 
 
 @pytest.fixture
@@ -58,6 +62,38 @@ async def test_the_command_lists_and_tests_webhooks(tmp_path: Path, receiver: Re
     assert code == 0
     assert "sync.finished  delivered" in said
     assert "s3cr3t" not in said
+
+
+async def test_a_webhook_that_accepts_nothing_is_told_of_elsewhere(tmp_path: Path, receiver: Receiver) -> None:
+    """After an hour ``check``, the status and the health name it with its answer, and no longer once it accepts."""
+    config, since = configured(tmp_path, receiver), datetime.now(UTC) - timedelta(hours=2)
+    receiver.status = 401
+
+    async def command(*arguments: str) -> str:
+        done = await asyncio.to_thread(run_command, *arguments, "--config", str(config))
+        return done.stdout + done.stderr
+
+    await command("once")
+    told = f"127.0.0.1:{receiver.port} has accepted no message since "
+    assert told not in await command("check")
+    with closing(sqlite3.connect(tmp_path / "view_counter.db")) as database, database:
+        database.execute("UPDATE webhook_deliveries SET created_at = ?", (stamp(since),))
+    said = f"{told}{since:%Y-%m-%d %H:%M} UTC: answered 401; see: smart-sync webhooks"
+    assert said in await command("check")
+    daemon = await asyncio.to_thread(Daemon(config).__enter__)
+    try:
+        assert told in await command("status")
+        receiver.status = 200
+        with closing(sqlite3.connect(tmp_path / "view_counter.db")) as database, database:
+            database.execute("UPDATE webhook_deliveries SET due_at = '2026-03-10T12:00:00.000000'")
+        await command("sync")
+        await receiver.got(3, 60)
+        until = asyncio.get_running_loop().time() + 30
+        while told in await command("status") and asyncio.get_running_loop().time() < until:
+            pass  # the answer is on its way into the database
+        assert told not in await command("status")
+    finally:
+        await asyncio.to_thread(daemon.__exit__, None, None, None)
 
 
 async def test_a_daemon_that_is_killed_has_lost_nothing(tmp_path: Path, receiver: Receiver) -> None:

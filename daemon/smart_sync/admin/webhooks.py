@@ -11,6 +11,7 @@ from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.command_answers import DeliveryAnswer, WebhooksAnswer, WebhookTest, WebhookTests
 from smart_sync.core.days import stamp
+from smart_sync.core.results import health
 from smart_sync.core.results.webhook_messages import message
 from smart_sync.notify.receivers import Receiver, WebhookReceiver, receivers_of
 from smart_sync.notify.sender import Sender
@@ -40,6 +41,18 @@ async def overview(settings: Settings) -> WebhooksAnswer:
         ],
         "deliveries": deliveries,
     }
+
+
+async def unreached(settings: Settings) -> list[str]:
+    """The webhooks and targets that have accepted nothing for an hour, a sentence each.  Raises `DatabaseError`."""
+    receivers = _receivers(settings)
+    if not receivers:
+        return []
+    async with _beside(settings.database.where, read_only=True) as database:
+        if database is None:
+            return []
+        found = await outbox.unreached(database, stamp(datetime.now(UTC) - health.SILENT))
+    return [health.unreached(one.label, *found[one.endpoint]) for one in receivers if one.endpoint in found]
 
 
 async def send_tests(settings: Settings, sender: Sender | None = None) -> WebhookTests:
@@ -85,10 +98,10 @@ async def _enable(path: Location, receivers: Sequence[Receiver]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _beside(path: Location) -> AsyncIterator[Database | None]:
+async def _beside(path: Location, *, read_only: bool = False) -> AsyncIterator[Database | None]:
     """The daemon's database as it is, neither checked nor migrated; None if no daemon has ever made our tables."""
     if isinstance(path, Path) and not await asyncio.to_thread(path.exists):
         yield None
         return
-    async with open_existing(path, read_only=False, patience=5.0, checked=False) as database:
+    async with open_existing(path, read_only=read_only, patience=5.0, checked=False) as database:
         yield database if await outbox.is_there(database) else None

@@ -30,6 +30,8 @@ from smart_sync.config.values import (
 )
 from smart_sync.core.merge.strategies import Policy
 from smart_sync.core.model import Metrics
+from smart_sync.core.worksheet.locales import is_known
+from smart_sync.core.worksheet.titles import normal
 
 #: A key, a title or a URL.
 Spreadsheet = Annotated[str, AfterValidator(urls.spreadsheet)]
@@ -140,6 +142,23 @@ class SheetsSettings(Section):
     def where(self, name: str) -> str:
         """The spreadsheet that ``projects.google_sheet_name`` stands for, else the default one; "": none is known."""
         return self.spreadsheets.get(name) or self.spreadsheet
+
+    @field_validator("locale", mode="after")
+    @classmethod
+    def _a_locale(cls, locale: str) -> str:
+        if locale and not is_known(locale):
+            raise ValueError('not a locale of CLDR; write language and country, as "de_DE" or "ru_RU"')
+        return locale
+
+    @field_validator("columns", mode="after")
+    @classmethod
+    def _one_field_each(cls, columns: dict[str, list[str]]) -> dict[str, list[str]]:
+        owners: dict[str, str] = {}
+        for field, titles in columns.items():
+            for title in map(normal, titles):
+                if owners.setdefault(title, field) != field:
+                    raise ValueError(f'"{title}" is a name of {owners[title]} and of {field}; a column is one of them')
+        return columns
 
     @model_validator(mode="after")
     def _what_the_source_needs(self) -> Self:

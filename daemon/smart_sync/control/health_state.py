@@ -59,6 +59,7 @@ class Health:
                 for token in parser["tokens"]
                 if token["warning"] and not token["dead"]
             ],
+            unreached=await self.resources.webhooks.unreached() if stands else (),
             locked=self.resources.database.locked_seconds(),
         )
 

@@ -7,8 +7,9 @@
 import asyncio
 import os
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from smart_sync.control.request import (
     Stream,
     failure,
 )
+from smart_sync.errors import SocketUnusable
 from smart_sync.logs import emit
 
 __all__ = ["Limits", "Peer", "Refusal", "Request", "Response", "Route", "Routes", "Stream", "failure", "serve"]
@@ -41,6 +43,8 @@ _TURNS = socket_file.BACKLOG // _BURST + 4
 #: Seconds until asyncio tries again where there are no descriptors.
 _RETRY_SECONDS = 1.0
 _MAX_DENIED = 1000
+#: Seconds between two looks whether clients find the socket.
+LOOK_SECONDS = 10.0
 
 
 @asynccontextmanager
@@ -53,19 +57,23 @@ async def serve(
     Raises `SocketUnusable` at the start; a bug in a handler answers 500, cancels the block and is raised
     from it in an ExceptionGroup.  The block's own exceptions come out as they are.
     """
-    listener = await socket_file.listen(path, mode=mode, group=group)
+    listen = partial(socket_file.listen, path, mode=mode, group=group)
+    listener = await listen()
     failed: Exception | None = None
     try:
         async with asyncio.TaskGroup() as clients:
             server = _Server(listener, routes, limits, clients)
             await server.open()
+            staying = clients.create_task(server.stay(listen), name="control:file")
             try:
                 emit("control.listening", socket=str(path), mode=f"{mode:04o}", gid=listener.gid)
                 yield
             except Exception as error:
                 failed = error
             finally:
+                staying.cancel()
                 await server.leave()
+                listener = server.listener
     finally:
         listener.unlink()
         listener.socket.close()
@@ -79,7 +87,7 @@ class _Server:
     def __init__(
         self, listener: socket_file.Listener, routes: Routes, limits: Limits, group: asyncio.TaskGroup
     ) -> None:
-        self._listener = listener
+        self.listener = listener
         self._routes = routes
         self._limits = limits
         self._group = group
@@ -108,13 +116,33 @@ class _Server:
         self._open = True
         self._loop.set_exception_handler(self._tell_of_exhaustion)
         self._server = await asyncio.start_unix_server(
-            self._welcome, sock=self._listener.socket, limit=self._limits.head_bytes, backlog=_BURST
+            self._welcome, sock=self.listener.socket, limit=self._limits.head_bytes, backlog=_BURST
         )
-        self._listener.socket.listen(socket_file.BACKLOG)  # asyncio has one number for both
+        self.listener.socket.listen(socket_file.BACKLOG)  # asyncio has one number for both
+
+    async def stay(self, listen: Callable[[], Awaitable[socket_file.Listener]]) -> None:
+        """Listen anew, until cancelled, where the file was removed (by who tidies up): else nobody would find us."""
+        refused = ""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.listener.is_there():
+                refused = ""
+                continue
+            try:
+                listener = await listen()
+            except SocketUnusable as error:
+                if str(error) != refused:
+                    refused = str(error)
+                    emit("control.lost", socket=str(self.listener.path), reason=refused)
+                continue
+            self._server.close()
+            self.listener = listener
+            emit("control.lost", socket=str(listener.path), reason="the file was removed; it was made anew")
+            await self.open()
 
     async def leave(self) -> None:
         """No new clients; everyone who is here, or in the queue already, gets an answer.  Bounded by the limits."""
-        self._listener.unlink()
+        self.listener.unlink()
         self._leaving = True
         for connection in self._clients:
             connection.leave()
@@ -133,7 +161,7 @@ class _Server:
     def _tell_of_exhaustion(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Where there are no descriptors asyncio pauses, and tells nobody but the loop's handler, many times over."""
         at, error = context.get("socket"), context.get("exception")
-        if at is None or at.fileno() != self._listener.socket.fileno() or not isinstance(error, OSError):
+        if at is None or at.fileno() != self.listener.socket.fileno() or not isinstance(error, OSError):
             (self._handler_before or type(loop).default_exception_handler)(loop, context)
         elif loop.time() >= self._exhausted_until:
             self._exhausted_until = loop.time() + _RETRY_SECONDS
@@ -227,7 +255,7 @@ class _Server:
 
     def _allow(self, request: Request) -> None:
         """Whether the kernel's word about the client is enough for a change.  Raises `Refusal` 403."""
-        peer, gid = request.peer, self._listener.gid
+        peer, gid = request.peer, self.listener.gid
         who: dict[str, Any] = {"method": request.method, "path": request.path, "pid": peer.pid, "uid": peer.uid}
         if peer.uid in (0, os.geteuid()) or gid in peer.groups:
             emit("control.requested", **who)

@@ -37,6 +37,13 @@ class Listener:
     #: The file's group.
     gid: int
 
+    def is_there(self) -> bool:
+        """Whether clients still find it at its path."""
+        try:
+            return _identity(self.path.lstat()) == self.identity
+        except OSError:
+            return False
+
     def unlink(self) -> None:
         """Remove the file, if what is at the path is still ours."""
         try:

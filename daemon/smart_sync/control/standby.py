@@ -6,7 +6,7 @@ import json
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from smart_sync.control.api import Endpoints
 from smart_sync.control.daemon_status import DaemonStatus
@@ -15,8 +15,8 @@ from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.results.metrics import standby_exposition
 from smart_sync.core.results.results import PassResult
 from smart_sync.errors import SmartSyncError
-from smart_sync.logs import redact
-from smart_sync.store.engine import OF_THE_WHOLE, StoreError
+from smart_sync.logs import emit, redact
+from smart_sync.store.engine import OF_THE_WHOLE, Refused, StoreError
 from smart_sync.store.postgres import sync_requests
 from smart_sync.store.postgres.lease import POLL, Lease
 from smart_sync.store.postgres.sync_requests import SyncRequest
@@ -138,6 +138,8 @@ class Answering:
         self._under_way: set[str] = set()
         #: What this daemon, which stops or reloads, has begun and not done: it has not ended over that.
         self._turned_away: list[SyncRequest] = []
+        #: What the database has refused, and was told: it is told once.
+        self._refused = ""
 
     async def run(self) -> None:
         """Until cancelled.  What is not answered by then is left for the next leader."""
@@ -145,7 +147,7 @@ class Answering:
             async with asyncio.TaskGroup() as group:
                 while True:
                     news = self._lease.news
-                    with contextlib.suppress(StoreError):  # looked for again soon
+                    with self._told():  # looked for again soon
                         for request in await sync_requests.unanswered(self._database):
                             if request.id not in self._under_way:
                                 self._under_way.add(request.id)
@@ -153,9 +155,22 @@ class Answering:
                     await heard(news)
         finally:
             # Not where it is turned away: its task is cancelled before it could commit.
-            with contextlib.suppress(StoreError):
+            with self._told():
                 for request in self._turned_away:
                     await sync_requests.put_back(self._database, request)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Inside, a server that is away is no trouble, it comes back; that it refuses us (a right, a table) is told."""
+        try:
+            yield
+        except Refused as error:
+            reason = redact(str(error.meaning))
+            if reason != self._refused:
+                self._refused = reason
+                emit("requests.refused", reason=reason)
+        except OF_THE_WHOLE:
+            pass
 
     async def _answer(self, request: SyncRequest) -> None:
         try:
@@ -176,7 +191,7 @@ class Answering:
             response = failure(503, redact(str(error)))
         text = json.dumps(response.body, ensure_ascii=False)
         # Where it cannot be answered: once more, here or where the next leader is.
-        with contextlib.suppress(StoreError):
+        with self._told():
             await sync_requests.answer(self._database, request, response.status, text, self._clock())
         self._under_way.discard(request.id)
 

@@ -185,6 +185,8 @@ class ExplainedAccount(NamedAccount):
     updated_at: str | None
     #: What the newest pass found wrong with its row.
     problems: list[str]
+    #: What docs/faq.md has each of them under; "" where it has no entry.
+    problem_codes: list[str]
     metrics: dict[str, MetricAnswer]
     without_vote: list[WithoutVote]
     warnings: list[str]

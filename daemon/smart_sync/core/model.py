@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from smart_sync.core.campaign import EVERYTHING, Campaign
+from smart_sync.core.trouble_codes import Code
 
 MAX_COUNT = 2**63 - 1
 
@@ -103,10 +104,18 @@ class Problem:
     column: str | None = None
     #: What the cell says, shortened and made printable.
     value: str = ""
+    #: What docs/faq.md has it under; "" where it has no entry.
+    code: Code | Literal[""] = ""
+    #: For how many it stands: one that says how many more there are, for those.
+    count: int = 1
+
+    @property
+    def place(self) -> str:
+        """The cell, the row or the worksheet."""
+        return self.worksheet if self.row is None else f"{self.worksheet}!{self.column or ''}{self.row}"
 
     def __str__(self) -> str:
-        place = self.worksheet if self.row is None else f"{self.worksheet}!{self.column or ''}{self.row}"
-        return f"{place}: {self.reason}" + (f" ({self.value})" if self.value else "")
+        return f"{self.place}: {self.reason}" + (f" ({self.value})" if self.value else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,11 @@ class Votes(NamedTuple):
         """The metrics whose value is a rounded figure."""
         return frozenset(metric for metric, said in self.chosen.items() if said.rounded)
 
+    @property
+    def relinked(self) -> bool:
+        """Whether the account's link means another profile than in the last pass."""
+        return self.news is not None and bool(self.news.links)
+
     def silent(self, metric: str) -> bool:
         """Whether all that is said of a metric has no vote."""
         return metric not in self.chosen and any(lost.said.metric == metric for lost in self.lost)

@@ -62,6 +62,13 @@ EVENTS = (
         "upgrade this one",
     ),
     Event(
+        "requests.refused",
+        "error",
+        "the server refuses the table of passes that were asked for where a daemon stands by; they wait",
+        {"reason": "str: in the server's words"},
+        "see what has become of the table sync_requests and of this user's rights",
+    ),
+    Event(
         "sqlite.at_risk",
         "warning",
         "this SQLite can corrupt a WAL file that two processes write (before 3.51.3)",
@@ -133,6 +140,13 @@ EVENTS = (
             "uid": "int: the client's user, as the kernel says",
         },
         "make the user a member of the socket's group if it should have the right",
+    ),
+    Event(
+        "control.lost",
+        "warning",
+        "the file of the control socket is gone, or another one stands there; it is made anew where nothing stands",
+        {"socket": "str: its path", "reason": "str: what became of it"},
+        "keep what removes old files from it, or name another path: [control] socket",
     ),
     Event(
         "control.exhausted",

@@ -9,6 +9,13 @@ _SPREADSHEET = {
 
 EVENTS = (
     Event(
+        "worker.misconfigured",
+        "error",
+        "the configuration cannot be read, so a program of Celery's takes its tasks from the broker of this machine",
+        {"reason": "str: every mistake, with its key", "broker": "str: where it takes them from"},
+        "correct it, and start this program again; or set CELERY_BROKER_URL",
+    ),
+    Event(
         "workers.unavailable",
         "warning",
         "no task can be sent to the workers, or they refuse some; the process that runs the pass reads and merges by"

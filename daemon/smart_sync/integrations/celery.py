@@ -168,12 +168,20 @@ def _prepare_worker(**_: object) -> None:
 
 
 def _broker() -> str:
-    """What ``CELERY_BROKER_URL`` says, else ``[sync] broker`` of the configuration, if one can be read."""
+    """What ``CELERY_BROKER_URL`` says, else ``[sync] broker`` of the configuration, else `BROKER`.
+
+    That a configuration cannot be read is logged; each task answers with it.
+    """
     if told := os.environ.get(BROKER_VARIABLE):
         return told
     try:
-        return config.load(config.find()).sync.broker_url()
+        where = config.find()
     except SmartSyncError:
+        return BROKER  # a program that has none, and gives tasks to others
+    try:
+        return config.load(where).sync.broker_url()
+    except SmartSyncError as error:
+        emit("worker.misconfigured", reason=redact(str(error)), broker=BROKER)
         return BROKER
 
 

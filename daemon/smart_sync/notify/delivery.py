@@ -11,7 +11,7 @@ from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import WebhookSettings
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
-from smart_sync.core.results import alerts
+from smart_sync.core.results import alerts, health
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.core.results.webhook_messages import Message, failure_message, messages, recovery_message
@@ -92,6 +92,13 @@ class Webhooks:
         dropped = await outbox.add(transaction, worker.endpoint, wanted, stamp(self._clock()))
         if dropped:
             emit("webhook.overflowed", webhook=worker.label, dropped=dropped)
+
+    async def unreached(self) -> list[str]:
+        """The webhooks and targets that accept nothing for `health.SILENT`, a sentence each.  Raises `StoreError`."""
+        if not self._workers:
+            return []
+        found = await outbox.unreached(self._database, stamp(self._clock() - health.SILENT))
+        return [health.unreached(one.label, *found[one.endpoint]) for one in self._workers if one.endpoint in found]
 
     async def tell_of_failure(self, trigger: Trigger, reason: str) -> None:
         """A pass could not be run: told once for each reason, until a pass ends.

@@ -8,8 +8,17 @@ from datetime import date, datetime
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.history.growth import added, change, newest_day, total
-from smart_sync.core.model import Project
-from smart_sync.core.notices.digest_text import DIGEST, DigestFacts, DigestProject, digest_message, due_day, next_due
+from smart_sync.core.model import Outcome, Problem, Project
+from smart_sync.core.notices.digest_text import (
+    DIGEST,
+    MAX_EACH,
+    DigestFacts,
+    DigestProject,
+    digest_message,
+    due_day,
+    next_due,
+    problem_shown,
+)
 from smart_sync.core.results.webhook_messages import suspect_data
 from smart_sync.logs import emit
 from smart_sync.notify.delivery import Webhooks
@@ -22,6 +31,7 @@ from smart_sync.store.engine import Database, StoreError
 #: that could not be written is tried again.
 PATIENCE = 600.0
 _METRIC = ("views",)
+_UNWELL = frozenset({Outcome.FAILED.value, Outcome.DEGRADED.value})
 
 
 class Digest:
@@ -78,19 +88,27 @@ class Digest:
     async def _facts(self, day: str, now: datetime) -> DigestFacts:
         active = await projects.active_projects(self._database)
         known = [one for one in await accounts.of_projects(self._database, active) if one.counts]
-        suspects, problems, problem_count = [], [], 0
+        suspects, unwell, problem_count = [], [], 0
+        problems: list[Problem] = []
+        standing = await unread_projects.standing(self._database)
+        stale_ids = {one.project_id for one in standing.stale}
         doubted = await open_suspects.of_projects(self._database, [one.id for one in active], now)
         for one in active:
             suspects += [suspect_data(one, each) for each in doubted[one.id].values()]
-            for run in await pass_history.project_runs(self._database, one.id, 1):
-                problems += run["problems"]
+            run, found = await pass_history.last_of_project(self._database, one.id)
+            problems += found
+            if run is not None:
                 problem_count += run["problem_count"]
+                if run["outcome"] in _UNWELL and one.id not in stale_ids:
+                    unwell.append({"project_name": one.name, "outcome": run["outcome"], "reason": run["error"]})
         stale = [
             {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
-            for one in (await unread_projects.standing(self._database)).stale
+            for one in standing.stale
         ]
+        parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in standing.failing_parsers]
         grown = await self._growth(active, known, now)
-        return DigestFacts(day, grown, suspects, problems, stale, problem_count)
+        told, shown = [str(one) for one in problems], [problem_shown(one) for one in problems[:MAX_EACH]]
+        return DigestFacts(day, grown, suspects, told, stale, problem_count, unwell, parsers, shown)
 
     async def _growth(self, active: list[Project], known: list[KnownAccount], now: datetime) -> list[DigestProject]:
         today = date.fromisoformat(await day_at(self._database, stamp(now)))

@@ -1,11 +1,10 @@
 """What a person should look at: values that jumped, cells to put right, corrections by hand, what is stale, passes."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from smart_sync.core.merge.suspects import Suspect
-from smart_sync.core.model import METRICS
+from smart_sync.core.model import METRICS, Problem
 from smart_sync.core.wording import confirm
 from smart_sync.report.inputs import AccountFacts, PassFacts, ProjectFacts
 from smart_sync.report.markup import Html, el, join, named, short, table
@@ -19,8 +18,6 @@ PARSED_AGE = timedelta(days=2)
 MAX_ERROR = 300
 #: Rows of a list of suspects or cells; the number of those left out is told.
 MAX_ROWS = 50
-#: A problem as a pass puts it on record: the place, the reason, and what the cell says.
-_PROBLEM = re.compile(r"(?P<place>.*?): (?P<reason>.*?)(?: \((?P<value>.*)\))?", re.DOTALL)
 
 
 def to_do_section(project: ProjectFacts, words: Words) -> Html:
@@ -55,7 +52,7 @@ def _suspects(suspects: tuple[Suspect, ...], words: Words) -> Html | None:
     return join((shown, _more(len(suspects), words), el("p", what, class_="note")))
 
 
-def _problems(problems: tuple[str, ...], words: Words) -> Html | None:
+def _problems(problems: tuple[Problem, ...], words: Words) -> Html | None:
     if not problems:
         return None
     rows = [_problem(told, words) for told in problems[:MAX_ROWS]]
@@ -63,11 +60,8 @@ def _problems(problems: tuple[str, ...], words: Words) -> Html | None:
     return join((table(words.say("problems"), heads, rows, text_columns=3, numbers=False), _more(len(problems), words)))
 
 
-def _problem(told: str, words: Words) -> tuple[Html, str, Html]:
-    found = _PROBLEM.fullmatch(told)
-    if found is None:
-        return named("–"), short(told, MAX_ERROR), named("–")
-    return named(found["place"]), short(words.told(found["reason"]), MAX_ERROR), named(found["value"] or "–")
+def _problem(one: Problem, words: Words) -> tuple[Html, str, Html]:
+    return named(one.place or "–"), short(words.told(one.reason), MAX_ERROR), named(one.value or "–")
 
 
 def _more(number: int, words: Words) -> Html | None:

@@ -158,7 +158,7 @@ def _to_do(project: ProjectFacts) -> Iterator[Row]:
         counts = one.old if one.held else one.new
         yield project.name, "jumped", one.link, one.metric, one.old, one.new, counts, one.since, one.place, one.cause
     for problem in project.last_run.problems if project.last_run else ():
-        yield project.name, "cell", *[None] * 6, problem, None
+        yield project.name, "cell", *[None] * 6, str(problem), None
 
 
 _DAYS: Row = ("project", "account_id", "day", *METRICS)

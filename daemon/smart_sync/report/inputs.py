@@ -8,6 +8,7 @@ from typing import Literal
 from smart_sync.core.history.growth import History, newest_day
 from smart_sync.core.history.target import Target
 from smart_sync.core.merge.suspects import Suspect
+from smart_sync.core.model import Problem
 from smart_sync.core.notices.phrases import Language
 from smart_sync.core.pins import Pin
 from smart_sync.core.results.coverage import Coverage, covered
@@ -87,8 +88,7 @@ class LastRun:
     outcome: str
     error: str
     finished_at: datetime | None
-    #: Of its worksheet, as on record: ``Worksheet!B7: reason (value)``.
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,9 +164,8 @@ def _corrections(state: AccountState, place: Place) -> Iterator[Correction]:
 
 
 async def _last_run(database: Database, project_id: str) -> LastRun | None:
-    for run in await pass_history.project_runs(database, project_id, 1):
-        return LastRun(run["outcome"], run["error"], _moment(run["finished_at"]), tuple(map(str, run["problems"])))
-    return None
+    run, problems = await pass_history.last_of_project(database, project_id)
+    return None if run is None else LastRun(run["outcome"], run["error"], _moment(run["finished_at"]), problems)
 
 
 def _pass(run: Mapping[str, Any]) -> PassFacts:

@@ -20,11 +20,13 @@ _REASONS = {
 }
 
 
-def sentence(metric: str, told: MetricAnswer, cell: str = "", *, gone: bool = False) -> str:
+def sentence(metric: str, told: MetricAnswer, cell: str = "", *, gone: bool = False, active: bool = True) -> str:
     """``views: 1,258,400 from the sheet (H4); the parser says 32,277; the larger counts``.
 
-    ``cell``: "" if it is not known; ``gone``: whether the account's row is gone.
+    ``cell``: "" if it is not known; ``gone``: whether the account's row is gone; ``active``: whether it is synced.
     """
+    if told["value"] is None and not active:
+        return f"{metric}: no value: the account or its project is inactive, so neither side is asked"
     parts = _now(told, cell, gone=gone)
     if told["next"] is not None:
         parts.append(f"one side has changed since: the next pass makes it {told['next']:,}")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from smart_sync.core.days import moment
 from smart_sync.core.model import METRICS
 from smart_sync.core.notices.phrases import METRIC_NAMES, NOUNS, Language, counted, number
-from smart_sync.core.notices.reasons import translated
+from smart_sync.core.notices.translation import translated
 from smart_sync.report import english, russian
 from smart_sync.report.inputs import Audience, Options
 

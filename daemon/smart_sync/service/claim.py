@@ -1,5 +1,6 @@
 """What a daemon holds its database by, over reloads too: a lock beside an SQLite file, the lease on a server."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,9 @@ from smart_sync.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
     from smart_sync.store.postgres.lease import Lease
+
+#: Seconds between two looks whether others see the lock.
+LOOK_SECONDS = 10.0
 
 
 class Claim:
@@ -42,6 +46,15 @@ class Claim:
             await self._let_go()
         elif where != self._server:
             await self._take_lease(where)
+
+    async def stay(self) -> None:
+        """Hold the lock of a file again where somebody has removed it, until cancelled.
+
+        Raises `Busy` if another instance has begun to work there meanwhile.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._instance.renew()
 
     async def _take_lease(self, server: Server) -> None:
         from smart_sync.store.postgres.lease import DAEMON, Lease

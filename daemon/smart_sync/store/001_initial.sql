@@ -94,7 +94,7 @@ CREATE INDEX sync_runs_started_at ON sync_runs (started_at);
 -- accounts, sheet, parsed, updated, changed: active accounts; those read from the sheet; those with parsed values; those written; those whose values changed.
 -- snapshots: new ones.
 -- stages: a JSON object: stage → seconds.
--- problems: a JSON list of objects: worksheet, row, column, reason, value; versions before 1.0 wrote sentences.
+-- problems: a JSON list of objects: worksheet, row, column, reason, value, code (of docs/faq.md), count (for how many it stands); versions before 1.0 wrote sentences.
 CREATE TABLE sync_project_runs (
     run_id TEXT NOT NULL, project_id TEXT NOT NULL, project_name TEXT NOT NULL,
     outcome TEXT NOT NULL, error TEXT NOT NULL DEFAULT '', finished_at TEXT NOT NULL,

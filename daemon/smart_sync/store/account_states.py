@@ -26,13 +26,16 @@ from smart_sync.core.pins import Pin
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
 from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
-from smart_sync.store.accounts import active_account
+from smart_sync.store.accounts import active_account, not_understood
 from smart_sync.store.engine import Database
 from smart_sync.store.vote_records import VoteRecords
 
+#: What is told of an account whose ``is_active`` is neither 0 nor 1: nobody knows whether it is meant to be synced.
+NO_FLAG = "is_active is neither 1 nor 0, so it is not synced"
 # The web app may keep its ids as numbers; ours are text, and are found by their index only as such.
 _ACCOUNTS = f"""
-SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
+SELECT a.id, a.platform, a.username, a.profile_link,
+       CASE WHEN {active_account("a")} THEN 1 WHEN {not_understood("a")} THEN -1 ELSE 0 END,
        s.followers, s.likes, s.comments, s.videos, s.views, s."row",
        s.project_id, s.gone_since, s.gone_clock, s.gone_at_once, s.gone_accepted, s.held, {{added_at}},
        p.account_id IS NOT NULL, p.followers, p.likes, p.comments, p.videos, p.views, p."precision", p.source,
@@ -40,7 +43,6 @@ SELECT a.id, a.platform, a.username, a.profile_link, {active_account("a")},
        m.followers, m.likes, m.comments, m.videos, m.views,
        m.followers_winner, m.likes_winner, m.comments_winner, m.videos_winner, m.views_winner,
        n.account_id IS NOT NULL, n.followers, n.likes, n.comments, n.videos, n.views,
-       m.followers_known_since, m.likes_known_since, m.comments_known_since, m.videos_known_since, m.views_known_since,
        m.followers_carried_since, m.likes_carried_since, m.comments_carried_since, m.videos_carried_since,
        m.views_carried_since,
        m.followers_counted, m.likes_counted, m.comments_counted, m.videos_counted, m.views_counted,
@@ -90,6 +92,9 @@ class Stored:
         states = []
         for row in self.rows.get(project.id, ()):
             state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
+            if row[4] == -1:
+                whose = state.link or f"account {state.id}"
+                problems.append(Problem(NO_FLAG, "project_social_accounts", value=whose, code="no-projects"))
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
         return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
 
@@ -252,7 +257,7 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         as_text(row[1]),
         as_text(row[2]),
         as_text(row[3]),
-        bool(row[4]),
+        row[4] == 1,
         sheet,
         row[10],
         parsed=parsed[0],
@@ -263,10 +268,9 @@ def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> Ac
         seen=sound(rest[11:16])[0] if rest[10] else None,
         absence=absence,
         held=held,
-        known_since=rest[16:21],
-        carried_since=rest[21:26],
-        counted=rest[26:31],
-        left_since=rest[31],
+        carried_since=rest[16:21],
+        counted=rest[21:26],
+        left_since=rest[26],
         added_at=row[17],
     )
 
@@ -277,7 +281,9 @@ def _merged(row: Sequence[Any]) -> Metrics | None:
 
 
 def _no_time(row: Any) -> Problem:
-    return Problem(vote_records.NO_TIME, "parsed_metrics", value=as_text(row[3]) or f"account {row[0]}")
+    return Problem(
+        vote_records.NO_TIME, "parsed_metrics", value=as_text(row[3]) or f"account {row[0]}", code="parsed-values"
+    )
 
 
 def _unsound(row: Any) -> Problem:
@@ -287,4 +293,5 @@ def _unsound(row: Any) -> Problem:
         "the inbox holds a value that is no count from 0 to 2^63-1; it counts as no value",
         "parsed_metrics",
         value=f"{as_text(row[3]) or f'account {row[0]}'}: {', '.join(wrong)}",
+        code="parsed-values",
     )

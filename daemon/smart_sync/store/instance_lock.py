@@ -50,7 +50,7 @@ class InstanceLock:
         database = database.resolve()
         if self._held is not None and self._held[0] == database:
             return
-        path = database.with_name(f"{database.name}.smart-sync.lock")
+        path = _path(database)
         ends = time.monotonic() + patience
         of_daemon = False
         while True:
@@ -64,6 +64,28 @@ class InstanceLock:
             time.sleep(_PAUSE_SECONDS)
         self.release()
         self._held = (database, fd)
+
+    def renew(self) -> None:
+        """Hold it again where its file was removed: another instance would not see this one.
+
+        Raises `Busy` if that has happened already.  Where no file can be made, it is tried again the next time.
+        """
+        if self._held is None:
+            return
+        database, fd = self._held
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(fd), _path(database).stat()):
+                return
+        self._held = None
+        try:
+            self.take(database)
+        except DatabaseUnusable:
+            self._held = database, fd
+        except BaseException:
+            self._held = database, fd
+            raise
+        else:
+            os.close(fd)
 
     def forget(self) -> None:
         """In a forked child: what the parent holds is the parent's."""
@@ -89,6 +111,10 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
+
+
+def _path(database: Path) -> Path:
+    return database.with_name(f"{database.name}.smart-sync.lock")
 
 
 def _locked(path: Path, mark: str) -> int | None:

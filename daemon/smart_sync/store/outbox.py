@@ -178,6 +178,18 @@ async def recent(database: Database, labels: Mapping[str, str], limit: int) -> l
     ]  # fmt: skip
 
 
+async def unreached(database: Database, before: str) -> dict[str, tuple[str, str]]:
+    """The endpoints that have accepted nothing since a stamp before ``before``: since when, and their last answer."""
+    rows = await database.glance(
+        "SELECT d.endpoint, min(d.created_at), (SELECT l.answer FROM webhook_deliveries l WHERE l.endpoint = d.endpoint"
+        " AND l.last_at IS NOT NULL ORDER BY l.last_at DESC LIMIT 1) FROM webhook_deliveries d WHERE d.last_at >"
+        " coalesce((SELECT max(a.last_at) FROM webhook_deliveries a WHERE a.endpoint = d.endpoint"
+        " AND a.status = 'delivered'), '') GROUP BY d.endpoint HAVING min(d.created_at) < ?",
+        (before,),
+    )
+    return {row[0]: (row[1], row[2] or "") for row in rows}
+
+
 async def remember_failure(transaction: Transaction, now: str) -> None:
     """Note that it was told that passes cannot be run."""
     if not await transaction.fetch("SELECT 1 FROM failed_passes"):

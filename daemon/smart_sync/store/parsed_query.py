@@ -5,7 +5,7 @@ A row of the query counts as a row of the inbox would; one without ``parsed_at``
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from smart_sync.core.model import METRICS, NO_METRICS, Problem
 from smart_sync.core.parsed import QUERY, ParsedValue, is_no_time, of_row
@@ -18,6 +18,7 @@ from smart_sync.store.vote_records import NO_TIME, TIME
 COLUMNS = ("account_id", *METRICS, "source", "parsed_at", "precision")
 #: What the values are said to be of where the query has no source.
 UNNAMED = "query"
+_CODE: Final = "parsed-values"
 
 
 async def prepare(database: Database, query: str) -> str:
@@ -68,7 +69,7 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
             raise
         if len(project_ids) > 1:  # the account on which it fails is that of one project
             return {key: one for each in project_ids for key, one in (await read(database, prepared, [each])).items()}
-        problem = Problem(f"the query failed, what it would give does not count: {error}", QUERY)
+        problem = Problem(f"the query failed, what it would give does not count: {error}", QUERY, code=_CODE)
         return dict.fromkeys(project_ids, Told({}, [problem]))
     found: dict[str, tuple[dict[str, list[ParsedValue]], list[Problem]]] = {key: ({}, []) for key in project_ids}
     for row in rows:
@@ -80,7 +81,7 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
         if is_no_time(row[9]):
             metrics = NO_METRICS
             told = f"account {account_id}: {printable(str(row[7]), 40)}"
-            problems.append(Problem(NO_TIME, QUERY, value=told))
+            problems.append(Problem(NO_TIME, QUERY, value=told, code=_CODE))
         if account_id in values:
             problems.append(_problem("an account more than once; only one of its rows counts", account_id))
         values[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))
@@ -98,4 +99,4 @@ async def _rows(database: Database, prepared: str, project_ids: Sequence[str]) -
 
 
 def _problem(what: str, account_id: str) -> Problem:
-    return Problem(f"the query gives {what}", QUERY, value=f"account {account_id}")
+    return Problem(f"the query gives {what}", QUERY, value=f"account {account_id}", code=_CODE)

@@ -11,6 +11,7 @@ from smart_sync.core.answers import ProjectRun, Run
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json, names
 from smart_sync.core.history.timeline import Asked
 from smart_sync.core.model import Outcome, Problem, Trigger
+from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
 from smart_sync.core.worksheet.table import shown
@@ -75,7 +76,9 @@ async def finish_run(
 def _project_row(run_id: str, result: ProjectResult) -> tuple[Any, ...]:
     # Rows of nobody are on record too: `explain` tells where their link stands.
     name, reason = result.project.name, "no account has this link"
-    nobodys = [Problem(reason, name, row.row, value=shown(row.link)) for row in result.unmatched_rows]
+    nobodys = [
+        Problem(reason, name, row.row, value=shown(row.link), code="no-account") for row in result.unmatched_rows
+    ]
     problems = [asdict(problem) for problem in islice(chain(result.problems, nobodys), MAX_PROBLEMS)]
     return (
         run_id,
@@ -168,6 +171,16 @@ async def project_runs(database: Database, project_id: str, limit: int) -> list[
     return await _project_runs(database, "project_id = ?2 ORDER BY finished_at DESC", (limit, project_id))
 
 
+async def last_of_project(database: Database, project_id: str) -> tuple[ProjectRun | None, tuple[Problem, ...]]:
+    """The newest pass of a project, and what is on record of it; None: there was none."""
+    rows = await database.glance(
+        "SELECT problems FROM sync_project_runs WHERE project_id = ? ORDER BY finished_at DESC LIMIT 1", (project_id,)
+    )
+    runs = await project_runs(database, project_id, 1)
+    problems = (problem_on_record(one) for row in rows for one in json.loads(row[0]))
+    return next(iter(runs), None), tuple(problems)
+
+
 async def newest_problems(database: Database, project_id: str | None = None) -> list[Problem]:
     """What the newest pass of each project, or of one, found wrong with its worksheet.
 
@@ -179,7 +192,7 @@ async def newest_problems(database: Database, project_id: str | None = None) -> 
         " WHERE CAST(?1 AS TEXT) IS NULL OR r.project_id = ?1 ORDER BY r.project_id",
         (project_id,),
     )
-    return [Problem(**one) for row in rows for one in json.loads(row[0]) if isinstance(one, dict)]
+    return [problem_on_record(one) for row in rows for one in json.loads(row[0]) if isinstance(one, dict)]
 
 
 async def outcomes(database: Database, project_id: str, since: str) -> list[tuple[str, str, str]]:
@@ -226,7 +239,7 @@ async def _project_runs(database: Database, condition: str, parameters: tuple[An
 
 def _told(problems: str) -> list[str]:
     """The problems on record as texts; versions before 1.0 have left texts."""
-    return [str(Problem(**one)) if isinstance(one, dict) else one for one in json.loads(problems)]
+    return [one if isinstance(one, str) else str(problem_on_record(one)) for one in json.loads(problems)]
 
 
 async def prune(database: Database, before: str, batch: int = 500) -> int:

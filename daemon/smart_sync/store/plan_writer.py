@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from smart_sync.core.campaign import OF_VIDEOS
-from smart_sync.core.merge.decisions import Edit
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.core.pins import Pin
@@ -161,9 +160,9 @@ async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writin
     without = {account_id for one in made for account_id in one.refused}
     return {
         plan.project.id: Written(
-            len(new.intersection(plan.snapshot_ids)),
+            len(new.intersection(plan.snapshots)),
             failed[plan.project.id],
-            tuple(account_id for account_id in plan.snapshot_ids if account_id in without),
+            tuple(account_id for account_id in plan.snapshots if account_id in without),
         )
         for plan in plans
     }
@@ -187,23 +186,20 @@ def _of_accounts(plan: Plan) -> Iterable[Plan]:
     seen = dict(plan.seen)
     news = {one.account_id: one for one in plan.votes}
     absent = {row.account_id: row for row in plan.absent}
-    with_snapshot = set(plan.snapshot_ids)
-    edited: dict[str, list[Edit]] = {}
-    for edit in plan.edits:
-        edited.setdefault(edit.account_id, []).append(edit)
+    edits = {edit.account_id: edit for edit in plan.edits}
     pinned, unpinned = _by_account(plan.pinned), _by_account(plan.unpinned)
     for account_id in plan.account_ids:
         yield replace(
             plan,
             account_ids=(account_id,),
-            snapshot_ids=(account_id,) if account_id in with_snapshot else (),
+            snapshots={account_id: plan.snapshots[account_id]} if account_id in plan.snapshots else {},
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
             pinned=tuple(pinned.get(account_id, ())),
             unpinned=tuple(unpinned.get(account_id, ())),
             votes=(news[account_id],) if account_id in news else (),
-            edits=tuple(edited.get(account_id, ())),
+            edits=(edits[account_id],) if account_id in edits else (),
             absent=(absent[account_id],) if account_id in absent else (),
             left={account_id: plan.left[account_id]} if account_id in plan.left else {},
             returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},
@@ -244,9 +240,11 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Writi
             f"UPDATE account_metrics SET {metric}_known_since = NULL WHERE account_id = ?",
             [(row.account_id,) for row in begin_anew if metric in row.anew],
         )
-    await transaction.execute_many(
+    written = await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in merged)
     )
+    if written < len({row.account_id for row in merged}):  # as RAISE(IGNORE), or RETURN NULL on a server, would do
+        raise Refused("a rule of the table ignores the row", SmartSyncError("a rule of the table ignores the row"))
     if new := [row.account_id for row in merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
     await transaction.execute_many(

@@ -17,6 +17,7 @@ from smart_sync.admin.checks.drill import drill
 from smart_sync.admin.checks.findings import OF_DATABASE, Finding, Report
 from smart_sync.admin.checks.parser_trials import check_parsers
 from smart_sync.admin.checks.worksheets import check_worksheets
+from smart_sync.admin.webhooks import unreached
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings, secrets
 from smart_sync.core.command_answers import RulesRow
@@ -66,6 +67,8 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
             of_worksheets += await drill(on_copy, clock)
         of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)
         findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
+        if was_read:
+            findings += [Finding("warning", told) for told in await unreached(settings)]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))
 

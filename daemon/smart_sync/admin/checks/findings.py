@@ -9,6 +9,7 @@ from smart_sync.core.command_answers import CheckAnswer, RulesRow
 from smart_sync.core.model import Project
 from smart_sync.core.notices.troubles import code_of
 from smart_sync.core.project_names import name_key, written
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import nearest
 from smart_sync.logs import redact, redacted
 from smart_sync.store.sqlite.scratch_copy import Names
@@ -26,11 +27,13 @@ class Finding:
     message: str
     #: `OF_DATABASE`: it is about the file or the server itself; "": about anything else.
     about: str = ""
+    #: What docs/faq.md has it under, where that is decided with it.
+    trouble: Code | Literal[""] = ""
 
     @property
     def code(self) -> str:
         """What docs/faq.md has it under; "" where there is nothing to do or no entry for it."""
-        return "" if self.level == "ok" else code_of(self.message)
+        return "" if self.level == "ok" else self.trouble or code_of(self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ async def _failing_parsers(resources: Resources) -> list[Finding]:
 def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterator[Finding]:
     for title in titles:
         if title not in claimed:
-            yield Finding("warning", f"worksheet {title!r} belongs to no active project")
+            yield Finding("warning", f"worksheet {title!r} belongs to no active project", trouble="sheet-unclaimed")
 
 
 def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[Finding]:
@@ -105,11 +105,12 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     for name in result.new_projects:
         yield Finding("ok", f"worksheet {name!r} will become a project")
     troubled = [r for r in result.results if r.outcome in (Outcome.FAILED, Outcome.DEGRADED)]
-    troubles = ((r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled)
+    troubles = [(r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled]
+    codes = {told: r.code for r, (_, told) in zip(troubled, troubles, strict=True)}
     for trouble, concerned in by_text(troubles).items():
-        yield Finding("error", f"{listed(concerned)}: {trouble}")
+        yield Finding("error", f"{listed(concerned)}: {trouble}", trouble=codes.get(trouble, ""))
     for last, concerned in by_text((r.project.name, _last_read(r)) for r in result.results if r.stale).items():
-        yield Finding("error", f"{listed(concerned)}: stale, {last}")
+        yield Finding("error", f"{listed(concerned)}: stale, {last}", trouble="stale")
     for project in result.results:
         yield from _of_project(project)
 
@@ -127,9 +128,10 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
         are = "is" if known == 1 else "are"
         yield Finding("ok", f"{name}: {there:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
     for link in result.left:
-        yield Finding("warning", f"{name}: {link} will leave: its row is gone for good, and no parser has a value")
+        told = f"{name}: {link} will leave: its row is gone for good, and no parser has a value"
+        yield Finding("warning", told, trouble="rows-gone")
     for problem in result.problems:
-        yield Finding("warning", str(problem))
+        yield Finding("warning", str(problem), trouble=problem.code)
     for suspect in result.suspects:
         place = suspect.place or name
         before = "no value" if suspect.old is None else f"{suspect.old:,}"
@@ -138,10 +140,11 @@ def _of_project(result: ProjectResult) -> Iterator[Finding]:
             f"{place}: {suspect.metric} of {suspect.link} jumped from {before} to {suspect.new:,}"
             f"{f': {suspect.cause}' if suspect.cause else ''}; "
             f"correct it, or: {confirm(suspect.link, suspect.metric)}",
+            trouble="suspect-value",
         )
     for row in result.unmatched_rows:
         if not profile_link(row.link, row.platform):
             continue  # a problem already
-        yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})")
+        yield Finding("warning", f"{name}!{row.row}: no account has this link ({row.link})", trouble="no-account")
     for link in result.unmatched_accounts:
-        yield Finding("warning", f"{name}: no row has the link of account {link}")
+        yield Finding("warning", f"{name}: no row has the link of account {link}", trouble="rows-gone")

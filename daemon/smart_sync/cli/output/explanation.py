@@ -1,6 +1,7 @@
 """What people see of the numbers of an account: a sentence each, the table, what to look at, and the last days."""
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from rich.console import Console
@@ -42,7 +43,7 @@ def _show_account(screen: Console, account: ExplainedAccount) -> None:
     state = "" if account["active"] else ", inactive"
     state += f", has left {when(account['left_since'])}" if account["left_since"] else ""
     print_line(screen, f"{account['link']}  ({account['platform']}, project {account['project_name']}{state})", "bold")
-    print_line(screen, _sheet(account["sheet"]))
+    print_line(screen, _sheet(account["sheet"], active=account["active"]))
     screen.print()
     for told in account["metrics"].values():
         print_line(screen, told["sentence"], hang=2)
@@ -55,7 +56,9 @@ def _show_account(screen: Console, account: ExplainedAccount) -> None:
     _print_events(screen, account)
 
 
-def _sheet(place: SheetPlace | None) -> str:
+def _sheet(place: SheetPlace | None, *, active: bool) -> str:
+    if place is None and not active:
+        return "the account or its project is inactive (is_active): it is not synced, and its row is not looked for"
     if place is None:
         return "no row of the worksheet is this account's"
     row = f"worksheet {place['worksheet']}, row {place['row']}"
@@ -67,7 +70,10 @@ def _sheet(place: SheetPlace | None) -> str:
 
 def _notes(account: ExplainedAccount) -> Iterable[str]:
     """What a person has to look at."""
-    yield from map(with_code, (*account["problems"], *account["warnings"]))
+    # A daemon of an earlier version answers no codes.
+    codes = account.get("problem_codes", [])
+    yield from (with_code(told, code) for told, code in zip_longest(account["problems"], codes, fillvalue=""))
+    yield from map(with_code, account["warnings"])
     for metric, told in account["metrics"].items():
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""

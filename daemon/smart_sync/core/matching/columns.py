@@ -62,6 +62,7 @@ def _lost(table: Table, metric: str, terms: Terms) -> Problem:
         f"the column for {metric} is gone; its last known values are used; headers seen: {seen}; name it again, "
         f"or if it is meant: {confirm(terms.name, metric)}",
         table.worksheet,
+        code="column-missing",
     )
 
 
@@ -75,4 +76,5 @@ def _held(table: Table, metric: str, ids: Iterable[str], rows: Mapping[str, Shee
                 row.row,
                 table.letters.get(metric),
                 row.link,
+                "column-emptied",
             )

@@ -28,7 +28,7 @@ class Doubt(NamedTuple):
         if self.copied:
             remedy = f"delete the copy, or if both are meant: {confirm(worksheet)}"
         reason = f"no account is created for this row: {self.reason}; {remedy}"
-        return Problem(reason, worksheet, self.row.row, column, self.row.link)
+        return Problem(reason, worksheet, self.row.row, column, self.row.link, "no-account")
 
 
 class Elsewhere(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from smart_sync.core.links.identity import identity
+from smart_sync.core.links.identity import by_identity, identity
 from smart_sync.core.model import METRICS, Metrics, Problem, SheetRow, Table
 from smart_sync.core.state import AccountState
 
@@ -30,10 +30,10 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     as the link of the only active one.
     Several rows for one account are combined (per metric the larger value) and reported.
     """
-    by_identity = _by_identity(accounts)
+    known = by_identity(accounts)
     # A name alone may be a profile on each platform.
     by_link = {account.link: account.id for account in accounts if not account.link.startswith("@")}
-    twins = {key: group for key, group in by_identity.items() if len(group) > 1}
+    twins = {key: group for key, group in known.items() if len(group) > 1}
     for group in twins.values():
         for account in group:
             by_link.pop(account.link, None)
@@ -42,7 +42,7 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     for row in table.rows:
         account_id = by_link.get(row.link)  # the usual case, without the price of an identity
         if account_id is None:
-            same = by_identity.get(identity(row.link, row.platform))
+            same = known.get(identity(row.link, row.platform))
             account_id = _claimant(same, row.link).id if same else None
         if account_id is None:
             unmatched.append(row)
@@ -52,15 +52,6 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     problems = [*_duplicates(table.worksheet, found.values()), *_twins(table.worksheet, twins.values(), found)]
     without = [a.id for group in twins.values() if _any_in(group, found) for a in group if a.active]
     return Matches(rows, tuple(unmatched), tuple(problems), frozenset(without) - found.keys())
-
-
-def _by_identity(accounts: Iterable[AccountState]) -> dict[str, list[AccountState]]:
-    """The accounts by identity; those without a link have none."""
-    groups: dict[str, list[AccountState]] = {}
-    for account in accounts:
-        if name := identity(account.link, account.platform):
-            groups.setdefault(name, []).append(account)
-    return groups
 
 
 def _claimant(group: Sequence[AccountState], link: str) -> AccountState:
@@ -87,7 +78,8 @@ def _twins(
             told = ", ".join(rows) or "no row has their link"
             remedy = "; deactivate all but one" if len(active) > 1 else ""
             first = min((row.row for a in group for row in found.get(a.id, ())), default=None)
-            yield Problem(f"{_named(group)} are one and the same on the platform; {told}{remedy}", worksheet, first)
+            reason = f"{_named(group)} are one and the same on the platform; {told}{remedy}"
+            yield Problem(reason, worksheet, first, code="same-account")
 
 
 def _is_doubtful(active: AccountState, group: Iterable[AccountState], found: Mapping[str, Sequence[SheetRow]]) -> bool:
@@ -111,6 +103,7 @@ def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Pr
                 worksheet,
                 rows[0].row,
                 value=rows[0].link,
+                code="same-account",
             )
 
 

@@ -200,9 +200,11 @@ def _problem(
     if like is not None and unreadable:
         what = f"its link cell cannot be read, and the row of {state.link} stood here"
         column = table.letters.get("link")
-        return Problem(f"{what}; {since}; correct it, or {meant}", table.worksheet, like.row.row, column, like.row.link)
+        reason = f"{what}; {since}; correct it, or {meant}"
+        return Problem(reason, table.worksheet, like.row.row, column, like.row.link, "rows-gone")
     elsewhere = absence.project_id != terms.project_id
     what = f"no row has the link of {state.link}, which came from another project" if elsewhere else "the row is gone"
     place = "" if like is None else f"; row {like.row.row}: {like.row.link} may be it"
     number = None if elsewhere else like.row.row if like is not None and like.in_place else state.sheet_row
-    return Problem(f"{what}; {since}{place}; restore it, or {meant}", table.worksheet, number, None, state.link)
+    reason = f"{what}; {since}{place}; restore it, or {meant}"
+    return Problem(reason, table.worksheet, number, None, state.link, "rows-gone")

@@ -24,7 +24,8 @@ def _of_campaign(
     """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""
     active = [state for state in states if state.active] if counting is not None and counting.parsers else []
     if campaign.flaw and counting and any(is_counted(state.link, state.platform, counting) for state in active):
-        yield Problem(f"{campaign.flaw}; until then its campaign is not counted", "projects", value=project.name)
+        reason = f"{campaign.flaw}; until then its campaign is not counted"
+        yield Problem(reason, "projects", value=project.name, code="campaign-unclear")
     found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for state in active:
         if since := not_counted_since(state.votes):
@@ -32,7 +33,7 @@ def _of_campaign(
     for metrics, several in found.items():
         oldest, link = min(several)
         more = f" and {counted(len(several) - 1, 'other account')}" if len(several) > 1 else ""
-        yield Problem(not_counted(metrics, oldest), OWN, value=f"{link}{more}")
+        yield Problem(not_counted(metrics, oldest), OWN, value=f"{link}{more}", code="campaign-unclear")
 
 
 def _ahead(states: Iterable[AccountState]) -> list[Problem]:
@@ -47,6 +48,7 @@ def _ahead(states: Iterable[AccountState]) -> list[Problem]:
             " when it was first seen; set that clock right",
             place,
             value=f"{min(links)}{' and others' if len(links) > 1 else ''}",
+            code="parsed-values",
         )
         for (place, source), links in sorted(found.items())
     ]
@@ -62,4 +64,5 @@ def _spoilt(states: Iterable[AccountState]) -> Iterable[Problem]:
                 " the value is decided anew",
                 "account_metrics",
                 value=state.link or f"account {state.id}",
+                code="two-masters",
             )

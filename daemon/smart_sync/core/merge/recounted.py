@@ -1,9 +1,11 @@
-"""Metrics that are counted otherwise than before: of other dates, another KPI, the campaign in place of the lifetime.
+"""Metrics that are of something else than before: other dates, another KPI, the campaign in place of the lifetime.
+
+Or of another profile, to which the account's link leads now.
 
 Such a number is the first of its kind.  It begins anew: no growth from what it was, and nothing to doubt in a leap.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from smart_sync.core.campaign import OF_VIDEOS, Campaign
 from smart_sync.core.merge.strategies import Winner
@@ -22,6 +24,17 @@ def is_of_others(state: AccountState) -> bool:
     return any((old or "") != (new or "") for old, new in zip(state.counted, counted_now(state), strict=True))
 
 
+def without_earlier_profile(state: AccountState, rows: Container[str]) -> AccountState:
+    """An account whose row is that of another profile than in the last pass, as if it had none before.
+
+    Nothing was typed over, nothing stands in.  ``rows``: the ids of the accounts that have a row; without one the last
+    sheet values stand in as for any row that is gone: a person may only have corrected the link.
+    """
+    if not state.votes.relinked or state.sheet is None or state.id not in rows:
+        return state
+    return state._replace(sheet=None, held=_NONE, winners=(None,) * len(METRICS))
+
+
 def counted_now(state: AccountState) -> tuple[str | None, ...]:
     """What the parsed values are of; where none counts, what the last one was of."""
     known, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
@@ -34,7 +47,9 @@ def counted_now(state: AccountState) -> tuple[str | None, ...]:
 
 
 def begin_anew(state: AccountState, winners: Sequence[str | None], counted: Sequence[str | None]) -> frozenset[str]:
-    """The metrics of which a parsed value counts, or counted, that is of other videos now."""
+    """The metrics of which a parsed value counts, or counted, that is of other videos now; of another profile all."""
+    if state.votes.relinked:
+        return frozenset(m for m, now in zip(METRICS, winners, strict=True) if now not in (None, Winner.CARRIED))
     if state.counted == counted:  # the usual case
         return _NONE
     of_parsers = (Winner.PARSED, Winner.BOTH)

@@ -1,23 +1,24 @@
-"""The message of the day: suspects, problems of worksheets, stale projects, and growth in a line per project."""
+"""The message of the day: suspects, problems, projects and parsers in trouble, and the growth of each project."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from smart_sync.core.days import stamp
+from smart_sync.core.model import Problem
 from smart_sync.core.notices.phrases import counted, number
 from smart_sync.core.notices.reader import Data, Reader, jump, plain
+from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.results.webhook_messages import Message, message
 
 DIGEST = "digest"
-#: Lines of suspects, cells and stale projects, each; and of projects.
+#: Lines of suspects, cells, projects and parsers in trouble, each; and of projects.
 MAX_EACH = 5
 MAX_PROJECTS = 40
 #: What nobody could be told for so long (no process was there) is told no more: the next one is near.
 LATE = timedelta(hours=12)
-_PROBLEM = re.compile(r"(?P<place>.*?): (?P<reason>.*?)(?P<value> \(.*\))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class DigestFacts:
     stale: Sequence[Data] = ()
     #: How many problems there are, of which ``problems`` are some.
     problem_count: int = 0
+    #: Projects whose last pass failed or was degraded and that are not stale; parsers that are failing.
+    unwell: Sequence[Data] = ()
+    parsers: Sequence[Data] = ()
+    #: The first of ``problems`` in parts: what a person reads of them.
+    shown_problems: Sequence[Data] = ()
 
 
 def due_day(now: datetime, at: time, timezone: str) -> str | None:
@@ -81,10 +87,14 @@ def text(facts: Data, reader: Reader) -> str:
 
 
 def _to_do(facts: Data, reader: Reader) -> Iterator[str]:
-    problems = [_problem(one, reader) for one in facts["problems"]]
+    problems = [_problem(one, reader) for one in _problems(facts)]
     yield from _listed("suspects_head", [jump(reader, one) for one in facts["suspects"]], reader, "see_status")
-    yield from _listed("problems_head", problems, reader, "see_check", facts["problem_count"])
+    count = max(facts["problem_count"], len(facts["problems"]))
+    yield from _listed("problems_head", problems, reader, "see_check", count)
     yield from _listed("stale_head", [_stale(one, reader) for one in facts["stale"]], reader, "see_status")
+    # A digest of an earlier version may still wait to be sent.
+    yield from _listed("unwell_head", [_unwell(one, reader) for one in facts.get("unwell", ())], reader, "see_status")
+    yield from _listed("parsers_head", [_parser(one, reader) for one in facts.get("parsers", ())], reader, "see_status")
 
 
 def _listed(head: str, rows: Sequence[str], reader: Reader, see: str, count: int = 0) -> Iterator[str]:
@@ -99,12 +109,21 @@ def _listed(head: str, rows: Sequence[str], reader: Reader, see: str, count: int
         yield f"• {reader.say('left_out', number=number(reader.lang, more), see=reader.say(see))}"
 
 
-def _problem(told: str, reader: Reader) -> str:
-    found = _PROBLEM.fullmatch(told)
-    if found is None:
-        return plain(told)
-    value = f" {plain(found['value'], 60)}" if found["value"] else ""
-    return f"{plain(found['place'], 60)}: {reader.told(found['reason'])}{value}"
+def problem_shown(one: Problem) -> Data:
+    """A problem in parts, as a person reads it."""
+    return {"place": one.place, "reason": one.reason, "value": one.value, "code": one.code}
+
+
+def _problems(facts: Data) -> Sequence[Data]:
+    """Those that are shown; a message that an earlier version has queued has sentences alone."""
+    if parts := facts.get("shown_problems"):
+        return cast("Sequence[Data]", parts)
+    return [problem_shown(problem_on_record(told)) for told in facts["problems"][:MAX_EACH]]
+
+
+def _problem(one: Data, reader: Reader) -> str:
+    value = f" ({plain(one['value'], 58)})" if one["value"] else ""
+    return f"{plain(one['place'], 60)}: {reader.told(one['reason'])}{value}"
 
 
 def _stale(one: Data, reader: Reader) -> str:
@@ -112,6 +131,15 @@ def _stale(one: Data, reader: Reader) -> str:
     return reader.say(
         "stale_line", project=plain(one["project_name"], 40), when=when, reason=reader.told(one["reason"])
     )
+
+
+def _unwell(one: Data, reader: Reader) -> str:
+    return f"{plain(one['project_name'], 40)}: {reader.told(one['reason'])}"
+
+
+def _parser(one: Data, reader: Reader) -> str:
+    when, reason = reader.when(one["since"]), reader.told(one["reason"])
+    return reader.say("parser_line", parser=plain(one["parser"], 40), when=when, reason=reason)
 
 
 def _projects(facts: Data, reader: Reader) -> Iterator[str]:

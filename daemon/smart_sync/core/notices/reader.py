@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from smart_sync.core.notices.phrases import METRIC_NAMES, Language, number, phrase
-from smart_sync.core.notices.reasons import translated
+from smart_sync.core.notices.translation import translated
 
 #: Characters of a line: ten of them are less than the 2,000 that Discord takes of a message.
 MAX_LINE = 190

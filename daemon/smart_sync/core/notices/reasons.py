@@ -1,13 +1,9 @@
-"""Reasons and remedies of ours in Russian, sentence by sentence; what others say (Google, a server) stays as it is."""
+"""Reasons and remedies of ours in Russian, sentence by sentence; `translation` finds them in a text."""
 
-import re
-from collections.abc import Iterator
-from functools import cache
-
-from smart_sync.core.notices.phrases import METRIC_NAMES, Language
+from smart_sync.core.notices.phrases import METRIC_NAMES
 
 #: A part of a reason or remedy, as it stands between semicolons → the same in Russian.
-_RUSSIAN = {
+RUSSIAN = {
     # A worksheet that cannot be read.
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
@@ -18,6 +14,10 @@ _RUSSIAN = {
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",
     "a title for a CSV file has no / \\ in it": "в названии для файла CSV не может быть / и \\",
     "{path} cannot be read: {why}": "{path} не читается: {why}",
+    "check [parsers] path": "проверьте [parsers] path",
+    "{path} has no values: {why}": "в {path} нет значений: {why}",
+    "no line is below its header": "под заголовком нет ни одной строки",
+    "did what should have written it fail?": "то, что его пишет, завершилось с ошибкой?",
     "split the worksheet": "разделите лист",
     "check that it is a file, not a link or a folder, and its permissions": (
         "проверьте, что это файл, а не ссылка и не папка, и права на него"
@@ -182,14 +182,13 @@ _RUSSIAN = {
     "neither the worksheet nor a parser has a value any more": "ни на листе, ни у парсера больше нет значения",
     "the last one, {value}, is used since {when}": "последнее, {value}, действует с {when}",
     "type it again, or if it is meant: {command}": "введите его снова или, если так и задумано: {command}",
+    "is_active is neither 1 nor 0, so it is not synced": "is_active не 1 и не 0, поэтому не синхронизируется",
     "project {name} has this account": "этот аккаунт есть в проекте {name}",
     "its worksheet has yet to be read again": "его лист ещё не прочитан снова",
     "with the same numbers, so this worksheet looks like a copy": "с теми же числами, этот лист похож на копию",
     "delete the copy, or if both are meant: {command}": "удалите копию, а если нужны оба листа: {command}",
     "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
-    "correct the link, or if it is another account: {command}": (
-        "исправьте ссылку или, если это другой аккаунт: {command}"
-    ),
+    "correct the link, or if it is another account: {command}": "исправьте ссылку, а если аккаунт другой: {command}",
     "see: smart-sync check": "см. smart-sync check",
     "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values": (
         "правило таблицы не принимает строку дня от Smart Sync, и читатели не видят объединённых значений"
@@ -250,51 +249,18 @@ _RUSSIAN = {
     "find it with fuser": "найдите его через fuser",
     "restore it from a backup": "восстановите из резервной копии",
     "the database refused every account: {why}": "база данных не приняла ни одного аккаунта: {why}",
+    "the database refuses {n} of {all} accounts: {why}": "база данных не принимает {n} из {all} аккаунтов: {why}",
+    "the database refuses this account, which stays as it was: {why}": (
+        "база данных не принимает этот аккаунт, его числа остались прежними: {why}"
+    ),
+    "the database refuses {n} more": "база данных не принимает ещё {n}",
+    "a rule of the table ignores the row": "правило таблицы пропускает строку",
+    "look at the triggers and rules of the web app's tables": "посмотрите триггеры и правила таблиц веб-приложения",
 }
 #: What stands before a colon, and what follows it is a reason of its own.
-_BEFORE = {
+BEFORE = {
     "no worker could read it": "ни один рабочий процесс не смог его прочитать",
     "link": "ссылка",
     "no account is created for this row": "для этой строки аккаунт не создаётся",
     **METRIC_NAMES["ru"],
 }
-
-
-@cache
-def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The pattern of a part, and its translation."""
-    # Those that say the most of their own first: a text of others may hold anything.
-    specific = sorted(_RUSSIAN.items(), key=lambda pair: -len(re.sub(r"\{\w+\}", "", pair[0])))
-    return tuple((_pattern(english), russian) for english, russian in specific)
-
-
-def _pattern(english: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", english)
-    fixed = [re.escape(part) if place % 2 == 0 else f"(?P<{part}>.{{1,300}}?)" for place, part in enumerate(parts)]
-    return re.compile("".join(fixed), re.DOTALL)
-
-
-def translated(text: str, lang: Language) -> str:
-    """``text``, a reason or remedy of ours, in ``lang``; each part that is not known stays as it is."""
-    if lang == "en":
-        return text
-    return "; ".join(_part(part) for part in text.split("; "))
-
-
-def unknown(text: str) -> Iterator[str]:
-    """The parts of ``text`` that have no translation."""
-    return (part for part in text.split("; ") if _known(part) is None)
-
-
-def _part(part: str) -> str:
-    return _known(part) or part
-
-
-def _known(part: str) -> str | None:
-    before, colon, rest = part.partition(": ")
-    if colon and before in _BEFORE:
-        return f"{_BEFORE[before]}: {_part(rest)}"
-    for pattern, russian in _rules():
-        if found := pattern.fullmatch(part):
-            return russian.format(**{name: METRIC_NAMES["ru"].get(v, v) for name, v in found.groupdict().items()})
-    return None

@@ -1,10 +1,18 @@
 """Troubles by code: what ``docs/faq.md`` has an entry for, and which messages are about it.
 
-A code is for people who look a message up; nothing is decided by it.  Messages are found by their words here alone.
+A code is for people who look a message up; nothing is decided by it.  What has none from where it is decided (errors of
+the database and of parsers, and what versions before 1.0 have left on record) gets one by its words, here alone.
 """
 
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from smart_sync.core.model import Problem
+from smart_sync.core.trouble_codes import Code
+
 #: Code → words that only messages about this trouble hold.  The first code with a match counts.
-TROUBLES: dict[str, tuple[str, ...]] = {
+TROUBLES: dict[Code, tuple[str, ...]] = {
     # The daemon and its configuration.
     "daemon-not-running": ("the daemon is not running", "the daemon stopped before it answered"),
     "instance-busy": ("another instance (pid", "this instance no longer leads"),
@@ -48,6 +56,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "no-projects": (
         *("there is no active project yet", "the table projects is empty", "its table projects is empty"),
         *("no project could be created", "no project is active"),
+        *("is_active is neither",),
     ),
     "database-missing": (
         *("no pass has been here yet", "there is no database"),
@@ -67,6 +76,8 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "database-columns": (
         *("is this the web app's database?", "mend that row in the file", "has no UNIQUE", "has no unique account_id"),
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
+        *("the database refuses ", "the database refused every account"),
+        *("holds numbers and has no type",),
         *("is named smart_sync", "what arrived is not what was sent"),
     ),
     "snapshot-zeros": ("snapshots hold nothing but 0", "more such zeros", "snapshots repair"),
@@ -91,11 +102,12 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         *("the inbox holds", "have a parsed_at more than", "the query gives", "the query failed"),
         *("a parsed_at that is no time",),
         *("parsed.query:", "there is no file", "is not a text file in UTF-8", "has a time that no calendar has"),
-        *("check [parsers] path",),
+        *("check [parsers] path", "has no values: "),
     ),
     "csv-file": (
         *(" is not UTF-8 in line", "is not valid CSV", "the directory of worksheets", "cannot be a file"),
         *("check that it is a file, not a link or a folder", "split the worksheet", " cannot be read: "),
+        *(" fields where the header has ", "the file ends after "),
     ),
     "stale": (": stale, ", "is stale:", "are stale:"),
     "sheet-missing": ("is not in the spreadsheet", "worksheet \"", "is not there"),
@@ -110,6 +122,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "column-missing": (
         *("has no column for", "no column for", "is gone; its last known values are used"),
         *("those cells below are not read", "this header has no column", "the header is written with"),
+        *("another column has this name already", "this makes another number of", "a unit above the header"),
     ),
     "same-account": ("are the same account", "are one and the same on the platform"),
     "no-account": (
@@ -119,7 +132,8 @@ TROUBLES: dict[str, tuple[str, ...]] = {
     "link-unreadable": (
         *("the cell holds several links", "the link shows no profile", "the link is none of a platform"),
         *("a name without its platform", "a text and no link", "values without a link"),
-        *("link cells show no profile", "more than one line, or signs that no link has"),
+        *("link: an error of the spreadsheet", "link: not computed yet", "link cells show no profile"),
+        "more than one line, or signs that no link has",
     ),
     "number-ambiguous": ("can be read in more than one way", "an arrow before a number can mean a change"),
     "suspect-value": (
@@ -164,12 +178,45 @@ TROUBLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def code_of(message: str) -> str:
+def code_of(message: str) -> Code | Literal[""]:
     """The code of the trouble that a message is about; "" where there is no entry for it."""
     return next((code for code, words in TROUBLES.items() if any(word in message for word in words)), "")
 
 
-def with_code(message: str) -> str:
-    """A message for a screen, with its code in brackets behind it."""
-    code = code_of(message)
+def with_code(message: str, code: str = "") -> str:
+    """A message for a screen, with its ``code`` in brackets behind it; by its words where it brings none."""
+    code = code or code_of(message)
     return f"{message} [{code}]" if code else message
+
+
+_CODES: Final = frozenset(TROUBLES)
+#: A problem as versions before 1.0 have put it on record: the place, the reason, and what the cell says.
+_SENTENCE = re.compile(
+    r"(?P<worksheet>.*?)(?:!(?P<column>[A-Z]{0,3})(?P<row>[0-9]{1,9}))?: (?P<reason>.*?)(?: \((?P<value>.*)\))?",
+    re.DOTALL,
+)
+_MORE = re.compile(r"([\d,]{1,20}) more (?:problems|link cells show no profile)")  # as before 1.0
+
+
+def problem_on_record(told: object) -> Problem:
+    """A problem as a pass has put it on record: an object of this version, one without a code, or a sentence."""
+    one: Mapping[str, Any] = told if isinstance(told, Mapping) else _of_sentence(str(told))
+    reason, code, count = str(one.get("reason") or ""), one.get("code"), one.get("count")
+    more = _MORE.fullmatch(reason)
+    return Problem(
+        reason,
+        str(one.get("worksheet") or ""),
+        one.get("row"),
+        one.get("column"),
+        str(one.get("value") or ""),
+        code if code in _CODES else code_of(reason),
+        count if type(count) is int else int(more[1].replace(",", "")) if more else 1,
+    )
+
+
+def _of_sentence(told: str) -> dict[str, object]:
+    found = _SENTENCE.fullmatch(told)
+    if found is None:
+        return {"reason": told}
+    row = found["row"]
+    return found.groupdict() | {"row": int(row) if row else None, "column": found["column"] or None}

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from smart_sync.core.wording import counted, listed
+from smart_sync.core.wording import counted, listed, when
 
 #: Names that one sentence lists.
 MAX_NAMED = 10
+#: A webhook or target that has accepted nothing for so long is told of elsewhere: who is told by it alone cannot know.
+SILENT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,15 @@ class HealthInputs:
     failing_parsers: Sequence[str] = ()
     #: Tokens of parsers that will soon end, each with when.
     ending_tokens: Sequence[str] = ()
+    #: Webhooks and targets that have accepted nothing for an hour, each with since when and what it answers.
+    unreached: Sequence[str] = ()
     #: Seconds for which another process has held the database locked.
     locked: float = 0.0
+
+
+def unreached(label: str, since: str, answer: str) -> str:
+    """That nobody is told any more through a webhook or target, since a stamp."""
+    return f"{label} has accepted no message since {when(since)}: {answer}; see: smart-sync webhooks"
 
 
 def missed_tick(facts: HealthInputs) -> str:
@@ -95,6 +105,7 @@ def warnings(facts: HealthInputs) -> list[str]:
     """What a person should look at, a sentence each."""
     found = [f"parser {parser}" for parser in facts.failing_parsers]
     found += [f"parser {token}; see smart-sync parse --tokens" for token in facts.ending_tokens]
+    found += facts.unreached
     if facts.projects and facts.refused:
         found.append(f"{counted(len(facts.refused), 'project')} could not be created{_refusal(facts)}")
     if facts.projects and not facts.active:

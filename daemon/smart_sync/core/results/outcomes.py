@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Literal
 
 from smart_sync.core.counts import Counts
 from smart_sync.core.merge.plan import Plan
@@ -9,8 +11,11 @@ from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import counted
-from smart_sync.core.worksheet.table import how_many
+
+#: Accounts that the database refuses, told one by one.
+MAX_REFUSED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,19 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
     """The result of a plan that has been written.  ``problems`` are those of the parsed values."""
     failed = written.failed
     troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
-    outcome, error = Outcome.SYNCED, "; ".join(trouble.reason for trouble in troubles)
+    reasons, remedies = [trouble.reason for trouble in troubles], [trouble.remedy for trouble in troubles]
+    codes: list[Code | Literal[""]] = [trouble.trouble for trouble in troubles]
+    if failed:
+        first = next(iter(failed.values()))
+        reasons.append(f"the database refuses {len(failed)} of {plan.counts.accounts} accounts: {first}")
+        remedies.append("look at the triggers and rules of the web app's tables")
+        codes.append("database-columns")
+    outcome = Outcome.SYNCED
     if failed and len(failed) == plan.counts.accounts:
-        outcome, error = Outcome.FAILED, f"the database refused every account: {next(iter(failed.values()))}"
-    elif troubles:
+        outcome, reasons = Outcome.FAILED, [f"the database refused every account: {first}"]
+    elif reasons:
         outcome = Outcome.DEGRADED
-    elif not (failed or _writes(plan) or written.snapshots):
+    elif not (_writes(plan) or written.snapshots):
         outcome = Outcome.UNCHANGED
     result = ProjectResult(
         plan.project,
@@ -42,10 +54,11 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
         returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
-        error=error,
-        remedy="; ".join(trouble.remedy for trouble in troubles),
+        error="; ".join(reasons),
+        remedy="; ".join(remedies),
+        code=next(iter(codes), ""),
         failed_accounts=failed,
-        problems=(*plan.problems, *problems, *_without_snapshot(written.without_snapshot)),
+        problems=(*plan.problems, *problems, *_without_snapshot(written.without_snapshot), *_refused(plan, failed)),
         unmatched_rows=plan.unmatched_rows,
         unmatched_accounts=plan.unmatched_accounts,
         suspects=tuple(s for s in plan.suspects.open if s.account_id not in failed),
@@ -63,7 +76,7 @@ def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
         changed=sum(row.account_id not in written.failed for row in plan.changed),
         snapshots=written.snapshots,
         problems=len(result.problems),
-        all_problems=sum(map(how_many, result.problems)) + len(result.unmatched_rows),
+        all_problems=sum(one.count for one in result.problems) + len(result.unmatched_rows),
         suspects=len(result.suspects),
         conflicts=len(result.conflicts),
         unmatched_rows=len(result.unmatched_rows),
@@ -76,7 +89,20 @@ def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
     if account_ids:
         more = f" and {counted(len(account_ids) - 1, 'other')}" if len(account_ids) > 1 else ""
         reason = "a rule of the table refuses Smart Sync's row of the day, and readers do not see the merged values"
-        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=f"account {account_ids[0]}{more}")
+        value = f"account {account_ids[0]}{more}"
+        yield Problem(f"{reason}; see: smart-sync check", "account_snapshots", value=value, code="two-masters")
+
+
+def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
+    """The accounts that the database refuses, the first `MAX_REFUSED` by name."""
+    links = {row.account_id: row.link for row in plan.merged}
+    for account_id, reason in islice(failed.items(), MAX_REFUSED):
+        said = f"the database refuses this account, which stays as it was: {reason}"
+        value = links.get(account_id) or f"account {account_id}"
+        yield Problem(said, "account_metrics", value=value, code="database-columns")
+    if (more := len(failed) - MAX_REFUSED) > 0:
+        said = f"the database refuses {counted(more, 'account')} more"
+        yield Problem(said, "account_metrics", code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:

@@ -50,6 +50,7 @@ from typing import NamedTuple
 
 from smart_sync.core.foreign_text import INVISIBLE, undecorated
 from smart_sync.core.model import MAX_COUNT, Cell
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.worksheet.locales import FALLBACK, SPACES, Rules, rules
 from smart_sync.core.worksheet.metric_words import metric_of
 
@@ -80,6 +81,14 @@ _CHANGES = frozenset("↑↓⇧⇩⇑⇓↗↘⬆⬇⬈⬊▲▼△▽🔺🔻�
 
 class Unreadable(ValueError):
     """The cell holds something that is not a count; the message is a short reason for a person."""
+
+    code: Code = "number-unreadable"
+
+
+class Ambiguous(Unreadable):
+    """The cell holds a number that can mean more than one thing."""
+
+    code: Code = "number-ambiguous"
 
 
 class _Digits(NamedTuple):
@@ -154,7 +163,7 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     if not (power or number[0].isdigit()):
         raise Unreadable("a number cannot begin so")
     if read.unclear and not _is_decided(read, exponent=exponent is not None, word=bool(power), own=own and not scale):
-        raise Unreadable("its separators can be read in more than one way")
+        raise Ambiguous("its separators can be read in more than one way")
     return count
 
 
@@ -193,7 +202,7 @@ def _power(before: str, after: str, speaking: Rules, metric: str, *, foreign: bo
     if not (before or after):
         return 0, True
     if not _CHANGES.isdisjoint(before):
-        raise Unreadable("an arrow before a number can mean a change")
+        raise Ambiguous("an arrow before a number can mean a change")
     label = undecorated(before).translate(_ABOUT).replace("+", "", 1).lstrip(SPACES)
     after = undecorated(after).replace("+", "", 1).rstrip(SPACES)
     if _is_noun(label.rstrip(": "), metric):
@@ -236,7 +245,7 @@ def _digits(number: str, speaking: Rules) -> _Digits:
     elif as_fraction:
         as_group = False
     if as_group == as_fraction:
-        raise Unreadable("its separators can be read in more than one way, or in none")
+        raise Ambiguous("its separators can be read in more than one way, or in none")
     return _Digits("".join((*groups, last)), len(last) if as_fraction else 0, foreign and as_fraction, unclear)
 
 
@@ -244,7 +253,7 @@ def _leading_fraction(sign: str, digits: str, speaking: Rules) -> _Digits:
     """A number that begins with its decimal sign (``.75K``); in front of three digits it must be the locale's."""
     foreign = sign not in (speaking.decimal, "٫")
     if sign not in _FRACTION_SIGNS or not digits.isdigit() or (foreign and len(digits) == 3):
-        raise Unreadable("its separators can be read in more than one way, or in none")
+        raise Ambiguous("its separators can be read in more than one way, or in none")
     return _Digits(digits, len(digits), foreign)
 
 

@@ -3,6 +3,7 @@
 Babel is imported when a text first needs it, and each locale's rules are made once.
 """
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -102,15 +103,25 @@ def rules(name: str) -> Rules:
     )
 
 
+def is_known(name: str) -> bool:
+    """Whether CLDR has the locale called ``name``, or its language at least."""
+    return _in_cldr(name) is not None
+
+
 def _parsed(name: str) -> "Locale":
+    found = _in_cldr(name) or _in_cldr(FALLBACK)
+    if found is None:
+        raise AssertionError(FALLBACK)  # Babel always has it
+    return found
+
+
+def _in_cldr(name: str) -> "Locale | None":
     from babel.core import Locale, UnknownLocaleError
 
-    for candidate in (name, re.split("[-_]", name)[0], FALLBACK):
-        try:
+    for candidate in (name, re.split("[-_]", name)[0]):
+        with contextlib.suppress(UnknownLocaleError, ValueError, TypeError):
             return Locale.parse(candidate, sep="-" if "-" in candidate else "_")
-        except (UnknownLocaleError, ValueError, TypeError):
-            continue
-    raise AssertionError(FALLBACK)  # Babel always has it
+    return None
 
 
 @lru_cache(maxsize=1)

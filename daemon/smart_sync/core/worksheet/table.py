@@ -1,13 +1,14 @@
 """A worksheet becomes a table: one row per account, in order, and what a manager should look at."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from sys import intern
 
 from smart_sync.core.links.identity import identity, profile_link, several
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
@@ -38,14 +39,12 @@ class NoHeader(ValueError):
         self.seen = seen
 
 
-def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {}) -> Table:
+def read_table(worksheet: Worksheet, titles: Titles) -> Table:
     """The accounts in ``worksheet``, from below its header to its last row; blank rows between them do not count.
 
-    ``synonyms`` are more header names by field ("link" and the metrics).  Of two columns for one field the one with
-    the plainest name counts, of several the first.  A further header counts for the rows below it.  Rows for the same
-    account stay apart (`combine`).  Raises `NoHeader`.
+    Of two columns for one field the one with the plainest name counts, of several the first.  A further header counts
+    for the rows below it.  Rows for the same account stay apart (`combine`).  Raises `NoHeader`.
     """
-    titles = Titles(synonyms)
     header = headers.find(worksheet.rows, titles)
     if header is None:
         raise NoHeader(tuple(shown(text) for text in headers.seen(worksheet.rows, titles)))
@@ -80,13 +79,11 @@ def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
     more = len(problems) - MAX_SHOWN_PROBLEMS
     if more <= 0:
         return tuple(problems)
-    return (*problems[:MAX_SHOWN_PROBLEMS], Problem(f"{more:,} more problems", worksheet))
+    return (*problems[:MAX_SHOWN_PROBLEMS], _more(more, worksheet))
 
 
-def how_many(problem: Problem) -> int:
-    """For how many problems one of a worksheet stands: one that says how many more there are for those."""
-    found = re.match(r"([\d,]+) more (?:problems|link cells show no profile)$", problem.reason)
-    return int(found[1].replace(",", "")) if found else 1
+def _more(number: int, worksheet: str) -> Problem:
+    return Problem(f"{number:,} more problems", worksheet, code="number-unreadable", count=number)
 
 
 class _Problems:
@@ -97,16 +94,16 @@ class _Problems:
         self._found: list[Problem] = []
         self._others = 0
 
-    def add(self, reason: str, row: int, column: int, cell: Cell) -> None:
+    def add(self, code: Code, reason: str, row: int, column: int, cell: Cell) -> None:
         """Note a problem; beyond `MAX_PROBLEMS` they are only counted."""
         if len(self._found) < MAX_PROBLEMS:
-            self._found.append(Problem(reason, self._worksheet, row, letters(column), shown(cell)))
+            self._found.append(Problem(reason, self._worksheet, row, letters(column), shown(cell), code))
         else:
             self._others += 1
 
     def listed(self) -> tuple[Problem, ...]:
         """The problems, and at the end how many more there were."""
-        more = [Problem(f"{self._others:,} more problems", self._worksheet)] if self._others else []
+        more = [_more(self._others, self._worksheet)] if self._others else []
         return (*self._found, *more)
 
 
@@ -147,7 +144,7 @@ class _Reader:
                 self._without_link(number, cells)
             return None
         if trouble := _unreadable(link):
-            self.problems.add(f"link: {trouble}", number, self._link, link)
+            self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
             metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
             self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
             return None
@@ -155,7 +152,7 @@ class _Reader:
         if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
         if torn := self._worksheet.delimited and self._torn(number, cells):
-            self.problems.add(torn, number, len(cells) - 1, cells[-1])
+            self.problems.add("csv-file", torn, number, len(cells) - 1, cells[-1])
             return SheetRow(number, link, Metrics._make(NO_METRICS), self.metrics)
         metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
@@ -176,7 +173,7 @@ class _Reader:
         self.letters = {field: at for field, at in (self.letters | places).items() if field not in moved}
         self.metrics |= {field for field in METRICS if field in columns}
         for row, column, reason in header.oddities:
-            self.problems.add(reason, row + 1, column, self._worksheet.rows[row][column])
+            self.problems.add("column-missing", reason, row + 1, column, self._worksheet.rows[row][column])
 
     def _is_header(self, number: int, cells: Sequence[Cell]) -> bool:
         """Whether row ``number`` is a further header; from there on it counts."""
@@ -210,7 +207,8 @@ class _Reader:
     def _lose(self, number: int, cells: Sequence[Cell], lost: frozenset[str], reason: str) -> None:
         self._lost = lost
         self._metrics = [one for one in self._metrics if METRICS[one[0]] not in lost]
-        self.problems.add(f"{reason}; those cells below are not read", number, self._link, _text(cells, self._link))
+        told = f"{reason}; those cells below are not read"
+        self.problems.add("column-missing", told, number, self._link, _text(cells, self._link))
 
     def _without_link(self, number: int, cells: Sequence[Cell]) -> None:
         filled = [column for _, column, _ in self._metrics if _text(cells, column).casefold() not in NO_VALUE]
@@ -219,7 +217,7 @@ class _Reader:
         metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
         # A formula that was filled down below the table gives 0.
         if any(metrics) or unreadable - self._lost:
-            self.problems.add("values without a link", number, filled[0], cells[filled[0]])
+            self.problems.add("link-unreadable", "values without a link", number, filled[0], cells[filled[0]])
             self.without_link.append(SheetRow(number, "", metrics, unreadable))
 
     def _look_at_strange_columns(self, cells: Sequence[Cell]) -> None:
@@ -253,7 +251,7 @@ class _Reader:
                     if trouble is None:
                         pinned |= {METRICS[index]}
                         continue
-                    problems.add(f"{METRICS[index]}: {trouble}", number, column, cells[column])
+                    problems.add(trouble.code, f"{METRICS[index]}: {trouble}", number, column, cells[column])
                     unreadable |= {METRICS[index]}
         return Metrics._make(values), unreadable, pinned
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.sqlite.driver import judge
+from smart_sync.store.sqlite.driver import QUICK_CHECK, judge
 
 if TYPE_CHECKING:
     from smart_sync.store.sqlite.database import SqliteDatabase
@@ -21,6 +21,24 @@ _INDEXED = """
 SELECT 1 FROM pragma_index_list(?1) i WHERE NOT i.partial
 AND (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) = ?2 LIMIT 1
 """
+#: Column of ids → whether it has no affinity and holds numbers.
+UNTYPED_IDS = {
+    f"{table}.{column}": f"SELECT 1 FROM pragma_table_info('{table}') WHERE name = '{column}'"
+    " AND (type = '' OR type LIKE '%BLOB%')"
+    f" AND EXISTS (SELECT 1 FROM {table} WHERE typeof({column}) IN ('integer', 'real'))"
+    for table, column in (
+        ("projects", "id"),
+        ("project_social_accounts", "id"),
+        ("project_social_accounts", "project_id"),
+    )
+}
+
+
+def untyped(column: str) -> DatabaseUnusable:
+    """That no row is found by an id in ``column``, since no text equals a number in it."""
+    return DatabaseUnusable(
+        f"{column} holds numbers and has no type, so that no row is found by it; give it TEXT or INTEGER"
+    )
 
 
 class SqliteDialect:
@@ -58,7 +76,10 @@ class SqliteDialect:
         """Nothing: the one SQL text is SQLite's."""
 
     async def adopt(self, transaction: Transaction) -> None:
-        """Nothing: SQLite's values have types, its columns have none."""
+        """Refuse ids that are numbers in a column without a type: SQLite's values have types, its columns need none."""
+        for column, sql in UNTYPED_IDS.items():
+            if await transaction.fetch(sql):
+                raise untyped(column)
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
         """Let the view ``name`` be as the statement ``view`` makes it."""
@@ -90,7 +111,7 @@ async def prepare_file(database: "SqliteDatabase") -> None:
     if database.created:
         await database.execute("PRAGMA journal_mode = WAL")
     else:
-        verdict = (await database.fetch("PRAGMA quick_check(1)"))[0][0]
+        verdict = (await database.fetch(QUICK_CHECK))[0][0]
         if trouble := judge(verdict, database.path):
             raise trouble
     # FULL: what a pass has acknowledged survives a power cut.

@@ -1,0 +1,48 @@
+"""A reason or remedy of ours in another language; what others say (Google, a server) stays as it is."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from smart_sync.core.notices.phrases import METRIC_NAMES, Language
+from smart_sync.core.notices.reasons import BEFORE, RUSSIAN
+
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The pattern of a part, and its translation."""
+    # Those that say the most of their own first: a text of others may hold anything.
+    specific = sorted(RUSSIAN.items(), key=lambda pair: -len(re.sub(r"\{\w+\}", "", pair[0])))
+    return tuple((_pattern(english), russian) for english, russian in specific)
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", english)
+    fixed = [re.escape(part) if place % 2 == 0 else f"(?P<{part}>.{{1,300}}?)" for place, part in enumerate(parts)]
+    return re.compile("".join(fixed), re.DOTALL)
+
+
+def translated(text: str, lang: Language) -> str:
+    """``text``, a reason or remedy of ours, in ``lang``; each part that is not known stays as it is."""
+    if lang == "en":
+        return text
+    return "; ".join(_part(part) for part in text.split("; "))
+
+
+def unknown(text: str) -> Iterator[str]:
+    """The parts of ``text`` that have no translation."""
+    return (part for part in text.split("; ") if _known(part) is None)
+
+
+def _part(part: str) -> str:
+    return _known(part) or part
+
+
+def _known(part: str) -> str | None:
+    before, colon, rest = part.partition(": ")
+    if colon and before in BEFORE:
+        return f"{BEFORE[before]}: {_part(rest)}"
+    for pattern, russian in _rules():
+        if found := pattern.fullmatch(part):
+            return russian.format(**{name: METRIC_NAMES["ru"].get(v, v) for name, v in found.groupdict().items()})
+    return None
