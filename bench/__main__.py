@@ -7,6 +7,7 @@
 import json
 import os
 import platform
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,6 @@ from rich.table import Table
 
 from bench import engines, fan_out, growth, living, network, passes, reader, reading, rival, serving, suspects
 from bench.measure import QUICK, Row, Sizes
-from smart_sync.store.sqlite.driver import sqlite
 
 GROUPS: Mapping[str, Callable[[Sizes, Path], Iterator[Row]]] = {
     "network": network.rows,
@@ -64,7 +64,7 @@ def _machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "cpu": models[0] if models else platform.processor(),
         "python": platform.python_version(),
-        "sqlite": sqlite.sqlite_version,
+        "sqlite": sqlite3.sqlite_version,
         "load": round(os.getloadavg()[0], 2),
     }
 

@@ -14,7 +14,7 @@ from smart_sync.admin import checks
 from smart_sync.admin.checks import check, database_file
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import explain
-from smart_sync.store.sqlite import scratch_copy
+from smart_sync.store.sqlite import driver
 from world import HEADER, KEY, World, link
 
 #: A worksheet's rows below the header, and what `check` must say of them.
@@ -215,7 +215,7 @@ async def test_a_transaction_that_does_not_end_is_told(
 ) -> None:
     """Whatever the file's journal mode: one error with what to do; nothing is written by finding it out."""
     monkeypatch.setattr(database_file, "LOCK_PATIENCE", 0.05)
-    monkeypatch.setattr(scratch_copy, "READING_PATIENCE", 0.05)
+    monkeypatch.setattr(driver, "READING_PATIENCE", 0.05)
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     world.execute(f"PRAGMA journal_mode = {journal}")

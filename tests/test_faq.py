@@ -19,6 +19,7 @@ from smart_sync.core.model import Problem
 from smart_sync.core.notices.troubles import TROUBLES, code_of, problem_on_record
 from smart_sync.core.trouble_codes import Code
 from smart_sync.parsers import facebook, instagram, threads, youtube
+from world import KEY, World
 
 SOURCE = Path(smart_sync.__file__).parent
 PAGE = (DOCS / "faq.md").read_text()
@@ -112,15 +113,36 @@ def test_any_message_has_one_code_or_none(message: str) -> None:
     assert code_of(message) in {*TROUBLES, ""}
 
 
-def test_each_problem_brings_its_code() -> None:
-    """Whoever finds a problem says with it where it is explained; nothing else has to know it by its words."""
+#: What is made of a trouble → the position and the name of its code.
+CODED = {
+    "Problem": (5, "code"),
+    **dict.fromkeys(("SheetUnavailable", "SpreadsheetUnavailable", "SpreadsheetMissing"), (4, "trouble")),
+}
+
+
+def test_each_trouble_of_a_worksheet_brings_its_code() -> None:
+    """Whoever finds one says with it where it is explained; nothing else has to know it by its words."""
     bare = []
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":
-                named = len(node.args) > 5 or any(word.arg == "code" for word in node.keywords)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CODED:
+                place, name = CODED[node.func.id]
+                named = len(node.args) > place or any(word.arg == name for word in node.keywords)
                 bare += [] if named else [f"{path.name}:{node.lineno}"]
     assert bare == []
+
+
+async def test_a_code_reaches_every_answer(world: World) -> None:
+    """A worksheet that is gone and a cell that cannot be read: the pass answers their codes, and keeps them."""
+    world.add_project("P", ["a"])
+    world.add_project("Gone", ["b"])
+    world.sheet("P", a=["junk", 1, 1, 1, 1])
+    del world.google.spreadsheets[KEY].worksheets["Gone"]
+    result = await world.sync()
+    answers = {one.project.name: one.answer() for one in result.results}
+    assert (answers["Gone"].get("code"), answers["P"].get("code")) == ("sheet-missing", None)
+    ((kept,),) = world.execute("SELECT problems FROM sync_project_runs WHERE project_name = 'P'")
+    assert [one["code"] for one in json.loads(kept)] == ["number-unreadable"]
 
 
 @given(st.builds(Problem, st.text(), st.text(), st.none() | st.integers(1, 10**6), st.none(), st.text()))

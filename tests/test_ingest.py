@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from daemon_process import run_command, write_config
 from smart_sync.admin.ingest import Ingested, format_of, ingest
 from smart_sync.core.model import METRICS
+from smart_sync.store import accounts
+from smart_sync.store.schema import open_database
 from world import KEY, NOON, World, link
 
 NOTHING = [None] * 4
@@ -98,6 +100,17 @@ async def test_an_older_line_never_replaces_a_newer_value(filled: World) -> None
     assert (done.stored, done.older) == (0, 1)
     await put(filled, "account_id,followers,parsed_at\naccount-a,6,2026-03-03\n")
     assert [row[1:3] for row in stored(filled)] == [(6, 9)]
+
+
+async def test_an_account_known_by_a_bare_name_is_found_by_its_link(filled: World) -> None:
+    """Its platform says whose name it is: for a line of a file, for a person, and for a row of a worksheet alike."""
+    filled.execute("UPDATE project_social_accounts SET profile_link = '@a' WHERE id = 'account-a'")
+    filled.sheet("P", a=[None, 5, None, None, None])
+    await put(filled, f"link,views\n{link('a')},9\n")
+    await filled.sync()
+    assert filled.merged("a") == (0, 5, 0, 0, 9)
+    async with open_database(filled.path) as database:
+        assert [known.account.id for known in await accounts.find(database, link("a"))] == ["account-a"]
 
 
 async def test_lines_are_counted_as_lines(filled: World) -> None:

@@ -46,7 +46,7 @@ class Noting:
             yield ParsedMetrics(account.id, Metrics(followers=9), "noting", datetime.now(UTC))
 """
 #: A daemon as it was: its own modules take the newer library, everything else Python's.
-TWO = "import pysqlite3, smart_sync.store.sqlite.driver as driver\ndriver.sqlite = pysqlite3\n"
+TWO = "import pysqlite3, smart_sync.store.sqlite.driver as driver\ndriver.sqlite3 = pysqlite3\n"
 
 GUEST = """
 import json, sys

@@ -11,13 +11,14 @@ from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, Sh
 from smart_sync.core.wording import MAX_SHOWN, shown
 from smart_sync.core.worksheet.headers import letters
 from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
+from smart_sync.core.worksheet.titles import Titles
 
 HEADER: list[Cell] = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 LINK = "https://www.tiktok.com/@user"
 
 
 def table(*rows: list[Cell], locale: str = "en_US") -> Table:
-    return read_table(Worksheet("Project", list(rows), locale))
+    return read_table(Worksheet("Project", list(rows), locale), Titles())
 
 
 def account(number: int) -> list[Cell]:
@@ -56,7 +57,7 @@ def test_finds_the_link_column(name: str) -> None:
 def test_reads_synonyms() -> None:
     """Names from the configuration are known too, and win over the built-in ones."""
     sheet = Worksheet("x", [["Profil", "Abonnenten", "Views"], [LINK, 1, 2]])
-    found = read_table(sheet, {"link": ["profil"], "followers": ["ABONNENTEN "], "likes": ["Views"]})
+    found = read_table(sheet, Titles({"link": ["profil"], "followers": ["ABONNENTEN "], "likes": ["Views"]}))
     assert found.rows[0].metrics == Metrics(followers=1, likes=2)
 
 
@@ -255,7 +256,7 @@ def test_lives_through_nasty_worksheets(text: str) -> None:
 
 def _read(rows: list[list[Cell]]) -> Table | None:
     try:
-        found = read_table(Worksheet("x", rows))
+        found = read_table(Worksheet("x", rows), Titles())
     except NoHeader:
         return None
     for row in found.rows:

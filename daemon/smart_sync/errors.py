@@ -4,6 +4,10 @@ The message is one line for a person: what happened, where, what to do.  Everyth
 `SmartSyncError` is a bug of ours and is shown with its traceback.
 """
 
+from typing import Literal
+
+from smart_sync.core.trouble_codes import Code
+
 #: What the command line returns, and when.
 EXIT_CODES = {
     0: "ok",
@@ -72,15 +76,19 @@ class SheetUnavailable(SmartSyncError):
 
     ``reason`` says what happened and ``remedy`` who must do what; neither holds a secret.  ``code`` is for the
     troubles that a person may mean: "missing" (no such worksheet), "empty", "no_header".  ``step`` is what a person has
-    to do at Google, where that is it: "key", "new_key", "share", "enable", "convert", "header".
+    to do at Google, where that is it: "key", "new_key", "share", "enable", "convert", "header".  ``trouble`` is what
+    docs/faq.md has it under.
     """
 
-    def __init__(self, reason: str, remedy: str = "", code: str = "", step: str = "") -> None:
+    def __init__(
+        self, reason: str, remedy: str = "", code: str = "", step: str = "", trouble: Code | Literal[""] = ""
+    ) -> None:
         super().__init__(f"{reason}; {remedy}" if remedy else reason)
         self.reason = reason
         self.remedy = remedy
         self.code = code
         self.step = step
+        self.trouble: Code | Literal[""] = trouble
 
 
 class ParserFailed(SmartSyncError):

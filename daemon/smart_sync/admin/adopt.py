@@ -23,7 +23,8 @@ from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import StoreError
 from smart_sync.store.postgres import server_inventory
 from smart_sync.store.schema import REQUIRED, open_database
-from smart_sync.store.sqlite import inventory, scratch_copy
+from smart_sync.store.sqlite import inventory
+from smart_sync.store.sqlite.driver import connect
 from smart_sync.store.sqlite.inventory import RECENT, Inventory
 
 #: Clocks of the world differ by quarters of an hour.
@@ -134,7 +135,7 @@ async def _taken(where: Location, copy: Path, now: datetime) -> Inventory:
             found = await server_inventory.take(where, now)
         except StoreError as error:
             raise error.meaning from None
-        with closing(scratch_copy.open_for_reading(copy)) as source:
+        with closing(connect(copy)) as source:
             return replace(found, other=inventory.other_writer(source, now))
     try:
         return await asyncio.to_thread(inventory.take, where, now)

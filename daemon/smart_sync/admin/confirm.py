@@ -7,7 +7,7 @@ from datetime import datetime
 from smart_sync.config import Settings
 from smart_sync.core.command_answers import ConfirmAnswer
 from smart_sync.core.days import stamp
-from smart_sync.core.links.identity import identity, owner
+from smart_sync.core.links.identity import owner, same
 from smart_sync.core.matching.sheet_side import new_account
 from smart_sync.core.merge.plan import Confirmation, of_account
 from smart_sync.core.model import NO_METRICS, Project
@@ -82,7 +82,7 @@ async def _scope(database: Database, sought: str, judged_by: VoteTerms, query: s
 def _is_meant(row: DoubtfulRow, sought: str) -> bool:
     if sought.startswith("@"):
         return sought[1:].casefold() in {row.username.casefold(), owner(row.link).username.casefold()}
-    return sought == row.link or identity(sought, row.platform) == identity(row.link, row.platform) != ""
+    return sought == row.link or same(sought, row.link, row.platform)
 
 
 async def _findings(database: Database, scope: _Scope, metric: str | None) -> list[Confirmation]:

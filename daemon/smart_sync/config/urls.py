@@ -38,6 +38,10 @@ def split_public(address: str) -> SplitResult:
     return parts
 
 
+#: What an address is that leads to no spreadsheet, and what to do.
+NOT_AN_ADDRESS, COPY_IT = "not the address of a Google spreadsheet", "copy it from the browser's address bar"
+
+
 def spreadsheet_key(where: str) -> str | None:
     """The key in the URL of a Google spreadsheet; None if ``where`` is no URL, but a key or a title.
 
@@ -47,7 +51,7 @@ def spreadsheet_key(where: str) -> str | None:
         return None
     found = _KEY_IN_URL.search(where)
     if found is None:
-        raise ValueError("not the address of a Google spreadsheet; copy it from the browser's address bar")
+        raise ValueError(f"{NOT_AN_ADDRESS}; {COPY_IT}")
     return found[1] or found[2]
 
 

@@ -1,5 +1,6 @@
 """The answer of ``GET /api/admin/sync_status``: what the daemon is doing, its last pass and its next one."""
 
+import sqlite3
 import time
 from dataclasses import dataclass
 from typing import cast
@@ -13,7 +14,7 @@ from smart_sync.core.model import Project
 from smart_sync.core.results import health
 from smart_sync.core.results.results import ProjectResult
 from smart_sync.store import parser_records
-from smart_sync.store.sqlite.driver import sqlite, version_at_risk
+from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.store.unread_projects import Standing, standing
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
@@ -55,7 +56,7 @@ class DaemonStatus:
             "reading": self._reading(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self.started, 3),
-            "sqlite_version": sqlite.sqlite_version,
+            "sqlite_version": sqlite3.sqlite_version,
             "sqlite_at_risk": version_at_risk(),
         }
 
@@ -82,7 +83,7 @@ class DaemonStatus:
             "reading": self._reading(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self.started, 3),
-            "sqlite_version": sqlite.sqlite_version,
+            "sqlite_version": sqlite3.sqlite_version,
             "sqlite_at_risk": version_at_risk(),
         }
 

@@ -30,6 +30,8 @@ class ProjectAnswer(TypedDict, total=False):
     error: str
     #: Who must do what.
     remedy: str
+    #: What docs/faq.md has it under, where it has an entry; of a project in trouble.
+    code: str
     project_name: str
     #: Of a project without accounts.
     message: str

@@ -32,7 +32,7 @@ class Rows(NamedTuple):
 
     def of(self, account: Account) -> Any:
         """The row of ``account``; None if it has none."""
-        row = self.by_key.get(identity(account.link))
+        row = self.by_key.get(identity(account.link, account.platform))
         return row if row is not None else self.by_key.get(folded(name_of(account)))
 
 

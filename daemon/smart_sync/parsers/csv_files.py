@@ -12,7 +12,7 @@ from smart_sync import logs
 from smart_sync.aio import plain_files
 from smart_sync.config import ParserSettings
 from smart_sync.config.values import PlainPath
-from smart_sync.core.links.identity import identity
+from smart_sync.core.links.identity import by_identity, identity
 from smart_sync.core.model import Account
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.file_rows import BadLine, Row, read_rows
@@ -81,16 +81,14 @@ def match(rows: Iterable[Row], accounts: Sequence[Account]) -> list[tuple[Accoun
     """
     by_id = {account.id: [account] for account in accounts}
     by_link: dict[str, list[Account]] = {}
-    by_identity: dict[str, list[Account]] = {}
     for account in accounts:
         by_link.setdefault(account.link, []).append(account)
-        if known := identity(account.link):
-            by_identity.setdefault(known, []).append(account)
+    known = by_identity(accounts)
     found = []
     for row in rows:
         meant = by_id.get(row.account_id)
         if meant is None and row.link:
-            meant = by_link.get(row.link) or by_identity.get(identity(row.link))
+            meant = by_link.get(row.link) or known.get(identity(row.link))
         found += [(account, row) for account in meant or ()]
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 from smart_sync.config.values import MetricName
 from smart_sync.core.campaign import OF_VIDEOS, Campaign, Video, tally
 from smart_sync.core.foreign_text import storable
-from smart_sync.core.links.identity import identity
+from smart_sync.core.links.identity import same
 from smart_sync.core.merge.strategies import spread as rounded_spread
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics, Precision
 from smart_sync.core.worksheet.cells import Unreadable, read_count
@@ -147,7 +147,7 @@ def check_who(expression: str | None, pages: Sequence[Any], asked: Mapping[str, 
         if not isinstance(said, str | int) or isinstance(said, bool) or said == "":
             raise AccountFailed(f"the answer does not say whose it is ({expression})")
         name = str(said).strip()
-        is_it = identity(name) == identity(asked["link"]) if "/" in name else folded(name) == folded(asked["username"])
+        is_it = same(name, asked["link"]) if "/" in name else folded(name) == folded(asked["username"])
         if not is_it:
             told = in_words(name)
             raise AccountFailed(f'the answer is of "{told}", asked was for "{asked["username"] or asked["link"]}"')

@@ -13,7 +13,7 @@ from smart_sync.config import Settings
 from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, timeline, troubles
-from smart_sync.core.links.identity import identity
+from smart_sync.core.links.identity import same
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.recounted import not_counted, not_counted_since, of_unknown_videos, unknown_videos
 from smart_sync.core.merge.strategies import Policy, Rule
@@ -97,8 +97,8 @@ async def _of_campaign(
 
 def rows_of_nobody(problems: Iterable[Problem], sought: str) -> list[str]:
     """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
-    text, meant = shown(sought), identity(sought)
-    return [str(p) for p in problems if p.value and (p.value == text or (meant and identity(p.value) == meant))]
+    text = shown(sought)
+    return [str(p) for p in problems if p.value and (p.value == text or same(sought, p.value))]
 
 
 class UnknownAccount(SmartSyncError):
@@ -135,7 +135,7 @@ class Explainer:
         state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
         suspects, conflicts = await accounts.oddities(self.database, account.id, believed_before(self.now))
-        values = _values(state, rules, await day_at(self.database, stamp(self.now)))
+        values = _values(state, facts, rules, await day_at(self.database, stamp(self.now)))
         passes = await pass_history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
             values[metric] |= _origin(metric, state.votes, facts)
@@ -245,7 +245,7 @@ def _of_row(problems: Iterable[Problem], facts: AccountDetails, state: AccountSt
     return [] if None in place else [one for one in problems if (one.worksheet, one.row) == place]
 
 
-def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:
+def _values(state: AccountState, facts: AccountDetails, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:
     """Per metric both sides, the rule, the result and who won."""
     coming = foresee(state, rules, today)
     values: dict[str, MetricAnswer] = {}
@@ -258,7 +258,7 @@ def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[st
             "rule": rule.key,
             "value": merged,
             "winner": state.winners[index],
-            "known_since": state.known_since[index],
+            "known_since": facts.known_since[index],
             "carried_since": state.carried_since[index],
             "next": None if coming[index] == merged else coming[index],
             "next_is_no_value": merged is not None and coming[index] is None,

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sqlite3
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from smart_sync.service import memory, preflight, systemd
 from smart_sync.service.claim import Claim
 from smart_sync.service.control_routes import ControlRoutes
 from smart_sync.store.engine import Database
-from smart_sync.store.sqlite.driver import sqlite, version_at_risk
+from smart_sync.store.sqlite.driver import version_at_risk
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import innermost, opened, plain_failures, report_projects
 from smart_sync.sync.scheduler import RunPass, Scheduler
@@ -190,10 +191,10 @@ class Service:
                 database=str(settings.database.where),
                 socket=str(settings.control.socket),
                 source=settings.sheets.source,
-                sqlite_version=sqlite.sqlite_version,
+                sqlite_version=sqlite3.sqlite_version,
             )
         if is_start and version_at_risk():
-            self._announce("sqlite.at_risk", sqlite_version=sqlite.sqlite_version)
+            self._announce("sqlite.at_risk", sqlite_version=sqlite3.sqlite_version)
         systemd.notify("READY=1", "STATUS=serving")
         memory.settle()
 

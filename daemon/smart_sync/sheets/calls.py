@@ -141,7 +141,7 @@ class Calls:
         except requests.RequestException as error:
             raise explain(error, self.email, what) from None
         except StoreError as error:
-            raise SheetUnavailable(f"{what} was not asked for: {error.meaning}") from None
+            raise SheetUnavailable(f"{what} was not asked for: {error.meaning}", trouble="google-away") from None
 
     async def _with_token(self, manager: Manager, ends: float, fetch: Callable[..., T], *args: object) -> T:
         """One try; a second one with a new token if Google refuses the one we have."""

@@ -70,7 +70,7 @@ def find(given: Path | SecretStr | None, environment: Mapping[str, str] = os.env
         if _is_there(systemd):
             place = f"the systemd credential {SYSTEMD_NAME}"
             return _parsed(_read(systemd), place, "not a JSON key of a service account")
-    raise SheetUnavailable("there are no credentials for Google", _HOW, step="key")
+    raise SheetUnavailable("there are no credentials for Google", _HOW, step="key", trouble="google-key")
 
 
 def _is_there(path: Path) -> bool:
@@ -90,6 +90,7 @@ def _read(path: Path) -> str:
         raise SheetUnavailable(
             f"the Google credentials {path} cannot be read: {error.strerror}",
             "correct [sheets] credentials, or let the daemon's user read the file",
+            trouble="google-key",
         ) from None
 
 
@@ -102,12 +103,13 @@ def _parsed(content: str, place: str, otherwise: str) -> Credentials:
         for run in re.findall(r"[A-Za-z0-9+/=]{28,}", content):
             logs.protect(run)
     if info is None:
-        raise SheetUnavailable(f"{place} is {otherwise}", _HOW, step="key")
+        raise SheetUnavailable(f"{place} is {otherwise}", _HOW, step="key", trouble="google-key")
     if missing := [name for name, form in _FORMS.items() if not _is_text(info.get(name), form)]:
         raise SheetUnavailable(
             f'{place} is not the key of a service account (it lacks "{missing[0]}")',
             "an OAuth client or an API key will not do: " + _HOW,
             step="key",
+            trouble="google-key",
         )
     private_key = info["private_key"].replace("\\n", "\n")
     logs.protect(private_key)
@@ -163,5 +165,6 @@ def _built(info: dict[str, Any], place: str) -> Credentials:
             f"the private key of {info['client_email']} in {place} is damaged",
             "download a new JSON key for the service account",
             step="new_key",
+            trouble="google-key",
         ) from None
     return found

@@ -73,7 +73,9 @@ def read_file(directory: Path, title: str) -> bytes:
     Nothing outside of ``directory`` is ever opened, and nothing waited for.
     """
     if not title or title in {".", ".."} or "/" in title or "\\" in title or "\0" in title:
-        raise SheetUnavailable(f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it")
+        raise SheetUnavailable(
+            f'worksheet "{title}" cannot be a file', "a title for a CSV file has no / \\ in it", trouble="csv-file"
+        )
     path = directory / f"{title}.csv"
     try:
         # A link could lead out of the directory.
@@ -85,10 +87,13 @@ def read_file(directory: Path, title: str) -> bytes:
         return read_file(directory, other)
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise SheetUnavailable(f"{path} cannot be read: {error.strerror}", "split the worksheet") from None
+            raise SheetUnavailable(
+                f"{path} cannot be read: {error.strerror}", "split the worksheet", trouble="csv-file"
+            ) from None
         raise SheetUnavailable(
             f"{path} cannot be read: {error.strerror}",
             "check that it is a file, not a link or a folder, and its permissions",
+            trouble="csv-file",
         ) from None
 
 
@@ -102,14 +107,18 @@ def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
         content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise SheetUnavailable(f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8") from None
+        raise SheetUnavailable(
+            f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8", trouble="csv-file"
+        ) from None
     head = list(islice(_lines(content), LINES))
     delimiter = delimiter_of(head, lambda cell: known.meaning(cell) is not None)
     rows = csv.reader(_lines(content), delimiter=delimiter, strict=True)
     try:
         return Grid.of(() if number == 0 and head and said(head[0]) else row for number, row in enumerate(rows))
     except csv.Error as error:
-        raise SheetUnavailable(f"{title}.csv is not valid CSV: {error}", "look for an unclosed quote") from None
+        raise SheetUnavailable(
+            f"{title}.csv is not valid CSV: {error}", "look for an unclosed quote", trouble="csv-file"
+        ) from None
 
 
 def _lines(content: bytes) -> Iterator[str]:
@@ -124,7 +133,9 @@ def titles_in(directory: Path) -> list[str]:
         return sorted(storable(path.stem) for path in directory.iterdir() if _is_worksheet(path))
     except OSError as error:
         raise SheetUnavailable(
-            f"the directory of worksheets {directory} cannot be read: {error.strerror}", "correct [sheets] directory"
+            f"the directory of worksheets {directory} cannot be read: {error.strerror}",
+            "correct [sheets] directory",
+            trouble="csv-file",
         ) from None
 
 
@@ -137,4 +148,4 @@ def _missing(directory: Path, title: str) -> SheetUnavailable:
     alike = nearest_of(title, titles, 5) or titles[:5]
     there = ", ".join(f'"{other}"' for other in alike) or "none"
     remedy = f"add {title}.csv; there is {there}"
-    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing")
+    return SheetUnavailable(f'worksheet "{title}" is not in {directory}', remedy, "missing", trouble="sheet-missing")

@@ -20,6 +20,7 @@ from smart_sync import logs
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLimits
 
@@ -46,6 +47,7 @@ class GoogleSheets:
         limits: SharedLimits | None = None,
     ) -> None:
         self._settings = settings
+        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
         self._memory = memory or ProcessMemory()
         self._backoff = backoff
         self._announce = announce
@@ -83,7 +85,11 @@ class GoogleSheets:
     async def read(self, project: Project) -> Worksheet:
         """The worksheet of ``project``.  Raises `SheetUnavailable`."""
         if not project.name:
-            raise SheetUnavailable(f"project {project.id} has no name, so no worksheet", "give the project a name")
+            raise SheetUnavailable(
+                f"project {project.id} has no name, so no worksheet",
+                "give the project a name",
+                trouble="no-spreadsheet",
+            )
         spreadsheet = await self._spreadsheet(project.spreadsheet)
         return await spreadsheet.read(project.name, self._deadline())
 
@@ -99,14 +105,14 @@ class GoogleSheets:
             raise SheetUnavailable(
                 f'no spreadsheet is configured for "{name}"',
                 "add it to [sheets.spreadsheets]",
+                trouble="no-spreadsheet",
             )
         calls = await self._opened()
         if where not in self._spreadsheets:
             from smart_sync.sheets.spreadsheet import Spreadsheet
 
-            columns = {str(name): titles for name, titles in self._settings.columns.items()}
             self._spreadsheets[where] = Spreadsheet(
-                where, self._settings.locale, calls, self._memory, self._tasks, self._clock, columns
+                where, self._settings.locale, calls, self._memory, self._tasks, self._clock, self._titles
             )
         return self._spreadsheets[where]
 

@@ -68,19 +68,24 @@ def explain(error: requests.RequestException, email: str, spreadsheet: str) -> S
         return SheetUnavailable(
             f"Google's answer for {spreadsheet} is not what it should be: {_short(error)}",
             "if it lasts, look for a proxy between here and Google",
+            trouble="google-away",
         )
     if isinstance(error, requests.Timeout):
         return SheetUnavailable(
             f"Google did not answer in time for {spreadsheet}",
             "if it lasts, raise [sheets] timeout",
+            trouble="google-away",
         )
     if isinstance(error, _BROKEN_CONNECTION):
         return SheetUnavailable(
             f"Google cannot be reached for {spreadsheet}: {_cause(error)}",
             "if it lasts, check the network",
+            trouble="google-away",
         )
     return SpreadsheetUnavailable(
-        f"the request for {spreadsheet} could not be made: {_cause(error)}", "check [sheets] api_url and spreadsheet"
+        f"the request for {spreadsheet} could not be made: {_cause(error)}",
+        "check [sheets] api_url and spreadsheet",
+        trouble="google-away",
     )
 
 
@@ -89,6 +94,7 @@ def explain_token(error: GoogleAuthError, email: str) -> SpreadsheetUnavailable:
     return SpreadsheetUnavailable(
         f"Google refuses the credentials of {email}: {_short(error.args[0] if error.args else error)}",
         f"check that {email} and its key still exist in Google Cloud and that this machine's clock is right",
+        trouble="google-key",
     )
 
 
@@ -97,6 +103,7 @@ def overdue(spreadsheet: str, seconds: float) -> SheetUnavailable:
     return SheetUnavailable(
         f"Google did not give {spreadsheet} within {seconds:g} s",
         "if it lasts, check the network, or raise [sheets] deadline",
+        trouble="google-away",
     )
 
 
@@ -109,10 +116,13 @@ def _explain_refusal(response: requests.Response, email: str, spreadsheet: str) 
             f"{spreadsheet} is not a Google spreadsheet",
             "open it and choose File → Save as Google Sheets",
             step="convert",
+            trouble="not-a-spreadsheet",
         )
     if status == 401:
         return SpreadsheetUnavailable(
-            f"Google does not accept the token of {email}", f"check that {email} is enabled in Google Cloud"
+            f"Google does not accept the token of {email}",
+            f"check that {email} is enabled in Google Cloud",
+            trouble="google-key",
         )
     if status == 403:
         return _explain_forbidden(response, email, spreadsheet)
@@ -121,28 +131,43 @@ def _explain_refusal(response: requests.Response, email: str, spreadsheet: str) 
             f"there is no spreadsheet {spreadsheet}",
             f"correct [sheets] spreadsheet, or share the spreadsheet with {email} as Viewer",
             step="share",
+            trouble="sheet-not-shared",
         )
     if status == 429:
-        return SheetUnavailable("Google's read quota is used up", "lower [sheets] reads_per_minute, or raise the quota")
+        return SheetUnavailable(
+            "Google's read quota is used up",
+            "lower [sheets] reads_per_minute, or raise the quota",
+            trouble="google-quota",
+        )
     if status in _PASSING:
-        return SheetUnavailable(f"Google answers {status} for {spreadsheet}: {said}", "nothing to do unless it lasts")
+        return SheetUnavailable(
+            f"Google answers {status} for {spreadsheet}: {said}", "nothing to do unless it lasts", trouble="google-away"
+        )
     return SpreadsheetUnavailable(
-        f"Google refuses to read {spreadsheet}: {status} {said}", "check [sheets] spreadsheet and api_url"
+        f"Google refuses to read {spreadsheet}: {status} {said}",
+        "check [sheets] spreadsheet and api_url",
+        trouble="google-away",
     )
 
 
 def _explain_forbidden(response: requests.Response, email: str, spreadsheet: str) -> SheetUnavailable:
     said = _message(response)
     if _RATE_REASONS & _reasons(response):
-        return SheetUnavailable("Google's quota is used up", "lower [sheets] reads_per_minute, or raise the quota")
+        return SheetUnavailable(
+            "Google's quota is used up", "lower [sheets] reads_per_minute, or raise the quota", trouble="google-quota"
+        )
     if _DISABLED_REASONS & _reasons(response) or "has not been used in project" in said:
         return SpreadsheetUnavailable(
             "the Google Sheets API (or Drive API) is not enabled for the service account",
             f"enable both in the Cloud project of {email}",
             step="enable",
+            trouble="google-api-off",
         )
     return SpreadsheetUnavailable(
-        f"{email} may not read {spreadsheet}", f"share the spreadsheet with {email} as Viewer", step="share"
+        f"{email} may not read {spreadsheet}",
+        f"share the spreadsheet with {email} as Viewer",
+        step="share",
+        trouble="sheet-not-shared",
     )
 
 

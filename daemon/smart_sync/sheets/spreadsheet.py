@@ -1,12 +1,13 @@
 """One spreadsheet: gathers what is asked of it into batches, and hands each worksheet to its project."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import requests
 from smart_sync.sheets.batches import next_batch
@@ -44,9 +45,9 @@ class Spreadsheet:
         memory: Memory,
         tasks: asyncio.TaskGroup,
         clock: Clock,
-        columns: Mapping[str, Sequence[str]] = {},
+        titles: Titles,
     ) -> None:
-        self._behind = LinksBehind(columns, clock)
+        self._behind = LinksBehind(titles, clock)
         self._calls = calls
         self._manager = calls.manager()
         self._name = Name(where, calls, self._manager, memory)
@@ -74,7 +75,7 @@ class Spreadsheet:
         finally:
             self._forget(title, answer)
         if isinstance(got, SheetUnavailable):
-            raise SheetUnavailable(got.reason, got.remedy, got.code, got.step)
+            raise SheetUnavailable(got.reason, got.remedy, got.code, got.step, got.trouble)
         return got
 
     async def titles(self, ends: float) -> tuple[str, ...]:
@@ -89,7 +90,7 @@ class Spreadsheet:
     def close(self) -> None:
         """Stop asking; all who wait are told."""
         self._stop()
-        self._answer_all(SheetUnavailable("reading was stopped"))
+        self._answer_all(SheetUnavailable("reading was stopped", trouble="google-away"))
 
     def _stop(self) -> None:
         """End the task; the next request starts a new one."""
@@ -237,7 +238,10 @@ class Spreadsheet:
         """Google does not read what it says it has: a chart's sheet, or one renamed just now."""
         culprit = title_of(refused.reason.partition(": ")[2])
         guilty = [title for title in batch if self._written.get(title, title) == culprit] or batch
-        self._answer(guilty, SheetUnavailable(f'Google cannot read worksheet "{guilty[0]}"', "is it a chart?"))
+        self._answer(
+            guilty,
+            SheetUnavailable(f'Google cannot read worksheet "{guilty[0]}"', "is it a chart?", trouble="google-away"),
+        )
 
     def _answer(self, titles: Sequence[str], answer: Answer | Exception) -> None:
         for title in titles:
@@ -271,4 +275,5 @@ def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:
     return SheetUnavailable(
         f'Google\'s answer for worksheet "{title}" is not what it should be: {flaw}',
         "if it lasts, look for a proxy between here and Google",
+        trouble="google-away",
     )

@@ -2,6 +2,7 @@
 
 import re
 
+from smart_sync.config import urls
 from smart_sync.config.urls import spreadsheet_key
 from smart_sync.sheets import requests
 from smart_sync.sheets.calls import Calls, Manager
@@ -59,10 +60,13 @@ class Name:
                 f"there is no spreadsheet called {self}",
                 f"correct [sheets] spreadsheet, or share the spreadsheet with {self._calls.email} as Viewer",
                 step="share",
+                trouble="sheet-not-shared",
             )
         if len(keys) > 1:
             raise SpreadsheetUnavailable(
-                f"{len(keys)} spreadsheets are called {self}", "put the key or URL of the right one into [sheets]"
+                f"{len(keys)} spreadsheets are called {self}",
+                "put the key or URL of the right one into [sheets]",
+                trouble="not-a-spreadsheet",
             )
         await self._memory.put(self._where, keys[0])
         return keys[0]
@@ -71,9 +75,10 @@ class Name:
         try:
             if (key := spreadsheet_key(self._where)) is not None:
                 return key
-        except ValueError as error:
-            reason, _, remedy = str(error).partition("; ")
-            raise SpreadsheetUnavailable(f"{self} is {reason}", remedy) from None
+        except ValueError:
+            raise SpreadsheetUnavailable(
+                f"{self} is {urls.NOT_AN_ADDRESS}", urls.COPY_IT, trouble="not-a-spreadsheet"
+            ) from None
         remembered = await self._memory.get(self._where)
         known = remembered if isinstance(remembered, str) and _KEY.fullmatch(remembered) else self._where
         return known if _KEY.fullmatch(known) else None

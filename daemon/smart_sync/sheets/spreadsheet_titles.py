@@ -46,4 +46,5 @@ def missing_worksheet(title: str, titles: Sequence[str]) -> SheetUnavailable:
         f'worksheet "{title}" is not in the spreadsheet',
         f"rename the worksheet or the project; there is {there}",
         "missing",
+        trouble="sheet-missing",
     )

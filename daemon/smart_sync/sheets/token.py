@@ -71,7 +71,7 @@ class Token:
         self._credentials: Credentials | None = None
         self._lock = asyncio.Lock()
         self._failures = 0
-        self._failure = SpreadsheetUnavailable("")
+        self._failure = SpreadsheetUnavailable("", trouble="google-key")
 
     @property
     def email(self) -> str:
@@ -88,12 +88,12 @@ class Token:
             if self._credentials is not None and self._credentials.valid and self._credentials.token != refused:
                 return self._credentials
             if failures != self._failures:
-                raise SpreadsheetUnavailable(self._failure.reason, self._failure.remedy)
+                raise SpreadsheetUnavailable(self._failure.reason, self._failure.remedy, trouble=self._failure.trouble)
             try:
                 self._credentials = await self._refreshed(ends)
             except SheetUnavailable as failure:
                 self._failures += 1
-                self._failure = SpreadsheetUnavailable(failure.reason, failure.remedy)
+                self._failure = SpreadsheetUnavailable(failure.reason, failure.remedy, trouble=failure.trouble)
                 raise self._failure from None
             return self._credentials
 

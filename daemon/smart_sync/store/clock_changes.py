@@ -1,11 +1,12 @@
 """The days of ``[schedule] timezone`` in the database, where any client can tell them: the table ``clock_changes``."""
 
+import sqlite3
 from contextlib import closing
 
 from smart_sync.config.database_url import Location, Server
 from smart_sync.core.days import clock_changes
 from smart_sync.store.engine import Database, Transaction
-from smart_sync.store.sqlite.driver import sqlite
+from smart_sync.store.sqlite.driver import connect
 
 
 def local_day(moment: str) -> str:
@@ -52,9 +53,9 @@ def zone_of(where: Location) -> str | None:
         rows = asked(where, "SELECT name FROM clock_zone")
         return str(rows[0][0]) if rows else None
     try:
-        with closing(sqlite.connect(f"{where.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(connect(where)) as connection:
             return next((str(name) for (name,) in connection.execute("SELECT name FROM clock_zone")), None)
-    except sqlite.Error:
+    except sqlite3.Error:
         return None
 
 

@@ -117,7 +117,7 @@ class FanOut:
 
     async def stand_in(self, projects: Sequence[Project], this: Pass, reason: str, remedy: str) -> list[ProjectResult]:
         """What becomes of projects whose worksheets no worker has brought: as of those that Google does not give."""
-        nothing = SheetUnavailable(reason, remedy)
+        nothing = SheetUnavailable(reason, remedy, trouble="no-worker")
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._projects.sync(p, this, nothing), name=f"pass:project:{p.id}") for p in projects

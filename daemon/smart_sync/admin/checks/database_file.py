@@ -18,7 +18,7 @@ from smart_sync.logs import printable
 from smart_sync.store.postgres import rehearsal
 from smart_sync.store.schema import MIGRATIONS, open_database, open_existing, version
 from smart_sync.store.sqlite import foreign_snapshots, inventory, scratch_copy
-from smart_sync.store.sqlite.driver import databases_beside, sqlite, version_at_risk
+from smart_sync.store.sqlite.driver import connect, databases_beside, version_at_risk
 from smart_sync.store.sqlite.inventory import OtherWriter
 from smart_sync.store.write_probe import refusals
 
@@ -45,7 +45,7 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
         doubled = await asyncio.to_thread(lambda: list(_doubled_days(path, settings.schedule.timezone)))
         if not foreign_snapshots.concerns(settings.parsed.query):  # else what another program writes there is wanted
             doubled += await asyncio.to_thread(lambda: list(_other_writer(path)))
-    except (DatabaseError, sqlite3.Error, sqlite.Error) as error:
+    except (DatabaseError, sqlite3.Error) as error:
         if _is_locked(error):
             return False, [*findings, _locked(path, "cannot be read")]
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
@@ -75,11 +75,10 @@ async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple
 
 def _write_locked(path: Path) -> Iterator[Finding]:
     """Whether another process keeps a write transaction open: asked for by beginning one, which writes nothing."""
-    address = f"{path.absolute().as_uri()}?mode=rw"
     with (
         # Is open for longer than the other one, whose closing would else write the file (a checkpoint).
-        closing(scratch_copy.open_for_reading(path)) as beside,
-        closing(sqlite3.connect(address, uri=True, timeout=LOCK_PATIENCE, isolation_level=None)) as writer,
+        closing(connect(path)) as beside,
+        closing(connect(path, "rw", timeout=LOCK_PATIENCE, own_transactions=True)) as writer,
     ):
         beside.execute("SELECT count(*) FROM sqlite_master").fetchone()
         try:
@@ -105,7 +104,7 @@ def _locked(path: Path, so: str) -> Finding:
 
 def _old_file(path: Path) -> Iterator[Finding]:
     """What the first pass after an upgrade will do with the file."""
-    with closing(scratch_copy.open_for_reading(path)) as source:
+    with closing(connect(path)) as source:
         known = "smart_sync_schema" in scratch_copy.tables(source)
         rows = source.execute("SELECT version FROM smart_sync_schema").fetchall() if known else []
     if rows and rows[0][0] < len(MIGRATIONS):
@@ -124,7 +123,7 @@ async def _old_server(server: Server) -> list[Finding]:
 
 
 def _other_writer(path: Path) -> Iterator[Finding]:
-    with closing(scratch_copy.open_for_reading(path)) as source:
+    with closing(connect(path)) as source:
         if other := inventory.other_writer(source, utc_now()):
             yield replace(two_masters(other), level="warning")
 
@@ -176,7 +175,7 @@ def _sqlite_version() -> Iterator[Finding]:
     if version_at_risk():
         yield Finding(
             "warning",
-            f"SQLite {sqlite.sqlite_version} can corrupt a WAL file that two processes write; "
+            f"SQLite {sqlite3.sqlite_version} can corrupt a WAL file that two processes write; "
             "install smart-sync-daemon[sqlite]",
         )
 
@@ -197,7 +196,7 @@ def _refusing_index(name: str, drop: str) -> Finding:
 
 def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
     """What other writers have left: tolerated everywhere, and never deleted."""
-    with closing(scratch_copy.open_for_reading(path)) as source:
+    with closing(connect(path)) as source:
         for name, flag in scratch_copy.flags_not_understood(source)[:_NAMED]:
             told = f"is_active is neither 1 nor 0, so project {printable(name)} is not synced: {printable(flag, 40)}"
             yield Finding("error", told, OF_DATABASE)

@@ -128,7 +128,9 @@ async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
             rows = _rows(known)
             plant(rows, at)
             findings.append(_finding(settings, kind, dict(_alarms(await decided(_worksheet(project, rows)), quiet))))
-        gone = SheetUnavailable(f"worksheet {project.name!r} is not there", "restore it", "missing")
+        gone = SheetUnavailable(
+            f"worksheet {project.name!r} is not there", "restore it", "missing", trouble="sheet-missing"
+        )
         return [*findings, _finding(settings, "the worksheet deleted", dict(_alarms(await decided(gone), quiet)))]
 
 

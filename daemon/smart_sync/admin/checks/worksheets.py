@@ -105,9 +105,10 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     for name in result.new_projects:
         yield Finding("ok", f"worksheet {name!r} will become a project")
     troubled = [r for r in result.results if r.outcome in (Outcome.FAILED, Outcome.DEGRADED)]
-    troubles = ((r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled)
+    troubles = [(r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled]
+    codes = {told: r.code for r, (_, told) in zip(troubled, troubles, strict=True)}
     for trouble, concerned in by_text(troubles).items():
-        yield Finding("error", f"{listed(concerned)}: {trouble}")
+        yield Finding("error", f"{listed(concerned)}: {trouble}", trouble=codes.get(trouble, ""))
     for last, concerned in by_text((r.project.name, _last_read(r)) for r in result.results if r.stale).items():
         yield Finding("error", f"{listed(concerned)}: stale, {last}", trouble="stale")
     for project in result.results:

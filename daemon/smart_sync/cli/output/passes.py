@@ -150,7 +150,8 @@ def troubles(result: ProjectAnswer) -> Iterable[str]:
     """What a person should look at in a project, a line each, with the command that says more."""
     trouble = result.get("error") or result.get("warning")
     if trouble:
-        yield with_code(trouble + (f"; {result['remedy']}" if result.get("remedy") else ""))
+        # A daemon of an earlier version answers no code, and errors of the database bring none.
+        yield with_code(trouble + (f"; {result['remedy']}" if result.get("remedy") else ""), result.get("code", ""))
     if result.get("stale"):
         read_at = result.get("sheet_read_at")
         yield "stale: " + (f"last read {read_at[:16].replace('T', ' ')} UTC" if read_at else "never read")

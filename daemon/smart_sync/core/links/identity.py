@@ -14,12 +14,17 @@ An identity is ``platform:rest`` for what is known and ``host/path`` for what is
 - Unknown hosts keep their path and query, and a text with two different links is none of them: when in doubt two
   links are two accounts.
 
+Who asks which account a link means asks here, by `same` or `by_identity`: a row of a worksheet among its project's
+accounts (`core.matching.match`, which chooses among several that are one), a line of a file among all
+(`parsers.csv_files.match`), a person (`store.accounts.find`), and whoever compares two links that an account had.
+
 Links are untrusted text.  Nothing here raises, and an identity has no control characters and no lone surrogates.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from smart_sync.core.links.addresses import SIGN, Address, parse, printable, tidied, trimmed, visible
 from smart_sync.core.links.link_text import links_in
@@ -65,6 +70,35 @@ def identity(link: str, platform: str = "") -> str:
     again = _address(name)
     # What would be read as something else is nothing but text.
     return name if again is not None and str(again) == name and not page_of(again).rest else printable(trimmed(link))
+
+
+def same(one: str, other: str, platform: str = "") -> bool:
+    """Whether two links mean the same account; ``platform`` says whose a bare ``@name`` is.  Blank ones mean none."""
+    return identity(one, platform) == identity(other, platform) != ""
+
+
+class Linked(Protocol):
+    """An account, or what is known of one."""
+
+    @property
+    def link(self) -> str:
+        """Its ``profile_link``."""
+
+    @property
+    def platform(self) -> str:
+        """Its ``platform``."""
+
+
+A = TypeVar("A", bound=Linked)
+
+
+def by_identity(accounts: Iterable[A]) -> dict[str, list[A]]:
+    """The accounts by identity, several where they are one and the same; those without a link are in none."""
+    found: dict[str, list[A]] = {}
+    for account in accounts:
+        if name := identity(account.link, account.platform):
+            found.setdefault(name, []).append(account)
+    return found
 
 
 def platform(link: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from smart_sync.core.links.identity import identity, profile_link
+from smart_sync.core.links.identity import by_identity, identity, profile_link
 from smart_sync.core.model import METRICS, Metrics, Problem, SheetRow, Table
 from smart_sync.core.state import AccountState
 
@@ -31,10 +31,10 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     as the link of the only active one.
     Several rows for one account are combined (per metric the larger value) and reported.
     """
-    by_identity = _by_identity(accounts)
+    known = by_identity(accounts)
     # A name alone may be a profile on each platform.
     by_link = {account.link: account.id for account in accounts if not account.link.startswith("@")}
-    twins = {key: group for key, group in by_identity.items() if len(group) > 1}
+    twins = {key: group for key, group in known.items() if len(group) > 1}
     for group in twins.values():
         for account in group:
             by_link.pop(account.link, None)
@@ -43,7 +43,7 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     for row in table.rows:
         account_id = by_link.get(row.link)  # the usual case, without the price of an identity
         if account_id is None:
-            same = by_identity.get(identity(row.link, row.platform))
+            same = known.get(identity(row.link, row.platform))
             account_id = _claimant(same, row.link).id if same and _shows_profile(row, same) else None
         if account_id is None:
             unmatched.append(row)
@@ -58,15 +58,6 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
 def _shows_profile(row: SheetRow, same: Iterable[AccountState]) -> bool:
     """False for a link to a video of an account's: its numbers are the video's."""
     return bool(profile_link(row.link, row.platform)) or not any(profile_link(a.link, a.platform) for a in same)
-
-
-def _by_identity(accounts: Iterable[AccountState]) -> dict[str, list[AccountState]]:
-    """The accounts by identity; those without a link have none."""
-    groups: dict[str, list[AccountState]] = {}
-    for account in accounts:
-        if name := identity(account.link, account.platform):
-            groups.setdefault(name, []).append(account)
-    return groups
 
 
 def _claimant(group: Sequence[AccountState], link: str) -> AccountState:

@@ -14,6 +14,7 @@ from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project,
 from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.wording import confirm, counted, shown
 from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 
 #: What came of reading a worksheet.
@@ -54,9 +55,7 @@ class Sheet:
         return row.row if row is not None else self.places.get(state.id, state.sheet_row)
 
 
-def understand(
-    reading: Reading, states: Sequence[AccountState], terms: Terms, *, synonyms: Mapping[str, Sequence[str]]
-) -> Sheet:
+def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
     """What a worksheet says about the accounts of its project.
 
     ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.
@@ -66,7 +65,7 @@ def understand(
     if isinstance(reading, SheetUnavailable):
         return _nothing(reading, active, terms)
     try:
-        table = read_table(reading, synonyms)
+        table = read_table(reading, titles)
     except NoHeader as error:
         return _nothing(_no_header(reading.title, error), active, terms)
     if table.not_understood and not table.columns:
@@ -127,7 +126,7 @@ def _nothing(
         return Sheet(absences=absences(active, (), terms, settled=True), accepted=True)
     if trouble.code and terms.project_id:
         remedy = f"{trouble.remedy}; if it is meant: {confirm(terms.name)}"
-        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code, trouble.step)
+        trouble = SheetUnavailable(trouble.reason, remedy, trouble.code, trouble.step, trouble.trouble)
     return Sheet(trouble=trouble, problems=problems)
 
 
@@ -139,6 +138,7 @@ def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -
             "the last known values are used",
             f"restore the rows from the version history; if it is meant: {confirm(terms.name)}",
             "rows",
+            trouble="rows-gone",
         )
     for metric, values in columns.accidents.items():
         yield SheetUnavailable(
@@ -146,6 +146,7 @@ def _accidents(terms: Terms, missing: Mapping[str, Absence], columns: Columns) -
             f"{counted(values, 'last value')} {'stands' if values == 1 else 'stand'} in",
             f"restore it from the version history; if it is meant: {confirm(terms.name, metric)}",
             metric,
+            trouble="column-emptied",
         )
 
 
@@ -197,12 +198,14 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
             "restore it from the spreadsheet's version history, or fill it",
             "empty",
             "header",
+            trouble="sheet-empty",
         )
     return SheetUnavailable(
         f"worksheet {title!r} has no column for the link",
         f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
         "no_header",
         "header",
+        trouble="column-missing",
     )
 
 
@@ -213,6 +216,7 @@ def _no_metric(table: Table) -> SheetUnavailable:
         f"headers seen: {_listed(table.headers)}",
         "no_header",
         "header",
+        trouble="column-missing",
     )
 
 

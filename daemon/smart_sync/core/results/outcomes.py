@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Literal
 
 from smart_sync.core.counts import Counts
 from smart_sync.core.merge.plan import Plan
@@ -10,6 +11,7 @@ from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import counted
 
 #: Accounts that the database refuses, told one by one.
@@ -31,10 +33,12 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
     failed = written.failed
     troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
     reasons, remedies = [trouble.reason for trouble in troubles], [trouble.remedy for trouble in troubles]
+    codes: list[Code | Literal[""]] = [trouble.trouble for trouble in troubles]
     if failed:
         first = next(iter(failed.values()))
         reasons.append(f"the database refuses {len(failed)} of {plan.counts.accounts} accounts: {first}")
         remedies.append("look at the triggers and rules of the web app's tables")
+        codes.append("database-columns")
     outcome = Outcome.SYNCED
     if failed and len(failed) == plan.counts.accounts:
         outcome, reasons = Outcome.FAILED, [f"the database refused every account: {first}"]
@@ -52,6 +56,7 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
         error="; ".join(reasons),
         remedy="; ".join(remedies),
+        code=next(iter(codes), ""),
         failed_accounts=failed,
         problems=(*plan.problems, *problems, *_without_snapshot(written.without_snapshot), *_refused(plan, failed)),
         unmatched_rows=plan.unmatched_rows,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
+from typing import Literal, cast
 
 from smart_sync.core.answers import PassAnswer, ProjectAnswer
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json
@@ -11,6 +11,7 @@ from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import METRICS, Metrics, Outcome, Problem, Project, SheetRow, Trigger
 from smart_sync.core.results.coverage import Coverage
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import counted
 
 #: Problems, suspects and conflicts named in an answer; the counts are complete.
@@ -50,6 +51,8 @@ class ProjectResult:
     #: Why it failed, or why the last known sheet values stood in; and who must do what.
     error: str = ""
     remedy: str = ""
+    #: What docs/faq.md has that under, where it is decided with it.
+    code: Code | Literal[""] = ""
     #: Account id → why it could not be written.
     failed_accounts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -103,6 +106,8 @@ class ProjectResult:
             said["warning"] = self.error
         if self.remedy:
             said["remedy"] = self.remedy
+        if self.code:
+            said["code"] = self.code
         if self.changes:
             said["changes"] = [
                 {"account_id": c.account_id, "link": c.link, "metric": c.metric, "before": c.before, "after": c.after}

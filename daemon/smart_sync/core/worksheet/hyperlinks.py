@@ -44,9 +44,9 @@ class Texts:
         return not any(one in before and one != earlier.contents[row] for row, one in self.contents.items())
 
 
-def texts(rows: Sequence[Sequence[Cell]], synonyms: Mapping[str, Sequence[str]]) -> Texts | None:
+def texts(rows: Sequence[Sequence[Cell]], titles: Titles) -> Texts | None:
     """The texts in the link cells of ``rows`` that are no addresses; None if none says anything of an account."""
-    header = headers.find(rows, Titles(synonyms))
+    header = headers.find(rows, titles)
     if header is None:
         return None
     column = header.columns["link"]

@@ -1,6 +1,6 @@
 """A worksheet becomes a table: one row per account, in order, and what a manager should look at."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from sys import intern
 
@@ -32,14 +32,12 @@ class NoHeader(ValueError):
         self.seen = seen
 
 
-def read_table(worksheet: Worksheet, synonyms: Mapping[str, Sequence[str]] = {}) -> Table:
+def read_table(worksheet: Worksheet, titles: Titles) -> Table:
     """The accounts in ``worksheet``, from below its header to its last row; blank rows between them do not count.
 
-    ``synonyms`` are more header names by field ("link" and the metrics).  Of two columns for one field the one with
-    the plainest name counts, of several the first.  A further header counts for the rows below it.  Rows for the same
-    account stay apart (`combine`).  Raises `NoHeader`.
+    Of two columns for one field the one with the plainest name counts, of several the first.  A further header counts
+    for the rows below it.  Rows for the same account stay apart (`combine`).  Raises `NoHeader`.
     """
-    titles = Titles(synonyms)
     header = headers.find(worksheet.rows, titles)
     if header is None:
         raise NoHeader(tuple(shown(text) for text in headers.seen(worksheet.rows, titles)))

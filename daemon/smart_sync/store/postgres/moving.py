@@ -18,8 +18,8 @@ from smart_sync.store.engine import Refused, StoreError
 from smart_sync.store.postgres.copying import encoded
 from smart_sync.store.postgres.lease import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase, PostgresTransaction
-from smart_sync.store.sqlite.driver import describe_reading, sqlite
-from smart_sync.store.sqlite.scratch_copy import open_for_reading, tables
+from smart_sync.store.sqlite.driver import connect, describe_reading
+from smart_sync.store.sqlite.scratch_copy import tables
 
 #: Odd values that are named one by one; rows that are sent at once.
 NAMED, CHUNK = 20, 10_000
@@ -61,7 +61,7 @@ async def move(source: Path, target: Server) -> Moved:
     if not await asyncio.to_thread(source.is_file):
         raise DatabaseError(f"{source}: there is no such file; name the SQLite database to copy from")
     try:
-        with closing(open_for_reading(source, any_thread=True)) as file:
+        with closing(connect(source, any_thread=True)) as file:
             file.text_factory = _text
             await asyncio.to_thread(_begin, file, source)
             async with (
@@ -71,7 +71,7 @@ async def move(source: Path, target: Server) -> Moved:
             ):
                 await schema.prepare(transaction, server, None)
                 return await _copy(file, transaction, server)
-    except sqlite.Error as error:
+    except sqlite3.Error as error:
         raise describe_reading(error, source) from None
     except StoreError as error:
         raise error.meaning from None

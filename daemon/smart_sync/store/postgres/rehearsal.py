@@ -5,7 +5,6 @@ And a copy, in an SQLite file, of what a pass reads: `check` runs its dry pass t
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.store import schema
 from smart_sync.store.engine import Reader, StoreError, Transaction
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
+from smart_sync.store.sqlite.driver import connect
 from smart_sync.store.sqlite.scratch_copy import COPIED
 from smart_sync.store.write_probe import refusals
 
@@ -115,13 +115,13 @@ async def _copy(source: Reader, copy: Path, now: datetime) -> str | None:
 
 
 def _columns(copy: Path, table: str) -> list[str]:
-    with closing(sqlite3.connect(copy)) as target:
+    with closing(connect(copy, "rwc")) as target:
         return [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
 
 
 def _insert(copy: Path, table: str, names: str, rows: Sequence[Any]) -> None:
     marks = ", ".join("?" * (names.count(",") + 1))
-    with closing(sqlite3.connect(copy)) as target, target:
+    with closing(connect(copy, "rwc")) as target, target:
         target.executemany(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", rows)
 
 
@@ -142,6 +142,6 @@ async def copy_query(server: Server, query: str, copy: Path) -> str:
 
 
 def _keep(copy: Path, names: str, rows: Sequence[Any]) -> None:
-    with closing(sqlite3.connect(copy)) as target, target:
+    with closing(connect(copy, "rwc")) as target, target:
         target.execute(f"CREATE TABLE parsed_by_query ({names})")
     _insert(copy, "parsed_by_query", names, rows)

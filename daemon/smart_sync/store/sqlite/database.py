@@ -6,7 +6,6 @@ Another process may hold the file at any time.  Nothing here waits inside SQLite
 
 import asyncio
 import contextlib
-import functools
 import itertools
 import math
 import sqlite3
@@ -14,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import aiosqlite
 import stamina
@@ -24,7 +23,7 @@ from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT
 from smart_sync.store.sqlite import foreign_snapshots
-from smart_sync.store.sqlite.driver import is_busy, sqlite, time_limit, told
+from smart_sync.store.sqlite.driver import connect, is_busy, time_limit, told
 from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect
 from smart_sync.store.sqlite.transaction import SqliteTransaction
 
@@ -91,18 +90,12 @@ class SqliteDatabase:
     def _told(self) -> contextlib.AbstractContextManager[None]:
         return told(self.path, read_only=self._read_only)
 
-    def _open(self, mode: str, timeout: float) -> sqlite3.Connection:
-        connection: sqlite3.Connection = sqlite.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
-            timeout=timeout,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=True,
-        )
-        return connection
-
     async def _connect(self, stack: contextlib.AsyncExitStack) -> aiosqlite.Connection:
-        connector = functools.partial(self._open, mode="ro" if self._read_only else "rwc", timeout=BUSY_TIMEOUT)
+        mode: Literal["ro", "rwc"] = "ro" if self._read_only else "rwc"
+
+        def connector() -> sqlite3.Connection:
+            return connect(self.path, mode, timeout=BUSY_TIMEOUT, any_thread=True, own_transactions=True)
+
         connection = await stack.enter_async_context(aiosqlite.Connection(connector, iter_chunk_size=1000))
         # Not while connecting: where the file is damaged, aiosqlite would leave its thread behind.
         await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KIB}")
@@ -181,7 +174,7 @@ class SqliteDatabase:
     ) -> list[Any]:
         try:  # at first by itself: what is nearly always enough must not pay for setting up the tries
             return list(await connection.execute_fetchall(sql, parameters))
-        except sqlite.OperationalError as error:
+        except sqlite3.OperationalError as error:
             if str(error).startswith(_UNDECODABLE):
                 connection.text_factory = _readable
             elif not is_busy(error):

@@ -8,8 +8,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.engine import Busy, Down, Refused, StoreError
@@ -17,24 +16,48 @@ from smart_sync.store.engine import Busy, Down, Refused, StoreError
 if TYPE_CHECKING:
     import aiosqlite
 
-#: The one of this process: see `library`.
-sqlite: ModuleType = sqlite3
-
 #: Seconds that a configured query may take.
 MAX_ASKING = 60.0
 #: Before this version two processes that write a WAL file can corrupt it.
 WAL_SAFE_SINCE = (3, 51, 3)
 
 
+#: Seconds that one who only looks waits for another process that has locked the file.
+READING_PATIENCE = 5.0
+
+
+def connect(
+    path: Path,
+    mode: Literal["ro", "rw", "rwc"] = "ro",
+    *,
+    timeout: float | None = None,
+    any_thread: bool = False,
+    own_transactions: bool = False,
+) -> sqlite3.Connection:
+    """The one way to open an SQLite file, whatever signs its path has.  Raises `sqlite3.Error`.
+
+    ``mode``: with "ro" nothing can be written, whatever it is told; with "rwc" the file is made where there is none.
+    ``timeout``: seconds that a statement waits for another process, `READING_PATIENCE` unless told.
+    ``any_thread``: several take turns with it.  ``own_transactions``: none is begun but by BEGIN.
+    """
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=READING_PATIENCE if timeout is None else timeout,
+        check_same_thread=not any_thread,
+        isolation_level=None if own_transactions else "DEFERRED",
+    )
+
+
 def version_at_risk() -> bool:
     """Whether the SQLite in use has the WAL-reset bug."""
-    return bool(sqlite.sqlite_version_info < WAL_SAFE_SINCE)
+    return sqlite3.sqlite_version_info < WAL_SAFE_SINCE
 
 
 def is_busy(error: Exception) -> bool:
     """Whether another connection holds the file just now: worth trying again."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, sqlite.OperationalError) and code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return isinstance(error, sqlite3.OperationalError) and code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 #: Errors of the file as a whole: what one row could not do, no other row can.
@@ -59,7 +82,7 @@ def told(path: Path, *, read_only: bool = False) -> Iterator[None]:
         yield
     except OverflowError as error:  # a number beyond SQLite's
         raise Refused(str(error), DatabaseError(f"{path}: {error}")) from error
-    except (sqlite.Error, sqlite.Warning) as error:
+    except (sqlite3.Error, sqlite3.Warning) as error:
         raise translated(error, path, read_only=read_only) from error
 
 
@@ -81,7 +104,7 @@ async def time_limit(connection: "aiosqlite.Connection") -> AsyncIterator[None]:
     except BaseException as error:
         await connection.interrupt()
         if isinstance(error, TimeoutError):
-            raise sqlite.OperationalError(f"no answer within {MAX_ASKING:g} s") from None
+            raise sqlite3.OperationalError(f"no answer within {MAX_ASKING:g} s") from None
         raise
 
 
@@ -114,8 +137,17 @@ def describe_reading(error: Exception, path: Path) -> DatabaseError:
     return describe(error, path)
 
 
+#: One line: "ok", or the first thing that is wrong with the file.
+QUICK_CHECK = "PRAGMA quick_check(1)"
+
+
+def damage(connection: sqlite3.Connection, path: Path) -> DatabaseError | None:
+    """`judge` of what SQLite's quick check says of the file that is open."""
+    return judge(connection.execute(QUICK_CHECK).fetchone()[0], path)
+
+
 def judge(verdict: object, path: Path) -> DatabaseError | None:
-    """What the first line of ``PRAGMA quick_check`` means for the administrator; None if the file is intact.
+    """What the answer to `QUICK_CHECK` means for the administrator; None if the file is intact.
 
     A page that could not be read just now says nothing of what it holds: no backup is called for.
     """

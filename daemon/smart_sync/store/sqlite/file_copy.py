@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable, SmartSyncError
-from smart_sync.store.sqlite.driver import describe, judge, sqlite
+from smart_sync.store.sqlite.driver import connect, damage, describe
 
 #: Seconds that a web app without WAL may hold the file.
 _PATIENCE = 60.0
@@ -33,7 +33,7 @@ def copy(database: Path, target: Path) -> None:
             # Fails if the name has been taken meanwhile.
             os.link(unfinished, target)
         _sync(target.parent)
-    except sqlite.Error as error:
+    except sqlite3.Error as error:
         raise describe(error, target if "full" in str(error) else database) from None
     except OSError as error:
         raise SmartSyncError(f"{target}: cannot be written: {error.strerror}; choose another place") from None
@@ -73,26 +73,16 @@ def _unfinished(target: Path) -> Iterator[Path]:
 
 
 def _copy(database: Path, target: Path) -> None:
-    with (
-        closing(_connect(f"{database.absolute().as_uri()}?mode=ro")) as source,
-        closing(_connect(target.absolute().as_uri())) as made,
-    ):
+    with closing(connect(database, timeout=_PATIENCE)) as source, closing(connect(target, "rwc")) as made:
         # In one go: in steps it would begin anew with every write of another process.
         source.backup(made)
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    connection: sqlite3.Connection = sqlite.connect(uri, uri=True, timeout=_PATIENCE)
-    return connection
-
-
 def _verify(made: Path) -> None:
-    with closing(_connect(made.absolute().as_uri())) as connection:
-        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    trouble = judge(verdict, made)
+    with closing(connect(made, "rw")) as connection:
+        trouble = damage(connection, made)
     if isinstance(trouble, DatabaseUnusable):
-        told = " ".join(str(verdict).split())
-        raise DatabaseUnusable(f"the copy is corrupted ({told}), and so is the database; restore an older backup")
+        raise DatabaseUnusable("the copy is corrupted, and so is the database; restore an older backup")
     if trouble is not None:
         raise trouble
 

@@ -13,6 +13,7 @@ from smart_sync.core.model import METRICS
 from smart_sync.store import clock_changes
 from smart_sync.store.schema import REQUIRED
 from smart_sync.store.sqlite import scratch_copy
+from smart_sync.store.sqlite.driver import connect
 
 _NAMES = ", ".join(METRICS)
 #: Snapshots that are no older than this tell that another program still writes them.
@@ -71,7 +72,7 @@ class Inventory:
 
 def take(path: Path, now: datetime) -> Inventory:
     """Look at the database at ``path``.  Raises sqlite3.Error for what is no database, or a damaged one."""
-    with closing(scratch_copy.open_for_reading(path)) as source:
+    with closing(connect(path)) as source:
         there = scratch_copy.tables(source)
         shared = [table for table in REQUIRED if table in there]
         known = _columns(source, shared)

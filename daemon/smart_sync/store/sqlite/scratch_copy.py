@@ -19,7 +19,7 @@ from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.projects import TABLES, Given, unknown_columns
 from smart_sync.store.schema import REQUIRED, shared_tables
 from smart_sync.store.sqlite import foreign_snapshots
-from smart_sync.store.sqlite.driver import MAX_ASKING, judge
+from smart_sync.store.sqlite.driver import MAX_ASKING, connect, damage
 from smart_sync.store.sqlite.sqlite_catalogue import UNTYPED_IDS, untyped
 
 #: Our tables whose content a dry pass needs; the shared ones are in `REQUIRED`.
@@ -47,8 +47,6 @@ _OURS = (
 )
 #: Those whose rows a check copies from elsewhere.
 COPIED = (*REQUIRED, *_OURS, "sync_runs")
-#: Seconds that a query waits for another process which lets nobody read.
-READING_PATIENCE = 5.0
 _TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
 
 
@@ -57,15 +55,14 @@ def copy_rows(path: Path, copy: Path) -> str | None:
 
     Raises `DatabaseUnusable` for a file that is damaged, or whose ids have no type.
     """
-    with closing(open_for_reading(path)) as source:
-        verdict = source.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if trouble := judge(verdict, path):
+    with closing(connect(path)) as source:
+        if trouble := damage(source, path):
             raise trouble
         there = tables(source)
         for column, sql in UNTYPED_IDS.items():
             if column.partition(".")[0] in there and source.execute(sql).fetchone():
                 raise untyped(column)
-        with closing(sqlite3.connect(copy)) as target, target:
+        with closing(connect(copy, "rwc")) as target, target:
             for table in (*REQUIRED, *_OURS):
                 if table in there and table != "account_snapshots":
                     _copy_table(source, target, table)
@@ -75,7 +72,7 @@ def copy_rows(path: Path, copy: Path) -> str | None:
 
 def copy_schema(path: Path, empty: Path) -> None:
     """Make ``empty`` as ``path`` is, without its rows and triggers."""
-    with closing(open_for_reading(path)) as source, closing(sqlite3.connect(empty)) as target, target:
+    with closing(connect(path)) as source, closing(connect(empty, "rwc")) as target, target:
         made = source.execute("SELECT sql FROM sqlite_master WHERE type != 'trigger' AND sql > '' ORDER BY rowid")
         for (statement,) in made:
             with contextlib.suppress(sqlite3.Error):  # of virtual tables and their like, which are no matter of ours
@@ -91,7 +88,7 @@ def copy_query(path: Path, query: str, copy: Path) -> str:
     Raises the driver's error, or ValueError, for what is no SELECT of this database, or takes too long.
     """
     ends = time.monotonic() + MAX_ASKING
-    with closing(open_for_reading(path)) as source, closing(sqlite3.connect(copy)) as target, target:
+    with closing(connect(path)) as source, closing(connect(copy, "rwc")) as target, target:
         if foreign_snapshots.concerns(query):
             foreign_snapshots.hide(source)
         source.set_progress_handler(lambda: time.monotonic() > ends, 100_000)
@@ -220,7 +217,7 @@ def unknown_among(there: Mapping[str, list[str]], wanted: Given) -> dict[str, st
 
 
 def _columns_at(path: Path, sections: Iterable[str]) -> dict[str, list[str]]:
-    with closing(open_for_reading(path)) as source:
+    with closing(connect(path)) as source:
         return _columns_of(source, sections)
 
 
@@ -229,12 +226,6 @@ def _columns_of(source: sqlite3.Connection, sections: Iterable[str]) -> dict[str
         section: [row[0] for row in source.execute("SELECT name FROM pragma_table_info(?)", (TABLES[section],))]
         for section in sections
     }
-
-
-def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
-    """A connection that cannot write, whatever it is told; ``any_thread``: several take turns with it."""
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(address, uri=True, timeout=READING_PATIENCE, check_same_thread=not any_thread)
 
 
 def tables(connection: sqlite3.Connection) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.sqlite.driver import judge
+from smart_sync.store.sqlite.driver import QUICK_CHECK, judge
 
 if TYPE_CHECKING:
     from smart_sync.store.sqlite.database import SqliteDatabase
@@ -111,7 +111,7 @@ async def prepare_file(database: "SqliteDatabase") -> None:
     if database.created:
         await database.execute("PRAGMA journal_mode = WAL")
     else:
-        verdict = (await database.fetch("PRAGMA quick_check(1)"))[0][0]
+        verdict = (await database.fetch(QUICK_CHECK))[0][0]
         if trouble := judge(verdict, database.path):
             raise trouble
     # FULL: what a pass has acknowledged survives a power cut.
