@@ -15,6 +15,7 @@ from bench.measure import Row, Sizes, medians, peak_resident, watch
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Cell, Project
 from smart_sync.core.worksheet.table import read_table
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.service import memory as process_memory
 from smart_sync.sheets import open_sheets
 
@@ -82,12 +83,12 @@ async def _read_all(url: str, key: str, worksheets: int) -> float:
     )
     async with open_sheets(settings) as sheets:
         process_memory.settle()  # as the daemon does once it is ready
-        turn = asyncio.Semaphore(1)
+        turn, titles = asyncio.Semaphore(1), Titles()
 
         async def one(number: int) -> int:
             read = await sheets.read(Project(str(number), _title(number)))
             async with turn:
-                return len((await asyncio.to_thread(read_table, read)).rows)
+                return len((await asyncio.to_thread(read_table, read, titles)).rows)
 
         watching = asyncio.create_task(watch(), name="bench:lag")
         sheets.begin()

@@ -8,6 +8,7 @@ import pytest
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Metrics, Project, Table
 from smart_sync.core.worksheet.table import read_table
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import csv_directory, open_sheets
 
@@ -22,7 +23,7 @@ async def table_of(directory: Path, text: str) -> Table:
     (directory / "A.csv").write_text(text)
     async with open_sheets(SheetsSettings(source="csv", directory=directory)) as sheets:
         sheets.begin()
-        return read_table(await sheets.read(Project(id="1", name="A")))
+        return read_table(await sheets.read(Project(id="1", name="A")), Titles())
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

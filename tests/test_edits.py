@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from daemon_process import run_command
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import explain
+from smart_sync.store.schema import open_database
+from smart_sync.store.sheet_edits import prune
 from world import World, link
 
 _EDITS = "SELECT account_id, metric, old, new, worksheet, cell FROM sheet_edits ORDER BY seq"
@@ -91,6 +94,20 @@ async def test_edits_are_kept_as_long_as_the_history(imported: World) -> None:
     imported.now += timedelta(days=1, hours=1)
     await imported.sync()
     assert [row[2:4] for row in imported.execute(_EDITS)] == [(1, 2)]
+
+
+async def test_edits_of_a_clock_that_was_ahead_hold_up_none(imported: World) -> None:
+    """Those that a clock has read in a year to come stay, and what is older than [history] keep goes nevertheless."""
+    imported.sections["history"] = {"keep": "2d"}
+    edited(imported, [1, 5, None, None, 9])
+    await imported.sync()
+    imported.execute("UPDATE sheet_edits SET read_at = '2099-01-01T00:00:00.000000'")
+    edited(imported, [2, 5, None, None, 9])
+    await imported.sync()
+    imported.now += timedelta(days=3)
+    async with open_database(imported.settings.database.where) as database:
+        await prune(database, stamp(imported.now - timedelta(days=2)), stamp(imported.now), batch=1)
+    assert [row[2:4] for row in imported.execute(_EDITS)] == [(12_480, 1)]
 
 
 async def test_what_is_not_written_is_no_edit(imported: World) -> None:

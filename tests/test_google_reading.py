@@ -10,6 +10,7 @@ import pytest
 from fake_google import EMAIL, Date, FakeGoogle, Rows
 from smart_sync.core.model import Metrics, Project, Worksheet
 from smart_sync.core.worksheet.table import read_table
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.google import GoogleSheets
@@ -142,7 +143,7 @@ async def test_large_worksheets_are_read_apart_next_time(google: FakeGoogle, tmp
 
 async def test_the_first_projects_go_on_while_the_rest_is_fetched(google: FakeGoogle, tmp_path: Path) -> None:
     """A project has its worksheet as soon as its own batch is here."""
-    titles = [f"{number:03} " + "x" * 100 for number in range(30)]
+    titles = [f"{number:03} " + "x" * 100 for number in range(120)]  # more than one request asks for
     google.add("key", {title: worksheet(1) for title in titles})
     google.fail("batch", how="hang", after=1)
     async with GoogleSheets(google.settings(tmp_path)) as sheets:
@@ -352,7 +353,7 @@ async def test_dates_and_durations_arrive_as_text(google: FakeGoogle, tmp_path: 
     async with GoogleSheets(google.settings(tmp_path, locale="ru_RU")) as sheets:
         read = await sheets.read(project("A"))
     assert read.rows[1][1:] == ["01.02.2026", "25:30:00", 46054, 1.5]
-    found = read_table(read)
+    found = read_table(read, Titles())
     assert found.rows[0].metrics == Metrics(comments=46054)
     assert [(problem.column, problem.value) for problem in found.problems] == [
         ("B", "01.02.2026"),

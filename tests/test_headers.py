@@ -87,7 +87,7 @@ NOT_UNDERSTOOD = [
 
 
 def table(*rows: list[Cell], locale: str = "en_US") -> Table:
-    return read_table(Worksheet("P", list(rows), locale))
+    return read_table(Worksheet("P", list(rows), locale), TITLES)
 
 
 def reasons(found: Table) -> str:

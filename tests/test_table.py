@@ -8,15 +8,17 @@ from nasty import NASTY_IDS, NASTY_TEXTS
 from smart_sync.core.matching.match import combine
 from smart_sync.core.matching.sheet_side import missing_accounts
 from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, SheetRow, Table, Worksheet
+from smart_sync.core.wording import MAX_SHOWN, shown
 from smart_sync.core.worksheet.headers import letters
-from smart_sync.core.worksheet.table import MAX_PROBLEMS, MAX_SHOWN, NoHeader, read_table, shown
+from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
+from smart_sync.core.worksheet.titles import Titles
 
 HEADER: list[Cell] = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]
 LINK = "https://www.tiktok.com/@user"
 
 
 def table(*rows: list[Cell], locale: str = "en_US") -> Table:
-    return read_table(Worksheet("Project", list(rows), locale))
+    return read_table(Worksheet("Project", list(rows), locale), Titles())
 
 
 def account(number: int) -> list[Cell]:
@@ -55,7 +57,7 @@ def test_finds_the_link_column(name: str) -> None:
 def test_reads_synonyms() -> None:
     """Names from the configuration are known too, and win over the built-in ones."""
     sheet = Worksheet("x", [["Profil", "Abonnenten", "Views"], [LINK, 1, 2]])
-    found = read_table(sheet, {"link": ["profil"], "followers": ["ABONNENTEN "], "likes": ["Views"]})
+    found = read_table(sheet, Titles({"link": ["profil"], "followers": ["ABONNENTEN "], "likes": ["Views"]}))
     assert found.rows[0].metrics == Metrics(followers=1, likes=2)
 
 
@@ -254,7 +256,7 @@ def test_lives_through_nasty_worksheets(text: str) -> None:
 
 def _read(rows: list[list[Cell]]) -> Table | None:
     try:
-        found = read_table(Worksheet("x", rows))
+        found = read_table(Worksheet("x", rows), Titles())
     except NoHeader:
         return None
     for row in found.rows:

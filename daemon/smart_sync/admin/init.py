@@ -17,6 +17,7 @@ from smart_sync.core.matching.missing_rows import Terms
 from smart_sync.core.matching.sheet_side import Sheet, understand
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.wording import counted
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import ConfigError, SheetUnavailable, SmartSyncError
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
@@ -263,8 +264,8 @@ async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> Set
         worksheet = await sheets.read(Project("", title))
     except SheetUnavailable as trouble:
         return _failed(name, trouble)
-    synonyms = {str(name): others for name, others in settings.sheets.columns.items()}
-    sheet = understand(worksheet, (), Terms("", "", title), synonyms=synonyms)
+    titles = Titles({str(name): others for name, others in settings.sheets.columns.items()})
+    sheet = understand(worksheet, (), Terms("", "", title), titles=titles)
     if sheet.trouble is not None:
         return _failed(name, sheet.trouble)
     return SetupStep(name, True, _content(sheet))

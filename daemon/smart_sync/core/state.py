@@ -53,8 +53,7 @@ class AccountState(NamedTuple):
     #: How the row is missing, and the metrics whose cells an accident of their column has emptied.
     absence: Absence = THERE
     held: frozenset[str] = frozenset()
-    #: Per metric a stamp: since when there is a value, and since when it stands in.
-    known_since: tuple[str | None, ...] = (None,) * len(METRICS)
+    #: Per metric a stamp: since when its value stands in.
     carried_since: tuple[str | None, ...] = (None,) * len(METRICS)
     #: Per metric what the parsed value that counted was of, in the last pass that had one: `ParsedValue.counted`.
     counted: tuple[str | None, ...] = (None,) * len(METRICS)

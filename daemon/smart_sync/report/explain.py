@@ -21,7 +21,7 @@ from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS, Account, Precision, Problem
 from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
-from smart_sync.core.worksheet.table import shown
+from smart_sync.core.wording import shown
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers.registry import ConfiguredParser, build, of_lifetime
 from smart_sync.report.sentences import sentence
@@ -135,7 +135,7 @@ class Explainer:
         state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
         suspects, conflicts = await accounts.oddities(self.database, account.id, believed_before(self.now))
-        values = _values(state, rules, await day_at(self.database, stamp(self.now)))
+        values = _values(state, facts, rules, await day_at(self.database, stamp(self.now)))
         passes = await pass_history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
             values[metric] |= _origin(metric, state.votes, facts)
@@ -245,7 +245,7 @@ def _of_row(problems: Iterable[Problem], facts: AccountDetails, state: AccountSt
     return [] if None in place else [one for one in problems if (one.worksheet, one.row) == place]
 
 
-def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:
+def _values(state: AccountState, facts: AccountDetails, rules: tuple[Rule, ...], today: str) -> dict[str, MetricAnswer]:
     """Per metric both sides, the rule, the result and who won."""
     coming = foresee(state, rules, today)
     values: dict[str, MetricAnswer] = {}
@@ -258,7 +258,7 @@ def _values(state: AccountState, rules: tuple[Rule, ...], today: str) -> dict[st
             "rule": rule.key,
             "value": merged,
             "winner": state.winners[index],
-            "known_since": state.known_since[index],
+            "known_since": facts.known_since[index],
             "carried_since": state.carried_since[index],
             "next": None if coming[index] == merged else coming[index],
             "next_is_no_value": merged is not None and coming[index] is None,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
 from smart_sync.core.worksheet.hyperlinks import Links, Texts, texts
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.batches import next_batch
 
@@ -18,10 +19,10 @@ BELIEVED = timedelta(hours=1)
 
 
 class LinksBehind:
-    """The links behind the cells of one spreadsheet's worksheets.  ``columns``: more header names by field."""
+    """The links behind the cells of one spreadsheet's worksheets.  ``titles``: those of columns."""
 
-    def __init__(self, columns: Mapping[str, Sequence[str]], clock: Clock) -> None:
-        self._columns = columns
+    def __init__(self, titles: Titles, clock: Clock) -> None:
+        self._titles = titles
         self._clock = clock
         #: By title: the texts, the links behind them, and when they were found.
         self._found: dict[str, tuple[Texts, Links, datetime]] = {}
@@ -34,10 +35,12 @@ class LinksBehind:
         ``written``: the titles that the spreadsheet writes otherwise; ``ask`` makes the request.
         """
         waiting: dict[str, tuple[Worksheet, Texts]] = {}
-        for worksheet in read:
-            if (shown := await self._wanted(worksheet)) is None:
+        # All at once: those that need nothing more have come together, and are brought up to date together.
+        found_texts = await asyncio.to_thread(lambda: [texts(worksheet.rows, self._titles) for worksheet in read])
+        for worksheet, shown in zip(read, found_texts, strict=True):
+            if self._is_known(worksheet.title, shown):
                 yield worksheet.title, self._known(worksheet)
-            else:
+            elif shown is not None:
                 waiting[worksheet.title] = (worksheet, shown)
         while waiting:
             batch = next_batch(waiting, {})
@@ -49,20 +52,22 @@ class LinksBehind:
                     yield title, failure
                 continue
             for title, (worksheet, shown) in asked.items():
-                self._found[title] = (shown, found.get(written.get(title, title), {}), self._clock())
+                links = found.get(written.get(title, title), {})
+                # An address that is shown counts, whatever is behind it.
+                behind = {row: links[row] for row in shown.cells.keys() & links.keys()}
+                self._found[title] = (shown, behind, self._clock())
                 yield title, self._known(worksheet)
 
-    async def _wanted(self, worksheet: Worksheet) -> Texts | None:
-        """The texts behind which links have to be asked for; None if there are none, or it is known what is behind."""
-        shown = await asyncio.to_thread(texts, worksheet.rows, self._columns)
+    def _is_known(self, title: str, shown: Texts | None) -> bool:
+        """Whether it is known what is behind the texts of a worksheet; where there are none, nothing is."""
         if shown is None:
-            self._found.pop(worksheet.title, None)
-            return None
-        known = self._found.get(worksheet.title)
+            self._found.pop(title, None)
+            return True
+        known = self._found.get(title)
         if known is None or not shown.stands(known[0]) or not known[2] <= self._clock() < known[2] + BELIEVED:
-            return shown
-        self._found[worksheet.title] = (shown, *known[1:])
-        return None
+            return False
+        self._found[title] = (shown, *known[1:])
+        return True
 
     def _known(self, worksheet: Worksheet) -> Worksheet:
         known = self._found.get(worksheet.title)

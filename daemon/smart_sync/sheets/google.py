@@ -20,6 +20,7 @@ from smart_sync import logs
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLimits
 
@@ -46,6 +47,7 @@ class GoogleSheets:
         limits: SharedLimits | None = None,
     ) -> None:
         self._settings = settings
+        self._titles = Titles({str(name): titles for name, titles in settings.columns.items()})
         self._memory = memory or ProcessMemory()
         self._backoff = backoff
         self._announce = announce
@@ -109,9 +111,8 @@ class GoogleSheets:
         if where not in self._spreadsheets:
             from smart_sync.sheets.spreadsheet import Spreadsheet
 
-            columns = {str(name): titles for name, titles in self._settings.columns.items()}
             self._spreadsheets[where] = Spreadsheet(
-                where, self._settings.locale, calls, self._memory, self._tasks, self._clock, columns
+                where, self._settings.locale, calls, self._memory, self._tasks, self._clock, self._titles
             )
         return self._spreadsheets[where]
 

@@ -1,6 +1,6 @@
 """The answer to a ``values:batchGet``, taken apart.  Pure; runs in the thread that fetched it.
 
-The rows stay the text they came in, compressed (`Grid`); each is taken apart once here to see that it is sound.  Every
+The rows stay the text they came in, compressed (`Grid`), which takes each apart once to see that it is sound.  Every
 step is a short one, so that the event loop gets its turn in between.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import requests
 
 from smart_sync.core.foreign_text import read_json, storable
-from smart_sync.core.worksheet.grid import Builder, Flaw, Grid, row_of
+from smart_sync.core.worksheet.grid import Builder, Grid
 from smart_sync.core.worksheet.headers import letters
 from smart_sync.sheets.spreadsheet_titles import title_of
 
@@ -96,10 +96,9 @@ class _Reader:
 
     def _rows(self) -> tuple[Grid, str]:
         """An emptied worksheet has no ``values`` at all."""
-        builder, flaw = Builder(), ""
+        builder = Builder()
 
         def row() -> None:
-            nonlocal flaw
             if self._next() != b"[":
                 raise ValueError("expected a range and its rows")
             start = self._at
@@ -108,15 +107,11 @@ class _Reader:
                 self._pass_over()
             else:
                 self._at = found.end()
-            text = self._content[start : self._at]
-            try:
-                row_of(text)
-            except Flaw as error:
-                flaw = flaw or f"{letters(error.column)}{builder.count + 1} holds {error.what}"
-            builder.add(text)
+            builder.add(self._content[start : self._at])
 
         self._each(b"[", row)
-        return builder.grid(), flaw
+        grid, flaw = builder.grid(), builder.flaw
+        return grid, f"{letters(flaw.column)}{flaw.row + 1} holds {flaw.what}" if flaw else ""
 
     def _object(self, value: Callable[[str], None]) -> None:
         def pair() -> None:

@@ -1,12 +1,13 @@
 """One spreadsheet: gathers what is asked of it into batches, and hands each worksheet to its project."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from smart_sync.clock import Clock
 from smart_sync.core.model import Worksheet
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import requests
 from smart_sync.sheets.batches import next_batch
@@ -44,9 +45,9 @@ class Spreadsheet:
         memory: Memory,
         tasks: asyncio.TaskGroup,
         clock: Clock,
-        columns: Mapping[str, Sequence[str]] = {},
+        titles: Titles,
     ) -> None:
-        self._behind = LinksBehind(columns, clock)
+        self._behind = LinksBehind(titles, clock)
         self._calls = calls
         self._manager = calls.manager()
         self._name = Name(where, calls, self._manager, memory)

@@ -1,6 +1,6 @@
 """Accounts: which are active (the one definition), looking them up, and everything that is known about one of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from smart_sync.core.explain_answer import ConflictAnswer, SuspectAnswer
@@ -70,7 +70,9 @@ class AccountDetails(NamedTuple):
     #: As the inbox has it.
     parsed_at: str | None
     updated_at: str | None
-    changed_at: tuple[str | None, ...]
+    #: Per metric: the pass that changed its value last, and the first one since when it has one.
+    changed_at: Sequence[str | None]
+    known_since: Sequence[str | None]
     #: Metric → the letters of its column, as the last good read of the worksheet found them.
     columns: Mapping[str, str]
 
@@ -135,15 +137,16 @@ async def facts(database: Database, known: KnownAccount) -> AccountDetails:
     """Where the values of an account come from."""
     rows = await database.fetch(
         "SELECT s.worksheet, s.read_at, w.read_at, w.columns, p.parsed_at, m.updated_at, "
-        + ", ".join(f"m.{metric}_changed_at" for metric in METRICS)
+        + ", ".join(f"m.{metric}_{since}" for since in ("changed_at", "known_since") for metric in METRICS)
         + " FROM (SELECT ?1 AS id) a LEFT JOIN sheet_metrics s ON s.account_id = a.id"
         " LEFT JOIN worksheet_reads w ON w.project_id = ?2 LEFT JOIN parsed_inbox p ON p.account_id = a.id"
         " LEFT JOIN account_metrics m ON m.account_id = a.id",
         (known.account.id, known.project.id),
     )
-    worksheet, read_at, confirmed_at, columns, parsed_at, updated_at, *changed_at = rows[0]
+    worksheet, read_at, confirmed_at, columns, parsed_at, updated_at, *since = rows[0]
     letters = dict(pair.split("=") for pair in as_text(columns).split(",") if pair.count("=") == 1)
-    return AccountDetails(worksheet, read_at, confirmed_at, parsed_at, updated_at, tuple(changed_at), letters)
+    changed_at, known_since = since[: len(METRICS)], since[len(METRICS) :]
+    return AccountDetails(worksheet, read_at, confirmed_at, parsed_at, updated_at, changed_at, known_since, letters)
 
 
 class Place(NamedTuple):

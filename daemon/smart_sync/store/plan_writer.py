@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from smart_sync.core.campaign import OF_VIDEOS
-from smart_sync.core.merge.decisions import Edit
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.core.pins import Pin
@@ -161,9 +160,9 @@ async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writin
     without = {account_id for one in made for account_id in one.refused}
     return {
         plan.project.id: Written(
-            len(new.intersection(plan.snapshot_ids)),
+            len(new.intersection(plan.snapshots)),
             failed[plan.project.id],
-            tuple(account_id for account_id in plan.snapshot_ids if account_id in without),
+            tuple(account_id for account_id in plan.snapshots if account_id in without),
         )
         for plan in plans
     }
@@ -187,23 +186,20 @@ def _of_accounts(plan: Plan) -> Iterable[Plan]:
     seen = dict(plan.seen)
     news = {one.account_id: one for one in plan.votes}
     absent = {row.account_id: row for row in plan.absent}
-    with_snapshot = set(plan.snapshot_ids)
-    edited: dict[str, list[Edit]] = {}
-    for edit in plan.edits:
-        edited.setdefault(edit.account_id, []).append(edit)
+    edits = {edit.account_id: edit for edit in plan.edits}
     pinned, unpinned = _by_account(plan.pinned), _by_account(plan.unpinned)
     for account_id in plan.account_ids:
         yield replace(
             plan,
             account_ids=(account_id,),
-            snapshot_ids=(account_id,) if account_id in with_snapshot else (),
+            snapshots={account_id: plan.snapshots[account_id]} if account_id in plan.snapshots else {},
             sheet=(sheet[account_id],) if account_id in sheet else (),
             merged=(merged[account_id],) if account_id in merged else (),
             seen=((account_id, seen[account_id]),) if account_id in seen else (),
             pinned=tuple(pinned.get(account_id, ())),
             unpinned=tuple(unpinned.get(account_id, ())),
             votes=(news[account_id],) if account_id in news else (),
-            edits=tuple(edited.get(account_id, ())),
+            edits=(edits[account_id],) if account_id in edits else (),
             absent=(absent[account_id],) if account_id in absent else (),
             left={account_id: plan.left[account_id]} if account_id in plan.left else {},
             returned={account_id: plan.returned[account_id]} if account_id in plan.returned else {},

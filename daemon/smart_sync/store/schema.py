@@ -46,6 +46,7 @@ MIGRATIONS = (
         "016_fan_out.sql",
         "017_requests.sql",
         "018_told.sql",
+        "019_edits.sql",
     ),
 )
 

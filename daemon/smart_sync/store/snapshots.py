@@ -5,7 +5,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from smart_sync.core.days import Day
@@ -18,19 +17,16 @@ from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database, Transaction
 
 _NAMES = ", ".join(METRICS)
-_NO_VALUES: Mapping[str, Metrics] = MappingProxyType({})
 # A day may hold rows of other writers, in other notations ("2026-11-24 08:00:00"): the plain
 # comparison narrows the search for an index, datetime() decides.
 _TODAYS = f"""
-SELECT s.account_id, s.id, date(datetime(s.snapshot_time)), {", ".join(f"s.{name}" for name in METRICS)},
-       {", ".join(f"m.{name}" for name in METRICS)}
-FROM account_snapshots s LEFT JOIN account_metrics m ON m.account_id = CAST(s.account_id AS TEXT)
+SELECT s.account_id, s.id, date(datetime(s.snapshot_time)), {", ".join(f"s.{name}" for name in METRICS)}
+FROM account_snapshots s
 WHERE s.account_id IN (SELECT value FROM json_each(?))
   AND s.snapshot_time >= ? AND s.snapshot_time < ?
   AND datetime(s.snapshot_time) >= datetime(?) AND datetime(s.snapshot_time) < datetime(?)
 ORDER BY {clock_changes.in_order("s.snapshot_time")}, s.id DESC
 """
-_MERGED = f"SELECT account_id, {_NAMES} FROM account_metrics WHERE account_id IN (SELECT value FROM json_each(?))"
 _THERE = "SELECT id FROM account_snapshots WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -72,55 +68,40 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Writin
 
 async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
     """How many snapshots writing ``plan`` would make."""
-    steps = await _steps(database, [plan], writing, {row.account_id: row.values for row in plan.merged})
-    return len(steps.new)
+    return len((await _steps(database, [plan], writing)).new)
 
 
-async def _steps(
-    source: Database | Transaction,
-    plans: Sequence[Plan],
-    writing: Writing,
-    coming: Mapping[str, Metrics] = _NO_VALUES,
-) -> _Steps:
-    """What to do with the snapshots; ``coming`` are merged values that the database does not have yet."""
+async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing: Writing) -> _Steps:
+    """What to do with the snapshots, so that they have the merged values of ``plans``."""
     day = writing.day
-    account_ids = [account_id for plan in plans for account_id in plan.snapshot_ids]
+    merged = {account_id: values for plan in plans for account_id, values in plan.snapshots.items()}
     earliest = (datetime.fromisoformat(day.start) - timedelta(days=1)).date().isoformat()
     latest = (datetime.fromisoformat(day.end) + timedelta(days=1)).date().isoformat()
-    rows = await source.fetch(_TODAYS, (json.dumps(account_ids), earliest, latest, day.start, day.end))
-    steps = await asyncio.to_thread(_decided, account_ids, rows, writing, coming)
+    rows = await source.fetch(_TODAYS, (json.dumps([*merged]), earliest, latest, day.start, day.end))
+    steps = await asyncio.to_thread(_decided, merged, rows, writing)
     # Another program has given it a time of another day.
     there = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
-    if there:
-        merged = await source.fetch(_MERGED, (json.dumps([steps.new[row_id] for row_id in there]),))
-        values = {**{account_id: tuple(values) for account_id, *values in merged}, **coming}
-        for account_id, row_id in [(steps.new.pop(row_id), row_id) for row_id in there]:
-            if account_id in values:
-                steps.moved[row_id] = values[account_id]
+    for row_id in there:
+        steps.moved[row_id] = merged[steps.new.pop(row_id)]
     return steps
 
 
-def _decided(
-    account_ids: Sequence[str], rows: Iterable[Any], writing: Writing, coming: Mapping[str, Metrics]
-) -> _Steps:
+def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: Writing) -> _Steps:
     """What to do, by the ``rows`` of `_TODAYS`."""
-    day, utc_date, metrics = writing.day, writing.now[:10], len(METRICS)
+    day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
-    merged: dict[str, tuple[Any, ...]] = {}
     for account_id, row_id, row_date, *values in rows:
-        own = str(account_id)
-        seen.setdefault(own, []).append(StoredSnapshot(str(row_id), row_date, tuple(values[:metrics])))
-        merged[own] = coming.get(own) or tuple(values[metrics:])
+        seen.setdefault(str(account_id), []).append(StoredSnapshot(str(row_id), row_date, tuple(values)))
     steps = _Steps({}, {}, {})
-    for account_id in account_ids:
+    for account_id, values in merged.items():
         snapshots = seen.get(account_id)
         if snapshots is not None and not writing.update_snapshots:
             continue
-        what, row_id = step(account_id, snapshots or (), merged.get(account_id, ()), utc_date, day)
+        what, row_id = step(account_id, snapshots or (), values, utc_date, day)
         if what is SnapshotStep.INSERT:
             steps.new[row_id] = account_id
         elif what is not SnapshotStep.NOTHING:
-            (steps.moved if what is SnapshotStep.MOVE else steps.refreshed)[row_id] = merged[account_id]
+            (steps.moved if what is SnapshotStep.MOVE else steps.refreshed)[row_id] = values
     return steps
 
 
@@ -174,7 +155,7 @@ async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Wr
     """Delete today's row of ours of each account whose values were all taken back: nobody says anything of it."""
     if not writing.update_snapshots:
         return
-    without = [one for plan in plans for one in set(plan.account_ids).difference(plan.snapshot_ids)]
+    without = [one for plan in plans for one in set(plan.account_ids).difference(plan.snapshots)]
     await transaction.execute_many(
         "DELETE FROM account_snapshots WHERE id = ? AND EXISTS (SELECT 1 FROM account_metrics m WHERE m.account_id = ?"
         f" AND coalesce({', '.join(f'm.{metric}_winner' for metric in METRICS)}) IS NULL)",

@@ -98,7 +98,7 @@ async def _refusal(
 async def _write_snapshot(transaction: Transaction, account_id: str, now: datetime) -> None:
     """As a pass writes one.  Raises `StoreError`."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
-    plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), (account_id,), merged=(merged,))
+    plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), {account_id: merged.values}, merged=(merged,))
     written = await plan_writer.write_accounts(transaction, [plan], snapshots.Writing(stamp(now), day_of(now, "UTC")))
     _demand_none(written[_PROJECT.id].failed)
 

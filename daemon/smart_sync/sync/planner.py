@@ -25,6 +25,7 @@ from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, hold, judged, others, typed_cells, unknown
 from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.state import AccountState
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, account_states, number_histories, open_suspects
 from smart_sync.store.account_states import Stored
@@ -87,7 +88,7 @@ class Planner:
         self._database = database
         self._query = query
         self._policy = settings.merge.policy()
-        self._synonyms = {str(name): headers for name, headers in settings.sheets.columns.items()}
+        self._titles = Titles({str(name): titles for name, titles in settings.sheets.columns.items()})
         self._sheets = settings.sheets
         self._merge = settings.merge
         self._vote_terms = settings.vote_terms
@@ -158,7 +159,7 @@ class Planner:
     def _understand(self, case: Case, stored: Stored, terms: Terms, doubts: Doubts) -> _Understood:
         states, problems = stored.states(case.project)
         states += [AccountState(a.id, a.platform, a.username, a.link) for a in case.new]
-        sheet = understand(case.reading, states, terms, synonyms=self._synonyms)
+        sheet = understand(case.reading, states, terms, titles=self._titles)
         states = [one if one.votes.news is None else without_earlier_profile(one, sheet.rows) for one in states]
         cells = typed_cells(sheet, states, doubts.open, self._policy.counters)
         may_create = self._creates and any(profile_link(row.link, row.platform) for row in sheet.unmatched)

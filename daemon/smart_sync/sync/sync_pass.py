@@ -227,9 +227,10 @@ class SyncPass:
         self._webhooks.wake()
         keep = timedelta(seconds=self._settings.history.keep)
         try:
-            before = stamp(self._clock() - keep)
+            now = self._clock()
+            before = stamp(now - keep)
             await pass_history.prune(self._database, before)
-            await sheet_edits.prune(self._database, before)
+            await sheet_edits.prune(self._database, before, stamp(now))
         except StoreError as error:
             # The pass is committed: what is too old is removed after the next one.
             self._announce("history.prune_failed", reason=str(error.meaning))

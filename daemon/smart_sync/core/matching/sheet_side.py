@@ -12,8 +12,9 @@ from smart_sync.core.matching.missing_rows import Likeness, Terms, absences, lik
 from smart_sync.core.matching.missing_rows import problems as gone_problems
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import Absence, AccountState
-from smart_sync.core.wording import confirm, counted
-from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table, shown
+from smart_sync.core.wording import confirm, counted, shown
+from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
+from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 
 #: What came of reading a worksheet.
@@ -54,9 +55,7 @@ class Sheet:
         return row.row if row is not None else self.places.get(state.id, state.sheet_row)
 
 
-def understand(
-    reading: Reading, states: Sequence[AccountState], terms: Terms, *, synonyms: Mapping[str, Sequence[str]]
-) -> Sheet:
+def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
     """What a worksheet says about the accounts of its project.
 
     ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.
@@ -66,7 +65,7 @@ def understand(
     if isinstance(reading, SheetUnavailable):
         return _nothing(reading, active, terms)
     try:
-        table = read_table(reading, synonyms)
+        table = read_table(reading, titles)
     except NoHeader as error:
         return _nothing(_no_header(reading.title, error), active, terms)
     if table.not_understood and not table.columns:

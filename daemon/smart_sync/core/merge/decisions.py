@@ -27,14 +27,13 @@ class SheetValue(NamedTuple):
     held: frozenset[str] = frozenset()
 
 
-class Edit(NamedTuple):
-    """A cell that says another number than in the last read; None where it says none."""
+class Edited(NamedTuple):
+    """The values of a row before and after an edit: those that differ are cells that say another number, or none."""
 
     account_id: str
-    metric: str
-    old: int | None
-    new: int | None
-    cell: str
+    old: Metrics
+    new: Metrics
+    row: int
 
 
 class Missing(NamedTuple):
@@ -83,14 +82,14 @@ class Decided:
 
     merged: list[Merged] = field(default_factory=list)
     sheet: list[SheetValue] = field(default_factory=list)
-    edits: list[Edit] = field(default_factory=list)
+    edits: list[Edited] = field(default_factory=list)
     absent: list[Missing] = field(default_factory=list)
     seen: list[tuple[str, Metrics]] = field(default_factory=list)
     sides: dict[str, Metrics] = field(default_factory=dict)
     #: What must be remembered of parsed values.
     votes: list[ParsedChanges] = field(default_factory=list)
-    #: The ids of the accounts of which some metric has a value, unless they have left.
-    with_value: list[str] = field(default_factory=list)
+    #: The merged values of the accounts of which some metric has one, by id, unless they have left.
+    with_value: dict[str, Metrics] = field(default_factory=dict)
     #: Accounts that have left with this pass, and those that are back.
     left: list[AccountState] = field(default_factory=list)
     returned: list[AccountState] = field(default_factory=list)
@@ -143,7 +142,7 @@ def decide_each(
             decided.seen.append((state.id, _last_seen(state)))
         if state.votes.news is not None:
             decided.votes.append(state.votes.news)
-        _keep_life(decided, state, side, winners, sheet)
+        _keep_life(decided, state, side, values, winners, sheet)
     return decided
 
 
@@ -174,10 +173,7 @@ def _keep_sheet(
     if side != state.sheet or row.row != state.sheet_row or state.absence != there or held != state.held:
         decided.sheet.append(SheetValue(state.id, side, row.row, held))
     if state.sheet is not None and side != state.sheet:
-        for metric, old, new in zip(METRICS, state.sheet, side, strict=True):
-            if old != new:
-                cell = f"{sheet.letters.get(metric, '')}{row.row}"
-                decided.edits.append(Edit(state.id, metric, old, new, cell))
+        decided.edits.append(Edited(state.id, state.sheet, side, row.row))
 
 
 def _keep_pins(decided: Decided, state: AccountState, pins: Pinned, decisions: Sequence[Decision]) -> None:
@@ -189,7 +185,7 @@ def _keep_pins(decided: Decided, state: AccountState, pins: Pinned, decisions: S
 
 
 def _keep_life(
-    decided: Decided, state: AccountState, side: Metrics, winners: tuple[str | None, ...], sheet: Sheet
+    decided: Decided, state: AccountState, side: Metrics, values: Metrics, winners: tuple[str | None, ...], sheet: Sheet
 ) -> None:
     """Whether an account has left or is back, has a value, and which of its values stand in."""
     if is_left(state, sheet):
@@ -201,7 +197,7 @@ def _keep_life(
     decided.given[winners, state.rounded] += 1
     if winners == _NOBODY:
         return
-    decided.with_value.append(state.id)
+    decided.with_value[state.id] = values
     if Winner.CARRIED in winners:
         decided.carried += winners.count(Winner.CARRIED)
         alone = [m for m, mine, w in zip(METRICS, side, winners, strict=True) if w == Winner.CARRIED and mine is None]

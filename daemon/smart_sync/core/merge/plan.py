@@ -12,7 +12,7 @@ from smart_sync.core.command_answers import ConfirmedFinding
 from smart_sync.core.counts import Counts
 from smart_sync.core.matching.doubtful_rows import Doubt
 from smart_sync.core.matching.sheet_side import Sheet, account_id
-from smart_sync.core.merge.decisions import Decided, Edit, Merged, Missing, SheetValue, decide_each, is_left
+from smart_sync.core.merge.decisions import Decided, Edited, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged, MergedChange, Place, SuspectChanges, judge
 from smart_sync.core.model import METRICS, Metrics, Problem, Project, SheetRow
@@ -44,12 +44,12 @@ class Plan:
     counts: Counts
     #: The accounts decided about.
     account_ids: tuple[str, ...]
-    #: Those of them of which some metric has a value: each gets its snapshot of the day.
-    snapshot_ids: tuple[str, ...] = ()
+    #: The merged values, by id, of those of them of which some metric has one: each gets its snapshot of the day.
+    snapshots: Mapping[str, Metrics] = field(default_factory=dict)
     trouble: SheetUnavailable | None = None
     sheet: tuple[SheetValue, ...] = ()
-    #: Cells that say another number than in the last read; none of accounts that are read for the first time.
-    edits: tuple[Edit, ...] = ()
+    #: Rows with cells that say another number than in the last read; none that is read for the first time.
+    edits: tuple[Edited, ...] = ()
     #: Accounts of which a row of the worksheet is missing, in another way than before.
     absent: tuple[Missing, ...] = ()
     #: Accounts that have left with this pass, and those that are back: account id → link.
@@ -92,7 +92,7 @@ class Plan:
         return replace(
             self,
             account_ids=tuple(account_id for account_id in self.account_ids if account_id in account_ids),
-            snapshot_ids=tuple(account_id for account_id in self.snapshot_ids if account_id in account_ids),
+            snapshots={key: values for key, values in self.snapshots.items() if key in account_ids},
             sheet=tuple(row for row in self.sheet if row.account_id in account_ids),
             edits=tuple(edit for edit in self.edits if edit.account_id in account_ids),
             absent=tuple(row for row in self.absent if row.account_id in account_ids),
@@ -148,7 +148,7 @@ def make_plan(
             carried=decided.carried,
         ),
         account_ids=tuple(state.id for state in active),
-        snapshot_ids=tuple(decided.with_value),
+        snapshots=decided.with_value,
         trouble=sheet.trouble,
         sheet=tuple(decided.sheet),
         edits=tuple(decided.edits),

@@ -6,13 +6,22 @@ Five million cells as Python values are half a gigabyte; as JSON they are forty 
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.core.model import Cell
 
 #: Rows that are compressed, and taken apart, together: a millisecond's work.
 BLOCK = 128
+
+
+class Flaw(NamedTuple):
+    """A cell (its row and column, from 0) that holds what no cell can."""
+
+    row: int
+    column: int
+    what: str
+
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _DECODER = json.JSONDecoder()
@@ -24,10 +33,11 @@ class Grid(Sequence[Sequence[Cell]]):
 
     __slots__ = ("_blocks", "_count", "_open")
 
-    def __init__(self, blocks: Sequence[bytes], count: int) -> None:
+    def __init__(self, blocks: Sequence[bytes], count: int, first: list[list[Cell]]) -> None:
+        """``first``: the rows of the first block."""
         self._blocks, self._count = blocks, count
         #: The block looked at last, taken apart.
-        self._open: tuple[int, list[list[Cell]]] = (-1, [])
+        self._open = (0, first)
 
     def __len__(self) -> int:
         return self._count
@@ -47,8 +57,9 @@ class Grid(Sequence[Sequence[Cell]]):
         return rows[row]
 
     def __iter__(self) -> Iterator[list[Cell]]:
-        for block in self._blocks:
-            yield from _rows_of(zlib.decompress(block))
+        for number, block in enumerate(self._blocks):
+            opened, rows = self._open
+            yield from rows if opened == number else _rows_of(zlib.decompress(block))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -74,45 +85,51 @@ class Builder:
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
+        self._first: list[list[Cell]] = []
         self._waiting: list[bytes] = []
         self.count = 0
+        #: The first of the cells that hold what no cell can; None if all are sound.
+        self.flaw: Flaw | None = None
 
     def add(self, text: bytes) -> None:
-        """One more row: a JSON array that `row_of` has accepted."""
+        """One more row: the text of a JSON array, in UTF-8.
+
+        Rows are looked at in blocks.  Raises ValueError where one of a block is no array.
+        """
         self._waiting.append(text)
         self.count += 1
         if len(self._waiting) == BLOCK:
             self._compress()
 
     def grid(self) -> Grid:
-        """The grid of all rows so far."""
+        """The grid of all rows so far.  Raises as `add`."""
         if self._waiting:
             self._compress()
-        return Grid(tuple(self._blocks), self.count)
+        return Grid(tuple(self._blocks), self.count, self._first)
 
     def _compress(self) -> None:
-        self._blocks.append(zlib.compress(b"[" + b",".join(self._waiting) + b"]", 1))
+        block, before = b"[" + b",".join(self._waiting) + b"]", self.count - len(self._waiting)
         self._waiting.clear()
-
-
-def row_of(text: bytes) -> list[Cell]:
-    """The cells of the JSON array ``text``, lone surrogates as U+FFFD.
-
-    Raises ValueError for what is no array, and `Flaw` for one with an array or an object in it.
-    """
-    (row,) = _decoded(b"[" + text + b"]")
-    if not isinstance(row, list):
-        raise ValueError("not an array")  # noqa: TRY004  a foreign text, not a bug
-    if not _SCALARS.issuperset(map(type, row)):
-        column = next(index for index, cell in enumerate(row) if type(cell) not in _SCALARS)
-        raise Flaw(column, "a list" if isinstance(row[column], list) else "an object")
-    return row
+        rows = _decoded(block)
+        for number, row in enumerate(rows, before):
+            if not isinstance(row, list):
+                raise ValueError("not an array")  # noqa: TRY004  a foreign text, not a bug
+            if self.flaw is None and not _SCALARS.issuperset(map(type, row)):
+                column = next(index for index, cell in enumerate(row) if type(cell) not in _SCALARS)
+                self.flaw = Flaw(number, column, "a list" if isinstance(row[column], list) else "an object")
+        if not self._blocks:
+            self._first = _storable(rows, block)
+        self._blocks.append(zlib.compress(block, 1))
 
 
 def _rows_of(block: bytes) -> list[list[Cell]]:
-    rows: list[list[Cell]] = _decoded(block)
+    return _storable(_decoded(block), block)
+
+
+def _storable(rows: list[list[Cell]], block: bytes) -> list[list[Cell]]:
+    """The rows of a block, lone surrogates as U+FFFD: only escaped ones come through UTF-8."""
     if b"\\u" in block:
-        rows = [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        return [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     return rows
 
 
@@ -123,12 +140,3 @@ def _decoded(text: bytes) -> Any:
     except (ValueError, RecursionError):
         # It has a number of too many digits, if it is JSON at all.
         return read_json(plain)
-
-
-class Flaw(ValueError):
-    """A cell (its column, from 0) that holds what no cell can."""
-
-    def __init__(self, column: int, what: str) -> None:
-        super().__init__(what)
-        self.column = column
-        self.what = what

@@ -1,8 +1,9 @@
 """Where a worksheet's header is, and which of its columns means what."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 from smart_sync.core.model import METRICS, Cell
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
@@ -250,14 +251,9 @@ def _unknown(cells: Sequence[Cell], titles: Titles) -> tuple[int, ...]:
     )
 
 
-def _first_rows(rows: Sequence[Sequence[Cell]]) -> list[int]:
-    found: list[int] = []
-    for number, row in enumerate(rows):
-        if any(cell is not None and cell != "" for cell in row):
-            found.append(number)
-            if len(found) == MAX_ROWS_ABOVE:
-                break
-    return found
+def _first_rows(rows: Sequence[Sequence[Cell]]) -> Iterator[int]:
+    filled = (number for number, row in enumerate(rows) if any(cell is not None and cell != "" for cell in row))
+    return islice(filled, MAX_ROWS_ABOVE)
 
 
 def _blank(row: Sequence[Cell], column: int) -> bool:

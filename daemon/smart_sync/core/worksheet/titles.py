@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 from smart_sync.core.foreign_text import INVISIBLE, undecorated
 from smart_sync.core.model import METRICS
@@ -15,6 +15,8 @@ from smart_sync.core.worksheet.metric_words import NOUNS, TITLES
 FIELDS = ("link", *METRICS, "platform", "username", "topic", "telegram")
 #: Longer texts are no titles.
 MAX_TITLE = 80
+#: Texts whose meaning is remembered.
+MAX_KNOWN = 1000
 
 _NAMES: Mapping[str, Sequence[str]] = {
     "link": (
@@ -128,24 +130,28 @@ class Title:
 
 
 class Titles:
-    """The titles that are known: the built-in ones and those of ``[sheets.columns]``, which win."""
+    """The titles that are known: the built-in ones and those of ``[sheets.columns]``, which win.
+
+    Made once and asked by several threads.
+    """
 
     def __init__(self, synonyms: Mapping[str, Sequence[str]] = {}) -> None:
-        self._names = {normal(name): Title(field) for field, several in _NAMES.items() for name in several}
-        self._names |= {normal(name): Title(field, 1) for field, several in _MORE_NAMES.items() for name in several}
+        self._names = dict(_built_in())
         for field in FIELDS:
             self._names.update({normal(name): Title(field) for name in synonyms.get(field, ())})
+        #: What was understood already; worksheets have few titles, and the same ones.
         self._found: dict[str, Title | None] = {}
 
     def meaning(self, cell: object) -> Title | None:
         """What ``cell`` says as a title; None if it is none that is known."""
         if not isinstance(cell, str) or len(cell) > MAX_TITLE:
             return None
-        if cell not in self._found:
-            if len(self._found) > 4096:
-                self._found.clear()
-            self._found[cell] = self._understood(cell)
-        return self._found[cell]
+        known = self._found
+        if cell not in known:
+            if len(known) >= MAX_KNOWN:
+                known = self._found = {}
+            known[cell] = self._understood(cell)
+        return known[cell]
 
     def _understood(self, cell: str) -> Title | None:
         text = normal(cell)
@@ -229,6 +235,12 @@ def normal(name: str) -> str:
     """A title as it is compared: small letters, single spaces, without ``@`` before and ``:`` or ``*`` after."""
     plain = unicodedata.normalize("NFKC", name.translate(INVISIBLE)) if not name.isascii() else name
     return " ".join(plain.replace("_", " ").casefold().split()).lstrip("@ ").rstrip(":* ")
+
+
+@cache
+def _built_in() -> Mapping[str, Title]:
+    names = {normal(name): Title(field) for field, several in _NAMES.items() for name in several}
+    return names | {normal(name): Title(field, 1) for field, several in _MORE_NAMES.items() for name in several}
 
 
 def _in_letters(letters: dict[int, int], word: re.Match[str]) -> str:
