@@ -159,14 +159,14 @@ class _Reader:
         """Whether row ``number`` is a further header; from there on it counts."""
         header = headers.at(self._worksheet.rows, number - 1, self._titles, merged=False)
         if header is None:
-            if strange := self._strange_titles(cells):
-                told = f"a header that is not understood ({', '.join(map(shown, strange))})"
-                self._lose(number, cells, self.metrics, f"{told}; use known names, or [sheets.columns]")
-                return True
             named = headers.without_link(cells, self._titles)
             if named and not named.items() <= self._header.columns.items():
                 self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
-            return bool(named)
+            strange = [] if named else self._strange_titles(cells)
+            if strange:
+                told = f"a header that is not understood ({', '.join(map(shown, strange))})"
+                self._lose(number, cells, self.metrics, f"{told}; use known names, or [sheets.columns]")
+            return bool(named or strange)
         if len(header.columns) == 1 and (not header.unknown or any(map(self._is_count, cells))):
             # A label that repeats the link's title, or some cell of an account's row that happens to be one.
             return header.columns["link"] == self._link
@@ -187,9 +187,8 @@ class _Reader:
         """
         if not _is_word(_text(cells, self._link)) or any(isinstance(cell, str) and is_total(cell) for cell in cells):
             return []
-        filled = [
-            _text(cells, column) for column in (self._header.columns.get(metric, len(cells)) for metric in METRICS)
-        ]
+        columns = sorted(at for field, at in self._header.columns.items() if field in METRICS)
+        filled = [_text(cells, column) for column in columns]
         words = [word for word in filled if word.casefold() not in NO_VALUE]
         return words if len(set(words)) == len(words) > 1 and all(map(_is_word, words)) else []
 
