@@ -256,7 +256,7 @@ async def test_a_cron_tick_fires_once_though_the_wall_clock_falls_behind() -> No
 
 @pytest.mark.parametrize("step", [2, -2])
 async def test_a_wall_clock_that_is_set_neither_repeats_nor_loses_a_pass(step: int) -> None:
-    """Two hours ahead or back in the middle of a sleep: that goes by another clock, the next cron tick by the new one."""
+    """Two hours ahead or back in mid-sleep: that goes by another clock, the next cron tick by the new one."""
     passes = Passes()
     every = Scheduler(passes.run, ScheduleSettings(every=1800), lambda: wall, passes.tidy_up)
     cron = Scheduler(passes.run, ScheduleSettings(cron="*/30 * * * *"), lambda: wall, passes.tidy_up)
