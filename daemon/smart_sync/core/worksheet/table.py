@@ -24,6 +24,8 @@ MAX_SHOWN = 60
 MAX_ERROR = 16
 
 _NOTHING: frozenset[str] = frozenset()
+#: No column says anything of an account's owner.
+_NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
 #: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
@@ -135,19 +137,20 @@ class _Reader:
         link = _text(cells, self._link)
         if (behind := self._worksheet.links.get(number)) and link.casefold() not in NO_VALUE:
             link = behind[0] if len({identity(one) for one in behind}) == 1 else " ".join(behind)
-        if _LINES.search(link) and profile_link(link):
-            link = _LINES.sub(" ", link)  # a link and a note below it
-        if not ("/" in link and "." in link) and self._is_header(number, cells):
-            return None
-        if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
-            if link.casefold() in NO_VALUE:
-                self._without_link(number, cells)
-            return None
-        if trouble := _unreadable(link):
-            self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
-            metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
-            self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
-            return None
+        if not ("." in link and PLAIN_LINK.fullmatch(link)):  # of most rows nothing of this need be asked
+            if _LINES.search(link) and profile_link(link):
+                link = _LINES.sub(" ", link)  # a link and a note below it
+            if not ("/" in link and "." in link) and self._is_header(number, cells):
+                return None
+            if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
+                if link.casefold() in NO_VALUE:
+                    self._without_link(number, cells)
+                return None
+            if trouble := _unreadable(link):
+                self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
+                metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
+                self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
+                return None
         # Where every metric has its column, no other one is missed.
         if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
@@ -257,6 +260,8 @@ class _Reader:
 
     def _read_owner(self, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
         """Platform, user name, topic and Telegram user from their columns."""
+        if self._owner == _NO_OWNER:
+            return "", "", "", ""
         platform, username, topic, telegram = (_line(cells, at) if at >= 0 else "" for at in self._owner)
         return intern(platform.casefold()), username.lstrip("@"), intern(topic), intern(telegram)
 
