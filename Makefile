@@ -38,8 +38,8 @@ install: $(VENV)/.run
 run: $(VENV)/.run
 	@exec $(BIN)/smart-sync run --config config.toml
 
-# One more than there are cores: a third of the time tests wait for a process or a clock.
-WORKERS ?= $(shell expr $$(nproc) + 1)
+# Two more than there are cores: a third of the time tests wait for a process or a clock.
+WORKERS ?= $(shell expr $$(nproc) + 2)
 
 # Tests start hundreds of processes: each would compile the program where nothing may be kept.
 test: $(VENV)/.dev lint types packages
@@ -78,7 +78,7 @@ accidents: $(VENV)/.dev
 
 hunt: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m "hypothesis or at_length" -o asyncio_debug=true
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/test_one_truth.py  # with every table on both engines
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/test_campaign*.py tests/test_one_truth.py tests/test_settled.py  # on both engines
 
 KILLS ?= 2000
 CUTS ?= 18000

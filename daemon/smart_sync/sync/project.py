@@ -173,6 +173,7 @@ class ProjectSync:
                 job.result = results[job.project.id]
             if job in self._waiting:  # its task has not been cancelled meanwhile
                 self._waiting.remove(job)
+        await asyncio.to_thread(_let_go, drafts, decided)
 
     async def _write(
         self, drafts: Mapping[str, Draft], rows: Mapping[str, int], this: Pass
@@ -236,6 +237,13 @@ class ProjectSync:
     def _writing(self, this: Pass) -> snapshots.Writing:
         update = self._settings.snapshots.on_existing == "update"
         return snapshots.Writing(stamp(this.now), this.day, update_snapshots=update)
+
+
+def _let_go(drafts: dict[str, Draft], decided: dict[str, Decided]) -> None:
+    """Free what was decided, project by project: at once it would hold up the event loop (20,000 accounts: 60 ms)."""
+    drafts.clear()
+    while decided:
+        decided.popitem()
 
 
 class _Stopwatch:
