@@ -30,7 +30,7 @@ CHANNELS = "SELECT id AS account_id, subscribers AS followers, seen_at AS parsed
 
 
 async def world_with_channels(world: World, query: str = CHANNELS) -> World:
-    world.execute("CREATE TABLE channels (id TEXT, subscribers, seen_at TEXT)")
+    world.execute("CREATE TABLE channels (id TEXT, subscribers INTEGER, seen_at TEXT)")
     world.add_project("P", ["a", "b"])
     world.sections["parsed"] = {"query": query}
     return world
