@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -392,12 +393,16 @@ async def test_a_spreadsheet_is_found_by_key_url_or_title(google: FakeGoogle, tm
 
 
 async def test_projects_in_other_spreadsheets(google: FakeGoogle, tmp_path: Path) -> None:
-    """`[sheets.spreadsheets]` says where a project's google_sheet_name is; anything else means the default."""
+    """`[sheets.spreadsheets]` says where a project's google_sheet_name is; else the default, if it is alone."""
     google.add("key", {"A": worksheet(1)})
     google.add("other", {"A": worksheet(2)})
     async with GoogleSheets(google.settings(tmp_path, spreadsheets={"Second": "other"})) as sheets:
         assert (await sheets.read(project("A", "Second"))).rows == worksheet(2)
         assert (await sheets.read(project("A", "what people type"))).rows == worksheet(1)
+        for known in ("Metrics", "key", "https://docs.google.com/spreadsheets/d/key/edit"):
+            assert (await sheets.read(replace(project("A", known), one_of_several=True))).rows == worksheet(1)
+        with pytest.raises(SheetUnavailable, match='no spreadsheet is configured for "Metrics 2025"'):
+            await sheets.read(replace(project("A", "Metrics 2025"), one_of_several=True))
     async with GoogleSheets(google.settings(tmp_path, "", spreadsheets={"Second": "other"})) as sheets:
         with pytest.raises(SheetUnavailable, match="no spreadsheet is configured"):
             await sheets.read(project("A"))

@@ -143,6 +143,10 @@ class SheetsSettings(Section):
         """The spreadsheet that ``projects.google_sheet_name`` stands for, else the default one; "": none is known."""
         return self.spreadsheets.get(name) or self.spreadsheet
 
+    def explains(self, name: str) -> bool:
+        """Whether ``name`` is one of ``[sheets.spreadsheets]``, or what ``[sheets] spreadsheet`` is called here."""
+        return name in self.spreadsheets or urls.key_or_title(name) in ("", urls.key_or_title(self.spreadsheet))
+
     @field_validator("locale", mode="after")
     @classmethod
     def _a_locale(cls, locale: str) -> str:

@@ -20,6 +20,7 @@ from smart_sync import logs
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.project_names import name_key
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLimits
@@ -91,6 +92,8 @@ class GoogleSheets:
                 trouble="no-spreadsheet",
             )
         spreadsheet = await self._spreadsheet(project.spreadsheet)
+        if project.one_of_several and not self._settings.explains(project.spreadsheet):
+            await self._compare_title(spreadsheet, project.spreadsheet)
         return await spreadsheet.read(project.name, self._deadline())
 
     async def titles(self) -> list[str]:
@@ -102,11 +105,7 @@ class GoogleSheets:
         """The one that ``projects.google_sheet_name`` stands for, else the default one."""
         where = self._settings.where(name)
         if not where:
-            raise SheetUnavailable(
-                f'no spreadsheet is configured for "{name}"',
-                "add it to [sheets.spreadsheets]",
-                trouble="no-spreadsheet",
-            )
+            raise _unknown(name)
         calls = await self._opened()
         if where not in self._spreadsheets:
             from smart_sync.sheets.spreadsheet import Spreadsheet
@@ -115,6 +114,11 @@ class GoogleSheets:
                 where, self._settings.locale, calls, self._memory, self._tasks, self._clock, self._titles
             )
         return self._spreadsheets[where]
+
+    async def _compare_title(self, default: "Spreadsheet", name: str) -> None:
+        """Raises `SheetUnavailable` where ``name`` is not the title of the default spreadsheet."""
+        if name_key(await default.title(name, self._deadline())) != name_key(name):
+            raise _unknown(name)
 
     async def _opened(self) -> "Calls":
         """What makes the calls; the first who asks has the libraries brought in, and all who wait go on together."""
@@ -150,3 +154,8 @@ class GoogleSheets:
             spreadsheet.close()
         if self._calls is not None:
             self._calls.close()
+
+
+def _unknown(name: str) -> SheetUnavailable:
+    reason = f'no spreadsheet is configured for "{name}"'
+    return SheetUnavailable(reason, "add it to [sheets.spreadsheets]", trouble="no-spreadsheet")
