@@ -95,7 +95,9 @@ BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_snapshots"),
     *("test_edits", "test_confirm", "test_repair", "test_suspects", "test_durability_rows", "test_twins"),
     *("test_new_rows", "test_adoption", "test_missing", "test_votes", "test_explain", "test_explain_nobody"),
-    *("test_growth_rows",),
+    *("test_growth_rows", "test_parsed_query", "test_ingest", "test_history", "test_freshness", "test_names"),
+    *("test_coverage", "test_people", "test_writer", "test_parsers_retention", "test_parser_health"),
+    *("test_parsers_schedule", "test_webhooks_findings"),
 }
 #: Those whose statements the others send too: `make hunt` has them on both.
 AT_LENGTH = {"test_campaign", "test_campaign_votes", "test_campaign_answers"}

@@ -30,10 +30,7 @@ async def test_a_project_that_cannot_be_written_spoils_no_other(world: World, ac
     for name in NAMES:
         world.add_project(name, [f"{name}a", f"{name}b"])
         world.sheet(name, **{f"{name}{letter}": [7] * 5 for letter in "ab"})
-    world.execute(
-        "CREATE TRIGGER refuse BEFORE INSERT ON account_metrics WHEN new.account_id LIKE 'account-P2%'"
-        f" BEGIN SELECT RAISE({action}, 'not this one'); END"
-    )
+    refuse(world, "account_metrics", "NEW.account_id LIKE 'account-P2%'", action)
     results = {result.project.name: result for result in (await world.sync()).results}
     unhappy = [name for name in NAMES if results[name].failed_accounts or results[name].outcome is Outcome.FAILED]
     assert unhappy == ["P2"]

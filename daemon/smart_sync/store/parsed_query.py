@@ -45,6 +45,8 @@ def _wrong(names: list[str]) -> str:
     unknown = [name for name in names if name not in COLUMNS]
     if unknown:
         return f"column {unknown[0]!r} is none of {', '.join(COLUMNS)}; name it with AS, or leave it out"
+    if doubled := [name for name in names if names.count(name) > 1]:
+        return f"column {doubled[0]!r} is there twice; give one of them another name with AS, or leave it out"
     if "account_id" not in names:
         return "there is no column account_id; name it with AS"
     return "" if set(names) & set(METRICS) else f"there is no metric; name one of {', '.join(METRICS)} with AS"
