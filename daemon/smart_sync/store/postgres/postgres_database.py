@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 #: Seconds for small answers, for which a client waits, and for a configured query.
 GLANCE_PATIENCE, MAX_ASKING = 2.0, 60.0
+#: What the web app's tables demand at the end of a transaction (each foreign key that Django makes) is asked of each row
+#: at once: what is refused only by COMMIT would be all of it.
+_BEGIN = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE"
 #: Milliseconds after which a session is ended whose process has been halted in the middle of writing.
 IDLE_MS = 15_000
 
@@ -190,7 +193,7 @@ class PostgresDatabase:
         async with self._writer.told():
             connection = await self._writer.open()
             try:
-                await connection.execute("BEGIN")
+                await connection.execute(_BEGIN)
                 if self._lease is not None:
                     # Before anything is waited for: who has lost it holds nothing up.
                     await self._lease.check(connection)

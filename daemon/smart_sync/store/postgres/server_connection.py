@@ -69,7 +69,7 @@ class Connection:
     """One connection, for one statement or transaction at a time: hold `turn` around each.
 
     ``settings`` are those of its session, beside `_SESSION`; a statement that takes longer than ``limit`` seconds is
-    `Refused`.
+    `TooSlow`.
     """
 
     def __init__(self, server: Server, settings: Mapping[str, str], *, patience: float, limit: float = 0) -> None:

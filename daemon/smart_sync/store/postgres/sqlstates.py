@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import redact
-from smart_sync.store.engine import Busy, Down, Refused, StoreError
+from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,7 +54,7 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
     state = error.sqlstate or _guessed(error, told)
     if limit and state == _CANCELLED:
         told = f"no answer within {limit:g} s ({told})"
-        return Refused(told, DatabaseError(f"{name}: {told}"))
+        return TooSlow(told, DatabaseError(f"{name}: {told}"))
     if state in _BUSY:
         held = "another session has held what is to be written for too long; find it in pg_stat_activity"
         return Busy(told, DatabaseError(f"{name}: {held}"))
