@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from smart_sync.control.server import Limits, Request, Response, Route, Routes, 
 QUICK = Limits(request_seconds=0.4, idle_seconds=0.4, stall_seconds=0.4, grace_seconds=0.4, patience_seconds=0.1)
 PATIENT = Limits(grace_seconds=0.4)
 #: Seconds until a test gives up.
-_PATIENCE = 10.0
+_PATIENCE = float(os.environ.get("CLIENTS_PATIENCE", "10"))
 
 
 @dataclass(frozen=True, slots=True)

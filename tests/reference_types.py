@@ -60,7 +60,9 @@ def reached(names: Iterable[str]) -> list[str]:
 def object_lines(name: str) -> Iterator[str]:
     """The table of an object."""
     declared = OBJECTS[name]
-    meanings = own_comments(declared)
+    # At runtime a TypedDict no longer knows what it was derived from.
+    bases = [one for one in OBJECTS.values() if one.__annotations__.items() < declared.__annotations__.items()]
+    meanings = {key: text for one in (*bases, declared) for key, text in own_comments(one).items()}
     yield from (f"### {name}", "", linked(" ".join(paragraphs(declared.__doc__))), "", "| key | type | meaning |")
     yield "|---|---|---|"
     for key, hint in get_type_hints(declared, include_extras=True).items():

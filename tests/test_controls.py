@@ -303,15 +303,17 @@ WEAKNESSES = {
 
 #: Has everything of others imported, and runs pytest in a fork for each line of standard input: a third of the cost.
 _FORKER = """
-import importlib, json, os, pkgutil, sys
-import pytest, smart_sync, fake_google
+import gc, importlib, json, os, pkgutil, sys
+import anyio.pytest_plugin, fastapi, httpx2, hypothesis.stateful, psycopg, pytest, pytest_asyncio.plugin, structlog
+import smart_sync, fake_google
 for module in pkgutil.walk_packages(smart_sync.__path__, "smart_sync."):
-    # Those bring a plugin of pytest's with them, which would come too late for it.
     if not module.name.endswith("__main__") and ".integrations" not in module.name:
         importlib.import_module(module.name)
 # What is ours is imported anew in each fork, after it has been weakened.
 for name in [name for name in sys.modules if name.partition(".")[0] in ("smart_sync", "fake_google")]:
     del sys.modules[name]
+gc.collect()
+gc.freeze()
 for line in sys.stdin:
     code, environment, arguments, output = json.loads(line)
     pid = os.fork()
@@ -358,8 +360,10 @@ def test_the_tests_notice(weakness: str, forker: subprocess.Popen[str]) -> None:
 def run_weakened(weak: Weakness, folder: Path, forker: subprocess.Popen[str]) -> str:
     """What pytest says of the tests."""
     environment = {**weakened(folder, weak.code), "SOAK_SEED": "1"}
-    environment |= {"SOAK_SCHEDULES": "80", "SOAK_FUZZ_FRAMES": "400"}
+    environment |= {"SOAK_SCHEDULES": "80", "SOAK_FUZZ_FRAMES": "400", "CLIENTS_PATIENCE": "3"}
     arguments = ["-v", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", f"--basetemp={folder / 'run'}"]
+    # The plugins are there before pytest is: it need not rewrite what they assert.
+    arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     arguments += [f"--rootdir={HERE}", f"--config-file={HERE.parent / 'pyproject.toml'}"]
     arguments += [f"test_{test.replace('::', '.py::', 1)}" for test in weak.tests]
     assert forker.stdin is not None

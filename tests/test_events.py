@@ -58,13 +58,14 @@ def violations(line: dict[str, Any]) -> list[str]:
 async def test_passes_of_every_outcome_log_as_declared(world: World, log: io.StringIO) -> None:
     """Whatever becomes of a project, each line has the declared level and fields, with the declared types."""
     world.sections["sync"] = {"create_missing": "accounts"}
-    for name in ("Synced", "Degraded", "Failed"):
+    for name in ("Synced", "Degraded", "Failed", "Refused"):
         world.add_project(name, [f"{name.lower()}0", f"{name.lower()}1"])
     world.sheet("Synced", synced0=["junk", 1, 1, 1, 1], synced1=[2] * 5, newcomer=[3] * 5)
+    world.sheet("Refused", refused0=[1] * 5, refused1=[2] * 5)
     del world.google.spreadsheets[KEY].worksheets["Degraded"]
     grudge = "CREATE TRIGGER {0} BEFORE INSERT ON {1} WHEN NEW.{2} = '{3}' BEGIN SELECT RAISE(ABORT, 'no'); END"
     world.execute(grudge.format("one", "worksheet_reads", "project_id", "project-Failed"))
-    world.execute(grudge.format("two", "account_snapshots", "account_id", "account-synced1"))
+    world.execute(grudge.format("two", "account_snapshots", "account_id", "account-refused1"))
     await world.sync()
     await world.sync()
     logged = lines(log)

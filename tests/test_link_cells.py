@@ -44,6 +44,17 @@ async def test_what_is_no_profile_makes_no_account_and_is_named(creating: World,
     assert str(result.problems[0]).startswith("P!A2: link: ")
 
 
+async def test_the_numbers_of_a_video_are_not_its_owners(world: World) -> None:
+    """A row whose link shows a video of an account's is named and gives it no values; other pages of it are it."""
+    world.add_project("P", ["a", "b"])
+    put(world, ["https://www.tiktok.com/@a/video/3", "", 50], ["https://www.tiktok.com/@b?lang=en", "", 7])
+    result = await world.sync_one()
+    with_value = "SELECT account_id, views FROM account_metrics WHERE views_winner IS NOT NULL"
+    assert world.execute(with_value) == [("account-b", 7)]
+    (told,) = [str(problem) for problem in result.problems if problem.row == 2]
+    assert told.startswith("P!A2: link: the link shows no profile (but a video")
+
+
 @pytest.mark.parametrize("label", ["Итого:", "TOTAL:", "Grand total", "", "TikTok:"])
 async def test_labels_are_nothing(creating: World, label: str) -> None:
     """The label of a row of totals or of a section makes no account and no problem."""

@@ -50,6 +50,30 @@ async def test_a_worksheet_with_addresses_is_not_asked_about(world: World) -> No
     assert world.google.count("links") == 0
 
 
+async def test_a_pasted_address_among_texts_takes_no_link_from_them(world: World) -> None:
+    """Where some cells hold addresses and others texts each counts as it is; what is behind an address does not."""
+    world.add_project("P", ["a", "b", "c"])
+    put(world, ["Profile", 1], ["Profile", 2], A2={"hyperlink": A}, A3={"hyperlink": B})
+    await world.sync_one()
+    put(world, ["Profile", 1], ["Profile", 2], [C, 3], A2={"hyperlink": A}, A3={"hyperlink": B}, A4={"hyperlink": A})
+    result = await world.sync_one()
+    assert (result.outcome, list(result.problems)) == (Outcome.SYNCED, [])
+    assert views(world) == {A: 1, B: 2, C: 3}
+
+
+async def test_a_name_and_the_link_behind_it_must_be_of_one_account(world: World) -> None:
+    """Of a copied row only the name, or only the link, may have been changed: it is named, and not read."""
+    world.add_project("P", ["a", "b", "c"])
+    put(world, ["@A", 1], ["@b", 2], ["Anna", 3], A2={"hyperlink": A}, A3={"hyperlink": A}, A4={"hyperlink": C})
+    result = await world.sync_one()
+    assert world.execute("SELECT count(*) FROM account_metrics WHERE views_winner IS NOT NULL") == [(2,)]
+    assert (views(world)[A], views(world)[C]) == (1, 3)
+    told = [str(problem) for problem in result.problems]
+    assert any(
+        "P!A3: link: the cell shows @b, and the link behind it is @a's; correct one of them" in one for one in told
+    )
+
+
 async def test_no_link_or_two_behind_a_text_is_a_problem(world: World) -> None:
     """A text without a link behind it, or with two, gives no values and names its cell."""
     world.add_project("P", ["a"])
@@ -80,10 +104,10 @@ async def test_what_is_behind_is_remembered_until_cells_or_rows_change(tmp_path:
                 ([["Profile", 1], ["Profile", 9]], 1),
                 ([["Profile", 9], ["Profile", 1]], 2),
                 ([["Profile", 9], ["Other", 1]], 3),
-                ([[A, 9], ["Other", 1]], 3),
+                ([[A, 9], ["Other", 1]], 4),
             ):
                 sheet.worksheets["P"] = [["Link", "Views"], *rows]
                 sheets.begin()
                 worksheet = await sheets.read(Project("p", "P"))
                 assert google.count("links") == asked
-                assert worksheet.links == ({} if rows[0][0] == A else {2: (A,), 3: (B,)})
+                assert worksheet.links == ({3: (B,)} if rows[0][0] == A else {2: (A,), 3: (B,)})

@@ -26,6 +26,8 @@ ONE_LINERS = [line for line in PAGE.splitlines() if re.match(r"logs .*\| jq ", l
 HOST_METRICS = {"host_filesystem_free_bytes"}
 #: Those of GET /metrics that alerts look at; `test_metrics` holds all of them.
 SERVED = {
+    "smart_sync_leader",
+    "smart_sync_led",
     "smart_sync_up",
     "smart_sync_last_pass_timestamp_seconds",
     "smart_sync_project_outcome",

@@ -8,8 +8,9 @@ from nasty import NASTY_IDS, NASTY_TEXTS
 from smart_sync.core.matching.match import combine
 from smart_sync.core.matching.sheet_side import missing_accounts
 from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, SheetRow, Table, Worksheet
+from smart_sync.core.wording import MAX_SHOWN, shown
 from smart_sync.core.worksheet.headers import letters
-from smart_sync.core.worksheet.table import MAX_PROBLEMS, MAX_SHOWN, NoHeader, read_table, shown
+from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
 from smart_sync.core.worksheet.titles import Titles
 
 HEADER: list[Cell] = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]

@@ -130,6 +130,38 @@ async def test_links_that_move_against_the_numbers_are_told(lived: World) -> Non
 
 
 @pytest.mark.parametrize("hold", [False, True])
+async def test_the_first_row_of_an_account_that_has_values_is_judged(lived: World, hold: bool) -> None:
+    """By what its parser has said; held, the parser's value counts on.  Zeros where a row is begun are no fall."""
+    lived.sections["merge"] = {"hold_suspects": hold}
+    lived.add_project("Q", ["q", "r"])
+    lived.sheet("Q")
+    for day in range(8):
+        for name in "qr":
+            lived.parsed(name, [None, None, None, None, 50_000 + 500 * day])
+        await lived.sync()
+        lived.now += timedelta(days=1)
+    lived.sheet("P", **rows(9))
+    lived.sheet("Q", q=[None, None, None, None, 485_000], r=[0, 0, 0, 0, 53_700])
+    for _ in range(2):
+        result = (await lived.sync()).results[1]
+        assert [(one.link, one.metric, one.held) for one in result.suspects] == [(link("q"), "views", hold)]
+        assert lived.merged("q") == (0, 0, 0, 0, 53_500 if hold else 485_000)
+        assert lived.merged("r") == (0, 0, 0, 0, 53_700)
+
+
+async def test_a_number_typed_into_an_empty_cell_is_held(holding: World) -> None:
+    """The parser's value, or the last one, stands in for it as for any other."""
+    holding.parsed("a", [None, None, None, None, 135_000])
+    typed = rows(10)
+    typed["a"][4] = None
+    holding.sheet("P", **typed)
+    await holding.sync()
+    assert views(holding) == 135_000
+    (told,) = await suspects(holding, a=1_350_000)
+    assert (told.old, told.held, views(holding)) == (None, True, 135_000)
+
+
+@pytest.mark.parametrize("hold", [False, True])
 async def test_another_profile_has_no_history(lived: World, hold: bool) -> None:
     """An account whose link and row are another profile's now: its numbers are right at once, and no fall of it."""
     lived.sections["merge"] = {"hold_suspects": hold}

@@ -8,7 +8,7 @@ from typing import cast
 from smart_sync import __version__
 from smart_sync.control.health_state import Health
 from smart_sync.core.answers import ProjectAnswer
-from smart_sync.core.daemon_answers import ParserReport, ReadingAnswer, StatusAnswer
+from smart_sync.core.daemon_answers import OwnStatus, ParserReport, ReadingAnswer, StatusAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project
 from smart_sync.core.results import health
@@ -42,10 +42,7 @@ class DaemonStatus:
             "healthy": not reasons,
             "reasons": reasons,
             "warnings": health.warnings(facts),
-            "cache_enabled": False,
-            "timestamp": stamp(self.resources.clock()),
             "state": "syncing" if runner.current else "idle",
-            "leader": self.leader,
             "current": self.resources.announce.progress if runner.current else None,
             "last_sync": last["finished_at"] if last else None,
             "last_pass": last,
@@ -53,11 +50,7 @@ class DaemonStatus:
             "next_run_at": stamp(runner.next_run_at) if runner.next_run_at else None,
             "projects": self._results_of(stands),
             "parsers": await self._parsers(stands),
-            "reading": self._reading(),
-            "version": __version__,
-            "uptime_seconds": round(time.monotonic() - self.started, 3),
-            "sqlite_version": sqlite3.sqlite_version,
-            "sqlite_at_risk": version_at_risk(),
+            **self._always(),
         }
 
     def unread(self, why: str) -> StatusAnswer:
@@ -69,10 +62,7 @@ class DaemonStatus:
             "healthy": True,
             "reasons": [],
             "warnings": [f"how the projects stand cannot be read here: {why}"],
-            "cache_enabled": False,
-            "timestamp": stamp(self.resources.clock()),
             "state": "idle",
-            "leader": self.leader,
             "current": None,
             "last_sync": None,
             "last_pass": None,
@@ -80,6 +70,15 @@ class DaemonStatus:
             "next_run_at": None,
             "projects": [],
             "parsers": [],
+            **self._always(),
+        }
+
+    def _always(self) -> OwnStatus:
+        """What the daemon knows by itself."""
+        return {
+            "cache_enabled": False,
+            "timestamp": stamp(self.resources.clock()),
+            "leader": self.leader,
             "reading": self._reading(),
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self.started, 3),

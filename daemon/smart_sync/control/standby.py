@@ -124,7 +124,7 @@ class Standby:
 
     async def _metrics(self, request: Request) -> Response:
         no_more(request)
-        return Response(200, {}, standby_exposition())
+        return Response(200, {}, standby_exposition(led=bool(self._lease.leader)))
 
 
 class Answering:

@@ -82,7 +82,23 @@ class ReadingAnswer(TypedDict):
     reads_per_minute: int | None
 
 
-class StatusAnswer(TypedDict, total=False):
+class OwnStatus(TypedDict):
+    """The part of `StatusAnswer` that the daemon knows by itself, whatever becomes of its database."""
+
+    #: Always false: there is no cache.
+    cache_enabled: bool
+    timestamp: str
+    #: The daemon that runs the passes, as host:pid; None with an SQLite file, and while none leads.
+    leader: str | None
+    reading: ReadingAnswer
+    version: str
+    uptime_seconds: float
+    sqlite_version: str
+    #: Whether this SQLite can corrupt a WAL file that two processes write.
+    sqlite_at_risk: bool
+
+
+class StatusAnswer(OwnStatus, total=False):
     """What ``smart-sync status`` and ``GET /api/admin/sync_status`` answer."""
 
     success: Required[bool]
@@ -93,13 +109,8 @@ class StatusAnswer(TypedDict, total=False):
     healthy: Required[bool]
     reasons: Required[list[str]]
     warnings: Required[list[str]]
-    #: Always false: there is no cache.
-    cache_enabled: bool
-    timestamp: Required[str]
     #: "idle" or "syncing"; "standby" while another daemon of the same server leads.
     state: Required[str]
-    #: The daemon that runs the passes, as host:pid; None with an SQLite file, and while none leads.
-    leader: Required[str | None]
     current: Required[PassUnderWay | None]
     #: When the last pass ended.
     last_sync: str | None
@@ -110,12 +121,6 @@ class StatusAnswer(TypedDict, total=False):
     #: The active projects, each with its result in the last pass, without the long lists.
     projects: Required[list[ProjectAnswer]]
     parsers: Required[list[ParserReport]]
-    reading: Required[ReadingAnswer]
-    version: Required[str]
-    uptime_seconds: Required[float]
-    sqlite_version: Required[str]
-    #: Whether this SQLite can corrupt a WAL file that two processes write.
-    sqlite_at_risk: Required[bool]
 
 
 class StaleProject(TypedDict):

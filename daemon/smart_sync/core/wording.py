@@ -1,12 +1,17 @@
 """Numbers with their nouns, as people say them; and what they meant by a name that is none."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from smart_sync.core.model import Cell
+
 #: From how alike on (1 is the same) a name is taken for a misspelt one.
 ALIKE = 0.6
+#: Signs that are shown of a cell.
+MAX_SHOWN = 60
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -58,3 +63,14 @@ def unpin(link: str, metric: str) -> str:
 def when(stamp: str) -> str:
     """A stamp for a person: ``2026-03-10 12:00 UTC``."""
     return f"{stamp[:16].replace('T', ' ')} UTC"
+
+
+def shown(cell: Cell) -> str:
+    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs, odd spaces as escapes."""
+    try:
+        text = str(cell)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
+    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

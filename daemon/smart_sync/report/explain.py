@@ -21,7 +21,7 @@ from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS, Account, Precision, Problem
 from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
-from smart_sync.core.worksheet.table import shown
+from smart_sync.core.wording import shown
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers.registry import ConfiguredParser, build, of_lifetime
 from smart_sync.report.sentences import sentence

@@ -52,7 +52,10 @@ class LinksBehind:
                     yield title, failure
                 continue
             for title, (worksheet, shown) in asked.items():
-                self._found[title] = (shown, found.get(written.get(title, title), {}), self._clock())
+                links = found.get(written.get(title, title), {})
+                # An address that is shown counts, whatever is behind it.
+                behind = {row: links[row] for row in shown.cells.keys() & links.keys()}
+                self._found[title] = (shown, behind, self._clock())
                 yield title, self._known(worksheet)
 
     def _is_known(self, title: str, shown: Texts | None) -> bool:

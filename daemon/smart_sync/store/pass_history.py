@@ -14,7 +14,7 @@ from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
-from smart_sync.core.worksheet.table import shown
+from smart_sync.core.wording import shown
 from smart_sync.store.engine import Database, Transaction
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from smart_sync.core.links.identity import by_identity, identity
+from smart_sync.core.links.identity import by_identity, identity, profile_link
 from smart_sync.core.model import METRICS, Metrics, Problem, SheetRow, Table
 from smart_sync.core.state import AccountState
 
@@ -25,6 +25,7 @@ class Matches:
 def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     """Match each row to the account whose link has the identity of the row's link.
 
+    A link to one of its videos is none of an account with a profile's link.
     Several accounts of one identity are twins: the row counts for the active one; of several active ones for the one
     whose link is written as in the row, else for the oldest.  Active twins are reported, and a row that is not written
     as the link of the only active one.
@@ -43,7 +44,7 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
         account_id = by_link.get(row.link)  # the usual case, without the price of an identity
         if account_id is None:
             same = known.get(identity(row.link, row.platform))
-            account_id = _claimant(same, row.link).id if same else None
+            account_id = _claimant(same, row.link).id if same and _shows_profile(row, same) else None
         if account_id is None:
             unmatched.append(row)
         else:
@@ -52,6 +53,11 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     problems = [*_duplicates(table.worksheet, found.values()), *_twins(table.worksheet, twins.values(), found)]
     without = [a.id for group in twins.values() if _any_in(group, found) for a in group if a.active]
     return Matches(rows, tuple(unmatched), tuple(problems), frozenset(without) - found.keys())
+
+
+def _shows_profile(row: SheetRow, same: Iterable[AccountState]) -> bool:
+    """False for a link to a video of an account's: its numbers are the video's."""
+    return bool(profile_link(row.link, row.platform)) or not any(profile_link(a.link, a.platform) for a in same)
 
 
 def _claimant(group: Sequence[AccountState], link: str) -> AccountState:

@@ -1,6 +1,6 @@
 """The cells of a worksheet that say another number than in its last read, and which of them are accidents.
 
-The first read of an account's row is no typing: there is nothing yet that it could differ from.
+The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -43,8 +43,12 @@ def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects,
     lowest = [FALL if metric in counters else NARROWEST for metric in METRICS]
     for state in states:
         row, known = sheet.rows.get(state.id), state.sheet
-        if row is None or known is None or row.metrics == known or not state.active:
+        if row is None or row.metrics == known or not state.active:
             continue
+        if known is None:
+            if not any(state.winners):
+                continue
+            known = NO_METRICS
         # `needs_history`, without the nouns: of most rows nothing need be looked at.
         for low, old, new in zip(lowest, known, row.metrics, strict=True):
             if new is not None and new != old and not (old and -low * old <= new - old <= NARROWEST * old):
@@ -75,6 +79,9 @@ def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Ty
     marked = of_cells(state.pins)
     for metric, old, new, theirs in zip(METRICS, known, row.metrics, parsed, strict=True):
         if new is not None and new != old:
+            # Zeros are where a row is begun; they are no smaller numbers.
+            if state.sheet is None and not new:
+                continue
             if metric in row.pinned and (metric not in marked or is_far(new, theirs)):
                 continue
             open_ = doubted.get((state.id, metric))
@@ -172,8 +179,10 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
         place,
         accident.cause,
         typed=True,
-        # Who marks a number insists on it.
-        held=doubts.hold and accident.old is not None and accident.metric not in sheet.rows[state.id].pinned,
+        # Who marks a number insists on it.  Without a value before there is none that could stand in.
+        held=doubts.hold
+        and (accident.old is not None or state.winners[METRICS.index(accident.metric)] is not None)
+        and accident.metric not in sheet.rows[state.id].pinned,
     )
 
 

@@ -4,6 +4,8 @@ from smart_sync.core.notices.phrases import METRIC_NAMES
 
 #: A part of a reason or remedy, as it stands between semicolons → the same in Russian.
 RUSSIAN = {
+    "the cell shows {text}, and the link behind it is {name}'s": "в ячейке {text}, а ссылка под ней — {name}",
+    "correct one of them": "исправьте одно из двух",
     # A worksheet that cannot be read.
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",

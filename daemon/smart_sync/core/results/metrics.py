@@ -65,10 +65,11 @@ def exposition(measured: Measured | None, parsers: Mapping[str, bool], spent: Sp
     return "".join(f"{line}\n" for line in (*lines, "# EOF"))
 
 
-def standby_exposition() -> str:
-    """The text of a daemon that stands by: what there is to measure, the one that leads tells."""
+def standby_exposition(*, led: bool) -> str:
+    """The text of a daemon that stands by: what there is to measure, the one that leads tells; ``led``: if one does."""
     lines = [*_family("up", "gauge", "Whether the daemon answers.", [({}, 1)])]
     lines += _family("leader", "gauge", "Whether the daemon runs passes, or stands by.", [({}, 0)])
+    lines += _family("led", "gauge", "Of a daemon that stands by: whether another one leads.", [({}, int(led))])
     return "".join(f"{line}\n" for line in (*lines, "# EOF"))
 
 

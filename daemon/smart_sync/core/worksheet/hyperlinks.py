@@ -19,7 +19,7 @@ Links = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The texts in the link cells of a worksheet, none of which is an address."""
+    """The texts in the link cells of a worksheet, without those that are addresses."""
 
     #: The column's letters, and the first row below the header.
     column: str
@@ -45,7 +45,7 @@ class Texts:
 
 
 def texts(rows: Sequence[Sequence[Cell]], titles: Titles) -> Texts | None:
-    """The texts in the link cells of ``rows``; None if one holds an address, or none says anything of an account."""
+    """The texts in the link cells of ``rows`` that are no addresses; None if none says anything of an account."""
     header = headers.find(rows, titles)
     if header is None:
         return None
@@ -58,7 +58,7 @@ def texts(rows: Sequence[Sequence[Cell]], titles: Titles) -> Texts | None:
             continue
         text = cell.strip()
         if "." in text and is_link(text):
-            return None
+            continue
         if text.casefold() not in NO_VALUE and not text.startswith("#") and not is_total(text):
             cells[number], contents[number] = text, hash(tuple(row))
     return Texts(letters(column), header.end + 1, cells, contents) if cells else None

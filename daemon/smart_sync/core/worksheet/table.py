@@ -1,17 +1,16 @@
 """A worksheet becomes a table: one row per account, in order, and what a manager should look at."""
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from sys import intern
 
-from smart_sync.core.links.identity import identity, profile_link, several
-from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
 from smart_sync.core.trouble_codes import Code
+from smart_sync.core.wording import shown
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
+from smart_sync.core.worksheet.link_cells import UNUSABLE, link_of, why_unreadable
 from smart_sync.core.worksheet.pin_marks import read_pinned
 from smart_sync.core.worksheet.titles import Titles, is_total, normal
 
@@ -19,16 +18,10 @@ from smart_sync.core.worksheet.titles import Titles, is_total, normal
 MAX_PROBLEMS = 1000
 #: Together with those of missing rows and values.
 MAX_SHOWN_PROBLEMS = 3000
-MAX_SHOWN = 60
-#: No spreadsheet shows an error in more signs.
-MAX_ERROR = 16
 
 _NOTHING: frozenset[str] = frozenset()
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
-#: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
-_LINES = re.compile(r"\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\s*")
-_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class NoHeader(ValueError):
@@ -61,17 +54,6 @@ def read_table(worksheet: Worksheet, titles: Titles) -> Table:
         tuple(reader.without_link),
         reader.not_understood(),
     )
-
-
-def shown(cell: Cell) -> str:
-    """What ``cell`` says, for a person: one printable line of at most `MAX_SHOWN` signs, odd spaces as escapes."""
-    try:
-        text = str(cell)
-    except ValueError:  # Python writes no number of more than 4,300 digits
-        return "a number of thousands of digits"
-    text = re.sub("[ \\t\\r\\n]+", " ", text[: 2 * MAX_SHOWN].strip())
-    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
 def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
@@ -132,18 +114,16 @@ class _Reader:
         """The account in row ``number`` (from 1); None if the row holds none."""
         if number <= self._header.end:
             return None
-        link = _text(cells, self._link)
-        if (behind := self._worksheet.links.get(number)) and link.casefold() not in NO_VALUE:
-            link = behind[0] if len({identity(one) for one in behind}) == 1 else " ".join(behind)
-        if _LINES.search(link) and profile_link(link):
-            link = _LINES.sub(" ", link)  # a link and a note below it
+        text = _text(cells, self._link)
+        behind = self._worksheet.links.get(number, ()) if text.casefold() not in NO_VALUE else ()
+        link = link_of(text, behind)
         if not ("/" in link and "." in link) and self._is_header(number, cells):
             return None
         if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
             if link.casefold() in NO_VALUE:
                 self._without_link(number, cells)
             return None
-        if trouble := _unreadable(link):
+        if trouble := why_unreadable(link, text, behind):
             self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
             metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
             self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
@@ -271,18 +251,6 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(found, key=METRICS.index) if set(found) <= set(METRICS) else found[:20])
 
 
-def _unreadable(link: str) -> str:
-    """Why a link cell says nothing of any account, "" if it may: an error of the spreadsheet is nobody's link."""
-    if both := () if PLAIN_LINK.fullmatch(link) else several(link):
-        return f"the cell holds several links ({', '.join(map(shown, both[:3]))}); leave one"
-    if _UNUSABLE.search(link):
-        return "more than one line, or signs that no link has"
-    # "#REF!", "#N/A", "#ИМЯ?": in capitals, whatever the language.
-    if link.startswith("#") and len(link) <= MAX_ERROR and link.isprintable() and link.isupper():
-        return "an error of the spreadsheet"
-    return "not computed yet" if link.casefold().startswith(("loading", "загрузка")) and "/" not in link else ""
-
-
 def _text(cells: Sequence[Cell], column: int) -> str:
     """What stands in ``column``, without spaces around it; "" if the row ends before it."""
     cell = cells[column] if column < len(cells) else None
@@ -294,4 +262,4 @@ def _text(cells: Sequence[Cell], column: int) -> str:
 def _line(cells: Sequence[Cell], column: int) -> str:
     """`_text`, or "" where it is no line of text."""
     text = _text(cells, column)
-    return "" if _UNUSABLE.search(text) or text in NO_VALUE else text
+    return "" if UNUSABLE.search(text) or text in NO_VALUE else text

@@ -1,0 +1,48 @@
+"""What a link cell says: the link in it or behind it, or why it says nothing of any account."""
+
+import re
+from collections.abc import Sequence
+
+from smart_sync.core.links.identity import identity, profile_link, several, username
+from smart_sync.core.links.link_text import PLAIN_LINK
+from smart_sync.core.links.pages import folded
+from smart_sync.core.wording import shown
+
+#: Links that a problem names.
+_NAMED = 3
+#: No spreadsheet shows an error in more signs.
+MAX_ERROR = 16
+_LINES = re.compile(r"\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\s*")
+#: Control characters and lone surrogates: not in any link, and SQLite takes no surrogates.
+UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HANDLE = re.compile(r"@[\w.-]+")
+
+
+def link_of(text: str, behind: Sequence[str]) -> str:
+    """The link of a cell that shows ``text``: the one ``behind`` it, where there is any."""
+    link = text
+    if behind:
+        link = behind[0] if len({identity(one) for one in behind}) == 1 else " ".join(behind)
+    if _LINES.search(link) and profile_link(link):
+        return _LINES.sub(" ", link)  # a link and a note below it
+    return link
+
+
+def why_unreadable(link: str, text: str, behind: Sequence[str]) -> str:
+    """Why a cell says nothing of any account, "" if it may: an error of the spreadsheet is nobody's link.
+
+    ``link`` is that of `link_of`.  A name that is shown and the link behind it must be of one account: of a row that
+    was copied only one of them may have been changed.
+    """
+    if both := () if PLAIN_LINK.fullmatch(link) else several(link):
+        return f"the cell holds several links ({', '.join(shown(one) for one in both[:_NAMED])}); leave one"
+    if UNUSABLE.search(link):
+        return "more than one line, or signs that no link has"
+    # "#REF!", "#N/A", "#ИМЯ?": in capitals, whatever the language.
+    if link.startswith("#") and len(link) <= MAX_ERROR and link.isprintable() and link.isupper():
+        return "an error of the spreadsheet"
+    if link.casefold().startswith(("loading", "загрузка")) and "/" not in link:
+        return "not computed yet"
+    if behind and _HANDLE.fullmatch(text) and (named := username(link)) and folded(named) != folded(text[1:]):
+        return f"the cell shows {shown(text)}, and the link behind it is @{shown(named)}'s; correct one of them"
+    return ""
