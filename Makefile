@@ -78,7 +78,7 @@ accidents: $(VENV)/.dev
 
 hunt: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) -m "hypothesis or at_length" -o asyncio_debug=true
-	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/test_one_truth.py  # with every table on both engines
+	HYPOTHESIS_PROFILE=hunt $(BIN)/pytest -n $(WORKERS) tests/test_campaign*.py tests/test_one_truth.py tests/test_settled.py  # on both engines
 
 KILLS ?= 2000
 CUTS ?= 18000

@@ -65,16 +65,24 @@ async def _measure(size: Size, rounds: int, folder: Path, url: str) -> list[floa
         for _ in range(rounds):
             version += 1
             file_took, _ = await _next_day(on_file, size, version)
+            _written_out(url)
             spent.clear()
             ours_took, _ = await _next_day(ours, size, version)
             writing, copy = sum(spent), _plain_copy(url, ours.now.date().isoformat())
-            with psycopg.connect(url, autocommit=True) as admin:
-                admin.execute("ANALYZE")
+            # The day after is measured as that day was, only that the server has looked at its tables in between.
             version += 1
-            await _next_day(on_file, size, version)
+            _written_out(url, "ANALYZE")
             after, _ = await _next_day(ours, size, version)
+            await _next_day(on_file, size, version)
             found.append((writing, copy, ours_took, file_took, after))
     return medians(zip(*found, strict=True))
+
+
+def _written_out(url: str, *before: str) -> None:
+    """Let the server have nothing left to write, after the statements ``before``."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        for statement in (*before, "CHECKPOINT"):
+            admin.execute(statement)
 
 
 async def _next_day(world: Passes, size: Size, version: int) -> tuple[float, int]:

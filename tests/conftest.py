@@ -94,8 +94,13 @@ def google() -> Iterator[FakeGoogle]:
 BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_snapshots"),
     *("test_edits", "test_confirm", "test_repair", "test_suspects", "test_durability_rows", "test_twins"),
-    *("test_new_rows", "test_adoption", "test_missing", "test_votes"),
+    *("test_new_rows", "test_adoption", "test_missing", "test_votes", "test_explain", "test_explain_nobody"),
+    *("test_growth_rows",),
 }
+#: Those whose statements the others send too: `make hunt` has them on both.
+AT_LENGTH = {"test_campaign", "test_campaign_votes", "test_campaign_answers"}
+if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
+    BOTH_ENGINES |= AT_LENGTH
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

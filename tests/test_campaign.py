@@ -408,6 +408,7 @@ async def test_a_number_of_the_lifetime_does_not_win_where_the_campaign_is_count
     assert not [f for f in report.findings if "counts the lifetime" in f.message]
 
 
+@pytest.mark.sqlite  # a file of schema 9: no server has had that
 async def test_what_parsers_brought_before_an_upgrade_is_of_the_lifetime(world: World, no_waiting: None) -> None:
     """It counts as before, and has no vote as soon as the campaign is counted; nobody is asked anew by the upgrade."""
     at = "2026-03-10T11:00:00.000000"
@@ -502,6 +503,7 @@ def test_what_may_mean_other_dates_is_named(start: object, end: object, told: st
     assert told in read(start, end, 0, BERLIN).flaw
 
 
+@pytest.mark.sqlite  # what is a name, and a generated column, is another thing there
 async def test_columns_count_in_any_case_and_made_of_others(world: World) -> None:
     """`Start_Date` is start_date to SQLite, and a generated column is one."""
     with Imitation("tiktok") as platform:

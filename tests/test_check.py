@@ -100,6 +100,30 @@ async def test_names_in_the_configuration_that_mean_nothing_are_named(world: Wor
     ]
 
 
+async def test_a_spreadsheet_that_nobody_knows_is_not_the_default_one(world: World) -> None:
+    """Where projects name several, one that is neither configured nor the default's title is degraded, and told.
+
+    One name that all have means the default one, and check says so.
+    """
+    for name, account in (("Summer", "a"), ("Winter", "b")):
+        world.add_project(name, [account])
+        world.sheet(name, **{account: [2026] * 5})
+    world.execute("UPDATE projects SET google_sheet_name = 'Metrics 2025'")
+    assert await told(world, "error") == []
+    (said,) = [message for message in await told(world, "ok") if "stands for the default" in message]
+    assert said.startswith("Summer, Winter: google_sheet_name 'Metrics 2025'")
+    world.google.spreadsheets[KEY].title = "Metrics 2026"
+    world.execute("UPDATE projects SET google_sheet_name = 'Metrics 2026' WHERE name = 'Winter'")
+    (wrong,) = await told(world, "error")
+    assert wrong == 'Summer: no spreadsheet is configured for "Metrics 2025"; add it to [sheets.spreadsheets]'
+    assert not any("stands for the default" in message for message in await told(world, "ok"))
+    result = await world.sync()
+    assert {one.project.name: one.outcome.value for one in result.results} == {"Summer": "degraded", "Winter": "synced"}
+    assert world.execute("SELECT views FROM account_metrics WHERE views > 2000") == [(2026,)]
+    world.sections["sync"] = {"defaults": {"projects": {"google_sheet_name": "Metrics 2025"}}}
+    assert await told(world, "error") == []
+
+
 async def test_an_empty_database_makes_no_name_wrong(world: World) -> None:
     """Before there are projects every name may yet come to mean something; a worksheet that becomes one is known."""
     world.sections["merge"] = {"projects": {"Spring": {"views": "sheet"}}, "platforms": {"tiktok": {"views": "sheet"}}}

@@ -318,7 +318,7 @@ def test_an_idle_daemon_is_small_and_asleep(config: Path) -> None:
         f'[sheets]\nsource = "csv"\ndirectory = "{folder}"\n'
         '[sync]\ncreate_missing = "projects"\n'
     )
-    with Daemon(small) as daemon:
+    with Daemon(small, forked=False) as daemon:
         daemon.wait_for("STATUS=last pass")
         memory = resident(daemon.process.pid)
         before = cpu_ticks(daemon.process.pid)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync.admin.confirm import NothingToConfirm, confirm
+from smart_sync.clock import utc_now
+from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import ALL_DAYS, UnknownAccount, explain
 from world import KEY, NOON, World, link
@@ -102,7 +104,7 @@ async def test_all_that_are_meant_are_shown(world: World) -> None:
 async def test_the_query_is_named_where_its_value_counts(world: World) -> None:
     """With [parsed] query each metric names the side it came from."""
     world.add_project("P", ["a"])
-    world.execute("CREATE TABLE channels (id, views)")
+    world.execute("CREATE TABLE channels (id TEXT, views INTEGER)")
     world.execute("INSERT INTO channels VALUES ('account-a', 7)")
     world.sections["parsed"] = {"query": "SELECT id AS account_id, views FROM channels"}
     world.parsed("a", [5, *NOTHING], source="inbox")
@@ -156,11 +158,9 @@ def test_the_commands_speak_to_people_and_programs(suspicious: World) -> None:
     """explain reads only, also where nobody may write; check names the suspects and the resolved rules."""
     world = suspicious
     # The commands know what time it is.
-    world.execute("UPDATE suspects SET since = strftime('%Y-%m-%dT%H:%M:%f', 'now')")
-    config = write_config(
-        world.folder, '[merge.platforms.tiktok]\nviews = "sheet"\n', google=world.google, spreadsheet=KEY
-    )
-    before = world.path.read_bytes()
+    world.execute("UPDATE suspects SET since = ?", (stamp(utc_now()),))
+    config = world.config('[merge.platforms.tiktok]\nviews = "sheet"\n')
+    before = [world.table(name) for name in world.tables()]
     shown = run_command("explain", "@a", "--metric", "followers", "--config", str(config))
     as_json = run_command("explain", link("a"), "--json", "--config", str(config))
     check = run_command("check", "--config", str(config))
@@ -171,13 +171,14 @@ def test_the_commands_speak_to_people_and_programs(suspicious: World) -> None:
     assert set(json.loads(as_json.stdout)["accounts"][0]["metrics"]) == set(METRICS)
     assert "P!C2: followers of" in check.stdout
     assert "platforms.tiktok.views" in check.stdout
-    assert world.path.read_bytes() == before
+    assert [world.table(name) for name in world.tables()] == before
     confirmed = run_command("confirm", "@a", "--config", str(config))
     assert (confirmed.returncode, "2 findings confirmed" in confirmed.stdout) == (0, True)
     unknown = run_command("explain", "@nobody", "--config", str(config))
     assert (unknown.returncode, unknown.stdout, len(unknown.stderr.splitlines())) == (1, "", 1)
 
 
+@pytest.mark.sqlite  # where there is no file; no server's tables: test_postgres_refusals
 async def test_before_the_first_pass_there_is_nothing_to_explain(world: World, tmp_path: Path) -> None:
     """No database, one line; one of another version, one line; neither is touched."""
     config = world.config()

@@ -12,7 +12,6 @@ async def test_an_account_without_a_project_is_explained(world: World, project: 
     """An account whose project is gone, or that never had one, is explained as far as it goes."""
     world.add_project("P", ["a"])
     await world.sync()
-    world.execute("PRAGMA foreign_keys = OFF")
     world.execute("UPDATE project_social_accounts SET project_id = ? WHERE id = 'account-a'", (project,))
     (account,) = (await explain(world.settings, "account-a", METRICS, world.now))["accounts"]
     assert (account["account_id"], account["active"], account["project_name"]) == ("account-a", False, "")

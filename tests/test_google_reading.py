@@ -1,7 +1,9 @@
 """Reading worksheets from Google: how many calls, which cells, which titles."""
 
 import asyncio
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -392,12 +394,16 @@ async def test_a_spreadsheet_is_found_by_key_url_or_title(google: FakeGoogle, tm
 
 
 async def test_projects_in_other_spreadsheets(google: FakeGoogle, tmp_path: Path) -> None:
-    """`[sheets.spreadsheets]` says where a project's google_sheet_name is; anything else means the default."""
+    """`[sheets.spreadsheets]` says where a project's google_sheet_name is; else the default, if it is alone."""
     google.add("key", {"A": worksheet(1)})
     google.add("other", {"A": worksheet(2)})
     async with GoogleSheets(google.settings(tmp_path, spreadsheets={"Second": "other"})) as sheets:
         assert (await sheets.read(project("A", "Second"))).rows == worksheet(2)
         assert (await sheets.read(project("A", "what people type"))).rows == worksheet(1)
+        for known in ("Metrics", "key", "https://docs.google.com/spreadsheets/d/key/edit"):
+            assert (await sheets.read(replace(project("A", known), one_of_several=True))).rows == worksheet(1)
+        with pytest.raises(SheetUnavailable, match='no spreadsheet is configured for "Metrics 2025"'):
+            await sheets.read(replace(project("A", "Metrics 2025"), one_of_several=True))
     async with GoogleSheets(google.settings(tmp_path, "", spreadsheets={"Second": "other"})) as sheets:
         with pytest.raises(SheetUnavailable, match="no spreadsheet is configured"):
             await sheets.read(project("A"))
@@ -435,3 +441,19 @@ async def test_a_project_without_a_name_has_no_worksheet(google: FakeGoogle, tmp
         with pytest.raises(SheetUnavailable, match="has no name"):
             await sheets.read(project(""))
     assert google.calls == []
+
+
+async def test_a_user_without_a_home_can_read(
+    google: FakeGoogle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a container; the environment of the process, which its programs inherit, is as before."""
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.delenv("HOME", raising=False)
+    google.add("key", {"A": [["Link", "Followers"], ["https://tiktok.com/@a", 5]]})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        assert len((await sheets.read(Project(id="1", name="A"))).rows) == 2
+    assert "HOME" not in os.environ

@@ -19,6 +19,7 @@ from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.server_connection import Connection
 from smart_sync.store.schema import open_database, open_existing
 from smart_sync.sync.reporter import Reporter
+from test_postgres_refusals import old_server
 
 ADD = "INSERT INTO projects (id, name) VALUES (?, ?)"
 
@@ -174,6 +175,37 @@ async def test_a_token_that_was_raised_fences_what_was_begun_before(postgres: st
                 pass
         async with newer.transaction():
             pass
+
+
+async def test_a_late_leader_takes_no_spreadsheet_from_workers(postgres: str, leases: Leases) -> None:
+    """Of the pass that the next leader has begun: what only a leader may do is refused as what it writes is."""
+    old, new = leases(server(postgres)), leases(server(postgres))
+    assert await old.attempt()
+    async with open_database(old.server, lease=old) as late:
+        assert isinstance(late, PostgresDatabase)
+        end(postgres)
+        assert await new.attempt()
+        async with PostgresDatabase(new.server, lease=new) as database:
+            await turns.begin(database, "run", "{}", {"K": "[]"})
+            token = "SELECT token FROM smart_sync_leases WHERE resource = 'spreadsheet:K'"
+            before = await database.fetch(token)
+            for raising in (turns.end(late, "run"), turns.collect(late, "run", ["K"])):
+                with pytest.raises(Lost):
+                    await raising
+            assert await database.fetch(token) == before
+
+
+async def test_a_server_that_is_none_for_us_is_asked_seldom() -> None:
+    """One that is too old, or a replica, is not mended at once: a daemon that stands by asks every two seconds."""
+    met: list[float] = []
+    with old_server(met) as url:
+        lease = Lease(server(url), DAEMON)
+        running = asyncio.create_task(lease.run())
+        await asyncio.wait({running}, timeout=0.5 * lease_module.POLL)
+        running.cancel()
+        await asyncio.wait({running})
+        assert "is too old" in lease.trouble
+    assert len(met) == 1
 
 
 async def test_trouble_ends_a_daemon_at_its_start_only(postgres: str, leases: Leases) -> None:

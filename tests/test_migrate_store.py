@@ -14,7 +14,7 @@ from daemon_process import run_command
 from fake_google import FakeGoogle
 from smart_sync.config.database_url import server
 from smart_sync.errors import SmartSyncError
-from smart_sync.store.postgres import postgres_database
+from smart_sync.store.postgres import postgres_transaction
 from smart_sync.store.postgres.moving import move
 from test_engines_agree import rows_of
 from world import NOON, PostgresWorld, World, link
@@ -36,7 +36,7 @@ async def lived(world: World) -> World:
 @contextlib.contextmanager
 def at_table(number: int, do: Callable[[], Any]) -> Any:
     """Inside, ``do`` is called before the table with that number is copied."""
-    plain, left = postgres_database.PostgresTransaction.copying, iter(range(number))
+    plain, left = postgres_transaction.PostgresTransaction.copying, iter(range(number))
 
     @contextlib.asynccontextmanager
     async def copying(self: Any, sql: str) -> AsyncIterator[Any]:
@@ -47,7 +47,7 @@ def at_table(number: int, do: Callable[[], Any]) -> Any:
             yield send
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postgres_database.PostgresTransaction, "copying", copying)
+        patch.setattr(postgres_transaction.PostgresTransaction, "copying", copying)
         yield
 
 

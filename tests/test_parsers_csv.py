@@ -166,6 +166,7 @@ async def test_bad_lines_are_reported_once_per_version(tmp_path: Path) -> None:
         ("link,followers\n", "no line is below its header"),
         ("<!doctype html>\n<title>Sign in</title>\n", "line 1: the header names neither account_id nor link"),
         ("link,followers\nx,many\n", "line 2: followers: "),
+        ("link,views,likes, Views\nx,1,2,3\n", "line 1: the header names views twice"),
     ],
 )
 async def test_a_file_without_values_is_a_failure(tmp_path: Path, text: str, why: str) -> None:

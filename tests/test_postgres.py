@@ -197,7 +197,7 @@ async def test_rows_that_arrived_otherwise_are_not_kept(
 
 async def killed_in_a_pass(world: World, at: int, do: Any) -> None:
     """Run a pass, and ``do`` something to the server when it has sent so many statements for writing."""
-    from smart_sync.store.postgres import postgres_database as store
+    from smart_sync.store.postgres import postgres_transaction as store
 
     left = [at]
     plain = store.PostgresTransaction.execute_many

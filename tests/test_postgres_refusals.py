@@ -5,6 +5,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ def _message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!i", len(body) + 4) + body
 
 
-def _old_server(listener: socket.socket) -> None:
+def _old_server(listener: socket.socket, met: list[float]) -> None:
     """PostgreSQL's protocol, as far as the first question: what a server of version 12.9 says."""
     columns = {
         "server_version_num": (23, b"120009"), "current_schema": (19, b"public"), "pg_is_in_recovery": (16, b"f"),
@@ -41,6 +42,7 @@ def _old_server(listener: socket.socket) -> None:
             client, _ = listener.accept()
         except OSError:
             return
+        met.append(time.monotonic())
         with client, suppress(OSError):
             client.recv(4096)  # the start-up message: no encryption is asked for
             client.sendall(_message(b"R", struct.pack("!i", 0)) + _message(b"S", b"client_encoding\0UTF8\0"))
@@ -56,10 +58,10 @@ def _old_server(listener: socket.socket) -> None:
 
 
 @contextmanager
-def old_server() -> Iterator[str]:
-    """A server of version 12.9; gives the URL of a database of it."""
+def old_server(met: list[float] | None = None) -> Iterator[str]:
+    """A server of version 12.9; gives the URL of a database of it.  ``met``: gets the time of each connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_old_server, args=(listener,), daemon=True)
+        thread = threading.Thread(target=_old_server, args=(listener, [] if met is None else met), daemon=True)
         thread.start()
         yield f"postgresql://app@127.0.0.1:{listener.getsockname()[1]}/app?sslmode=disable&gssencmode=disable"
         listener.shutdown(socket.SHUT_RDWR)

@@ -218,7 +218,7 @@ def run_schedule(
 ) -> Searched:
     """Passes through so many of the faults, the commands, and everything that came out."""
     searched, config = Searched(), configured(world, mirror)
-    with Daemon(config, environment) as daemon:
+    with Daemon(config, environment, forked=False) as daemon:
         daemon.hang_up()
         ask = Client(daemon.socket, timeout=PATIENCE).request
         for number, (kind, status, how, answer, content) in enumerate(SCHEDULE[:faults]):
@@ -241,7 +241,7 @@ def run_schedule(
             assert said.returncode in {0, 1, 4}, said.stderr
             searched.add(f"smart-sync {' '.join(command)}", said.stdout + said.stderr)
         for name in ("backup.db", "report.html"):
-            if commands:
+            if (world.folder / name).exists():
                 searched.add(name, (world.folder / name).read_bytes())
         searched.add("/proc/PID/environ", Path(f"/proc/{daemon.process.pid}/environ").read_bytes())
         searched.add("/proc/PID/cmdline", Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes())
@@ -314,7 +314,7 @@ def test_without_redaction_the_same_schedule_finds_them(world: World) -> None:
     """Negative control: a daemon that redacts nothing is caught, in its log and in its answers."""
     blind = "import smart_sync.logs as logs\nlogs.redact = lambda text: text\n"
     with Mirror() as mirror:
-        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3, ())
+        searched = run_schedule(world, mirror, weakened(world.folder, blind), 3, [["sync"], ["check"]])
     found = searched.hits()
     assert {name for name, _ in found} >= {"google token", "facebook"}
     assert {place for _, place in found} >= {"log", "answers", "view_counter.db-wal"}

@@ -142,7 +142,7 @@ def config(world: World) -> Path:
 
 def test_nothing_grows(config: Path, world: World) -> None:
     """Memory, descriptors, threads, the WAL file and the log stay within bounds, however many passes there are."""
-    with Daemon(config) as daemon:
+    with Daemon(config, forked=False) as daemon:
         watched = Watched.of(daemon)
         refused = live(world, daemon, watched, PASSES)
         assert daemon.stop() == 0
@@ -162,7 +162,7 @@ def test_nothing_grows(config: Path, world: World) -> None:
 
 def test_reloads_leave_nothing_behind(config: Path) -> None:
     """A lap that has ended is forgotten: thirty reloads cost less than what one lap holds."""
-    with Daemon(config) as daemon:
+    with Daemon(config, forked=False) as daemon:
         watched = Watched.of(daemon)
         for _ in range(40):
             daemon.process.send_signal(signal.SIGHUP)

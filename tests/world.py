@@ -215,6 +215,12 @@ def _end_sessions() -> None:
     _sessions.clear()
 
 
+def on_server(url: str, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of one statement in the words that both engines take, committed."""
+    cursor = _on_server(url, numbered(sql), parameters)
+    return cursor.fetchall() if cursor.description else []
+
+
 def _on_server(url: str, sql: str, parameters: Sequence[Any] = ()) -> "psycopg.Cursor[Any]":
     """One statement, committed; on another connection where the server has ended that of before."""
     if url in _sessions:
@@ -250,8 +256,7 @@ class PostgresWorld(World):
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """One statement of the web app's in the words that both engines take, committed."""
-        cursor = _on_server(self.url, numbered(sql), parameters)
-        return cursor.fetchall() if cursor.description else []
+        return on_server(self.url, sql, parameters)
 
     def script(self, sql: str) -> None:
         _on_server(self.url, sql)

@@ -143,6 +143,10 @@ class SheetsSettings(Section):
         """The spreadsheet that ``projects.google_sheet_name`` stands for, else the default one; "": none is known."""
         return self.spreadsheets.get(name) or self.spreadsheet
 
+    def explains(self, name: str) -> bool:
+        """Whether ``name`` is one of ``[sheets.spreadsheets]``, or what ``[sheets] spreadsheet`` is called here."""
+        return name in self.spreadsheets or urls.key_or_title(name) in ("", urls.key_or_title(self.spreadsheet))
+
     @field_validator("locale", mode="after")
     @classmethod
     def _a_locale(cls, locale: str) -> str:
@@ -218,6 +222,8 @@ class ParsedSettings(Section):
     query: str = ""
     #: The age from which a parsed value has no vote any more; without it a value counts however old it is.
     max_age: Seconds | None = None
+    #: How long the inbox, or the query, may bring a project nothing new from a source before that is a problem of it.
+    stale_after: Seconds = 3 * 86400.0
 
 
 class SnapshotsSettings(Section):

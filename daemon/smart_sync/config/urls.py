@@ -55,6 +55,14 @@ def spreadsheet_key(where: str) -> str | None:
     return found[1] or found[2]
 
 
+def key_or_title(where: str) -> str:
+    """The key in the URL of a spreadsheet; ``where``, trimmed, if it is anything else."""
+    try:
+        return spreadsheet_key(where.strip()) or where.strip()
+    except ValueError:
+        return where.strip()
+
+
 def web_address(address: str) -> str:
     """``address`` if `split_public` can make something of it, or if it is empty."""
     if address:

@@ -17,6 +17,35 @@ class MetricChangeAnswer(TypedDict):
     after: int | None
 
 
+class SuspectTold(TypedDict):
+    """A value that jumped, or an accident of typing, as `core.merge.suspects.Suspect` has it."""
+
+    account_id: str
+    link: str
+    metric: str
+    #: None where there was no value.
+    old: int | None
+    new: int
+    since: str
+    #: The cell, if the sheet won.
+    place: str
+    cause: str
+    typed: bool
+    #: Whether ``old`` stands in.
+    held: bool
+
+
+class ConflictTold(TypedDict):
+    """Both sides had changed (strategy "latest"): ``sheet`` counts, ``parsed`` does not; ``place``: the cell."""
+
+    account_id: str
+    link: str
+    metric: str
+    sheet: int | None
+    parsed: int | None
+    place: str
+
+
 @final
 class ProjectAnswer(TypedDict, total=False):
     """What became of one project in a pass, or why there was none: then only the first five.
@@ -73,9 +102,9 @@ class ProjectAnswer(TypedDict, total=False):
     #: Account id → reason.
     failed_accounts: Mapping[str, str]
     suspect_count: int
-    suspects: list[dict[str, Any]]
+    suspects: list[SuspectTold]
     conflict_count: int
-    conflicts: list[dict[str, Any]]
+    conflicts: list[ConflictTold]
     #: In a dry run: what would change.
     changes: list[MetricChangeAnswer]
 

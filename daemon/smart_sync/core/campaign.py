@@ -172,11 +172,21 @@ class Video(NamedTuple):
         return least >= kpi if least >= kpi or most < kpi else None
 
 
+class Flaw(NamedTuple):
+    """Metrics that have no value, and why."""
+
+    metrics: Sequence[str]
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.metrics)}: {self.reason}"
+
+
 class Tally(NamedTuple):
-    """What the videos of a campaign come to: metric → value, and in words which metrics have none, and why."""
+    """What the videos of a campaign come to: metric → value, and which metrics have none."""
 
     counts: Mapping[str, int]
-    flaws: tuple[str, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
     #: The list of videos broke off, and may be read to its end in a moment.
     unfinished: bool = False
 
@@ -187,23 +197,23 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
     A metric has a value only if everything is known that it depends on: unknown is never zero.
     """
     if campaign.flaw:
-        return Tally({}, (f"{_names(OF_VIDEOS)}: which videos count is not clear: {campaign.flaw}",))
+        return Tally({}, (Flaw(OF_VIDEOS, f"which videos count is not clear: {campaign.flaw}"),))
     several = list(_once(videos))
     within = {video: held for video in several if (held := campaign.holds(video.published)) is not False}
     within = {video: held for video, held in within.items() if video.reaches(campaign.kpi) is not False}
     if undated := sum(held is None for held in within.values()):
-        return Tally({}, (f"{_names(OF_VIDEOS)}: {_of(undated, several)} do not show when they were published",))
+        return Tally({}, (Flaw(OF_VIDEOS, f"{_of(undated, several)} do not show when they were published"),))
     if unseen := sum(video.reaches(campaign.kpi) is None for video in within):
         told = f"{_of(unseen, list(within))} do not show whether they have {campaign.kpi} views"
-        return Tally({}, (f"{_names(OF_VIDEOS)}: {told}",))
+        return Tally({}, (Flaw(OF_VIDEOS, told),))
     counted = list(within)
-    counts, flaws = {"videos": len(counted)}, list[str]()
+    counts, flaws = {"videos": len(counted)}, list[Flaw]()
     for metric in ("likes", "comments", "views"):
         shown = [value for video in counted if (value := getattr(video, metric)) is not None]
         if len(shown) == len(counted):
             counts[metric] = sum(shown)
         else:
-            flaws.append(f"{metric}: {_of(len(counted) - len(shown), counted)} do not show theirs")
+            flaws.append(Flaw((metric,), f"{_of(len(counted) - len(shown), counted)} do not show theirs"))
     return Tally(counts, tuple(flaws))
 
 
@@ -215,10 +225,6 @@ def _once(videos: Iterable[Video]) -> Iterable[Video]:
         if own not in seen:
             seen.add(own)
             yield video._replace(id=own)
-
-
-def _names(metrics: Sequence[str]) -> str:
-    return ", ".join(metrics)
 
 
 def _of(some: int, several: Sequence[object]) -> str:

@@ -73,6 +73,8 @@ class Project:
     name: str
     #: ``projects.google_sheet_name``: which spreadsheet; empty means the default one.
     spreadsheet: str = ""
+    #: Whether active projects name several spreadsheets: then one that nobody explains is not the default one.
+    one_of_several: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """Names that people tell apart: two that differ only by Unicode normalisation or by signs one cannot see are one."""
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
+
+from smart_sync.core.model import Project
 
 T = TypeVar("T")
 
@@ -34,6 +37,18 @@ def named(name: str, table: Mapping[str, T]) -> tuple[str, T] | None:
         return name, table[name]
     key = written(name, table) if table else None
     return None if key is None else (key, table[key])
+
+
+def in_spreadsheets(projects: Sequence[Project], default: str) -> list[Project]:
+    """The active projects, each with whether its spreadsheet is one of several that they name.
+
+    ``default`` is what ``[sync.defaults.projects]`` calls the default spreadsheet; "": nothing.
+    """
+    several = len({name_key(project.spreadsheet) for project in projects} - {""}) > 1
+    known = {"", name_key(default)}
+    return [
+        replace(project, one_of_several=several and name_key(project.spreadsheet) not in known) for project in projects
+    ]
 
 
 def _is_invisible(sign: str) -> bool:

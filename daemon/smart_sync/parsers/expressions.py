@@ -129,7 +129,7 @@ def condition(expression: str, document: Any) -> Any:
     return _visited(_ZeroIsFalse(), expression, document)
 
 
-def is_true(found: Any) -> bool:
+def is_true(found: object) -> bool:
     """Whether a `condition` holds: anything but nothing, false, 0 and what is empty."""
     return found not in (None, False, 0, "", [], {})
 

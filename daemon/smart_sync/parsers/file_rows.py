@@ -111,6 +111,9 @@ def _csv_records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, Ma
             if not {"account_id", "link"} & set(header):
                 yield line, BadLine(line, "the header names neither account_id nor link; nothing can be read")
                 return
+            if twice := [name for name in COLUMNS if header.count(name) > 1]:
+                yield line, BadLine(line, f"the header names {' and '.join(twice)} twice; nothing can be read")
+                return
             if slips := _slips(header):
                 yield line, BadLine(line, f"{slips}; ignored")
         elif len(cells) > len(header):

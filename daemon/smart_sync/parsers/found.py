@@ -1,6 +1,6 @@
 """Values in the answers of platforms: counts as they write them, and what the steps of a source have found."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,9 +89,9 @@ class Found:
             elif name in wanted:
                 self.flaws.append(f"{name}: more than can be stored")
         # Those of a metric that nobody asked for are none.
-        self.flaws += [flaw for flaw in found.flaws if not flaw.startswith(_unwanted(wanted))]
+        self.flaws += [str(flaw) for flaw in found.flaws if not wanted.isdisjoint(flaw.metrics)]
 
-    def _video(self, step: StepSettings, item: Any) -> Video:
+    def _video(self, step: StepSettings, item: object) -> Video:
         figures: dict[str, int | None] = {}
         spread = None
         for name, expression in {"views": step.plays, **step.metrics}.items():
@@ -123,16 +123,12 @@ def _array(expression: str, document: Any, *, paged: bool) -> list[Any]:
     return items
 
 
-def _id(expression: str, item: Any) -> str:
+def _id(expression: str, item: object) -> str:
     """What tells a video from others.  Raises `AccountFailed` where it does not say that."""
     found = text(search(expression, item))
     if not found:
         raise AccountFailed(f"{expression} finds no id in one of the videos")
     return found
-
-
-def _unwanted(wanted: Collection[str]) -> tuple[str, ...]:
-    return tuple(f"{name}:" for name in OF_VIDEOS if name not in wanted)
 
 
 def told(document: Any, *, paged: bool) -> str:

@@ -147,20 +147,20 @@ async def _polled(step: StepSettings, label: str, subject: Subject, secrets: Sec
         raise AccountFailed(f"not ready within {limit:g} s ({step.until})") from None
 
 
-def _check(step: StepSettings, page: Any) -> None:
+def _check(step: StepSettings, page: object) -> None:
     if step.gone is not None and is_true(condition(step.gone, page)):
         raise AccountGone(_in_its_words("the source does not have it", page))
     if step.failed is not None and is_true(condition(step.failed, page)):
         raise AccountFailed(_in_its_words("the source refuses", page))
 
 
-def _in_its_words(what: str, page: Any) -> str:
+def _in_its_words(what: str, page: object) -> str:
     """``what``, and what the source itself says, if it does where sources do."""
     said = words(page)
     return f"{what}: {said}" if said else what
 
 
-def _next(step: StepSettings, page: Any) -> str | None:
+def _next(step: StepSettings, page: object) -> str | None:
     """The token of the next page; None if there is none.  Raises `AccountFailed` for what can be none."""
     found = condition(step.next, page) if step.next is not None else None
     if not is_true(found) or found is True:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from smart_sync.clock import utc_now
-from smart_sync.core.campaign import OF_VIDEOS, Campaign, Tally, Video, tally
+from smart_sync.core.campaign import OF_VIDEOS, Campaign, Flaw, Tally, Video, tally
 from smart_sync.core.model import MAX_COUNT, METRICS, Metrics
 from smart_sync.parsers.failures import AccountFailed, AccountGone, Refused
 from smart_sync.parsers.per_account import Partly
@@ -60,13 +60,16 @@ async def numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campai
 
 
 def _without(reason: str, *, unfinished: bool = False) -> Tally:
-    return Tally({}, (f"{', '.join(OF_VIDEOS)}: {reason}",), unfinished)
+    return Tally({}, (Flaw(OF_VIDEOS, reason),), unfinished)
 
 
 def partly(followers: int | None, found: Tally) -> Partly:
     """An account's followers with what its campaign comes to."""
     counts = {name: value for name, value in found.counts.items() if value <= MAX_COUNT}
-    flaws = [*found.flaws, *(f"{name}: more than can be stored" for name in found.counts if name not in counts)]
+    flaws = [
+        *map(str, found.flaws),
+        *(f"{name}: more than can be stored" for name in found.counts if name not in counts),
+    ]
     metrics = Metrics(*(followers if name == "followers" else counts.get(name) for name in METRICS))
     return Partly(metrics, "; ".join(flaws), found.unfinished)
 

@@ -34,7 +34,7 @@ class Upload(NamedTuple):
     is_hidden: bool
 
 
-def uploads(body: Any) -> list[Upload]:
+def uploads(body: object) -> list[Upload]:
     """A page of the list, each video once.  Raises `CallFailed` for an entry that names none."""
     found = {}
     for item in items(body, "youtube#playlistItemListResponse"):

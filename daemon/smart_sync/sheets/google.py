@@ -8,9 +8,10 @@ starts need not keep anybody waiting.
 """
 
 import asyncio
+import contextlib
 import importlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from smart_sync import logs
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import SheetsSettings
 from smart_sync.core.model import Project, Worksheet
+from smart_sync.core.project_names import name_key
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLimits
@@ -91,6 +93,8 @@ class GoogleSheets:
                 trouble="no-spreadsheet",
             )
         spreadsheet = await self._spreadsheet(project.spreadsheet)
+        if project.one_of_several and not self._settings.explains(project.spreadsheet):
+            await self._compare_title(spreadsheet, project.spreadsheet)
         return await spreadsheet.read(project.name, self._deadline())
 
     async def titles(self) -> list[str]:
@@ -102,11 +106,7 @@ class GoogleSheets:
         """The one that ``projects.google_sheet_name`` stands for, else the default one."""
         where = self._settings.where(name)
         if not where:
-            raise SheetUnavailable(
-                f'no spreadsheet is configured for "{name}"',
-                "add it to [sheets.spreadsheets]",
-                trouble="no-spreadsheet",
-            )
+            raise _unknown(name)
         calls = await self._opened()
         if where not in self._spreadsheets:
             from smart_sync.sheets.spreadsheet import Spreadsheet
@@ -116,6 +116,11 @@ class GoogleSheets:
             )
         return self._spreadsheets[where]
 
+    async def _compare_title(self, default: "Spreadsheet", name: str) -> None:
+        """Raises `SheetUnavailable` where ``name`` is not the title of the default spreadsheet."""
+        if name_key(await default.title(name, self._deadline())) != name_key(name):
+            raise _unknown(name)
+
     async def _opened(self) -> "Calls":
         """What makes the calls; the first who asks has the libraries brought in, and all who wait go on together."""
         if self._opening is None:
@@ -123,14 +128,10 @@ class GoogleSheets:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> "Calls":
-        try:
-            Path.home()
-        except RuntimeError:
-            # The user of a container may have none, and gspread looks for it when it is imported.
-            os.environ["HOME"] = "/"
-        await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
-        from smart_sync.sheets.calls import Calls
-        from smart_sync.sheets.retries import Backoff
+        with _some_home():
+            await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
+            from smart_sync.sheets.calls import Calls
+            from smart_sync.sheets.retries import Backoff
 
         backoff = replace(self._backoff or Backoff(), announce=self._announce)
         self._calls = Calls(self._settings, backoff, self._environment, self._limits)
@@ -150,3 +151,24 @@ class GoogleSheets:
             spreadsheet.close()
         if self._calls is not None:
             self._calls.close()
+
+
+def _unknown(name: str) -> SheetUnavailable:
+    reason = f'no spreadsheet is configured for "{name}"'
+    return SheetUnavailable(reason, "add it to [sheets.spreadsheets]", trouble="no-spreadsheet")
+
+
+@contextlib.contextmanager
+def _some_home() -> Iterator[None]:
+    """The user of a container may have no home, and gspread looks for it when it is imported: then it is ``/``."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"
+        try:
+            yield
+        finally:
+            # What is started later, a hook say, is to see the environment that it was given.
+            del os.environ["HOME"]
+    else:
+        yield

@@ -44,6 +44,8 @@ class Metadata:
     titles: tuple[str, ...]
     #: As in its settings, e.g. ``de_DE``; empty if it does not say.
     locale: str
+    #: The spreadsheet's own; empty if it does not say.
+    title: str = ""
 
 
 def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Values]:
@@ -53,15 +55,17 @@ def values(client: gspread.Client, key: str, titles: Sequence[str]) -> list[Valu
 
 
 def metadata(client: gspread.Client, key: str) -> Metadata:
-    """The titles of all worksheets, and the spreadsheet's locale: one ``spreadsheets.get``, without cells."""
-    query = {"fields": "properties.locale,sheets.properties(title,sheetId)", "prettyPrint": "false"}
+    """Its own title, those of all worksheets, and its locale: one ``spreadsheets.get``, without cells."""
+    query = {"fields": "properties(locale,title),sheets.properties(title,sheetId)", "prettyPrint": "false"}
     body = _object(_asked(client, SPREADSHEET_URL % key, query))
     sheets, properties = body.get("sheets"), body.get("properties")
     titles = [_text(sheet, "properties", "title") for sheet in sheets] if isinstance(sheets, list) else [None]
     found = [storable(title) for title in titles if title is not None]
     if len(found) < len(titles):
         raise requests.exceptions.InvalidJSONError("expected the properties of a spreadsheet")
-    return Metadata(tuple(found), storable(_text(properties, "locale") or ""))
+    return Metadata(
+        tuple(found), storable(_text(properties, "locale") or ""), storable(_text(properties, "title") or "")
+    )
 
 
 def links(client: gspread.Client, key: str, ranges: Mapping[str, str]) -> dict[str, dict[int, tuple[str, ...]]]:

@@ -1,11 +1,15 @@
 """What every source of worksheets promises, and what it may ask for."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.core.model import Project, Worksheet
+
+#: When nobody has been asked yet.
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +84,22 @@ class ProcessMemory:
     async def put(self, name: str, value: str) -> None:
         """Remember ``value`` for ``name``."""
         self._facts[name] = value
+
+
+def locale_fact(key: str) -> str:
+    """What a spreadsheet's locale is remembered by; no title has a line end."""
+    return f"locale\n{key}"
+
+
+def title_fact(key: str) -> str:
+    """What a spreadsheet's own title is remembered by."""
+    return f"title\n{key}"
+
+
+def dated(fact: str | None) -> tuple[str, datetime]:
+    """The locale or title, and when Google told it; "" if that was not remembered, or cannot be read."""
+    asked, _, said = (fact or "").partition(" ")
+    try:
+        return said, datetime.fromisoformat(asked).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return "", NEVER

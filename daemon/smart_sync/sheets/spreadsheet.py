@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from smart_sync.clock import Clock
@@ -14,19 +14,19 @@ from smart_sync.sheets.batches import next_batch
 from smart_sync.sheets.calls import Calls
 from smart_sync.sheets.cell_links import LinksBehind
 from smart_sync.sheets.google_errors import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
-from smart_sync.sheets.source import Memory
+from smart_sync.sheets.source import NEVER, Memory, dated, locale_fact, title_fact
 from smart_sync.sheets.spreadsheet_id import Name
 from smart_sync.sheets.spreadsheet_titles import differ_by_case, find, missing_worksheet, title_of
 
 #: The projects of a pass start together: a request waits while others still join, looking this often (seconds).
 GATHER_SECONDS = 0.005
 GATHER_ROUNDS = 20
-#: How long a spreadsheet's locale is believed, and how long before Google is asked again when it did not answer.
-LOCALE_BELIEVED = timedelta(days=1)
+#: How long a spreadsheet's locale and title are believed, and how long before Google is asked again for the locale
+#: when it did not answer.
+BELIEVED = timedelta(days=1)
 LOCALE_AGAIN = timedelta(minutes=10)
 DEFAULT_LOCALE = "en_US"
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
 #: An expected failure travels as a value, so that each who waits raises one of his own.
 Answer = Worksheet | SheetUnavailable
 
@@ -54,7 +54,8 @@ class Spreadsheet:
         self._memory = memory
         self._clock = clock
         self._fixed_locale = locale
-        self._locale, self._locale_from, self._locale_until = "", _NEVER, _NEVER
+        self._locale, self._locale_from, self._locale_until = "", NEVER, NEVER
+        self._title, self._title_asked, self._asking_title = "", 0.0, asyncio.Lock()
         self._sizes: dict[str, int] = {}
         #: Titles that are asked for → how the spreadsheet writes them, where that is another writing of one name.
         self._written: dict[str, str] = {}
@@ -86,6 +87,22 @@ class Spreadsheet:
         except SpreadsheetMissing as missing:
             await self._name.correct(missing, ends)
             return await self._titles()
+
+    async def title(self, expected: str, ends: float) -> str:
+        """Its own title; where it was not ``expected``, Google is asked again, once in a pass.
+
+        Raises `SheetUnavailable`.
+        """
+        async with self._asking_title:
+            key, now = await self._name.key(ends), self._clock()
+            known, asked = dated(await self._memory.get(title_fact(key)))
+            if known == expected and asked <= now < asked + BELIEVED:
+                return known
+            if self._title_asked != ends:
+                await self.titles(ends)
+                await self._memory.put(title_fact(await self._name.key(ends)), f"{now.isoformat()} {self._title}")
+                self._title_asked = ends
+            return self._title
 
     def close(self) -> None:
         """Stop asking; all who wait are told."""
@@ -182,9 +199,9 @@ class Spreadsheet:
         now = self._clock()
         if self._fixed_locale or self._locale_from <= now < self._locale_until:
             return titles
-        locale, asked = _remembered_locale(await self._memory.get(_locale_of(await self._name.key(self._ends))))
-        if locale and asked <= now < asked + LOCALE_BELIEVED:
-            self._note_locale(locale, asked, LOCALE_BELIEVED)
+        locale, asked = dated(await self._memory.get(locale_fact(await self._name.key(self._ends))))
+        if locale and asked <= now < asked + BELIEVED:
+            self._note_locale(locale, asked, BELIEVED)
             return titles
         try:
             return await self._titles()
@@ -204,8 +221,9 @@ class Spreadsheet:
         key = await self._name.key(self._ends)
         said = await self._calls.make(str(self._name), self._manager, self._ends, requests.metadata, key)
         now = self._clock()
-        self._note_locale(said.locale or DEFAULT_LOCALE, now, LOCALE_BELIEVED)
-        await self._memory.put(_locale_of(key), f"{now.isoformat()} {self._locale}")
+        self._note_locale(said.locale or DEFAULT_LOCALE, now, BELIEVED)
+        await self._memory.put(locale_fact(key), f"{now.isoformat()} {self._locale}")
+        self._title = said.title
         return said.titles
 
     async def _titles_for(self, batch: Sequence[str]) -> tuple[str, ...] | None:
@@ -255,20 +273,6 @@ class Spreadsheet:
 
     def _answer_all(self, answer: Answer | Exception) -> None:
         self._answer(list(self._waiting), answer)
-
-
-def _locale_of(key: str) -> str:
-    """What a spreadsheet's locale is remembered by; no title has a line end."""
-    return f"locale\n{key}"
-
-
-def _remembered_locale(fact: str | None) -> tuple[str, datetime]:
-    """The locale, and when Google told it; "" if that was not remembered, or cannot be read."""
-    asked, _, locale = (fact or "").partition(" ")
-    try:
-        return locale, datetime.fromisoformat(asked).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return "", _NEVER
 
 
 def _not_a_worksheet(title: str, flaw: str) -> SheetUnavailable:

@@ -79,5 +79,5 @@ async def _add_snapshots(
                 points += [Point(day, values[place]) for day, values in pairs if values[place] is not None]  # type: ignore[arg-type]
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return type(value) is int and value > 0

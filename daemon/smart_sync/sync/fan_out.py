@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from smart_sync import __version__
 from smart_sync.config import Settings
-from smart_sync.config.urls import spreadsheet_key
+from smart_sync.config.urls import key_or_title
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project
 from smart_sync.core.results.results import ProjectResult
@@ -215,15 +215,8 @@ def grouped(projects: Sequence[Project], settings: Settings) -> dict[str, list[P
     """The projects by spreadsheet: its key, or what the configuration calls it."""
     groups: dict[str, list[Project]] = {}
     for project in projects:
-        groups.setdefault(_known_as(settings.sheets.where(project.spreadsheet)), []).append(project)
+        groups.setdefault(key_or_title(settings.sheets.where(project.spreadsheet)), []).append(project)
     return groups
-
-
-def _known_as(where: str) -> str:
-    try:
-        return spreadsheet_key(where) or where
-    except ValueError:
-        return where
 
 
 def _counting(settings: Settings) -> object:

@@ -13,7 +13,7 @@ import structlog
 
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import NAMESPACE, Outcome, Project, Trigger
-from smart_sync.core.project_names import name_key
+from smart_sync.core.project_names import in_spreadsheets, name_key
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
@@ -148,7 +148,7 @@ class SyncPass:
             created = [project.name for project in new]
         elif missing is not None:
             created = await self._create_projects(new, unclear, this)
-        active = await projects.active_projects(self._database)
+        active = in_spreadsheets(await projects.active_projects(self._database), self._default_name)
         if this.dry_run:
             active += new
         return [p for p in active if request.project_ids is None or p.id in request.project_ids], created, unlisted
@@ -171,8 +171,13 @@ class SyncPass:
             return None, str(trouble)
         known = {name_key(name) for name in await projects.project_names(self._database)}
         new = {key: title for title in reversed(titles) if (key := name_key(title)) not in known}
-        spreadsheet = str(self._settings.sync.defaults.projects.get("google_sheet_name", ""))
-        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, spreadsheet) for title in reversed(new.values())], ""
+        named = self._default_name
+        return [Project(str(uuid.uuid5(NAMESPACE, title)), title, named) for title in reversed(new.values())], ""
+
+    @property
+    def _default_name(self) -> str:
+        """What new projects of the default spreadsheet have as ``google_sheet_name``."""
+        return str(self._settings.sync.defaults.projects.get("google_sheet_name") or "")
 
     async def _create_projects(self, new: Sequence[Project], unclear: Sequence[Project], this: Pass) -> list[str]:
         """Create the ``new`` projects; returns the names of those that could be."""

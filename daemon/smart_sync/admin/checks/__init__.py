@@ -54,12 +54,14 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         if "database.path" not in wrong:
             was_read, of_database = await check_database(settings, copy)
         query, of_query = await copy_query(settings, copy) if was_read else ("", [])
+        # The copy has not all columns of the real tables, and a dry pass makes no rows.
+        given = settings.sync.defaults.projects
+        defaults = DefaultsSettings(projects={name: given[name] for name in given.keys() & {"google_sheet_name"}})
         on_copy = settings.model_copy(
             update={
                 "database": DatabaseSettings(path=copy),
                 "parsed": settings.parsed.model_copy(update={"query": query}),
-                # The copy has not all columns of the real tables, and a dry pass makes no rows.
-                "sync": settings.sync.model_copy(update={"defaults": DefaultsSettings()}),
+                "sync": settings.sync.model_copy(update={"defaults": defaults}),
             }
         )
         of_worksheets = await check_worksheets(on_copy, clock, known=was_read)

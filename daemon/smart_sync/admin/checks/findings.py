@@ -10,7 +10,7 @@ from smart_sync.core.model import Project
 from smart_sync.core.notices.troubles import code_of
 from smart_sync.core.project_names import name_key, written
 from smart_sync.core.trouble_codes import Code
-from smart_sync.core.wording import nearest
+from smart_sync.core.wording import listed, nearest
 from smart_sync.logs import redact, redacted
 from smart_sync.store.sqlite.scratch_copy import Names
 
@@ -82,6 +82,16 @@ def _unknown(section: str, names: Iterable[str], known: Collection[str], what: s
             near = nearest(name, known)
             meant = f"; did you mean {near!r}?" if near else ""
             yield Finding("warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}")
+
+
+def default_spreadsheets(settings: Settings, projects: Iterable[Project]) -> Iterator[Finding]:
+    """The one name that stands for the default spreadsheet, though nothing in the configuration says so."""
+    if settings.sheets.source != "google" or not settings.sheets.spreadsheet:
+        return
+    taken = [one for one in projects if not (one.one_of_several or settings.sheets.explains(one.spreadsheet))]
+    for name in dict.fromkeys(project.spreadsheet for project in taken):
+        told = f"google_sheet_name {name!r} stands for the default spreadsheet: [sheets.spreadsheets] does not have it"
+        yield Finding("ok", f"{listed([one.name for one in taken if one.spreadsheet == name])}: {told}")
 
 
 def shared_names(projects: Iterable[Project]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from smart_sync.admin.checks.findings import Finding, shared_names, unknown_names
+from smart_sync.admin.checks.findings import Finding, default_spreadsheets, shared_names, unknown_names
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
 from smart_sync.core.links.identity import profile_link
@@ -68,6 +68,7 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
         *await _failing_parsers(resources),
         *_unclaimed(titles, claimed),
         *shared_names(active),
+        *default_spreadsheets(resources.settings, active),
         *unknown_names(resources.settings, names),
     ]
 

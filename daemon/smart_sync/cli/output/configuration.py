@@ -19,7 +19,7 @@ def show_effective(answer: dict[str, Any]) -> None:
     print_table(screen, [Column("key"), Column("value"), Column("from")], rows)
 
 
-def _written(key: str, value: Any) -> str:
+def _written(key: str, value: object) -> str:
     """As the file would have it, nearly."""
     if value is None or value in ("", [], {}):
         return "–"

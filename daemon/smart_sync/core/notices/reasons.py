@@ -226,6 +226,10 @@ RUSSIAN = {
         "во входящих значение, которое не является числом от 0 до 2^63-1"
     ),
     "it counts as no value": "оно считается отсутствующим",
+    "{source} has brought no parsed value since {time}": "{source} не приносит значений с {time}",
+    "see what should have written them, or set [parsed] stale_after": (
+        "посмотрите, что должно их писать, или задайте [parsed] stale_after"
+    ),
     "a parsed_at that is no time": "parsed_at, которое не является временем",
     "write it as 2026-03-10 12:00:00": "пишите его так: 2026-03-10 12:00:00",
     "values of {source} have a parsed_at more than 5 minutes ahead": (

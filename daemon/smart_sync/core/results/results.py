@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, cast
 
-from smart_sync.core.answers import PassAnswer, ProjectAnswer
+from smart_sync.core.answers import ConflictTold, PassAnswer, ProjectAnswer, SuspectTold
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json
 from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
@@ -92,8 +92,8 @@ class ProjectResult:
             "left": list(self.left),
             "returned": list(self.returned),
             "failed_accounts": dict(self.failed_accounts),
-            "suspects": [suspect._asdict() for suspect in self.suspects[:MAX_PROBLEMS]],
-            "conflicts": [conflict._asdict() for conflict in self.conflicts[:MAX_PROBLEMS]],
+            "suspects": [cast("SuspectTold", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]],
+            "conflicts": [cast("ConflictTold", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]],
         }
         told = [Where.ANSWER]
         if self.outcome is Outcome.FAILED:

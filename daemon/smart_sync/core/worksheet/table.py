@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from sys import intern
 
+from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
 from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import shown
@@ -20,6 +21,8 @@ MAX_PROBLEMS = 1000
 MAX_SHOWN_PROBLEMS = 3000
 
 _NOTHING: frozenset[str] = frozenset()
+#: No column says anything of an account's owner.
+_NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
 
@@ -116,18 +119,20 @@ class _Reader:
             return None
         text = _text(cells, self._link)
         behind = self._worksheet.links.get(number, ()) if text.casefold() not in NO_VALUE else ()
-        link = link_of(text, behind)
-        if not ("/" in link and "." in link) and self._is_header(number, cells):
-            return None
-        if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
-            if link.casefold() in NO_VALUE:
-                self._without_link(number, cells)
-            return None
-        if trouble := why_unreadable(link, text, behind):
-            self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
-            metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
-            self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
-            return None
+        link = text
+        if behind or not ("." in text and PLAIN_LINK.fullmatch(text)):  # of most rows nothing of this need be asked
+            link = link_of(text, behind)
+            if not ("/" in link and "." in link) and self._is_header(number, cells):
+                return None
+            if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
+                if link.casefold() in NO_VALUE:
+                    self._without_link(number, cells)
+                return None
+            if trouble := why_unreadable(link, text, behind):
+                self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
+                metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
+                self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
+                return None
         # Where every metric has its column, no other one is missed.
         if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
@@ -237,6 +242,8 @@ class _Reader:
 
     def _read_owner(self, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
         """Platform, user name, topic and Telegram user from their columns."""
+        if self._owner == _NO_OWNER:
+            return "", "", "", ""
         platform, username, topic, telegram = (_line(cells, at) if at >= 0 else "" for at in self._owner)
         return intern(platform.casefold()), username.lstrip("@"), intern(topic), intern(telegram)
 

@@ -100,3 +100,8 @@ class Fence(Protocol):
 def lost(reason: str) -> Lost:
     """The error of one that goes on writing."""
     return Lost(reason, NotLeading(f"this instance no longer leads: {reason}; the one that does goes on"))
+
+
+def session_name(schema: str, token: int) -> str:
+    """What the session is called that writes with the leader's ``token``."""
+    return f"smart-sync leader {token} {schema}"[:63]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config.database_url import Server
-from smart_sync.errors import Busy, SmartSyncError
+from smart_sync.errors import Busy, DatabaseUnusable, SmartSyncError
 from smart_sync.store.engine import Refused, StoreError
 from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.fencing import (
@@ -29,6 +29,7 @@ from smart_sync.store.postgres.fencing import (
     TABLE,
     TAKE,
     lost,
+    session_name,
 )
 from smart_sync.store.postgres.server_connection import Connection, rows, schema_of
 from smart_sync.store.postgres.statements import numbered
@@ -110,7 +111,7 @@ class Lease:
 
     def session(self, schema: str) -> dict[str, str]:
         """The settings of the session that writes under it: by this name the next holder ends it."""
-        return {"application_name": _session_name(schema, self._token)}
+        return {"application_name": session_name(schema, self._token)}
 
     def demand(self) -> None:
         """Raise `Lost` unless it is held."""
@@ -149,12 +150,14 @@ class Lease:
         while True:
             try:
                 pause = await self._bounded(self._renew() if self._token else self._take())
+            except (StoreError, SmartSyncError) as error:
+                meaning = error.meaning if isinstance(error, StoreError) else error
+                self.trouble = str(meaning)
+                # A replica, say, is not mended at once.
+                await asyncio.sleep(POLL if isinstance(meaning, DatabaseUnusable) and not self._token else _PAUSE)
+            else:
                 self.trouble = ""
-            except StoreError as error:
-                self.trouble, pause = str(error.meaning), _PAUSE
-            except SmartSyncError as error:  # a server that has become a replica, say
-                self.trouble, pause = str(error), POLL
-            await self._wait(pause)
+                await self._wait(pause)
 
     async def give_back(self, rest: float = 0.0) -> None:
         """Let the next one take it at once; this one not before ``rest`` seconds.  Also if it is not held."""
@@ -218,7 +221,7 @@ class Lease:
         if not taken:
             # Who had it may be in the middle of a transaction which it will never end.
             with contextlib.suppress(StoreError):
-                await self._ask(END_SESSION, _session_name(self._schema, token))
+                await self._ask(END_SESSION, session_name(self._schema, token))
             return _PAUSE
         self._token = int(taken[0][0])
         self._last_until(began)
@@ -286,15 +289,11 @@ class Lease:
 
     async def _wait(self, pause: float) -> None:
         """For so many seconds, or until something is told."""
-        connection = self._listens
-        if connection is None or connection.broken or connection.closed:
+        if self._listens is None or self._listens.closed:
             await asyncio.sleep(min(pause, _PAUSE))
             return
         with contextlib.suppress(StoreError):
-            async with self._connection.told(), aclosing(connection.notifies(timeout=pause, stop_after=1)) as told:
+            news = self._listens.notifies(timeout=pause, stop_after=1)
+            async with self._connection.told(), aclosing(news) as told:
                 async for _ in told:
                     self._tell()
-
-
-def _session_name(schema: str, token: int) -> str:
-    return f"smart-sync leader {token} {schema}"[:63]

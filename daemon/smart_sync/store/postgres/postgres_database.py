@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,9 +13,9 @@ from smart_sync.config.database_url import Server
 from smart_sync.errors import DatabaseError
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT, Busy, Down, Lost, Refused, StoreError
-from smart_sync.store.postgres import copying
 from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.fencing import HAS_TABLES, MARK, TURN, Fence
+from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
 from smart_sync.store.postgres.quota_slots import SharedLimit
 from smart_sync.store.postgres.server_connection import (
     CONNECTING,
@@ -26,7 +26,7 @@ from smart_sync.store.postgres.server_connection import (
     rows,
     schema_of,
 )
-from smart_sync.store.postgres.statements import bulk, numbered, written_to
+from smart_sync.store.postgres.statements import numbered
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -144,6 +144,11 @@ class PostgresDatabase:
         """The rows of a statement that is committed by itself, and waits for nobody who writes in a transaction."""
         return await self._slots.fetch(sql, parameters)
 
+    async def at_once_if_held(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The same, of what only its holder may do.  Raises `Lost` once the lease is another's."""
+        check = None if self._lease is None else self._lease.check
+        return await self._slots.fetch(sql, parameters, check=check)
+
     def limit(self, name: str, calls: int, seconds: float) -> Limit:
         """The limit of the quota ``name`` that all processes on this database share."""
         return self._limits.setdefault((name, calls, seconds), SharedLimit(self._slots, name, calls, seconds))
@@ -158,7 +163,7 @@ class PostgresDatabase:
             connection, mark = await self._begin()
             try:
                 async with self._writer.told():
-                    yield PostgresTransaction(self, connection)
+                    yield PostgresTransaction(self.dialect, self._writer, connection, self._types)
                 await self._commit(connection, mark)
             except BaseException:
                 await asyncio.shield(self._roll_back(connection))
@@ -230,71 +235,9 @@ class PostgresDatabase:
         except Exception:
             await self._writer.close()
 
-    async def types_of(self, connection: "AsyncConnection[Any]", sql: str) -> list[str]:
-        """The types of the parameters of ``sql``, which the server is asked for once."""
-        if sql not in self._types:
-            self._types[sql] = await copying.types_of(connection, sql)
-        return self._types[sql]
-
 
 def _demand_no_snapshots(sql: str, name: str) -> None:
     """MAX would feed on our own snapshots; only in SQLite they can be hidden from a query."""
     if "account_snapshots" in sql.lower():
         told = "a query that reads account_snapshots is supported with SQLite only; give a table of your own"
         raise Refused(told, DatabaseError(f"{name}: {told}"))
-
-
-class PostgresTransaction:
-    """The statements of one open write transaction."""
-
-    def __init__(self, database: PostgresDatabase, connection: "AsyncConnection[Any]") -> None:
-        self.dialect = database.dialect
-        self._database = database
-        self._connection = connection
-
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query, seen from inside the transaction."""
-        async with self._database._writer.told():
-            return await rows(self._connection, numbered(sql), parameters)
-
-    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; returns the number of rows it changed."""
-        text, shared = self._own(sql)
-        async with self._database._writer.told():
-            cursor = await self._connection.execute(numbered(text), _untyped(parameters) if shared else parameters)
-            return cursor.rowcount
-
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each of ``rows``; returns the number of rows changed."""
-        text, shared = self._own(sql)
-        changed = 0
-        for part in await copying.parts(rows):
-            several = bulk(text) if len(part) >= copying.LEAST else None
-            async with self._database._writer.told():
-                if several is not None:
-                    types = await self._database.types_of(self._connection, text)
-                    changed += await copying.run(self._connection, several, types, part)
-                else:
-                    cursor = self._connection.cursor()
-                    await cursor.executemany(numbered(text), [_untyped(row) for row in part] if shared else part)
-                    changed += max(cursor.rowcount, 0)
-        return changed
-
-    @contextlib.asynccontextmanager
-    async def copying(self, sql: str) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
-        """Run a COPY FROM STDIN; inside, what comes out sends it bytes."""
-        async with self._database._writer.told(), self._connection.cursor().copy(sql) as copy:
-            yield copy.write
-
-    def _own(self, sql: str) -> tuple[str, bool]:
-        return written_to(sql, self.dialect.schema)
-
-    @property
-    def open(self) -> bool:
-        """False once the connection has been lost, and the transaction with it."""
-        return not self._connection.broken
-
-
-def _untyped(row: Sequence[Any]) -> list[Any]:
-    """For a table of the web app's: its column says what a number is, perhaps a truth value."""
-    return [str(int(value)) if isinstance(value, int) else value for value in row]

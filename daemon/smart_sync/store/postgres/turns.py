@@ -110,7 +110,7 @@ async def begin(database: PostgresDatabase, run_id: str, request: str, groups: M
             [(_resource(spreadsheet),) for spreadsheet in groups],
         )
     # Also of those that were in hand under another name, or are in no spreadsheet now.
-    await database.at_once(_RAISE.format(which="resource LIKE 'spreadsheet:%'"), (run_id,))
+    await database.at_once_if_held(_RAISE.format(which="resource LIKE 'spreadsheet:%'"), (run_id,))
 
 
 async def left(database: PostgresDatabase, worker: str, seconds: float) -> tuple[str, str] | None:
@@ -127,7 +127,7 @@ async def parsed(database: PostgresDatabase, run_id: str) -> None:
 async def end(database: PostgresDatabase, run_id: str) -> None:
     """No worker writes for this pass any more, and none begins."""
     await database.at_once("UPDATE fan_out_spreadsheets SET finished = 2 WHERE run_id = ?", (run_id,))
-    await database.at_once(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
+    await database.at_once_if_held(_RAISE.format(which=_OF.format(which="s.run_id = ?2")), ("", run_id))
 
 
 async def look(database: PostgresDatabase, run_id: str) -> list[tuple[Turn, str]]:
@@ -145,7 +145,7 @@ async def collect(database: PostgresDatabase, run_id: str, spreadsheets: Sequenc
     """Project id → the result (JSON), of spreadsheets of which no worker writes from now on."""
     told = (run_id, json.dumps(list(spreadsheets)))
     await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", told)
-    await database.at_once(_RAISE.format(which=_OF.format(which=_SEVERAL)), told)
+    await database.at_once_if_held(_RAISE.format(which=_OF.format(which=_SEVERAL)), told)
     found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", told)
     return {str(row[0]): str(row[1]) for row in found}
 

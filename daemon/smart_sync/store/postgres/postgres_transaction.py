@@ -1,0 +1,77 @@
+"""The statements of one open write transaction of a PostgreSQL database."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from smart_sync.store.postgres import copying
+from smart_sync.store.postgres.catalogue import PostgresDialect
+from smart_sync.store.postgres.server_connection import Connection, rows
+from smart_sync.store.postgres.statements import bulk, numbered, written_to
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+
+class PostgresTransaction:
+    """The statements of one open write transaction."""
+
+    def __init__(
+        self,
+        dialect: PostgresDialect,
+        writer: Connection,
+        connection: "AsyncConnection[Any]",
+        types: dict[str, list[str]],
+    ) -> None:
+        self.dialect = dialect
+        self._writer, self._connection = writer, connection
+        #: The types of the parameters of statements for many rows, which the server is asked for once.
+        self._types = types
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, seen from inside the transaction."""
+        async with self._writer.told():
+            return await rows(self._connection, numbered(sql), parameters)
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; returns the number of rows it changed."""
+        text, shared = self._own(sql)
+        async with self._writer.told():
+            cursor = await self._connection.execute(numbered(text), _untyped(parameters) if shared else parameters)
+            return cursor.rowcount
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for each of ``rows``; returns the number of rows changed."""
+        text, shared = self._own(sql)
+        changed = 0
+        for part in await copying.parts(rows):
+            several = bulk(text) if len(part) >= copying.LEAST else None
+            async with self._writer.told():
+                if several is not None:
+                    if text not in self._types:
+                        self._types[text] = await copying.types_of(self._connection, text)
+                    changed += await copying.run(self._connection, several, self._types[text], part)
+                else:
+                    cursor = self._connection.cursor()
+                    await cursor.executemany(numbered(text), [_untyped(row) for row in part] if shared else part)
+                    changed += max(cursor.rowcount, 0)
+        return changed
+
+    @contextlib.asynccontextmanager
+    async def copying(self, sql: str) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+        """Run a COPY FROM STDIN; inside, what comes out sends it bytes."""
+        async with self._writer.told(), self._connection.cursor().copy(sql) as copy:
+            yield copy.write
+
+    def _own(self, sql: str) -> tuple[str, bool]:
+        return written_to(sql, self.dialect.schema)
+
+    @property
+    def open(self) -> bool:
+        """False once the connection has been lost, and the transaction with it."""
+        return not self._connection.broken
+
+
+def _untyped(row: Sequence[Any]) -> list[Any]:
+    """For a table of the web app's: its column says what a number is, perhaps a truth value."""
+    return [str(int(value)) if isinstance(value, int) else value for value in row]
