@@ -171,6 +171,8 @@ RUSSIAN = {
     "values without a link": "значения без ссылки",
     "those cells below are not read": "ячейки ниже не читаются",
     "this header has no column for the link": "в этом заголовке нет столбца для ссылки",
+    "a header that is not understood ({titles})": "непонятный заголовок ({titles})",
+    "use known names, or [sheets.columns]": "используйте известные названия или [sheets.columns]",
     "the header is written with {letters}": "заголовок написан с {letters}",
     "correct it": "исправьте",
     "rows {rows} are the same account": "строки {rows} — один и тот же аккаунт",
