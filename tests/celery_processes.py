@@ -1,6 +1,7 @@
 """Redis, workers and beat as processes of a test's own."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daemon_process import PATIENCE
+from markdown_pages import ROOT, texts
 
 TESTS = Path(__file__).parent
 
@@ -43,6 +45,13 @@ def celery(
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
+
+
+def shown(marker: str, what: str) -> list[str]:
+    """The application and the arguments of Celery's ``worker`` or ``beat``, as a block of its page shows them."""
+    (block,) = texts(ROOT / "docs/how-to/celery.md", "sh", marker)
+    (line,) = [line for line in block.splitlines() if line.startswith("celery ") and f" {what} " in line]
+    return shlex.split(line, comments=True)[2:]
 
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:

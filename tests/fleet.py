@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from celery_processes import celery, redis, wait_until
+from celery_processes import celery, redis, shown, wait_until
 from fake_google import FakeGoogle
 from smart_sync import config
 from smart_sync.config import Settings
 from world import HEADER, KEY, PostgresWorld, link
-
-OURS = "smart_sync.integrations.celery"
 
 
 class Fleet:
@@ -31,8 +29,8 @@ class Fleet:
             self.broker = stack.enter_context(redis(self.folder))
             self.config.write_text("")
             own = {"SMART_SYNC_CONFIG": str(self.config), "CELERY_BROKER_URL": self.broker}
-            command = ["worker", "--concurrency", "2", "--loglevel", "INFO"]
-            worker = stack.enter_context(celery(OURS, *command, log=self.log, environment=own))
+            command = [*shown("--concurrency", "worker"), "--concurrency", "2"]
+            worker = stack.enter_context(celery(*command, log=self.log, environment=own))
             wait_until(lambda: "ready." in self.log.read_text(), worker, self.log)
             self.worker = worker
             yield self

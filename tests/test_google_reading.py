@@ -1,6 +1,7 @@
 """Reading worksheets from Google: how many calls, which cells, which titles."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -440,3 +441,19 @@ async def test_a_project_without_a_name_has_no_worksheet(google: FakeGoogle, tmp
         with pytest.raises(SheetUnavailable, match="has no name"):
             await sheets.read(project(""))
     assert google.calls == []
+
+
+async def test_a_user_without_a_home_can_read(
+    google: FakeGoogle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a container; the environment of the process, which its programs inherit, is as before."""
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.delenv("HOME", raising=False)
+    google.add("key", {"A": [["Link", "Followers"], ["https://tiktok.com/@a", 5]]})
+    async with GoogleSheets(google.settings(tmp_path)) as sheets:
+        assert len((await sheets.read(Project(id="1", name="A"))).rows) == 2
+    assert "HOME" not in os.environ

@@ -182,6 +182,26 @@ def test_a_second_header_without_a_link() -> None:
     assert not table([*first], [*row], ["", "Views", "Followers"], [*row]).problems
 
 
+def test_a_second_header_of_unknown_words() -> None:
+    """Below a word for the link and different ones for metrics nothing is read until a known header; it is told."""
+    first: list[Cell] = ["Link", "Views", "Followers", "Likes"]
+    row: list[Cell] = [LINK, 5, 7, 9]
+    found = table([*first], [*row], [], ["Profil", "Zuschauer", "Herzen"], [*row], [*first], [*row])
+    assert [row.metrics for row in found.rows] == [Metrics(7, 9, views=5), Metrics(), Metrics(7, 9, views=5)]
+    assert found.rows[1].unreadable == {"followers", "likes", "views"}
+    assert [problem.row for problem in found.problems] == [4]
+    assert "a header that is not understood (Zuschauer, Herzen)" in reasons(found)
+    for other in (
+        ["maria", "closed", "closed"],
+        ["maria", "Zuschauer", "Herzen", 5],
+        ["@maria", "Zuschauer", "Herzen"],
+        ["maria", "n/a", "Herzen"],
+        ["Итого", "Zuschauer", "Herzen"],
+        [LINK, "Zuschauer", "Herzen"],
+    ):
+        assert table([*first], [*other], [*row]).rows[-1].metrics == Metrics(7, 9, views=5)
+
+
 def test_a_label_is_no_header() -> None:
     """The link's title alone, or a cell that happens to be one, changes no column."""
     row: list[Cell] = [LINK, 5, 7, "x"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from celery_processes import celery, wait_until
+from celery_processes import celery, shown, wait_until
 from daemon_process import PATIENCE, Daemon, write_config
 from smart_sync.store.instance_lock import InstanceLock
 from world import KEY, World
@@ -45,8 +45,16 @@ def test_the_tasks_ask_the_daemon_and_do_without_one(world: World, config_file: 
     log = world.folder / "worker.log"
     with ExitStack() as stack:
         app = stack.enter_context(Celery("client", broker=broker, backend=broker))
-        command = ["worker", "--pool", pool, "--concurrency", "2", "--loglevel", "INFO"]
-        stack.enter_context(celery(OURS, *command, log=log, environment=environment(broker, config_file)))
+        own = environment(broker, config_file)
+        more = ["--pool", pool, "--concurrency", "2"]
+        stack.enter_context(celery(*shown("export CELERY_BROKER_URL", "worker"), *more, log=log, environment=own))
+        if pool == "prefork":
+            of_beat = world.folder / "beat.log"
+            schedule = ["--schedule", str(world.folder / "schedule")]
+            beat = stack.enter_context(
+                celery(*shown("export CELERY_BROKER_URL", "beat"), *schedule, log=of_beat, environment=own)
+            )
+            wait_until(lambda: "beat: Starting" in of_beat.read_text(), beat, of_beat)
         with Daemon(config_file) as daemon:
             by_daemon = run(app, ALL)
             assert triggers(world) == ["socket"]

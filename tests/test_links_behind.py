@@ -111,3 +111,24 @@ async def test_what_is_behind_is_remembered_until_cells_or_rows_change(tmp_path:
                 worksheet = await sheets.read(Project("p", "P"))
                 assert google.count("links") == asked
                 assert worksheet.links == ({3: (B,)} if rows[0][0] == A else {2: (A,), 3: (B,)})
+
+
+async def test_rows_that_were_sorted_and_typed_anew_keep_their_links(tmp_path: Path) -> None:
+    """Other names beside "Profile", or several rows alike with other numbers, ask once more; one such row does not."""
+    with FakeGoogle() as google:
+        sheet = google.add("key", {"P": []})
+        async with GoogleSheets(google.settings(tmp_path)) as sheets:
+            for rows, links, asked in (
+                ([["@a", "Profile", "1K"], ["@b", "Profile", 2]], (A, B), 1),
+                ([["@a", "Profile", "3K"], ["@b", "Profile", 4]], (A, B), 1),
+                ([["@b", "Profile", 5], ["@a", "Profile", "6K"]], (B, A), 2),
+                ([["", "Profile", 1], ["", "Profile", 2]], (A, B), 3),
+                ([["", "Profile", 1], ["", "Profile", 3]], (A, B), 3),
+                ([["", "Profile", 4], ["", "Profile", 2]], (B, A), 4),
+            ):
+                sheet.worksheets["P"] = [["Username", "Link", "Views"], *rows]
+                sheet.links["P"] = {"B2": {"hyperlink": links[0]}, "B3": {"hyperlink": links[1]}}
+                sheets.begin()
+                worksheet = await sheets.read(Project("p", "P"))
+                assert google.count("links") == asked
+                assert worksheet.links == {2: (links[0],), 3: (links[1],)}

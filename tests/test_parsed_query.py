@@ -97,10 +97,28 @@ async def test_a_time_that_is_none_is_reported_and_its_row_counts_as_none(world:
         }  # fmt: skip
         assert {problem.reason.partition(";")[0] for problem in result.problems} == {"a parsed_at that is no time"}
         assert (world.merged("a"), world.merged("b")) == ((0,) * 5, (0,) * 5)
-    world.execute("UPDATE channels SET seen_at = '2026-01-01 00:00:00'")
+    world.execute("UPDATE channels SET seen_at = '2026-03-09 00:00:00'")
     world.parsed("b", [9, *NOTHING], parsed_at="")
     assert not (await world.sync_one()).problems
     assert (world.merged("a"), world.merged("b")) == ((500, 0, 0, 0, 0), (9, 0, 0, 0, 0))
+
+
+async def test_a_script_that_brings_nothing_any_more_is_reported(world: World) -> None:
+    """After three days, by its source, as long as its numbers count; of the query as of the inbox."""
+    await world_with_channels(world)
+    world.parsed("a", [9, *NOTHING], source="scraper")
+    world.parsed("b", [9, *NOTHING], source="scraper")
+    world.execute("INSERT INTO channels VALUES ('account-b', 5, ?)", (stamp(world.now - timedelta(hours=1)),))
+    assert (await world.sync_one()).problems == ()
+    world.now += timedelta(days=2)
+    world.parsed("a", [9, *NOTHING], source="scraper")
+    assert (await world.sync_one()).problems == ()
+    world.now += timedelta(days=1, minutes=1)
+    world.execute("DELETE FROM parsed_metrics WHERE account_id = 'account-b'")
+    (problem,) = (await world.sync_one()).problems
+    assert problem.reason.startswith("query has brought no parsed value since 2026-03-")
+    world.now += timedelta(days=2)
+    assert {one.value for one in (await world.sync_one()).problems} == {"query", "scraper"}
 
 
 @pytest.mark.parametrize(

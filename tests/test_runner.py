@@ -254,6 +254,19 @@ async def test_a_cron_tick_fires_once_though_the_wall_clock_falls_behind() -> No
     assert runner._next_due(0.0, 3301.0) == 3301 + 30 * 60
 
 
+@pytest.mark.parametrize("step", [2, -2])
+async def test_a_wall_clock_that_is_set_neither_repeats_nor_loses_a_pass(step: int) -> None:
+    """Two hours ahead or back in mid-sleep: that goes by another clock, the next cron tick by the new one."""
+    passes = Passes()
+    every = Scheduler(passes.run, ScheduleSettings(every=1800), lambda: wall, passes.tidy_up)
+    cron = Scheduler(passes.run, ScheduleSettings(cron="*/30 * * * *"), lambda: wall, passes.tidy_up)
+    wall = datetime(2026, 3, 10, 12, 5, tzinfo=UTC)
+    assert (every._next_due(0.0, 0.0), cron._next_due(0.0, 0.0)) == (1800, 1500)
+    wall = datetime(2026, 3, 10, 12 + step, 30, tzinfo=UTC)
+    assert cron._next_due(0.0, 1500.0) == 1500 + 1800
+    assert every._next_due(0.0, 1800.0) == 3600
+
+
 async def test_the_next_run_is_the_tick_itself() -> None:
     """A schedule by the clock is told to the minute, not as the time that a sleep will take to it."""
     passes = Passes()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_sync.core.days import day_of, stamp
-from smart_sync.core.schedule import next_cron, seconds_to_next
+from smart_sync.core.schedule import answered, failed, is_due, next_cron, seconds_to_next
 
 ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"]
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
@@ -65,3 +65,11 @@ def test_days_are_as_long_as_the_clocks_say() -> None:
     assert hours(datetime(2026, 3, 29, 12, tzinfo=UTC)) == 23
     assert hours(datetime(2026, 10, 25, 12, tzinfo=UTC)) == 25
     assert hours(datetime(2026, 10, 26, 12, tzinfo=UTC)) == 24
+
+
+def test_an_account_that_was_asked_by_a_clock_that_was_ahead_is_due() -> None:
+    """A clock that was a day ahead and is set back must not keep the parser still until then; minutes do not matter."""
+    now, every = datetime(2026, 3, 10, 12, tzinfo=UTC), timedelta(hours=1)
+    for ahead, expected in ((timedelta(minutes=4), False), (timedelta(hours=2), True), (timedelta(days=365), True)):
+        assert is_due(answered("link", now + ahead), now, every) is expected
+        assert is_due(failed(None, "link", now + ahead, every), now, every) is expected

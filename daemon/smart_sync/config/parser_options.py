@@ -11,7 +11,7 @@ from smart_sync.config.sections import ParserSettings
 from smart_sync.core.campaign import Count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParserOptions:
     """The keys that only some parsers have, filled in for those that have not."""
 

@@ -113,7 +113,8 @@ class Settings(BaseSettings):
     def vote_terms(self, now: str) -> VoteTerms:
         """What parsed values are judged by at the stamp ``now``."""
         parsers = tuple(map(_served, self._tables("campaign")))
-        return terms(now, self.parsed.max_age, Counting(self._counts(), self.schedule.timezone, parsers=parsers))
+        counting = Counting(self._counts(), self.schedule.timezone, parsers=parsers)
+        return terms(now, self.parsed.max_age, counting, self.parsed.stale_after)
 
     def _tables(self, count: Count) -> list[ParserSettings]:
         return [table for table in self.parsers.values() if table.enabled and options(table).count == count]

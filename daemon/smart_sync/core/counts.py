@@ -40,7 +40,7 @@ def _count(meaning: str, *told: Where, **named: str) -> Any:
     return field(default=0, metadata={"meaning": meaning, "told": dict.fromkeys(told, "") | others})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counts:
     """What a project's part in a pass counts, or several together: whole numbers from 0."""
 
@@ -88,7 +88,7 @@ class Counts:
 _values: Final = attrgetter(*(one.name for one in fields(Counts)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PassCounts:
     """What became of the projects of a pass: whole numbers from 0."""
 
@@ -114,13 +114,13 @@ class PassCounts:
     )
 
 
-_NAMES: Final = {
-    (record, where): {
-        one.name: told[where] or one.name for one in fields(record) if where in (told := one.metadata["told"])
-    }
-    for record in (Counts, PassCounts)
-    for where in Where
+_NAMES: Final[Mapping[tuple[type, Where], dict[str, str]]] = {
+    (record, where): {} for record in (Counts, PassCounts) for where in Where
 }
+for _record in (Counts, PassCounts):
+    for _one in fields(_record):
+        for _where, _name in _one.metadata["told"].items():
+            _NAMES[_record, _where][_one.name] = _name or _one.name
 
 
 def names(record: type[Counts | PassCounts], where: Where) -> Mapping[str, str]:

@@ -64,12 +64,17 @@ class VoteTerms(NamedTuple):
     oldest: str | None = None
     #: None: whatever they are of.
     counting: Counting | None = None
+    #: The time since which a source of the inbox or the query should have brought something new; None: it need not.
+    fresh: str | None = None
 
 
-def terms(now: str, max_age: float | None, counting: Counting | None = None) -> VoteTerms:
-    """The terms at the stamp ``now`` with ``[parsed] max_age`` in seconds (None: however old)."""
+def terms(
+    now: str, max_age: float | None, counting: Counting | None = None, stale_after: float | None = None
+) -> VoteTerms:
+    """The terms at the stamp ``now``; ``[parsed] max_age`` and ``stale_after`` in seconds (None: however old)."""
     ahead = moved(now, AHEAD.total_seconds()) or now
-    return VoteTerms(now, ahead, None if max_age is None else moved(now, -max_age), counting)
+    oldest, fresh = (None if age is None else moved(now, -age) for age in (max_age, stale_after))
+    return VoteTerms(now, ahead, oldest, counting, fresh)
 
 
 def moved(at: str, seconds: float) -> str | None:

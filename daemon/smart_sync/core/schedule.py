@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim
 
+from smart_sync.core.parsed import is_ahead
+
 
 def seconds_to_next(every: float, elapsed: float) -> float:
     """Seconds until the next multiple of ``every`` when ``elapsed`` seconds have gone by.
@@ -106,8 +108,8 @@ def cut_off(before: Asked | None, link: str, now: datetime, *, has_started_job: 
 
 
 def is_due(asked: Asked | None, now: datetime, every: timedelta | None) -> bool:
-    """Whether an account is to be asked about now."""
-    if asked is None:
+    """Whether an account is to be asked about now; also where it was asked by a clock that has been set back since."""
+    if asked is None or is_ahead(asked.at, now):
         return True
     if asked.not_before is not None:
         return now >= asked.not_before - min(SLACK, (asked.not_before - asked.at) / 10)

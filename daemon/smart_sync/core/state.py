@@ -77,9 +77,9 @@ def sound(values: Sequence[Any]) -> tuple[Metrics, bool]:
 
 def as_text(value: object) -> str:
     """A foreign value of a column that should hold text; "" for NULL and what else is empty."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return value if isinstance(value, str) else str(value or "")
+    if isinstance(value, str):
+        return value
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
 
 
 def is_rounded(precision: object) -> bool:

@@ -10,7 +10,7 @@ from smart_sync.parsers.http import HttpClient
 from smart_sync.parsers.parser import Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asking:
     """What one pass of one parser may use, and what it has used; passes of one parser may overlap."""
 

@@ -8,9 +8,10 @@ starts need not keep anybody waiting.
 """
 
 import asyncio
+import contextlib
 import importlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -127,14 +128,10 @@ class GoogleSheets:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> "Calls":
-        try:
-            Path.home()
-        except RuntimeError:
-            # The user of a container may have none, and gspread looks for it when it is imported.
-            os.environ["HOME"] = "/"
-        await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
-        from smart_sync.sheets.calls import Calls
-        from smart_sync.sheets.retries import Backoff
+        with _some_home():
+            await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
+            from smart_sync.sheets.calls import Calls
+            from smart_sync.sheets.retries import Backoff
 
         backoff = replace(self._backoff or Backoff(), announce=self._announce)
         self._calls = Calls(self._settings, backoff, self._environment, self._limits)
@@ -159,3 +156,19 @@ class GoogleSheets:
 def _unknown(name: str) -> SheetUnavailable:
     reason = f'no spreadsheet is configured for "{name}"'
     return SheetUnavailable(reason, "add it to [sheets.spreadsheets]", trouble="no-spreadsheet")
+
+
+@contextlib.contextmanager
+def _some_home() -> Iterator[None]:
+    """The user of a container may have no home, and gspread looks for it when it is imported: then it is ``/``."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"
+        try:
+            yield
+        finally:
+            # What is started later, a hook say, is to see the environment that it was given.
+            del os.environ["HOME"]
+    else:
+        yield

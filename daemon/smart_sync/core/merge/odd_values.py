@@ -1,14 +1,14 @@
 """What is odd about the values that the database holds of a project: told with each pass, and decided without."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from smart_sync.core.campaign import Campaign
 from smart_sync.core.merge.recounted import not_counted, not_counted_since
 from smart_sync.core.merge.votes import is_counted
-from smart_sync.core.model import METRICS, Problem, Project
-from smart_sync.core.parsed import OWN, Counting
-from smart_sync.core.state import AccountState
-from smart_sync.core.wording import counted
+from smart_sync.core.model import METRICS, NO_METRICS, Problem, Project
+from smart_sync.core.parsed import INBOX, OWN, Counting
+from smart_sync.core.state import AccountState, as_text
+from smart_sync.core.wording import counted, when
 
 
 def odd_values(
@@ -16,6 +16,36 @@ def odd_values(
 ) -> list[Problem]:
     """A problem for each kind of oddity in the values of the accounts of ``project``."""
     return [*_ahead(states), *_spoilt(states), *_of_campaign(project, campaign, counting, states)]
+
+
+def note_newest(newest: dict[str, str], state: AccountState, inbox: Sequence[str | None], now: str) -> None:
+    """Note by source how new those parsed values of an account are that other programs bring (the inbox, the query).
+
+    ``inbox``: source and time of its row, empty if there is none; what has no time is of ``now``.
+    """
+    if not state.active or state.parsed is None or state.parsed == NO_METRICS:
+        return
+    if chosen := state.votes.chosen:
+        said = [(one.source, one.at) for one in chosen.values() if one.place != OWN]
+    else:
+        said = [(as_text(inbox[0]), inbox[1])] if inbox else []
+    for source, at in said:
+        newest[source] = max(at or now, newest.get(source, ""))
+
+
+def silent(newest: Mapping[str, str], fresh: str | None) -> list[Problem]:
+    """A problem for each source that has brought nothing since ``fresh``: its numbers are shown as today's."""
+    return [
+        Problem(
+            f"{source or 'the inbox'} has brought no parsed value since {when(at)}; see what should have written them,"
+            " or set [parsed] stale_after",
+            INBOX,
+            value=source,
+            code="parsed-values",
+        )
+        for source, at in sorted(newest.items())
+        if fresh is not None and at < fresh
+    ]
 
 
 def _of_campaign(

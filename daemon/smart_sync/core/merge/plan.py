@@ -240,9 +240,10 @@ def _changes(merged: Iterable[Merged], states: Mapping[str, AccountState]) -> It
         if row.before is not None and row.values != row.before:
             state = states[row.account_id]
             # Taken back or of other videos, it is no history to judge the next value by; what a person pins is meant.
-            no_history = {*state.votes.taken_back, *row.anew}
-            trios = zip(METRICS, state.winners, row.winners, strict=True)
-            winners = [None if m in no_history or Winner.PINNED in (old, now) else old for m, old, now in trios]
+            no_history, winners = {*state.votes.taken_back, *row.anew}, state.winners
+            if no_history or Winner.PINNED in winners or Winner.PINNED in row.winners:
+                trios = zip(METRICS, state.winners, row.winners, strict=True)
+                winners = tuple(None if m in no_history or Winner.PINNED in (o, n) else o for m, o, n in trios)
             yield MergedChange(row.account_id, state.link, row.before, winners, row.values)
 
 

@@ -137,8 +137,10 @@ def judge(
     new = [one for key, one in accidents.items() if key not in left]
     for change in changes:
         for metric, old, value, winner in zip(METRICS, change.before, change.after, change.winners, strict=True):
+            if old == value or value is None:
+                continue
             key = (change.account_id, metric)
-            if old == value or value is None or key in typed.cells or (key in left and left[key].typed):
+            if key in typed.cells or (key in left and left[key].typed):
                 continue
             known = left.pop(key, None) if left else None
             if known is not None:

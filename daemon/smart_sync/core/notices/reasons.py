@@ -171,6 +171,8 @@ RUSSIAN = {
     "values without a link": "значения без ссылки",
     "those cells below are not read": "ячейки ниже не читаются",
     "this header has no column for the link": "в этом заголовке нет столбца для ссылки",
+    "a header that is not understood ({titles})": "непонятный заголовок ({titles})",
+    "use known names, or [sheets.columns]": "используйте известные названия или [sheets.columns]",
     "the header is written with {letters}": "заголовок написан с {letters}",
     "correct it": "исправьте",
     "rows {rows} are the same account": "строки {rows} — один и тот же аккаунт",
@@ -226,6 +228,10 @@ RUSSIAN = {
         "во входящих значение, которое не является числом от 0 до 2^63-1"
     ),
     "it counts as no value": "оно считается отсутствующим",
+    "{source} has brought no parsed value since {time}": "{source} не приносит значений с {time}",
+    "see what should have written them, or set [parsed] stale_after": (
+        "посмотрите, что должно их писать, или задайте [parsed] stale_after"
+    ),
     "a parsed_at that is no time": "parsed_at, которое не является временем",
     "write it as 2026-03-10 12:00:00": "пишите его так: 2026-03-10 12:00:00",
     "values of {source} have a parsed_at more than 5 minutes ahead": (

@@ -100,7 +100,7 @@ TROUBLES: dict[Code, tuple[str, ...]] = {
     ),
     "parsed-values": (
         *("the inbox holds", "have a parsed_at more than", "the query gives", "the query failed"),
-        *("a parsed_at that is no time",),
+        *("a parsed_at that is no time", "has brought no parsed value since",),
         *("parsed.query:", "there is no file", "is not a text file in UTF-8", "has a time that no calendar has"),
         *("check [parsers] path", "has no values: "),
     ),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smart_sync.core.links.identity import is_link
-from smart_sync.core.model import Cell
+from smart_sync.core.model import METRICS, Cell
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE
 from smart_sync.core.worksheet.headers import letters
@@ -24,8 +24,8 @@ class Texts:
     #: The column's letters, and the first row below the header.
     column: str
     first: int
-    #: Row (from 1) → its text, and a hash of all its cells.
-    cells: Mapping[int, str]
+    #: Row (from 1) → its text with hashes of its other texts (no metric's), and of all its cells.
+    cells: Mapping[int, tuple[str, int]]
     contents: Mapping[int, int] = field(default_factory=dict)
 
     @property
@@ -34,14 +34,15 @@ class Texts:
         return f"{self.column}{self.first}:{self.column}"
 
     def stands(self, earlier: "Texts") -> bool:
-        """Whether links found behind ``earlier`` are those behind these: the same cells, and no row in another's place.
+        """Whether links found behind ``earlier`` are those behind these: the same texts, and no row in another's place.
 
-        Where every cell says "Profile", only the rest of a row tells that the rows were sorted.
+        Where every cell says "Profile", only the other texts of a row tell that the rows were sorted; of rows alike
+        in these too, two that have changed may have changed places.
         """
         if (self.column, self.cells) != (earlier.column, earlier.cells):
             return False
-        before = set(earlier.contents.values())
-        return not any(one in before and one != earlier.contents[row] for row, one in self.contents.items())
+        changed = [self.cells[row] for row, one in self.contents.items() if one != earlier.contents[row]]
+        return len(set(changed)) == len(changed)
 
 
 def texts(rows: Sequence[Sequence[Cell]], titles: Titles) -> Texts | None:
@@ -50,7 +51,8 @@ def texts(rows: Sequence[Sequence[Cell]], titles: Titles) -> Texts | None:
     if header is None:
         return None
     column = header.columns["link"]
-    cells: dict[int, str] = {}
+    counts = {header.columns[metric] for metric in METRICS if metric in header.columns}
+    cells: dict[int, tuple[str, int]] = {}
     contents: dict[int, int] = {}
     for number, row in enumerate(rows, 1):
         cell = row[column] if column < len(row) else None
@@ -60,5 +62,6 @@ def texts(rows: Sequence[Sequence[Cell]], titles: Titles) -> Texts | None:
         if "." in text and is_link(text):
             continue
         if text.casefold() not in NO_VALUE and not text.startswith("#") and not is_total(text):
-            cells[number], contents[number] = text, hash(tuple(row))
+            others = tuple((at, one) for at, one in enumerate(row) if isinstance(one, str) and at not in counts)
+            cells[number], contents[number] = (text, hash(others)), hash(tuple(row))
     return Texts(letters(column), header.end + 1, cells, contents) if cells else None

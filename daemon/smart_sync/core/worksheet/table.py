@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from sys import intern
 
+from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
 from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import shown
@@ -12,7 +13,7 @@ from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
 from smart_sync.core.worksheet.link_cells import UNUSABLE, link_of, why_unreadable
 from smart_sync.core.worksheet.pin_marks import read_pinned
-from smart_sync.core.worksheet.titles import Titles, is_total, normal
+from smart_sync.core.worksheet.titles import MAX_TITLE, Titles, is_total, normal
 
 #: Reported one by one; how many more there are is one further problem.
 MAX_PROBLEMS = 1000
@@ -20,6 +21,8 @@ MAX_PROBLEMS = 1000
 MAX_SHOWN_PROBLEMS = 3000
 
 _NOTHING: frozenset[str] = frozenset()
+#: No column says anything of an account's owner.
+_NO_OWNER = [-1] * 4
 #: Rows in which numbers are looked for under titles that nobody understood.
 MAX_LOOKED_AT = 1000
 
@@ -116,18 +119,20 @@ class _Reader:
             return None
         text = _text(cells, self._link)
         behind = self._worksheet.links.get(number, ()) if text.casefold() not in NO_VALUE else ()
-        link = link_of(text, behind)
-        if not ("/" in link and "." in link) and self._is_header(number, cells):
-            return None
-        if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
-            if link.casefold() in NO_VALUE:
-                self._without_link(number, cells)
-            return None
-        if trouble := why_unreadable(link, text, behind):
-            self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
-            metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
-            self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
-            return None
+        link = text
+        if behind or not ("." in text and PLAIN_LINK.fullmatch(text)):  # of most rows nothing of this need be asked
+            link = link_of(text, behind)
+            if not ("/" in link and "." in link) and self._is_header(number, cells):
+                return None
+            if "." not in link and (link.casefold() in NO_VALUE or is_total(link)):
+                if link.casefold() in NO_VALUE:
+                    self._without_link(number, cells)
+                return None
+            if trouble := why_unreadable(link, text, behind):
+                self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
+                metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
+                self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
+                return None
         # Where every metric has its column, no other one is missed.
         if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
             self._look_at_strange_columns(cells)
@@ -162,7 +167,11 @@ class _Reader:
             named = headers.without_link(cells, self._titles)
             if named and not named.items() <= self._header.columns.items():
                 self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
-            return bool(named)
+            strange = [] if named else self._strange_titles(cells)
+            if strange:
+                told = f"a header that is not understood ({', '.join(map(shown, strange))})"
+                self._lose(number, cells, self.metrics, f"{told}; use known names, or [sheets.columns]")
+            return bool(named or strange)
         if len(header.columns) == 1 and (not header.unknown or any(map(self._is_count, cells))):
             # A label that repeats the link's title, or some cell of an account's row that happens to be one.
             return header.columns["link"] == self._link
@@ -175,6 +184,18 @@ class _Reader:
             titles = _listed(_texts(cells))
             self._lose(number, cells, frozenset(lost), f"no column for {_listed(lost)}; headers seen: {titles}")
         return True
+
+    def _strange_titles(self, cells: Sequence[Cell]) -> list[str]:
+        """The words that a row has in columns of metrics, where it is a header of words unknown; [] where it is none.
+
+        That is one with a word for the link, and with several different words and no count for metrics.
+        """
+        if not _is_word(_text(cells, self._link)) or any(isinstance(cell, str) and is_total(cell) for cell in cells):
+            return []
+        columns = sorted(at for field, at in self._header.columns.items() if field in METRICS)
+        filled = [_text(cells, column) for column in columns]
+        words = [word for word in filled if word.casefold() not in NO_VALUE]
+        return words if len(set(words)) == len(words) > 1 and all(map(_is_word, words)) else []
 
     def _torn(self, number: int, cells: Sequence[Cell]) -> str:
         """Why the fields of a file's row cannot be told apart; "" if they can."""
@@ -237,12 +258,23 @@ class _Reader:
 
     def _read_owner(self, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
         """Platform, user name, topic and Telegram user from their columns."""
+        if self._owner == _NO_OWNER:
+            return "", "", "", ""
         platform, username, topic, telegram = (_line(cells, at) if at >= 0 else "" for at in self._owner)
         return intern(platform.casefold()), username.lstrip("@"), intern(topic), intern(telegram)
 
 
 def _texts(cells: Sequence[Cell]) -> tuple[str, ...]:
     return tuple(shown(cell) for cell in cells if isinstance(cell, str) and normal(cell))
+
+
+def _is_word(text: str) -> bool:
+    """Whether ``text`` may be a title: letters, and neither digits nor what links, names and errors have in them."""
+    return (
+        0 < len(text) <= MAX_TITLE
+        and any(map(str.isalpha, text))
+        and not any(sign.isdigit() or sign in "@./#_" for sign in text)
+    )
 
 
 def _listed(names: Iterable[str]) -> str:
