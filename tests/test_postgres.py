@@ -192,13 +192,13 @@ async def test_rows_that_arrived_otherwise_are_not_kept(
     tmp_path: Path, google: FakeGoogle, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a sum differs nothing is committed."""
-    from smart_sync.store.postgres import copying, moving
+    from smart_sync.store.postgres import moving, statements
 
     world = await World(tmp_path, google).create()
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     await world.sync()
-    plain = copying.encoded
+    plain = statements.encoded
     monkeypatch.setattr(moving, "encoded", lambda rows: plain(rows).replace(b"\t1\t1\t1", b"\t1\t2\t1"))
     with pytest.raises(SmartSyncError, match="what arrived is not what was sent"):
         await move(world.path, server(postgres))

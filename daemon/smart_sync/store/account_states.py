@@ -25,9 +25,10 @@ from smart_sync.core.parsed import (
 from smart_sync.core.pins import Pin
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
-from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
+from smart_sync.store import parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account, not_understood
 from smart_sync.store.engine import Database
+from smart_sync.store.projects import load_campaigns
 from smart_sync.store.vote_records import VoteRecords
 
 #: What is told of an account whose ``is_active`` is neither 0 nor 1: nobody knows whether it is meant to be synced.
@@ -119,7 +120,7 @@ async def fetch(
     told = await parsed_query.read(database, query, ids) if query else {}
     pins = await pin_rows.of_projects(database, ids)
     counting = judged_by.counting
-    dates = {} if counting is None else await campaigns.load(database, counting.timezone, ids)
+    dates = {} if counting is None else await load_campaigns(database, counting.timezone, ids)
     return Stored(rows, known, told, pins, dates, judged_by, only is not None)
 
 
