@@ -29,7 +29,6 @@ from smart_sync.store import parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account, not_understood
 from smart_sync.store.engine import Database
 from smart_sync.store.projects import load_campaigns
-from smart_sync.store.vote_records import VoteRecords
 
 #: What is told of an account whose ``is_active`` is neither 0 nor 1: nobody knows whether it is meant to be synced.
 NO_FLAG = "is_active is neither 1 nor 0, so it is not synced"
@@ -73,7 +72,7 @@ class Stored:
     """What the database holds of the accounts of some projects, not yet looked at: see `states`."""
 
     rows: Mapping[str, Sequence[Any]]
-    known: VoteRecords
+    known: vote_records.VoteRecords
     told: Mapping[str, parsed_query.Told]
     pins: Mapping[str, tuple[Pin, ...]]
     campaigns: Mapping[str, Campaign]
@@ -195,7 +194,7 @@ def _inbox(row: Any) -> Sequence[Any]:
 
 def _votes(
     row: Any,
-    known: VoteRecords,
+    known: vote_records.VoteRecords,
     told: Mapping[str, list[ParsedValue]],
     judged_by: VoteTerms,
     problems: list[Problem],
@@ -235,7 +234,7 @@ def _last_link(row: Any) -> str | None:
 
 
 def _voiced(
-    row: Any, inbox: Metrics | None, known: VoteRecords, told: Mapping[str, list[ParsedValue]]
+    row: Any, inbox: Metrics | None, known: vote_records.VoteRecords, told: Mapping[str, list[ParsedValue]]
 ) -> AccountParsed:
     account_id = str(row[0])
     precision, source, at = row[_WIDTH + 6 : _WIDTH + 9]
