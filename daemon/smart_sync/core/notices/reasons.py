@@ -261,6 +261,8 @@ RUSSIAN = {
     "the database refuses this account, which stays as it was: {why}": (
         "база данных не принимает этот аккаунт, его числа остались прежними: {why}"
     ),
+    "the database refuses to create {n}: {why}": "база данных не даёт создать {n}: {why}",
+    "the database refuses the account of this row: {why}": "база данных не принимает аккаунт этой строки: {why}",
     "the database refuses {n} more": "база данных не принимает ещё {n}",
     "a rule of the table ignores the row": "правило таблицы пропускает строку",
     "look at the triggers and rules of the web app's tables": "посмотрите триггеры и правила таблиц веб-приложения",
