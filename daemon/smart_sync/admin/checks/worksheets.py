@@ -9,7 +9,7 @@ from smart_sync.core.links.identity import profile_link
 from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
-from smart_sync.core.wording import by_text, confirm, counted, listed
+from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
 from smart_sync.errors import SheetUnavailable, SmartSyncError
 from smart_sync.store import parser_records
 from smart_sync.store.pin_rows import everything
@@ -56,7 +56,7 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
         try:
             titles = await resources.sheets.titles()
         except SheetUnavailable as trouble:
-            known = {f"{one.error}; {one.remedy}" if one.remedy else one.error for one in result.results}
+            known = {one.told for one in result.results}
             troubles = [Finding("error", str(trouble))] if str(trouble) not in known else []
     names = await scratch_copy.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
@@ -106,18 +106,16 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     for name in result.new_projects:
         yield Finding("ok", f"worksheet {name!r} will become a project")
     troubled = [r for r in result.results if r.outcome in (Outcome.FAILED, Outcome.DEGRADED)]
-    troubles = [(r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled]
+    troubles = [(r.project.name, r.told) for r in troubled]
     codes = {told: r.code for r, (_, told) in zip(troubled, troubles, strict=True)}
     for trouble, concerned in by_text(troubles).items():
         yield Finding("error", f"{listed(concerned)}: {trouble}", trouble=codes.get(trouble, ""))
-    for last, concerned in by_text((r.project.name, _last_read(r)) for r in result.results if r.stale).items():
+    for last, concerned in by_text(
+        (r.project.name, last_read(r.sheet_read_at)) for r in result.results if r.stale
+    ).items():
         yield Finding("error", f"{listed(concerned)}: stale, {last}", trouble="stale")
     for project in result.results:
         yield from _of_project(project)
-
-
-def _last_read(result: ProjectResult) -> str:
-    return f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
 
 
 def _of_project(result: ProjectResult) -> Iterator[Finding]:

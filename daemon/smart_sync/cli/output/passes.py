@@ -21,7 +21,7 @@ from smart_sync.core.answers import ProjectAnswer, SyncAnswer
 from smart_sync.core.model import METRICS
 from smart_sync.core.notices.troubles import with_code
 from smart_sync.core.results.coverage import Coverage
-from smart_sync.core.wording import by_text, counted, listed
+from smart_sync.core.wording import by_text, counted, last_read, listed
 from smart_sync.logs import printable
 
 #: What to type while the daemon runs.
@@ -153,8 +153,7 @@ def troubles(result: ProjectAnswer) -> Iterable[str]:
         # A daemon of an earlier version answers no code, and errors of the database bring none.
         yield with_code(trouble + (f"; {result['remedy']}" if result.get("remedy") else ""), result.get("code", ""))
     if result.get("stale"):
-        read_at = result.get("sheet_read_at")
-        yield "stale: " + (f"last read {read_at[:16].replace('T', ' ')} UTC" if read_at else "never read")
+        yield f"stale: {last_read(result.get('sheet_read_at'))}"
     odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
     if odd:
         yield f"{', '.join(odd)}; see: smart-sync check"
