@@ -274,3 +274,12 @@ BEFORE = {
     "no account is created for this row": "для этой строки аккаунт не создаётся",
     **METRIC_NAMES["ru"],
 }
+#: What stands for ``{pin}``, the longest first.
+PINS = {
+    "{metric} pinned to {value} since {day} by {who} until {end}": (
+        "{metric}: закреплено {value} с {day} по {end} ({who})"
+    ),
+    "{metric} pinned to {value} since {day} until {end}": "{metric}: закреплено {value} с {day} по {end}",
+    "{metric} pinned to {value} since {day} by {who}": "{metric}: закреплено {value} с {day} ({who})",
+    "{metric} pinned to {value} since {day}": "{metric}: закреплено {value} с {day}",
+}
