@@ -177,6 +177,8 @@ RUSSIAN = {
     "correct it": "исправьте",
     "rows {rows} are the same account": "строки {rows} — один и тот же аккаунт",
     "per metric the larger value counts": "по каждой метрике считается большее значение",
+    "of those with the mark of a pin": "из отмеченных закреплением",
+    "of the cells that can be read": "из ячеек, которые читаются",
     "{metrics}: of those with the mark of a pin": "{metrics}: из отмеченных закреплением",
     "{metrics}: of the cells that can be read": "{metrics}: из ячеек, которые читаются",
     "no account has this link": "ни у одного аккаунта нет этой ссылки",
