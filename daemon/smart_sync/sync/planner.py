@@ -7,7 +7,7 @@ a thread, so that no worksheet holds up the event loop.
 import asyncio
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -59,6 +59,8 @@ class Draft:
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
     missing: Sequence[Account] = ()
+    #: Links of the accounts that the database refuses to create, with the reason.
+    not_created: Mapping[str, str] = field(default_factory=dict)
 
 
 #: A draft, or why there is none.

@@ -1,18 +1,21 @@
 """The worksheets: a dry pass on a copy of the database, and what it found odd."""
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator
 
 from smart_sync.admin.checks.findings import Finding, default_spreadsheets, shared_names, unknown_names
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
-from smart_sync.errors import SheetUnavailable, SmartSyncError
-from smart_sync.store import parser_records
+from smart_sync.errors import DatabaseError, SheetUnavailable, SmartSyncError
+from smart_sync.store import parser_records, pass_history
 from smart_sync.store.pin_rows import everything
+from smart_sync.store.schema import open_existing
 from smart_sync.store.sqlite import scratch_copy
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
@@ -37,6 +40,16 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known:
             return [*_of_pass(result, settings, projects), *pins, *_of_gauges(settings), *names]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
+
+
+async def check_last_pass(where: Location) -> list[Finding]:
+    """What the database has refused in the newest pass of a project: a dry pass on a copy cannot find it."""
+    found: list[tuple[str, str, str]] = []
+    with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
+        async with open_existing(where, read_only=True) as database:
+            found = await pass_history.refused_by_database(database)
+    told = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
+    return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in told.items()]
 
 
 def _of_gauges(settings: Settings) -> Iterator[Finding]:
