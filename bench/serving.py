@@ -33,7 +33,7 @@ def _daemon(folder: Path, size: Size) -> Daemon:
     folder.mkdir()
     asyncio.run(create(folder / "view_counter.db", size))
     text = f'[sheets]\nsource = "csv"\ndirectory = "{folder}"\n[schedule]\nrun_on_start = false\n'
-    return Daemon(write_config(folder, text))
+    return Daemon(write_config(folder, text), forked=False)
 
 
 def _type(folder: Path, size: Size, version: int) -> None:

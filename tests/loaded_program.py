@@ -233,8 +233,31 @@ def _become(ask: dict[str, Any], streams: Sequence[int]) -> None:
     sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.path[0], sys.argv = ask["folder"], ["smart-sync", *ask["arguments"]]
-    runpy.run_module("smart_sync", run_name="__main__")
-    sys.exit()
+    code: Any = 0
+    try:
+        runpy.run_module("smart_sync", run_name="__main__")
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    _end(code)
+
+
+def _end(code: object) -> None:
+    """End as the interpreter does, but for taking apart all that is loaded: that is the longest part of a command."""
+    if isinstance(code, str):
+        print(code, file=sys.stderr)  # noqa: T201 - as the interpreter does
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    with contextlib.suppress(ValueError):  # closed
+        try:
+            sys.stdout.flush()
+        except OSError:
+            code = 120
+    os._exit(code if isinstance(code, int) else 1 if code else 0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from smart_sync.config import secrets, sections, targets, values
+from smart_sync.config import notify, secrets, sections, values
 from smart_sync.config.database_url import DatabaseUrl
 from smart_sync.core.model import METRICS
 from smart_sync.parsers.budget import ApiRate, Budget, Rate
@@ -32,7 +32,7 @@ NAMED: list[tuple[Any, str]] = [
     (secrets.Secret, "secret"),
     (secrets.Values, f"table: name → text, {KEPT}"),
     (sections.Spreadsheet, "key, URL or title"),
-    (targets.TargetUrl, f"apprise URL, {KEPT}"),
+    (notify.TargetUrl, f"apprise URL, {KEPT}"),
     (DatabaseUrl, f"`postgresql://…`, {KEPT}"),
     (ApiRate, "rate"),
     (Budget, "requests in 24 hours"),

@@ -243,7 +243,19 @@ async def test_what_cannot_be_created_costs_nothing_else(
         told = await events(bare)
     assert bare.merged("a") == (1,) * 5
     refused = "projects.refused" if table == "projects" else "accounts.refused"
+    found = await check(bare.settings)
     assert [e["reason"] for e in told if e["event"] == refused] == ["client_id is needed"]
+    if table == "projects":
+        return
+    (degraded,) = [e for e in told if e["event"] == "project.degraded"]
+    assert degraded["reason"] == "the database refuses to create 1 account: client_id is needed"
+    said = [one for one in found.findings if "refuses to create" in one.message]
+    assert [(one.level, one.code, one.message.startswith("P: the last pass, ")) for one in said] == [
+        ("error", "database-columns", True)
+    ]
+    bare.now += timedelta(minutes=30)
+    assert Outcome.DEGRADED not in {one.outcome for one in (await bare.sync()).results}
+    assert not any("the last pass" in one.message for one in (await check(bare.settings)).findings)
 
 
 async def test_what_is_refused_is_told_by_its_link_and_costs_no_other_row(bare: World) -> None:
@@ -264,7 +276,11 @@ async def test_what_is_refused_is_told_by_its_link_and_costs_no_other_row(bare: 
     assert bare.execute("SELECT username FROM project_social_accounts ORDER BY username") == [("a",), ("b",)]
     assert [e.get("link") for e in events if e["event"] == "accounts.refused"] == [row[1] for row in strange]
     assert [e.get("project") for e in events if e["event"] == "projects.refused"] == ["Bad"]
-    assert [row.link for row in result.results[0].unmatched_rows] == [row[1] for row in strange]
+    (found,) = result.results
+    assert [row.link for row in found.unmatched_rows] == [row[1] for row in strange]
+    assert found.outcome is Outcome.DEGRADED
+    assert found.error.startswith("the database refuses to create 2 accounts: ")
+    assert [(one.row, one.value) for one in found.problems] == [(3, strange[0][1]), (4, strange[1][1])]
 
 
 async def test_a_dry_run_counts_what_would_be_created(world: World) -> None:

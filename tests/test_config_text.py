@@ -7,7 +7,7 @@ import pytest
 
 from daemon_process import PATIENCE, Daemon
 from smart_sync import config
-from smart_sync.config import urls
+from smart_sync.config import values
 from smart_sync.control.client import Client
 from smart_sync.errors import ConfigError
 from smart_sync.service.preflight import obstacles
@@ -97,7 +97,7 @@ def test_the_environment_is_no_better(tmp_path: Path, monkeypatch: pytest.Monkey
 )
 def test_an_address_is_taken(address: str) -> None:
     """What can be asked is not refused."""
-    assert urls.split(address).hostname
+    assert values.split(address).hostname
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_an_address_is_taken(address: str) -> None:
 )
 def test_the_key_of_a_spreadsheet(where: str, key: str | None) -> None:
     """The key stands in both forms of Google's URLs; a title and a key are no URL."""
-    assert urls.spreadsheet_key(where) == key
+    assert values.spreadsheet_key(where) == key
 
 
 def test_an_obstacle_stands_in_one_line(tmp_path: Path) -> None:

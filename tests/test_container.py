@@ -1,16 +1,20 @@
 """deploy/: the image's start under bubblewrap, as a runtime would make it, and every file by its schema."""
 
 import base64
+import json
+import os
 import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -18,6 +22,7 @@ import yaml
 import container
 from container import DOCKERFILE, ROOT, Container
 from fake_google import FakeGoogle
+from postgres_server import Server
 from smart_sync import config
 from smart_sync.config import Settings
 from world import HEADER, KEY, link
@@ -230,6 +235,93 @@ def load(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
             value = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", value)
             monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?[^}]*\}", "x", value))
     return config.load(config.ENVIRONMENT)
+
+
+def test_the_services_of_postgresql_find_each_other() -> None:
+    """The addresses name services, user, database and password of the same file; its images are known ones."""
+    found = yaml.safe_load((DEPLOY / "compose.postgres.yaml").read_text())["services"]
+    own = found["postgres"]["environment"]
+    for service in services("compose.postgres.yaml"):
+        address = urlsplit(service["environment"]["SMART_SYNC_DATABASE__URL"].replace(":?a password", "-a password"))
+        assert (address.username, address.path) == (own["POSTGRES_USER"], f"/{own['POSTGRES_DB']}")
+        assert f":{own['POSTGRES_PASSWORD'].replace(':?', '-')}@postgres:5432/" in address.geturl()
+        assert service["environment"]["CELERY_BROKER_URL"] == "redis://redis:6379/0"
+        assert set(service["depends_on"]) == {"postgres", "redis"} <= set(found)
+    assert {one["image"].partition(":")[0] for one in found.values()} == {"smart-sync", "postgres", "redis"}
+
+
+@pytest.mark.at_length
+def test_the_services_of_postgresql_start(tmp_path: Path, google: FakeGoogle, postgres_server: Server | None) -> None:
+    """Each command and health check of compose.postgres.yaml, with its variables, beside a real server and broker."""
+    if postgres_server is None:
+        pytest.skip("PostgreSQL is not installed: make packages, as root")
+    found = yaml.safe_load((DEPLOY / "compose.postgres.yaml").read_text())["services"]
+    image = container.stages(DOCKERFILE.read_text())[-1]
+    google.add(KEY, {"Spring": [list(HEADER), ["@a", link("a"), 1, 2, 3, 4, 5]]})
+    key = base64.b64encode(google.credentials(tmp_path / "key.json").read_bytes()).decode()
+    given = {"POSTGRES_PASSWORD": "secret", "SPREADSHEET": KEY, "GOOGLE_CREDENTIALS": key}
+    path = f"{Path(sys.executable).parent}:{postgres_server.programs}:{os.environ['PATH']}"
+    broker = f"redis+socket://{tmp_path}/redis.sock"
+    moved = {
+        "@postgres:5432/view_counter": f"@/view_counter?host={postgres_server.folder}",
+        "redis://redis:6379/0": broker,
+    }
+
+    def said(name: str) -> dict[str, str]:
+        own = {} if name in ("postgres", "redis") else image.environment
+        own |= {key: filled(value, given) for key, value in found[name].get("environment", {}).items()}
+        for where, here in moved.items():
+            own = {key: value.replace(where, here) for key, value in own.items()}
+        more = {"SMART_SYNC_SHEETS__API_URL": google.url, "SMART_SYNC_CONTROL__SOCKET": str(tmp_path / f"{name}.sock")}
+        return own | {"PATH": path, "PGHOST": str(postgres_server.folder), **more}
+
+    def started(name: str, *more: str) -> subprocess.Popen[bytes]:
+        command = [*found[name].get("command", image.command("CMD")), *more]
+        with (tmp_path / f"{name}.log").open("w") as log:
+            return subprocess.Popen(command, env=said(name), stdout=log, stderr=log, cwd=tmp_path)
+
+    def healthy(name: str, *more: str) -> bool:
+        kind, *words = found[name].get("healthcheck", {"test": ["CMD", *image.command("HEALTHCHECK")]})["test"]
+        command = [words[0], *more, *words[1:]] if kind == "CMD" else ["sh", "-c", *words]
+        ran = subprocess.run(command, env=said(name), capture_output=True, cwd=tmp_path, check=False)
+        return ran.returncode == 0
+
+    def until(name: str, *more: str) -> None:
+        ends = time.monotonic() + container.PATIENCE
+        while not healthy(name, *more):
+            assert time.monotonic() < ends, (tmp_path / f"{name}.log").read_text()
+
+    own = found["postgres"]["environment"]
+    with postgres_server.connect() as admin, ExitStack() as stack:
+        admin.execute(f"CREATE ROLE {own['POSTGRES_USER']} LOGIN")
+        stack.callback(admin.execute, f"DROP ROLE {own['POSTGRES_USER']}")
+        admin.execute(f"CREATE DATABASE {own['POSTGRES_DB']} OWNER {own['POSTGRES_USER']}")
+        stack.callback(admin.execute, f"DROP DATABASE {own['POSTGRES_DB']} WITH (FORCE)")
+        until("postgres")
+        processes = [started("redis", "--port", "0", "--unixsocket", f"{tmp_path}/redis.sock")]
+
+        def stop() -> None:
+            for one in reversed(processes):
+                one.send_signal(signal.SIGTERM)
+                one.wait(container.PATIENCE)
+
+        stack.callback(stop)
+        until("redis", "-s", f"{tmp_path}/redis.sock")
+        processes += [started(name) for name in ("daemon-1", "daemon-2", "worker")]
+        for name in ("daemon-1", "daemon-2", "worker"):
+            until(name)
+        synced = subprocess.run(
+            ["smart-sync", "sync", "--json"], env=said("daemon-2"), capture_output=True, text=True, cwd=tmp_path
+        )
+        (result,) = json.loads(synced.stdout)["results"]
+        assert (result["project_name"], result["total_accounts"]) == ("Spring", 1)
+        assert "succeeded" in (tmp_path / "worker.log").read_text()
+        assert ": 'done'" in (tmp_path / "worker.log").read_text()
+
+
+def filled(value: str, given: dict[str, str]) -> str:
+    """``value`` with its variables as compose fills them in."""
+    return re.sub(r"\$\{(\w+):[-?]([^}]*)\}", lambda one: given.get(one[1], one[2]), value)
 
 
 def test_the_blueprint_is_what_render_takes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ WEAKNESSES = {
         ],
     ),
     "only the primary group counts": Weakness(
-        "import smart_sync.control.peer as peer\nplain = peer.peer_of\n"
+        "import smart_sync.control.request as peer\nplain = peer.peer_of\n"
         "def peer_of(connected):\n"
         "    told = plain(connected)\n"
         "    return peer.Peer(told.pid, told.uid, told.gid, frozenset({told.gid}))\n"

@@ -19,12 +19,12 @@ import pytest
 from fake_google import FakeGoogle
 from postgres_server import Server
 from smart_sync.admin.confirm import confirm
+from smart_sync.admin.corrections import pin, unpin
 from smart_sync.admin.ingest import forget
-from smart_sync.admin.pin import pin, unpin
 from smart_sync.core.days import stamp
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
-from smart_sync.store.pin_requests import PinRequest
+from smart_sync.store.pin_rows import PinRequest
 from smart_sync.store.schema import shared_tables
 from world import HEADER, KEY, PostgresWorld, World, link
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from old_database import schema_4
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Outcome, Project
+from smart_sync.core.results.health import Unread, judge_freshness
 from smart_sync.core.results.results import ProjectResult
-from smart_sync.core.results.stale import Unread, judge
 from smart_sync.store import unread_projects
 from world import KEY, World
 
@@ -39,7 +39,7 @@ class Memory:
         self.again: list[float] = []
 
     def attempt(self, hours: float, *, read: bool) -> ProjectResult:
-        judged = judge([result(hours, read=read)], self.unread, self.read_at, STALE_AFTER)
+        judged = judge_freshness([result(hours, read=read)], self.unread, self.read_at, STALE_AFTER)
         for key, one in judged.unread.items():
             self.unread.pop(key, None)
             if one is not None:

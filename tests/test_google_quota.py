@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smart_sync.aio.rate_limit import RateLimit
-from smart_sync.sheets.batches import MAX_ANSWER_BYTES, UNKNOWN_BYTES, next_batch
 from smart_sync.sheets.google_errors import retry_after
-from smart_sync.sheets.responses import understand
-from smart_sync.sheets.spreadsheet_titles import differ_by_case, title_of
+from smart_sync.sheets.requests import MAX_ANSWER_BYTES, UNKNOWN_BYTES, next_batch
+from smart_sync.sheets.responses import title_of, understand
+from smart_sync.sheets.spreadsheet_names import differ_by_case
 
 # The clock of a busy machine says nothing about these properties.
 PATIENT = settings(deadline=None)

@@ -12,7 +12,7 @@ import pytest
 from smart_sync.admin.confirm import confirm
 from smart_sync.core.days import stamp
 from smart_sync.core.matching.doubtful_rows import Elsewhere, doubtful
-from smart_sync.core.matching.missing_rows import MAX_PAIRS, nearly
+from smart_sync.core.matching.missing import MAX_PAIRS, nearly
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.model import Metrics, Outcome, SheetRow, Trigger
 from smart_sync.core.results.results import ProjectResult

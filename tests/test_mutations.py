@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lengths import examples
 from smart_sync.config import Settings
-from smart_sync.core.matching import doubtful_rows, missing_rows
+from smart_sync.core.matching import doubtful_rows, missing
 from smart_sync.core.merge import decisions
 from smart_sync.core.model import METRICS, Metrics, ParsedMetrics, Trigger
 from smart_sync.core.results.results import ProjectResult
@@ -297,8 +297,8 @@ def test_whatever_becomes_of_worksheets_nothing_is_lost_doubled_or_kept_quiet(
 def test_the_mutations_find_what_is_broken(weak: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are at once gone for good, values that nobody carries, accounts for every row: all are found out."""
     if weak == "absences":
-        plain = missing_rows._absence
-        monkeypatch.setattr(missing_rows, "_absence", lambda *rest, **how: plain(*rest, **{**how, "settled": True}))
+        plain = missing._absence
+        monkeypatch.setattr(missing, "_absence", lambda *rest, **how: plain(*rest, **{**how, "settled": True}))
     elif weak == "carried":
         monkeypatch.setattr(
             decisions, "_side", lambda state, row, sheet: (row.metrics if row else Metrics(), frozenset())

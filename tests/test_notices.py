@@ -20,6 +20,7 @@ from smart_sync.core.notices import phrases, reasons, translation
 from smart_sync.core.notices.digest_text import DigestFacts, DigestProject, digest_message
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import MAX_LINES, texts
+from smart_sync.core.pins import Pin
 from smart_sync.core.results.alerts import judge
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict
 from smart_sync.core.results.results import PassResult, ProjectResult
@@ -137,11 +138,29 @@ def test_every_phrase_is_used() -> None:
 
 def sentences() -> Iterator[tuple[str, str]]:
     """Every reason and remedy that our code writes down where a worksheet cannot be read or a cell be understood."""
-    for number, line in enumerate((ROOT / "core" / "merge" / "causes.py").read_text().splitlines()):
+    for number, line in enumerate((ROOT / "core" / "merge" / "baseline.py").read_text().splitlines()):
         if found := re.search(r'(?:return|\() ?f?"([a-z][^"]+)"', line):
             yield f"causes:{number}", re.sub(r"{[^}]*}", "X1", found[1])
     calls = {"SheetUnavailable": 2, "SpreadsheetUnavailable": 2, "SpreadsheetMissing": 2, "Problem": 1, "Unreadable": 1}
     yield from ((place, text) for place, _call, text in texts_of(calls))
+
+
+@pytest.mark.parametrize(
+    ("pin", "russian"),
+    [
+        (Pin("views", 950, "2026-03-01T12:00:00"), "просмотры: закреплено 950 с 2026-03-01"),
+        (Pin("likes", 5, "2026-03-01T12:00:00", by="Maria"), "лайки: закреплено 5 с 2026-03-01 (Maria)"),
+        (
+            Pin("views", 7, "2026-03-01T12:00:00", until="2026-04-01"),
+            "просмотры: закреплено 7 с 2026-03-01 по 2026-04-01",
+        ),
+    ],
+)
+def test_what_is_said_of_a_pin_is_translated_whole(pin: Pin, russian: str) -> None:
+    """Not only the words around it."""
+    assert translation.translated(f"{pin}: past its date; worksheet and parsers decide again", "ru") == (
+        f"{russian}: срок прошёл; снова решают лист и парсеры"
+    )
 
 
 @pytest.mark.parametrize(("where", "text"), list(sentences()))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from fake_platforms import Call, FakePlatform, Reply, account, drain, troubles, values
 from smart_sync.core.model import Account, Metrics, Precision
-from smart_sync.parsers import templates
+from smart_sync.parsers import step_settings
 from smart_sync.parsers.found import Found
 from smart_sync.parsers.http_json import HttpJson, HttpJsonSettings
 from smart_sync.parsers.inspection import inspect_links
@@ -563,13 +563,13 @@ def test_platforms_are_required() -> None:
 def test_no_value_is_taken_for_a_template(name: str, text: str) -> None:
     """Whatever an account is called, its name is filled in as it is: braces are not read again."""
     filled = {"username": name, "link": text}
-    assert templates.body({"a": ["{username}/{link}"]}, filled) == {"a": [f"{name}/{text}"]}
+    assert step_settings.body({"a": ["{username}/{link}"]}, filled) == {"a": [f"{name}/{text}"]}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_no_name_leaves_its_place_in_the_address(name: str) -> None:
     """A name adds no path, no option and no host."""
-    address = templates.address("https://api.example.com/u/{username}?full=1", {"username": name})
+    address = step_settings.address("https://api.example.com/u/{username}?full=1", {"username": name})
     assert address.count("/") == 4
     assert address.count("?") == 1
     assert "#" not in address

@@ -35,8 +35,7 @@ from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import fitted
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.errors import ConfigError
-from smart_sync.notify.delivery import Webhooks
-from smart_sync.notify.delivery_worker import HOLDS_UP
+from smart_sync.notify.delivery import HOLDS_UP, Webhooks
 from smart_sync.notify.receivers import TargetReceiver, receivers_of
 from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import Daemon, write_config
-from smart_sync.admin import pin as pins
+from smart_sync.admin import corrections as pins
 from smart_sync.cli.main import cli
 from smart_sync.control.client import Client
 from smart_sync.core.model import MAX_COUNT, METRICS, Outcome
@@ -23,7 +23,7 @@ from smart_sync.core.worksheet.cells import Unreadable, read_count
 from smart_sync.core.worksheet.pin_marks import read_pinned
 from smart_sync.errors import DatabaseError
 from smart_sync.report.explain import explain
-from smart_sync.store.pin_requests import NotPinned, PinRequest
+from smart_sync.store.pin_rows import NotPinned, PinRequest
 from world import KEY, World, link
 
 NOTHING = [None] * 4

@@ -47,6 +47,17 @@ async def test_the_tables_are_the_same_on_both_engines(tmp_path: Path, postgres:
         assert [c.name for c in growth.description or ()] == [c[0] for c in view.description]
 
 
+async def test_a_user_who_is_called_as_the_schema_of_our_functions_is(postgres: str) -> None:
+    """Then that schema stands first in the search_path, once it is made: the tables stay where they were."""
+    url = server(f"{postgres}&options=-csearch_path%3Dsmart_sync,public")
+    for _ in range(2):
+        async with open_database(url) as database:
+            assert await database.dialect.columns(database, "projects")
+    with psycopg.connect(postgres) as there:
+        found = there.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'account_metrics'").fetchall()
+    assert found == [("public",)]
+
+
 TYPES = """
 CREATE TABLE projects (id {id} PRIMARY KEY, name varchar(80) NOT NULL, google_sheet_name text, start_date date,
   end_date date, kpi_views integer, is_active boolean NOT NULL DEFAULT true, is_finished boolean DEFAULT false,
@@ -203,13 +214,13 @@ async def test_rows_that_arrived_otherwise_are_not_kept(
     tmp_path: Path, google: FakeGoogle, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a sum differs nothing is committed."""
-    from smart_sync.store.postgres import copying, moving
+    from smart_sync.store.postgres import moving, statements
 
     world = await World(tmp_path, google).create()
     world.add_project("P", ["a"])
     world.sheet("P", a=[1] * 5)
     await world.sync()
-    plain = copying.encoded
+    plain = statements.encoded
     monkeypatch.setattr(moving, "encoded", lambda rows: plain(rows).replace(b"\t1\t1\t1", b"\t1\t2\t1"))
     with pytest.raises(SmartSyncError, match="what arrived is not what was sent"):
         await move(world.path, server(postgres))

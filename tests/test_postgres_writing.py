@@ -18,7 +18,7 @@ from postgres_server import Server
 from smart_sync.admin.checks import check
 from smart_sync.config.database_url import server
 from smart_sync.store.engine import Database, Refused, StoreError, upsert
-from smart_sync.store.postgres.copying import LEAST
+from smart_sync.store.postgres.statements import LEAST
 from smart_sync.store.schema import open_database, open_existing
 from standby_processes import Proxy, through
 from world import NOON, PostgresWorld

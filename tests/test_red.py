@@ -24,7 +24,7 @@ from smart_sync.admin.checks import check
 from smart_sync.cli.commands.passes import _exit_code
 from smart_sync.cli.output.status import screen
 from smart_sync.config import ScheduleSettings
-from smart_sync.control import health_state
+from smart_sync.control import daemon_status
 from smart_sync.control.api import Endpoints
 from smart_sync.control.client import Client
 from smart_sync.control.server import serve
@@ -286,7 +286,7 @@ async def test_everybody_who_watches_says_how_it_is(world: World, situation: str
 
 async def test_a_missed_tick_is_red_for_restarts_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a pass hangs for longer than any may, livez and healthz are 503; when it has ended, both are 200."""
-    monkeypatch.setattr(health_state, "BESIDE_READING", -1000.0)
+    monkeypatch.setattr(daemon_status, "BESIDE_READING", -1000.0)
     world.add_project("P", ["a"])
     may_end = asyncio.Event()
     async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:

@@ -7,7 +7,7 @@ import pytest
 
 from daemon_process import run_command
 from smart_sync.admin.checks import check
-from smart_sync.admin.snapshot_repair import NothingToRepair, repair
+from smart_sync.admin.corrections import NothingToRepair, repair
 from smart_sync.core.model import METRICS
 from smart_sync.report.explain import UnknownAccount, explain
 from world import World, link

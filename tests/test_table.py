@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasty import NASTY_IDS, NASTY_TEXTS
-from smart_sync.core.matching.match import combine
+from smart_sync.core.matching.match import combine, match
 from smart_sync.core.matching.sheet_side import missing_accounts
 from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, SheetRow, Table, Worksheet
+from smart_sync.core.state import AccountState
 from smart_sync.core.wording import MAX_SHOWN, shown
 from smart_sync.core.worksheet.headers import letters
 from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
@@ -298,3 +299,21 @@ def test_a_link_that_cannot_be_read_is_nobodys_and_named(cell: Cell) -> None:
 def test_whatever_else_stands_in_a_link_cell_is_a_link(cell: str) -> None:
     """Only what a spreadsheet itself writes is no link."""
     assert [row.link for row in table(HEADER, [cell, 1, 2, 3, 4, 5]).rows] == [cell]
+
+
+def test_what_counts_of_two_rows_of_one_account_is_told() -> None:
+    """The problem says for which metrics not simply the larger value counts: pinned ones, and those with one unread."""
+    first = SheetRow(2, LINK, Metrics(1, 5, views=450), frozenset({"videos"}), pinned=frozenset({"views"}))
+    second = SheetRow(3, LINK, Metrics(3, None, views=600), frozenset({"likes", "videos"}))
+    accounts = [AccountState("a", "tiktok", "user", LINK)]
+    found = match(Table("P", (first, second)), accounts)
+    assert found.rows["a"].metrics == Metrics(3, 5, views=450)
+    (problem,) = found.problems
+    assert problem.reason == (
+        "rows 2, 3 are the same account; per metric the larger value counts;"
+        " views: of those with the mark of a pin; likes: of the cells that can be read"
+    )
+    plain = match(Table("P", (second._replace(unreadable=frozenset()), second._replace(row=4))), accounts)
+    assert [one.reason for one in plain.problems] == [
+        "rows 3, 4 are the same account; per metric the larger value counts"
+    ]

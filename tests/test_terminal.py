@@ -16,8 +16,8 @@ from daemon_process import Daemon, write_config
 from fake_google import FakeGoogle
 from screen_cases import PROJECTS, fresh, sixty_days, troubles
 from smart_sync.cli.main import GROUPS
-from smart_sync.cli.output.changes import show_changes
 from smart_sync.cli.output.data import show_history
+from smart_sync.cli.output.passes import show_changes
 from smart_sync.cli.output.status import screen
 from smart_sync.cli.output.terminal import console
 from smart_sync.core.wording import wait

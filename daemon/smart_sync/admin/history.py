@@ -16,12 +16,12 @@ from smart_sync.core.history.growth import Growth, History, added, average, chan
 from smart_sync.core.model import Project
 from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.results.coverage import covered
-from smart_sync.store import accounts, coverage_rows
+from smart_sync.store import accounts, growth_rows
 from smart_sync.store import growth_rows as store
 from smart_sync.store import pass_history as runs
 from smart_sync.store.accounts import KnownAccount
 from smart_sync.store.clock_changes import day_at
-from smart_sync.store.coverage_rows import Kinds
+from smart_sync.store.growth_rows import Kinds
 from smart_sync.store.requested_project import UnknownProject, shown
 from smart_sync.store.schema import open_existing
 
@@ -78,7 +78,7 @@ async def growth(
         projects = await shown(database, project)
         found = [one for one in await accounts.of_projects(database, projects) if one.counts or one.left_since]
         told = await store.histories(database, [known.row_id for known in found], (metric,), days, until)
-        kinds = await coverage_rows.kinds(database, projects, judged_by or terms(stamp(now), None))
+        kinds = await growth_rows.account_kinds(database, projects, judged_by or terms(stamp(now), None))
     histories = [(known, told.get(known.account.id, History())) for known in found]
     grown: list[_Grown] = []
     for own in _grouped([one for one in histories if one[0].counts], lambda one: one[0].project.id).values():

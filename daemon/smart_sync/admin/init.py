@@ -13,7 +13,7 @@ from smart_sync.admin import checks
 from smart_sync.admin.checks.findings import OF_DATABASE
 from smart_sync.config import Settings, database_url, secrets
 from smart_sync.config.database_url import Server
-from smart_sync.core.matching.missing_rows import Terms
+from smart_sync.core.matching.missing import Terms
 from smart_sync.core.matching.sheet_side import Sheet, understand
 from smart_sync.core.model import METRICS, Project
 from smart_sync.core.wording import counted

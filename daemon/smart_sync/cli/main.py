@@ -8,7 +8,7 @@ import sys
 import click
 
 from smart_sync import __version__
-from smart_sync.cli.commands import data, diagnostics, keeping, numbers, passes, setup
+from smart_sync.cli.commands import data, diagnostics, numbers, passes, setup
 from smart_sync.cli.commands.common import complain, config_option, report_failure
 from smart_sync.errors import EXIT_CODES, SmartSyncError
 from smart_sync.store.sqlite import sqlite_library
@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
     "Run": (passes.run, passes.sync, passes.once),
     "Look": (passes.status, diagnostics.check, numbers.explain, numbers.growth, numbers.history, numbers.report),
     "Feed": (data.ingest, diagnostics.parse, data.confirm, data.pin, data.unpin, data.pins, data.snapshots),
-    "Keep": (keeping.backup, keeping.migrate_store, passes.healthcheck, diagnostics.webhooks),
+    "Keep": (data.backup, data.migrate_store, passes.healthcheck, diagnostics.webhooks),
     "Set up": (setup.init, setup.adopt, setup.configuration, setup.completion, setup.man),
 }
 

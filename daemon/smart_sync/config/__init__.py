@@ -4,8 +4,7 @@ Every mistake in the file and in the environment is reported together, each with
 Relative paths are relative to the file they stand in.
 """
 
-from smart_sync.config.lenient import load_readable
-from smart_sync.config.loading import DEFAULT_PATHS, ENVIRONMENT, MAX_FILE_BYTES, find, load
+from smart_sync.config.loading import DEFAULT_PATHS, ENVIRONMENT, MAX_FILE_BYTES, find, load, load_readable
 from smart_sync.config.notify import NotifySettings, PingSettings, TargetSettings, WebhookSettings
 from smart_sync.config.sections import (
     ControlSettings,
@@ -19,8 +18,7 @@ from smart_sync.config.sections import (
     SheetsSettings,
     SnapshotsSettings,
 )
-from smart_sync.config.settings import Settings
-from smart_sync.config.sync_settings import DefaultsSettings, SyncSettings
+from smart_sync.config.settings import DefaultsSettings, Settings, SyncSettings
 
 __all__ = [
     "DEFAULT_PATHS",

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from smart_sync.config import secrets, urls
+from smart_sync.config import secrets, values
 from smart_sync.config.database_url import TAKEOVER, DatabaseUrl, Location
 from smart_sync.config.values import (
     Cron,
@@ -34,7 +34,7 @@ from smart_sync.core.worksheet.locales import is_known
 from smart_sync.core.worksheet.titles import normal
 
 #: A key, a title or a URL.
-Spreadsheet = Annotated[str, AfterValidator(urls.spreadsheet)]
+Spreadsheet = Annotated[str, AfterValidator(values.spreadsheet)]
 
 
 class Section(BaseModel):
@@ -42,7 +42,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(urls.demand_text)
+    _text = field_validator("*", mode="before")(values.demand_text)
 
 
 class DatabaseSettings(Section):
@@ -115,7 +115,7 @@ class SheetsSettings(Section):
     #: ``$SMART_SYNC_GOOGLE_CREDENTIALS`` is taken, or the systemd credential ``google``.
     credentials: GoogleKey | None = None
     #: The address of another server in Google's place, for tests and proxies; empty: Google's.
-    api_url: Annotated[str, AfterValidator(urls.web_address)] = ""
+    api_url: Annotated[str, AfterValidator(values.web_address)] = ""
     #: How long one request to Google may take.
     timeout: Seconds = 30.0
     #: How long all tries of a pass for one worksheet may take together.
@@ -145,7 +145,7 @@ class SheetsSettings(Section):
 
     def explains(self, name: str) -> bool:
         """Whether ``name`` is one of ``[sheets.spreadsheets]``, or what ``[sheets] spreadsheet`` is called here."""
-        return name in self.spreadsheets or urls.key_or_title(name) in ("", urls.key_or_title(self.spreadsheet))
+        return name in self.spreadsheets or values.key_or_title(name) in ("", values.key_or_title(self.spreadsheet))
 
     @field_validator("locale", mode="after")
     @classmethod
@@ -266,7 +266,7 @@ class ParserSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    _text = field_validator("*", mode="before")(urls.demand_text)
+    _text = field_validator("*", mode="before")(values.demand_text)
 
     #: Which parser this is: ``youtube``, ``http_json``, or the name under which a package registers one. Default: the
     #: table's name.

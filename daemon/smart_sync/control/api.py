@@ -4,8 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from functools import wraps
 
-from smart_sync.control.daemon_status import DaemonStatus
-from smart_sync.control.health_state import Health
+from smart_sync.control.daemon_status import DaemonStatus, Health
 from smart_sync.control.pin_endpoints import Pins
 from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
 from smart_sync.core.daemon_answers import EventFields, ReloadAnswer

@@ -6,8 +6,7 @@ from contextlib import suppress
 from enum import Enum, auto
 
 from smart_sync.control.http11 import Http11, encode
-from smart_sync.control.peer import Peer, peer_of
-from smart_sync.control.request import Limits, Refusal, Request, Response, Stream, failure, parse_target
+from smart_sync.control.request import Limits, Peer, Refusal, Request, Response, Stream, failure, parse_target, peer_of
 from smart_sync.core.results.metrics import MEDIA_TYPE
 from smart_sync.errors import SmartSyncError
 

@@ -6,8 +6,8 @@ from datetime import date
 from smart_sync.control.request import Refusal, Request, Response, no_more, option
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import MAX_COUNT
-from smart_sync.store import pin_requests
-from smart_sync.store.pin_requests import NobodyToPin, NotPinned, PinRequest
+from smart_sync.store import pin_rows
+from smart_sync.store.pin_rows import NobodyToPin, NotPinned, PinRequest
 from smart_sync.sync.resources import Resources
 
 
@@ -20,7 +20,7 @@ class Pins:
     async def listed(self, request: Request) -> Response:
         """List all pins, those of cells too: `PinsAnswer`."""
         no_more(request)
-        return Response(200, await pin_requests.listed(self._resources.database))
+        return Response(200, await pin_rows.list_pins(self._resources.database))
 
     async def pin(self, request: Request) -> Response:
         """Pin a value, in the name of the user at the other end of the socket: `PinnedNow`.
@@ -36,8 +36,8 @@ class Pins:
         asked = _asked(request)
         now = self._resources.clock()
         today = day_of(now, self._resources.settings.schedule.timezone).label
-        by = pin_requests.person(request.peer.uid)
-        return await _or_refused(pin_requests.pin(self._resources.database, asked, by, stamp(now), today))
+        by = pin_rows.person(request.peer.uid)
+        return await _or_refused(pin_rows.pin(self._resources.database, asked, by, stamp(now), today))
 
     async def unpin(self, request: Request) -> Response:
         """Take back what was pinned by command: `Unpinned`.
@@ -51,7 +51,7 @@ class Pins:
         no_more(request, "account", "metric")
         if account is None:
             raise Refusal(400, "account is missing; give a link, an @username or an id")
-        return await _or_refused(pin_requests.unpin(self._resources.database, account, metric))
+        return await _or_refused(pin_rows.unpin(self._resources.database, account, metric))
 
 
 async def _or_refused(doing: Awaitable[Mapping[str, object]]) -> Response:

@@ -15,10 +15,10 @@ from typing import Any
 
 from smart_sync.control import socket_file
 from smart_sync.control.connection import Connection
-from smart_sync.control.peer import Peer, process_of
 from smart_sync.control.request import (
     DEFAULT_LIMITS,
     Limits,
+    Peer,
     Refusal,
     Request,
     Response,
@@ -26,6 +26,7 @@ from smart_sync.control.request import (
     Routes,
     Stream,
     failure,
+    process_of,
 )
 from smart_sync.errors import SocketUnusable
 from smart_sync.logs import emit

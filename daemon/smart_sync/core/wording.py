@@ -60,6 +60,11 @@ def unpin(link: str, metric: str) -> str:
     return f"smart-sync unpin {shlex.quote(link)} {metric}"
 
 
+def last_read(stamp: str | None) -> str:
+    """When a worksheet was last read, for a person."""
+    return f"last read {when(stamp)}" if stamp else "never read"
+
+
 def when(stamp: str) -> str:
     """A stamp for a person: ``2026-03-10 12:00 UTC``."""
     return f"{stamp[:16].replace('T', ' ')} UTC"

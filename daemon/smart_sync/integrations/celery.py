@@ -22,7 +22,7 @@ from kombu.entity import Queue
 from smart_sync import config
 from smart_sync.aio.tasks import outside_of_loops
 from smart_sync.config import Settings
-from smart_sync.config.sync_settings import BROKER, BROKER_VARIABLE
+from smart_sync.config.settings import BROKER, BROKER_VARIABLE
 from smart_sync.control.client import request_sync
 from smart_sync.core.answers import PassAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.errors import Busy, DaemonNotRunning, SmartSyncError

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from smart_sync.config import NotifySettings, TargetSettings, WebhookSettings
-from smart_sync.config.targets import heard, scheme_of, service
+from smart_sync.config.notify import heard, scheme_of, service
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import fitted, texts
 from smart_sync.core.results.alerts import SYNC_FINISHED

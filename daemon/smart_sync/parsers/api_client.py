@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from smart_sync.aio.rate_limit import RateLimit
 from smart_sync.clock import Clock
-from smart_sync.config import ParserSettings, urls
+from smart_sync.config import ParserSettings, values
 from smart_sync.config.values import Seconds
 from smart_sync.core.campaign import Count
 from smart_sync.core.model import Account
@@ -43,7 +43,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def is_safe(url: str) -> str:
     """``url`` if a secret may go there.  Raises ValueError unless it is https, or http to this machine."""
-    parts = urls.split_public(url)
+    parts = values.split_public(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("expected https: a secret would travel in the clear")
     return url.rstrip("/")

@@ -24,7 +24,7 @@ from smart_sync.parsers.budget import Allowance, Rate
 from smart_sync.parsers.collect import EventReporter, collect
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.parsers.token_book import answer_of
-from smart_sync.store import campaigns, parsed_values, parser_records, projects
+from smart_sync.store import parsed_values, parser_records, projects
 from smart_sync.store.engine import Database, StoreError, Transaction
 
 #: Seconds after which a long collection writes down whom it has asked: what a crash may cost.
@@ -159,7 +159,7 @@ class Collector:
 
     async def _ask_free(self, accounts: Sequence[Account]) -> None:
         try:
-            accounts = await campaigns.joined(self._database, self._timezone, accounts)
+            accounts = await projects.with_campaigns(self._database, self._timezone, accounts)
             await self._recall()
             await self._follow_secrets()
             self._kept_at = asyncio.get_running_loop().time()

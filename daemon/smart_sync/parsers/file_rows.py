@@ -8,11 +8,10 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, Literal
 
-from smart_sync.core.foreign_text import read_json, storable
+from smart_sync.core.foreign_text import DELIMITER_LINES, declared_delimiter, delimiter_of, read_json, storable
 from smart_sync.core.model import METRICS, NO_METRICS, Account, Metrics, ParsedMetrics, Precision
 from smart_sync.core.wording import nearest
 from smart_sync.core.worksheet.cells import Unreadable, read_count
-from smart_sync.core.worksheet.delimited import LINES, delimiter_of, said
 from smart_sync.core.worksheet.locales import FALLBACK
 
 COLUMNS = ("account_id", "link", *METRICS, "source", "parsed_at", "precision")
@@ -84,7 +83,7 @@ def read_rows(lines: Iterable[str], form: Format) -> Iterator[Row | BadLine]:
 def _delimiter(lines: Iterable[str]) -> tuple[str, Iterable[str]]:
     """What separates the fields of a file, and its lines, with which nothing has happened."""
     rest = iter(lines)
-    head = list(islice(rest, LINES))
+    head = list(islice(rest, DELIMITER_LINES))
     return delimiter_of(head, lambda cell: _name(cell) in COLUMNS), chain(head, rest)
 
 
@@ -104,7 +103,7 @@ def _csv_records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, Ma
         except csv.Error as error:
             yield line, BadLine(line, f"not CSV: {error}")
             continue
-        if header is None and line == 1 and said(delimiter.join(cells)):
+        if header is None and line == 1 and declared_delimiter(delimiter.join(cells)):
             continue
         if header is None:
             header = [_name(cell) for cell in cells]

@@ -18,17 +18,16 @@ from smart_sync.core.campaign import EVERYTHING, OF_VIDEOS, Campaign
 from smart_sync.core.links.identity import identity, link_in, platform, profile_link
 from smart_sync.core.links.platforms import known_platform
 from smart_sync.core.model import METRICS, Account, Metrics, ParsedMetrics, Precision
-from smart_sync.parsers import batch_rows, error_responses, recipes, step_rules, steps
+from smart_sync.parsers import error_responses, recipes, step_settings, steps
 from smart_sync.parsers.api_client import CountingSettings, Session
 from smart_sync.parsers.asking import Asking
-from smart_sync.parsers.batch_rows import Rows
 from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, Refused
 from smart_sync.parsers.found import Found
 from smart_sync.parsers.http import HttpRequest, HttpResponse
 from smart_sync.parsers.parser import Fetched, RoundOver, Unfetched
 from smart_sync.parsers.per_account import PlatformParser, name_of, split
 from smart_sync.parsers.step_settings import StepSettings
-from smart_sync.parsers.steps import Ask, Secrets, Subject
+from smart_sync.parsers.steps import Ask, Rows, Secrets, Subject
 
 #: Those that an account whose link holds no name cannot fill.
 _NAMES = frozenset({"username", "channel_id", "usernames", "channel_ids", "each.username", "each.channel_id"})
@@ -79,7 +78,7 @@ class HttpJsonSettings(CountingSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "HttpJsonSettings":
-        step_rules.check_placeholders(self.steps, is_batch=self.batch is not None)
+        step_settings.check_placeholders(self.steps, is_batch=self.batch is not None)
         if self.batch is not None and any(step.who is not None for step in self.steps):
             raise ValueError("who is for the answer about one account; in a batch key says whose a row is")
         with_rows = [number for number, step in enumerate(self.steps, 1) if step.rows is not None]
@@ -87,9 +86,9 @@ class HttpJsonSettings(CountingSettings):
             raise ValueError("batch and the last step's rows and key belong together")
         if len(self.platforms) > 1 and not any(step.placeholders & _PLATFORM for step in self.steps):
             raise ValueError("one name may be on each of its platforms; say which is meant with {link} or {platform}")
-        step_rules.check_polling(self.steps, self.deadline)
+        step_settings.check_polling(self.steps, self.deadline)
         if self.count == "campaign":
-            step_rules.check_campaign(self.steps)
+            step_settings.check_campaign(self.steps)
         if not any(step.gives for step in self.steps):
             raise ValueError("no step has metrics; say where the answer has them: metrics = { followers = … }")
         if not self.api_url and any("://" not in step.url for step in self.steps):
@@ -135,7 +134,7 @@ class HttpJson(PlatformParser):
                     yield fetched
             return
         async with self._api.session(asking) as session:
-            groups = batch_rows.batches(accounts, self._own.batch, _platform_of)
+            groups = steps.batches(accounts, self._own.batch, _platform_of)
             many, name = partial(self._many, session), f"parser:{self._settings.source}:call"
             async with aclosing(each(groups, many, self._settings.concurrency, name, ends=(RoundOver,))) as several:
                 async for group in several:
@@ -217,7 +216,7 @@ class HttpJson(PlatformParser):
 
         try:
             found = await self._steps(ask, subject, {})
-            rows = batch_rows.read(self._own.steps[-1], found.pages, accounts)
+            rows = steps.read(self._own.steps[-1], found.pages, accounts)
         except AccountFailed as failure:
             failure.step, failure.after_answers = failure.step or len(self._own.steps), answers > 0
             raise

@@ -1,24 +1,95 @@
-"""``[[parsers.<name>.steps]]``: what one request of a configured source says, and where its answer has what."""
+"""``[[parsers.<name>.steps]]``: one request of a configured source, its placeholders, and where its answer has what."""
 
-from collections.abc import Mapping
+import string
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from smart_sync.config.secrets import is_elsewhere, protect_in
-from smart_sync.config.urls import demand_text
-from smart_sync.config.values import MetricName, Seconds
-from smart_sync.parsers import templates
+from smart_sync.config.values import MetricName, Seconds, demand_text
+from smart_sync.core.campaign import OF_VIDEOS
+from smart_sync.core.foreign_text import storable
 from smart_sync.parsers.api_client import is_safe
 from smart_sync.parsers.expressions import Expression
 from smart_sync.parsers.http import MAX_ANSWER_BYTES
 
+#: What a batch has in place of an account's own placeholders: one element per account, or a list of all.
+EACH = "each."
+LISTS = {"usernames": "username", "links": "link", "channel_ids": "channel_id"}
+
+Values = Mapping[str, str]
+
+
+def names_in(template: object) -> set[str]:
+    """The placeholders in a text, or in any text of a JSON value.  Raises ValueError for a brace that is not closed."""
+    found: set[str] = set()
+    for text in _texts(template):
+        try:
+            found |= {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        except ValueError:
+            raise ValueError("a brace is not closed; write {{ and }} for braces") from None
+    return found
+
+
+def address(template: str, values: Values) -> str:
+    """``template`` filled in, every value percent-encoded, so that none adds a path, an option or a host."""
+    return _filled(template, {name: quote(storable(value), safe="") for name, value in values.items()})
+
+
+def body(template: Any, values: Values, accounts: Sequence[Values] = ()) -> Any:
+    """The JSON value ``template`` filled in.
+
+    In a batch an array element that says ``{each.…}`` is repeated for each of ``accounts``, and a text that is
+    nothing but ``{usernames}`` (or another of `LISTS`) becomes the list of them.
+    """
+    if isinstance(template, str):
+        wanted = LISTS.get(template[1:-1]) if template[:1] == "{" and template[-1:] == "}" else None
+        if wanted is not None:
+            return [account[wanted] for account in accounts]
+        return _filled(template, values)
+    if isinstance(template, Mapping):
+        return {name: body(value, values, accounts) for name, value in template.items()}
+    if isinstance(template, list):
+        return [filled for element in template for filled in _elements(element, values, accounts)]
+    return template
+
+
+def _elements(element: Any, values: Values, accounts: Sequence[Values]) -> Iterator[Any]:
+    if not any(name.startswith(EACH) for name in names_in(element)):
+        yield body(element, values, accounts)
+        return
+    for account in accounts:
+        yield body(element, {**values, **{f"{EACH}{name}": value for name, value in account.items()}}, accounts)
+
+
+def _filled(text: str, values: Values) -> str:
+    """``text`` with its placeholders replaced: names only, so that no value is ever taken for a format."""
+    filled = ""
+    for literal, name, _, _ in string.Formatter().parse(text):
+        filled += literal + (values[name] if name is not None else "")
+    return filled
+
+
+def _texts(template: object) -> Iterable[str]:
+    if isinstance(template, str):
+        yield template
+    elif isinstance(template, Mapping):
+        for value in template.values():
+            yield from _texts(value)
+    elif isinstance(template, list):
+        for value in template:
+            yield from _texts(value)
+
+
+#: Seconds that a step with ``until`` may take, unless it has a ``timeout``.
+POLLING = 300.0
 _MAX_BYTES = 64 * 2**20
 
 
 def _url(text: str) -> str:
-    templates.names_in(text)
+    names_in(text)
     _demand_literals(query := dict(parse_qsl(text.partition("?")[2])))
     protect_in(query)
     if "://" not in text:
@@ -29,7 +100,7 @@ def _url(text: str) -> str:
 
 
 def _body(value: Any) -> Any:
-    templates.names_in(value)
+    names_in(value)
     _demand_literals(value)
     protect_in(value)
     return value
@@ -147,4 +218,44 @@ class StepSettings(BaseModel):
     @property
     def placeholders(self) -> set[str]:
         """What it wants to be filled in."""
-        return templates.names_in([self.url, self.query, self.json_body, self.form or {}])
+        return names_in([self.url, self.query, self.json_body, self.form or {}])
+
+
+#: What every step may say of the account; {username} is without @, {channel_id} as {username}: what the link names.
+PLACEHOLDERS = frozenset({"username", "link", "channel_id", "platform"})
+_BATCH = frozenset({*LISTS, *(f"{EACH}{name}" for name in PLACEHOLDERS)})
+
+
+def check_placeholders(several: Sequence[StepSettings], *, is_batch: bool) -> None:
+    """Raises ValueError for a placeholder that nothing fills, and if no step says whom it is about."""
+    known = set(_BATCH if is_batch else PLACEHOLDERS)
+    about = set(known)
+    for number, step in enumerate(several, 1):
+        if unknown := step.placeholders - known:
+            there = ", ".join(sorted(known))
+            raise ValueError(f"step {number}: no such placeholder: {{{min(unknown)}}}; there are {there}")
+        known |= step.take.keys()
+    if not any(step.placeholders & about for step in several):
+        meant = "{usernames} or {each.link}" if is_batch else "{username}, {link} or {channel_id}"
+        raise ValueError(f"says for no account which one is meant; use {meant}")
+
+
+def check_campaign(several: Sequence[StepSettings]) -> None:
+    """Raises ValueError where a number would be of the lifetime."""
+    if sum(step.items is not None for step in several) != 1:
+        raise ValueError("count = 'campaign' needs one step with items, published and plays: the array of the videos")
+    for number, step in enumerate(several, 1):
+        if step.items is None and (lifelong := [name for name in OF_VIDEOS if name in step.metrics]):
+            raise ValueError(
+                f"steps.{number}.metrics: {', '.join(lifelong)}: of the lifetime, and count = 'campaign' wants those of"
+                " the videos in items; leave that out"
+            )
+
+
+def check_polling(several: Sequence[StepSettings], deadline: float) -> None:
+    """Raises ValueError for a step whose job, which may be paid for, would be given up before its time."""
+    for number, step in enumerate(several, 1):
+        if step.until is not None and (limit := step.timeout or POLLING) >= deadline:
+            raise ValueError(
+                f"steps.{number}.timeout: {limit:g} s is not less than deadline, {deadline:g} s; raise deadline"
+            )

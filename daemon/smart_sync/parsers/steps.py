@@ -1,25 +1,28 @@
-"""The steps of a configured source: requests that follow each other, each filled in with what those before it found."""
+"""The steps of a configured source: requests that follow each other, each filled in with what those before it found.
+
+Batches too: which accounts go into one request, and which row of its answer belongs to each.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from smart_sync.config.secrets import protect_passing
 from smart_sync.core.campaign import EVERYTHING, Campaign
+from smart_sync.core.links.identity import identity
+from smart_sync.core.model import Account
 from smart_sync.core.redaction import names_secret
-from smart_sync.parsers import templates
-from smart_sync.parsers.error_responses import words
-from smart_sync.parsers.expressions import condition, is_true, kind_of, search
+from smart_sync.parsers import step_settings
+from smart_sync.parsers.error_responses import said, words
+from smart_sync.parsers.expressions import condition, is_true, kind_of, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
-from smart_sync.parsers.found import Found, check_who, told
+from smart_sync.parsers.found import Found, check_who, folded, told
 from smart_sync.parsers.http import HttpRequest
 from smart_sync.parsers.parser import RoundOver
-from smart_sync.parsers.step_settings import StepSettings
-
-#: Seconds that a step with ``until`` may take, unless it has a ``timeout``.
-POLLING = 300.0
+from smart_sync.parsers.per_account import name_of
+from smart_sync.parsers.step_settings import POLLING, StepSettings
 
 
 class Subject(NamedTuple):
@@ -175,9 +178,9 @@ def _next(step: StepSettings, page: object) -> str | None:
 
 def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str | None, label: str) -> HttpRequest:
     values = subject.values
-    query = {name: templates.body(text, values) for name, text in step.query.items()} | dict(secrets.query)
-    sent = templates.body(step.json_body, values, subject.each)
-    form = None if step.form is None else {name: templates.body(text, values) for name, text in step.form.items()}
+    query = {name: step_settings.body(text, values) for name, text in step.query.items()} | dict(secrets.query)
+    sent = step_settings.body(step.json_body, values, subject.each)
+    form = None if step.form is None else {name: step_settings.body(text, values) for name, text in step.form.items()}
     if token is not None:
         if isinstance(sent, dict):
             sent = {**sent, step.next_param: token}
@@ -186,7 +189,7 @@ def _request(step: StepSettings, subject: Subject, secrets: Secrets, token: str 
         else:
             query[step.next_param] = _decoded(token)
     return HttpRequest(
-        templates.address(step.url, values),
+        step_settings.address(step.url, values),
         query,
         secrets.headers,
         body=sent,
@@ -203,3 +206,55 @@ def _decoded(token: str) -> str:
     """A token that arrived percent-encoded as it was before: it is encoded again on its way."""
     plain = unquote(token)
     return plain if all(sign.isalnum() or sign in "%-._~" for sign in token) else token
+
+
+def batches(accounts: Sequence[Account], size: int | None, where: Callable[[Account], str]) -> Iterator[list[Account]]:
+    """``accounts`` by so many, each of one platform: a user name in the answer may be another person's on another."""
+    filling: dict[str, list[Account]] = {}
+    for account in accounts:
+        batch = filling.setdefault(where(account), [])
+        batch.append(account)
+        if len(batch) == size:
+            yield batch.copy()
+            batch.clear()
+    yield from filter(None, filling.values())
+
+
+class Rows(NamedTuple):
+    """The rows of an answer by what their key says: an identity, or a user name in small letters."""
+
+    by_key: Mapping[str, Any]
+
+    def of(self, account: Account) -> Any:
+        """The row of ``account``; None if it has none."""
+        row = self.by_key.get(identity(account.link, account.platform))
+        return row if row is not None else self.by_key.get(folded(name_of(account)))
+
+
+def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) -> Rows:
+    """The rows in the ``pages`` of the last ``step``.
+
+    Raises `AccountFailed` where there is no array of rows, and where there are rows and none is of ``accounts``: what
+    cannot be told apart says of nobody that he is gone.
+    """
+    found = search(step.rows or "", pages if step.next is not None else pages[0])
+    lack = "" if isinstance(found, list) else f"{step.rows} finds no array of rows"
+    if lack := lack or missing(step.rows or "", pages, paged=step.next is not None):
+        words = told(pages, paged=True)
+        raise AccountFailed(lack + (f": {words}" if words else ""))
+    by_key: dict[str, Any] = {}
+    first = ""
+    for row in found:
+        if key := _key(search(step.key or "", row)):
+            first = first or key
+            by_key.setdefault(identity(key) if "/" in key else folded(key), row)
+    rows = Rows(by_key)
+    if found and all(rows.of(account) is None for account in accounts):
+        says = f'it says "{said(first)}"' if first else "it says neither a text nor a number"
+        raise AccountFailed(f"no row's {step.key} names an account of the batch; {says}; correct key")
+    return rows
+
+
+def _key(found: object) -> str:
+    """What a row's key says, a number as its digits; "" if it is neither text nor number."""
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""

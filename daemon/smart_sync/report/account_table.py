@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from smart_sync.core.model import METRICS
+from smart_sync.report.charts import ProjectSeries, shown_metric
 from smart_sync.report.headline import horizon_name
 from smart_sync.report.inputs import AccountFacts, ProjectFacts
 from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
-from smart_sync.report.series import ProjectSeries, shown_metric
 from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, Series, Window, change, newest, sparkline
 from smart_sync.report.words import Words
 

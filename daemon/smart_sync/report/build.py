@@ -12,11 +12,10 @@ from string import Template
 from smart_sync.core.model import METRICS
 from smart_sync.report.account_table import accounts_section
 from smart_sync.report.attention import corrections_section, left_section, passes_section, stale_section, to_do_section
-from smart_sync.report.detail import detail_section
+from smart_sync.report.charts import ProjectSeries, detail_section, series_of
 from smart_sync.report.headline import headline, movers_section, overview, target_section, totals_section
 from smart_sync.report.inputs import Options, ProjectFacts, ReportInputs
 from smart_sync.report.markup import Html, el, escaped, join, named
-from smart_sync.report.series import ProjectSeries, series_of
 from smart_sync.report.totals import of_lifetime
 from smart_sync.report.trend import VIEWS, Horizon, Window, horizons, total, window
 from smart_sync.report.unknown import unknown_section

@@ -28,11 +28,11 @@ from smart_sync.report.sentences import sentence
 from smart_sync.store import (
     account_states,
     accounts,
-    campaigns,
-    doubted_falls,
     growth_rows,
     parsed_query,
+    parsed_values,
     pass_history,
+    projects,
     sheet_edits,
     snapshots,
 )
@@ -88,7 +88,7 @@ async def _of_campaign(
     database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: ExplainedAccount
 ) -> list[str]:
     """That a parser counts the lifetime of an account whose project has dates or a KPI."""
-    campaign = await campaigns.of(database, settings.schedule.timezone, told["project_id"])
+    campaign = await projects.project_campaign(database, settings.schedule.timezone, told["project_id"])
     account = Account(told["account_id"], told["project_id"], told["platform"], told["username"], told["link"])
     several = (campaign.warning(told["project_name"], table) for table in of_lifetime(sources, account))
     flaw = f"{told['project_name']}: {campaign.flaw}" if campaign.flaw else ""
@@ -163,7 +163,7 @@ class Explainer:
             "metrics": {metric: values[metric] for metric in metrics},
             "without_vote": [
                 *_without_vote(state.votes, metrics),
-                *await doubted_falls.of_account(self.database, account.id, metrics),
+                *await parsed_values.account_doubted_falls(self.database, account.id, metrics),
             ],
             "warnings": await self._of_videos(known, state),
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
@@ -178,7 +178,7 @@ class Explainer:
         counting = self.judged_by.counting if self.judged_by is not None else None
         if counting is None or not is_counted(state.link, state.platform, counting):
             return []
-        campaign = await campaigns.of(self.database, counting.timezone, known.project.id)
+        campaign = await projects.project_campaign(self.database, counting.timezone, known.project.id)
         unknown = {} if campaign.counts_all else of_unknown_videos(state.votes)
         late: dict[str, list[str]] = {}
         for metric, since in not_counted_since(state.votes).items():

@@ -17,19 +17,11 @@ from smart_sync.core.parsed import VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.report.inputs import AccountFacts, Correction, LastRun, Options, PassFacts, ProjectFacts, ReportInputs
 from smart_sync.report.trend import HORIZONS
-from smart_sync.store import (
-    account_states,
-    accounts,
-    campaigns,
-    coverage_rows,
-    growth_rows,
-    open_suspects,
-    pass_history,
-    unread_projects,
-)
+from smart_sync.store import account_states, accounts, growth_rows, open_suspects, pass_history, unread_projects
 from smart_sync.store.accounts import KnownAccount, Labels, Place
 from smart_sync.store.clock_changes import day_at
 from smart_sync.store.engine import Database
+from smart_sync.store.projects import project_campaign, project_target
 from smart_sync.store.requested_project import shown
 from smart_sync.store.schema import open_existing
 
@@ -95,8 +87,8 @@ class _Reading:
             return replace(_known(found, by_id.get(key), stale=stale_since is not None), topic=topic, person=person)
 
         stale_since = _moment(await unread_projects.stale_since(database, project.id))
-        campaign = await campaigns.of(database, self.timezone, project.id)
-        views, flaw = await campaigns.target(database, project.id)
+        campaign = await project_campaign(database, self.timezone, project.id)
+        views, flaw = await project_target(database, project.id)
         suspects = (await open_suspects.of_projects(database, [project.id], self.now))[project.id]
         return ProjectFacts(
             project.id,
@@ -143,7 +135,7 @@ def _known(account: AccountFacts, state: AccountState | None, *, stale: bool) ->
     since = zip(METRICS, state.carried_since, strict=True)
     return replace(
         account,
-        kinds=coverage_rows.of_state(state, stale=stale),
+        kinds=growth_rows.value_kinds(state, stale=stale),
         carried_since={metric: _moment(at) for metric, at in since if at},
         pins=state.pins,
         said=frozenset(state.votes.chosen),

@@ -12,11 +12,10 @@ from typing import Self
 
 from smart_sync.aio import plain_files
 from smart_sync.config import SheetsSettings
-from smart_sync.core.foreign_text import storable
+from smart_sync.core.foreign_text import DELIMITER_LINES, declared_delimiter, delimiter_of, storable
 from smart_sync.core.model import Project, Worksheet
 from smart_sync.core.project_names import written
 from smart_sync.core.wording import nearest_of
-from smart_sync.core.worksheet.delimited import LINES, delimiter_of, said
 from smart_sync.core.worksheet.grid import Grid
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
@@ -110,11 +109,13 @@ def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
         raise SheetUnavailable(
             f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8", trouble="csv-file"
         ) from None
-    head = list(islice(_lines(content), LINES))
+    head = list(islice(_lines(content), DELIMITER_LINES))
     delimiter = delimiter_of(head, lambda cell: known.meaning(cell) is not None)
     rows = csv.reader(_lines(content), delimiter=delimiter, strict=True)
     try:
-        return Grid.of(() if number == 0 and head and said(head[0]) else row for number, row in enumerate(rows))
+        return Grid.of(
+            () if number == 0 and head and declared_delimiter(head[0]) else row for number, row in enumerate(rows)
+        )
     except csv.Error as error:
         raise SheetUnavailable(
             f"{title}.csv is not valid CSV: {error}", "look for an unclosed quote", trouble="csv-file"

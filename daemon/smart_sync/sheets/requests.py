@@ -1,7 +1,10 @@
-"""The requests we make of Google's APIs; each runs in a thread, parsing included, and gives what was asked."""
+"""The requests to Google's APIs, and which worksheets go into one of them.
+
+Each runs in a thread, parsing included, and returns what was asked for.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -169,3 +172,27 @@ def _text(value: object, *path: str) -> str | None:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
+
+
+#: What Google advises for one answer.
+MAX_ANSWER_BYTES = 2_000_000
+#: What a worksheet that was never read is taken for: some three hundred rows.
+UNKNOWN_BYTES = 20_000
+#: What is said of a worksheet that holds nothing.
+_EMPTY_BYTES = 200
+
+
+def next_batch(titles: Iterable[str], sizes: Mapping[str, int]) -> list[str]:
+    """The first of ``titles``, as many as one request may ask for, but at least one.
+
+    A request is full when its answer would pass `MAX_ANSWER_BYTES`, judged by ``sizes``, the bytes each worksheet had
+    last time.
+    """
+    batch: list[str] = []
+    answer = 0
+    for title in titles:
+        answer += max(sizes.get(title, UNKNOWN_BYTES), _EMPTY_BYTES)
+        if batch and answer > MAX_ANSWER_BYTES:
+            break
+        batch.append(title)
+    return batch

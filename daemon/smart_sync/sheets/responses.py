@@ -13,7 +13,6 @@ import requests
 from smart_sync.core.foreign_text import read_json, storable
 from smart_sync.core.worksheet.grid import Builder, Grid
 from smart_sync.core.worksheet.headers import letters
-from smart_sync.sheets.spreadsheet_titles import title_of
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
@@ -23,6 +22,14 @@ _ROW = re.compile(rb'\[[^\[\]{}"]*+(?:"(?:[^"\\]|\\.)*+"[^\[\]{}"]*+)*+\]', re.D
 #: What opens and closes, outside of texts.
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _OPENING = (b"[", b"{")
+_QUOTED = re.compile(r"'((?:[^']|'')*)'(?:![^!]*)?", re.DOTALL)
+
+
+def title_of(range_name: str) -> str:
+    """The worksheet's title in a range as Google writes it: ``'it''s'!A1:C9`` or ``Sheet1!A1:C9``."""
+    if quoted := _QUOTED.fullmatch(range_name):
+        return quoted[1].replace("''", "'")
+    return range_name.rpartition("!")[0] or range_name
 
 
 @dataclass(frozen=True, slots=True)

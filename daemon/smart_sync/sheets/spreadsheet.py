@@ -10,13 +10,13 @@ from smart_sync.core.model import Worksheet
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import requests
-from smart_sync.sheets.batches import next_batch
 from smart_sync.sheets.calls import Calls
 from smart_sync.sheets.cell_links import LinksBehind
 from smart_sync.sheets.google_errors import RangeRefused, SpreadsheetMissing, SpreadsheetUnavailable
+from smart_sync.sheets.requests import next_batch
+from smart_sync.sheets.responses import title_of
 from smart_sync.sheets.source import NEVER, Memory, dated, locale_fact, title_fact
-from smart_sync.sheets.spreadsheet_id import Name
-from smart_sync.sheets.spreadsheet_titles import differ_by_case, find, missing_worksheet, title_of
+from smart_sync.sheets.spreadsheet_names import Name, differ_by_case, find, missing_worksheet
 
 #: The projects of a pass start together: a request waits while others still join, looking this often (seconds).
 GATHER_SECONDS = 0.005

@@ -25,10 +25,10 @@ from smart_sync.core.parsed import (
 from smart_sync.core.pins import Pin
 from smart_sync.core.state import THERE, Absence, AccountState, as_text, is_rounded, sound
 from smart_sync.logs import printable
-from smart_sync.store import campaigns, parsed_query, pin_rows, vote_records
+from smart_sync.store import parsed_query, pin_rows, vote_records
 from smart_sync.store.accounts import active_account, not_understood
 from smart_sync.store.engine import Database
-from smart_sync.store.vote_records import VoteRecords
+from smart_sync.store.projects import load_campaigns
 
 #: What is told of an account whose ``is_active`` is neither 0 nor 1: nobody knows whether it is meant to be synced.
 NO_FLAG = "is_active is neither 1 nor 0, so it is not synced"
@@ -72,7 +72,7 @@ class Stored:
     """What the database holds of the accounts of some projects, not yet looked at: see `states`."""
 
     rows: Mapping[str, Sequence[Any]]
-    known: VoteRecords
+    known: vote_records.VoteRecords
     told: Mapping[str, parsed_query.Told]
     pins: Mapping[str, tuple[Pin, ...]]
     campaigns: Mapping[str, Campaign]
@@ -119,7 +119,7 @@ async def fetch(
     told = await parsed_query.read(database, query, ids) if query else {}
     pins = await pin_rows.of_projects(database, ids)
     counting = judged_by.counting
-    dates = {} if counting is None else await campaigns.load(database, counting.timezone, ids)
+    dates = {} if counting is None else await load_campaigns(database, counting.timezone, ids)
     return Stored(rows, known, told, pins, dates, judged_by, only is not None)
 
 
@@ -194,7 +194,7 @@ def _inbox(row: Any) -> Sequence[Any]:
 
 def _votes(
     row: Any,
-    known: VoteRecords,
+    known: vote_records.VoteRecords,
     told: Mapping[str, list[ParsedValue]],
     judged_by: VoteTerms,
     problems: list[Problem],
@@ -234,7 +234,7 @@ def _last_link(row: Any) -> str | None:
 
 
 def _voiced(
-    row: Any, inbox: Metrics | None, known: VoteRecords, told: Mapping[str, list[ParsedValue]]
+    row: Any, inbox: Metrics | None, known: vote_records.VoteRecords, told: Mapping[str, list[ParsedValue]]
 ) -> AccountParsed:
     account_id = str(row[0])
     precision, source, at = row[_WIDTH + 6 : _WIDTH + 9]

@@ -1,14 +1,16 @@
 """What the store asks of a database, whichever engine it is: one SQL text, and each engine's own way to run it.
 
+Writes go together, and where that is refused part by part: what one part does wrong costs no other part.
+
 The text is SQLite's, as far as PostgreSQL takes it too (its functions of time are made there, in a schema of ours):
 ``?`` or ``?1`` for parameters, ``ON CONFLICT`` in place of ``INSERT OR …``, columns in ``DO UPDATE`` named with their
 table, ``CASE`` in place of ``iif``, an alias for every subquery, ``flag = 1`` in place of ``flag``, ``CAST(? AS TEXT)
 IS NULL``, ``BIGINT`` in place of ``INTEGER``, no scalar ``min`` or ``max``, no column that is not grouped by.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from smart_sync.aio.rate_limit import Limit
 from smart_sync.errors import SmartSyncError
@@ -164,3 +166,41 @@ class Database(Reader, Protocol):
 
     async def rest(self) -> None:
         """A pass is over: give back what it has left in memory."""
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def together_or_apart(
+    transaction: Transaction, whole: T, parts: Callable[[T], Iterable[T]], write: Callable[[T], Awaitable[R]]
+) -> tuple[list[R], list[tuple[T, str]]]:
+    """What ``write`` returned, for the whole or for each part of it, and the parts that were refused, with the reason.
+
+    ``parts`` divides what was refused; a part that it cannot divide any further (it gives none) is left out, and leaves
+    nothing behind.  Raises `StoreError` if the file is in trouble, or if it has ended the transaction, which must
+    then be given up.
+    """
+    done, reason = await _try(transaction, whole, write)
+    if not reason:
+        return done, []
+    refused, smaller = [], list(parts(whole))
+    for part in smaller:
+        more, worse = await together_or_apart(transaction, part, parts, write)
+        done += more
+        refused += worse
+    return done, refused if smaller else [(whole, reason)]
+
+
+async def _try(transaction: Transaction, part: T, write: Callable[[T], Awaitable[R]]) -> tuple[list[R], str]:
+    """What ``write`` returned, or why ``part`` was refused."""
+    await transaction.execute("SAVEPOINT part")
+    try:
+        done, reason = [await write(part)], ""
+    except StoreError as error:
+        if not transaction.open or isinstance(error, OF_THE_WHOLE):
+            raise
+        await transaction.execute("ROLLBACK TO part")
+        done, reason = [], str(error) or type(error).__name__
+    await transaction.execute("RELEASE part")
+    return done, reason

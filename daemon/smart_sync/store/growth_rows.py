@@ -1,4 +1,4 @@
-"""How numbers have grown from day to day: one definition, for the view ``account_growth`` and for our own screens.
+"""How numbers have grown from day to day, and of which kind they are: for ``account_growth`` and for screens.
 
 Of several snapshots of a local day the last counts.  A metric is known from the day of its ``known_since`` on; of an
 account that no pass has seen yet, 0 is no value.  A day has a delta if the day before has a snapshot and the metric was
@@ -15,8 +15,11 @@ from operator import itemgetter
 from typing import Any
 
 from smart_sync.core.history.growth import History
-from smart_sync.core.model import METRICS
-from smart_sync.core.state import as_text
+from smart_sync.core.model import METRICS, Project
+from smart_sync.core.parsed import VoteTerms
+from smart_sync.core.results.coverage import kind_of
+from smart_sync.core.state import AccountState, as_text
+from smart_sync.store import account_states, unread_projects
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database
 
@@ -195,3 +198,26 @@ def _ordinal(day: str) -> int:
     if day == "~":
         return date.max.toordinal() + 1
     return date.fromisoformat(day).toordinal() if day >= _OLDEST else 0
+
+
+#: Account id → metric → the kind of its value (`core.results.coverage`).
+Kinds = Mapping[str, Mapping[str, str]]
+
+
+async def account_kinds(database: Database, projects: Iterable[Project], judged_by: VoteTerms) -> Kinds:
+    """Those of all accounts of ``projects``, as the last passes have left them."""
+    found: dict[str, Mapping[str, str]] = {}
+    for project in projects:
+        states, _ = await account_states.read(database, project, judged_by)
+        stale = await unread_projects.stale_since(database, project.id) is not None
+        found |= {state.id: value_kinds(state, stale=stale) for state in states}
+    return found
+
+
+def value_kinds(state: AccountState, *, stale: bool) -> dict[str, str]:
+    """The kinds of an account's values; what stands in is stale where its project is."""
+    kinds = {
+        metric: kind_of(winner, rounded=metric in state.rounded)
+        for metric, winner in zip(METRICS, state.winners, strict=True)
+    }
+    return {metric: "stale" if stale and kind == "carried" else kind for metric, kind in kinds.items()}

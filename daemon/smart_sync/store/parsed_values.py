@@ -1,19 +1,55 @@
-"""The table ``parsed_values``: what parsers and `smart-sync ingest` bring, per metric and source; its retention."""
+"""What parsers and `smart-sync ingest` bring: the tables ``parsed_values`` and ``doubted_falls``; retention."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.falls import must_wait
+from smart_sync.core.explain_answer import WithoutVote
+from smart_sync.core.merge.suspects import ONE_READ, must_wait
 from smart_sync.core.merge.votes import comes_late, has_vote
 from smart_sync.core.model import METRICS, ParsedMetrics, Precision
 from smart_sync.core.parsed import NO_PAST, OWN, Mark, ParsedAccount, ParsedValue, terms
 from smart_sync.core.state import as_text
-from smart_sync.store import doubted_falls
-from smart_sync.store.engine import Database, Transaction
+from smart_sync.store.engine import Database, Reader, Transaction, upsert
 from smart_sync.store.vote_records import gather, save_marks
+
+#: An account, a metric, and who says so.
+Place = tuple[str, str, str]
+
+_PUT_FALL = upsert("doubted_falls", "account_id, metric, source, value, parsed_at", "account_id, metric, source")
+_FALLS = "SELECT account_id, metric, source, value, parsed_at FROM doubted_falls WHERE account_id IN"
+
+
+async def read_doubted_falls(source: Reader, account_ids: Iterable[str]) -> dict[Place, ParsedValue]:
+    """Those of some accounts."""
+    rows = await source.fetch(f"{_FALLS} (SELECT value FROM json_each(?))", (json.dumps(sorted(account_ids)),))
+    return {
+        (account_id, metric, who): ParsedValue(metric, value, as_text(at), who, False, "", OWN)
+        for account_id, metric, who, value, at in rows
+    }
+
+
+async def keep_doubted_falls(
+    transaction: Transaction, waiting: Mapping[Place, ParsedValue], over: Collection[Place]
+) -> None:
+    """Remember the falls that wait for a second read, and forget those that are ``over``."""
+    await transaction.execute_many(
+        "DELETE FROM doubted_falls WHERE account_id = ? AND metric = ? AND source = ?", sorted(over)
+    )
+    await transaction.execute_many(_PUT_FALL, [(*place, one.value, one.at or "") for place, one in waiting.items()])
+
+
+async def account_doubted_falls(database: Database, account_id: str, metrics: Sequence[str]) -> list[WithoutVote]:
+    """Those of an account, as ``explain`` lists values without a vote."""
+    found = await read_doubted_falls(database, [account_id])
+    return [
+        {"metric": metric, "value": one.value, "source": who, "parsed_at": one.at, "reason": ONE_READ}
+        for (_, metric, who), one in sorted(found.items())
+        if metric in metrics
+    ]
+
 
 _NOBODY = ParsedAccount("")
 _PUT = """
@@ -35,7 +71,7 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
 
     A metric without a value keeps the one it had: a parser that could not see it has learned nothing.  Nor does an
     older value replace a newer one of its source.  What comes ``from_parser``, and falls too far to be true, waits for
-    a second read (`core.merge.falls`).
+    a second read (`core.merge.suspects`).
     """
     given = list(values)
     judged_by = terms(stamp(now), None)
@@ -45,7 +81,7 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     async with database.transaction() as transaction:
         known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
         whose = await _whose(transaction, given)
-        doubted = await doubted_falls.read(transaction, {one.account_id for one in given}) if from_parser else {}
+        doubted = await read_doubted_falls(transaction, {one.account_id for one in given}) if from_parser else {}
         there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
         for value in given:
             key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
@@ -63,7 +99,7 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
             there |= new
             lines += bool(new)
         await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
-        await doubted_falls.keep(transaction, waiting, taken.keys() & doubted.keys())
+        await keep_doubted_falls(transaction, waiting, taken.keys() & doubted.keys())
         ahead = ((key, one) for (key, _, _), one in taken.items() if (one.at or "") > judged_by.ahead)
         await transaction.execute_many(
             _PUT_AHEAD, ((key, one.metric, OWN, one.source, one.at, judged_by.now) for key, one in ahead)

@@ -14,7 +14,9 @@ from smart_sync.core.model import Outcome, Problem, Trigger
 from smart_sync.core.notices.troubles import problem_on_record
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import MAX_PROBLEMS, PassResult, ProjectResult
+from smart_sync.core.state import as_text
 from smart_sync.core.wording import shown
+from smart_sync.store.accounts import active_project
 from smart_sync.store.engine import Database, Transaction
 
 T = TypeVar("T")
@@ -193,6 +195,24 @@ async def newest_problems(database: Database, project_id: str | None = None) -> 
         (project_id,),
     )
     return [problem_on_record(one) for row in rows for one in json.loads(row[0]) if isinstance(one, dict)]
+
+
+async def refused_by_database(database: Database) -> list[tuple[str, str, str]]:
+    """Name, error and time of the newest passes of active projects of which the database would not take everything."""
+    rows = await database.glance(
+        "SELECT p.name, r.outcome, r.error, r.problems, r.finished_at"
+        " FROM (SELECT project_id, max(finished_at) AS at FROM sync_project_runs GROUP BY project_id) n"
+        " JOIN sync_project_runs r ON r.project_id = n.project_id AND r.finished_at = n.at"
+        f" JOIN projects p ON CAST(p.id AS TEXT) = n.project_id AND {active_project('p')}"
+        " WHERE r.outcome IN ('failed', 'degraded') ORDER BY p.name, n.project_id"
+    )
+    of_database = [
+        row
+        for row in rows
+        if row[1] == Outcome.FAILED.value
+        or any(problem_on_record(one).code == "database-columns" for one in json.loads(row[3]) if isinstance(one, dict))
+    ]
+    return [(as_text(name), error, at) for name, _, error, _, at in of_database]
 
 
 async def outcomes(database: Database, project_id: str, since: str) -> list[tuple[str, str, str]]:

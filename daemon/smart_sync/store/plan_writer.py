@@ -15,9 +15,8 @@ from smart_sync.core.pins import Pin
 from smart_sync.core.results.outcomes import Written
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
-from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction
+from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction, together_or_apart
 from smart_sync.store.growth_rows import ABOVE_ZERO
-from smart_sync.store.savepoints import together_or_apart
 from smart_sync.store.snapshots import Writing
 
 _NAMES = ", ".join(METRICS)

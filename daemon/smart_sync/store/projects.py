@@ -1,18 +1,20 @@
-"""Projects and accounts: read as they are, created where the sheets have more, with the configured defaults."""
+"""Projects, their campaigns and accounts: read, and created with the configured defaults where the sheets have more."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from smart_sync.core import campaign
+from smart_sync.core.campaign import EVERYTHING, Campaign
 from smart_sync.core.model import Account, Project
 from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
 from smart_sync.store.accounts import active_account, active_project
-from smart_sync.store.engine import Database, Transaction
-from smart_sync.store.savepoints import together_or_apart
+from smart_sync.store.engine import Database, Reader, Transaction, together_or_apart
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -161,3 +163,41 @@ def unknown_columns(section: str, values: Iterable[str], columns: list[str]) -> 
             meant = nearest(name, columns)
             told = f"; did you mean {meant}?" if meant else ""
             yield f"sync.defaults.{section}.{name}", f"the table {TABLES[section]} has no column {name}{told}"
+
+
+_CAMPAIGN_COLUMNS = ("start_date", "end_date", "kpi_views")
+
+
+async def load_campaigns(
+    source: Reader, timezone: str, project_ids: Sequence[str] | None = None
+) -> dict[str, Campaign]:
+    """The campaigns by the project's id, of all projects or of some; dates are those of ``timezone``."""
+    there = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
+    columns = ", ".join(f'"{there[name]}"' if name in there else f"NULL AS {name}" for name in _CAMPAIGN_COLUMNS)
+    rows = await source.fetch(
+        f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL"
+        " AND (CAST(?1 AS TEXT) IS NULL OR id IN (SELECT value FROM json_each(?1)))",
+        (None if project_ids is None else json.dumps(project_ids),),
+    )
+    return {str(row[0]): campaign.read(row[1], row[2], row[3], timezone) for row in rows}
+
+
+async def project_campaign(source: Reader, timezone: str, project_id: str) -> Campaign:
+    """The campaign of one project."""
+    return (await load_campaigns(source, timezone, [project_id])).get(project_id, EVERYTHING)
+
+
+async def project_target(source: Reader, project_id: str) -> tuple[int, str]:
+    """The ``target_views`` of a project (0: none), and why they cannot be read ("" if they can)."""
+    if "target_views" not in await source.dialect.columns(source, "projects"):
+        return 0, ""
+    rows = await source.fetch(
+        "SELECT target_views FROM projects WHERE CAST(id AS TEXT) = CAST(?1 AS TEXT)", (project_id,)
+    )
+    return campaign.target(rows[0][0]) if rows else (0, "")
+
+
+async def with_campaigns(source: Reader, timezone: str, accounts: Sequence[Account]) -> list[Account]:
+    """``accounts``, each with the campaign of its project."""
+    found = await load_campaigns(source, timezone)
+    return [replace(account, campaign=found.get(account.project_id, EVERYTHING)) for account in accounts]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from smart_sync.core.answers import Run
 from smart_sync.core.model import Project
+from smart_sync.core.results.health import Freshness, Unread, judge_freshness
 from smart_sync.core.results.results import PassResult
-from smart_sync.core.results.stale import Freshness, Unread, judge
 from smart_sync.core.state import as_text
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project
@@ -36,7 +36,7 @@ async def foreseen(source: Database | Transaction, result: PassResult, stale_aft
     read_at = {
         str(row[0]): str(row[1]) for row in await source.fetch("SELECT project_id, read_at FROM worksheet_reads")
     }
-    return judge(result.results, before, read_at, stale_after)
+    return judge_freshness(result.results, before, read_at, stale_after)
 
 
 async def remember(transaction: Transaction, result: PassResult, stale_after: float) -> Freshness:

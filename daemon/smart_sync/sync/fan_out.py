@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from smart_sync import __version__
 from smart_sync.config import Settings
-from smart_sync.config.urls import key_or_title
+from smart_sync.config.values import key_or_title
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Project
 from smart_sync.core.results.results import ProjectResult

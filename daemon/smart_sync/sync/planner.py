@@ -7,7 +7,7 @@ a thread, so that no worksheet holds up the event loop.
 import asyncio
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from smart_sync.config import Settings
 from smart_sync.core.days import Day, stamp
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.matching.doubtful_rows import Doubt, EarlierDoubt, doubtful
-from smart_sync.core.matching.missing_rows import Terms
+from smart_sync.core.matching.missing import Terms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, understand
 from smart_sync.core.merge.accidents import Terms as TypedTerms
 from smart_sync.core.merge.baseline import Band, bands_of
@@ -27,7 +27,7 @@ from smart_sync.core.model import Account, Problem, Project
 from smart_sync.core.state import AccountState
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SmartSyncError
-from smart_sync.store import absences, account_states, number_histories, open_suspects
+from smart_sync.store import absences, account_states, open_suspects, sheet_edits
 from smart_sync.store.account_states import Stored
 from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError
 
@@ -59,6 +59,8 @@ class Draft:
     states: Sequence[AccountState]
     problems: tuple[Problem, ...] = ()
     missing: Sequence[Account] = ()
+    #: Links of the accounts that the database refuses to create, with the reason.
+    not_created: Mapping[str, str] = field(default_factory=dict)
 
 
 #: A draft, or why there is none.
@@ -171,14 +173,14 @@ class Planner:
         """What is to be made of the cells that were edited, by what they and others were on the last days."""
         counters = self._policy.counters
         close = {key: metrics for one in several for key, metrics in one.cells.close.items()}
-        histories = await number_histories.read(self._database, close, now)
+        histories = await sheet_edits.read_histories(self._database, close, now)
         alike: dict[str, Collection[str]] = {}
         by_project: dict[str, list[str]] = {}
         for one in several:
             if lacking := unknown(one.cells, histories):
                 by_project[one.project.id] = others(one.states, one.cells)
                 alike |= dict.fromkeys(by_project[one.project.id], lacking)
-        known = await number_histories.read(self._database, alike, now)
+        known = await sheet_edits.read_histories(self._database, alike, now)
 
         def done(one: _Understood) -> _Understood:
             bands: Mapping[str, Band] = {}
@@ -188,7 +190,7 @@ class Planner:
                 }
                 bands = bands_of(own, counters)
             least = math.log(one.doubts.factor) - 1e-9
-            terms = TypedTerms(number_histories.at(now), counters, histories, bands, least)
+            terms = TypedTerms(sheet_edits.day_number(now), counters, histories, bands, least)
             found = judged(one.cells, one.sheet, one.states, terms, one.doubts, one.project.name)
             return replace(one, judged=found, sheet=hold(one.sheet, found.accidents))
 

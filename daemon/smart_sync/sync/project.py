@@ -56,6 +56,8 @@ class _Job:
     #: Accounts that its worksheet calls for: they are created, and the project has another round.
     new: Sequence[Account] = ()
     created: int = 0
+    #: Links of those that the database refuses, with the reason.
+    not_created: Mapping[str, str] = field(default_factory=dict)
     result: ProjectResult | None = None
 
     @property
@@ -165,7 +167,7 @@ class ProjectSync:
             elif this.dry_run:
                 job.result = await self._foreseen(draft, this)
             else:
-                drafts[job.project.id] = draft
+                drafts[job.project.id] = replace(draft, not_created=job.not_created)
         results = await self._write(drafts, {job.project.id: job.rows for job in group}, this) if drafts else {}
         for job in group:
             if job.project.id in results:
@@ -183,7 +185,10 @@ class ProjectSync:
 
         async def record(transaction: Transaction, written: Mapping[str, Written]) -> None:
             def results() -> list[ProjectResult]:
-                return [result_of(drafts[key].plan, one, drafts[key].problems) for key, one in written.items()]
+                return [
+                    result_of(drafts[key].plan, one, drafts[key].problems, drafts[key].not_created)
+                    for key, one in written.items()
+                ]
 
             try:
                 several = await asyncio.to_thread(results)
@@ -229,6 +234,7 @@ class ProjectSync:
                 return 0
             created, refused = 0, {"": str(error)}
         self._announce.accounts_refused(project, refused)
+        job.not_created = dict.fromkeys((one.link for one in job.new), refused[""]) if "" in refused else refused
         if created:
             self._announce("accounts.created", project_id=project.id, project=project.name, accounts=created)
             await self._collect([account for account in job.new if account.link not in refused])

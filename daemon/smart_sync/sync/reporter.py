@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from smart_sync.core.counts import Where, as_json
 from smart_sync.core.daemon_answers import EventFields, PassUnderWay
 from smart_sync.core.model import Outcome, Project, Trigger
+from smart_sync.core.results.health import Freshness
 from smart_sync.core.results.metrics import Spent
 from smart_sync.core.results.results import PassResult, ProjectResult
-from smart_sync.core.results.stale import Freshness
-from smart_sync.core.wording import by_text, wait
+from smart_sync.core.wording import by_text, last_read, wait
 from smart_sync.logs import emit, redacted
 from smart_sync.sheets.source import ReadUsage
 
@@ -167,13 +167,13 @@ class Reporter:
 
     def freshness_judged(self, judged: Freshness) -> None:
         """A line for each new trouble that projects share, one for those that became stale, one for their end."""
-        shared = by_text((result.project.name, _told(result)) for result in judged.newly_unread)
+        shared = by_text((result.project.name, result.told) for result in judged.newly_unread)
         for told, names in shared.items():
             if len(names) > 1:
                 self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
         stale = judged.became_stale
         if stale:
-            reasons = Counter(_told(result) for result in stale)
+            reasons = Counter(result.told for result in stale)
             self(
                 "project.stale",
                 projects=[_last_read(result) for result in stale[:MAX_NAMED]],
@@ -254,13 +254,8 @@ class Reporter:
             self("value.conflicted", project_id=project_id, **told)
 
 
-def _told(result: ProjectResult) -> str:
-    return f"{result.error}; {result.remedy}" if result.remedy else result.error
-
-
 def _last_read(result: ProjectResult) -> str:
-    read_at = f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
-    return f"{result.project.name} ({read_at})"
+    return f"{result.project.name} ({last_read(result.sheet_read_at)})"
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -16,7 +16,7 @@ from smart_sync.admin.checks.database_file import check_database, copy_query
 from smart_sync.admin.checks.drill import drill
 from smart_sync.admin.checks.findings import OF_DATABASE, Finding, Report
 from smart_sync.admin.checks.parser_trials import check_parsers
-from smart_sync.admin.checks.worksheets import check_worksheets
+from smart_sync.admin.checks.worksheets import check_last_pass, check_worksheets
 from smart_sync.admin.webhooks import unreached
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import DatabaseSettings, DefaultsSettings, Settings, secrets
@@ -70,6 +70,7 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
         of_parsers = await check_parsers(settings, copy, clock, query, offline=offline)
         findings += [*of_database, *of_query, *of_worksheets, *of_parsers]
         if was_read:
+            findings += await check_last_pass(settings.database.where)
             findings += [Finding("warning", told) for told in await unreached(settings)]
     findings += await asyncio.to_thread(lambda: list(_open_secrets(settings)))
     return Report(tuple(findings), tuple(_rules(settings)))

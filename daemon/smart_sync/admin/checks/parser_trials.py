@@ -25,7 +25,7 @@ from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
 from smart_sync.parsers.registry import ConfiguredParser, build, counts, of_lifetime
 from smart_sync.parsers.token_book import answer_of
-from smart_sync.store import account_states, campaigns, parsed_query, projects
+from smart_sync.store import account_states, parsed_query, projects
 from smart_sync.store.engine import Database
 from smart_sync.store.schema import open_database, open_existing
 
@@ -50,7 +50,7 @@ async def check_parsers(
         return findings
     async with open_database(copy) as database:
         accounts = await projects.active_accounts(database)
-        accounts = await campaigns.joined(database, settings.schedule.timezone, accounts)
+        accounts = await projects.with_campaigns(database, settings.schedule.timezone, accounts)
         active = await projects.active_projects(database)
         told = [
             *_of_campaigns(sources, accounts, {project.id: project.name for project in active}),
@@ -177,7 +177,7 @@ async def _of_unknown_videos(
     prepared = await parsed_query.prepare(database, query)
     told = dict[str, None]()
     for project in active:
-        campaign = await campaigns.of(database, settings.schedule.timezone, project.id)
+        campaign = await projects.project_campaign(database, settings.schedule.timezone, project.id)
         if campaign.counts_all:
             continue
         every = [account.id for account in await projects.active_accounts(database, project.id)]

@@ -1,18 +1,21 @@
 """The worksheets: a dry pass on a copy of the database, and what it found odd."""
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator
 
 from smart_sync.admin.checks.findings import Finding, default_spreadsheets, shared_names, unknown_names
 from smart_sync.clock import Clock, utc_now
 from smart_sync.config import Settings
+from smart_sync.config.database_url import Location
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
-from smart_sync.core.wording import by_text, confirm, counted, listed
-from smart_sync.errors import SheetUnavailable, SmartSyncError
-from smart_sync.store import parser_records
+from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
+from smart_sync.errors import DatabaseError, SheetUnavailable, SmartSyncError
+from smart_sync.store import parser_records, pass_history
 from smart_sync.store.pin_rows import everything
+from smart_sync.store.schema import open_existing
 from smart_sync.store.sqlite import scratch_copy
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
@@ -39,6 +42,16 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known:
         return [Finding("error", str(error))]
 
 
+async def check_last_pass(where: Location) -> list[Finding]:
+    """What the database has refused in the newest pass of a project: a dry pass on a copy cannot find it."""
+    found: list[tuple[str, str, str]] = []
+    with contextlib.suppress(DatabaseError):  # one without our tables of today has been told of
+        async with open_existing(where, read_only=True) as database:
+            found = await pass_history.refused_by_database(database)
+    told = by_text((name, f"the last pass, {at[:16].replace('T', ' ')} UTC: {error}") for name, error, at in found)
+    return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in told.items()]
+
+
 def _of_gauges(settings: Settings) -> Iterator[Finding]:
     """The gauges that MAX decides everywhere: their falls show late."""
     policy = settings.merge.policy()
@@ -56,7 +69,7 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
         try:
             titles = await resources.sheets.titles()
         except SheetUnavailable as trouble:
-            known = {f"{one.error}; {one.remedy}" if one.remedy else one.error for one in result.results}
+            known = {one.told for one in result.results}
             troubles = [Finding("error", str(trouble))] if str(trouble) not in known else []
     names = await scratch_copy.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
@@ -106,18 +119,16 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     for name in result.new_projects:
         yield Finding("ok", f"worksheet {name!r} will become a project")
     troubled = [r for r in result.results if r.outcome in (Outcome.FAILED, Outcome.DEGRADED)]
-    troubles = [(r.project.name, r.error + (f"; {r.remedy}" if r.remedy else "")) for r in troubled]
+    troubles = [(r.project.name, r.told) for r in troubled]
     codes = {told: r.code for r, (_, told) in zip(troubled, troubles, strict=True)}
     for trouble, concerned in by_text(troubles).items():
         yield Finding("error", f"{listed(concerned)}: {trouble}", trouble=codes.get(trouble, ""))
-    for last, concerned in by_text((r.project.name, _last_read(r)) for r in result.results if r.stale).items():
+    for last, concerned in by_text(
+        (r.project.name, last_read(r.sheet_read_at)) for r in result.results if r.stale
+    ).items():
         yield Finding("error", f"{listed(concerned)}: stale, {last}", trouble="stale")
     for project in result.results:
         yield from _of_project(project)
-
-
-def _last_read(result: ProjectResult) -> str:
-    return f"last read {result.sheet_read_at[:16].replace('T', ' ')} UTC" if result.sheet_read_at else "never read"
 
 
 def _of_project(result: ProjectResult) -> Iterator[Finding]:

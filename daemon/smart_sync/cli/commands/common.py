@@ -95,8 +95,7 @@ def complain(told: str) -> None:
     if not sys.stderr.isatty():
         click.echo(line, err=True)
         return
-    from smart_sync.cli.output.tables import print_line
-    from smart_sync.cli.output.terminal import console
+    from smart_sync.cli.output.terminal import console, print_line
 
     print_line(console(stderr=True), line, hang=2)
 

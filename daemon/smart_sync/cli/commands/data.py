@@ -1,9 +1,10 @@
-"""The commands that change the numbers in the database, and the copy of it; none of them needs the daemon."""
+"""The commands that change the numbers in the database, copy it or move it; none of them needs the daemon."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -57,9 +58,9 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     ACCOUNT is a link, a name or an id.  Without VALUE the one that it has.  It wins over everything until unpin takes
     it back, or the day has passed; the next pass goes by it.  In a worksheet the same is typed with a mark: 950!
     """
-    from smart_sync.admin import pin as pins
-    from smart_sync.cli.output.pin_lines import show_pinned
-    from smart_sync.store.pin_requests import PinRequest
+    from smart_sync.admin import corrections as pins
+    from smart_sync.cli.output.explanation import show_pinned
+    from smart_sync.store.pin_rows import PinRequest
 
     _path, settings = load()
     asked = PinRequest(account, metric, value, until.date() if until else None, why)
@@ -77,8 +78,8 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
     ACCOUNT is a link, a name or an id.  Worksheet and parsers decide again, from the next pass on.  The mark of a cell
     is taken away in the worksheet.
     """
-    from smart_sync.admin import pin as pins
-    from smart_sync.cli.output.pin_lines import show_unpinned
+    from smart_sync.admin import corrections as pins
+    from smart_sync.cli.output.explanation import show_unpinned
 
     _path, settings = load()
     show(asyncio.run(pins.unpin(settings, account, metric)), as_json, show_unpinned)
@@ -89,10 +90,10 @@ def unpin(account: str, metric: str | None, as_json: bool) -> None:
 @config_option
 def pins(as_json: bool) -> None:
     """List the values that people have pinned."""
-    from smart_sync.admin import pin
-    from smart_sync.cli.output.pin_lines import show_pins
+    from smart_sync.admin import corrections
+    from smart_sync.cli.output.explanation import show_pins
 
-    show(asyncio.run(pin.listed(load_readable())), as_json, show_pins)
+    show(asyncio.run(corrections.listed(load_readable())), as_json, show_pins)
 
 
 @click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))
@@ -119,14 +120,14 @@ def snapshots_repair(account: str, day: datetime, as_json: bool, **values: int |
     ACCOUNT is a link, a name or an id.  Only its own snapshot of that day; explain shows what it said before.  The exit
     code is 1 if it has no snapshot of that day.
     """
-    from smart_sync.admin import snapshot_repair
+    from smart_sync.admin import corrections
     from smart_sync.cli.output.data import show_repaired
 
     _path, settings = load()
     typed = {metric: value for metric, value in values.items() if value is not None}
     if not typed:
         raise click.UsageError("say what it should have been, such as --views 1200")
-    answer = asyncio.run(snapshot_repair.repair(settings, account, day.date(), typed, _now()))
+    answer = asyncio.run(corrections.repair(settings, account, day.date(), typed, _now()))
     show(answer, as_json, show_repaired)
 
 
@@ -170,3 +171,45 @@ def ingest(
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@click.command(epilog=example("smart-sync backup view_counter.backup.db"))
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@config_option
+def backup(file: Path, as_json: bool) -> None:
+    """Copy the database to FILE, consistent and verified.
+
+    The daemon and the web app go on meanwhile.
+    """
+    from smart_sync.admin.backup import back_up
+    from smart_sync.cli.output.data import show_backup
+
+    if str(file) == "-":
+        raise click.UsageError("a backup is verified before it has its name, so it needs one; give a file, not -")
+    _path, settings = load()
+    made = back_up(settings.database.where, file).answer()
+    show(made, as_json, show_backup)
+
+
+@click.command("migrate-store", epilog=example("smart-sync migrate-store view_counter.db env:DATABASE_URL"))
+@click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
+@click.argument("target", metavar="TO")
+@json_option
+def migrate_store(source: Path, target: str, as_json: bool) -> None:
+    """Copy an SQLite database to PostgreSQL.
+
+    FROM is the file, TO an empty database: env:NAME of a variable that holds its postgresql:// address.  Stop the
+    daemon first.  Counts and sums are compared before anything is kept; nothing is changed in FROM.
+    """
+    from smart_sync.cli.output.data import show_moved
+    from smart_sync.config import database_url
+    from smart_sync.store.postgres.moving import move
+
+    try:
+        server = database_url.looked_up(target)
+    except ValueError as error:
+        raise click.UsageError(f"TO: {error}") from None
+    moved = asyncio.run(move(source, server))
+    answer = {"success": True, "to": str(server), "rows": moved.rows, "left": moved.left, "odd": moved.odd}
+    show(answer | {"told": moved.told}, as_json, show_moved)

@@ -47,8 +47,7 @@ def parse(links: tuple[str, ...], tokens: bool, as_json: bool) -> None:
     """
     from smart_sync import logs
     from smart_sync.admin.checks.parser_trials import parse_links, token_overview
-    from smart_sync.cli.output.diagnostics import show_inspections
-    from smart_sync.cli.output.token_lines import show_tokens
+    from smart_sync.cli.output.diagnostics import show_inspections, show_tokens
 
     _path, settings = load()
     logs.configure(settings.log.format, "error", sys.stderr)

@@ -246,7 +246,7 @@ def config_show(as_json: bool) -> None:
 
     From the file, from a variable of the environment, or the default; never a secret.
     """
-    from smart_sync.cli.output.configuration import show_effective
+    from smart_sync.cli.output.diagnostics import show_effective
     from smart_sync.config import effective
 
     path = find()

@@ -5,8 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from smart_sync.cli.output.tables import Column, print_line, print_table
-from smart_sync.cli.output.terminal import STYLES, console, count, when
+from smart_sync.cli.output.terminal import STYLES, Column, console, count, print_line, print_table, when
 from smart_sync.core.answers import HistoryAnswer, ProjectRun
 from smart_sync.core.command_answers import (
     BackupAnswer,

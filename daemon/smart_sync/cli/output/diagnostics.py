@@ -1,17 +1,19 @@
-"""What is shown of `check`, `init`, `parse` and `webhooks`."""
+"""What people see of `check`, `init`, `parse`, `webhooks`, `config show` and the parsers' tokens."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from smart_sync.admin.init import SetupStep
 from smart_sync.admin.systemd_files import Written, hidden_program
 from smart_sync.cli.output import data, terminal
-from smart_sync.cli.output.tables import Column, print_line, print_table
-from smart_sync.cli.output.terminal import count, when
+from smart_sync.cli.output.terminal import Column, console, count, fitted, print_line, print_table, when
 from smart_sync.core.command_answers import CheckAnswer, InspectionsAnswer, WebhooksAnswer, WebhookTests
+from smart_sync.core.daemon_answers import ParserReport, ParserTokens, TokenAnswer, TokensAnswer
 from smart_sync.core.wording import counted
 from smart_sync.logs import printable
 
@@ -120,3 +122,63 @@ def show_step(step: SetupStep) -> None:
     print_line(console, Text.assemble(mark, " ", told), hang=2)
     if step.how:
         print_line(console, f"  → {step.how}", "yellow", hang=2)
+
+
+_COLUMNS = [Column(name) for name in ("parser", "token of", "kind", "ends", "renewed", "")]
+
+
+def show_tokens(answer: TokensAnswer) -> None:
+    """The parsers' tokens: kind, end, and what a person has to do."""
+    console = terminal.console()
+    table = tokens(answer["parsers"], console.width)
+    if table:
+        console.print(table[-1])
+    else:
+        print_line(console, "no parser has a token that may end")
+    for parser in answer["parsers"]:
+        if parser["failure"]:
+            print_line(console, f"{parser['parser']}: {parser['failure']}", "yellow", hang=2)
+
+
+def tokens(parsers: Iterable[ParserTokens | ParserReport], width: int) -> Sequence[RenderableType]:
+    """A table with each token of ``parsers`` in a row, below an empty line; nothing where there is none."""
+    rows = [_row(parser["parser"], token) for parser in parsers for token in parser.get("tokens", ())]
+    return [Text(), fitted(_COLUMNS, rows, width)] if rows else []
+
+
+def _row(parser: str, token: TokenAnswer) -> list[str | Text]:
+    ends = "never" if token["never_expires"] else (token["expires_at"] or "not known")[:16].replace("T", " ")
+    return [
+        parser,
+        token["account"],
+        token["kind"] or "",
+        "" if token["dead"] else ends,
+        "by itself" if token["renews"] else "by you",
+        Text(printable(token["warning"] or ""), style="red" if token["dead"] else "yellow"),
+    ]
+
+
+def show_effective(answer: dict[str, Any]) -> None:
+    """A table, section by section; what is not set says where its value comes from, too."""
+    screen = console()
+    print_line(screen, f"{answer['file']}; variables that begin with SMART_SYNC_ go before it", "bold")
+    rows: list[list[str]] = []
+    for one in answer["settings"]:
+        if not rows or rows[-1][0].partition(".")[0] != one["key"].partition(".")[0]:
+            rows.append(["", "", ""])
+        origin = "the file" if one["origin"] == answer["file"] else one["origin"]
+        rows.append([one["key"], _written(one["key"], one["value"]), origin])
+    print_table(screen, [Column("key"), Column("value"), Column("from")], rows)
+
+
+def _written(key: str, value: object) -> str:
+    """As the file would have it, nearly."""
+    if value is None or value in ("", [], {}):
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(_written(key, one) for one in value)
+    if key == "control.mode" and isinstance(value, int):
+        return f"{value:04o}"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""What people see of the numbers of an account: a sentence each, the table, what to look at, and the last days."""
+"""What people see of an account's numbers: a sentence each, the table, problems, the last days; and of pins."""
 
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
@@ -7,22 +7,54 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from smart_sync.cli.output.pin_lines import pin_told
-from smart_sync.cli.output.tables import Column, print_line, print_table
-from smart_sync.cli.output.terminal import STYLES, console, count, when
+from smart_sync.cli.output.terminal import STYLES, Column, console, count, print_line, print_table, when
 from smart_sync.core.explain_answer import (
     ExplainAnswer,
     ExplainedAccount,
     MetricAnswer,
+    PinAnswer,
+    PinnedNow,
+    PinsAnswer,
     SheetPlace,
     SuspectAnswer,
     TimelineEvent,
+    Unpinned,
     WithoutVote,
 )
 from smart_sync.core.model import METRICS
 from smart_sync.core.notices.troubles import with_code
 from smart_sync.core.wording import confirm, counted
 from smart_sync.logs import printable
+
+
+def pin_told(told: PinAnswer) -> str:
+    """Since when a value is pinned, by whom, until when, and why."""
+    by = f" by {told['by']}" if told["by"] else ""
+    until = f" until {told['until']}" if told["until"] else ""
+    why = f": {told['why']}" if told["why"] else ""
+    return f"{told['metric']} pinned to {count(told['value'])} since {when(told['since'])}{by}{until}{why}"
+
+
+def show_pinned(answer: PinnedNow) -> None:
+    """What is pinned now."""
+    for one in answer["pinned"]:
+        print_line(console(), f"{one['link']} ({one['project_name']}): {pin_told(one)}; the next pass goes by it")
+
+
+def show_unpinned(answer: Unpinned) -> None:
+    """What was taken back."""
+    told = counted(answer["unpinned"], "pin")
+    print_line(console(), f"{', '.join(answer['accounts'])}: {told} taken back; the next pass goes by it")
+
+
+def show_pins(answer: PinsAnswer) -> None:
+    """The pins, one a line."""
+    screen = console()
+    for one in answer["pins"]:
+        print_line(screen, f"{one['link']} ({one['project_name']}): {pin_told(one)}")
+    if not answer["pins"]:
+        print_line(screen, "nothing is pinned")
+
 
 #: Edits of the worksheet that are shown.
 _EDITS = 20

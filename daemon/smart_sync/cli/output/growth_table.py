@@ -5,8 +5,7 @@ from datetime import date
 
 from rich.console import Console
 
-from smart_sync.cli.output.tables import Column, left_over, print_line, print_table
-from smart_sync.cli.output.terminal import console, count, when
+from smart_sync.cli.output.terminal import Column, console, count, left_over, print_line, print_table, when
 from smart_sync.core.answers import GrownAccount, GrownTotal, GrowthAnswer, LeftAccount
 from smart_sync.core.history.growth import condensed, sparkline
 from smart_sync.core.wording import counted, listed

@@ -1,4 +1,4 @@
-"""A forced pass: its progress while it runs, and its result."""
+"""What people see of a pass that they asked for: its result, and what a dry run would change."""
 
 import os
 import shlex
@@ -13,16 +13,57 @@ from rich.text import Text
 
 from smart_sync import __version__
 from smart_sync.cli.output import terminal
-from smart_sync.cli.output.changes import show_changes
-from smart_sync.cli.output.tables import Column, print_line, print_table
-from smart_sync.cli.output.terminal import duration
+from smart_sync.cli.output.terminal import Column, count, duration, print_line, print_table
 from smart_sync.config import ENVIRONMENT
-from smart_sync.core.answers import ProjectAnswer, SyncAnswer
+from smart_sync.core.answers import MetricChangeAnswer, ProjectAnswer, SyncAnswer
 from smart_sync.core.model import METRICS
 from smart_sync.core.notices.troubles import with_code
 from smart_sync.core.results.coverage import Coverage
-from smart_sync.core.wording import by_text, counted, listed
+from smart_sync.core.wording import by_text, counted, last_read, listed
 from smart_sync.logs import printable
+
+
+def show_changes(screen: Console, results: Iterable[ProjectAnswer]) -> None:
+    """Each project's accounts with their metrics, as ``12,480 → 12,655 (+175)``; at last the totals of each metric."""
+    every: list[MetricChangeAnswer] = []
+    for result in results:
+        changes = result.get("changes", [])
+        every += changes
+        if changes:
+            screen.print()
+            print_line(screen, f"project {printable(result.get('project_name', result['project_id']))}", "bold")
+        accounts: dict[str, list[MetricChangeAnswer]] = {}
+        for change in changes:
+            accounts.setdefault(change["link"], []).append(change)
+        for link, own in accounts.items():
+            print_line(screen, f"  {printable(link)}", hang=2)
+            for change in own:
+                print_line(screen, f"    {change['metric']:9}  {_told(change)}", hang=2)
+    if every:
+        screen.print()
+        _print_totals(screen, every)
+        screen.print()
+
+
+def _told(change: MetricChangeAnswer) -> str:
+    before, after = change["before"], change["after"]
+    if before is None:
+        return f"new: {count(after)}"
+    return f"{count(before)} → {count(after)}" + (f" ({after - before:+,})" if after is not None else "")
+
+
+def _print_totals(screen: Console, changes: Iterable[MetricChangeAnswer]) -> None:
+    every = list(changes)
+    columns = [Column("would change"), *(Column(head, True) for head in ("accounts", "before", "after", "change"))]
+    rows = []
+    for metric in METRICS:
+        own = [change for change in every if change["metric"] == metric]
+        if own:
+            before, after = (sum(change[when] or 0 for change in own) for when in ("before", "after"))
+            rows.append([metric, f"{len(own):,}", count(before), count(after), f"{after - before:+,}"])
+    print_table(screen, columns, rows)
+    print_line(screen, f"{counted(len({change['link'] for change in every}), 'account')} would change")
+
 
 #: What to type while the daemon runs.
 _NEXT = {"status": "what it is doing", "growth": "how the numbers grow", "sync": "a pass now", "--help": "all commands"}
@@ -153,8 +194,7 @@ def troubles(result: ProjectAnswer) -> Iterable[str]:
         # A daemon of an earlier version answers no code, and errors of the database bring none.
         yield with_code(trouble + (f"; {result['remedy']}" if result.get("remedy") else ""), result.get("code", ""))
     if result.get("stale"):
-        read_at = result.get("sheet_read_at")
-        yield "stale: " + (f"last read {read_at[:16].replace('T', ' ')} UTC" if read_at else "never read")
+        yield f"stale: {last_read(result.get('sheet_read_at'))}"
     odd = [counted(result[name], *nouns) for name, nouns in _ODD.items() if result.get(name)]
     if odd:
         yield f"{', '.join(odd)}; see: smart-sync check"

@@ -19,10 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from smart_sync.cli.output import terminal
+from smart_sync.cli.output.diagnostics import tokens
 from smart_sync.cli.output.passes import NO_PROJECTS, coverage_lines, outcome_cell, told_once, totals, troubles
-from smart_sync.cli.output.tables import Column, fitted
-from smart_sync.cli.output.terminal import ago, duration, until
-from smart_sync.cli.output.token_lines import tokens
+from smart_sync.cli.output.terminal import Column, ago, duration, fitted, until
 from smart_sync.control.client import Client
 from smart_sync.core.answers import ProjectAnswer, Run
 from smart_sync.core.daemon_answers import ParserReport, ReadingAnswer, StatusAnswer

@@ -26,11 +26,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, Protocol, TypeVar
 
-from smart_sync.core.links.addresses import SIGN, Address, parse, printable, tidied, trimmed, visible
+from smart_sync.core.links.addresses import SIGN, Address, parse, printable, tidied, trimmed, unwrapped, visible
 from smart_sync.core.links.link_text import links_in
-from smart_sync.core.links.pages import folded, page_of
-from smart_sync.core.links.platforms import HOSTS, MAIN_HOST, known_platform
-from smart_sync.core.links.redirects import unwrapped
+from smart_sync.core.links.platforms import HOSTS, MAIN_HOST, folded, known_platform, page_of
 
 _SUBDOMAINS = re.compile(
     r"(?:(?:mobile|web|touch|mtouch|mbasic|free|0|business|studio|music|gaming|[a-z]{2}-[a-z]{2})\.)+(?=[^.]+\.[^.]+$)"

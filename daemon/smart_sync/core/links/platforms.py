@@ -1,6 +1,10 @@
-"""The platforms we know: their hosts, their names as people type them, and which of their pages are nobody's."""
+"""The known platforms: their hosts and names, and whose page an address shows, if it is an account's."""
 
 import re
+import unicodedata
+from typing import NamedTuple
+
+from smart_sync.core.links.addresses import SIGN, Address
 
 #: Host → platform; the first host of a platform is its main one.
 HOSTS = {
@@ -88,3 +92,122 @@ def is_language(part: str) -> bool:
 def is_locale(part: str) -> bool:
     """Whether ``part`` is a language with its country, such as ``pt-br``."""
     return _LOCALE.fullmatch(part) is not None
+
+
+_NAME = re.compile(rf"@?(?:{SIGN}|\.)+")
+_NUMBER = re.compile(r"[0-9]+")
+#: /p/Jane-Doe-61550001112223; only Facebook's own links to pages without a name have hyphens.
+_NUMBERED = re.compile(r".*-([0-9]+)")
+_NUMBERED_NAME = re.compile(r"[^.]+-([0-9]{8,})")
+#: What no name has: it begins a note that a person wrote right behind it.
+_NOTE = re.compile(r"[()\[\]{}|*–—…•].*", re.DOTALL)
+
+
+class Page(NamedTuple):
+    """A page of a known platform: the identity within it ("" if the address must do), whose it is, and whether
+    it is the owner's profile, not something that the owner has published."""
+
+    rest: str = ""
+    name: str = ""
+    is_profile: bool = False
+
+
+def page_of(address: Address) -> Page:
+    """What ``address`` shows, if it is on a known platform's main host."""
+    platform = HOSTS.get(address.host)
+    if platform is None or not address.path:
+        return Page()
+    named = _named(platform, address.path)
+    if named.name:
+        return named
+    if platform == "youtube":
+        return _youtube(address)
+    if platform == "facebook":
+        return _facebook(address)
+    return Page()
+
+
+def _named(platform: str, path: list[str]) -> Page:
+    """The page of the user name that the path begins with, if it begins with one."""
+    path = _without_language(platform, path)
+    is_story = platform == "instagram" and len(path) > 1 and path[0] == "stories" and path[1] != "highlights"
+    if is_story or (len(path) > 1 and (platform, path[0]) in (("instagram", "_u"), ("facebook", "pg"))):
+        path = path[1:]
+    first, *following = [*path[:-1], *filter(None, [_NOTE.sub("", path[-1])])] or [""]
+    if not _NAME.fullmatch(first):
+        return Page()
+    tab = following[0].lower() if following else ""
+    is_profile = not is_story and (not following or (len(following) == 1 and _is_tab(platform, tab)))
+    if first.startswith("@"):
+        return Page(f"@{folded(first[1:])}", first[1:], is_profile)
+    if not _is_bare_name(platform, first):
+        return Page()
+    # Under a page that we take for a name there may be others: only what we know to be its owner's is.
+    if following and not is_story and not (_is_tab(platform, tab) and (platform in MORE_TABS or len(following) == 1)):
+        return Page()
+    return Page(("" if platform == "youtube" else "@") + folded(first), first, is_profile)
+
+
+def _without_language(platform: str, path: list[str]) -> list[str]:
+    """``path`` without a language before the name; ``/ru`` alone and ``/ru/reels`` are profiles of that name."""
+    if len(path) < 2 or not is_language(path[0]):
+        return path
+    second = path[1]
+    if second.startswith("@"):
+        return path[1:] if platform != "facebook" or is_locale(path[0]) else path
+    if platform == "instagram" or (platform == "facebook" and is_locale(path[0])):
+        is_name = _NAME.fullmatch(second) and _is_bare_name(platform, second) and not _is_tab(platform, second.lower())
+        return path[1:] if is_name else path
+    return path
+
+
+def _is_bare_name(platform: str, part: str) -> bool:
+    """Whether ``part``, without ``@``, can be a name and not one of the platform's own pages."""
+    if platform == "facebook" and (_NUMBER.fullmatch(part) or part.endswith(".php") or _NUMBERED_NAME.fullmatch(part)):
+        return False
+    return part.lower() not in RESERVED[platform]
+
+
+def _is_tab(platform: str, part: str) -> bool:
+    more = MORE_TABS.get(platform)
+    return part in TABS or (more is not None and more.fullmatch(part) is not None)
+
+
+def _youtube(address: Address) -> Page:
+    kind, *following = address.path
+    is_profile = len(following) == 1 or (len(following) == 2 and following[1].lower() in TABS)
+    if kind == "channel" and following:
+        return Page(f"channel/{_NOTE.sub('', following[0])}", "", is_profile)
+    if kind in ("c", "user") and following:
+        name = _NOTE.sub("", following[0])
+        return Page(f"{kind}/{folded(name)}", name, is_profile)
+    if kind == "watch" and (video := address.parameter("v")):
+        return Page(f"watch?v={video}")
+    return Page()
+
+
+def _facebook(address: Address) -> Page:
+    path = _without_language("facebook", address.path)
+    following: list[str] = []
+    match path:
+        case ["profile.php"]:
+            number = _NOTE.sub("", address.parameter("id"))
+        case ["pages", *_, number]:
+            pass
+        case ["p", number, *following] | ["people", _, number, *following] | [number, *following]:
+            pass
+        case _:
+            return Page()
+    hyphenated = _NUMBERED if path[0] in ("p", "pages") else _NUMBERED_NAME
+    if found := hyphenated.fullmatch(number):
+        number = found[1]
+    if not _NUMBER.fullmatch(number) or not (not following or _is_tab("facebook", following[0].lower())):
+        return Page()
+    return Page(f"profile.php?id={number}", "", len(following) < 2)
+
+
+def folded(name: str) -> str:
+    """``name`` with its case and its accents written one way: two names that fold to one are one name."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())

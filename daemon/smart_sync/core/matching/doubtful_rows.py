@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from smart_sync.core.links.identity import identity, profile_link
-from smart_sync.core.matching.missing_rows import AT_LEAST, MAX_PAIRS, nearly
+from smart_sync.core.matching.missing import AT_LEAST, MAX_PAIRS, nearly
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.model import NO_METRICS, Metrics, Problem, SheetRow
 from smart_sync.core.wording import confirm

@@ -104,13 +104,18 @@ def _duplicates(worksheet: str, groups: Iterable[list[SheetRow]]) -> Iterable[Pr
     for rows in groups:
         if len(rows) > 1:
             numbers = ", ".join(str(row.row) for row in rows)
-            yield Problem(
-                f"rows {numbers} are the same account; per metric the larger value counts",
-                worksheet,
-                rows[0].row,
-                value=rows[0].link,
-                code="same-account",
-            )
+            reason = f"rows {numbers} are the same account; per metric the larger value counts"
+            told = "; ".join([reason, *_exceptions(rows)])
+            yield Problem(told, worksheet, rows[0].row, value=rows[0].link, code="same-account")
+
+
+def _exceptions(rows: Sequence[SheetRow]) -> Iterator[str]:
+    """The metrics of which not simply the larger value counts: rows pin them, or some cells cannot be read."""
+    pinned = frozenset().union(*(row.pinned for row in rows))
+    lost = frozenset().union(*(row.unreadable for row in rows)) - pinned - combine(rows).unreadable
+    for some, which in ((pinned, "of those with the mark of a pin"), (lost, "of the cells that can be read")):
+        if some:
+            yield f"{', '.join(metric for metric in METRICS if metric in some)}: {which}"
 
 
 def combine(rows: Sequence[SheetRow]) -> SheetRow:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 from smart_sync.core.links.identity import identity, is_link, owner, profile_link, why_no_profile
 from smart_sync.core.links.platforms import known_platform
-from smart_sync.core.matching.columns import Columns, watch
 from smart_sync.core.matching.match import Matches, match
-from smart_sync.core.matching.missing_rows import Likeness, Terms, absences, likenesses, places
-from smart_sync.core.matching.missing_rows import problems as gone_problems
+from smart_sync.core.matching.missing import Columns, Likeness, Terms, absences, likenesses, places, watch_columns
+from smart_sync.core.matching.missing import problems as gone_problems
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.wording import confirm, counted, shown
@@ -74,7 +73,7 @@ def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *
     missing = _missing(matches, states, active, terms)
     waited_for = [account_id for account_id, absence in missing.items() if not absence.accepted]
     alike = likenesses(table, matches.unmatched, matches.rows, states, waited_for)
-    columns = watch(table, matches.rows, active, terms)
+    columns = watch_columns(table, matches.rows, active, terms)
     by_id = {state.id: state for state in active}
     problems = (
         *table.problems,

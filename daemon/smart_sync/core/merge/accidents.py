@@ -17,14 +17,15 @@ from smart_sync.core.merge.baseline import (
     FALL,
     NARROWEST,
     Band,
+    Evidence,
     Point,
     band,
     changes_of,
+    likely_cause,
     steps,
     usual_range,
     without_accidents,
 )
-from smart_sync.core.merge.causes import Evidence, likely_cause
 from smart_sync.core.merge.last_read import Typed, Worksheet, is_distinct
 
 #: A parsed value that is no further away agrees.

@@ -1,4 +1,8 @@
-"""Merged values that jump, and typed ones that are accidents: written, for a person may mean it, and reported.
+"""Values that jump: merged ones, typed ones that are accidents, and falls of followers that one read has found.
+
+They are reported.  Merged and typed values are written, for a person may mean them; a fall counts when a second read
+agrees: a platform's answer is wrong now and then, and shows a large account with a tenth of its followers for an hour.
+No large account loses more than a tenth of them from one read to the next.
 
 A merged value is suspect if it is ``factor`` times what it was, or if a counter (likes, comments, videos, views) has
 fallen by half.  A gauge goes both ways, so it must have fallen by ``factor`` too.  Nothing is suspect where neither
@@ -16,6 +20,7 @@ from typing import Final, NamedTuple
 
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import METRICS, Metrics
+from smart_sync.core.parsed import OWN, ParsedValue
 
 #: Below it numbers multiply every day: 1 becomes 12 without any doubt.
 FLOOR = 1000
@@ -160,3 +165,31 @@ def _is_over(key: tuple[str, str], known: Suspect, accidents: Mapping[tuple[str,
         still = accidents.get(key)
         return key[0] in typed.read and (still is None or still.new != known.new)
     return key in typed.edited
+
+
+#: Smaller accounts lose followers by the tenth.
+LARGE: Final = 100_000
+#: What part of them may be lost in one read.
+_SHARE: Final = 0.1
+#: In one line, why such a value has no vote yet.
+ONE_READ: Final = "a fall by more than 10 % that one read alone has found"
+
+
+def is_doubtful(there: ParsedValue, given: ParsedValue) -> bool:
+    """Whether ``given`` is such a fall from what the same source said last, which is ``there``."""
+    return (
+        given.metric == "followers"
+        and there.place == given.place == OWN
+        and there.value >= LARGE
+        and given.value < there.value * (1 - _SHARE)
+    )
+
+
+def must_wait(there: ParsedValue, given: ParsedValue, doubted: ParsedValue | None) -> bool:
+    """Whether ``given`` does not count yet; ``doubted`` is the fall that an earlier read has found, if one did.
+
+    The same read brought twice is one read.
+    """
+    if not is_doubtful(there, given):
+        return False
+    return doubted is None or not is_doubtful(there, doubted) or (given.at or "") <= (doubted.at or "")

@@ -177,6 +177,10 @@ RUSSIAN = {
     "correct it": "исправьте",
     "rows {rows} are the same account": "строки {rows} — один и тот же аккаунт",
     "per metric the larger value counts": "по каждой метрике считается большее значение",
+    "of those with the mark of a pin": "из отмеченных закреплением",
+    "of the cells that can be read": "из ячеек, которые читаются",
+    "{metrics}: of those with the mark of a pin": "{metrics}: из отмеченных закреплением",
+    "{metrics}: of the cells that can be read": "{metrics}: из ячеек, которые читаются",
     "no account has this link": "ни у одного аккаунта нет этой ссылки",
     "{more} more problems": "и ещё замечаний: {more}",
     "{more} more link cells show no profile": "и ещё ячеек без ссылки на профиль: {more}",
@@ -261,6 +265,8 @@ RUSSIAN = {
     "the database refuses this account, which stays as it was: {why}": (
         "база данных не принимает этот аккаунт, его числа остались прежними: {why}"
     ),
+    "the database refuses to create {n}: {why}": "база данных не даёт создать {n}: {why}",
+    "the database refuses the account of this row: {why}": "база данных не принимает аккаунт этой строки: {why}",
     "the database refuses {n} more": "база данных не принимает ещё {n}",
     "a rule of the table ignores the row": "правило таблицы пропускает строку",
     "look at the triggers and rules of the web app's tables": "посмотрите триггеры и правила таблиц веб-приложения",
@@ -271,4 +277,13 @@ BEFORE = {
     "link": "ссылка",
     "no account is created for this row": "для этой строки аккаунт не создаётся",
     **METRIC_NAMES["ru"],
+}
+#: What stands for ``{pin}``, the longest first.
+PINS = {
+    "{metric} pinned to {value} since {day} by {who} until {end}": (
+        "{metric}: закреплено {value} с {day} по {end} ({who})"
+    ),
+    "{metric} pinned to {value} since {day} until {end}": "{metric}: закреплено {value} с {day} по {end}",
+    "{metric} pinned to {value} since {day} by {who}": "{metric}: закреплено {value} с {day} ({who})",
+    "{metric} pinned to {value} since {day}": "{metric}: закреплено {value} с {day}",
 }

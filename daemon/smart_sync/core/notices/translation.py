@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from smart_sync.core.notices.phrases import METRIC_NAMES, Language
-from smart_sync.core.notices.reasons import BEFORE, RUSSIAN
+from smart_sync.core.notices.reasons import BEFORE, PINS, RUSSIAN
 
 
 @cache
@@ -44,5 +44,14 @@ def _known(part: str) -> str | None:
         return f"{BEFORE[before]}: {_part(rest)}"
     for pattern, russian in _rules():
         if found := pattern.fullmatch(part):
-            return russian.format(**{name: METRIC_NAMES["ru"].get(v, v) for name, v in found.groupdict().items()})
+            return russian.format(**{name: _filled(name, text) for name, text in found.groupdict().items()})
     return None
+
+
+def _filled(name: str, text: str) -> str:
+    """What stands in a place of a sentence: the names of metrics, and what is said of a pin, are ours too."""
+    if name == "pin":
+        for english, russian in PINS.items():
+            if found := _pattern(english).fullmatch(text):
+                return russian.format(**{own: _filled(own, said) for own, said in found.groupdict().items()})
+    return METRIC_NAMES["ru"].get(text, text)

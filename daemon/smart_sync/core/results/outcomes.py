@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Literal
 
 from smart_sync.core.counts import Counts
+from smart_sync.core.links.identity import profile_link
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.results.coverage import by_metric
 from smart_sync.core.results.results import ProjectResult, changes_of
 from smart_sync.core.state import AccountState
 from smart_sync.core.trouble_codes import Code
-from smart_sync.core.wording import counted
+from smart_sync.core.wording import counted, shown
 
 #: Accounts that the database refuses, told one by one.
 MAX_REFUSED = 20
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,13 @@ class Written:
     without_snapshot: tuple[str, ...] = ()
 
 
-def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> ProjectResult:
-    """The result of a plan that has been written.  ``problems`` are those of the parsed values."""
+def result_of(
+    plan: Plan, written: Written, problems: Sequence[Problem], not_created: Mapping[str, str] = NOTHING
+) -> ProjectResult:
+    """The result of a plan that has been written.  ``problems`` are those of the parsed values.
+
+    ``not_created``: links of the accounts that the database refuses to create, with the reason.
+    """
     failed = written.failed
     troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
     reasons, remedies = [trouble.reason for trouble in troubles], [trouble.remedy for trouble in troubles]
@@ -39,9 +47,14 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         reasons.append(f"the database refuses {len(failed)} of {plan.counts.accounts} accounts: {first}")
         remedies.append("look at the triggers and rules of the web app's tables")
         codes.append("database-columns")
+    if not_created:
+        first = next(iter(not_created.values()))
+        reasons.append(f"the database refuses to create {counted(len(not_created), 'account')}: {first}")
+        remedies.append("look at the triggers and rules of the web app's tables")
+        codes.append("database-columns")
     outcome = Outcome.SYNCED
     if failed and len(failed) == plan.counts.accounts:
-        outcome, reasons = Outcome.FAILED, [f"the database refused every account: {first}"]
+        outcome, reasons = Outcome.FAILED, [f"the database refused every account: {next(iter(failed.values()))}"]
     elif reasons:
         outcome = Outcome.DEGRADED
     elif not (_writes(plan) or written.snapshots):
@@ -55,10 +68,16 @@ def result_of(plan: Plan, written: Written, problems: Sequence[Problem]) -> Proj
         returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
         error="; ".join(reasons),
-        remedy="; ".join(remedies),
+        remedy="; ".join(dict.fromkeys(remedies)),
         code=next(iter(codes), ""),
         failed_accounts=failed,
-        problems=(*plan.problems, *problems, *_without_snapshot(written.without_snapshot), *_refused(plan, failed)),
+        problems=(
+            *plan.problems,
+            *problems,
+            *_without_snapshot(written.without_snapshot),
+            *_refused(plan, failed),
+            *_not_created(plan, not_created),
+        ),
         unmatched_rows=plan.unmatched_rows,
         unmatched_accounts=plan.unmatched_accounts,
         suspects=tuple(s for s in plan.suspects.open if s.account_id not in failed),
@@ -103,6 +122,18 @@ def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
     if (more := len(failed) - MAX_REFUSED) > 0:
         said = f"the database refuses {counted(more, 'account')} more"
         yield Problem(said, "account_metrics", code="database-columns", count=more)
+
+
+def _not_created(plan: Plan, refused: Mapping[str, str]) -> Iterator[Problem]:
+    """The rows whose accounts the database refuses to create, the first `MAX_REFUSED`."""
+    rows = plan.unmatched_rows if refused else ()
+    found = [(row, why) for row in rows if (why := refused.get(profile_link(row.link, row.platform))) is not None]
+    for row, reason in found[:MAX_REFUSED]:
+        said = f"the database refuses the account of this row: {reason}"
+        yield Problem(said, plan.project.name, row.row, value=shown(row.link), code="database-columns")
+    if (more := len(found) - MAX_REFUSED) > 0:
+        said = f"the database refuses {counted(more, 'account')} more"
+        yield Problem(said, plan.project.name, code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:

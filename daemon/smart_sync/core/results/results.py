@@ -45,7 +45,7 @@ class ProjectResult:
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     #: A good read: its worksheet was read in this pass, and what follows was written.
     worksheet_read: bool = False
-    #: Judged at the end of the pass (`core.results.stale`), with the stamp of the last good read.
+    #: Judged at the end of the pass (`core.results.health`), with the stamp of the last good read.
     stale: bool = False
     sheet_read_at: str | None = None
     #: Why it failed, or why the last known sheet values stood in; and who must do what.
@@ -72,6 +72,11 @@ class ProjectResult:
     #: Seconds, all together and by stage: read, decide, write.
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """What went wrong, and what to do about it; "" if nothing did."""
+        return "; ".join(text for text in (self.error, self.remedy) if text)
 
     def answer(self) -> ProjectAnswer:
         """This result as DESIGN's control channel words it."""
@@ -197,18 +202,12 @@ def lines(result: PassResult, most: int = 50) -> list[str]:
     counts = [f"{result.count(Outcome.FAILED)} failed", f"{result.count(Outcome.DEGRADED)} degraded"]
     changed = counted(result.counts.changed, "account")
     first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
-    rows = [": ".join((_state(one), one.project.name, _trouble(one))) for one in told[:most]]
+    rows = [
+        f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.told}" for one in told[:most]
+    ]
     if result.nothing_because:
         rows.append(f"no project could be created: {result.nothing_because}")
     return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
-
-
-def _state(result: ProjectResult) -> str:
-    return result.outcome.value + (", stale" if result.stale else "")
-
-
-def _trouble(result: ProjectResult) -> str:
-    return "; ".join(text for text in (result.error, result.remedy) if text)
 
 
 def changes_of(

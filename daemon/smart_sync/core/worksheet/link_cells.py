@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from smart_sync.core.links.identity import identity, profile_link, several, username
 from smart_sync.core.links.link_text import PLAIN_LINK
-from smart_sync.core.links.pages import folded
+from smart_sync.core.links.platforms import folded
 from smart_sync.core.wording import shown
 
 #: Links that a problem names.

@@ -15,10 +15,10 @@ from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import printable
 from smart_sync.store import schema
 from smart_sync.store.engine import Refused, StoreError
-from smart_sync.store.postgres.copying import encoded
 from smart_sync.store.postgres.lease import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
+from smart_sync.store.postgres.statements import encoded
 from smart_sync.store.sqlite.driver import connect, describe_reading
 from smart_sync.store.sqlite.scratch_copy import tables
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from smart_sync.store.postgres import copying
+from smart_sync.store.postgres import statements
 from smart_sync.store.postgres.catalogue import PostgresDialect
 from smart_sync.store.postgres.server_connection import Connection, rows
 from smart_sync.store.postgres.statements import bulk, numbered, written_to
@@ -44,13 +44,13 @@ class PostgresTransaction:
         """Run one statement for each of ``rows``; returns the number of rows changed."""
         text, shared = self._own(sql)
         changed = 0
-        for part in await copying.parts(rows):
-            several = bulk(text) if len(part) >= copying.LEAST else None
+        for part in await statements.parts(rows):
+            several = bulk(text) if len(part) >= statements.LEAST else None
             async with self._writer.told():
                 if several is not None:
                     if text not in self._types:
-                        self._types[text] = await copying.types_of(self._connection, text)
-                    changed += await copying.run(self._connection, several, self._types[text], part)
+                        self._types[text] = await statements.types_of(self._connection, text)
+                    changed += await statements.run(self._connection, several, self._types[text], part)
                 else:
                     cursor = self._connection.cursor()
                     await cursor.executemany(numbered(text), [_untyped(row) for row in part] if shared else part)

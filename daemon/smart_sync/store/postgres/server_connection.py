@@ -27,7 +27,12 @@ RECONNECTING, PAUSE = 30.0, 0.25
 CONNECTING, LOCK_MS = 5, 2000
 #: Before this version a commit in doubt cannot be looked up.
 OLDEST = 130000
-_ABOUT = "SELECT current_setting('server_version_num')::int, current_schema(), pg_is_in_recovery(), version()"
+#: Not the schema of our functions: for a user of that name it stands before all others (``"$user"``).
+_SCHEMA = (
+    "SELECT s FROM unnest(current_schemas(false)) WITH ORDINALITY way (s, n) WHERE NOT EXISTS (SELECT 1 FROM pg_proc"
+    " WHERE pronamespace = quote_ident(s)::regnamespace AND proname = 'thousandths') ORDER BY n LIMIT 1"
+)
+_ABOUT = f"SELECT current_setting('server_version_num')::int, ({_SCHEMA}), pg_is_in_recovery(), version()"
 #: Rows that are made of an answer before the event loop goes on with something else.
 CHUNK = 1000
 _SESSION = {

@@ -24,8 +24,7 @@ from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT
 from smart_sync.store.sqlite import foreign_snapshots
 from smart_sync.store.sqlite.driver import connect, is_busy, time_limit, told
-from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect
-from smart_sync.store.sqlite.transaction import SqliteTransaction
+from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect, SqliteTransaction
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
 BUSY_TIMEOUT = 0.1

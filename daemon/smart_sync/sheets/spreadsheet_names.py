@@ -1,9 +1,13 @@
-"""Which spreadsheet is meant: a key, a URL or a title becomes a key."""
+"""Which spreadsheet is meant by a key, a URL or a title, and which of its worksheets by a project's name."""
 
 import re
+from collections.abc import Sequence
 
-from smart_sync.config import urls
-from smart_sync.config.urls import spreadsheet_key
+from smart_sync.config import values
+from smart_sync.config.values import spreadsheet_key
+from smart_sync.core.project_names import written
+from smart_sync.core.wording import nearest_of
+from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import requests
 from smart_sync.sheets.calls import Calls, Manager
 from smart_sync.sheets.google_errors import SpreadsheetMissing, SpreadsheetUnavailable
@@ -77,8 +81,41 @@ class Name:
                 return key
         except ValueError:
             raise SpreadsheetUnavailable(
-                f"{self} is {urls.NOT_AN_ADDRESS}", urls.COPY_IT, trouble="not-a-spreadsheet"
+                f"{self} is {values.NOT_AN_ADDRESS}", values.COPY_IT, trouble="not-a-spreadsheet"
             ) from None
         remembered = await self._memory.get(self._where)
         known = remembered if isinstance(remembered, str) and _KEY.fullmatch(remembered) else self._where
         return known if _KEY.fullmatch(known) else None
+
+
+def differ_by_case(one: str, other: str) -> bool:
+    """Whether two different titles are the same to Google, whose ranges ignore case."""
+    return one != other and one.casefold() == other.casefold()
+
+
+def find(wanted: Sequence[str], titles: Sequence[str]) -> tuple[dict[str, str], dict[str, SheetUnavailable]]:
+    """Those of ``wanted`` that are among ``titles``, each as it is written there; and what to say of the others."""
+    # The worksheet of another project is none that was renamed.
+    free = [title for title in titles if title not in wanted]
+    there: dict[str, str] = {}
+    missing: dict[str, SheetUnavailable] = {}
+    for title in wanted:
+        if title in titles:
+            there[title] = title
+        elif other := written(title, free):
+            free.remove(other)
+            there[title] = other
+        else:
+            missing[title] = missing_worksheet(title, free)
+    return there, missing
+
+
+def missing_worksheet(title: str, titles: Sequence[str]) -> SheetUnavailable:
+    """The worksheet ``title`` is not there; the remedy names those of ``titles`` that are like it."""
+    there = ", ".join(f'"{other}"' for other in nearest_of(title, titles, 5) or titles[:5]) or "none"
+    return SheetUnavailable(
+        f'worksheet "{title}" is not in the spreadsheet',
+        f"rename the worksheet or the project; there is {there}",
+        "missing",
+        trouble="sheet-missing",
+    )

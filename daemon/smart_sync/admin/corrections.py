@@ -1,17 +1,47 @@
-"""``smart-sync snapshots repair``: a person says what an account's snapshot of a past day should have been."""
+"""``smart-sync pin``, ``unpin``, ``pins`` and ``snapshots repair``: a person sets a value.
 
+A daemon may be running: each is one short transaction of its own, and the next pass uses its result.
+
+A daemon may be at work: each is one short transaction beside its own, and the next pass goes by it.
+"""
+
+import os
 from collections.abc import Mapping
 from datetime import date, datetime
 
 from smart_sync.config import Settings
 from smart_sync.core.command_answers import RepairedAnswer
-from smart_sync.core.days import stamp
+from smart_sync.core.days import day_of, stamp
+from smart_sync.core.explain_answer import PinnedNow, PinsAnswer, Unpinned
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.explain import UnknownAccount
-from smart_sync.store import accounts, growth_rows, snapshots
+from smart_sync.store import accounts, growth_rows, pin_rows, snapshots
 from smart_sync.store.clock_changes import day_at
+from smart_sync.store.pin_rows import PinRequest
 from smart_sync.store.schema import open_existing
+
+
+async def pin(settings: Settings, asked: PinRequest, now: datetime) -> PinnedNow:
+    """Pin what is asked for, in the name of the user who runs this.
+
+    Raises `NotPinned`, `DatabaseError` and `ConfigError`.
+    """
+    today = day_of(now, settings.schedule.timezone).label
+    async with open_existing(settings.database.where, read_only=False) as database:
+        return await pin_rows.pin(database, asked, pin_rows.person(os.getuid()), stamp(now), today)
+
+
+async def unpin(settings: Settings, sought: str, metric: str | None) -> Unpinned:
+    """Take back what was pinned of an account by the command, of one metric or of all.  Raises as `pin` does."""
+    async with open_existing(settings.database.where, read_only=False) as database:
+        return await pin_rows.unpin(database, sought, metric)
+
+
+async def listed(settings: Settings) -> PinsAnswer:
+    """All pins, those of cells too.  Raises `DatabaseError` and `ConfigError`."""
+    async with open_existing(settings.database.where, read_only=True) as database:
+        return await pin_rows.list_pins(database)
 
 
 class NothingToRepair(SmartSyncError):
