@@ -71,7 +71,8 @@ class PostgresDatabase:
         self._writer = Connection(self.server, looking if self._read_only else writing, patience=self._patience)
         self._reader = Connection(self.server, looking, patience=self._patience)
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
-        self._asker = Connection(self.server, looking, patience=self._patience, limit=MAX_ASKING)
+        asking = looking | {"statement_timeout": str(round(MAX_ASKING * 1000))}
+        self._asker = Connection(self.server, asking, patience=self._patience, limit=MAX_ASKING)
         self._slots = Connection(self.server, path, patience=self._patience)
         #: Of each quota one, so that its rows are made once and one of this process looks at a time.
         self._limits: dict[tuple[str, int, float], SharedLimit] = {}

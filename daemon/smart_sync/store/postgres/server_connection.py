@@ -73,17 +73,14 @@ def demand_library() -> None:
 class Connection:
     """One connection, for one statement or transaction at a time: hold `turn` around each.
 
-    ``settings`` are those of its session, beside `_SESSION`; a statement that takes longer than ``limit`` seconds is
-    `TooSlow`.
+    ``settings`` are those of its session, beside `_SESSION`; ``limit``: seconds after which they cut a statement off.
     """
 
     def __init__(self, server: Server, settings: Mapping[str, str], *, patience: float, limit: float = 0) -> None:
         self.turn = asyncio.Lock()
         self.patience = patience
-        self._server = server
-        self._limit = limit
-        limited = {"statement_timeout": str(round(limit * 1000))} if limit else {}
-        self._settings = {**_SESSION, **settings, **limited}
+        self._server, self._limit = server, limit
+        self._settings = {**_SESSION, **settings}
         self._connection: AsyncConnection[Any] | None = None
         #: Why there shall be no connection any more.
         self._over: StoreError | None = None
