@@ -17,6 +17,7 @@ from smart_sync.store.requested_project import UnknownProject
 from smart_sync.store.schema import open_database
 from world import KEY, World
 
+
 @pytest.fixture
 async def lived(world: World) -> World:
     """Three passes, an hour apart: Q fails in the second, and its worksheet is missing in the third."""

@@ -12,7 +12,7 @@ from smart_sync.admin.ingest import Ingested, format_of, ingest
 from smart_sync.core.model import METRICS
 from smart_sync.store import accounts
 from smart_sync.store.schema import open_database
-from world import KEY, NOON, World, link
+from world import NOON, World, link
 
 NOTHING = [None] * 4
 

@@ -81,7 +81,9 @@ async def test_the_fresher_of_query_and_inbox_counts(world: World) -> None:
 
 async def test_what_is_no_count_or_double_is_reported(world: World) -> None:
     """A bad value counts as none, a doubled account once; both are problems of the project."""
-    await world_with_channels(world, "SELECT id AS account_id, subscribers AS followers, seen_at AS views FROM channels")
+    await world_with_channels(
+        world, "SELECT id AS account_id, subscribers AS followers, seen_at AS views FROM channels"
+    )
     world.execute(
         "INSERT INTO channels VALUES ('account-a', NULL, 'many'), ('account-b', 5, NULL), ('account-b', 5, NULL)"
     )
@@ -219,7 +221,9 @@ def _worked(daemon: Daemon) -> float:
 
 def _asks(world: World) -> bool:
     """Whether the server is at work on the query."""
-    there = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%RECURSIVE n%' AND application_name > ''"
+    there = (
+        "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%RECURSIVE n%' AND application_name > ''"
+    )
     return bool(world.execute(there))
 
 

@@ -390,7 +390,9 @@ asyncio.run(main())
 async def test_two_processes_share_a_budget(world: World) -> None:
     """The daemon and a person who tries a parser at the same time share one budget."""
     programs = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", _TAKER, world.url or str(world.path), stdout=subprocess.PIPE)
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _TAKER, world.url or str(world.path), stdout=subprocess.PIPE
+        )
         for _ in range(3)
     ]
     taken = [int((await program.communicate())[0]) for program in programs]

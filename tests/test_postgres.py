@@ -188,28 +188,6 @@ async def test_moving_keeps_every_row_and_tells_odd_values(tmp_path: Path, googl
         await move(world.path, server(postgres))
 
 
-@pytest.mark.parametrize("when", ["IMMEDIATE", "DEFERRED"])
-async def test_moving_into_tables_that_the_web_app_has_made(
-    tmp_path: Path, google: FakeGoogle, postgres: str, when: str
-) -> None:
-    """With its types and foreign keys: rows come after those that they refer to."""
-    world = await World(tmp_path, google).create()
-    world.add_project("P", ["a"])
-    world.sheet("P", a=[1, 2, 3, 4, 5])
-    await world.sync()
-    made = TYPES.format(id="text", time="timestamp")
-    for table in ("projects", "project_social_accounts"):
-        made = made.replace(f"REFERENCES {table}", f"REFERENCES {table} DEFERRABLE INITIALLY {when}")
-    with psycopg.connect(postgres, autocommit=True) as app:
-        app.execute(made)
-    moved = await move(world.path, server(postgres))
-    assert (moved.rows["account_snapshots"], moved.odd) == (1, 0)
-    there = PostgresWorld(tmp_path, google, postgres)
-    result = await there.sync_one()
-    assert (result.outcome, result.counts.changed, result.counts.snapshots) == ("synced", 0, 0)
-    assert there.execute("SELECT views, is_active FROM account_snapshots, projects") == [(5, 1)]
-
-
 async def test_rows_that_arrived_otherwise_are_not_kept(
     tmp_path: Path, google: FakeGoogle, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

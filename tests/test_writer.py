@@ -114,9 +114,7 @@ async def test_a_server_that_is_away_is_waited_for_once(world: World, monkeypatc
     assert {one.error for one in results} == {"", "the server is away"}
 
 
-async def going_away(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> tuple[list[bool], Rounds, list[ProjectResult]]:
+async def going_away(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bool], Rounds, list[ProjectResult]]:
     """Of each transaction whether the server was away, which is so once one project has been written by itself."""
     async with watched(world) as (database, begin, rounds):
         real, begun = database.transaction, list[bool]()

@@ -28,8 +28,6 @@ NAMED, CHUNK = 20, 10_000
 _SAID = ("winner", "known_since", "carried_since")
 #: What the server's transaction makes by itself.
 _MADE = {"clock_changes", "clock_zone", "database_made"}
-#: What other rows refer to, where the web app has made the tables.
-_FIRST = ("projects", "project_social_accounts")
 
 
 @dataclass(slots=True)
@@ -95,7 +93,7 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
     moved = Moved()
     names = await asyncio.to_thread(lambda: [r[0] for r in file.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")])  # fmt: skip
-    for table in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
+    for table in names:
         if not await transaction.dialect.columns(transaction, table):
             moved.left.append(table)
             continue

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 #: Seconds for small answers, for which a client waits, and for a configured query.
 GLANCE_PATIENCE, MAX_ASKING = 2.0, 60.0
-#: What the web app's tables demand at the end of a transaction (each foreign key that Django makes) is asked of each row
-#: at once: what is refused only by COMMIT would be all of it.
+#: What the web app's tables demand at the end of a transaction (each foreign key that Django makes) is asked of each
+#: row at once: what is refused only by COMMIT would be all of it.
 _BEGIN = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE"
 #: Milliseconds after which a session is ended whose process has been halted in the middle of writing.
 IDLE_MS = 15_000
