@@ -118,15 +118,22 @@ async def test_more_problems_than_are_kept_are_all_counted(world: World) -> None
 
 
 async def test_a_parser_that_brings_nothing_is_in_each_days_digest(world: World) -> None:
-    """It is told every day while it lasts, with its reason and since when."""
+    """It is told every day while it lasts, with its reason and since when; one that is not configured is not."""
     async with receiving() as receiver:
         receiver.status = 200
         a_world(world, receiver, _now_ago(minutes=2))
+        world.add_project("More", ["dan", "eve"])
+        world.sheet("More", dan=[1] * 5, eve=[1] * 5)
         world.sections["parsers"] = {"csv": {"path": str(world.folder / "none.csv")}}
         for project in ("Лето", "Lost"):
             world.sheet(project, **dict.fromkeys(["ann", "bob"] if project == "Лето" else ["cat"], [1] * 5))
         await asyncio.to_thread(once, world.settings)
         lines = lines_of(receiver.told[0], "title", "message")
+        world.execute("DELETE FROM told_digests")
+        world.execute("DELETE FROM webhook_deliveries")
+        del world.sections["parsers"]
+        await asyncio.to_thread(once, world.settings)
+        assert "Parsers" not in receiver.told[-1].body
     assert lines[1] == "Parsers that bring no values: 1"
     assert re.fullmatch(r"• csv, since [\d :-]+: .*No such file or directory.*", lines[2])
 

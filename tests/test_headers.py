@@ -281,6 +281,12 @@ def test_numbers_beyond_the_header_are_reported() -> None:
     assert not table(["", "Link", "Followers"], [1, LINK, 1, "", "x"]).not_understood
 
 
+def test_a_number_beside_the_table_is_no_column() -> None:
+    """A sum or a date somewhere to the right is not told: a column without a title has numbers in half of the rows."""
+    rows: list[list[Cell]] = [[LINK + str(number), number, "", 99 if number == 1 else ""] for number in range(5)]
+    assert not table(["Link", "Followers"], *rows).not_understood
+
+
 @pytest.mark.parametrize(
     ("heading", "said"),
     [

@@ -11,7 +11,8 @@ from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, Sh
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import MAX_SHOWN, shown
 from smart_sync.core.worksheet.headers import letters
-from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
+from smart_sync.core.worksheet.problem_list import MAX_PROBLEMS
+from smart_sync.core.worksheet.table import NoHeader, read_table
 from smart_sync.core.worksheet.titles import Titles
 
 HEADER: list[Cell] = ["Link", "Followers", "Likes", "Comments", "Videos", "Views"]

@@ -42,6 +42,7 @@ class Digest:
     ) -> None:
         self._at = settings.notify.digest_at
         self._timezone = settings.schedule.timezone
+        self._parsers = frozenset(settings.parsers)
         self._database = database
         self._webhooks = webhooks
         self._clock = clock
@@ -105,7 +106,11 @@ class Digest:
             {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
             for one in standing.stale
         ]
-        parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in standing.failing_parsers]
+        parsers = [
+            {"parser": one.parser, "since": one.since, "reason": one.reason}
+            for one in standing.failing_parsers
+            if one.told_at and one.parser in self._parsers
+        ]
         grown = await self._growth(active, known, now)
         told, shown = [str(one) for one in problems], [problem_shown(one) for one in problems[:MAX_EACH]]
         return DigestFacts(day, grown, suspects, told, stale, problem_count, unwell, parsers, shown)

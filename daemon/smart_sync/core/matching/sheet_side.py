@@ -12,7 +12,8 @@ from smart_sync.core.matching.missing import problems as gone_problems
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import Absence, AccountState
 from smart_sync.core.wording import confirm, counted, shown
-from smart_sync.core.worksheet.table import MAX_PROBLEMS, NoHeader, read_table
+from smart_sync.core.worksheet.problem_list import MAX_PROBLEMS
+from smart_sync.core.worksheet.table import NoHeader, read_table
 from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 

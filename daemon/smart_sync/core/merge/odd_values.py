@@ -10,6 +10,9 @@ from smart_sync.core.parsed import INBOX, OWN, Counting
 from smart_sync.core.state import AccountState, as_text
 from smart_sync.core.wording import counted, when
 
+#: Accounts with values of other programs, of which each that gets none is reported.
+FEW = 3
+
 
 def odd_values(
     project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
@@ -18,8 +21,8 @@ def odd_values(
     return [*_ahead(states), *_spoilt(states), *_of_campaign(project, campaign, counting, states)]
 
 
-def note_newest(newest: dict[str, str], state: AccountState, inbox: Sequence[str | None], now: str) -> None:
-    """Note by source how new those parsed values of an account are that other programs bring (the inbox, the query).
+def note_times(brought: dict[str, list[str]], state: AccountState, inbox: Sequence[str | None], now: str) -> None:
+    """Note by source of when those parsed values of an account are that other programs bring (the inbox, the query).
 
     ``inbox``: source and time of its row, empty if there is none; what has no time is of ``now``.
     """
@@ -29,12 +32,23 @@ def note_newest(newest: dict[str, str], state: AccountState, inbox: Sequence[str
         said = [(one.source, one.at) for one in chosen.values() if one.place != OWN]
     else:
         said = [(as_text(inbox[0]), inbox[1])] if inbox else []
+    times: dict[str, str] = {}
     for source, at in said:
-        newest[source] = max(at or now, newest.get(source, ""))
+        times[source] = max(at or now, times.get(source, ""))
+    for source, time in times.items():
+        brought.setdefault(source, []).append(time)
 
 
-def silent(newest: Mapping[str, str], fresh: str | None) -> list[Problem]:
-    """A problem for each source that has brought nothing since ``fresh``: its numbers are shown as today's."""
+def silent(brought: Mapping[str, Sequence[str]], fresh: str | None, campaign: Campaign) -> list[Problem]:
+    """A problem for each source that has brought nothing since ``fresh``: its numbers are shown as today's.
+
+    ``brought``: the newest time of each account by source.  Of a campaign that was over by then nothing is expected; of
+    a source with one of several accounts it may be the account.
+    """
+    if fresh is None or (campaign.end is not None and campaign.end.isoformat() < fresh[:10]):
+        return []
+    few = sum(map(len, brought.values())) < FEW
+    newest = {source: max(times) for source, times in brought.items() if few or len(times) > 1}
     return [
         Problem(
             f"{source or 'the inbox'} has brought no parsed value since {when(at)}; see what should have written them,"
@@ -44,7 +58,7 @@ def silent(newest: Mapping[str, str], fresh: str | None) -> list[Problem]:
             code="parsed-values",
         )
         for source, at in sorted(newest.items())
-        if fresh is not None and at < fresh
+        if at < fresh
     ]
 
 

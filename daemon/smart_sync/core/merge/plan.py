@@ -20,7 +20,7 @@ from smart_sync.core.parsed import ParsedChanges
 from smart_sync.core.pins import Pin
 from smart_sync.core.state import AccountState, leaves
 from smart_sync.core.wording import confirm, when
-from smart_sync.core.worksheet.table import limited
+from smart_sync.core.worksheet.problem_list import limited
 from smart_sync.errors import SheetUnavailable
 
 

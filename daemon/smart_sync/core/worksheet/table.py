@@ -5,20 +5,15 @@ from itertools import islice
 from sys import intern
 
 from smart_sync.core.links.link_text import PLAIN_LINK
-from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, Problem, SheetRow, Table, Worksheet
-from smart_sync.core.trouble_codes import Code
+from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, Table, Worksheet
 from smart_sync.core.wording import shown
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
 from smart_sync.core.worksheet.link_cells import UNUSABLE, link_of, why_unreadable
 from smart_sync.core.worksheet.pin_marks import read_pinned
+from smart_sync.core.worksheet.problem_list import ProblemList
 from smart_sync.core.worksheet.titles import MAX_TITLE, Titles, is_total, normal
-
-#: Reported one by one; how many more there are is one further problem.
-MAX_PROBLEMS = 1000
-#: Together with those of missing rows and values.
-MAX_SHOWN_PROBLEMS = 3000
 
 _NOTHING: frozenset[str] = frozenset()
 #: No column says anything of an account's owner.
@@ -59,46 +54,13 @@ def read_table(worksheet: Worksheet, titles: Titles) -> Table:
     )
 
 
-def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
-    """The first of ``problems``, and how many more there are."""
-    more = len(problems) - MAX_SHOWN_PROBLEMS
-    if more <= 0:
-        return tuple(problems)
-    return (*problems[:MAX_SHOWN_PROBLEMS], _more(more, worksheet))
-
-
-def _more(number: int, worksheet: str) -> Problem:
-    return Problem(f"{number:,} more problems", worksheet, code="number-unreadable", count=number)
-
-
-class _Problems:
-    """The problems of one worksheet, of which the first `MAX_PROBLEMS` are kept and the others counted."""
-
-    def __init__(self, worksheet: str) -> None:
-        self._worksheet = worksheet
-        self._found: list[Problem] = []
-        self._others = 0
-
-    def add(self, code: Code, reason: str, row: int, column: int, cell: Cell) -> None:
-        """Note a problem; beyond `MAX_PROBLEMS` they are only counted."""
-        if len(self._found) < MAX_PROBLEMS:
-            self._found.append(Problem(reason, self._worksheet, row, letters(column), shown(cell), code))
-        else:
-            self._others += 1
-
-    def listed(self) -> tuple[Problem, ...]:
-        """The problems, and at the end how many more there were."""
-        more = [_more(self._others, self._worksheet)] if self._others else []
-        return (*self._found, *more)
-
-
 class _Reader:
     """Reads the rows of one worksheet below its first header, in order."""
 
     def __init__(self, worksheet: Worksheet, header: Header, titles: Titles) -> None:
         self._worksheet = worksheet
         self._titles = titles
-        self.problems = _Problems(worksheet.title)
+        self.problems = ProblemList(worksheet.title)
         #: Rows whose link cell cannot be read, for `Table`.
         self.without_link: list[SheetRow] = []
         #: Metrics that have a column, under any header.
@@ -109,8 +71,10 @@ class _Reader:
         #: Metrics whose column under the header in force cannot be told.
         self._lost = _NOTHING
         #: Columns under titles that nobody understood: numbers are looked for; those that have some.
-        self._strange = [*header.unknown, *header.untitled]
+        self._strange = list(header.unknown)
         self._counting: dict[int, str] = {}
+        #: Of the columns without a title, how many rows have a count there; and how many rows were looked at.
+        self._untitled, self._looked_at = dict.fromkeys(header.untitled, 0), 0
         self._use(header)
 
     def read(self, number: int, cells: Sequence[Cell]) -> SheetRow | None:
@@ -130,11 +94,15 @@ class _Reader:
                 return None
             if trouble := why_unreadable(link, text, behind):
                 self.problems.add("link-unreadable", f"link: {trouble}", number, self._link, link)
-                metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
+                metrics, unreadable, _ = self._read_metrics(number, cells, ProblemList(""))
                 self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
                 return None
         # Where every metric has its column, no other one is missed.
-        if self._strange and len(self.metrics) < len(METRICS) and number <= self._header.end + MAX_LOOKED_AT:
+        if (
+            (self._strange or self._untitled)
+            and len(self.metrics) < len(METRICS)
+            and number <= self._header.end + MAX_LOOKED_AT
+        ):
             self._look_at_strange_columns(cells)
         if torn := self._worksheet.delimited and self._torn(number, cells):
             self.problems.add("csv-file", torn, number, len(cells) - 1, cells[-1])
@@ -144,7 +112,10 @@ class _Reader:
 
     def not_understood(self) -> tuple[str, ...]:
         """The titles of columns that hold counts, and that nobody understood, where a metric has no column."""
-        return tuple(self._counting.values())
+        titles = self._worksheet.rows[self._header.row]
+        # A sum beside the table is no column of it.
+        some = [column for column, rows in self._untitled.items() if rows and 2 * rows >= self._looked_at]
+        return (*self._counting.values(), *(_text(titles, at) or f"column {letters(at)}" for at in some))
 
     def _use(self, header: Header) -> None:
         """From here on ``header`` says which column is which."""
@@ -217,7 +188,7 @@ class _Reader:
         filled = [column for _, column, _ in self._metrics if _text(cells, column).casefold() not in NO_VALUE]
         if not filled or any(isinstance(cell, str) and is_total(cell) for cell in cells):
             return
-        metrics, unreadable, _ = self._read_metrics(number, cells, _Problems(""))
+        metrics, unreadable, _ = self._read_metrics(number, cells, ProblemList(""))
         # A formula that was filled down below the table gives 0.
         if any(metrics) or unreadable - self._lost:
             self.problems.add("link-unreadable", "values without a link", number, filled[0], cells[filled[0]])
@@ -227,7 +198,10 @@ class _Reader:
         title = self._worksheet.rows[self._header.row]
         for column in [column for column in self._strange if column < len(cells) and self._is_count(cells[column])]:
             self._strange.remove(column)
-            self._counting[column] = _text(title, column) or f"column {letters(column)}"
+            self._counting[column] = _text(title, column)
+        self._looked_at += 1
+        for column in self._untitled:
+            self._untitled[column] += column < len(cells) and self._is_count(cells[column])
 
     def _is_count(self, cell: Cell) -> bool:
         if not isinstance(cell, str):
@@ -238,7 +212,7 @@ class _Reader:
             return False
 
     def _read_metrics(
-        self, number: int, cells: Sequence[Cell], problems: _Problems
+        self, number: int, cells: Sequence[Cell], problems: ProblemList
     ) -> tuple[Metrics, frozenset[str], frozenset[str]]:
         """The counts of a row, the metrics whose cells cannot be read, and those whose cells bear the mark of a pin."""
         values: list[int | None] = list(NO_METRICS)
