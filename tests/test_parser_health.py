@@ -119,7 +119,7 @@ async def test_a_failing_parser_is_told_once_over_restarts(world: World, log: St
         async with a_process(world) as resources:
             assert (await standing(resources.database)).failing_parsers == []
             await resources.webhooks.flush(10)
-        told: list[dict[str, Any]] = [json.loads(one.body) for one in receiver.told]
+        told: list[dict[str, Any]] = [json.loads(one.body) for one in receiver.received]
     assert [one["type"] for one in told] == ["parser.failed", "parser.recovered"]
     assert told[0]["data"]["since"] == f"{stamp(NOON)}Z"
     assert told[0]["data"]["missing"] == 5

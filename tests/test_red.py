@@ -109,8 +109,8 @@ class Story:
 
     def told(self) -> Heard:
         """What everybody says, with what came in all."""
-        hooks = [json.loads(one.body)["type"] for one in self._receiver.told if one.target == "/hook"]
-        pings = [one.target for one in self._receiver.told if one.target.startswith("/ping")]
+        hooks = [json.loads(one.body)["type"] for one in self._receiver.received if one.target == "/hook"]
+        pings = [one.target for one in self._receiver.received if one.target.startswith("/ping")]
         lines = [json.loads(line) for line in self._log.getvalue().splitlines()]
         self.heard.webhooks = dict(Counter(hooks))
         self.heard.ping = "fail" if pings[-1].endswith("/fail") else "success"

@@ -43,7 +43,7 @@ async def a_pass(world: World) -> None:
 
 
 def told(receiver: Receiver, *types: str) -> list[dict[str, Any]]:
-    messages = [json.loads(one.body) for one in receiver.told]
+    messages = [json.loads(one.body) for one in receiver.received]
     return [message["data"] | {"type": message["type"]} for message in messages if message["type"] in types]
 
 
@@ -64,12 +64,12 @@ async def test_findings_are_a_message_of_each_kind_where_they_are_listed(world: 
     listen(world, receiver, *FINDINGS)
     await a_pass(world)
     messages = {message["type"]: message for message in told(receiver, *FINDINGS)}
-    assert len(receiver.told) == len(messages) == 3
+    assert len(receiver.received) == len(messages) == 3
     assert [one["place"] for one in messages["value.suspected"]["values"]] == ["P!D2", "Q!D2"]
     assert [one["row"] for one in messages["worksheet.problem_found"]["problems"]] == [2, 2]
     assert [one["accounts"] for one in messages["accounts.created"]["projects"]] == [1, 1]
     await a_pass(world)
-    assert len(receiver.told) == 3
+    assert len(receiver.received) == 3
     listen(world, receiver)
     for name in "PQ":
         world.sheet(name, **{f"{name}1": ["none", 5000, "many", 5000, 5000]})

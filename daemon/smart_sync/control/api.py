@@ -20,7 +20,7 @@ from smart_sync.store.requested_project import choose
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
-#: Project (None: all), who asks, and whether nothing shall be written → the answer.
+#: Project (None: all), the name of the client, and whether nothing shall be written → the response.
 RunPass = Callable[[str | None, str, bool], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response | Stream]]
 
@@ -96,7 +96,7 @@ class Endpoints:
         return await self._run_pass(project_id, asked_by, dry_run)
 
     async def run_pass(self, project_id: str | None, asked_by: str, dry_run: bool) -> Response:
-        """The answer to whoever has asked for a pass over one project, or over all."""
+        """The response to a request for a pass over one project, or over all."""
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
             return Response(404, choice.refusal)

@@ -1,4 +1,4 @@
-"""The socket as a file: put it at its path without taking anything away from anybody.
+"""The socket's file: created at its path without replacing a file or a socket of another program.
 
 It appears under its name only when it listens and has its final rights, by one rename.
 """

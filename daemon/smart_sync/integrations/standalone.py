@@ -1,4 +1,4 @@
-"""The Python way in: a pass without a daemon, from any thread, blocking.
+"""Python functions that run a pass without a daemon, from any thread, blocking.
 
 For the callers that already exist (a web app's route, a task queue): they get the dictionary that the
 control channel answers, and no exception for anything that an operator can fix.  The process is theirs: its logging,
@@ -170,9 +170,9 @@ def _key(given: object) -> Path | SecretStr | None:
 def _leave_retries_alone() -> None:
     """stamina, which the host may use too, tells its hooks of every retry; ours are in our own events."""
     hooks = stamina.instrumentation.get_on_retry_hooks()
-    if not all(isinstance(hook, partial) and hook.func is _of_the_host for hook in hooks):
-        stamina.instrumentation.set_on_retry_hooks([partial(_of_the_host, hook) for hook in hooks])
+    if not all(isinstance(hook, partial) and hook.func is _call_hosts_hook for hook in hooks):
+        stamina.instrumentation.set_on_retry_hooks([partial(_call_hosts_hook, hook) for hook in hooks])
 
 
-def _of_the_host(hook: Any, details: Any) -> Any:
+def _call_hosts_hook(hook: Any, details: Any) -> Any:
     return None if _calling.get() else hook(details)

@@ -220,7 +220,7 @@ class Webhooks:
         return [health.unreached(one.label, *found[one.endpoint]) for one in self._workers if one.endpoint in found]
 
     async def tell_of_failure(self, trigger: Trigger, reason: str) -> None:
-        """A pass could not be run: told once for each reason, until a pass ends.
+        """A pass could not be run: reported once for each reason, until a pass ends.
 
         Where not even the queue can be written, it is sent past the queue, once.
         """

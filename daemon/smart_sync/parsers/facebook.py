@@ -69,7 +69,7 @@ class Facebook(PlatformParser):
             return None
 
         if self.counts_campaign:
-            return await self._of_campaign(session, account, name)
+            return await self._fetch_campaign(session, account, name)
 
         async def get(videos: int) -> Any:
             fields = "followers_count,fan_count" + f",videos.limit({videos}){{views}}" * (videos > 0)
@@ -82,7 +82,7 @@ class Facebook(PlatformParser):
         )
         return Partly(metrics, flaw)
 
-    async def _of_campaign(self, session: Session, account: Account, name: str) -> Partly:
+    async def _fetch_campaign(self, session: Session, account: Account, name: str) -> Partly:
         shown = "id,created_time,views,likes.limit(0).summary(true),comments.limit(0).summary(true)"
         who = identity(account.link)
 

@@ -1,4 +1,4 @@
-"""The page: facts in, one HTML file out.  Nothing here reads a clock, a file of the user's or the network."""
+"""Builds the report: its inputs become one HTML file.  Reads no clock, file of the user's or network."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""One request to Google, made politely: with a good token, inside the quota, repeated a few times, up to a deadline."""
+"""One request to Google: with a valid token, within the quota, retried a few times, up to a deadline."""
 
 import asyncio
 import threading

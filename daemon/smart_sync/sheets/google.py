@@ -122,7 +122,7 @@ class GoogleSheets:
             raise _unknown(name)
 
     async def _opened(self) -> "Calls":
-        """What makes the calls; the first who asks has the libraries brought in, and all who wait go on together."""
+        """What makes the calls; the first use imports the libraries, and all who wait go on together."""
         if self._opening is None:
             self._opening = self._tasks.create_task(self._open(), name="sheets:open")
         return await asyncio.shield(self._opening)

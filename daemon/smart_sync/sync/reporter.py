@@ -167,13 +167,13 @@ class Reporter:
 
     def freshness_judged(self, judged: Freshness) -> None:
         """A line for each new trouble that projects share, one for those that became stale, one for their end."""
-        shared = by_text((result.project.name, result.told) for result in judged.newly_unread)
+        shared = by_text((result.project.name, result.trouble) for result in judged.newly_unread)
         for told, names in shared.items():
             if len(names) > 1:
                 self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
         stale = judged.became_stale
         if stale:
-            reasons = Counter(result.told for result in stale)
+            reasons = Counter(result.trouble for result in stale)
             self(
                 "project.stale",
                 projects=[_last_read(result) for result in stale[:MAX_NAMED]],

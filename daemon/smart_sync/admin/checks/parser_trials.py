@@ -1,4 +1,4 @@
-"""The parsers: each asked about one account, and what the platforms' terms say."""
+"""Checks of the parsers: a request about one account by each, their tokens, and what the platforms' terms say."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from smart_sync.config.parser_options import options
 from smart_sync.core.command_answers import InspectionsAnswer
 from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.recounted import of_unknown_videos, unknown_videos
+from smart_sync.core.merge.counting_changes import of_unknown_videos, unknown_videos
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
@@ -53,19 +53,19 @@ async def check_parsers(
         accounts = await projects.with_campaigns(database, settings.schedule.timezone, accounts)
         active = await projects.active_projects(database)
         told = [
-            *_of_campaigns(sources, accounts, {project.id: project.name for project in active}),
-            *await _of_unknown_videos(database, settings, active, query, stamp(clock())),
+            *_campaign_findings(sources, accounts, {project.id: project.name for project in active}),
+            *await _unknown_video_findings(database, settings, active, query, stamp(clock())),
         ]
     findings += [Finding("warning", one) for one in told]
     if offline:
-        return [*findings, *await _of_tokens(sources, clock)]
+        return [*findings, *await _token_findings(sources, clock)]
     try:
         async with allowances(settings, clock) as allow:
             for source in sources:
                 findings.append(await _tried(source, accounts, allow))
     except SmartSyncError as error:
         findings.append(Finding("error", f"the parsers are not tried: {error}"))
-    return [*findings, *await _of_tokens(sources, clock)]
+    return [*findings, *await _token_findings(sources, clock)]
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAn
     return {"success": is_well, "parsers": shown}
 
 
-async def _of_tokens(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
+async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
     """Each token with its end."""
     found = []
     for source in sources:
@@ -154,7 +154,7 @@ def _finding(link: str, inspection: Inspection) -> Finding:
     return Finding("warning", f"{what}: the source says nothing of it")
 
 
-def _of_campaigns(
+def _campaign_findings(
     sources: Sequence[ConfiguredParser], accounts: Sequence[Account], names: Mapping[str, str]
 ) -> Iterator[str]:
     """Projects with dates or a KPI whose numbers are of the lifetime, or whose campaign is not clear; once each."""
@@ -167,7 +167,7 @@ def _of_campaigns(
     yield from filter(None, told)
 
 
-async def _of_unknown_videos(
+async def _unknown_video_findings(
     database: Database, settings: Settings, active: Sequence[Project], query: str, now: str
 ) -> list[str]:
     """What counts in projects whose campaign a parser counts, and does not say of which videos it is; once each."""

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.merge.counting_changes import begin_anew, counted_now, is_of_others
 from smart_sync.core.merge.pinning import Pinned, pinned, reasons, with_pins
-from smart_sync.core.merge.recounted import begin_anew, counted_now, is_of_others
 from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Policy, Rule, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges

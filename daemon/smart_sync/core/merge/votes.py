@@ -109,7 +109,7 @@ def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
 def of_other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccount) -> str:
     """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos.
 
-    Where a parser counts the campaign of the account, no other parser's lifetime counts beside it, nor what a table
+    Where a parser counts the campaign of the account, no other parser's lifetime counts next to it, nor what a table
     has brought that is there no more.
     """
     if counting is None or one.metric not in OF_VIDEOS:

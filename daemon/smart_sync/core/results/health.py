@@ -50,7 +50,7 @@ class HealthInputs:
 
 
 def unreached(label: str, since: str, answer: str) -> str:
-    """That nobody is told any more through a webhook or target, since a stamp."""
+    """That nobody is notified any more through a webhook or target, since a stamp."""
     return f"{label} has accepted no message since {when(since)}: {answer}; see: smart-sync webhooks"
 
 
