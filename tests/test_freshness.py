@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from old_database import schema_4
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Outcome, Project
-from smart_sync.core.results.health import Unread, judge_freshness
 from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.results.stale import Unread, judge_freshness
 from smart_sync.store import unread_projects
 from world import KEY, World
 

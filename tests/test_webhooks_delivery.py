@@ -18,8 +18,8 @@ from smart_sync.admin import webhooks as webhook_commands
 from smart_sync.config import Settings, WebhookSettings
 from smart_sync.core.counts import Counts
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results.health import Freshness
 from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox

@@ -28,7 +28,7 @@ from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLim
 
 if TYPE_CHECKING:
     from smart_sync.sheets.calls import Calls
-    from smart_sync.sheets.google_errors import Backoff
+    from smart_sync.sheets.retries import Backoff
     from smart_sync.sheets.spreadsheet import Spreadsheet
 
 
@@ -131,7 +131,7 @@ class GoogleSheets:
         with _some_home():
             await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
             from smart_sync.sheets.calls import Calls
-            from smart_sync.sheets.google_errors import Backoff
+            from smart_sync.sheets.retries import Backoff
 
         backoff = replace(self._backoff or Backoff(), announce=self._announce)
         self._calls = Calls(self._settings, backoff, self._environment, self._limits)

@@ -14,8 +14,8 @@ import structlog
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import NAMESPACE, Outcome, Project, Trigger
 from smart_sync.core.project_names import in_spreadsheets, name_key
-from smart_sync.core.results.health import Freshness
 from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects

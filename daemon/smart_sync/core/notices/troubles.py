@@ -74,7 +74,8 @@ TROUBLES: dict[Code, tuple[str, ...]] = {
         *("whose snapshot_time is no text in ISO 8601",),
     ),
     "database-columns": (
-        *("is this the web app's database?", "correct that row in the file", "has no UNIQUE", "has no unique account_id"),
+        *("is this the web app's database?", "correct that row in the file", "has no UNIQUE"),
+        "has no unique account_id",
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
         *("the database refuses ", "the database refused every account"),
         *("holds numbers and has no type",),

@@ -45,7 +45,7 @@ class ProjectResult:
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     #: A good read: its worksheet was read in this pass, and what follows was written.
     worksheet_read: bool = False
-    #: Judged at the end of the pass (`core.results.health`), with the stamp of the last good read.
+    #: Judged at the end of the pass (`core.results.stale`), with the stamp of the last good read.
     stale: bool = False
     sheet_read_at: str | None = None
     #: Why it failed, or why the last known sheet values stood in; and who must do what.
