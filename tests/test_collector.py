@@ -9,7 +9,7 @@ from typing import ClassVar
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Trigger
 from smart_sync.parsers.asked_accounts import AskedAccounts
-from smart_sync.parsers.collector import Collector
+from smart_sync.parsers.background_collector import Collector
 from smart_sync.parsers.parser import Fetched
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store import projects

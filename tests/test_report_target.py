@@ -17,7 +17,7 @@ from smart_sync.core.history.target import Pace, Standing, Target, Verdict
 from smart_sync.report import csv_tables
 from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.query import read
-from smart_sync.report.totals import joined, of_lifetime, standing, totals, weighed
+from smart_sync.report.totals import joined, lifetime_sources, standing, totals, weighed
 from smart_sync.report.trend import VIEWS, Window
 from smart_sync.report.words import TEXTS, Words
 
@@ -163,9 +163,9 @@ def test_no_bar_where_a_parser_counts_the_lifetime(filled: ReportDatabase) -> No
     """Views of the accounts' lifetimes say nothing about a project with dates: no bar and no line, but why."""
     project = facts(filled)
     served = replace(project, accounts=(replace(project.accounts[0], views_from="yt"), *project.accounts[1:]))
-    assert of_lifetime(served, frozenset({"yt"})) == ["yt"]
-    assert of_lifetime(served, frozenset({"other"})) == []
-    assert of_lifetime(replace(served, has_campaign=False), frozenset({"yt"})) == []
+    assert lifetime_sources(served, frozenset({"yt"})) == ["yt"]
+    assert lifetime_sources(served, frozenset({"other"})) == []
+    assert lifetime_sources(replace(served, has_campaign=False), frozenset({"yt"})) == []
     filled.execute("UPDATE parsed_metrics SET source = 'yt'")
     for audience, says in (("manager", False), ("operator", True)):
         html = report.make(

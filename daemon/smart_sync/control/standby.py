@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from smart_sync.control.api import Endpoints
 from smart_sync.control.daemon_status import DaemonStatus
-from smart_sync.control.request import Request, Response, Route, Routes, failure, no_more
+from smart_sync.control.request import Request, Response, Route, Routes, failure, refuse_unknown_options
 from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.results.metrics import standby_exposition
 from smart_sync.core.results.results import PassResult
@@ -71,7 +71,7 @@ class Standby:
             raise error.meaning from None
 
     async def _sync_status(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         try:
             told = await self._status.answer()
         except StoreError as error:
@@ -100,7 +100,7 @@ class Standby:
         return [f"the tables are of a newer version ({versions}): this daemon waits and will not lead; upgrade it"]
 
     async def _healthz(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         reasons = self._reasons()
         answer: HealthAnswer = {
             "success": not reasons,
@@ -117,13 +117,13 @@ class Standby:
         return Response(503 if reasons else 200, answer)
 
     async def _livez(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         uptime = round(time.monotonic() - self._started, 3)
         answer: AliveAnswer = {"success": True, "alive": True, "uptime_seconds": uptime, "error": None}
         return Response(200, answer)
 
     async def _metrics(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         return Response(200, {}, standby_exposition(led=bool(self._lease.leader)))
 
 

@@ -125,7 +125,7 @@ def _settings(where: Location, key: Path | SecretStr | None, sheets_name: str) -
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
     except SettingsError as error:
-        raise ConfigError((mistakes.of_environment(str(error)),)) from None
+        raise ConfigError((mistakes.environment_mistake(str(error)),)) from None
     database = DatabaseSettings.model_validate(place)
     return settings.model_copy(update={"database": database, "sheets": sheets})
 

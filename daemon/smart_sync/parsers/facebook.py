@@ -94,13 +94,13 @@ class Facebook(PlatformParser):
             params = {"fields": shown, "limit": str(size)} | ({"after": cursor} if cursor is not None else {})
             return await session.get(f"{name}/videos", params, self._headers)
 
-        first = mapping(await graph.in_portions(with_followers, None, self.remembered, who))
+        first = mapping(await graph.read_in_portions(with_followers, None, self.remembered, who))
 
         async def page(cursor: str | None) -> Page:
             if cursor is None and "videos" in first:
                 return _page(first["videos"])
             # Left out it may be empty, or not to be seen by this token: asked for by itself, Meta says which.
-            return _page(await graph.in_portions(videos, cursor, self.remembered, who))
+            return _page(await graph.read_in_portions(videos, cursor, self.remembered, who))
 
         return partly(_followers(first), await numbers(page, account.campaign))
 

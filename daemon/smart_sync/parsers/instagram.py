@@ -99,7 +99,7 @@ class Instagram(PlatformParser):
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
         async def found(cursor: str | None) -> Mapping[str, Any]:
-            body = await graph.in_portions(get, cursor, self.remembered, identity(account.link))
+            body = await graph.read_in_portions(get, cursor, self.remembered, identity(account.link))
             return mapping(mapping(body).get("business_discovery"))
 
         first, seen = await found(None), set[str]()

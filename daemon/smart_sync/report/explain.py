@@ -14,7 +14,12 @@ from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, timeline, troubles
 from smart_sync.core.links.identity import same
-from smart_sync.core.merge.counting_changes import not_counted, not_counted_since, of_unknown_videos, unknown_videos
+from smart_sync.core.merge.counting_changes import (
+    not_counted,
+    not_counted_since,
+    sources_of_unknown_videos,
+    unknown_videos,
+)
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.strategies import Policy, Rule
 from smart_sync.core.merge.votes import is_counted
@@ -23,7 +28,7 @@ from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import shown
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers.registry import ConfiguredParser, build, of_lifetime
+from smart_sync.parsers.registry import ConfiguredParser, build, lifetime_parsers
 from smart_sync.report.sentences import sentence
 from smart_sync.store import (
     account_states,
@@ -90,7 +95,7 @@ async def _campaign_warnings(
     """That a parser counts the lifetime of an account whose project has dates or a KPI."""
     campaign = await projects.project_campaign(database, settings.schedule.timezone, told["project_id"])
     account = Account(told["account_id"], told["project_id"], told["platform"], told["username"], told["link"])
-    several = (campaign.warning(told["project_name"], table) for table in of_lifetime(sources, account))
+    several = (campaign.warning(told["project_name"], table) for table in lifetime_parsers(sources, account))
     flaw = f"{told['project_name']}: {campaign.flaw}" if campaign.flaw else ""
     return [*filter(None, (*several, flaw))]
 
@@ -179,7 +184,7 @@ class Explainer:
         if counting is None or not is_counted(state.link, state.platform, counting):
             return []
         campaign = await projects.project_campaign(self.database, counting.timezone, known.project.id)
-        unknown = {} if campaign.counts_all else of_unknown_videos(state.votes)
+        unknown = {} if campaign.counts_all else sources_of_unknown_videos(state.votes)
         late: dict[str, list[str]] = {}
         for metric, since in not_counted_since(state.votes).items():
             late.setdefault(since, []).append(metric)

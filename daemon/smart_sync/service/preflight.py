@@ -51,7 +51,7 @@ def _socket_problems(path: Path) -> Iterator[str]:
         yield f"{path}: too long for a socket ({size} bytes of {socket_file.MAX_BYTES}); give a shorter path"
     if problem := _folder_problem(path):
         yield f"{path}: {problem}"
-    if problem := socket_file.in_the_way(path):
+    if problem := socket_file.obstacle_at(path):
         yield problem
 
 

@@ -18,7 +18,7 @@ from smart_sync.notify.digest import Digest
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.receivers import receivers_of
 from smart_sync.parsers import registry
-from smart_sync.parsers.collector import Collector
+from smart_sync.parsers.background_collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 from smart_sync.store import parsed_query, projects

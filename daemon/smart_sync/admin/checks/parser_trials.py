@@ -12,7 +12,7 @@ from smart_sync.config.parser_options import options
 from smart_sync.core.command_answers import InspectionsAnswer
 from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.counting_changes import of_unknown_videos, unknown_videos
+from smart_sync.core.merge.counting_changes import sources_of_unknown_videos, unknown_videos
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
@@ -23,7 +23,7 @@ from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
-from smart_sync.parsers.registry import ConfiguredParser, build, counts, of_lifetime
+from smart_sync.parsers.registry import ConfiguredParser, build, counts, lifetime_parsers
 from smart_sync.parsers.token_book import answer_of
 from smart_sync.store import account_states, parsed_query, projects
 from smart_sync.store.engine import Database
@@ -73,7 +73,7 @@ async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable
     """What a parser may ask of its budget, which is counted in the real database, if there is one."""
     path = settings.database.where
     if (isinstance(path, Path) and not path.is_file()) or not any(
-        budget.of(table) for table in settings.parsers.values()
+        budget.daily_requests(table) for table in settings.parsers.values()
     ):
         yield lambda _source: None
         return
@@ -161,7 +161,7 @@ def _campaign_findings(
     told = dict[str, None]()
     for account in accounts:
         name, campaign = names.get(account.project_id, account.project_id), account.campaign
-        told |= dict.fromkeys(campaign.warning(name, table) for table in of_lifetime(sources, account))
+        told |= dict.fromkeys(campaign.warning(name, table) for table in lifetime_parsers(sources, account))
         if campaign.flaw and any(counts(s.settings) == "campaign" and s.serves(account) for s in sources):
             told[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
     yield from filter(None, told)
@@ -184,7 +184,7 @@ async def _unknown_video_findings(
         states, _ = await account_states.read(database, project, judged_by, prepared, every)
         for state in states:
             if is_counted(state.link, state.platform, judged_by.counting):
-                for source, metrics in of_unknown_videos(state.votes).items():
+                for source, metrics in sources_of_unknown_videos(state.votes).items():
                     told[unknown_videos(project.name, campaign, source, metrics)] = None
     return list(told)
 

@@ -112,7 +112,7 @@ class Collector:
             {
                 **self._last.get(source.name, ParserReport(parser=source.name)),
                 "table": source.table,
-                "budget": budget.of(source.settings),
+                "budget": budget.daily_requests(source.settings),
                 "tokens": [answer_of(token, self._clock()) for token in source.book.reports] if source.book else [],
             }
             for source in self._sources
