@@ -1,4 +1,4 @@
-"""Somebody who is told: a real HTTP(S) server that remembers what it got and answers what a test wants."""
+"""A receiver of messages: a real HTTP(S) server that remembers what it got and answers what a test wants."""
 
 import asyncio
 import ssl

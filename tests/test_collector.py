@@ -98,7 +98,7 @@ async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World
 
 
 async def test_new_accounts_are_asked_about_to_the_end(world: World) -> None:
-    """A job for new accounts that takes longer than a pass waits goes on beside it, and no pass starts it again."""
+    """A job for new accounts that takes longer than a pass waits goes on next to it, and no pass starts it again."""
     world.add_project("P", ["a", "b"])
     platform = SlowPlatform(world)
     source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")

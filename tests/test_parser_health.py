@@ -1,4 +1,4 @@
-"""Which parsers are failing, who is told and how often: judged from reports alone, then with a real parser."""
+"""Which parsers are failing, who is notified and how often: judged from reports alone, then with a real parser."""
 
 import json
 from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ STORIES: dict[str, tuple[list[tuple[float, Attempt]], list[tuple[float, Verdict]
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_failing_parser_is_told_once(story: str) -> None:
-    """Nothing of five accounts, or bad passes for `stale_after`: told once, and its end; flapping is damped."""
+    """Nothing of five accounts, or bad passes for `stale_after`: reported once, and its end; flapping is damped."""
     attempts, told = STORIES[story]
     state, heard = ParserState(), []
     for hour, one in attempts:

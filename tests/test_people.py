@@ -223,7 +223,7 @@ async def test_refused_then_accepted(receiver: Receiver, database: Database) -> 
 
 
 async def test_a_receiver_that_hangs_delays_nothing(receiver: Receiver, database: Database) -> None:
-    """A pass is kept at once, the other targets are told, and no second thread begins beside one that hangs."""
+    """A pass is kept at once, the other targets are notified, and no second thread begins beside one that hangs."""
     receiver.open.clear()
     async with receiving() as other:
         other.status = 200

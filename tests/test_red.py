@@ -1,7 +1,7 @@
 """Red when it is red: situations against everybody who watches; what each says, when, and how often.
 
 The clock is simulated.  Every pass is a process of its own as far as memory goes: it opens the database anew, so that
-whatever is told once is told once over restarts, and by ``once``.
+whatever is reported once is reported once over restarts, and by ``once``.
 """
 
 import asyncio

@@ -127,7 +127,7 @@ def test_corrections_are_ordered_by_their_part_of_the_change(filled: ReportDatab
 
 
 def test_who_joins_is_no_growth(tmp_path: Path) -> None:
-    """An account that joins adds nothing to the pace, and is told with its day; those of the first day do not."""
+    """An account that joins adds nothing to the pace, and is reported with its day; those of the first day do not."""
     database = ReportDatabase(tmp_path / "view_counter.db")
     project_id = database.project("P")
     database.snapshots(database.account(project_id, "old"), grown({ago: 1_000 - 10 * ago for ago in range(20)}))

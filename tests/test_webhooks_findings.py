@@ -117,7 +117,7 @@ async def test_a_pass_logs_so_many_suspects_one_by_one_and_counts_the_others(wor
 
 
 async def test_a_pass_that_cannot_be_run_is_told_once(world: World, receiver: Receiver) -> None:
-    """However many processes try; after a pass that ended it is told again."""
+    """However many processes try; after a pass that ended it is reported again."""
     listen(world, receiver, "sync.failed")
     await a_pass(world)
     for _ in range(2):
