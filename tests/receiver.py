@@ -31,7 +31,7 @@ class ReceivedRequest:
 class Receiver:
     """Answers with ``statuses`` in turn, then with ``status``.  While ``open`` is cleared it answers nothing."""
 
-    told: list[ReceivedRequest] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
     statuses: deque[int] = field(default_factory=deque)
     status: int = 204
     content: str = ""
