@@ -720,6 +720,12 @@ def test_every_promise_holds_on_a_server(postgres_server: Server | None) -> None
 def test_a_broken_merge_is_caught(monkeypatch: pytest.MonkeyPatch, weakened: strategies.Strategy) -> None:
     """The machine is no ornament: each of these mistakes in MAX makes it fail."""
     monkeypatch.setitem(strategies.STRATEGIES, "max", weakened)
-    only = settings(phases=[hypothesis.Phase.generate], report_multiple_bugs=False, max_examples=100, database=None)
+    only = settings(
+        phases=[hypothesis.Phase.generate],
+        report_multiple_bugs=False,
+        max_examples=100,
+        database=None,
+        stateful_step_count=12,
+    )
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Machine, settings=only)
