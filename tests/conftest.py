@@ -95,20 +95,21 @@ BOTH_ENGINES = {
     *("test_pass", "test_digest", "test_metrics", "test_pins", "test_typed_cells", "test_falls", "test_snapshots"),
     *("test_edits", "test_confirm", "test_repair", "test_suspects", "test_durability_rows", "test_twins"),
     *("test_new_rows", "test_adoption", "test_missing", "test_votes", "test_explain", "test_explain_nobody"),
-    *("test_growth_rows",),
+    *("test_growth_rows", "test_parsed_query", "test_ingest", "test_history", "test_freshness", "test_coverage"),
+    *("test_writer", "test_parsers_retention", "test_parser_health", "test_parsers_schedule"),
+    *("test_webhooks_findings",),
 }
 #: Those whose statements the others send too: `make hunt` has them on both.
-AT_LENGTH = {"test_campaign", "test_campaign_votes", "test_campaign_answers"}
-if os.environ.get("HYPOTHESIS_PROFILE") == "hunt":
-    BOTH_ENGINES |= AT_LENGTH
+AT_LENGTH = {"test_campaign", "test_campaign_votes", "test_campaign_answers", "test_names", "test_people"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     name = metafunc.module.__name__.rpartition(".")[2]
     given = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")]
     chosen = metafunc.definition.get_closest_marker("sqlite") or any("engine" in names for names in given)
-    if name in BOTH_ENGINES and "engine" in metafunc.fixturenames and not chosen:
-        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
+    if name in BOTH_ENGINES | AT_LENGTH and "engine" in metafunc.fixturenames and not chosen:
+        marks = pytest.mark.at_length if name in AT_LENGTH else ()
+        metafunc.parametrize("engine", ["sqlite", pytest.param("postgres", marks=marks)], indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -425,6 +425,7 @@ async def test_an_account_that_failed_is_tried_again_though_nothing_has_changed(
     assert living.world.merged("b") == (2,) * 5
 
 
+@pytest.mark.sqlite  # a server's database has one leader at a time
 async def test_another_configuration_decides_anew(world: World, living: Living) -> None:
     """A reload with other merge rules merges the same numbers by them, in its first pass."""
     await living.settle()

@@ -55,7 +55,7 @@ async def test_every_screen_tells_the_same_coverage(world: World, capsys: Any) -
     (result,) = (await world.sync()).results
     told = result.answer()["coverage"]["views"]
     assert told == Coverage(exact=2, rounded=1, pinned=1, unknown=1)._asdict()
-    grown = await history.growth(world.path, None, "views", 7, world.now)
+    grown = await history.growth(world.where, None, "views", 7, world.now)
     assert grown["projects"][0]["coverage"] == told
     assert sum(told.values()) == grown["projects"][0]["accounts"]
     show_growth(grown)
@@ -67,7 +67,7 @@ async def test_every_screen_tells_the_same_coverage(world: World, capsys: Any) -
     assert result.stale
     stale = result.answer()["coverage"]["views"]
     assert stale == Coverage(rounded=1, stale=3, unknown=1)._asdict()
-    grown = await history.growth(world.path, None, "views", 7, world.now)
+    grown = await history.growth(world.where, None, "views", 7, world.now)
     assert grown["projects"][0]["coverage"] == stale
 
 
@@ -80,7 +80,7 @@ async def test_the_report_ends_with_what_we_do_not_know(world: World) -> None:
     world.now += timedelta(days=1)
     world.sheet("P", full=[10] * 5, carried=[1, 1, "#REF!", 1, 1], pinned=["95!", 1, 1, 1, 1], empty=[None, 1, 1, 1, 1])
     await world.sync()
-    page = (await asyncio.to_thread(report.make, world.path, None, 30, world.now)).decode()
+    page = (await asyncio.to_thread(report.make, world.where, None, 30, world.now)).decode()
     end = page[page.index("What we do not know") :]
     assert "of 4 accounts: 2 exact, 1 pinned, 1 unknown" in page
     for title, *cells in (
@@ -99,5 +99,5 @@ async def test_a_report_on_what_is_all_known_says_so(world: World) -> None:
     world.add_project("P", ["a"])
     world.sheet("P", a=[10] * 5)
     await world.sync()
-    page = (await asyncio.to_thread(report.make, world.path, None, 30, world.now)).decode()
+    page = (await asyncio.to_thread(report.make, world.where, None, 30, world.now)).decode()
     assert "Nothing: every account has a value of every metric" in page

@@ -193,6 +193,9 @@ def test_a_second_header_of_unknown_words() -> None:
     assert "a header that is not understood (Zuschauer, Herzen)" in reasons(found)
     for other in (
         ["maria", "closed", "closed"],
+        ["Ivan Petrov", "pending", "private"],
+        ["Апрель", "план", "факт"],
+        ["paste link here", "whole number", "no spaces"],
         ["maria", "Zuschauer", "Herzen", 5],
         ["@maria", "Zuschauer", "Herzen"],
         ["maria", "n/a", "Herzen"],
@@ -313,6 +316,26 @@ def test_a_heading_that_makes_another_number_of_a_metric(heading: str, said: str
     (problem,) = found.problems
     assert (problem.row, problem.column, problem.value) == (row, "C", heading)
     assert said in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("caption", "named"),
+    [
+        (["", "Отчёт за март"], False),
+        (["", "Report for March 2026"], False),
+        (["", "March 2026"], True),
+        (["", "01.03.2026", "", ""], True),
+        (["Кампания", "Начало: 01.03.2026", "Конец: 31.03.2026"], False),
+        (["", "KPI:", 1_000_000], False),
+        (["", "", "", "План: 1 000 000"], False),
+        (["Last 30 days"], False),
+    ],
+)
+def test_a_caption_of_the_whole_table_ends_no_column(caption: list[Cell], named: bool) -> None:
+    """A text over all metrics tells none from another: all are read; it is named where it may say something else."""
+    found = table([*caption], ["Link", "Followers", "Views", "Likes"], [LINK, 1, 2, 3])
+    assert found.rows[0].metrics == Metrics(1, 3, views=2)
+    assert [(p.row, p.column) for p in found.problems] == ([(1, "B")] if named else [])
 
 
 @pytest.mark.parametrize("unit", ["in thousands", "тыс.", "(тыс.)", "В тысячах"])

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from control_clients import connected
-from daemon_process import Daemon, run_command, write_config
+from daemon_process import Daemon, run_command
 from smart_sync.admin.history import history
 from smart_sync.core.model import Trigger
 from smart_sync.store.pass_history import start_run
@@ -17,23 +17,17 @@ from smart_sync.store.requested_project import UnknownProject
 from smart_sync.store.schema import open_database
 from world import KEY, World
 
-GRUDGE = (
-    "CREATE TRIGGER grudge BEFORE INSERT ON worksheet_reads WHEN NEW.project_id = 'project-Q'"
-    " BEGIN SELECT RAISE(ABORT, 'not Q'); END"
-)
-
 
 @pytest.fixture
 async def lived(world: World) -> World:
     """Three passes, an hour apart: Q fails in the second, and its worksheet is missing in the third."""
     world.add_project("P", ["a"])
     world.add_project("Q", ["b"])
-    world.execute(GRUDGE)
     world.sheet("P", a=["junk", 1, 1, 1, 1])
-    await world.sync("project-P")
-    world.now += timedelta(hours=1)
-    await world.sync()
-    world.execute("DROP TRIGGER grudge")
+    with world.refusing("INSERT", "worksheet_reads", "NEW.project_id = 'project-Q'", "not Q"):
+        await world.sync("project-P")
+        world.now += timedelta(hours=1)
+        await world.sync()
     del world.google.spreadsheets[KEY].worksheets["Q"]
     world.now += timedelta(hours=1)
     await world.sync()
@@ -41,7 +35,7 @@ async def lived(world: World) -> World:
 
 
 async def told(world: World, project: str | None = None, *, failed: bool = False, limit: int = 20) -> list[Any]:
-    runs: list[Any] = (await history(world.path, limit, project, failed=failed))["runs"]
+    runs: list[Any] = (await history(world.where, limit, project, failed=failed))["runs"]
     return runs
 
 
@@ -71,14 +65,14 @@ async def test_only_the_failed_ones(lived: World) -> None:
     assert [run["outcome"] for run in await told(lived, failed=True)] == ["failed"]
     assert await told(lived, "P", failed=True) == []
     assert len(await told(lived, "Q", failed=True)) == 1
-    async with open_database(lived.path) as database:
+    async with open_database(lived.where) as database:
         await start_run(database, "cut", Trigger.TIMER, "", "2030-01-01T00:00:00.000000")
     assert [run["outcome"] for run in await told(lived, failed=True)] == ["unfinished", "failed"]
 
 
 async def test_the_socket_tells_the_same(lived: World) -> None:
     """GET /api/admin/sync_history takes limit, project_id and failed, and refuses what it does not know."""
-    config = write_config(lived.folder, "[schedule]\nrun_on_start = false\n", google=lived.google, spreadsheet=KEY)
+    config = lived.config("[schedule]\nrun_on_start = false\n")
     with Daemon(config):
         whole = await _get(lived.folder, "limit=2")
         one = await _get(lived.folder, "project_id=project-Q&failed=true")
@@ -96,7 +90,7 @@ async def _get(folder: Path, query: str, endpoint: str = "sync_history") -> Any:
 
 async def test_the_socket_explains_an_account(lived: World) -> None:
     """GET /api/admin/explain says what the command prints; who is not there, or not named, is an error in one line."""
-    config = write_config(lived.folder, "[schedule]\nrun_on_start = false\n", google=lived.google, spreadsheet=KEY)
+    config = lived.config("[schedule]\nrun_on_start = false\n")
     ((account, link),) = lived.execute("SELECT id, profile_link FROM project_social_accounts ORDER BY id LIMIT 1")
     with Daemon(config):
         queries = (f"account={quote(link)}", f"account={account}", "account=%40nobody", "", f"account={account}&days=x")
@@ -111,7 +105,7 @@ async def test_the_socket_explains_an_account(lived: World) -> None:
 def test_the_command_needs_no_daemon(lived: World) -> None:
     """For people a line per pass and project, for programs JSON; control characters are shown, not obeyed."""
     lived.execute("UPDATE sync_project_runs SET project_name = ? WHERE project_name = 'Q'", ("[red]Q\x1b[2J",))
-    config = write_config(lived.folder, "", google=lived.google, spreadsheet=KEY)
+    config = lived.config()
     shown = run_command("history", "--failed", "--config", str(config))
     as_json = run_command("history", "--json", "--limit", "1", "--config", str(config))
     assert (shown.returncode, as_json.returncode) == (0, 0)

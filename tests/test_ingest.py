@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon_process import run_command, write_config
+from daemon_process import run_command
 from smart_sync.admin.ingest import Ingested, format_of, ingest
 from smart_sync.core.model import METRICS
 from smart_sync.store import accounts
 from smart_sync.store.schema import open_database
-from world import KEY, NOON, World, link
+from world import NOON, World, link
 
 NOTHING = [None] * 4
 
@@ -33,7 +33,7 @@ def stored(world: World) -> list[tuple[object, ...]]:
 
 
 async def put(world: World, text: str) -> Ingested:
-    return await ingest(world.path, text, format_of("-", text), NOON)
+    return await ingest(world.where, text, format_of("-", text), NOON)
 
 
 async def test_csv_and_json_lines_are_stored_and_merged(filled: World) -> None:
@@ -109,7 +109,7 @@ async def test_an_account_known_by_a_bare_name_is_found_by_its_link(filled: Worl
     await put(filled, f"link,views\n{link('a')},9\n")
     await filled.sync()
     assert filled.merged("a") == (0, 5, 0, 0, 9)
-    async with open_database(filled.path) as database:
+    async with open_database(filled.where) as database:
         assert [known.account.id for known in await accounts.find(database, link("a"))] == ["account-a"]
 
 
@@ -137,7 +137,7 @@ def test_the_format_of_text_is_told_by_its_beginning(lines: list[str]) -> None:
 
 def test_the_command_reads_files_and_standard_input(filled: World) -> None:
     """Mistakes on standard error with line numbers and exit 4; none: exit 0; `-` is standard input."""
-    config = write_config(filled.folder, "", google=filled.google, spreadsheet=KEY)
+    config = filled.config()
     file = Path(filled.folder / "values.csv")
     file.write_bytes(b"account_id,followers\naccount-a,7\naccount-b,\xff\n")
     ended = run_command("ingest", str(file), "--json", "--config", str(config))
@@ -152,9 +152,10 @@ def test_the_command_reads_files_and_standard_input(filled: World) -> None:
     assert [row[0] for row in stored(filled)] == ["account-a", "account-b"]
 
 
+@pytest.mark.sqlite
 def test_without_a_database_there_is_nothing_to_ingest_into(filled: World) -> None:
     """One line that says what to do, and no file is made."""
-    config = write_config(filled.folder, "", google=filled.google, spreadsheet=KEY)
+    config = filled.config()
     ended = run_command(
         "ingest", str(config), "--config", str(config), environment={"SMART_SYNC_DATABASE__PATH": "none.db"}
     )

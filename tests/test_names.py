@@ -144,12 +144,12 @@ async def test_a_project_is_found_by_its_name_in_any_writing(world: World) -> No
     world.sheet(COMPOSED, a=[7] * 5)
     await world.sync()
     for name in WRITINGS:
-        async with open_database(world.path) as database:
+        async with open_database(world.where) as database:
             found = await projects.find(database, name)
         assert found is not None
-        assert (await growth(world.path, name, "views", 3, NOON))["accounts"]
-        assert (await history(world.path, 5, name, failed=False))["runs"]
-        assert b"Caf" in await asyncio.to_thread(report.make, world.path, name, 3, NOON)
+        assert (await growth(world.where, name, "views", 3, NOON))["accounts"]
+        assert (await history(world.where, 5, name, failed=False))["runs"]
+        assert b"Caf" in await asyncio.to_thread(report.make, world.where, name, 3, NOON)
 
 
 async def test_check_knows_names_in_any_writing(world: World) -> None:

@@ -211,7 +211,7 @@ async def one_life(world: World, kind: str, url: str, passes: int = 1, **changes
     every = timedelta(seconds=table.every) if table.every else None
     clock = lambda: world.now  # noqa: E731
     source = ConfiguredParser(kind, parser_class(kind)(table, clock), table, AskedAccounts(every), kind)
-    async with open_database(world.path) as database, Collector([source], database, clock, None, quiet) as collector:
+    async with open_database(world.where) as database, Collector([source], database, clock, None, quiet) as collector:
         for _ in range(passes):
             await collector.collect()
 
@@ -252,7 +252,7 @@ async def test_a_pause_outlives_a_restart(world: World) -> None:
         for _ in range(3):
             await one_life(world, "youtube", platform.url)
         assert len(platform.calls) == 1
-        async with open_database(world.path) as database:
+        async with open_database(world.where) as database:
             assert await parser_records.pauses(database, world.now) == {"youtube": "2026-03-11T07:00:00.000000"}
         world.now += timedelta(hours=19, minutes=1)
         await one_life(world, "youtube", platform.url)
@@ -344,7 +344,7 @@ async def test_a_budget_is_used_up_and_told(world: World) -> None:
         source = ConfiguredParser(
             "http_json", parser_class("http_json")(table, lambda: world.now), table, AskedAccounts(), "http_json"
         )
-        async with open_database(world.path) as database:
+        async with open_database(world.where) as database:
             async with Collector([source], database, lambda: world.now, None, say) as collector:
                 for _ in range(3):
                     await collector.collect()
@@ -367,10 +367,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from smart_sync.errors import ParserFailed
 from smart_sync.parsers.budget import Allowance
-from smart_sync.store.sqlite.database import SqliteDatabase
+from smart_sync.config.database_url import server
+from smart_sync.store.schema import open_existing
 
 async def main():
-    async with SqliteDatabase(Path(sys.argv[1])) as database:
+    where = server(sys.argv[1]) if "://" in sys.argv[1] else Path(sys.argv[1])
+    async with open_existing(where, read_only=False) as database:
         allowance = Allowance(database, "rented", 300, 60.0, lambda: datetime.now(UTC))
         taken = 0
         try:
@@ -388,7 +390,9 @@ asyncio.run(main())
 async def test_two_processes_share_a_budget(world: World) -> None:
     """The daemon and a person who tries a parser at the same time share one budget."""
     programs = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", _TAKER, str(world.path), stdout=subprocess.PIPE)
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _TAKER, world.url or str(world.path), stdout=subprocess.PIPE
+        )
         for _ in range(3)
     ]
     taken = [int((await program.communicate())[0]) for program in programs]
@@ -397,7 +401,7 @@ async def test_two_processes_share_a_budget(world: World) -> None:
 
 async def test_a_crash_costs_budget_and_never_gives_any(world: World) -> None:
     """What a process had taken when it was killed counts as made, for a day from when it could have been made last."""
-    async with open_database(world.path) as database:
+    async with open_database(world.where) as database:
         until = NOON + timedelta(minutes=10)
         assert (await parser_records.reserve(database, "p", 60, 50, NOON, until, "a")).requests == 50
         assert (await parser_records.reserve(database, "p", 60, 50, NOON, until, "b")).requests == 10
@@ -423,7 +427,7 @@ async def test_a_stop_in_the_middle_is_kept(world: World) -> None:
             "h", parser_class("http_json")(table, lambda: world.now), table, AskedAccounts(DAY), "h"
         )
         async with (
-            open_database(world.path) as database,
+            open_database(world.where) as database,
             Collector([source], database, lambda: world.now, 0.01, quiet) as collector,
         ):
             await collector.collect()
@@ -456,7 +460,7 @@ async def test_a_job_that_was_cut_off_is_not_started_again_at_once(world: World)
             parser = parser_class("http_json")(table, lambda: world.now)
             source = ConfiguredParser("h", parser, table, AskedAccounts(), "h")
             async with (
-                open_database(world.path) as database,
+                open_database(world.where) as database,
                 Collector([source], database, lambda: world.now, None, quiet) as collector,
             ):
                 await collector.collect()
@@ -487,7 +491,7 @@ async def test_a_secret_is_read_again_when_its_file_changes(world: World, tmp_pa
             "h", parser_class("http_json")(table, lambda: world.now), table, AskedAccounts(DAY), "h"
         )
         async with (
-            open_database(world.path) as database,
+            open_database(world.where) as database,
             Collector([source], database, lambda: world.now, None, say) as collector,
         ):
             await collector.collect()

@@ -25,7 +25,7 @@ from apprise.plugins.telegram import NotifyTelegram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon_process import Daemon, run_command, write_config
+from daemon_process import Daemon, run_command
 from receiver import ReceivedRequest, Receiver, receiving
 from smart_sync import config, logs
 from smart_sync.config import NotifySettings
@@ -379,7 +379,7 @@ async def test_webhooks_test_asks_each_target(receiver: Receiver, world: World) 
         port = bound.getsockname()[1]
         text = f'[[notify.targets]]\nurl = "{ntfy(receiver)}"\n'
         text += f'[[notify.targets]]\nurl = "ntfy://127.0.0.1:{port}/s3cr3t-topic-92"\nlang = "ru"\n'
-        path = write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+        path = world.config(text)
         ended = await asyncio.to_thread(run_command, "webhooks", "test", "--config", str(path))
     assert ended.returncode == 1
     accepted, refused = ended.stdout.splitlines()
@@ -398,7 +398,7 @@ def test_a_daemon_tells_and_a_reload_repeats_nothing(world: World) -> None:
         async with receiving() as receiver:
             receiver.status = 200
             text = f'[schedule]\nrun_on_start = false\n[[notify.targets]]\nurl = "{ntfy(receiver)}"\n'
-            path = write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+            path = world.config(text)
             kept = world.google.spreadsheets[KEY].worksheets.pop("P")
 
             def live() -> None:
@@ -440,7 +440,7 @@ MISTAKES = {
 @pytest.mark.parametrize("text", MISTAKES)
 def test_mistakes_name_their_key_and_no_secret(world: World, text: str) -> None:
     """One line each, with what to do."""
-    path = write_config(world.folder, text, google=world.google, spreadsheet=KEY)
+    path = world.config(text)
     with pytest.raises(ConfigError) as error:
         config.load(path)
     (problem,) = error.value.problems
@@ -451,7 +451,7 @@ def test_mistakes_name_their_key_and_no_secret(world: World, text: str) -> None:
 def test_without_apprise_the_remedy_is_said(world: World) -> None:
     """Whoever has installed no extra is told which one."""
     (world.folder / "apprise.py").write_text("raise ImportError\n")
-    path = write_config(world.folder, TARGET, google=world.google, spreadsheet=KEY)
+    path = world.config(TARGET)
     ended = run_command("check", "--config", str(path), environment={"PYTHONPATH": str(world.folder)})
     assert ended.returncode == 2
     assert "pip install 'smart-sync-daemon[notify]'" in ended.stderr
@@ -473,7 +473,7 @@ def test_every_part_of_a_url_that_may_be_a_secret_is_kept(world: World) -> None:
 
 def test_nobody_pays_for_targets_that_has_none(world: World) -> None:
     """Without them apprise is not even imported."""
-    path = write_config(world.folder, google=world.google, spreadsheet=KEY)
+    path = world.config()
     code = f"import sys, pathlib; from smart_sync import config; config.load(pathlib.Path({str(path)!r}))"
     command = [sys.executable, "-c", f"{code}; print('apprise' in sys.modules)"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -15,6 +15,7 @@ import pytest
 from fake_google import FakeGoogle
 from nasty import NASTY
 from postgres_server import Server
+from smart_sync.admin.checks import check
 from smart_sync.config.database_url import server
 from smart_sync.store.engine import Database, Refused, StoreError, upsert
 from smart_sync.store.postgres.statements import LEAST
@@ -186,3 +187,27 @@ def _looked_at(plan: dict[str, Any]) -> int:
     of_filters = sum(count for name, count in plan.items() if name.startswith("Rows Removed by"))
     own = (plan.get("Actual Rows", 0) + of_filters) * plan.get("Actual Loops", 0)
     return int(own) + sum(map(_looked_at, plan.get("Plans", ())))
+
+
+async def test_what_is_checked_at_the_end_costs_its_own_rows_alone(
+    tmp_path: Path, google: FakeGoogle, prepared: str
+) -> None:
+    """Foreign keys that are deferred, as Django's: `check` tells of them, and a pass writes every other row."""
+    world = PostgresWorld(tmp_path, google, prepared)
+    world.add_project("P", ["a", "b"])
+    world.script(
+        "CREATE TABLE clients (id text PRIMARY KEY); CREATE TABLE shown (id text PRIMARY KEY);"
+        " INSERT INTO shown VALUES ('account-a');"
+        " ALTER TABLE project_social_accounts ADD client text REFERENCES clients DEFERRABLE INITIALLY DEFERRED;"
+        " ALTER TABLE account_snapshots ADD FOREIGN KEY (account_id) REFERENCES shown DEFERRABLE INITIALLY DEFERRED"
+    )
+    world.sections["sync"] = {"create_missing": "accounts", "defaults": {"accounts": {"client": "nobody"}}}
+    world.sheet("P", a=[1] * 5, b=[2] * 5, new=[3] * 5)
+    told = [finding.message for finding in (await check(world.settings)).findings if finding.level == "error"]
+    assert any(
+        "project_social_accounts refuses new accounts" in message and "client_fkey" in message for message in told
+    )
+    result = await world.sync_one()
+    assert list(result.failed_accounts) == ["account-b"]
+    assert [world.merged(name) for name in "ab"] == [(1,) * 5, None]
+    assert world.execute("SELECT count(*) FROM project_social_accounts") == [(2,)]

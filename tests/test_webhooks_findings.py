@@ -121,17 +121,17 @@ async def test_a_pass_that_cannot_be_run_is_told_once(world: World, receiver: Re
     listen(world, receiver, "sync.failed")
     await a_pass(world)
     for _ in range(2):
-        world.execute("CREATE TRIGGER grudge BEFORE INSERT ON sync_runs BEGIN SELECT RAISE(ABORT, 'no passes'); END")
-        for _ in range(3):
-            with pytest.raises(DatabaseError):
-                await a_pass(world)
-        world.execute("DROP TRIGGER grudge")
+        with world.refusing("INSERT", "sync_runs", "true", "no passes"):
+            for _ in range(3):
+                with pytest.raises(DatabaseError):
+                    await a_pass(world)
         await a_pass(world)
     messages = told(receiver, "sync.failed")
     assert len(messages) == 2
     assert "no passes" in messages[0]["reason"]
 
 
+@pytest.mark.sqlite  # what a server's other sessions hold: test_postgres_refusals
 async def test_a_locked_database_is_told_past_the_queue(
     world: World, receiver: Receiver, log: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,8 +160,8 @@ async def test_what_fails_after_the_commit_does_not_fail_the_pass(world: World, 
     world.add_project("P", ["a"])
     world.sheet("P", a=[7] * 5)
     world.execute("INSERT INTO sync_runs (id, \"trigger\", started_at) VALUES ('old', 'timer', '2020-01-01T00:00:00')")
-    world.execute("CREATE TRIGGER grudge BEFORE DELETE ON sync_runs BEGIN SELECT RAISE(ABORT, 'no'); END")
-    result = await world.sync_one()
+    with world.refusing("DELETE", "sync_runs", "true"):
+        result = await world.sync_one()
     assert (result.outcome.value, world.merged("a")) == ("synced", (7,) * 5)
     assert "no" in events(log, "history.prune_failed")[0]["reason"]
     assert events(log, "sync.failed") == []

@@ -22,31 +22,33 @@ from smart_sync.sync.resources import opened
 from world import World
 
 NAMES = [f"P{number}" for number in range(5)]
+OF_P2 = "NEW.account_id LIKE 'account-P2%'"
 
 
-@pytest.mark.parametrize("action", ["ABORT", "ROLLBACK"])
-async def test_a_project_that_cannot_be_written_spoils_no_other(world: World, action: str) -> None:
-    """Whether SQLite refuses the rows of one project or ends the whole transaction for them, the others are written."""
-    for name in NAMES:
-        world.add_project(name, [f"{name}a", f"{name}b"])
-        world.sheet(name, **{f"{name}{letter}": [7] * 5 for letter in "ab"})
+async def test_a_project_that_cannot_be_written_spoils_no_other(world: World) -> None:
+    """Where the database refuses the rows of one project, the others are written."""
+    filled(world)
+    with world.refusing("INSERT", "account_metrics", OF_P2):
+        await all_but_p2(world)
+
+
+@pytest.mark.sqlite  # no row ends a server's transaction
+async def test_a_row_that_ends_the_transaction_spoils_no_other_project(world: World) -> None:
+    """Where SQLite ends the whole transaction for the rows of one project, the others are written."""
+    filled(world)
     world.execute(
-        "CREATE TRIGGER refuse BEFORE INSERT ON account_metrics WHEN new.account_id LIKE 'account-P2%'"
-        f" BEGIN SELECT RAISE({action}, 'not this one'); END"
+        f"CREATE TRIGGER refuse BEFORE INSERT ON account_metrics WHEN {OF_P2} BEGIN SELECT RAISE(ROLLBACK, 'no'); END"
     )
+    await all_but_p2(world)
+
+
+async def all_but_p2(world: World) -> None:
+    """A pass writes every project but P2."""
     results = {result.project.name: result for result in (await world.sync()).results}
     unhappy = [name for name in NAMES if results[name].failed_accounts or results[name].outcome is Outcome.FAILED]
     assert unhappy == ["P2"]
     assert [world.merged(f"{name}a") for name in NAMES] == [None if name == "P2" else (7,) * 5 for name in NAMES]
     assert len(world.snapshots()) == 8
-
-
-def refuse(world: World, table: str, condition: str, action: str = "ABORT") -> None:
-    """Let ``table`` refuse the new rows of a condition, in SQLite's words."""
-    world.execute(
-        f"CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN {condition}"
-        f" BEGIN SELECT RAISE({action}, 'not this one'); END"
-    )
 
 
 def filled(world: World) -> None:
@@ -96,15 +98,24 @@ async def test_a_pin_that_is_refused_costs_no_other_account(world: World) -> Non
     """A rule of the table that refuses the pin of one account leaves that account out, and writes the others."""
     world.add_project("P", ["a", "b", "c"])
     world.sheet("P", a=["500!", *[5] * 4], b=[6] * 5, c=["7!"] * 5)
-    refuse(world, "pins", "new.account_id = 'account-a'")
-    assert list((await world.sync_one()).failed_accounts) == ["account-a"]
+    with world.refusing("INSERT", "pins", "NEW.account_id = 'account-a'"):
+        assert list((await world.sync_one()).failed_accounts) == ["account-a"]
     assert [world.merged(name) for name in "abc"] == [None, (6,) * 5, (7,) * 5]
 
 
 async def test_a_server_that_is_away_is_waited_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the database goes away while several are written, not each of them tries to reach it by itself."""
     filled(world)
-    refuse(world, "account_metrics", "new.account_id LIKE 'account-P2%'", "ROLLBACK")
+    monkeypatch.setattr(plan_writer, "MAX_REFUSALS", 0)
+    with world.refusing("INSERT", "account_metrics", OF_P2):
+        begun, rounds, results = await going_away(world, monkeypatch)
+    assert begun == [False, False, True]
+    assert [one.outcome is Outcome.FAILED for one in results] == [name not in rounds[0] for name in NAMES]
+    assert {one.error for one in results} == {"", "the server is away"}
+
+
+async def going_away(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bool], Rounds, list[ProjectResult]]:
+    """Of each transaction whether the server was away, which is so once one project has been written by itself."""
     async with watched(world) as (database, begin, rounds):
         real, begun = database.transaction, list[bool]()
 
@@ -115,10 +126,7 @@ async def test_a_server_that_is_away_is_waited_for_once(world: World, monkeypatc
             return real()
 
         monkeypatch.setattr(database, "transaction", transaction)
-        results = [await task for task in begin().values()]
-    assert begun == [False, False, True]
-    assert [one.outcome is Outcome.FAILED for one in results] == [name not in rounds[0] for name in NAMES]
-    assert {one.error for one in results} == {"", "the server is away"}
+        return begun, rounds, [await task for task in begin().values()]
 
 
 async def test_where_everything_is_refused_the_database_is_let_go_of(
@@ -127,9 +135,9 @@ async def test_where_everything_is_refused_the_database_is_let_go_of(
     """A rule that refuses every account is found out project by project: between two of them others can write."""
     monkeypatch.setattr(plan_writer, "MAX_REFUSALS", 5)
     filled(world)
-    refuse(world, "account_metrics", "new.account_id <> 'account-P4b'")
-    async with watched(world) as (_, begin, rounds):
-        results = {name: await task for name, task in begin().items()}
+    with world.refusing("INSERT", "account_metrics", "NEW.account_id <> 'account-P4b'"):
+        async with watched(world) as (_, begin, rounds):
+            results = {name: await task for name, task in begin().items()}
     assert sorted(rounds) == [[name] for name in NAMES]
     assert [len(results[name].failed_accounts) for name in NAMES] == [2, 2, 2, 2, 1]
     assert world.merged("P4b") == (7,) * 5

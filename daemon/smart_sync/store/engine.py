@@ -44,6 +44,10 @@ class Refused(StoreError):
     """This statement was refused (a type, a constraint, no such table): another one, or another row, may be taken."""
 
 
+class TooSlow(Refused):
+    """This query was cut off after the time that it may take: it would be for other rows too."""
+
+
 class Busy(StoreError):
     """Another process holds what is wanted, for longer than we wait: what one row could not do, no other can."""
 

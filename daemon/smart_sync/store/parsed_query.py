@@ -12,7 +12,7 @@ from smart_sync.core.parsed import QUERY, ParsedValue, is_no_time, of_row
 from smart_sync.core.state import is_rounded, sound
 from smart_sync.errors import ConfigError
 from smart_sync.logs import printable
-from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError
+from smart_sync.store.engine import OF_THE_WHOLE, Database, StoreError, TooSlow
 from smart_sync.store.vote_records import NO_TIME, TIME
 
 COLUMNS = ("account_id", *METRICS, "source", "parsed_at", "precision")
@@ -45,6 +45,8 @@ def _wrong(names: list[str]) -> str:
     unknown = [name for name in names if name not in COLUMNS]
     if unknown:
         return f"column {unknown[0]!r} is none of {', '.join(COLUMNS)}; name it with AS, or leave it out"
+    if doubled := [name for name in names if names.count(name) > 1]:
+        return f"column {doubled[0]!r} is there twice; give one of them another name with AS, or leave it out"
     if "account_id" not in names:
         return "there is no column account_id; name it with AS"
     return "" if set(names) & set(METRICS) else f"there is no metric; name one of {', '.join(METRICS)} with AS"
@@ -67,7 +69,8 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
     except StoreError as error:
         if isinstance(error, OF_THE_WHOLE):
             raise
-        if len(project_ids) > 1:  # the account on which it fails is that of one project
+        # The account on which it fails is that of one project; one without an end has none for any.
+        if len(project_ids) > 1 and not isinstance(error, TooSlow):
             return {key: one for each in project_ids for key, one in (await read(database, prepared, [each])).items()}
         problem = Problem(f"the query failed, what it would give does not count: {error}", QUERY, code=_CODE)
         return dict.fromkeys(project_ids, QueryValues({}, [problem]))

@@ -4,6 +4,13 @@ from smart_sync.core.notices.phrases import METRIC_NAMES
 
 #: A part of a reason or remedy, as it stands between semicolons → the same in Russian.
 RUSSIAN = {
+    "this makes another number of {metrics}": "с этой надписью столбцы {metrics} — другие числа",
+    "that is not read": "они не читаются",
+    "write it into the title": "впишите её в название столбца",
+    "this stands over all numbers, which are read as totals": "надпись стоит над всеми числами, они читаются как итоги",
+    "if they are none, write it into the titles": "если это не так, впишите её в названия столбцов",
+    "a unit above the header counts for no column": "единица над заголовком не относится ни к одному столбцу",
+    "write it into the titles of the metrics": "впишите её в названия столбцов",
     "the cell shows {text}, and the link behind it is {name}'s": "в ячейке {text}, а ссылка под ней — {name}",
     "correct one of them": "исправьте одно из двух",
     # A worksheet that cannot be read.

@@ -14,6 +14,8 @@ MAX_ROWS_ABOVE = 50
 #: Rows below a header that say how wide its table is.
 _MAX_ROWS_BELOW = 1000
 
+_OTHER = "this makes another number of {metrics}; that is not read; write it into the title"
+_CAPTION = "this stands over all numbers, which are read as totals; if they are none, write it into the titles"
 _MUST_BE_ONE = frozenset({"link", *METRICS})
 
 
@@ -173,7 +175,9 @@ def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) ->
     for column in range(max(metrics, default=-1) + 1):
         cell = cells[column] if column < len(cells) else None
         if isinstance(cell, str) and cell.strip():
-            heading = (column, cell) if column in metrics else None
+            beside = cells[column + 1] if column + 1 < len(cells) else None
+            # A label, where its value stands beside it.
+            heading = (column, cell) if column in metrics and (beside is None or isinstance(beside, str)) else None
         elif not _blank(cells, column):
             heading = None
         if heading and column in metrics:
@@ -188,7 +192,12 @@ def _with_headings(
     titles: Titles,
     oddities: list[tuple[int, int, str]],
 ) -> list[_Named]:
-    """``named`` by what the ``headings`` in ``at_row`` say of metrics; what is something else is left out, and odd."""
+    """``named`` by what the ``headings`` in ``at_row`` say of metrics; what is something else is left out, and odd.
+
+    One that goes for all metrics is the table's caption: it tells no column from another, and is odd alone.
+    """
+    metrics = [column for _, column, title in named if title.field in METRICS]
+    caption = len(metrics) > 1 and len({headings.get(column) for column in metrics}) == 1
     kept: list[_Named] = []
     others: dict[int, list[str]] = {}
     for row, column, title in named:
@@ -197,12 +206,15 @@ def _with_headings(
             continue
         place, heading = headings[column]
         meaning = titles.with_heading(title, heading)
-        if meaning is None:
+        if meaning is None and caption:
+            kept.append((row, column, title))
+            others.setdefault(place, [])
+        elif meaning is None:
             others.setdefault(place, []).append(title.field)
         else:
             kept.append((row, column, meaning))
     oddities += [
-        (at_row, place, f"this makes another number of {', '.join(fields)}; that is not read; write it into the title")
+        (at_row, place, _OTHER.format(metrics=", ".join(fields)) if fields else _CAPTION)
         for place, fields in others.items()
     ]
     return kept

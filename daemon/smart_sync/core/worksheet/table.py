@@ -167,7 +167,8 @@ class _Reader:
             named = headers.without_link(cells, self._titles)
             if named and not named.items() <= self._header.columns.items():
                 self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
-            strange = [] if named else self._strange_titles(cells)
+            begins = not any(cell not in (None, "") for cell in self._worksheet.rows[number - 2])
+            strange = self._strange_titles(cells) if begins and not named else []
             if strange:
                 told = f"a header that is not understood ({', '.join(map(shown, strange))})"
                 self._lose(number, cells, self.metrics, f"{told}; use known names, or [sheets.columns]")
@@ -188,7 +189,8 @@ class _Reader:
     def _strange_titles(self, cells: Sequence[Cell]) -> list[str]:
         """The words that a row has in columns of metrics, where it is a header of words unknown; [] where it is none.
 
-        That is one with a word for the link, and with several different words and no count for metrics.
+        That is one below a blank row, with a word for the link, and with several different words and no count for
+        metrics; in the middle of a table they say something of one account.
         """
         if not _is_word(_text(cells, self._link)) or any(isinstance(cell, str) and is_total(cell) for cell in cells):
             return []

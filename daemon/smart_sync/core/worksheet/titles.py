@@ -107,7 +107,8 @@ _TELLING = re.compile(rf"\d|%|\b(?:за|на|до|с|без)\b|\b{_OTHER_THINGS}
 _TELLING_HEADING = re.compile(rf"%|\d[./]\d|\b{_OTHER_THINGS}")
 #: Headings that say when the numbers were looked at, or what nobody may do: the numbers are what the titles say.
 _HARMLESS_HEADING = re.compile(
-    r"\b(?:as of|(?:last )?updated?|do not|don['’]t|не|обновл\w*|по состоянию на|данные на)\b|^на \d"
+    r":\s*\S|\b(?:report|отч[её]т|data|данные|statistic\w*|статистик\w*)\b"
+    r"|\b(?:as of|(?:last )?updated?|do not|don['’]t|не|обновл\w*|по состоянию на|данные на)\b|^на \d"
 )
 _NUMBERING = re.compile(r"^\(?\d{1,2}[.):\]]\s*(?=\D)")
 _LATIN, _CYRILLIC = "aceopxykmthbi", "асеорхукмтнві"

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 #: Seconds that a transaction waits for another one of ours, or for the server.
 PATIENCE = 120.0
 #: Seconds for small answers, for which a client waits, and for a configured query.
-GLANCE_PATIENCE, MAX_ASKING = 2.0, 60
+GLANCE_PATIENCE, MAX_ASKING = 2.0, 60.0
+#: What the web app's tables demand at the end of a transaction (each foreign key that Django makes) is asked of each
+#: row at once: what is refused only by COMMIT would be all of it.
+_BEGIN = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE"
 #: Milliseconds after which a session is ended whose process has been halted in the middle of writing.
 IDLE_MS = 15_000
 
@@ -68,8 +71,8 @@ class PostgresDatabase:
         self._writer = Connection(self.server, looking if self._read_only else writing, patience=self._patience)
         self._reader = Connection(self.server, looking, patience=self._patience)
         self._glancer = Connection(self.server, looking, patience=GLANCE_PATIENCE)
-        limit = {"statement_timeout": str(MAX_ASKING * 1000)}
-        self._asker = Connection(self.server, looking | limit, patience=self._patience)
+        asking = looking | {"statement_timeout": str(round(MAX_ASKING * 1000))}
+        self._asker = Connection(self.server, asking, patience=self._patience, limit=MAX_ASKING)
         self._slots = Connection(self.server, path, patience=self._patience)
         #: Of each quota one, so that its rows are made once and one of this process looks at a time.
         self._limits: dict[tuple[str, int, float], SharedLimit] = {}
@@ -191,7 +194,7 @@ class PostgresDatabase:
         async with self._writer.translated_errors():
             connection = await self._writer.open()
             try:
-                await connection.execute("BEGIN")
+                await connection.execute(_BEGIN)
                 if self._lease is not None:
                     # Before anything is waited for: who has lost it holds nothing up.
                     await self._lease.check(connection)

@@ -73,13 +73,13 @@ def demand_library() -> None:
 class Connection:
     """One connection, for one statement or transaction at a time: hold `turn` around each.
 
-    ``settings`` are those of its session, beside `_SESSION`.
+    ``settings`` are those of its session, beside `_SESSION`; ``limit``: seconds after which they cut a statement off.
     """
 
-    def __init__(self, server: Server, settings: Mapping[str, str], *, patience: float) -> None:
+    def __init__(self, server: Server, settings: Mapping[str, str], *, patience: float, limit: float = 0) -> None:
         self.turn = asyncio.Lock()
         self.patience = patience
-        self._server = server
+        self._server, self._limit = server, limit
         self._settings = {**_SESSION, **settings}
         self._connection: AsyncConnection[Any] | None = None
         #: Why there shall be no connection any more.
@@ -154,7 +154,7 @@ class Connection:
             if self._over is not None:
                 raise self._over from error
             broken = self._connection is None or self._connection.broken
-            raise translated(error, self._server.name, broken=broken) from error
+            raise translated(error, self._server.name, broken=broken, limit=self._limit) from error
         except UnicodeEncodeError as error:
             told = f"half of a pair of code points ({error.object[error.start]!a}) is no text"
             raise Refused(told, DatabaseError(f"{self._server.name}: {told}")) from error

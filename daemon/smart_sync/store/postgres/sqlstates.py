@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import redact
-from smart_sync.store.engine import Busy, Down, Refused, StoreError
+from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow
 
 if TYPE_CHECKING:
     import psycopg
 
 _NOT_UNIQUE = "23505"
-_BUSY = {"55P03", "40P01", "40001", "57014"}
+_CANCELLED = "57014"
+_BUSY = {"55P03", "40P01", "40001", _CANCELLED}
 _UNUSABLE = {
     "28": "its server refuses the user or the password; correct [database] url",
     "3D000": "its server has no such database; create it with createdb, or correct [database] url",
@@ -44,10 +45,16 @@ _CONNECTING = (
 )
 
 
-def translated(error: "psycopg.Error", name: str, *, broken: bool = False) -> StoreError:
-    """``error`` of the database that is called ``name``; ``broken``: the connection did not outlive it."""
+def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit: float = 0) -> StoreError:
+    """``error`` of the database that is called ``name``; ``broken``: the connection did not outlive it.
+
+    ``limit``: the seconds that the statement had, where it is its own fault that they were not enough.
+    """
     told = _first_line(error)
     state = error.sqlstate or _guessed(error, told)
+    if limit and state == _CANCELLED:
+        told = f"no answer within {limit:g} s ({told})"
+        return TooSlow(told, DatabaseError(f"{name}: {told}"))
     if state in _BUSY:
         held = "another session has held what is to be written for too long; find it in pg_stat_activity"
         return Busy(told, DatabaseError(f"{name}: {held}"))

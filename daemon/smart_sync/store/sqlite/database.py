@@ -135,7 +135,7 @@ class SqliteDatabase:
         async with self._reading if plain else self._asking:
             connection = self._reader if plain else await self._without_ours()
             with self._translated_errors():
-                async with time_limit(connection):
+                async with time_limit(connection, self.path):
                     return await self._fetched(connection, sql, parameters)
 
     async def columns(self, sql: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
-from smart_sync.store.engine import Busy, Down, Refused, StoreError
+from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow
 
 if TYPE_CHECKING:
     import aiosqlite
@@ -93,8 +93,8 @@ def translated(error: Exception, path: Path, *, read_only: bool = False) -> Stor
 
 
 @contextlib.asynccontextmanager
-async def time_limit(connection: "aiosqlite.Connection") -> AsyncIterator[None]:
-    """Inside, the statement of ``connection`` has `MAX_ASKING` seconds.  Raises the driver's error after them.
+async def time_limit(connection: "aiosqlite.Connection", path: Path) -> AsyncIterator[None]:
+    """Inside, the statement of ``connection`` has `MAX_ASKING` seconds.  Raises `TooSlow` after them.
 
     It ends, too, when nobody waits for it any more: else it would keep the connection, and the process, for ever.
     """
@@ -104,7 +104,8 @@ async def time_limit(connection: "aiosqlite.Connection") -> AsyncIterator[None]:
     except BaseException as error:
         await connection.interrupt()
         if isinstance(error, TimeoutError):
-            raise sqlite3.OperationalError(f"no answer within {MAX_ASKING:g} s") from None
+            late = f"no answer within {MAX_ASKING:g} s"
+            raise TooSlow(late, DatabaseError(f"{path}: {late}")) from None
         raise
 
 
