@@ -1,4 +1,4 @@
-"""The outbox: messages on their way to webhooks, and what the webhooks were told of projects in trouble."""
+"""The outbox: messages on their way to webhooks, and which projects in trouble the webhooks were notified of."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -205,7 +205,7 @@ async def forget_failure(transaction: Transaction) -> str | None:
     return str(rows[0][0])
 
 
-async def is_digest_told(database: Database, day: str) -> bool:
+async def is_digest_queued(database: Database, day: str) -> bool:
     """Whether the digest of a day (a label) was queued."""
     return bool(await database.glance("SELECT 1 FROM told_digests WHERE day = ?", (day,)))
 
