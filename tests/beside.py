@@ -1,4 +1,4 @@
-"""A web app's database before there was a Smart Sync, and everything that runs beside it."""
+"""A web app's database before there was a Smart Sync, and everything that runs next to it."""
 
 import sqlite3
 import subprocess
@@ -28,7 +28,7 @@ DUMPS = {
 
 
 class Beside:
-    """The web app's database before there was a Smart Sync, and everything beside it."""
+    """The web app's database before there was a Smart Sync, and everything next to it."""
 
     def __init__(self, folder: Path, google: FakeGoogle) -> None:
         self.world = World(folder, google)

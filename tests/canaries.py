@@ -67,7 +67,7 @@ class Planted:
     toml: str
     needles: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: File name → content, beside the configuration.
+    #: File name → content, next to the configuration.
     files: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -34,7 +34,7 @@ from smart_sync.service.preflight import obstacles
 from smart_sync.sheets import credentials
 from smart_sync.sheets.csv_directory import rows_of
 from smart_sync.sheets.google import GoogleSheets
-from smart_sync.sheets.google_errors import Backoff
+from smart_sync.sheets.retries import Backoff
 from smart_sync.store.schema import open_database
 from test_control_fuzz import check, frame
 from test_parsers_recipes import IMITATIONS

@@ -62,7 +62,7 @@ def contents(database: Path) -> dict[str, bytes]:
 
 
 def acts(log: Path, database: Path) -> list[Act]:
-    """What was done to ``database`` and the files beside it, and said to clients, in the order in which it ended."""
+    """What was done to ``database`` and the files next to it, and said to clients, in the order in which it ended."""
     found = []
     for call, arguments, result in _calls(log):
         if result < 0:

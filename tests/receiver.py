@@ -1,4 +1,4 @@
-"""Somebody who is told: a real HTTP(S) server that remembers what it got and answers what a test wants."""
+"""A receiver of messages: a real HTTP(S) server that remembers what it got and answers what a test wants."""
 
 import asyncio
 import ssl
@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReceivedRequest:
     """One request; header names in lower case."""
 
     method: str
@@ -31,7 +31,7 @@ class Told:
 class Receiver:
     """Answers with ``statuses`` in turn, then with ``status``.  While ``open`` is cleared it answers nothing."""
 
-    told: list[Told] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
     statuses: deque[int] = field(default_factory=deque)
     status: int = 204
     content: str = ""
@@ -42,11 +42,11 @@ class Receiver:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     _came: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def got(self, count: int, seconds: float = 10) -> list[Told]:
+    async def got(self, count: int, seconds: float = 10) -> list[ReceivedRequest]:
         """Wait until so many requests have come."""
         async with asyncio.timeout(seconds), self._came:
-            await self._came.wait_for(lambda: len(self.told) >= count)
-        return self.told
+            await self._came.wait_for(lambda: len(self.received) >= count)
+        return self.received
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -62,7 +62,7 @@ class Receiver:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         body = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
         async with self._came:
-            self.told.append(Told(method, target, headers, body))
+            self.received.append(ReceivedRequest(method, target, headers, body))
             self._came.notify_all()
         await self.open.wait()
         status = self.statuses.popleft() if self.statuses else self.status

@@ -31,7 +31,7 @@ What `smart-sync` returns to the shell. A degraded project is no failure: its la
 | code | meaning |
 |---|---|
 """
-#: What the shell is told when somebody presses Ctrl+C; every program of Unix has it so.
+#: What the shell is reported when somebody presses Ctrl+C; every program of Unix has it so.
 _INTERRUPTED = "| 130 | interrupted (Ctrl+C) |"
 _SENTENCES = re.compile(r"(?<=\.)\s+")
 

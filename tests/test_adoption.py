@@ -231,7 +231,7 @@ ACCOUNTS = (
 async def test_what_cannot_be_created_costs_nothing_else(
     bare: World, table: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A column that new projects or accounts would need is told once a pass, and the projects there are go on."""
+    """A column that new projects or accounts would need is reported once a pass, and the projects there are go on."""
     bare.execute(PROJECTS.format("TEXT"))
     bare.execute(ACCOUNTS.format("TEXT"))
     await bare.create()

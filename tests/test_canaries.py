@@ -165,7 +165,7 @@ def databases(form: str) -> Iterator[Planted]:
         yield Planted(f"database {whole} {form}", toml, needles_of(secret, form, whole=given))
 
 
-#: Where a server's address may stand, beside the configuration itself.
+#: Where a server's address may stand, next to the configuration itself.
 VARIABLE_OF_URL = "SMART_SYNC_DATABASE__URL"
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, Metrics, ParsedMetrics, Trigger
 from smart_sync.parsers.asked_accounts import AskedAccounts
-from smart_sync.parsers.collector import Collector
+from smart_sync.parsers.background_collector import Collector
 from smart_sync.parsers.parser import Fetched
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store import projects
@@ -98,7 +98,7 @@ async def test_only_new_accounts_are_asked_about_when_they_are_made(world: World
 
 
 async def test_new_accounts_are_asked_about_to_the_end(world: World) -> None:
-    """A job for new accounts that takes longer than a pass waits goes on beside it, and no pass starts it again."""
+    """A job for new accounts that takes longer than a pass waits goes on next to it, and no pass starts it again."""
     world.add_project("P", ["a", "b"])
     platform = SlowPlatform(world)
     source = ConfiguredParser("slow", platform, ParserSettings(), AskedAccounts(), "slow")

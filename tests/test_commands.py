@@ -229,7 +229,7 @@ def test_check_lists_everything_that_is_wrong_and_changes_nothing(config: Path, 
 def test_check_names_a_missing_database_without_making_it(config: Path, world: World) -> None:
     """A database that is not there is an error where nothing would fill it; it still is not there after the check.
 
-    Where the worksheets fill it, it is one only in name: a database beside it may be meant, which is a warning.
+    Where the worksheets fill it, it is one only in name: a database next to it may be meant, which is a warning.
     """
     for create_missing, told in (("none", "✗"), ("projects", "!")):
         environment = {"SMART_SYNC_DATABASE__PATH": "none.db", "SMART_SYNC_SYNC__CREATE_MISSING": create_missing}

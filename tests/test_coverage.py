@@ -42,7 +42,7 @@ def test_coverage_is_told_in_words() -> None:
     """The kinds that there are; two totals together have both."""
     assert (
         Coverage(exact=9, carried=2) + Coverage(unknown=1)
-    ).told() == "of 12 accounts: 9 exact, 2 carried, 1 unknown"
+    ).text() == "of 12 accounts: 9 exact, 2 carried, 1 unknown"
     assert covered([None, {"views": "pinned"}], "views") == Coverage(pinned=1, unknown=1)
 
 

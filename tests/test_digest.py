@@ -91,8 +91,8 @@ async def test_once_tells_it_after_its_pass_and_once_a_day(world: World) -> None
         a_world(world, receiver, _now_ago(minutes=2))
         for _ in range(3):
             await asyncio.to_thread(once, world.settings)
-        lines = lines_of(receiver.told[0], "title", "message")
-        assert len(receiver.told) == 1
+        lines = lines_of(receiver.received[0], "title", "message")
+        assert len(receiver.received) == 1
     assert lines[1:3] == ["Problems of worksheets: 1", "• Лето!C2: followers: not a count (junk)"]
     assert lines[3:5] == [
         "Projects that failed, or are degraded: 1",
@@ -110,7 +110,7 @@ async def test_more_problems_than_are_kept_are_all_counted(world: World) -> None
         a_world(world, receiver, _now_ago(minutes=2))
         world.sheet("Лето", ann=[1, 1, 1, 1, 1], **{f"a{number}": ["junk", *["n/a?"] * 4] for number in range(300)})
         await asyncio.to_thread(once, world.settings)
-        lines = lines_of(receiver.told[0], "title", "message")
+        lines = lines_of(receiver.received[0], "title", "message")
     (found,) = world.execute("SELECT problem_count FROM sync_project_runs WHERE project_name = 'Лето'")[0]
     assert found > 1_500
     assert lines[1] == f"Problems of worksheets: {found:,}"
@@ -128,12 +128,12 @@ async def test_a_parser_that_brings_nothing_is_in_each_days_digest(world: World)
         for project in ("Лето", "Lost"):
             world.sheet(project, **dict.fromkeys(["ann", "bob"] if project == "Лето" else ["cat"], [1] * 5))
         await asyncio.to_thread(once, world.settings)
-        lines = lines_of(receiver.told[0], "title", "message")
+        lines = lines_of(receiver.received[0], "title", "message")
         world.execute("DELETE FROM told_digests")
         world.execute("DELETE FROM webhook_deliveries")
         del world.sections["parsers"]
         await asyncio.to_thread(once, world.settings)
-        assert "Parsers" not in receiver.told[-1].body
+        assert "Parsers" not in receiver.received[-1].body
     assert lines[1] == "Parsers that bring no values: 1"
     assert re.fullmatch(r"• csv, since [\d :-]+: .*No such file or directory.*", lines[2])
 
@@ -150,7 +150,7 @@ async def test_growth_is_that_of_the_command(world: World) -> None:
         world.execute("UPDATE account_metrics SET views_known_since = '2020-01-01T00:00:00.000000'")
         world.sheet("Лето", ann=[1, 1, 1, 1, 91200], bob=[1, 1, 1, 1, 350])
         await asyncio.to_thread(once, world.settings)
-        lines = lines_of(receiver.told[0], "title", "message")
+        lines = lines_of(receiver.received[0], "title", "message")
     path = write_config(world.folder, google=world.google, spreadsheet=KEY)
     told = json.loads(run_command("growth", "--days", "1", "--json", "--config", str(path)).stdout)
     (project,) = [one for one in told["projects"] if one["name"] == "Лето"]
@@ -172,10 +172,10 @@ def test_no_restart_of_a_daemon_repeats_it(world: World) -> None:
             target = f'[[notify.targets]]\nurl = "{ntfy(receiver)}"\nevents = ["digest"]\n'
             text = f'[notify]\ndigest = "{_now_ago(minutes=5)}"\n{target}'
             path = write_config(world.folder, text, google=world.google, spreadsheet=KEY)
-            await asyncio.to_thread(_live, path, lambda: bool(receiver.told))
+            await asyncio.to_thread(_live, path, lambda: bool(receiver.received))
             for _ in range(2):
                 await asyncio.to_thread(_live, path, lambda: True)
-            return [lines_of(each, "title") for each in receiver.told]
+            return [lines_of(each, "title") for each in receiver.received]
 
     world.add_project("P", ["ann"])
     world.sheet("P", ann=[1] * 5)

@@ -1,4 +1,4 @@
-"""`check --drill`: one accident of each kind in a copy, and who would be told of it."""
+"""`check --drill`: one accident of each kind in a copy, and who would be notified of it."""
 
 from typing import Any
 

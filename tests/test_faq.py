@@ -27,7 +27,7 @@ ENTRIES = {
     found[1]: found[2]
     for found in re.finditer(r"^### ([a-z]+(?:-[a-z]+)*)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
 }
-#: What a person is told of a trouble begins with one of these.
+#: What a person is notified of a trouble begins with one of these.
 _FAILURES = (
     *("SheetUnavailable", "SpreadsheetUnavailable", "SpreadsheetMissing", "Problem", "Unreadable"),
     *("DatabaseError", "DatabaseUnusable", "DatabaseReplaced", "SocketUnusable", "DaemonNotRunning", "Busy"),

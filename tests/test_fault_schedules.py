@@ -11,7 +11,7 @@ import pytest
 from fake_google import FakeGoogle
 from smart_sync.core.model import METRICS, Outcome, Trigger
 from smart_sync.sheets.google import GoogleSheets
-from smart_sync.sheets.google_errors import Backoff
+from smart_sync.sheets.retries import Backoff
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
 from smart_sync.sync.sync_pass import PassRequest, SyncPass

@@ -1,4 +1,4 @@
-"""Which projects are stale, who is told and how often: judged from results alone, then over restarts."""
+"""Which projects are stale, who is notified and how often: judged from results alone, then over restarts."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from old_database import schema_4
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Outcome, Project
-from smart_sync.core.results.health import Unread, judge_freshness
 from smart_sync.core.results.results import ProjectResult
+from smart_sync.core.results.stale import Unread, judge_freshness
 from smart_sync.store import unread_projects
 from world import KEY, World
 
@@ -69,7 +69,7 @@ STORIES: dict[str, tuple[list[tuple[float, bool]], list[float], list[float]]] = 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_project_is_stale_when_its_reads_have_failed_for_too_long(story: str) -> None:
-    """Counted from the first failed attempt after the last good read; told once at the beginning and at the end."""
+    """Counted from the first failed attempt after the last good read; reported once at the beginning and at the end."""
     attempts, became, again = STORIES[story]
     memory = Memory()
     for hours, read in attempts:

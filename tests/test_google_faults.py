@@ -20,7 +20,7 @@ from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import transport
 from smart_sync.sheets.google import GoogleSheets
-from smart_sync.sheets.google_errors import Backoff
+from smart_sync.sheets.retries import Backoff
 
 QUICK = Backoff(initial=0.0, longest=0.0, jitter=0.0)
 ROWS: Rows = [["Link", "Followers"], ["https://tiktok.com/@a", 5]]

@@ -16,7 +16,7 @@ from smart_sync.core.worksheet.titles import Titles
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.google import GoogleSheets
-from smart_sync.sheets.google_errors import Backoff
+from smart_sync.sheets.retries import Backoff
 from smart_sync.sheets.source import ProcessMemory, SheetSource
 
 QUICK = Backoff(initial=0.0, longest=0.0, jitter=0.0)

@@ -12,7 +12,7 @@ from fake_google import FakeGoogle
 from smart_sync.core.model import Project
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.google import GoogleSheets
-from smart_sync.sheets.google_errors import Backoff
+from smart_sync.sheets.retries import Backoff
 
 RECORDED = sorted((Path(__file__).parent / "recorded" / "sheets").glob("*.json"))
 QUICK = Backoff(initial=0.0, longest=0.0, jitter=0.0)

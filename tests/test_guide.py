@@ -33,7 +33,7 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}")
 
 @dataclass
 class Stack:
-    """The web app with its router, and the daemon beside it."""
+    """The web app with its router, and the daemon next to it."""
 
     beside: Beside
     daemon: Daemon

@@ -163,7 +163,7 @@ def test_a_second_header_counts_from_there_on() -> None:
 
 
 def test_a_second_header_that_is_not_understood() -> None:
-    """A metric whose column cannot be told any more is no value, its last one stands in, and it is told once."""
+    """A metric whose column cannot be told any more is no value, its last one stands in, and it is reported once."""
     found = table(["Link", "Views", "Followers"], [LINK, 5, 7], ["Link", "Posts", "Reach"], [LINK, 15, 300_000])
     assert found.rows[1].metrics == Metrics()
     assert found.rows[1].unreadable == {"followers", "views"}

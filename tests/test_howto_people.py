@@ -74,10 +74,10 @@ async def test_the_page_as_it_stands(
     assert [(one["webhook"], one["accepted"]) for one in answer["results"]] == [
         ("target 1 (tgram)", True), ("target 2 (mailto)", True),
     ]  # fmt: skip
-    assert "проверка" in json.loads(receiver.told[0].body)["text"]
+    assert "проверка" in json.loads(receiver.received[0].body)["text"]
     world.google.spreadsheets[KEY].worksheets["Summer"] = []
     await asyncio.to_thread(once, settings)
-    told = [json.loads(one.body)["text"] for one in receiver.told]
+    told = [json.loads(one.body)["text"] for one in receiver.received]
     assert any("действуют последние известные значения" in one for one in told)
     assert len(mailbox.mails) == 1, "of this event the mail is not told"
     cron = block("crontab", "smart-sync report").removeprefix("0 8 * * 1  ")

@@ -113,6 +113,14 @@ async def test_an_account_known_by_a_bare_name_is_found_by_its_link(filled: Worl
         assert [known.account.id for known in await accounts.find(database, link("a"))] == ["account-a"]
 
 
+async def test_a_source_that_no_database_can_hold_costs_no_line(filled: World) -> None:
+    """A NUL, or half of a pair of code points, becomes the sign for what cannot be read."""
+    for odd in (r"\u0000", r"\ud800"):
+        done = await put(filled, f'{{"account_id": "account-a", "views": 7, "source": "a{odd}b"}}\n')
+        assert (done.stored + done.older, done.mistakes) == (1, ())
+    assert [row[6] for row in stored(filled)] == ["a\ufffdb"]
+
+
 async def test_lines_are_counted_as_lines(filled: World) -> None:
     """Two lines about one account are two lines and one account."""
     done = await put(filled, "account_id,followers\naccount-a,5\naccount-a,6\n")

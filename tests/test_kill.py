@@ -83,7 +83,7 @@ def check(world: World) -> None:
 
 @dataclass
 class Told:
-    """What clients were told before the kills, and how the kills fell."""
+    """What clients were reported before the kills, and how the kills fell."""
 
     #: The value that stood in every cell when the last pass was answered.
     acknowledged: int = 0

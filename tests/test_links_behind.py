@@ -64,7 +64,9 @@ async def test_a_pasted_address_among_texts_takes_no_link_from_them(world: World
 async def test_a_name_and_the_link_behind_it_must_be_of_one_account(world: World) -> None:
     """Of a copied row only the name, or only the link, may have been changed: it is named, and not read."""
     world.add_project("P", ["a", "b", "c"])
-    put(world, ["@A", 1], ["@b", 2], ["Anna", 3], A2={"hyperlink": A}, A3={"hyperlink": A}, A4={"hyperlink": C})
+    channel = {"hyperlink": "https://www.youtube.com/c/Other"}
+    put(world, ["@A", 1], ["@b", 2], ["Anna", 3], ["@ivan", 4], A2={"hyperlink": A}, A3={"hyperlink": A},
+        A4={"hyperlink": C}, A5=channel)  # fmt: skip
     result = await world.sync_one()
     assert world.execute("SELECT count(*) FROM account_metrics WHERE views_winner IS NOT NULL") == [(2,)]
     assert (views(world)[A], views(world)[C]) == (1, 3)
@@ -72,6 +74,7 @@ async def test_a_name_and_the_link_behind_it_must_be_of_one_account(world: World
     assert any(
         "P!A3: link: the cell shows @b, and the link behind it is @a's; correct one of them" in one for one in told
     )
+    assert not any("P!A5" in one and "shows" in one for one in told)
 
 
 async def test_no_link_or_two_behind_a_text_is_a_problem(world: World) -> None:

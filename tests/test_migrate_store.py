@@ -88,7 +88,13 @@ async def test_a_merged_value_that_is_none_is_no_zero(lived: World, google: Fake
     lived.execute("UPDATE project_social_accounts SET username = x'ff41' WHERE id = 'account-b'")
     moved = await move(lived.path, server(postgres))
     assert moved.odd == 4
-    assert [one.partition(": ")[2].partition(" is ")[0] for one in moved.told] == ["likes", "views", "id", "username"]
+    columns = [value.partition(": ")[2].partition(" is ")[0] for value in moved.odd_values]
+    assert columns == [
+        "likes",
+        "views",
+        "id",
+        "username",
+    ]
     there = PostgresWorld(lived.folder, google, postgres)
     kept = (
         "SELECT views, views_winner, likes, likes_winner, followers FROM account_metrics WHERE account_id = 'account-a'"
@@ -102,7 +108,7 @@ async def test_a_merged_value_that_is_none_is_no_zero(lived: World, google: Fake
 async def test_rows_that_clash_are_told_and_nothing_is_kept(lived: World, postgres: str) -> None:
     """SQLite tells a text from bytes, PostgreSQL cannot: which table, which row, and the server is as it was."""
     lived.execute("INSERT INTO projects (id, name) VALUES ('x', 'text'), (x'78', 'bytes')")
-    with pytest.raises(SmartSyncError, match=r"table projects: .*Key \(id\)=\(x\) already exists; mend that row"):
+    with pytest.raises(SmartSyncError, match=r"table projects: .*Key \(id\)=\(x\) already exists; correct that row"):
         await move(lived.path, server(postgres))
     assert tables(postgres) == 0
 

@@ -178,7 +178,7 @@ async def test_old_snapshots_of_zero_stay_and_are_named(tmp_path: Path) -> None:
 
 
 async def test_a_trouble_that_was_told_stays_told(tmp_path: Path) -> None:
-    """Nobody is told once more of a project that was failing before the upgrade; it has not flapped."""
+    """Nobody is reported once more of a project that was failing before the upgrade; it has not flapped."""
     schema_4(
         tmp_path / "a.db",
         "INSERT INTO projects (id, name, is_active) VALUES ('p', 'P', 1)",

@@ -536,9 +536,11 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
     asked: list[Collection[str]] = []
     plain = absences.other_accounts
 
-    async def other_accounts(database: Database, done: Collection[str]) -> absences.OtherAccounts:
+    async def other_accounts(
+        database: Database, done: Collection[str], seen: Collection[str]
+    ) -> absences.OtherAccounts:
         asked.append(done)
-        return await plain(database, done)
+        return await plain(database, done, seen)
 
     monkeypatch.setattr(absences, "other_accounts", other_accounts)
     world.sections["sync"] = {"create_missing": "accounts"}

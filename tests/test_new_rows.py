@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -204,3 +205,17 @@ async def test_a_project_that_is_wanted_no_more_is_refused_no_more(app: World) -
             await sync.run(PassRequest(Trigger.TIMER, frozenset(["x"]) if change == "one" else None))
             told.append(list(resources.announce.refused_projects))
     assert told == [["Spring"], ["Spring"], ["Spring"], []]
+
+
+async def test_an_account_that_is_in_two_worksheets_of_one_answer_is_created_at_once(world: World) -> None:
+    """A row for an account of another project, which has its row there in the same pass, waits for no further read."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P", ["a", "b", "c"])
+    world.add_project("Q", ["d"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
+    world.sheet("Q", d=[4] * 5)
+    await world.sync()
+    world.now += timedelta(minutes=30)
+    world.sheet("Q", d=[4] * 5, a=[7, 8, 9, 10, 11])
+    results = {one.project.name: one for one in (await world.sync()).results}
+    assert (results["Q"].counts.new_accounts, results["Q"].problems) == (1, ())

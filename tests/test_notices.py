@@ -1,4 +1,4 @@
-"""What people are told: short, in one language, the same as webhooks are told."""
+"""What people are notified: short, in one language, the same as webhooks are notified."""
 
 import re
 from collections.abc import Iterator
@@ -189,7 +189,7 @@ def test_a_translation_says_no_more_than_the_sentence() -> None:
 
 
 def test_projects_with_one_trouble_are_one_message() -> None:
-    """What a shared spreadsheet does to forty projects is told once, with some of their names and how many more."""
+    """What a shared spreadsheet does to forty projects is reported once, with some of their names and how many more."""
     alerts = [one for one in told(*(trouble(f"P{n}") for n in range(40))) if one.type == "project.failed"]
     assert len(alerts) == 40
     (text,) = texts(alerts, EN)

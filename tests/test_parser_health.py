@@ -1,4 +1,4 @@
-"""Which parsers are failing, who is told and how often: judged from reports alone, then with a real parser."""
+"""Which parsers are failing, who is notified and how often: judged from reports alone, then with a real parser."""
 
 import json
 from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ STORIES: dict[str, tuple[list[tuple[float, Attempt]], list[tuple[float, Verdict]
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_failing_parser_is_told_once(story: str) -> None:
-    """Nothing of five accounts, or bad passes for `stale_after`: told once, and its end; flapping is damped."""
+    """Nothing of five accounts, or bad passes for `stale_after`: reported once, and its end; flapping is damped."""
     attempts, told = STORIES[story]
     state, heard = ParserState(), []
     for hour, one in attempts:
@@ -119,7 +119,7 @@ async def test_a_failing_parser_is_told_once_over_restarts(world: World, log: St
         async with a_process(world) as resources:
             assert (await standing(resources.database)).failing_parsers == []
             await resources.webhooks.flush(10)
-        told: list[dict[str, Any]] = [json.loads(one.body) for one in receiver.told]
+        told: list[dict[str, Any]] = [json.loads(one.body) for one in receiver.received]
     assert [one["type"] for one in told] == ["parser.failed", "parser.recovered"]
     assert told[0]["data"]["since"] == f"{stamp(NOON)}Z"
     assert told[0]["data"]["missing"] == 5

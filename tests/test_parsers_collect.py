@@ -127,7 +127,7 @@ async def test_gone_accounts_rest(log: StringIO) -> None:
 
 
 async def test_nobody_is_gone_where_everybody_is(log: StringIO) -> None:
-    """404 for all accounts at once is a trouble of the table, told once: none of them is taken for gone."""
+    """404 for all accounts at once is a trouble of the table, reported once: none of them is taken for gone."""
     parser = Scripted(*["gone"] * 9)
     one = source(parser)
     (report,) = await collect([one], accounts(9), Inbox(), NOW)

@@ -110,7 +110,7 @@ BAD_CSV = {
 
 @pytest.mark.parametrize("text", BAD_CSV)
 def test_bad_lines_of_csv(text: str) -> None:
-    """A bad line is told with its number and what is wrong with it."""
+    """A bad line is reported with its number and what is wrong with it."""
     (bad,) = [row for row in rows(text) if isinstance(row, BadLine)]
     assert str(bad).startswith(BAD_CSV[text])
 

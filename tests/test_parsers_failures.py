@@ -348,7 +348,7 @@ async def test_what_concerns_one_account_costs_no_other(crowd: Crowd, start: int
 
 @pytest.mark.usefixtures("at_once")
 async def test_many_refusals_in_a_row_are_one_trouble() -> None:
-    """A permission that the token lacks for every account is not asked for a thousand times, and told once."""
+    """A permission that the token lacks for every account is not asked for a thousand times, and reported once."""
     accounts = [account("facebook", n, f"https://facebook.com/name{n}") for n in range(1000)]
     with FakePlatform(lambda _call: graph(10, status=403, words="get the permission")) as platform:
         found, stop = await drain(parser("facebook", platform.url, concurrency=1), accounts)

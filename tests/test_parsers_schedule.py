@@ -27,7 +27,7 @@ from smart_sync.core.redaction import REDACTED
 from smart_sync.parsers.api_client import ApiSettings
 from smart_sync.parsers.asked_accounts import AskedAccounts
 from smart_sync.parsers.asking import Asking
-from smart_sync.parsers.collector import Collector
+from smart_sync.parsers.background_collector import Collector
 from smart_sync.parsers.parser import Fetched, Unfetched
 from smart_sync.parsers.registry import ConfiguredParser
 from smart_sync.store import parser_records

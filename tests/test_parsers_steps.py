@@ -143,7 +143,7 @@ QUOTA = {"message": "You have exceeded the quota"}
 
 
 async def test_an_error_in_a_200_is_no_sum() -> None:
-    """Without ``failed``, too: a page that lacks the array is told with its number, and leaves no sum."""
+    """Without ``failed``, too: a page that lacks the array is reported with its number, and leaves no sum."""
     found, _ = await asked(in_turn(QUOTA), ONE_STEP)
     assert values(found) == []
     assert f"page 1 has nothing where {POSTS} looks; the source says: You have" in troubles(found)[0].reason

@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon_process import Daemon, run_command
-from receiver import Receiver, Told, receiving
+from receiver import ReceivedRequest, Receiver, receiving
 from smart_sync import config, logs
 from smart_sync.config import NotifySettings
 from smart_sync.core.model import Outcome, Trigger
@@ -88,7 +88,7 @@ async def told(
         yield opened
 
 
-def lines_of(request: Told, *names: str) -> list[str]:
+def lines_of(request: ReceivedRequest, *names: str) -> list[str]:
     """The text of a request, from the first of ``names`` on."""
     body = json.loads(request.body)
     return [line for name in names if body.get(name) for line in str(body[name]).split("\n")]
@@ -134,7 +134,7 @@ async def test_the_shape_of_each_service(
     async with told(database, targets(service.url.replace("HOST", base.removeprefix("http://")))) as outbox:
         await queue(outbox, database, a_pass(Outcome.FAILED))
         await outbox.flush(20)
-    (request,) = receiver.told
+    (request,) = receiver.received
     assert (request.method, request.target) == ("POST", service.target)
     assert service.text(json.loads(request.body)).replace("\r", "").split("\n") == FAILED
     assert await database.fetch("SELECT status, answer FROM webhook_deliveries") == [("delivered", "accepted")]
@@ -215,7 +215,7 @@ async def test_refused_then_accepted(receiver: Receiver, database: Database) -> 
     async with told(database, targets(ntfy(receiver))) as outbox:
         await queue(outbox, database, a_pass(Outcome.FAILED))
         assert await settled(outbox, database) == [("project.failed", "delivered", 3)]
-    assert [lines_of(each, "title", "message") for each in receiver.told] == [FAILED] * 3
+    assert [lines_of(each, "title", "message") for each in receiver.received] == [FAILED] * 3
     log = stream.getvalue()
     assert "answered 401; check the token or password in the URL" in log
     assert "s3cr3t" not in log
@@ -223,7 +223,7 @@ async def test_refused_then_accepted(receiver: Receiver, database: Database) -> 
 
 
 async def test_a_receiver_that_hangs_delays_nothing(receiver: Receiver, database: Database) -> None:
-    """A pass is kept at once, the other targets are told, and no second thread begins beside one that hangs."""
+    """A pass is kept at once, the other targets are notified, and no second thread begins beside one that hangs."""
     receiver.open.clear()
     async with receiving() as other:
         other.status = 200
@@ -235,7 +235,7 @@ async def test_a_receiver_that_hangs_delays_nothing(receiver: Receiver, database
             while (found := await database.fetch(rows, (hanging.endpoint,)))[0][0] < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             assert found == [(2, "the attempt before has not ended yet")]
-            assert len(receiver.told) == 1
+            assert len(receiver.received) == 1
             receiver.open.set()
 
 
@@ -250,7 +250,7 @@ async def test_once_at_the_beginning_and_once_at_the_end(world: World, receiver:
     world.google.spreadsheets[KEY].worksheets["P"] = kept
     for _ in range(2):
         await asyncio.to_thread(once, world.settings)
-    assert [lines_of(each, "title") for each in receiver.told] == [
+    assert [lines_of(each, "title") for each in receiver.received] == [
         ["Smart Sync: 1 project: the last known values are used"], ["Smart Sync: 1 project: well again"],
     ]  # fmt: skip
 
@@ -264,7 +264,7 @@ async def test_what_a_crash_left_is_sent_by_the_next_process(receiver: Receiver,
     receiver.open.set()
     async with told(database, targets(url)) as outbox:
         await outbox.flush(20)
-    assert lines_of(receiver.told[-1], "title", "message") == FAILED
+    assert lines_of(receiver.received[-1], "title", "message") == FAILED
     assert await database.fetch("SELECT status FROM webhook_deliveries") == [("delivered",)]
 
 
@@ -278,7 +278,7 @@ async def test_passes_that_cannot_be_run_and_their_end(receiver: Receiver, datab
         async with told(database, targets(ntfy(receiver))) as outbox:
             await queue(outbox, database, a_pass(run_id=run))
             await outbox.flush(20)
-    assert [lines_of(each, "title") for each in receiver.told] == [
+    assert [lines_of(each, "title") for each in receiver.received] == [
         ["Smart Sync: a pass could not be run"], ["Smart Sync: passes run again"],
     ]  # fmt: skip
 
@@ -294,7 +294,7 @@ async def test_the_end_is_told_also_of_what_could_not_be_written(receiver: Recei
             other.rollback()
         await queue(outbox, database, a_pass())
         await outbox.flush(20)
-    assert [lines_of(each, "title") for each in receiver.told] == [
+    assert [lines_of(each, "title") for each in receiver.received] == [
         ["Smart Sync: a pass could not be run"], ["Smart Sync: passes run again"],
     ]  # fmt: skip
 
@@ -305,7 +305,7 @@ async def test_a_long_text_is_cut_to_what_the_service_takes(receiver: Receiver, 
     text = "\n".join(f"line {number:04} {'x' * 90}" for number in range(100))
     answer = await target.send(Message("id", "digest", text), utc_now())
     assert answer.accepted
-    body = json.loads(receiver.told[0].body)["text"]
+    body = json.loads(receiver.received[0].body)["text"]
     assert len(body) <= 4000
     assert body.splitlines()[-2:] == ["line 0038 " + "x" * 90, "… 61 more lines"]
 
@@ -338,7 +338,7 @@ async def test_the_end_of_a_trouble_comes_after_its_beginning(receiver: Receiver
         await outbox.flush(20)
         await queue(outbox, database, a_pass(run_id="run-2"))
         await outbox.flush(20)
-    assert [lines_of(each, "title")[0].rpartition(": ")[2] for each in receiver.told] == [
+    assert [lines_of(each, "title")[0].rpartition(": ")[2] for each in receiver.received] == [
         "failed, nothing was written", "failed, nothing was written", "well again",
     ]  # fmt: skip
 
@@ -354,7 +354,7 @@ async def test_what_is_behind_waits_with_the_one_in_front(receiver: Receiver, da
     rows = await database.fetch("SELECT type, status, attempts, due_at FROM webhook_deliveries ORDER BY seq")
     assert [row[:3] for row in rows] == [("project.failed", "waiting", 1), ("project.recovered", "waiting", 0)]
     assert rows[0][3] == rows[1][3]
-    assert len(receiver.told) == 2
+    assert len(receiver.received) == 2
 
 
 async def test_a_message_that_is_refused_for_itself_holds_up_nothing_for_long(
@@ -386,7 +386,7 @@ async def test_webhooks_test_asks_each_target(receiver: Receiver, world: World) 
     assert accepted.startswith("✓ target 1 (ntfy)  accepted")
     assert refused.startswith("✗ target 2 (ntfy)  could not be reached")
     assert "s3cr3t" not in ended.stdout + ended.stderr
-    assert lines_of(receiver.told[0], "title", "message") == ["Smart Sync: a test", "This target works."]
+    assert lines_of(receiver.received[0], "title", "message") == ["Smart Sync: a test", "This target works."]
     listed = await asyncio.to_thread(run_command, "webhooks", "--config", str(path))
     assert "target 1 (ntfy)  sync.failed sync.recovered project.failed" in listed.stdout
 
@@ -409,11 +409,11 @@ def test_a_daemon_tells_and_a_reload_repeats_nothing(world: World) -> None:
                     run_command("sync", "--config", str(path))
                     world.google.spreadsheets[KEY].worksheets["P"] = kept
                     run_command("sync", "--config", str(path))
-                    while len(receiver.told) < 2:
+                    while len(receiver.received) < 2:
                         time.sleep(0.02)
 
             await asyncio.to_thread(live)
-            return [lines_of(each, "title") for each in receiver.told]
+            return [lines_of(each, "title") for each in receiver.received]
 
     world.add_project("P", ["ann"])
     world.sheet("P", ann=[1] * 5)

@@ -46,7 +46,7 @@ async def targets(
             with ping.watching() as done:
                 done(result)
             await ping.flush(10)
-    return [told.target for told in receiver.told]
+    return [told.target for told in receiver.received]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ async def targets(
 async def test_start_and_end_of_a_pass(receiver: Receiver, outcomes: tuple[Outcome, ...], end: str) -> None:
     """A pass begins with /start and ends with the URL itself, or with /fail if every project failed."""
     assert await targets(receiver, a_pass(*outcomes)) == ["/s3cr3t-uuid/start", f"/s3cr3t-uuid{end}"]
-    assert [told.method for told in receiver.told] == ["GET", "POST"]
+    assert [told.method for told in receiver.received] == ["GET", "POST"]
 
 
 async def test_the_last_lines_are_the_body(receiver: Receiver) -> None:
@@ -73,22 +73,22 @@ async def test_the_last_lines_are_the_body(receiver: Receiver) -> None:
     fine = ProjectResult(Project("2", "B"), Outcome.SYNCED, STAMP, counts=Counts(changed=3))
     result = PassResult("run", Trigger.TIMER, STAMP, STAMP, (fine, failed))
     await targets(receiver, result)
-    last = receiver.told[-1]
+    last = receiver.received[-1]
     assert last.headers["content-type"] == "text/plain; charset=utf-8"
     assert last.body.splitlines() == [
         "2 projects: 1 failed, 0 degraded, 1 stale; 3 accounts changed",
         "failed, stale: Зима: no\\x1b[2J such; mend it",
     ]
     await targets(receiver, PassResult("run", Trigger.TIMER, STAMP, STAMP, (failed,) * 1000))
-    assert receiver.told[-1].body.endswith("and 950 more")
-    assert len(receiver.told[-1].body.encode()) <= MAX_BODY
+    assert receiver.received[-1].body.endswith("and 950 more")
+    assert len(receiver.received[-1].body.encode()) <= MAX_BODY
 
 
 async def test_a_switch_that_takes_no_post_gets_a_get(receiver: Receiver) -> None:
     """Who used another switch in this style before goes on doing so."""
     receiver.statuses.extend([200, 404, 200])
     assert await targets(receiver, a_pass()) == ["/s3cr3t-uuid/start", "/s3cr3t-uuid", "/s3cr3t-uuid"]
-    assert [told.method for told in receiver.told] == ["GET", "POST", "GET"]
+    assert [told.method for told in receiver.received] == ["GET", "POST", "GET"]
 
 
 async def test_push_is_one_address_with_status_and_message(receiver: Receiver) -> None:
@@ -97,8 +97,10 @@ async def test_push_is_one_address_with_status_and_message(receiver: Receiver) -
     failed = replace(a_pass(Outcome.FAILED).results[0], error="it & the rest", remedy="look " * 99)
     result = PassResult("run", Trigger.TIMER, STAMP, STAMP, (failed,))
     await targets(receiver, a_pass(Outcome.SYNCED), result, path=path, style="push")
-    assert [(told.method, urlsplit(told.target).path) for told in receiver.told] == [("GET", "/api/push/s3cr3t")] * 2
-    up, down = (dict(parse_qsl(urlsplit(told.target).query, keep_blank_values=True)) for told in receiver.told)
+    assert [(told.method, urlsplit(told.target).path) for told in receiver.received] == [
+        ("GET", "/api/push/s3cr3t")
+    ] * 2
+    up, down = (dict(parse_qsl(urlsplit(told.target).query, keep_blank_values=True)) for told in receiver.received)
     assert up == {"ping": "", "status": "up", "msg": "1 project: 0 failed, 0 degraded, 0 stale; 0 accounts changed"}
     assert down["status"] == "down"
     assert "it & the rest; look look" in down["msg"]
@@ -111,7 +113,7 @@ async def test_a_pass_that_raises_is_down_at_a_push_monitor(receiver: Receiver) 
         with pytest.raises(DatabaseError), ping.watching():
             raise DatabaseError("the disk is full")
         await ping.flush(10)
-    (told,) = receiver.told
+    (told,) = receiver.received
     assert dict(parse_qsl(urlsplit(told.target).query)) == {
         "status": "down", "msg": "the pass could not be run: the disk is full",
     }  # fmt: skip
@@ -123,7 +125,7 @@ async def test_a_pass_that_raises_is_a_failure(receiver: Receiver) -> None:
         with pytest.raises(ZeroDivisionError), ping.watching():
             _ = 1 / 0
         await ping.flush(10)
-    assert [told.target for told in receiver.told] == ["/s3cr3t-uuid/start", "/s3cr3t-uuid/fail"]
+    assert [told.target for told in receiver.received] == ["/s3cr3t-uuid/start", "/s3cr3t-uuid/fail"]
 
 
 async def test_slash_and_query_of_the_url_stay_in_place(receiver: Receiver) -> None:
@@ -157,7 +159,7 @@ async def test_a_receiver_that_hangs_holds_up_no_pass(receiver: Receiver) -> Non
         await receiver.got(1)
         receiver.open.set()
         await ping.flush(10)
-        assert len(receiver.told) <= 1 + MAX_WAITING
+        assert len(receiver.received) <= 1 + MAX_WAITING
         receiver.open.clear()
         with ping.watching() as done:
             done(a_pass())
@@ -179,6 +181,6 @@ async def test_whole_passes_are_told_and_no_others(world: World, receiver: Recei
     project = world.add_project("P", ["ann"])
     await world.sync(project)
     await world.sync(dry_run=True)
-    assert receiver.told == []
+    assert receiver.received == []
     await asyncio.to_thread(once, world.settings)
-    assert [told.target for told in receiver.told] == ["/s3cr3t-uuid/start", "/s3cr3t-uuid"]
+    assert [told.target for told in receiver.received] == ["/s3cr3t-uuid/start", "/s3cr3t-uuid"]

@@ -134,7 +134,7 @@ async def test_a_pinned_cell_stands_in_as_any_sheet_value_does(world: World) -> 
 
 
 async def test_the_command_pins_without_the_sheet_until_its_day_has_passed(world: World) -> None:
-    """It wins over sheet and parser, through its last day and no longer; that is told once."""
+    """It wins over sheet and parser, through its last day and no longer; that is reported once."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[990, *NOTHING])
     world.parsed("a", [1000, *NOTHING])
@@ -191,7 +191,7 @@ async def test_under_latest_both_sides_are_looked_at_anew_when_a_pin_goes(world:
 
 
 async def test_a_pin_far_from_what_is_said_now_is_told_once(world: World) -> None:
-    """At 20 % it is a problem with its cell, which names no moving number, and so is told once."""
+    """At 20 % it is a problem with its cell, which names no moving number, and so is reported once."""
     world.add_project("P", ["a"])
     world.sheet("P", a=["950!", *NOTHING])
     world.parsed("a", [1187, *NOTHING])

@@ -163,7 +163,7 @@ ssize_t pread(int fd, void *to, size_t size, off_t at) { return pread64(fd, to, 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="a disk that cannot be read is made with a C compiler")
 def test_a_page_that_cannot_be_read_is_no_damage(tmp_path: Path) -> None:
-    """Where the disk refuses to read, SQLite's check says so, and nobody is told to restore a backup."""
+    """Where the disk refuses to read, SQLite's check says so, and nobody is notified to restore a backup."""
     source, library, path = tmp_path / "eio.c", tmp_path / "eio.so", tmp_path / "x.db"
     source.write_text(BROKEN_READ)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, capture_output=True)

@@ -176,7 +176,7 @@ async def test_moving_keeps_every_row_and_tells_odd_values(tmp_path: Path, googl
     moved = await move(world.path, server(postgres))
     assert world.path.read_bytes() == before
     assert (moved.rows["account_snapshots"], moved.odd) == (2, 1)
-    assert "likes is '12 000'" in moved.told[0]
+    assert "likes is '12 000'" in moved.odd_values[0]
     there = PostgresWorld(tmp_path, google, postgres)
     names = ", ".join(METRICS)
     same = f"SELECT account_id, {names}, followers_known_since FROM account_metrics ORDER BY 1"

@@ -1,7 +1,7 @@
 """Red when it is red: situations against everybody who watches; what each says, when, and how often.
 
 The clock is simulated.  Every pass is a process of its own as far as memory goes: it opens the database anew, so that
-whatever is told once is told once over restarts, and by ``once``.
+whatever is reported once is reported once over restarts, and by ``once``.
 """
 
 import asyncio
@@ -109,8 +109,8 @@ class Story:
 
     def told(self) -> Heard:
         """What everybody says, with what came in all."""
-        hooks = [json.loads(one.body)["type"] for one in self._receiver.told if one.target == "/hook"]
-        pings = [one.target for one in self._receiver.told if one.target.startswith("/ping")]
+        hooks = [json.loads(one.body)["type"] for one in self._receiver.received if one.target == "/hook"]
+        pings = [one.target for one in self._receiver.received if one.target.startswith("/ping")]
         lines = [json.loads(line) for line in self._log.getvalue().splitlines()]
         self.heard.webhooks = dict(Counter(hooks))
         self.heard.ping = "fail" if pings[-1].endswith("/fail") else "success"

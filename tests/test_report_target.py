@@ -17,7 +17,7 @@ from smart_sync.core.history.target import Pace, Standing, Target, Verdict
 from smart_sync.report import csv_tables
 from smart_sync.report.inputs import Options, ProjectFacts
 from smart_sync.report.query import read
-from smart_sync.report.totals import joined, of_lifetime, standing, totals, weighed
+from smart_sync.report.totals import joined, lifetime_sources, standing, totals, weighed
 from smart_sync.report.trend import VIEWS, Window
 from smart_sync.report.words import TEXTS, Words
 
@@ -127,7 +127,7 @@ def test_corrections_are_ordered_by_their_part_of_the_change(filled: ReportDatab
 
 
 def test_who_joins_is_no_growth(tmp_path: Path) -> None:
-    """An account that joins adds nothing to the pace, and is told with its day; those of the first day do not."""
+    """An account that joins adds nothing to the pace, and is reported with its day; those of the first day do not."""
     database = ReportDatabase(tmp_path / "view_counter.db")
     project_id = database.project("P")
     database.snapshots(database.account(project_id, "old"), grown({ago: 1_000 - 10 * ago for ago in range(20)}))
@@ -163,9 +163,9 @@ def test_no_bar_where_a_parser_counts_the_lifetime(filled: ReportDatabase) -> No
     """Views of the accounts' lifetimes say nothing about a project with dates: no bar and no line, but why."""
     project = facts(filled)
     served = replace(project, accounts=(replace(project.accounts[0], views_from="yt"), *project.accounts[1:]))
-    assert of_lifetime(served, frozenset({"yt"})) == ["yt"]
-    assert of_lifetime(served, frozenset({"other"})) == []
-    assert of_lifetime(replace(served, has_campaign=False), frozenset({"yt"})) == []
+    assert lifetime_sources(served, frozenset({"yt"})) == ["yt"]
+    assert lifetime_sources(served, frozenset({"other"})) == []
+    assert lifetime_sources(replace(served, has_campaign=False), frozenset({"yt"})) == []
     filled.execute("UPDATE parsed_metrics SET source = 'yt'")
     for audience, says in (("manager", False), ("operator", True)):
         html = report.make(

@@ -334,7 +334,7 @@ async def test_a_row_of_ours_that_was_moved_out_of_its_day_is_brought_back(
 
 
 async def test_a_row_of_ours_that_was_moved_away_stays_there_while_another_writers_stands_for_it(world: World) -> None:
-    """Theirs says the same; once it does not, ours is brought back beside it."""
+    """Theirs says the same; once it does not, ours is brought back next to it."""
     world.add_project("P", ["a"])
     world.sheet("P", a=[5] * 5)
     await world.sync()

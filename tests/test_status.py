@@ -264,7 +264,7 @@ def drawn_of(shown: RenderableType) -> str:
 
 
 def test_times_say_their_zone_and_an_idle_lap_says_so() -> None:
-    """The next pass is told with its time zone; before the first pass of a lap nothing is claimed to be read."""
+    """The next pass is reported with its time zone; before the first pass of a lap nothing is claimed to be read."""
     shown = drawn()
     assert re.search(r"at \d\d:\d\d \S+", shown)
     assert "csv: nothing read yet" in shown

@@ -1,4 +1,4 @@
-"""The unit under a real systemd: booted in namespaces, with a fake Google and a web app of another user beside it."""
+"""The unit under a real systemd: booted in namespaces, with a fake Google and a web app of another user next to it."""
 
 import json
 import re

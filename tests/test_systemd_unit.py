@@ -1,4 +1,4 @@
-"""The unit file as `systemd-analyze` and the configuration that is shipped beside it."""
+"""The unit file as `systemd-analyze` and the configuration that is shipped next to it."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Tokens that live: renewed in time, on the disk before they are used, and a person is told before they end."""
+"""Tokens that live: renewed in time, on the disk before they are used, and a person is notified before they end."""
 
 import asyncio
 import json
@@ -336,7 +336,7 @@ async def test_meta_says_of_which_kind_a_token_is_and_when_it_ends(tmp_path: Pat
         assert parser.book is not None
         (report,) = await parser.book.news()
         assert (report.kind, report.warning(NOW)) == ("USER", "the token expires on 2026-03-20")
-        assert await parser.book.news() == []  # told once
+        assert await parser.book.news() == []  # reported once
         assert await timed(parser, tmp_path, clock).book.news() == []  # type: ignore[union-attr]  # over restarts, too
         meta.facts = {"type": "SYSTEM_USER", "expires_at": 0, "data_access_expires_at": 0, "is_valid": True}
         clock.now += timedelta(days=1)
@@ -378,10 +378,10 @@ def test_a_rotated_token_is_kept_whatever_else_the_answer_holds(said: Mapping[st
     body = json.dumps({**said, "refresh_token": "rft.rotated"})
     answer = token_life.answered(Token("given", "access", "old"), "tiktok", 200, body, NOW)
     assert answer.token.refresh == "rft.rotated"
-    assert token_life.step(answer.token, "tiktok", NOW) in (Step.USE, Step.WAIT, Step.ASK)
+    assert token_life.step(answer.token, "tiktok", NOW) in (Step.USE, Step.WAIT, Step.RENEW)
 
 
-# What people are told.
+# What people are notified.
 
 
 def test_a_parser_is_failing_as_soon_as_a_token_is_dead() -> None:

@@ -138,4 +138,4 @@ def test_each_row_has_one_account_and_every_doubt_is_told(
     assert len(matches.unmatched) == sum(
         not any(identity(state.link) == identity(row.link) for state in states) for row in typed
     )
-    assert not matches.twins & matches.rows.keys()
+    assert not matches.duplicates & matches.rows.keys()

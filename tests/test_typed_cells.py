@@ -217,7 +217,7 @@ def holding(lived: World) -> World:
 
 
 async def test_a_held_number_waits_until_it_has_stood_for_a_day(holding: World) -> None:
-    """The last good value stands in and is told as such; then the number is believed, and no suspect any more."""
+    """The last good value stands in and is reported as such; then the number is believed, and no suspect any more."""
     before = round(123_456 * RATE**9)
     (told,) = await suspects(holding, a=13_637)
     assert told.held

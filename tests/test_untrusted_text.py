@@ -15,12 +15,14 @@ import structlog
 
 import terminal
 from daemon_process import PATIENCE, Daemon, write_config
+from fake_google import FakeGoogle
 from nasty import NASTY, NASTY_TEXTS
 from smart_sync import logs
+from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
 from smart_sync.core.model import Outcome
 from smart_sync.sheets.csv_directory import CsvSheets
-from world import HEADER, KEY, World, link
+from world import HEADER, KEY, PostgresWorld, World, link
 
 #: What can travel through JSON over HTTP and into SQLite: everything but lone surrogates.
 TEXTS = {name: text for name, text in NASTY.items() if text.isascii() or text == text.encode(errors="replace").decode()}
@@ -54,16 +56,19 @@ def infest(world: World) -> None:
     names = list(DRIVING.values())
     world.add_project("Honest", ["a"])
     world.sheet("Honest", a=[7] * 5)
+    # A server holds no NUL.
+    of_tables = {text: text.replace("\0", "") if world.url else text for text in TEXTS.values()}
     for number, text in enumerate(names):
-        world.execute("INSERT INTO projects (id, name, is_active) VALUES (?, ?, 1)", (f"p{number}", text))
-        world.execute("INSERT OR IGNORE INTO projects (id, name, is_active) VALUES (?, ?, 1)", (text, f"Id {number}"))
+        put = "INSERT INTO projects (id, name, is_active) VALUES (?, ?, 1) ON CONFLICT DO NOTHING"
+        world.execute(put, (f"p{number}", of_tables[text]))
+        world.execute(put, (of_tables[text], f"Id {number}"))
     world.add_project("Cells")
     rows: list[list[Any]] = [list(HEADER)]
     for number, text in enumerate(TEXTS.values()):
         world.execute(
-            "INSERT OR IGNORE INTO project_social_accounts (id, project_id, platform, username, profile_link)"
-            " VALUES (?1, 'project-Cells', ?2, ?2, ?2)",
-            (f"x{number}", text),
+            "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)"
+            " VALUES (?1, 'project-Cells', ?2, ?2, ?2) ON CONFLICT DO NOTHING",
+            (f"x{number}", of_tables[text]),
         )
         world.execute(
             "INSERT INTO project_social_accounts (id, project_id, platform, username, profile_link)"
@@ -103,6 +108,24 @@ def test_log_answers_and_database_hold_it_as_text(config: Path, world: World, fo
     assert world.execute("SELECT name, sql FROM sqlite_master ORDER BY name") == tables
     assert world.execute("PRAGMA integrity_check") == [("ok",)]
     assert world.execute("SELECT count(*) FROM projects WHERE name = 'Honest'") == [(1,)]
+
+
+async def test_a_server_holds_it_as_text(tmp_path: Path, google: FakeGoogle, prepared: str) -> None:
+    """What PostgreSQL cannot hold (a NUL) hurts no neighbour either, in two passes and a check."""
+    world = PostgresWorld(tmp_path, google, prepared)
+    infest(world)
+    world.google.spreadsheets[KEY].worksheets["Cells"][0] += ["Topic", "Telegram"]
+    for number, row in enumerate(world.google.spreadsheets[KEY].worksheets["Cells"][1:]):
+        row[7:] = [row[2], row[2], row[2]]
+        world.google.spreadsheets[KEY].worksheets["Cells"].append(["", link(f"new{number}"), *[1] * 5, *row[7:]])
+    world.sections["sync"] = {"create_missing": "accounts"}
+    for value in (7, 8):
+        world.google.spreadsheets[KEY].worksheets["Honest"][1][2:7] = [value] * 5
+        results = {one.project.name: one for one in (await world.sync()).results}
+        assert world.merged("a") == (value,) * 5
+        assert [one.error for one in results.values() if one.outcome is Outcome.FAILED] == []
+        assert dict(results["Cells"].failed_accounts) == {}
+    assert [one.message for one in (await check(world.settings)).findings if "Honest" in one.message]
 
 
 #: Every command that shows what others have written.

@@ -1,4 +1,4 @@
-"""From 0.1.0: a database of its schema, with rows of its passes, is taken over; a copy of before stays beside it."""
+"""From 0.1.0: a database of its schema, with rows of its passes, is taken over; a copy of before stays next to it."""
 
 import json
 import sqlite3

@@ -468,7 +468,7 @@ async def test_a_time_ahead_counts_as_now_and_blocks_nothing(world: World, place
 
 
 async def test_up_to_five_minutes_ahead_is_as_good_as_now(world: World) -> None:
-    """Clocks differ; nobody is told."""
+    """Clocks differ; nobody is notified."""
     await begun(world)
     await say(world, INBOX, 10, world.now + timedelta(minutes=5))
     assert (await world.sync_one()).problems == ()
@@ -586,7 +586,7 @@ async def test_the_newest_value_counts_wherever_it_stands(world: World) -> None:
 
 
 async def test_explain_says_which_values_have_no_vote_and_why(world: World) -> None:
-    """With value, source, time and reason; what the next pass will make of it is told before it does."""
+    """With value, source, time and reason; what the next pass will make of it is reported before it does."""
     await begun(world, [5, *NOTHING])
     await say(world, PARSER, 999, world.now)
     await world.sync()

@@ -92,7 +92,7 @@ async def test_when_one_address_refuses_the_next_is_tried() -> None:
         url = f"http://hooks.example.com:{receiver.port}/"
         answer = await send(url, "127.0.0.3", "::1", "127.0.0.1", "127.0.0.2", allow_private=True)
         assert answer.accepted
-        assert len(receiver.told) == 1
+        assert len(receiver.received) == 1
         assert (await send(url, "127.0.0.3", "127.0.0.2", allow_private=True)).reason == "Connection refused"
 
 
@@ -107,7 +107,7 @@ async def test_what_may_have_arrived_is_sent_to_no_other_address() -> None:
         url = f"http://hooks.example.com:{receiver.port}/"
         answer = await send(url, "127.0.0.2", "127.0.0.1", allow_private=True)
     assert answer.status is None
-    assert receiver.told == []
+    assert receiver.received == []
 
 
 @pytest.mark.parametrize("proxy", ["http://[::1", "nonsense://x", "http://x:y"])
@@ -128,7 +128,7 @@ async def test_tls_asks_for_the_name_at_the_address_that_was_looked_at(
         url = f"https://hooks.example.com:{receiver.port}/a/b?c=d"
         answer = await send(url, "127.0.0.1", allow_private=True)
         assert (answer.status, answer.reason) == (204, "")
-        (told,) = receiver.told
+        (told,) = receiver.received
     assert (told.method, told.target, told.headers["host"]) == ("POST", "/a/b?c=d", url.split("/")[2])
     assert json.loads(told.body)["type"] == "webhook.test"
 
@@ -141,7 +141,7 @@ async def test_a_certificate_for_another_name_is_refused(tmp_path: Path, monkeyp
         answer = await send(f"https://hooks.example.com:{receiver.port}/", "127.0.0.1", allow_private=True)
         assert answer.status is None
         assert "certificate is not valid: Hostname mismatch" in answer.reason
-        assert receiver.told == []
+        assert receiver.received == []
 
 
 async def test_the_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

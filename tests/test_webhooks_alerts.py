@@ -1,4 +1,4 @@
-"""Who is told what: decided from results alone."""
+"""Who is notified of what: decided from results alone."""
 
 import itertools
 import json

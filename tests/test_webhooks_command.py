@@ -77,7 +77,7 @@ async def test_a_webhook_that_accepts_nothing_is_told_of_elsewhere(tmp_path: Pat
     told = f"127.0.0.1:{receiver.port} has accepted no message since "
     assert told not in await command("check")
     with closing(sqlite3.connect(tmp_path / "view_counter.db")) as database, database:
-        database.execute("UPDATE webhook_deliveries SET created_at = ?", (stamp(since),))
+        database.execute("UPDATE webhook_deliveries SET created_at = ?, attempts = 3", (stamp(since),))
     said = f"{told}{since:%Y-%m-%d %H:%M} UTC: answered 401; see: smart-sync webhooks"
     assert said in await command("check")
     daemon = await asyncio.to_thread(Daemon(config).__enter__)

@@ -71,7 +71,7 @@ def test_a_webhook_needs_url_and_secret_only(tmp_path: Path, monkeypatch: pytest
     ],
 )
 def test_mistakes_are_named_without_the_secret(tmp_path: Path, lines: str, complaint: str) -> None:
-    """Each mistake is told with its key, and never with the value."""
+    """Each mistake is reported with its key, and never with the value."""
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, f"[[webhooks]]\n{lines}\n")
     assert complaint in str(caught.value)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from receiver import Receiver, Told, receiving
+from receiver import ReceivedRequest, Receiver, receiving
 from smart_sync.admin import webhooks as webhook_commands
 from smart_sync.config import Settings, WebhookSettings
 from smart_sync.core.counts import Counts
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results.health import Freshness
 from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
 from smart_sync.notify.delivery import Webhooks
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox
@@ -106,7 +106,7 @@ async def settled(webhooks: Webhooks, database: Database) -> list[tuple[str, str
             await asyncio.sleep(0.01)
 
 
-def verified(told: Told, secret: str) -> Any:
+def verified(told: ReceivedRequest, secret: str) -> Any:
     return Webhook(secret).verify(told.body, dict(told.headers))
 
 
@@ -176,12 +176,12 @@ async def test_only_a_pass_that_changed_something_is_told(world: World, receiver
     world.sections["webhooks"] = [{**address, "format": "plain", "only_changed": True}]
 
     async def told(after: Callable[[], object] = lambda: None) -> int:
-        before = len(receiver.told)
+        before = len(receiver.received)
         after()
         async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
             await SyncPass(resources).run(PassRequest(Trigger.CLI))
             await resources.webhooks.flush(10)
-        return len(receiver.told) - before
+        return len(receiver.received) - before
 
     assert await told() == 1
     assert await told() == 0
@@ -228,7 +228,7 @@ async def test_after_the_last_retry_a_message_is_given_up(receiver: Receiver, da
     async with webhooks(database, hook(receiver)) as opened:
         await queue(opened, database, a_pass())
         assert await settled(opened, database) == [("sync.finished", "failed", 4)]
-    assert len(receiver.told) == 4
+    assert len(receiver.received) == 4
 
 
 async def test_the_next_attempt_is_due_when_the_schedule_says(receiver: Receiver, database: Database) -> None:
@@ -265,7 +265,7 @@ async def test_queue_and_results_are_one_transaction(receiver: Receiver, databas
         await opened.flush(10)
         await queue(opened, database, a_pass(Outcome.FAILED))
         await settled(opened, database)
-    assert [json.loads(told.body)["type"] for told in receiver.told] == ["sync.finished", "project.failed"]
+    assert [json.loads(told.body)["type"] for told in receiver.received] == ["sync.finished", "project.failed"]
 
 
 async def test_trouble_is_told_once_across_restarts(receiver: Receiver, database: Database) -> None:
@@ -278,7 +278,7 @@ async def test_trouble_is_told_once_across_restarts(receiver: Receiver, database
         async with webhooks(database, hook(receiver, events=events)) as opened:
             await queue(opened, database, a_pass(outcome, f"run-{number}"))
             await settled(opened, database)
-    assert [json.loads(told.body)["type"] for told in receiver.told] == events
+    assert [json.loads(told.body)["type"] for told in receiver.received] == events
 
 
 async def test_410_disables_until_a_test_is_accepted(receiver: Receiver, database: Database, tmp_path: Path) -> None:
@@ -291,13 +291,13 @@ async def test_410_disables_until_a_test_is_accepted(receiver: Receiver, databas
     async with webhooks(database, webhook) as opened:
         await queue(opened, database, a_pass(Outcome.FAILED, "run-2"))
         await opened.flush(10)
-    assert len(receiver.told) == 1
+    assert len(receiver.received) == 1
 
     settings = settings_with(tmp_path, webhook)
     assert (await webhook_commands.overview(settings))["webhooks"][0]["disabled"]
     answer = await webhook_commands.send_tests(settings)
     assert answer["success"]
-    assert verified(receiver.told[1], NEW)["type"] == "webhook.test"
+    assert verified(receiver.received[1], NEW)["type"] == "webhook.test"
     async with webhooks(database, webhook) as opened:
         await queue(opened, database, a_pass(run_id="run-3"))
         await receiver.got(4)
@@ -310,7 +310,7 @@ async def test_redirects_are_not_followed(receiver: Receiver, database: Database
     async with webhooks(database, hook(receiver), retries=()) as opened:
         await queue(opened, database, a_pass())
         assert await settled(opened, database) == [("sync.finished", "failed", 1)]
-    assert [told.target for told in receiver.told] == ["/s3cr3t-path"]
+    assert [told.target for told in receiver.received] == ["/s3cr3t-path"]
     ((answer,),) = await database.fetch("SELECT answer FROM webhook_deliveries")
     assert answer == "answered 302, a redirect, which is not followed; put the final address into url"
 
@@ -343,7 +343,7 @@ async def test_a_slow_receiver_holds_up_neither_passes_nor_other_receivers(
         await receiver.got(1)
         await queue(opened, database, a_pass(run_id="run-2"))
         assert len(await other.got(2)) == 2
-    assert len(receiver.told) == 1
+    assert len(receiver.received) == 1
 
 
 async def test_only_the_events_asked_for_are_sent(receiver: Receiver, database: Database) -> None:

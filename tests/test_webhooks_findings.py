@@ -43,7 +43,7 @@ async def a_pass(world: World) -> None:
 
 
 def told(receiver: Receiver, *types: str) -> list[dict[str, Any]]:
-    messages = [json.loads(one.body) for one in receiver.told]
+    messages = [json.loads(one.body) for one in receiver.received]
     return [message["data"] | {"type": message["type"]} for message in messages if message["type"] in types]
 
 
@@ -64,12 +64,12 @@ async def test_findings_are_a_message_of_each_kind_where_they_are_listed(world: 
     listen(world, receiver, *FINDINGS)
     await a_pass(world)
     messages = {message["type"]: message for message in told(receiver, *FINDINGS)}
-    assert len(receiver.told) == len(messages) == 3
+    assert len(receiver.received) == len(messages) == 3
     assert [one["place"] for one in messages["value.suspected"]["values"]] == ["P!D2", "Q!D2"]
     assert [one["row"] for one in messages["worksheet.problem_found"]["problems"]] == [2, 2]
     assert [one["accounts"] for one in messages["accounts.created"]["projects"]] == [1, 1]
     await a_pass(world)
-    assert len(receiver.told) == 3
+    assert len(receiver.received) == 3
     listen(world, receiver)
     for name in "PQ":
         world.sheet(name, **{f"{name}1": ["none", 5000, "many", 5000, 5000]})
@@ -117,7 +117,7 @@ async def test_a_pass_logs_so_many_suspects_one_by_one_and_counts_the_others(wor
 
 
 async def test_a_pass_that_cannot_be_run_is_told_once(world: World, receiver: Receiver) -> None:
-    """However many processes try; after a pass that ended it is told again."""
+    """However many processes try; after a pass that ended it is reported again."""
     listen(world, receiver, "sync.failed")
     await a_pass(world)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The time, where it enters the program: everything below is told it."""
+"""The current time: read here alone, and an argument everywhere else."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -118,8 +118,8 @@ def configure(form: str = "auto", level: str = "info", stream: TextIO | None = N
             *_BEGIN,
             structlog.processors.format_exc_info if console else _exception_as_data(),
             _clean,
-            _in_order,
-            _for_journal(render) if is_journal(stream) else render,
+            _order_keys,
+            _journal_renderer(render) if is_journal(stream) else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         context_class=dict,
@@ -149,7 +149,7 @@ def _guest() -> Any:
             *_BEGIN,
             structlog.processors.format_exc_info,
             _clean,
-            _in_order,
+            _order_keys,
             _render_for_guest,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
@@ -217,13 +217,13 @@ def _cleaned(value: Any, *, keep_lines: bool = False) -> Any:
     return _cleaned(str(value))
 
 
-def _in_order(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _order_keys(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     first = {"level": line.pop("level").upper(), "logger": NAME, "event": line.pop("event")}
     last = {"timestamp": line.pop("timestamp")} | ({"exception": line.pop("exception")} if "exception" in line else {})
     return {**first, **line, **last}
 
 
-def _for_journal(render: structlog.typing.Processor) -> structlog.typing.Processor:
+def _journal_renderer(render: structlog.typing.Processor) -> structlog.typing.Processor:
     """What ``render`` makes, as one record with a priority: the journal begins another at every line break."""
 
     def prefixed(logger: object, method: str, line: MutableMapping[str, Any]) -> str:

@@ -122,7 +122,7 @@ class Answers(NamedTuple):
     #: The file, or where the address of a PostgreSQL database is: ``env:NAME``, an address without a password.
     database: str = DATABASE
     timezone: str = "UTC"
-    #: Empty: beside the database.
+    #: Empty: next to the database.
     socket: str = ""
 
 

@@ -1,4 +1,4 @@
-"""What ``smart-sync init --systemd`` writes beside the configuration: what the package carries for systemd."""
+"""What ``smart-sync init --systemd`` writes next to the configuration: what the package carries for systemd."""
 
 import grp
 import sys
@@ -69,7 +69,7 @@ def _files(database: Path, root: Path) -> Iterator[tuple[Path, str]]:
             continue
         text = file.read_text(encoding="utf-8")
         if name.startswith(("smart-sync.", "litestream")):
-            text = _of_this_machine(text, database)
+            text = _with_this_machines_paths(text, database)
         yield _below(root, _PLACES.get(name, str(_BESIDE / name))), text
 
 
@@ -93,7 +93,7 @@ def _within(folder: Traversable, name: PurePosixPath) -> Iterator[tuple[str, Tra
             yield str(name / entry.name), entry
 
 
-def _of_this_machine(text: str, database: Path) -> str:
+def _with_this_machines_paths(text: str, database: Path) -> str:
     """The same with the program that runs here and its interpreter, and with the database."""
     folders = [sys.prefix]
     if not Path(sys.base_prefix).is_relative_to("/usr") and sys.base_prefix != sys.prefix:

@@ -1,4 +1,4 @@
-"""HTTP where the parsers and the webhooks agree: one way to make a client, and its failures in words."""
+"""How parsers and webhooks make their HTTP clients, and the failures of requests in words."""
 
 import logging
 import os

@@ -95,7 +95,7 @@ class _Bash(BashComplete):
 
 class _Zsh(ZshComplete):
     def format_completion(self, item: CompletionItem[str]) -> str:
-        return super().format_completion(_in_one_line(item))
+        return super().format_completion(_one_line(item))
 
 
 class _Fish(FishComplete):
@@ -104,11 +104,11 @@ class _Fish(FishComplete):
     source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
 
     def format_completion(self, item: CompletionItem[str]) -> str:
-        return super().format_completion(_in_one_line(item))
+        return super().format_completion(_one_line(item))
 
 
-def _in_one_line(item: CompletionItem[str]) -> CompletionItem[str]:
-    """Its help is shown beside the name: one line, without what would be shown as ``\\n`` or ``\\t``."""
+def _one_line(item: CompletionItem[str]) -> CompletionItem[str]:
+    """Its help is shown next to the name: one line, without what would be shown as ``\\n`` or ``\\t``."""
     return CompletionItem(item.value, item.type, " ".join((item.help or "").split()) or None)
 
 

@@ -1,4 +1,4 @@
-"""What the configuration comes to: every key with its value and where that is from; a secret is never shown."""
+"""The configuration in effect: every key with its value and where that is from; a secret is never shown."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def effective(path: Path) -> list[Effective]:
 
 
 def _leaves(key: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """What is no table, each with the way to it; a table that is empty is told as such."""
+    """What is no table, each with the way to it; a table that is empty is reported as such."""
     if isinstance(value, BaseModel):
         value = dict(value)
     elif isinstance(value, tuple) and value and all(isinstance(one, BaseModel) for one in value):

@@ -54,7 +54,7 @@ def load(path: Path) -> Settings:
     with secrets.relative_to(path.absolute().parent):
         secrets.protect_pasted(values, _own_variables())
     misspelt = keys.misspelt(os.environ, values)
-    strange = [mistakes.no_such(f"the environment: {name}", meant) for name, meant in misspelt]
+    strange = [mistakes.no_such_key(f"the environment: {name}", meant) for name, meant in misspelt]
     try:
         with secrets.relative_to(path.absolute().parent):
             settings = Settings(**values)
@@ -65,7 +65,7 @@ def load(path: Path) -> Settings:
     except RecursionError:
         raise ConfigError(("the environment: a value of SMART_SYNC_… is nested too deeply", *strange)) from None
     except SettingsError as error:
-        raise ConfigError((mistakes.of_environment(str(error)), *strange)) from None
+        raise ConfigError((mistakes.environment_mistake(str(error)), *strange)) from None
     if strange:
         raise ConfigError(tuple(strange))
     complete: Settings = anchored(settings, path.absolute().parent)

@@ -46,8 +46,8 @@ def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
     if only or problem["type"] == "extra_forbidden":
         meant = _nearest_of(where, only) if only else keys.nearest_key(where, values)
         if only and not meant:
-            return f"{no_such(place, '')}; expected {only}"
-        return no_such(place, keys.variable(meant.split(".")) if meant and from_environment else meant)
+            return f"{no_such_key(place, '')}; expected {only}"
+        return no_such_key(place, keys.variable(meant.split(".")) if meant and from_environment else meant)
     if problem["type"] == "missing":
         return f"{place}: missing"
     if expected := _EXPECTED.get(problem["type"]):
@@ -55,12 +55,12 @@ def describe(path: Path, values: Mapping[str, Any], problem: Any) -> str:
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
 
 
-def no_such(place: str, meant: str) -> str:
+def no_such_key(place: str, meant: str) -> str:
     """There is no key at ``place``; ``meant`` is the one that probably was, or ""."""
     return f"{place}: no such key" + (f"; did you mean {meant}?" if meant else "")
 
 
-def of_environment(error: str) -> str:
+def environment_mistake(error: str) -> str:
     """A variable that holds a table or a list, and no JSON; ``error`` names its section alone."""
     section = re.search(r'field "(\w+)"', error)
     if section is None:

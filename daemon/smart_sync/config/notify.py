@@ -131,11 +131,11 @@ _UsualEvent = Literal[
     "parser.failed",
     "parser.recovered",
 ]
-#: What managers cause every day is told only where it is listed, and the end of `sync.failed`, which the next
+#: What managers cause every day is reported only where it is listed, and the end of `sync.failed`, which the next
 #: sync.finished tells.
 WebhookEvent = Literal[_UsualEvent, "value.suspected", "worksheet.problem_found", "accounts.created", "sync.recovered"]
 TargetEvent = Literal[WebhookEvent, "digest"]
-#: People are told of trouble and of its end, of numbers that look like accidents, and once a day of everything.
+#: People are notified of trouble and of its end, of numbers that look like accidents, and once a day of everything.
 _FOR_PEOPLE: tuple[TargetEvent, ...] = (
     *("sync.failed", "sync.recovered", "project.failed", "project.degraded", "project.recovered", "project.stale"),
     *("parser.failed", "parser.recovered", "value.suspected", "digest"),

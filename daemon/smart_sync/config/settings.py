@@ -111,7 +111,7 @@ def _different(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, 
     return webhooks
 
 
-def _of_its_kind(table: object) -> ParserSettings:
+def _parser_settings(table: object) -> ParserSettings:
     """One table of ``[parsers]`` as the settings of the parser it names."""
     if isinstance(table, ParserSettings):
         return table
@@ -157,14 +157,14 @@ class Settings(BaseSettings):
     webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=20), AfterValidator(_different)] = ()
     notify: NotifySettings = NotifySettings()
     ping: PingSettings = PingSettings()
-    #: The file in which the tokens are kept that platforms renew. Default: beside the database, its name with
+    #: The file in which the tokens are kept that platforms renew. Default: next to the database, its name with
     #: ``.tokens``.
     token_file: PlainPath | None = Field(default=None, validation_alias="parsers.state")
-    parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_of_its_kind)]] = {}
+    parsers: dict[str, Annotated[ParserSettings, BeforeValidator(_parser_settings)]] = {}
 
     @property
     def tokens(self) -> Path:
-        """The file of the tokens that platforms renew: beside the database, unless ``[parsers] state`` names it."""
+        """The file of the tokens that platforms renew: next to the database, unless ``[parsers] state`` names it."""
         path = self.database.path
         return self.token_file or path.with_name(f"{path.name}.tokens")
 

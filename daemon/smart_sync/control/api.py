@@ -6,7 +6,7 @@ from functools import wraps
 
 from smart_sync.control.daemon_status import DaemonStatus, Health
 from smart_sync.control.pin_endpoints import Pins
-from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, no_more, option
+from smart_sync.control.request import Refusal, Request, Response, Route, Routes, Stream, option, refuse_unknown_options
 from smart_sync.core.daemon_answers import EventFields, ReloadAnswer
 from smart_sync.core.model import METRICS, Trigger
 from smart_sync.core.results import health
@@ -20,7 +20,7 @@ from smart_sync.store.requested_project import choose
 from smart_sync.sync.resources import Resources
 from smart_sync.sync.scheduler import Scheduler
 
-#: Project (None: all), who asks, and whether nothing shall be written → the answer.
+#: Project (None: all), the name of the client, and whether nothing shall be written → the response.
 RunPass = Callable[[str | None, str, bool], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response | Stream]]
 
@@ -91,12 +91,12 @@ class Endpoints:
         """
         project_id = option(request, "project_id")
         dry_run = _flag(request, "dry_run")
-        no_more(request, "project_id", "dry_run")
+        refuse_unknown_options(request, "project_id", "dry_run")
         asked_by = f"uid={request.peer.uid} pid={request.peer.pid}"
         return await self._run_pass(project_id, asked_by, dry_run)
 
     async def run_pass(self, project_id: str | None, asked_by: str, dry_run: bool) -> Response:
-        """The answer to whoever has asked for a pass over one project, or over all."""
+        """The response to a request for a pass over one project, or over all."""
         choice = None if project_id is None else await choose(self._resources.database, project_id)
         if choice is not None and choice.project is None:
             return Response(404, choice.refusal)
@@ -111,7 +111,7 @@ class Endpoints:
 
     async def _sync_status(self, request: Request) -> Response:
         """Say what the daemon is doing, its last pass and its next one: `StatusAnswer`."""
-        no_more(request)
+        refuse_unknown_options(request)
         return Response(200, await self._status.answer())
 
     async def _sync_history(self, request: Request) -> Response:
@@ -123,7 +123,7 @@ class Endpoints:
         """
         limit = option(request, "limit") or "20"
         project_id, failed = option(request, "project_id"), _flag(request, "failed")
-        no_more(request, "limit", "project_id", "failed")
+        refuse_unknown_options(request, "limit", "project_id", "failed")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= 4) or not 1 <= int(limit) <= 1000:
             raise Refusal(400, "limit must be a number from 1 to 1000")
         runs = await pass_history.recent_runs(self._resources.database, int(limit), project_id, failed=failed)
@@ -137,7 +137,7 @@ class Endpoints:
         404: no account is meant by that.
         """
         account, days = option(request, "account"), option(request, "days") or str(DAYS)
-        no_more(request, "account", "days")
+        refuse_unknown_options(request, "account", "days")
         if account is None:
             raise Refusal(400, "account is missing; give a link, a name or an id")
         if days != "all" and not (days.isascii() and days.isdigit() and 1 <= len(days) <= 4 and int(days)):
@@ -156,7 +156,7 @@ class Endpoints:
 
         503: too many clients have a stream already.
         """
-        no_more(request)
+        refuse_unknown_options(request)
         return Stream(_as_lines(self._resources.announce.events()))
 
     async def _reload_config(self, request: Request) -> Response:
@@ -164,7 +164,7 @@ class Endpoints:
 
         422: the file has mistakes; all are named, and nothing is changed.
         """
-        no_more(request)
+        refuse_unknown_options(request)
         try:
             await self._reload()
         except ConfigError as error:
@@ -177,7 +177,7 @@ class Endpoints:
 
         503: a pass was missed or could not be run, a project is stale, or there is nothing to sync.
         """
-        no_more(request)
+        refuse_unknown_options(request)
         body = await self._health.healthz()
         return Response(200 if body["healthy"] else 503, body)
 
@@ -186,13 +186,13 @@ class Endpoints:
 
         503: a tick of the schedule was missed.
         """
-        no_more(request)
+        refuse_unknown_options(request)
         body = self._health.livez()
         return Response(200 if body["alive"] else 503, body)
 
     async def _metrics(self, request: Request) -> Response:
         """Say how things stand as OpenMetrics, for Prometheus."""
-        no_more(request)
+        refuse_unknown_options(request)
         database = self._resources.database
         now = await measured(database)
         failing = {one.parser for one in await parser_records.failing(database) if one.told_at}

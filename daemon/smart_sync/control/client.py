@@ -1,4 +1,4 @@
-"""The way to a running daemon for Python programs: our own commands, a web app, a task queue.
+"""A client of the control channel for Python programs: our own commands, a web app, a task queue.
 
 `Client` is for coroutines, `request_sync` for everything else.  Each call is one connection.
 """

@@ -1,4 +1,4 @@
-"""One client, from its connection to its leaving: each wait has an end, and each request an answer."""
+"""One client's connection: every wait is bounded, and each request gets a response."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

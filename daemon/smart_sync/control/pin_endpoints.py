@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Mapping
 from datetime import date
 
-from smart_sync.control.request import Refusal, Request, Response, no_more, option
+from smart_sync.control.request import Refusal, Request, Response, option, refuse_unknown_options
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import MAX_COUNT
 from smart_sync.store import pin_rows
@@ -19,7 +19,7 @@ class Pins:
 
     async def listed(self, request: Request) -> Response:
         """List all pins, those of cells too: `PinsAnswer`."""
-        no_more(request)
+        refuse_unknown_options(request)
         return Response(200, await pin_rows.list_pins(self._resources.database))
 
     async def pin(self, request: Request) -> Response:
@@ -48,7 +48,7 @@ class Pins:
         404: no account is meant by that.
         """
         account, metric = option(request, "account"), option(request, "metric")
-        no_more(request, "account", "metric")
+        refuse_unknown_options(request, "account", "metric")
         if account is None:
             raise Refusal(400, "account is missing; give a link, an @username or an id")
         return await _or_refused(pin_rows.unpin(self._resources.database, account, metric))
@@ -68,7 +68,7 @@ def _asked(request: Request) -> PinRequest:
     account, metric, value, until, why = (
         option(request, name) for name in ("account", "metric", "value", "until", "why")
     )
-    no_more(request, "account", "metric", "value", "until", "why")
+    refuse_unknown_options(request, "account", "metric", "value", "until", "why")
     if account is None or metric is None:
         raise Refusal(400, "account or metric is missing; give a link, an @username or an id, and a metric")
     if value is not None and not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= MAX_COUNT):

@@ -160,7 +160,7 @@ def option(request: Request, name: str) -> str | None:
     return value
 
 
-def no_more(request: Request, *known: str) -> None:
+def refuse_unknown_options(request: Request, *known: str) -> None:
     """A misspelt option must not pass for a plain request, nor one that was put into a body: raises `Refusal`."""
     if request.body:
         raise Refusal(400, "this endpoint takes no body; options go behind a ? in its address")

@@ -1,7 +1,7 @@
 """The control channel's server: HTTP/1.1 over a Unix socket, for routes that are handed in.
 
 `serve` opens the socket and holds a bounded number of clients; `connection` talks to one of them,
-`http11` knows HTTP, `socket_file` the file, `peer` who asks.
+`http11` knows HTTP, `socket_file` the file, `request` the process at the other end.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The socket as a file: put it at its path without taking anything away from anybody.
+"""The socket's file: created at its path without replacing a file or a socket of another program.
 
 It appears under its name only when it listens and has its final rights, by one rename.
 """
@@ -94,13 +94,13 @@ async def _alone_in(directory: Path) -> AsyncIterator[None]:
 
 
 def _refuse_unless_stale(path: Path) -> None:
-    if problem := in_the_way(path):
+    if problem := obstacle_at(path):
         raise SocketUnusable(problem)
     if path.is_socket() and _answers(path):
         raise SocketUnusable(f"{path}: another program listens there; stop it or change [control] socket")
 
 
-def in_the_way(path: Path) -> str:
+def obstacle_at(path: Path) -> str:
     """What at ``path`` is not for us to replace; "" if nothing, or a socket of our own user.  Raises `OSError`."""
     try:
         found = path.lstat()

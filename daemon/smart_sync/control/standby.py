@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from smart_sync.control.api import Endpoints
 from smart_sync.control.daemon_status import DaemonStatus
-from smart_sync.control.request import Request, Response, Route, Routes, failure, no_more
+from smart_sync.control.request import Request, Response, Route, Routes, failure, refuse_unknown_options
 from smart_sync.core.daemon_answers import AliveAnswer, HealthAnswer
 from smart_sync.core.results.metrics import standby_exposition
 from smart_sync.core.results.results import PassResult
@@ -57,7 +57,7 @@ class Standby:
         return await self._answered(SyncRequest(str(uuid.uuid4()), project_id, dry_run, asked_by))
 
     async def _answered(self, request: SyncRequest) -> Response:
-        """What the leader answers; whoever that is by then."""
+        """What the leader answers; another daemon may lead by then."""
         database = self._resources.database
         try:
             await sync_requests.ask(database, request, self._resources.clock())
@@ -71,7 +71,7 @@ class Standby:
             raise error.meaning from None
 
     async def _sync_status(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         try:
             told = await self._status.answer()
         except StoreError as error:
@@ -100,7 +100,7 @@ class Standby:
         return [f"the tables are of a newer version ({versions}): this daemon waits and will not lead; upgrade it"]
 
     async def _healthz(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         reasons = self._reasons()
         answer: HealthAnswer = {
             "success": not reasons,
@@ -117,13 +117,13 @@ class Standby:
         return Response(503 if reasons else 200, answer)
 
     async def _livez(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         uptime = round(time.monotonic() - self._started, 3)
         answer: AliveAnswer = {"success": True, "alive": True, "uptime_seconds": uptime, "error": None}
         return Response(200, answer)
 
     async def _metrics(self, request: Request) -> Response:
-        no_more(request)
+        refuse_unknown_options(request)
         return Response(200, {}, standby_exposition(led=bool(self._lease.leader)))
 
 
@@ -138,7 +138,7 @@ class Answering:
         self._under_way: set[str] = set()
         #: What this daemon, which stops or reloads, has begun and not done: it has not ended over that.
         self._turned_away: list[SyncRequest] = []
-        #: What the database has refused, and was told: it is told once.
+        #: What the database has refused, and was told: it is reported once.
         self._refused = ""
 
     async def run(self) -> None:
@@ -147,7 +147,7 @@ class Answering:
             async with asyncio.TaskGroup() as group:
                 while True:
                     news = self._lease.news
-                    with self._told():  # looked for again soon
+                    with self._refusals_reported():  # looked for again soon
                         for request in await sync_requests.unanswered(self._database):
                             if request.id not in self._under_way:
                                 self._under_way.add(request.id)
@@ -155,12 +155,12 @@ class Answering:
                     await heard(news)
         finally:
             # Not where it is turned away: its task is cancelled before it could commit.
-            with self._told():
+            with self._refusals_reported():
                 for request in self._turned_away:
                     await sync_requests.put_back(self._database, request)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _refusals_reported(self) -> Iterator[None]:
         """Inside, a server that is away is no trouble, it comes back; that it refuses us (a right, a table) is told."""
         try:
             yield
@@ -191,7 +191,7 @@ class Answering:
             response = failure(503, redact(str(error)))
         text = json.dumps(response.body, ensure_ascii=False)
         # Where it cannot be answered: once more, here or where the next leader is.
-        with self._told():
+        with self._refusals_reported():
             await sync_requests.answer(self._database, request, response.status, text, self._clock())
         self._under_way.discard(request.id)
 

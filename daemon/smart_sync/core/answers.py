@@ -17,7 +17,7 @@ class MetricChangeAnswer(TypedDict):
     after: int | None
 
 
-class SuspectTold(TypedDict):
+class SuspectInPass(TypedDict):
     """A value that jumped, or an accident of typing, as `core.merge.suspects.Suspect` has it."""
 
     account_id: str
@@ -35,7 +35,7 @@ class SuspectTold(TypedDict):
     held: bool
 
 
-class ConflictTold(TypedDict):
+class ConflictInPass(TypedDict):
     """Both sides had changed (strategy "latest"): ``sheet`` counts, ``parsed`` does not; ``place``: the cell."""
 
     account_id: str
@@ -102,9 +102,9 @@ class ProjectAnswer(TypedDict, total=False):
     #: Account id → reason.
     failed_accounts: Mapping[str, str]
     suspect_count: int
-    suspects: list[SuspectTold]
+    suspects: list[SuspectInPass]
     conflict_count: int
-    conflicts: list[ConflictTold]
+    conflicts: list[ConflictInPass]
     #: In a dry run: what would change.
     changes: list[MetricChangeAnswer]
 

@@ -24,7 +24,9 @@ def read_json(text: str | bytes, *, strict: bool = True) -> Any:
 
 
 def storable(text: str) -> str:
-    """``text`` with U+FFFD in place of each lone surrogate, which neither a database nor a URL can hold."""
+    """``text`` with U+FFFD in place of what a database cannot hold: lone surrogates, and (PostgreSQL) NUL."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
     try:
         text.encode()
     except UnicodeEncodeError:

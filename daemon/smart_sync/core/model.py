@@ -1,4 +1,4 @@
-"""The nouns: what the rest of the program talks about, as immutable values.
+"""The data types that the whole program shares, as immutable values.
 
 Counts are whole numbers from 0 to 2^63-1 (what SQLite stores); ``None`` is "no value", which is
 never the same as 0.  Times are aware `datetime` in UTC unless a name says otherwise.

@@ -1,4 +1,4 @@
-"""What is said of an account by those who parse, and what is remembered of it: the nouns of `core.merge.votes`.
+"""Parsed values of an account, and what is remembered of them: the data types of `core.merge.votes`.
 
 Times are stamps (`core.days.stamp`), None where a source gives none.
 """

@@ -63,7 +63,7 @@ def in_force(pins: Iterable[Pin], today: str) -> dict[str, Pin]:
     return found
 
 
-def of_cells(pins: Iterable[Pin]) -> dict[str, Pin]:
+def cell_pins(pins: Iterable[Pin]) -> dict[str, Pin]:
     """The pins that the cells of a row had in its last read, by metric."""
     return {pin.metric: pin for pin in pins if pin.place == CELL}
 

@@ -52,7 +52,7 @@ class Token(NamedTuple):
     not_before: str = ""
     #: Why only a person can help.
     dead: str = ""
-    #: The end that a person was told of ahead.
+    #: The end that a person was notified of ahead.
     told: str = ""
 
     @property
@@ -65,7 +65,7 @@ class Step(StrEnum):
     """What is to be done with a token before it is used."""
 
     USE = "use"
-    ASK = "ask"
+    RENEW = "renew"
     WAIT = "wait"
     DEAD = "dead"
 
@@ -88,7 +88,7 @@ def step(token: Token, flow: Flow, now: datetime, refused: str = "") -> Step:
         return Step.USE
     if token.not_before and now < _moment(token.not_before, now):
         return Step.USE if works else Step.WAIT
-    return Step.ASK
+    return Step.RENEW
 
 
 def _is_due(token: Token, flow: Flow, now: datetime) -> bool:
@@ -256,7 +256,7 @@ def _refusal(said: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class TokenReport(NamedTuple):
-    """A token as people are told of it, without itself."""
+    """What people may see of a token: never the token itself."""
 
     account: str
     kind: str

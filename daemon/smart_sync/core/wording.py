@@ -1,4 +1,4 @@
-"""Numbers with their nouns, as people say them; and what they meant by a name that is none."""
+"""Numbers with their nouns, as people say them; and the names that are nearest to one that does not exist."""
 
 import re
 import shlex

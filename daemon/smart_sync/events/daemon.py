@@ -15,7 +15,7 @@ EVENTS = (
             "sqlite_version": "str: of the library in use",
         },
     ),
-    Event("daemon.stopped", "info", "the daemon has stopped as it was told", {}),
+    Event("daemon.stopped", "info", "the daemon has stopped, as it was asked to", {}),
     Event(
         "daemon.crashed",
         "error",
@@ -144,7 +144,7 @@ EVENTS = (
     Event(
         "control.lost",
         "warning",
-        "the file of the control socket is gone, or another one stands there; it is made anew where nothing stands",
+        "the file of the control socket is missing, or another file is in its place; it is created again where none is",
         {"socket": "str: its path", "reason": "str: what became of it"},
         "keep what removes old files from it, or name another path: [control] socket",
     ),

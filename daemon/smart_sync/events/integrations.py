@@ -41,14 +41,14 @@ EVENTS = (
         "parser.failing",
         "error",
         "a parser got nothing of at least five accounts, or has got nothing for longer than [sheets] stale_after;"
-        " logged once, webhooks are told parser.failed",
+        " logged once, webhooks are sent parser.failed",
         {
             "parser": "str: as in parser.finished",
             "since": "str: its first bad pass after the last good one; UTC, ISO 8601",
             "projects": "str?: the names of the projects that it concerns",
             "reason": "str?: what happened and what to do",
         },
-        "do what the reason says; parser.recovered tells the end",
+        "do what the reason says; parser.recovered reports the end",
     ),
     Event(
         "parser.recovered",
@@ -76,7 +76,7 @@ EVENTS = (
     Event(
         "parser.token_expires",
         "warning",
-        "a token of a parser ends within 14 days, and is not renewed by itself any more; told once for each end",
+        "a token of a parser ends within 14 days, and is not renewed by itself any more; reported once for each end",
         {
             "parser": "str: as in parser.finished",
             "account": "str?: whose token it is, where each account has its own",
@@ -142,7 +142,7 @@ EVENTS = (
     Event(
         "ping.failed",
         "warning",
-        "the dead man's switch could not be told; the pass is none the worse",
+        "the dead man's switch could not be reached; the pass itself is not affected",
         {"signal": "str: start, success, fail", "reason": "str: what happened"},
         "if it repeats, look at [ping] url and the network: the switch will alarm",
     ),

@@ -120,7 +120,7 @@ EVENTS = (
             "reason": "str: why the first could not be read, and who must do what",
             "other_reasons": "list?: those of the others, where they are other ones",
         },
-        "do what the reasons say; project.recovered tells the end",
+        "do what the reasons say; project.recovered reports the end",
     ),
     Event(
         "project.recovered",

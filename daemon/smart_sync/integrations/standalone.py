@@ -1,4 +1,4 @@
-"""The Python way in: a pass without a daemon, from any thread, blocking.
+"""Python functions that run a pass without a daemon, from any thread, blocking.
 
 For the callers that already exist (a web app's route, a task queue): they get the dictionary that the
 control channel answers, and no exception for anything that an operator can fix.  The process is theirs: its logging,
@@ -125,7 +125,7 @@ def _settings(where: Location, key: Path | SecretStr | None, sheets_name: str) -
     except ValidationError as error:
         raise ConfigError(tuple(str(problem["msg"]) for problem in error.errors())) from None
     except SettingsError as error:
-        raise ConfigError((mistakes.of_environment(str(error)),)) from None
+        raise ConfigError((mistakes.environment_mistake(str(error)),)) from None
     database = DatabaseSettings.model_validate(place)
     return settings.model_copy(update={"database": database, "sheets": sheets})
 
@@ -170,9 +170,9 @@ def _key(given: object) -> Path | SecretStr | None:
 def _leave_retries_alone() -> None:
     """stamina, which the host may use too, tells its hooks of every retry; ours are in our own events."""
     hooks = stamina.instrumentation.get_on_retry_hooks()
-    if not all(isinstance(hook, partial) and hook.func is _of_the_host for hook in hooks):
-        stamina.instrumentation.set_on_retry_hooks([partial(_of_the_host, hook) for hook in hooks])
+    if not all(isinstance(hook, partial) and hook.func is _call_hosts_hook for hook in hooks):
+        stamina.instrumentation.set_on_retry_hooks([partial(_call_hosts_hook, hook) for hook in hooks])
 
 
-def _of_the_host(hook: Any, details: Any) -> Any:
+def _call_hosts_hook(hook: Any, details: Any) -> Any:
     return None if _calling.get() else hook(details)

@@ -14,8 +14,8 @@ from smart_sync.config import WebhookSettings
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import Trigger
 from smart_sync.core.results import alerts, health
-from smart_sync.core.results.health import Freshness
 from smart_sync.core.results.results import PassResult
+from smart_sync.core.results.stale import Freshness
 from smart_sync.core.results.webhook_messages import Message, failure_message, messages, recovery_message
 from smart_sync.logs import emit
 from smart_sync.notify.receivers import Receiver, WebhookReceiver
@@ -220,7 +220,7 @@ class Webhooks:
         return [health.unreached(one.label, *found[one.endpoint]) for one in self._workers if one.endpoint in found]
 
     async def tell_of_failure(self, trigger: Trigger, reason: str) -> None:
-        """A pass could not be run: told once for each reason, until a pass ends.
+        """A pass could not be run: reported once for each reason, until a pass ends.
 
         Where not even the queue can be written, it is sent past the queue, once.
         """

@@ -78,7 +78,7 @@ class Digest:
 
     async def _tell(self, day: str, now: datetime) -> None:
         # Before the first pass there is nothing to tell.
-        if await outbox.is_digest_told(self._database, day) or not await pass_history.last_run(self._database):
+        if await outbox.is_digest_queued(self._database, day) or not await pass_history.last_run(self._database):
             return
         facts = await self._facts(day, now)
         async with self._database.transaction() as transaction:

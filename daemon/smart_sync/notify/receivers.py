@@ -1,4 +1,4 @@
-"""Who is told through the outbox: webhooks by signed requests, people through apprise."""
+"""Who is notified through the outbox: webhooks by signed requests, people through apprise."""
 
 import asyncio
 import threading

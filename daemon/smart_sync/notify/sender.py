@@ -85,7 +85,7 @@ class Sender:
 
 
 def endpoint_of(url: SecretStr) -> str:
-    """What the database calls who is told at ``url``: nothing that would give it away."""
+    """The name in the database of the receiver at ``url``: nothing that would give it away."""
     return hashlib.sha256(url.get_secret_value().encode()).hexdigest()[:16]
 
 

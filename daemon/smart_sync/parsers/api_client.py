@@ -1,4 +1,4 @@
-"""One platform's API as its parser uses it: polite, bounded, and with failures in words."""
+"""One platform's API for its parser: within rate and budget, bounded, with failures in words."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence

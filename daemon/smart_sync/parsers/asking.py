@@ -1,4 +1,4 @@
-"""With what a pass of a parser asks: made by whoever begins it, and handed down to each request."""
+"""What a parser uses for its requests in a pass (HTTP client, budget, rate): handed down to each request."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

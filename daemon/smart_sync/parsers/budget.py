@@ -138,14 +138,14 @@ class Allowance:
         self._left, self._beyond = grant.requests, grant.beyond
 
 
-def of(settings: ParserSettings) -> int | None:
+def daily_requests(settings: ParserSettings) -> int | None:
     """The requests that a parser may make in any 24 hours, if it has a budget."""
     return options(settings).budget
 
 
 def allowance(database: Database, parser: str, settings: ParserSettings, clock: Clock) -> Allowance | None:
     """What one pass of ``parser`` (the name of its table) may ask, if it has a budget."""
-    allowed = of(settings)
+    allowed = daily_requests(settings)
     return None if allowed is None else Allowance(database, parser, allowed, settings.deadline, clock)
 
 

@@ -17,7 +17,7 @@ from smart_sync.parsers import http
 from smart_sync.parsers.asking import Asking, asking
 from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.http import HttpClient
-from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, told
+from smart_sync.parsers.parser import Fetched, ParserReport, Paused, RoundOver, Unfetched, list_reasons
 from smart_sync.parsers.registry import ConfiguredParser
 
 #: Values are stored when so many are there, or when the oldest of them is so many seconds old.
@@ -104,7 +104,7 @@ class _Pass:
         return self.report
 
     async def _look_at_tokens(self) -> None:
-        """Which of its tokens are dead, and which will soon end; each end is told once."""
+        """Which of its tokens are dead, and which will soon end; each end is reported once."""
         if (book := self.source.book) is None:
             return
         for token in await book.news():
@@ -227,7 +227,7 @@ class _Pass:
         else:
             for account, reason in self.gone:
                 self._rest(account, reason)
-        report.reason = report.reason or told(self.troubles)
+        report.reason = report.reason or list_reasons(self.troubles)
         if report.left:
             pass
         elif report.finished:

@@ -38,7 +38,7 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     if 200 <= status < 300:
         body = decoded(answer)
         if status == 202 and not answer.starts_job:
-            raise NotReady(f"not ready yet (202){_in_its_words(answer)}", retry_after(answer, now))
+            raise NotReady(f"not ready yet (202){_with_source_message(answer)}", retry_after(answer, now))
         if body is None:
             raise CallFailed("the answer is not JSON" if answer.body.strip() else "the answer is empty")
         return body
@@ -47,18 +47,18 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     if status == 401:
         raise Refused("the API refuses the credentials (401); renew them")
     if status == 402:
-        raise ParserFailed(f"the API wants to be paid (402){_in_its_words(answer)}; renew the plan")
+        raise ParserFailed(f"the API wants to be paid (402){_with_source_message(answer)}; renew the plan")
     if status in {404, 410}:
         raise AccountGone(f"the platform does not have it ({status})")
     if status == 429:
-        told = _in_its_words(answer)
+        told = _with_source_message(answer)
         after = retry_after(answer, now)
         if after is None and "month" in told.casefold():
             after = http_client.LONGEST_WAIT
         raise Throttled(f"too many calls (429){told}", after=after)
     if status == 408 or status >= 500:
         raise CallFailed(f"the API answers {status}", after=retry_after(answer, now))
-    raise AccountRefused(f"the API refuses the call ({status}){_in_its_words(answer)}")
+    raise AccountRefused(f"the API refuses the call ({status}){_with_source_message(answer)}")
 
 
 def retry_after(answer: HttpResponse, now: datetime) -> float | None:
@@ -105,7 +105,7 @@ def words(body: object) -> str:
     return words(inner) if isinstance(inner, dict) else said(inner)
 
 
-def _in_its_words(answer: HttpResponse) -> str:
+def _with_source_message(answer: HttpResponse) -> str:
     found = words(decoded(answer))
     return f": {found}" if found else ""
 

@@ -1,4 +1,4 @@
-"""JMESPath over the answers of sources, for the texts of a configuration."""
+"""JMESPath expressions of a configuration, applied to the responses of sources."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

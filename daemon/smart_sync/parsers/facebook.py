@@ -69,7 +69,7 @@ class Facebook(PlatformParser):
             return None
 
         if self.counts_campaign:
-            return await self._of_campaign(session, account, name)
+            return await self._fetch_campaign(session, account, name)
 
         async def get(videos: int) -> Any:
             fields = "followers_count,fan_count" + f",videos.limit({videos}){{views}}" * (videos > 0)
@@ -82,7 +82,7 @@ class Facebook(PlatformParser):
         )
         return Partly(metrics, flaw)
 
-    async def _of_campaign(self, session: Session, account: Account, name: str) -> Partly:
+    async def _fetch_campaign(self, session: Session, account: Account, name: str) -> Partly:
         shown = "id,created_time,views,likes.limit(0).summary(true),comments.limit(0).summary(true)"
         who = identity(account.link)
 
@@ -94,13 +94,13 @@ class Facebook(PlatformParser):
             params = {"fields": shown, "limit": str(size)} | ({"after": cursor} if cursor is not None else {})
             return await session.get(f"{name}/videos", params, self._headers)
 
-        first = mapping(await graph.in_portions(with_followers, None, self.remembered, who))
+        first = mapping(await graph.read_in_portions(with_followers, None, self.remembered, who))
 
         async def page(cursor: str | None) -> Page:
             if cursor is None and "videos" in first:
                 return _page(first["videos"])
             # Left out it may be empty, or not to be seen by this token: asked for by itself, Meta says which.
-            return _page(await graph.in_portions(videos, cursor, self.remembered, who))
+            return _page(await graph.read_in_portions(videos, cursor, self.remembered, who))
 
         return partly(_followers(first), await numbers(page, account.campaign))
 

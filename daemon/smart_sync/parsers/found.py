@@ -62,7 +62,7 @@ class Found:
             read = True
             self.counts[name] = count
             self.rounded |= {name} if precision is Precision.ROUNDED else set()
-        said = told(document, paged=paged) if flaws or (expressions and not read) else ""
+        said = source_message(document, paged=paged) if flaws or (expressions and not read) else ""
         self.flaws += [*flaws, *([f"the source says: {said}"] if said else [])]
 
     def take(self, step: StepSettings, document: Any, campaign: Campaign, *, paged: bool = False) -> None:
@@ -78,7 +78,7 @@ class Found:
             items = _array(step.items, document, paged=paged)
             videos = [self._video(step, item) for item in items]
         except AccountFailed as failure:
-            said = told(document, paged=paged)
+            said = source_message(document, paged=paged)
             self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {said}"] if said else [])]
             return
         found = tally(videos, campaign)
@@ -131,7 +131,7 @@ def _id(expression: str, item: object) -> str:
     return found
 
 
-def told(document: Any, *, paged: bool) -> str:
+def source_message(document: Any, *, paged: bool) -> str:
     """What the source says in ``document``, or in the last of its pages that says anything."""
     return next(filter(None, map(words, reversed(document) if paged else [document])), "")
 

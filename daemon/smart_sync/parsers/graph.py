@@ -92,7 +92,7 @@ def remark(answer: HttpResponse, api_url: str) -> str:
     )
 
 
-async def in_portions(
+async def read_in_portions(
     get: Callable[[int, str | None], Awaitable[Any]],
     cursor: str | None,
     remembered: dict[str, dict[str, str]],

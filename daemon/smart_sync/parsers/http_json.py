@@ -223,7 +223,7 @@ class HttpJson(PlatformParser):
         except AccountGone as failure:
             failure.after_answers = answers > 0
             raise
-        return [self._of_row(account, rows) for account in accounts]
+        return [self._read_row(account, rows) for account in accounts]
 
     def _may_split(self, failure: AccountGone | AccountFailed) -> bool:
         """Not where a POST may have started a job, which is paid for, unless the first was refused for its accounts."""
@@ -231,7 +231,7 @@ class HttpJson(PlatformParser):
             return self._own.steps[0].is_post and not failure.after_answers and failure.status in _REFUSES_AN_OBJECT
         return not (isinstance(failure, AccountFailed) and failure.step > 1)
 
-    def _of_row(self, account: Account, rows: Rows) -> Fetched:
+    def _read_row(self, account: Account, rows: Rows) -> Fetched:
         row = rows.of(account)
         if row is None:
             return Unfetched(account.id, "the answer has no row for it", gone=True)

@@ -70,7 +70,7 @@ class Instagram(PlatformParser):
             return None
 
         if self.counts_campaign:
-            return await self._of_campaign(session, account, name)
+            return await self._fetch_campaign(session, account, name)
 
         async def get(videos: int) -> Any:
             media = f",media.limit({videos}){{like_count,comments_count,view_count}}" * (videos > 0)
@@ -89,7 +89,7 @@ class Instagram(PlatformParser):
         )
         return Partly(metrics, flaw)
 
-    async def _of_campaign(self, session: Session, account: Account, name: str) -> Partly:
+    async def _fetch_campaign(self, session: Session, account: Account, name: str) -> Partly:
         shown = "id,timestamp,media_type,like_count,comments_count,view_count"
 
         async def get(size: int, cursor: str | None) -> Any:
@@ -99,7 +99,7 @@ class Instagram(PlatformParser):
             return await session.get(self._user_id, {"fields": fields}, self._headers)
 
         async def found(cursor: str | None) -> Mapping[str, Any]:
-            body = await graph.in_portions(get, cursor, self.remembered, identity(account.link))
+            body = await graph.read_in_portions(get, cursor, self.remembered, identity(account.link))
             return mapping(mapping(body).get("business_discovery"))
 
         first, seen = await found(None), set[str]()

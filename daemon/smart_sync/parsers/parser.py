@@ -122,7 +122,7 @@ class ParserReport:
         )
 
 
-def told(troubles: Mapping[str, Sequence[str]]) -> str:
+def list_reasons(troubles: Mapping[str, Sequence[str]]) -> str:
     """What was wrong, each reason once, with the first account's link and how many more there are."""
     shown = []
     for reason, links in islice(troubles.items(), MAX_REASONS):

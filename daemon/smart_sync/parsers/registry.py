@@ -87,7 +87,7 @@ def _agenda(table: ParserSettings) -> AskedAccounts:
     return AskedAccounts(every, counts_campaign=counts(table) == "campaign")
 
 
-def of_lifetime(sources: Iterable[ConfiguredParser], account: Account) -> list[str]:
+def lifetime_parsers(sources: Iterable[ConfiguredParser], account: Account) -> list[str]:
     """The tables of the parsers that count the lifetime of ``account``, and could count the campaign of its project."""
     return [
         source.table

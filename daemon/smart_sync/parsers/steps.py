@@ -18,7 +18,7 @@ from smart_sync.parsers import step_settings
 from smart_sync.parsers.error_responses import said, words
 from smart_sync.parsers.expressions import condition, is_true, kind_of, missing, search
 from smart_sync.parsers.failures import AccountFailed, AccountGone, NotReady
-from smart_sync.parsers.found import Found, check_who, folded, told
+from smart_sync.parsers.found import Found, check_who, folded, source_message
 from smart_sync.parsers.http import HttpRequest
 from smart_sync.parsers.parser import RoundOver
 from smart_sync.parsers.per_account import name_of
@@ -94,7 +94,7 @@ def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
     for name, expression in step.take.items():
         value = search(expression, _document(step, pages))
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-            said = told(pages, paged=True)
+            said = source_message(pages, paged=True)
             raise AccountFailed(f"the answer has no {name} ({expression})" + (f": {said}" if said else ""))
         taken[name] = str(value)
     return taken
@@ -152,12 +152,12 @@ async def _polled(step: StepSettings, label: str, subject: Subject, secrets: Sec
 
 def _check(step: StepSettings, page: object) -> None:
     if step.gone is not None and is_true(condition(step.gone, page)):
-        raise AccountGone(_in_its_words("the source does not have it", page))
+        raise AccountGone(_with_source_message("the source does not have it", page))
     if step.failed is not None and is_true(condition(step.failed, page)):
-        raise AccountFailed(_in_its_words("the source refuses", page))
+        raise AccountFailed(_with_source_message("the source refuses", page))
 
 
-def _in_its_words(what: str, page: object) -> str:
+def _with_source_message(what: str, page: object) -> str:
     """``what``, and what the source itself says, if it does where sources do."""
     said = words(page)
     return f"{what}: {said}" if said else what
@@ -240,7 +240,7 @@ def read(step: StepSettings, pages: Sequence[Any], accounts: Sequence[Account]) 
     found = search(step.rows or "", pages if step.next is not None else pages[0])
     lack = "" if isinstance(found, list) else f"{step.rows} finds no array of rows"
     if lack := lack or missing(step.rows or "", pages, paged=step.next is not None):
-        words = told(pages, paged=True)
+        words = source_message(pages, paged=True)
         raise AccountFailed(lack + (f": {words}" if words else ""))
     by_key: dict[str, Any] = {}
     first = ""

@@ -54,14 +54,17 @@ class TokenBook:
         job = self._job(grant, refused)
         token, step = await asyncio.to_thread(token_renewal.look, job)
         _protect(token)
-        if step is Step.ASK:
+        if step is Step.RENEW:
             async with session.turn():
                 renewal = await token_renewal.renewed(job)
             token, reason = renewal.token, logs.redact(renewal.reason)
             _protect(token)
             if renewal.is_of_app:
                 raise ParserFailed(f"the platform refuses the application: {reason}; correct [parsers.{self._table}]")
-            if token_life.step(token, job.flow, self._clock(), refused) not in (Step.USE, Step.ASK) or not token.access:
+            if (
+                token_life.step(token, job.flow, self._clock(), refused) not in (Step.USE, Step.RENEW)
+                or not token.access
+            ):
                 raise self._refusal(grant, token, reason)
         elif step is not Step.USE:
             raise self._refusal(grant, token, "")
@@ -104,11 +107,11 @@ class TokenBook:
         """The tokens that will soon end and were not reported yet; from now on they count as reported."""
         await self.look()
         try:
-            return await asyncio.to_thread(self._untold)
+            return await asyncio.to_thread(self._unreported)
         except TokensUnusable:
             return []
 
-    def _untold(self) -> list[TokenReport]:
+    def _unreported(self) -> list[TokenReport]:
         known, now, news = token_file.load(self._path), self._clock(), list[TokenReport]()
         for grant, report in zip(self._grants, self.reports, strict=True):
             token = known.get(self._key(grant), Token())

@@ -87,7 +87,7 @@ async def renewed(job: Job) -> Renewal:
     token, step = await asyncio.to_thread(look, job)
     if answer is not None and answer.reason:
         return Renewal(token, answer.reason, answer.is_of_app)
-    if step in (Step.USE, Step.ASK) and token.access:
+    if step in (Step.USE, Step.RENEW) and token.access:
         return Renewal(token)
     return Renewal(token, token.dead or "it could not be renewed; the next pass tries it again")
 
@@ -153,7 +153,7 @@ def _renew(job: Job) -> None:
     path = Path(job.path)
     known = token_file.load(path)
     token, step = look(job)
-    if step is not Step.ASK:
+    if step is not Step.RENEW:
         if known.get(job.key) != token:
             with token_file.replacement(path, known) as file:
                 file.put({**known, job.key: token})

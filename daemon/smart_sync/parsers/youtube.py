@@ -201,7 +201,7 @@ class YouTube(PlatformParser):
     async def _of(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> list[Fetched]:
         """What comes of an account: nothing, if its videos cannot be asked for in this pass."""
         if self.counts_campaign:
-            return await self._of_campaign(current, account, channel)
+            return await self._fetch_campaign(current, account, channel)
         likes = comments = None
         flaw = ""
         if self._videos and current.failure is None:
@@ -213,7 +213,7 @@ class YouTube(PlatformParser):
                 current.failures.append(failure)
         return [self._said(account, Partly(_metrics(channel, likes, comments), flaw))]
 
-    async def _of_campaign(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> list[Fetched]:
+    async def _fetch_campaign(self, current: _Round, account: Account, channel: Mapping[str, Any]) -> list[Fetched]:
         if current.failure is not None:
             return []
         try:

@@ -37,7 +37,7 @@ def _suspects(suspects: tuple[Suspect, ...], words: Words) -> Html | None:
             named(one.link),
             words.metric(one.metric),
             named(one.place),
-            short(words.told(one.cause), MAX_ERROR) or "–",
+            short(words.translated(one.cause), MAX_ERROR) or "–",
             words.count(one.old),
             words.count(one.new),
             words.count(one.old if one.held else one.new),
@@ -61,7 +61,7 @@ def _problems(problems: tuple[Problem, ...], words: Words) -> Html | None:
 
 
 def _problem(one: Problem, words: Words) -> tuple[Html, str, Html]:
-    return named(one.place or "–"), short(words.told(one.reason), MAX_ERROR), named(one.value or "–")
+    return named(one.place or "–"), short(words.translated(one.reason), MAX_ERROR), named(one.value or "–")
 
 
 def _more(number: int, words: Words) -> Html | None:
@@ -137,7 +137,7 @@ def _stale_project(project: ProjectFacts, now: datetime, words: Words) -> Iterat
     whole, worksheet = words.say("the_project"), words.say("the_worksheet")
     if run and run.outcome in ("degraded", "failed"):
         outcome = run.outcome if words.for_operator else words.say(f"state_{run.outcome}")
-        yield whole, f"{outcome}: {short(words.told(run.error), MAX_ERROR)}", words.stamp(run.finished_at)
+        yield whole, f"{outcome}: {short(words.translated(run.error), MAX_ERROR)}", words.stamp(run.finished_at)
     if project.stale_since is not None:
         yield whole, words.say("is_stale"), words.stamp(project.stale_since)
     if read_at is None:

@@ -1,4 +1,4 @@
-"""The page: facts in, one HTML file out.  Nothing here reads a clock, a file of the user's or the network."""
+"""Builds the report: its inputs become one HTML file.  Reads no clock, file of the user's or network."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from smart_sync.report.charts import ProjectSeries, detail_section, series_of
 from smart_sync.report.headline import headline, movers_section, overview, target_section, totals_section
 from smart_sync.report.inputs import Options, ProjectFacts, ReportInputs
 from smart_sync.report.markup import Html, el, escaped, join, named
-from smart_sync.report.totals import of_lifetime
+from smart_sync.report.totals import lifetime_sources
 from smart_sync.report.trend import VIEWS, Horizon, Window, horizons, total, window
 from smart_sync.report.unknown import unknown_section
 from smart_sync.report.words import MONTHS, Words
@@ -109,7 +109,7 @@ class _Page:
         parts.append(headline(project, self.horizons, words))
         series = self.series[number] if self.shown else None
         if series and self.shown and not series.empty:
-            compared = project.target and not project.target_flaw and not of_lifetime(project, lifetime)
+            compared = project.target and not project.target_flaw and not lifetime_sources(project, lifetime)
             goal = project.target.views if project.target and compared else None
             parts.append(detail_section(project, series, self.shown, number, goal, words))
             parts += [to_do_section(project, words), totals_section(project, words), movers_section(project, words)]

@@ -13,7 +13,7 @@ from smart_sync.core.history.growth import Growth
 from smart_sync.core.model import METRICS
 from smart_sync.errors import SmartSyncError
 from smart_sync.report.inputs import ProjectFacts, ReportInputs
-from smart_sync.report.totals import breakdowns, of_lifetime, standing, weighed
+from smart_sync.report.totals import breakdowns, lifetime_sources, standing, weighed
 from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, change, newest, total, total_change, window
 
 Cell = str | int | float | None
@@ -107,7 +107,7 @@ def _project(project: ProjectFacts, today: int, lifetime: frozenset[str]) -> Row
         return [*row, *[None] * 7, "no_target"]
     goal = found.target
     row += [goal.views, _iso(goal.start), _iso(goal.end), found.day, found.days]
-    if project.target_flaw or of_lifetime(project, lifetime):
+    if project.target_flaw or lifetime_sources(project, lifetime):
         return [*row, None, None, "unknown"]
     return [*row, found.pace.per_day if found.pace else None, found.projected, found.verdict.value]
 

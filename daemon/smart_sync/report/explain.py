@@ -14,8 +14,13 @@ from smart_sync.core.days import stamp
 from smart_sync.core.explain_answer import ExplainAnswer, ExplainedAccount, MetricAnswer, SheetPlace, WithoutVote
 from smart_sync.core.history.timeline import Asked, Event, LastMerged, changes, timeline, troubles
 from smart_sync.core.links.identity import same
+from smart_sync.core.merge.counting_changes import (
+    not_counted,
+    not_counted_since,
+    sources_of_unknown_videos,
+    unknown_videos,
+)
 from smart_sync.core.merge.decisions import foresee
-from smart_sync.core.merge.recounted import not_counted, not_counted_since, of_unknown_videos, unknown_videos
 from smart_sync.core.merge.strategies import Policy, Rule
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS, Account, Precision, Problem
@@ -23,7 +28,7 @@ from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import shown
 from smart_sync.errors import SmartSyncError
-from smart_sync.parsers.registry import ConfiguredParser, build, of_lifetime
+from smart_sync.parsers.registry import ConfiguredParser, build, lifetime_parsers
 from smart_sync.report.sentences import sentence
 from smart_sync.store import (
     account_states,
@@ -77,20 +82,20 @@ async def explanation(
     found = await explainer.explain(sought, metrics)
     sources = build(settings.parsers)
     for told in found:
-        told["warnings"] = [*await _of_campaign(database, settings, sources, told), *told["warnings"]]
+        told["warnings"] = [*await _campaign_warnings(database, settings, sources, told), *told["warnings"]]
     if not found:
         rows = rows_of_nobody(await pass_history.newest_problems(database), sought)
         raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
     return {"success": True, "accounts": found}
 
 
-async def _of_campaign(
+async def _campaign_warnings(
     database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: ExplainedAccount
 ) -> list[str]:
     """That a parser counts the lifetime of an account whose project has dates or a KPI."""
     campaign = await projects.project_campaign(database, settings.schedule.timezone, told["project_id"])
     account = Account(told["account_id"], told["project_id"], told["platform"], told["username"], told["link"])
-    several = (campaign.warning(told["project_name"], table) for table in of_lifetime(sources, account))
+    several = (campaign.warning(told["project_name"], table) for table in lifetime_parsers(sources, account))
     flaw = f"{told['project_name']}: {campaign.flaw}" if campaign.flaw else ""
     return [*filter(None, (*several, flaw))]
 
@@ -146,7 +151,7 @@ class Explainer:
             values[metric]["cell"] = cell
             values[metric]["sentence"] = sentence(metric, values[metric], cell, gone=gone, active=known.active)
         since = stamp(self.now - timedelta(days=self.days))
-        problems = _of_row(await pass_history.newest_problems(self.database, project.id), facts, state)
+        problems = _row_problems(await pass_history.newest_problems(self.database, project.id), facts, state)
         return {
             "account_id": account.id,
             "link": account.link,
@@ -165,7 +170,7 @@ class Explainer:
                 *_without_vote(state.votes, metrics),
                 *await parsed_values.account_doubted_falls(self.database, account.id, metrics),
             ],
-            "warnings": await self._of_videos(known, state),
+            "warnings": await self._video_warnings(known, state),
             "timeline": await self._timeline(known, {metric: values[metric] for metric in metrics}, since),
             "repairs": await snapshots.of_account(self.database, account.id, metrics, EDITS),
             "edits": await sheet_edits.of_account(self.database, account.id, metrics, EDITS, since),
@@ -173,13 +178,13 @@ class Explainer:
             "passes": passes,
         }
 
-    async def _of_videos(self, known: KnownAccount, state: AccountState) -> list[str]:
+    async def _video_warnings(self, known: KnownAccount, state: AccountState) -> list[str]:
         """What there is to say about the numbers of an account of which a parser counts the campaign."""
         counting = self.judged_by.counting if self.judged_by is not None else None
         if counting is None or not is_counted(state.link, state.platform, counting):
             return []
         campaign = await projects.project_campaign(self.database, counting.timezone, known.project.id)
-        unknown = {} if campaign.counts_all else of_unknown_videos(state.votes)
+        unknown = {} if campaign.counts_all else sources_of_unknown_videos(state.votes)
         late: dict[str, list[str]] = {}
         for metric, since in not_counted_since(state.votes).items():
             late.setdefault(since, []).append(metric)
@@ -239,7 +244,7 @@ def _cell(facts: AccountDetails, state: AccountState, metric: str) -> str:
     return "" if column is None or state.sheet is None or state.sheet_row is None else f"{column}{state.sheet_row}"
 
 
-def _of_row(problems: Iterable[Problem], facts: AccountDetails, state: AccountState) -> list[Problem]:
+def _row_problems(problems: Iterable[Problem], facts: AccountDetails, state: AccountState) -> list[Problem]:
     """Those of ``problems`` that are about the account's row."""
     place = (facts.worksheet, state.sheet_row)
     return [] if None in place else [one for one in problems if (one.worksheet, one.row) == place]

@@ -8,9 +8,9 @@ from smart_sync.core.history.target import Standing, Verdict
 from smart_sync.core.model import METRICS
 from smart_sync.report.inputs import ProjectFacts
 from smart_sync.report.markup import Html, change_cell, el, join, named, short, table
-from smart_sync.report.totals import GroupTotal, breakdowns, of_lifetime, standing
+from smart_sync.report.totals import GroupTotal, breakdowns, lifetime_sources, standing
 from smart_sync.report.trend import FOLLOWERS, VIEWS, WEEK, Horizon, movers, total, total_change
-from smart_sync.report.unknown import coverage_told
+from smart_sync.report.unknown import coverage_text
 from smart_sync.report.words import Words
 
 MOVERS = 5
@@ -39,7 +39,7 @@ def _target(project: ProjectFacts, today: int, lifetime: frozenset[str], words: 
     found = standing(project, today)
     if found is None:
         return "–"
-    if project.target_flaw or of_lifetime(project, lifetime) or found.percent is None:
+    if project.target_flaw or lifetime_sources(project, lifetime) or found.percent is None:
         return words.say("not_known")
     verdict = el("small", words.say(f"verdict_{found.verdict}"), class_=_TONES.get(found.verdict, "none"))
     return join((words.percent(found.percent), " ", verdict))
@@ -57,10 +57,10 @@ def target_section(project: ProjectFacts, today: int, lifetime: frozenset[str], 
     """Whether the project is on target: a sentence, what it would take, and a bar; or why nobody can say."""
     found = standing(project, today)
     if project.target_flaw:
-        return el("p", words.say("target_flaw", why=words.told(project.target_flaw)), class_="note")
+        return el("p", words.say("target_flaw", why=words.translated(project.target_flaw)), class_="note")
     if found is None:
         return el("p", words.say("no_target"), class_="note")
-    if sources := of_lifetime(project, lifetime):
+    if sources := lifetime_sources(project, lifetime):
         shown = ", ".join(short(name, 40) for name in sources)
         lines = [words.say("lifetime", target=_goal(found, words), sources=shown)]
         if words.for_operator:
@@ -154,7 +154,7 @@ def _tile(project: ProjectFacts, metric: int, shown: Sequence[Horizon], words: W
         el("h3", words.metrics()[metric]),
         el("p", words.count(_total(project, metric)), class_="big"),
         el("dl", changes),
-        el("p", coverage_told(project.coverage(METRICS[metric]), words), class_="note"),
+        el("p", coverage_text(project.coverage(METRICS[metric]), words), class_="note"),
         class_="tile",
     )
 

@@ -23,7 +23,7 @@ def standing(project: ProjectFacts, today: int) -> Standing | None:
     return Standing(project.target, views, as_of, today, pace)
 
 
-def of_lifetime(project: ProjectFacts, lifetime: frozenset[str]) -> list[str]:
+def lifetime_sources(project: ProjectFacts, lifetime: frozenset[str]) -> list[str]:
     """The sources of parsed views that are of the accounts' lifetimes, where the project has dates or a KPI."""
     if not project.has_campaign:
         return []

@@ -13,7 +13,7 @@ _CARRIED = ("carried", "stale")
 Row = tuple[Html | str, ...]
 
 
-def coverage_told(coverage: Coverage, words: Words) -> str:
+def coverage_text(coverage: Coverage, words: Words) -> str:
     """What a total consists of: ``of 12 accounts: 9 exact, 2 carried, 1 unknown``."""
     kinds = [f"{words.count(n)} {words.say(f'kind_{kind}')}" for kind, n in zip(KINDS, coverage, strict=True) if n]
     return words.say("coverage", accounts=words.counted(coverage.accounts, "account"), kinds=", ".join(kinds) or "–")

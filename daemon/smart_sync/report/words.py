@@ -41,7 +41,7 @@ class Words:
         """A phrase."""
         return TEXTS[self.lang][key].format(**values)
 
-    def told(self, text: str) -> str:
+    def translated(self, text: str) -> str:
         """A reason or remedy of ours in the reader's language, as far as it is known."""
         return translated(text, self.lang)
 

@@ -1,4 +1,4 @@
-"""What a daemon holds its database by, over reloads too: a lock beside an SQLite file, the lease on a server."""
+"""How a daemon holds its database, over reloads too: by a lock next to an SQLite file, by the lease on a server."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""How the daemon has Python share the one interpreter among its threads, and when it is halted to look for garbage.
+"""The interpreter's settings for the daemon: how often its threads switch, and when garbage is collected.
 
 What a pass no longer needs is freed at once, by counting references.  Only objects that refer to each other wait for
 Python's collector, and they are few; but to find them it halts every thread while it visits all that is alive, the

@@ -1,4 +1,4 @@
-"""Looking before the leap: what will keep a daemon from starting, as far as that can be told by looking.
+"""What will keep a daemon from starting, as far as that can be found out beforehand.
 
 Nothing is made, opened for writing or connected to; what only opening can tell, it still may.
 """
@@ -31,9 +31,9 @@ def obstacles(settings: Settings, held: Location | None = None) -> dict[str, str
     control, where = settings.control, settings.database.where
     path = Path(os.path.realpath(where)) if isinstance(where, Path) else None
     found = {
-        "control.socket": next(_of_socket(control.socket), ""),
-        "control.group": _of_group(control.group),
-        "database.path": next(_of_database(path, held), "") if path else "",
+        "control.socket": next(_socket_problems(control.socket), ""),
+        "control.group": _group_problem(control.group),
+        "database.path": next(_database_problems(path, held), "") if path else "",
     }
     if path and not found["database.path"]:
         found |= scratch_copy.unknown_at(path, dict(settings.sync.defaults))
@@ -45,17 +45,17 @@ def obstacles(settings: Settings, held: Location | None = None) -> dict[str, str
     return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
 
 
-def _of_socket(path: Path) -> Iterator[str]:
+def _socket_problems(path: Path) -> Iterator[str]:
     size = len(os.fsencode(path))
     if size > socket_file.MAX_BYTES:
         yield f"{path}: too long for a socket ({size} bytes of {socket_file.MAX_BYTES}); give a shorter path"
-    if problem := _of_folder(path):
+    if problem := _folder_problem(path):
         yield f"{path}: {problem}"
-    if problem := socket_file.in_the_way(path):
+    if problem := socket_file.obstacle_at(path):
         yield problem
 
 
-def _of_group(group: str) -> str:
+def _group_problem(group: str) -> str:
     try:
         socket_file.gid(group)
     except SocketUnusable as error:
@@ -63,8 +63,8 @@ def _of_group(group: str) -> str:
     return ""
 
 
-def _of_database(path: Path, held: Location | None) -> Iterator[str]:
-    if problem := _of_folder(path):
+def _database_problems(path: Path, held: Location | None) -> Iterator[str]:
+    if problem := _folder_problem(path):
         yield f"{path}: {problem}"
     if not os.path.exists(path):  # noqa: PTH110  never raises
         return
@@ -83,7 +83,7 @@ def _of_database(path: Path, held: Location | None) -> Iterator[str]:
         yield f"{path}: not a SQLite database; name another file, or restore it from a backup"
 
 
-def _of_folder(path: Path) -> str:
+def _folder_problem(path: Path) -> str:
     """Why nothing can be made in the folder of ``path``, whose folder is made where it is missing; "" if it can."""
     above = (parent for parent in path.absolute().parents if os.path.exists(parent))  # noqa: PTH110  never raises
     folder = next(above, Path("/"))  # nothing is above "/"

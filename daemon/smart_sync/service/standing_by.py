@@ -1,4 +1,4 @@
-"""A daemon beside the one that leads: it answers at its socket, and takes over once the lease is free."""
+"""A daemon next to the one that leads: it answers at its socket, and takes over once the lease is free."""
 
 import asyncio
 import contextlib

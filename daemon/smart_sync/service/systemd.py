@@ -1,4 +1,4 @@
-"""Telling systemd how we are: ``sd_notify`` in a few lines.  Does nothing where systemd does not listen."""
+"""The daemon's state for systemd, by ``sd_notify``.  Does nothing where systemd does not listen."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""One request to Google, made politely: with a good token, inside the quota, repeated a few times, up to a deadline."""
+"""One request to Google: with a valid token, within the quota, retried a few times, up to a deadline."""
 
 import asyncio
 import threading
@@ -13,7 +13,8 @@ from smart_sync.aio.rate_limit import Limit, RateLimit
 from smart_sync.config import SheetsSettings
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets import credentials, transport
-from smart_sync.sheets.google_errors import Backoff, explain, overdue, retried
+from smart_sync.sheets.google_errors import explain, overdue
+from smart_sync.sheets.retries import Backoff, retried
 from smart_sync.sheets.source import ReadUsage, SharedLimits
 from smart_sync.sheets.token import Token, TokenRequest
 from smart_sync.store.engine import StoreError

@@ -109,6 +109,7 @@ def rows_of(content: bytes, title: str, titles: Titles | None = None) -> Grid:
         raise SheetUnavailable(
             f"{title}.csv is not UTF-8 in line {line}", "save it as CSV UTF-8", trouble="csv-file"
         ) from None
+    content = content.replace(b"\0", "\ufffd".encode())  # `storable`
     head = list(islice(_lines(content), DELIMITER_LINES))
     delimiter = delimiter_of(head, lambda cell: known.meaning(cell) is not None)
     rows = csv.reader(_lines(content), delimiter=delimiter, strict=True)

@@ -28,7 +28,7 @@ from smart_sync.sheets.source import Memory, ProcessMemory, ReadUsage, SharedLim
 
 if TYPE_CHECKING:
     from smart_sync.sheets.calls import Calls
-    from smart_sync.sheets.google_errors import Backoff
+    from smart_sync.sheets.retries import Backoff
     from smart_sync.sheets.spreadsheet import Spreadsheet
 
 
@@ -122,7 +122,7 @@ class GoogleSheets:
             raise _unknown(name)
 
     async def _opened(self) -> "Calls":
-        """What makes the calls; the first who asks has the libraries brought in, and all who wait go on together."""
+        """What makes the calls; the first use imports the libraries, and all who wait go on together."""
         if self._opening is None:
             self._opening = self._tasks.create_task(self._open(), name="sheets:open")
         return await asyncio.shield(self._opening)
@@ -131,7 +131,7 @@ class GoogleSheets:
         with _some_home():
             await asyncio.to_thread(importlib.import_module, "smart_sync.sheets.spreadsheet")
             from smart_sync.sheets.calls import Calls
-            from smart_sync.sheets.google_errors import Backoff
+            from smart_sync.sheets.retries import Backoff
 
         backoff = replace(self._backoff or Backoff(), announce=self._announce)
         self._calls = Calls(self._settings, backoff, self._environment, self._limits)

@@ -1,13 +1,10 @@
-"""What went wrong with Google: which failures are tried again and after how long, and who must fix the others."""
+"""What went wrong with Google, in words: which failures are worth another try, and who must fix the others."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 import requests
-import stamina
 from google.auth.exceptions import GoogleAuthError
 
 from smart_sync import logs
@@ -206,60 +203,3 @@ def _short(text: object) -> str:
     # Who refuses a request may repeat it, token and all.
     flat = logs.redact(storable(" ".join(str(text).split())))
     return flat if len(flat) <= 200 else flat[:199] + "…"
-
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """``tries`` altogether; waits grow from ``initial`` to at most ``longest`` seconds, plus up to ``jitter``.
-
-    ``announce`` is told of each wait when it begins.
-    """
-
-    tries: int = 4
-    initial: float = 0.5
-    longest: float = 20.0
-    jitter: float = 1.0
-    announce: Callable[..., None] = logs.emit
-
-
-async def retried(call: Callable[[int], Awaitable[T]], what: str, ends: float, backoff: Backoff) -> T:
-    """What ``call(number of the try)`` returns; called again while it fails in a passing way.
-
-    A wait that the server asks for (``Retry-After``) is kept, unless it goes beyond ``ends`` (loop time):
-    then there is no further try.  Raises what the last try raised.
-    """
-    tried, backs_off_for = 1, 0.0
-
-    def worth_it(error: Exception) -> bool | float:
-        if not is_passing(error):
-            return False
-        asked_for = retry_after(error, datetime.now(UTC))
-        seconds = backs_off_for if asked_for is None else asked_for
-        if asked_for is not None and asyncio.get_running_loop().time() + seconds >= ends:
-            return False
-        if tried < backoff.tries:
-            backoff.announce(
-                "request.retried",
-                spreadsheet=what,
-                reason=trouble(error),
-                seconds=round(seconds, 1),
-                tries=tried + 1,
-                most=backoff.tries,
-            )
-        return True if asked_for is None else asked_for
-
-    async for attempt in stamina.retry_context(
-        on=worth_it,
-        attempts=backoff.tries,
-        timeout=None,
-        wait_initial=backoff.initial,
-        wait_max=backoff.longest,
-        wait_jitter=backoff.jitter,
-    ):
-        tried, backs_off_for = attempt.num, attempt.next_wait
-        with attempt:
-            return await call(attempt.num)
-    raise AssertionError("stamina raises what the last try raised")

@@ -35,7 +35,7 @@ class Name:
     async def key(self, ends: float) -> str:
         """The key to ask for.  Raises `SheetUnavailable`."""
         if self._key is None:
-            self._key = await self._guess() or await self._remembered(await self._in_drive(ends))
+            self._key = await self._guess() or await self._remembered(await self._find_in_drive(ends))
         return self._key
 
     async def correct(self, missing: SpreadsheetMissing, ends: float) -> None:
@@ -47,14 +47,14 @@ class Name:
             raise missing
         wrong, self._key = self._key, None
         try:
-            keys = await self._in_drive(ends)
+            keys = await self._find_in_drive(ends)
         except SpreadsheetUnavailable:
             raise missing from None
         if keys in ([], [wrong]):
             raise missing
         self._key = await self._remembered(keys)
 
-    async def _in_drive(self, ends: float) -> list[str]:
+    async def _find_in_drive(self, ends: float) -> list[str]:
         return await self._calls.make(str(self), self._manager, ends, requests.keys, self._where)
 
     async def _remembered(self, keys: list[str]) -> str:

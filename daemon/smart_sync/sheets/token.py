@@ -14,7 +14,8 @@ from google.auth.exceptions import GoogleAuthError
 from smart_sync.core.foreign_text import read_json
 from smart_sync.errors import SheetUnavailable
 from smart_sync.sheets.credentials import Credentials
-from smart_sync.sheets.google_errors import Backoff, SpreadsheetUnavailable, explain, explain_token, is_passing, retried
+from smart_sync.sheets.google_errors import SpreadsheetUnavailable, explain, explain_token, is_passing
+from smart_sync.sheets.retries import Backoff, retried
 
 #: Seconds that a token is kept at the most; Google's live for one hour.
 MAX_LIFE = 86_400.0

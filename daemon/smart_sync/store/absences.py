@@ -69,6 +69,7 @@ class OtherAccounts:
 
     rows: Sequence[Any]
     done: Collection[str]
+    seen: Collection[str] = ()
 
     def of(self, project_id: str) -> Iterator[Elsewhere]:
         """Those that a row of the worksheet of ``project_id`` may be."""
@@ -76,18 +77,20 @@ class OtherAccounts:
             if own != project_id:
                 is_gone = bool(gone) or stood_in == project_id
                 known = account_id, link, platform, project, is_gone, read_at, row if stood_in == project_id else None
-                yield Elsewhere(*known, sound(metrics)[0], not is_gone and own in self.done)
+                is_there = account_id in self.seen or (not is_gone and own in self.done)
+                yield Elsewhere(*known, sound(metrics)[0], is_there)
 
 
 NO_OTHERS = OtherAccounts((), ())
 
 
-async def other_accounts(database: Database, done: Collection[str]) -> OtherAccounts:
+async def other_accounts(database: Database, done: Collection[str], seen: Collection[str]) -> OtherAccounts:
     """The accounts of all projects: rows in the worksheets of others may be theirs.
 
-    ``done`` projects have been brought up to date by this pass: what their worksheets say is known.
+    ``done`` projects have been brought up to date by this pass: what their worksheets say is known.  ``seen`` accounts
+    (by id) have a row in a worksheet that is being decided about.
     """
-    return OtherAccounts(await database.fetch(_ELSEWHERE), done)
+    return OtherAccounts(await database.fetch(_ELSEWHERE), done, seen)
 
 
 async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:

@@ -73,7 +73,7 @@ class Stored:
 
     rows: Mapping[str, Sequence[Any]]
     known: vote_records.VoteRecords
-    told: Mapping[str, parsed_query.Told]
+    told: Mapping[str, parsed_query.QueryValues]
     pins: Mapping[str, tuple[Pin, ...]]
     campaigns: Mapping[str, Campaign]
     judged_by: VoteTerms
@@ -82,7 +82,7 @@ class Stored:
 
     def states(self, project: Project) -> tuple[list[AccountState], list[Problem]]:
         """All accounts of a project, and what is odd about their parsed values.  Computes: call it in a thread."""
-        told, problems = self.told.get(project.id, parsed_query.NOTHING_TOLD)
+        told, problems = self.told.get(project.id, parsed_query.NOTHING_READ)
         problems = list(problems)
         counting = self.judged_by.counting
         campaign = self.campaigns.get(project.id, EVERYTHING)
@@ -115,7 +115,7 @@ async def fetch(
     """
     ids = [project.id for project in projects]
     rows = await _rows(database, ids, only)
-    known = await vote_records.gather(database, *_of_projects(ids, only))
+    known = await vote_records.gather(database, *_wanted_accounts_sql(ids, only))
     told = await parsed_query.read(database, query, ids) if query else {}
     pins = await pin_rows.of_projects(database, ids)
     counting = judged_by.counting
@@ -139,7 +139,7 @@ async def voiced(
 ) -> list[AccountParsed]:
     """The parsed values of all accounts of a project, or of ``only`` these, from wherever they come."""
     rows = (await _rows(database, [project.id], only)).get(project.id, ())
-    known = await vote_records.gather(database, *_of_projects([project.id], only))
+    known = await vote_records.gather(database, *_wanted_accounts_sql([project.id], only))
     told = (await parsed_query.read(database, query, [project.id]) if query else {}).get(project.id)
     values = told.values if told is not None else {}
     return [_voiced(row, sound(_inbox(row))[0], known, values) for row in rows]
@@ -157,7 +157,7 @@ async def _rows(database: Database, project_ids: Sequence[str], only: Sequence[s
     return found
 
 
-def _of_projects(project_ids: Sequence[str], only: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+def _wanted_accounts_sql(project_ids: Sequence[str], only: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
     """In SQL, that a row is of one of the accounts that are wanted; and its parameters."""
     wanted, ids = ("", ()) if only is None else (_ONLY, (json.dumps(only),))
     where = (

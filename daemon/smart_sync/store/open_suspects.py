@@ -1,4 +1,4 @@
-"""What was told already, kept over restarts and reloads: suspects and conflicts, and problems of worksheets."""
+"""What was reported already, kept over restarts and reloads: suspects and conflicts, and problems of worksheets."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ async def of_projects(database: Database, project_ids: Sequence[str], now: datet
 
 
 async def save(transaction: Transaction, plans: Sequence[Plan], now: str) -> None:
-    """Keep what ``plans`` found odd, in addition to what they write; it is not told yet."""
+    """Keep what ``plans`` found odd, in addition to what they write; it is not reported yet."""
     await transaction.execute_many(
         "DELETE FROM suspects WHERE account_id = ? AND metric = ?", [key for p in plans for key in p.suspects.over]
     )
@@ -79,7 +79,7 @@ async def confirm(transaction: Transaction, account_id: str, metric: str | None)
 MAX_KEPT = 1000
 
 
-class ToldFindings:
+class ReportedFindings:
     """What was told of each project.  In each pass: `load`, `with_news` for each result, `keep` in its transaction."""
 
     def __init__(self, database: Database) -> None:
@@ -103,7 +103,7 @@ class ToldFindings:
         self._told = {project_id: frozenset(keys) for project_id, keys in found.items()}
 
     def with_news(self, result: ProjectResult) -> ProjectResult:
-        """``result`` with its problems and suspects that were not told yet."""
+        """``result`` with its problems and suspects that were not reported yet."""
         told = (self._told or {}).get(result.project.id, frozenset())
         problems = tuple(problem for key, problem in self._keyed(result).items() if key not in told)
         new = frozenset(result.new_suspects)
@@ -144,7 +144,7 @@ class ToldFindings:
                 "INSERT INTO told_problems (project_id, problem) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(project_id, key) for key in new],
             )
-            # If the transaction is given up, they are told once more after the next start: better than never.
+            # If the transaction is given up, they are reported once more after the next start: better than never.
             told[project_id] = now
 
 

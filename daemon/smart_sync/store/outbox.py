@@ -1,4 +1,4 @@
-"""The outbox: messages on their way to webhooks, and what the webhooks were told of projects in trouble."""
+"""The outbox: messages on their way to webhooks, and which projects in trouble the webhooks were notified of."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from smart_sync.store.engine import Database, Transaction, upsert
 MAX_WAITING = 1000
 #: Messages of one endpoint that are kept for `recent`, once nothing more is done about them.
 MAX_DONE = 500
+#: Attempts after which a message that was not accepted says something of who should.
+ATTEMPTS = 3
 #: Deliveries that are fetched at once.
 BATCH = 20
 
@@ -182,10 +184,11 @@ async def unreached(database: Database, before: str) -> dict[str, tuple[str, str
     """The endpoints that have accepted nothing since a stamp before ``before``: since when, and their last answer."""
     rows = await database.glance(
         "SELECT d.endpoint, min(d.created_at), (SELECT l.answer FROM webhook_deliveries l WHERE l.endpoint = d.endpoint"
-        " AND l.last_at IS NOT NULL ORDER BY l.last_at DESC LIMIT 1) FROM webhook_deliveries d WHERE d.last_at >"
+        " AND l.last_at IS NOT NULL ORDER BY l.last_at DESC LIMIT 1) FROM webhook_deliveries d WHERE d.attempts >= ?1"
+        " AND d.last_at >"
         " coalesce((SELECT max(a.last_at) FROM webhook_deliveries a WHERE a.endpoint = d.endpoint"
-        " AND a.status = 'delivered'), '') GROUP BY d.endpoint HAVING min(d.created_at) < ?",
-        (before,),
+        " AND a.status = 'delivered'), '') GROUP BY d.endpoint HAVING min(d.created_at) < ?2",
+        (ATTEMPTS, before),
     )
     return {row[0]: (row[1], row[2] or "") for row in rows}
 
@@ -205,7 +208,7 @@ async def forget_failure(transaction: Transaction) -> str | None:
     return str(rows[0][0])
 
 
-async def is_digest_told(database: Database, day: str) -> bool:
+async def is_digest_queued(database: Database, day: str) -> bool:
     """Whether the digest of a day (a label) was queued."""
     return bool(await database.glance("SELECT 1 FROM told_digests WHERE day = ?", (day,)))
 

@@ -52,17 +52,17 @@ def _wrong(names: list[str]) -> str:
     return "" if set(names) & set(METRICS) else f"there is no metric; name one of {', '.join(METRICS)} with AS"
 
 
-class Told(NamedTuple):
+class QueryValues(NamedTuple):
     """What the query says about the accounts of a project, by account id, and what is wrong with it."""
 
     values: Mapping[str, list[ParsedValue]]
     problems: Sequence[Problem]
 
 
-NOTHING_TOLD = Told({}, ())
+NOTHING_READ = QueryValues({}, ())
 
 
-async def read(database: Database, prepared: str, project_ids: Sequence[str]) -> dict[str, Told]:
+async def read(database: Database, prepared: str, project_ids: Sequence[str]) -> dict[str, QueryValues]:
     """What the query says about the accounts of projects, by project id; that it failed is a problem of each."""
     try:
         rows = await _rows(database, prepared, project_ids)
@@ -73,7 +73,7 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
         if len(project_ids) > 1 and not isinstance(error, TooSlow):
             return {key: one for each in project_ids for key, one in (await read(database, prepared, [each])).items()}
         problem = Problem(f"the query failed, what it would give does not count: {error}", QUERY, code=_CODE)
-        return dict.fromkeys(project_ids, Told({}, [problem]))
+        return dict.fromkeys(project_ids, QueryValues({}, [problem]))
     found: dict[str, tuple[dict[str, list[ParsedValue]], list[Problem]]] = {key: ({}, []) for key in project_ids}
     for row in rows:
         values, problems = found[row[-1]]
@@ -88,7 +88,7 @@ async def read(database: Database, prepared: str, project_ids: Sequence[str]) ->
         if account_id in values:
             problems.append(_problem("an account more than once; only one of its rows counts", account_id))
         values[account_id] = of_row(metrics, row[9], str(row[6] or "") or UNNAMED, QUERY, rounded=is_rounded(row[8]))
-    return {key: Told(*one) for key, one in found.items()}
+    return {key: QueryValues(*one) for key, one in found.items()}
 
 
 async def _rows(database: Database, prepared: str, project_ids: Sequence[str]) -> list[Any]:

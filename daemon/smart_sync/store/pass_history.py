@@ -252,12 +252,12 @@ async def _project_runs(database: Database, condition: str, parameters: tuple[An
     return [
         cast("ProjectRun", run | {"stages": json.loads(run["stages"]), "problems": told, "problem_count": count})
         for run in runs
-        for told in [_told(run["problems"])]
+        for told in [_problem_texts(run["problems"])]
         for count in [len(told) if run["problem_count"] is None else run["problem_count"]]
     ]
 
 
-def _told(problems: str) -> list[str]:
+def _problem_texts(problems: str) -> list[str]:
     """The problems on record as texts; versions before 1.0 have left texts."""
     return [one if isinstance(one, str) else str(problem_on_record(one)) for one in json.loads(problems)]
 

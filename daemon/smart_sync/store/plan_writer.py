@@ -1,4 +1,4 @@
-"""Doing what plans say: the rows of all of them together, and only where that is refused project by project.
+"""Writes plans: the rows of all of them together, and project by project only where that is refused.
 
 Measured with 100 projects of 1,000 accounts: a commit for each took 7 of the 11 seconds of writing, since each
 writes the same pages of the same tables and indexes again; sixteen to a commit left 2 of 4.
@@ -17,7 +17,7 @@ from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
 from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction, together_or_apart
 from smart_sync.store.growth_rows import ABOVE_ZERO
-from smart_sync.store.snapshots import Writing
+from smart_sync.store.snapshots import SnapshotRules
 
 _NAMES = ", ".join(METRICS)
 _UPSERT_SHEET = (
@@ -83,7 +83,7 @@ Record = Callable[[Transaction, Mapping[str, Written]], Awaitable[None]]
 async def write(
     database: Database,
     plans: Sequence[Plan],
-    writing: Writing,
+    writing: SnapshotRules,
     worksheet_rows: Mapping[str, int],
     record: Record | None = None,
 ) -> dict[str, Written | StoreError]:
@@ -119,7 +119,7 @@ async def write(
 
 
 async def write_plans(
-    transaction: Transaction, plans: Sequence[Plan], writing: Writing, worksheet_rows: Mapping[str, int]
+    transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules, worksheet_rows: Mapping[str, int]
 ) -> dict[str, Written]:
     """Write all of ``plans``; ``worksheet_rows``: project id → how many rows its worksheet has.
 
@@ -137,7 +137,7 @@ async def write_plans(
     return written
 
 
-async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> dict[str, Written]:
+async def write_accounts(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> dict[str, Written]:
     """The part of `write_plans` that is about the accounts, whether they are there or not.
 
     Raises `Refused` where so much of several plans is refused that each is to have a transaction of its own.
@@ -173,12 +173,12 @@ def _parts(plans: Sequence[Plan]) -> Iterable[Sequence[Plan]]:
     (A column of four bytes refuses one value of twenty thousand, pass after pass.)
     """
     if len(plans) == 1:
-        plans = [*_of_accounts(plans[0])]
+        plans = [*_split_by_account(plans[0])]
     middle = len(plans) // 2
     return [plans[:middle], plans[middle:]] if middle else []
 
 
-def _of_accounts(plan: Plan) -> Iterable[Plan]:
+def _split_by_account(plan: Plan) -> Iterable[Plan]:
     """The plan account by account."""
     sheet = {row.account_id: row for row in plan.sheet}
     merged = {row.account_id: row for row in plan.merged}
@@ -216,7 +216,7 @@ def _by_account(pins: Iterable[tuple[str, Pin]]) -> dict[str, list[tuple[str, Pi
     return found
 
 
-async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> snapshots.Made:
+async def _write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> snapshots.WrittenSnapshots:
     """Write every row of ``plans``, all of one table by one statement; returns what became of their snapshots.
 
     The rows are generators: they are made in the database's thread, not on the event loop.

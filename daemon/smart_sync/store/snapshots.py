@@ -31,7 +31,7 @@ _THERE = "SELECT id FROM account_snapshots WHERE id IN (SELECT value FROM json_e
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class SnapshotRules:
     """How to write: the pass's one time and day, and what to do with a day that has its snapshot."""
 
     now: str
@@ -39,7 +39,7 @@ class Writing:
     update_snapshots: bool = False
 
 
-class Made(NamedTuple):
+class WrittenSnapshots(NamedTuple):
     """The accounts (by id) whose snapshot is new, and those whose snapshot a rule of the table has refused."""
 
     new: Collection[str] = ()
@@ -57,7 +57,7 @@ class _Steps(NamedTuple):
     moved: dict[str, tuple[Any, ...]]
 
 
-async def write(transaction: Transaction, plans: Sequence[Plan], writing: Writing) -> Made:
+async def write(transaction: Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> WrittenSnapshots:
     """The day's snapshot of each account that has a value, kept up to date where the configuration says so."""
     steps = await _steps(transaction, plans, writing)
     fetched = any(steps) and await has_fetched_column(transaction)
@@ -66,12 +66,12 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Writin
     return await _insert_snapshots(transaction, steps.new, writing, fetched)
 
 
-async def to_come(database: Database, plan: Plan, writing: Writing) -> int:
+async def to_come(database: Database, plan: Plan, writing: SnapshotRules) -> int:
     """How many snapshots writing ``plan`` would make."""
     return len((await _steps(database, [plan], writing)).new)
 
 
-async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing: Writing) -> _Steps:
+async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing: SnapshotRules) -> _Steps:
     """What to do with the snapshots, so that they have the merged values of ``plans``."""
     day = writing.day
     merged = {account_id: values for plan in plans for account_id, values in plan.snapshots.items()}
@@ -86,7 +86,7 @@ async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing:
     return steps
 
 
-def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: Writing) -> _Steps:
+def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: SnapshotRules) -> _Steps:
     """What to do, by the ``rows`` of `_TODAYS`."""
     day, utc_date = writing.day, writing.now[:10]
     seen: dict[str, list[StoredSnapshot]] = {}
@@ -105,7 +105,9 @@ def _decided(merged: Mapping[str, Metrics], rows: Iterable[Any], writing: Writin
     return steps
 
 
-async def _insert_snapshots(transaction: Transaction, ids: Mapping[str, str], writing: Writing, fetched: bool) -> Made:
+async def _insert_snapshots(
+    transaction: Transaction, ids: Mapping[str, str], writing: SnapshotRules, fetched: bool
+) -> WrittenSnapshots:
     columns, values = _NAMES, ", ".join(f"m.{name}" for name in METRICS)
     if fetched:
         columns, values = f"{columns}, total_videos_fetched", f"{values}, m.videos"
@@ -121,10 +123,10 @@ async def _insert_snapshots(transaction: Transaction, ids: Mapping[str, str], wr
         ),
     )
     if new == len(ids):
-        return Made(ids.values())
+        return WrittenSnapshots(ids.values())
     # A unique index of the web app's, of one row a day, leaves no room for ours.
     there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
-    return Made(
+    return WrittenSnapshots(
         [account_id for row_id, account_id in ids.items() if row_id in there],
         [account_id for row_id, account_id in ids.items() if row_id not in there],
     )
@@ -135,7 +137,7 @@ async def has_fetched_column(transaction: Transaction) -> bool:
     return "total_videos_fetched" in await transaction.dialect.columns(transaction, "account_snapshots")
 
 
-async def _update(transaction: Transaction, writing: Writing, steps: _Steps, fetched: bool) -> None:
+async def _update(transaction: Transaction, writing: SnapshotRules, steps: _Steps, fetched: bool) -> None:
     """Give our rows the merged values, and those that move the time of the pass."""
     columns = [*METRICS, "total_videos_fetched"] if fetched else [*METRICS]
     videos = METRICS.index("videos")
@@ -151,7 +153,7 @@ async def _update(transaction: Transaction, writing: Writing, steps: _Steps, fet
         )
 
 
-async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
+async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
     """Delete today's row of ours of each account whose values were all taken back: nobody says anything of it."""
     if not writing.update_snapshots:
         return
@@ -163,7 +165,7 @@ async def _withdraw(transaction: Transaction, plans: Iterable[Plan], writing: Wr
     )
 
 
-async def end_carried_stretches(transaction: Transaction, plans: Iterable[Plan], writing: Writing) -> None:
+async def end_carried_stretches(transaction: Transaction, plans: Iterable[Plan], writing: SnapshotRules) -> None:
     """Keep the periods, now over, in which a last known value stood in; one of a single day is no matter of growth."""
     ended = (
         (row.account_id, writing.now, ",".join(m for m, since in row.resumed.items() if since < writing.day.start))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from smart_sync.core.answers import Run
 from smart_sync.core.model import Project
-from smart_sync.core.results.health import Freshness, Unread, judge_freshness
 from smart_sync.core.results.results import PassResult
+from smart_sync.core.results.stale import Freshness, Unread, judge_freshness
 from smart_sync.core.state import as_text
 from smart_sync.store import parser_records, pass_history
 from smart_sync.store.accounts import ACTIVE_PROJECT_IDS, active_project

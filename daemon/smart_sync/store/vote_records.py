@@ -16,7 +16,7 @@ TIME = (
     "coalesce(strftime('%Y-%m-%dT%H:%M:%f000', {0}), CASE WHEN {0} IS NULL OR CAST({0} AS TEXT) = '' THEN NULL"
     " ELSE '' END)"
 )
-#: What a person is told of the latter.
+#: What a person reads about the latter.
 NO_TIME = "a parsed_at that is no time; it counts as no value; write it as 2026-03-10 12:00:00"
 
 

@@ -1,4 +1,4 @@
-"""What will be refused: the shared tables are the web app's, with types, columns and constraints of its own."""
+"""What the database will refuse: the shared tables are the web app's, with its own types, columns and constraints."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -99,7 +99,9 @@ async def _write_snapshot(transaction: Transaction, account_id: str, now: dateti
     """As a pass writes one.  Raises `StoreError`."""
     merged = Merged(account_id, Metrics(*[1] * len(METRICS)), (None,) * len(METRICS), None)
     plan = Plan(_PROJECT, Counts(accounts=1), (account_id,), {account_id: merged.values}, merged=(merged,))
-    written = await plan_writer.write_accounts(transaction, [plan], snapshots.Writing(stamp(now), day_of(now, "UTC")))
+    written = await plan_writer.write_accounts(
+        transaction, [plan], snapshots.SnapshotRules(stamp(now), day_of(now, "UTC"))
+    )
     _demand_none(written[_PROJECT.id].failed)
 
 

@@ -111,7 +111,7 @@ class FanOut:
 
     def tell(self, result: ProjectResult) -> ProjectResult:
         """A result that was brought about without being announced; the same, with what is new."""
-        result = self._projects.told.with_news(result)
+        result = self._projects.reported_findings.with_news(result)
         self._announce.project_done(result)
         return result
 

@@ -1,4 +1,4 @@
-"""Deciding about projects: read what the database holds of all of them, understand their worksheets, make their plans.
+"""Makes the plans of projects, from what the database holds of them and from their worksheets.
 
 What the database holds is read by one query of each kind for all projects together, and what is computed is computed in
 a thread, so that no worksheet holds up the event loop.
@@ -19,8 +19,8 @@ from smart_sync.core.matching.missing import Terms
 from smart_sync.core.matching.sheet_side import Reading, Sheet, missing_accounts, understand
 from smart_sync.core.merge.accidents import Terms as TypedTerms
 from smart_sync.core.merge.baseline import Band, bands_of
+from smart_sync.core.merge.counting_changes import without_earlier_profile
 from smart_sync.core.merge.plan import Plan, make_plan
-from smart_sync.core.merge.recounted import without_earlier_profile
 from smart_sync.core.merge.suspects import NOTHING_JUDGED, Doubts, Judged
 from smart_sync.core.merge.typed_cells import Cells, hold, judged, others, typed_cells, unknown
 from smart_sync.core.model import Account, Problem, Project
@@ -141,7 +141,8 @@ class Planner:
             found |= several
             decided |= crashed
         asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
-        elsewhere = await absences.other_accounts(self._database, done) if asking else absences.NO_OTHERS
+        seen = {account_id for one in found.values() for account_id in one.sheet.rows}
+        elsewhere = await absences.other_accounts(self._database, done, seen) if asking else absences.NO_OTHERS
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
         def drafted(one: _Understood) -> Draft:

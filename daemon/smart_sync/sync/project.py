@@ -19,7 +19,7 @@ from smart_sync.errors import SheetUnavailable
 from smart_sync.logs import redact
 from smart_sync.store import plan_writer, projects, snapshots
 from smart_sync.store.engine import OF_THE_WHOLE, Refused, StoreError, Transaction
-from smart_sync.store.open_suspects import ToldFindings
+from smart_sync.store.open_suspects import ReportedFindings
 from smart_sync.sync.planner import Case, Decided, Draft, MergeCrashed, Planner, crash_of
 from smart_sync.sync.resources import Means
 
@@ -82,7 +82,7 @@ class ProjectSync:
         self._announce = resources.announce
         self._clock = resources.clock
         self._record = record
-        self.told = ToldFindings(resources.database)
+        self.reported_findings = ReportedFindings(resources.database)
         self._planner = Planner(resources.database, resources.settings, resources.parsed_query)
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
         #: One round at a time: threads that want the interpreter together only take it from each other, the worst of
@@ -96,7 +96,7 @@ class ProjectSync:
         if result.outcome is Outcome.FAILED:
             # Of a database that is no longer ours there is nothing to tell.
             await self._database.check_in_place()
-        result = self.told.with_news(result)
+        result = self.reported_findings.with_news(result)
         self._announce.project_done(result, dry_run=this.dry_run)
         return result
 
@@ -240,9 +240,9 @@ class ProjectSync:
             await self._collect([account for account in job.new if account.link not in refused])
         return created
 
-    def _writing(self, this: Pass) -> snapshots.Writing:
+    def _writing(self, this: Pass) -> snapshots.SnapshotRules:
         update = self._settings.snapshots.on_existing == "update"
-        return snapshots.Writing(stamp(this.now), this.day, update_snapshots=update)
+        return snapshots.SnapshotRules(stamp(this.now), this.day, update_snapshots=update)
 
 
 def _let_go(drafts: dict[str, Draft], decided: dict[str, Decided]) -> None:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from smart_sync.core.counts import Where, as_json
 from smart_sync.core.daemon_answers import EventFields, PassUnderWay
 from smart_sync.core.model import Outcome, Project, Trigger
-from smart_sync.core.results.health import Freshness
 from smart_sync.core.results.metrics import Spent
 from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
 from smart_sync.core.wording import by_text, last_read, wait
 from smart_sync.logs import emit, redacted
 from smart_sync.sheets.source import ReadUsage
@@ -167,13 +167,13 @@ class Reporter:
 
     def freshness_judged(self, judged: Freshness) -> None:
         """A line for each new trouble that projects share, one for those that became stale, one for their end."""
-        shared = by_text((result.project.name, result.told) for result in judged.newly_unread)
+        shared = by_text((result.project.name, result.trouble) for result in judged.newly_unread)
         for told, names in shared.items():
             if len(names) > 1:
                 self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
         stale = judged.became_stale
         if stale:
-            reasons = Counter(result.told for result in stale)
+            reasons = Counter(result.trouble for result in stale)
             self(
                 "project.stale",
                 projects=[_last_read(result) for result in stale[:MAX_NAMED]],

@@ -18,7 +18,7 @@ from smart_sync.notify.digest import Digest
 from smart_sync.notify.ping import Ping
 from smart_sync.notify.receivers import receivers_of
 from smart_sync.parsers import registry
-from smart_sync.parsers.collector import Collector
+from smart_sync.parsers.background_collector import Collector
 from smart_sync.sheets import open_sheets
 from smart_sync.sheets.source import SheetSource
 from smart_sync.store import parsed_query, projects
@@ -114,7 +114,7 @@ async def opened(
             if wrong := await projects.unknown_in(database, dict(settings.sync.defaults)):
                 raise ConfigError(tuple(f"{key}: {problem}" for key, problem in wrong.items()))
             query = await parsed_query.prepare(database, settings.parsed.query)
-            resources, collector = _of(settings, database, announce, environment, clock, parsers_wait, query)
+            resources, collector = _build(settings, database, announce, environment, clock, parsers_wait, query)
             for one in (resources.sheets, resources.webhooks, collector, resources.ping):
                 await stack.enter_async_context(one)
             yield resources
@@ -138,12 +138,12 @@ async def standing_by(
             query = ""
             with contextlib.suppress(StoreError, ConfigError):  # the leader tells it, once the tables are there
                 query = await parsed_query.prepare(database, settings.parsed.query)
-            resources, _ = _of(settings, database, announce, environment, clock, 0.0, query)
+            resources, _ = _build(settings, database, announce, environment, clock, 0.0, query)
             async with resources.sheets:
                 yield resources
 
 
-def _of(
+def _build(
     settings: Settings,
     database: Database,
     announce: Reporter,

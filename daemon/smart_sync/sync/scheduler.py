@@ -1,4 +1,4 @@
-"""When: one pass at a time, the timer, and who may ask for the next pass.
+"""When passes run: one at a time, by the timer and by requests for the next one.
 
 One loop, two alarm clocks.  A request that arrives during a pass gets the *next* pass, because it may
 have been made for something that was edited just now; requests that arrive together share one.

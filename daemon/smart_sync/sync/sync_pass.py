@@ -1,4 +1,4 @@
-"""A pass over the projects: which, all at once, and what became of them."""
+"""A pass over the projects: which ones, all concurrently, and their results."""
 
 import asyncio
 import time
@@ -14,8 +14,8 @@ import structlog
 from smart_sync.core.days import day_of, stamp
 from smart_sync.core.model import NAMESPACE, Outcome, Project, Trigger
 from smart_sync.core.project_names import in_spreadsheets, name_key
-from smart_sync.core.results.health import Freshness
 from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.stale import Freshness
 from smart_sync.errors import DatabaseReplaced, SheetUnavailable
 from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
@@ -107,7 +107,7 @@ class SyncPass:
             await pass_history.start_run(
                 self._database, this.id, request.trigger, request.requested_by, stamp(this.now)
             )
-        await self._projects.told.load()
+        await self._projects.reported_findings.load()
         self._sheets.begin()
         selected, created, unlisted = await self._select(request, this)
         self._announce.pass_started(
@@ -246,7 +246,7 @@ class SyncPass:
         told = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
         await pin_rows.remove_past(transaction, told, today)
         await open_suspects.forget_believed(transaction, self._clock())
-        await self._projects.told.keep(transaction, result.results)
+        await self._projects.reported_findings.keep(transaction, result.results)
         judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)
         await self._webhooks.enqueue(transaction, replace(result, results=judged.results), judged)
         return judged

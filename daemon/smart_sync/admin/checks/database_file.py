@@ -84,7 +84,7 @@ def _write_locked(path: Path) -> Iterator[Finding]:
         try:
             writer.execute("BEGIN IMMEDIATE")
             writer.execute("ROLLBACK")
-        except sqlite3.Error as error:  # what else keeps us from writing is told elsewhere
+        except sqlite3.Error as error:  # what else keeps us from writing is reported elsewhere
             if _is_locked(error):
                 yield _locked(path, "cannot be written: passes wait for it, two minutes each, and fail")
 

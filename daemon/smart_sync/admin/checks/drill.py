@@ -1,4 +1,4 @@
-"""``smart-sync check --drill``: one accident of each kind, in a copy, and who would be told of it.
+"""``smart-sync check --drill``: one accident of each kind, in a copy, and who would be notified of it.
 
 The copy's largest project is taken as its last pass left it; the worksheet is made anew from its last sheet values,
 with one accident planted, and decided about as a pass would.  Nothing is written, and nothing leaves the machine.
@@ -140,7 +140,7 @@ def _rows(states: list[AccountState]) -> Rows:
 
 
 def _place(states: list[AccountState]) -> _Place | None:
-    """The largest number, in a row that has another one beside it."""
+    """The largest number, in a row that has another one next to it."""
     rows = _rows(states)
     numbers = list(rows)
     cells = [(v, row, c) for row, cells in rows.items() for c, v in enumerate(cells) if isinstance(v, int)]

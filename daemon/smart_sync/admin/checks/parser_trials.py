@@ -1,4 +1,4 @@
-"""The parsers: each asked about one account, and what the platforms' terms say."""
+"""Checks of the parsers: a request about one account by each, their tokens, and what the platforms' terms say."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from smart_sync.config.parser_options import options
 from smart_sync.core.command_answers import InspectionsAnswer
 from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
-from smart_sync.core.merge.recounted import of_unknown_videos, unknown_videos
+from smart_sync.core.merge.counting_changes import sources_of_unknown_videos, unknown_videos
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
@@ -23,7 +23,7 @@ from smart_sync.parsers.budget import Allowance
 from smart_sync.parsers.csv_files import CsvSettings
 from smart_sync.parsers.inspection import Inspection, inspect, inspect_links
 from smart_sync.parsers.parser import Unfetched
-from smart_sync.parsers.registry import ConfiguredParser, build, counts, of_lifetime
+from smart_sync.parsers.registry import ConfiguredParser, build, counts, lifetime_parsers
 from smart_sync.parsers.token_book import answer_of
 from smart_sync.store import account_states, parsed_query, projects
 from smart_sync.store.engine import Database
@@ -53,19 +53,19 @@ async def check_parsers(
         accounts = await projects.with_campaigns(database, settings.schedule.timezone, accounts)
         active = await projects.active_projects(database)
         told = [
-            *_of_campaigns(sources, accounts, {project.id: project.name for project in active}),
-            *await _of_unknown_videos(database, settings, active, query, stamp(clock())),
+            *_campaign_findings(sources, accounts, {project.id: project.name for project in active}),
+            *await _unknown_video_findings(database, settings, active, query, stamp(clock())),
         ]
     findings += [Finding("warning", one) for one in told]
     if offline:
-        return [*findings, *await _of_tokens(sources, clock)]
+        return [*findings, *await _token_findings(sources, clock)]
     try:
         async with allowances(settings, clock) as allow:
             for source in sources:
                 findings.append(await _tried(source, accounts, allow))
     except SmartSyncError as error:
         findings.append(Finding("error", f"the parsers are not tried: {error}"))
-    return [*findings, *await _of_tokens(sources, clock)]
+    return [*findings, *await _token_findings(sources, clock)]
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def allowances(settings: Settings, clock: Clock) -> AsyncIterator[Callable
     """What a parser may ask of its budget, which is counted in the real database, if there is one."""
     path = settings.database.where
     if (isinstance(path, Path) and not path.is_file()) or not any(
-        budget.of(table) for table in settings.parsers.values()
+        budget.daily_requests(table) for table in settings.parsers.values()
     ):
         yield lambda _source: None
         return
@@ -108,7 +108,7 @@ async def token_overview(settings: Settings, clock: Clock = utc_now) -> TokensAn
     return {"success": is_well, "parsers": shown}
 
 
-async def _of_tokens(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
+async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> list[Finding]:
     """Each token with its end."""
     found = []
     for source in sources:
@@ -154,20 +154,20 @@ def _finding(link: str, inspection: Inspection) -> Finding:
     return Finding("warning", f"{what}: the source says nothing of it")
 
 
-def _of_campaigns(
+def _campaign_findings(
     sources: Sequence[ConfiguredParser], accounts: Sequence[Account], names: Mapping[str, str]
 ) -> Iterator[str]:
     """Projects with dates or a KPI whose numbers are of the lifetime, or whose campaign is not clear; once each."""
     told = dict[str, None]()
     for account in accounts:
         name, campaign = names.get(account.project_id, account.project_id), account.campaign
-        told |= dict.fromkeys(campaign.warning(name, table) for table in of_lifetime(sources, account))
+        told |= dict.fromkeys(campaign.warning(name, table) for table in lifetime_parsers(sources, account))
         if campaign.flaw and any(counts(s.settings) == "campaign" and s.serves(account) for s in sources):
             told[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
     yield from filter(None, told)
 
 
-async def _of_unknown_videos(
+async def _unknown_video_findings(
     database: Database, settings: Settings, active: Sequence[Project], query: str, now: str
 ) -> list[str]:
     """What counts in projects whose campaign a parser counts, and does not say of which videos it is; once each."""
@@ -184,7 +184,7 @@ async def _of_unknown_videos(
         states, _ = await account_states.read(database, project, judged_by, prepared, every)
         for state in states:
             if is_counted(state.link, state.platform, judged_by.counting):
-                for source, metrics in of_unknown_videos(state.votes).items():
+                for source, metrics in sources_of_unknown_videos(state.votes).items():
                     told[unknown_videos(project.name, campaign, source, metrics)] = None
     return list(told)
 

@@ -32,12 +32,12 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known:
         async with opened(settings, Reporter(), clock=clock) as resources:
             result = await SyncPass(resources).run(PassRequest(Trigger.CLI, dry_run=True))
             if not known:
-                return [finding for finding in await _of_names(resources, result) if finding.level == "error"]
+                return [finding for finding in await _name_findings(resources, result) if finding.level == "error"]
             projects = (await standing(resources.database)).projects
             pinned = await everything(resources.database)
             pins = [Finding("ok", f"{one.link} ({one.project_name}): {one.pin}") for one in pinned]
-            names = await _of_names(resources, result)
-            return [*_of_pass(result, settings, projects), *pins, *_of_gauges(settings), *names]
+            names = await _name_findings(resources, result)
+            return [*_pass_findings(result, settings, projects), *pins, *_gauge_findings(settings), *names]
     except SmartSyncError as error:
         return [Finding("error", str(error))]
 
@@ -52,7 +52,7 @@ async def check_last_pass(where: Location) -> list[Finding]:
     return [Finding("error", f"{listed(names)}: {text}", trouble="database-columns") for text, names in told.items()]
 
 
-def _of_gauges(settings: Settings) -> Iterator[Finding]:
+def _gauge_findings(settings: Settings) -> Iterator[Finding]:
     """The gauges that MAX decides everywhere: their falls show late."""
     policy = settings.merge.policy()
     for metric in METRICS:
@@ -61,7 +61,7 @@ def _of_gauges(settings: Settings) -> Iterator[Finding]:
             yield Finding("ok", f'{told}; to follow falls: [merge.metrics] {metric} = "latest"')
 
 
-async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
+async def _name_findings(resources: Resources, result: PassResult) -> list[Finding]:
     """Names that only one side knows: worksheets', and the configuration's."""
     titles, troubles = list[str](), list[Finding]()
     sheets = resources.settings.sheets
@@ -69,7 +69,7 @@ async def _of_names(resources: Resources, result: PassResult) -> list[Finding]:
         try:
             titles = await resources.sheets.titles()
         except SheetUnavailable as trouble:
-            known = {one.told for one in result.results}
+            known = {one.trouble for one in result.results}
             troubles = [Finding("error", str(trouble))] if str(trouble) not in known else []
     names = await scratch_copy.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
@@ -102,7 +102,7 @@ def _unclaimed(titles: Iterable[str], claimed: Collection[str | None]) -> Iterat
             yield Finding("warning", f"worksheet {title!r} belongs to no active project", trouble="sheet-unclaimed")
 
 
-def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[Finding]:
+def _pass_findings(result: PassResult, settings: Settings, projects: int) -> Iterator[Finding]:
     """``projects``: how many there are, the inactive ones too."""
     if not result.results:
         creates = settings.sync.create_missing == "projects"
@@ -119,7 +119,7 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     for name in result.new_projects:
         yield Finding("ok", f"worksheet {name!r} will become a project")
     troubled = [r for r in result.results if r.outcome in (Outcome.FAILED, Outcome.DEGRADED)]
-    troubles = [(r.project.name, r.told) for r in troubled]
+    troubles = [(r.project.name, r.trouble) for r in troubled]
     codes = {told: r.code for r, (_, told) in zip(troubled, troubles, strict=True)}
     for trouble, concerned in by_text(troubles).items():
         yield Finding("error", f"{listed(concerned)}: {trouble}", trouble=codes.get(trouble, ""))
@@ -128,10 +128,10 @@ def _of_pass(result: PassResult, settings: Settings, projects: int) -> Iterator[
     ).items():
         yield Finding("error", f"{listed(concerned)}: stale, {last}", trouble="stale")
     for project in result.results:
-        yield from _of_project(project)
+        yield from _project_findings(project)
 
 
-def _of_project(result: ProjectResult) -> Iterator[Finding]:
+def _project_findings(result: ProjectResult) -> Iterator[Finding]:
     name = result.project.name
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
         new = result.counts.new_accounts

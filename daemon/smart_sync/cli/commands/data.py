@@ -212,4 +212,4 @@ def migrate_store(source: Path, target: str, as_json: bool) -> None:
         raise click.UsageError(f"TO: {error}") from None
     moved = asyncio.run(move(source, server))
     answer = {"success": True, "to": str(server), "rows": moved.rows, "left": moved.left, "odd": moved.odd}
-    show(answer | {"told": moved.told}, as_json, show_moved)
+    show(answer | {"told": moved.odd_values}, as_json, show_moved)

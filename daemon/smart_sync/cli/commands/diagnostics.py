@@ -11,7 +11,7 @@ from smart_sync.errors import ConfigError
 
 @click.command(epilog=example("smart-sync check --offline"))
 @click.option("--offline", is_flag=True, help="Ask no platform: leave the parsers out.")
-@click.option("--drill", is_flag=True, help="Plant accidents in a copy, and say who would be told of each.")
+@click.option("--drill", is_flag=True, help="Plant accidents in a copy, and say who would be notified of each.")
 @json_option
 @config_option
 def check(offline: bool, drill: bool, as_json: bool) -> None:

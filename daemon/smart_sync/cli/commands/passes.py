@@ -128,7 +128,7 @@ def healthcheck(as_json: bool) -> None:
     """Say whether the daemon is alive, for restarts.
 
     Exit code 0: no tick of its schedule is missed; 1: one is; 3: it is down.  Whether its numbers are current
-    is told elsewhere: status says it, and GET /healthz.
+    is reported elsewhere: status says it, and GET /healthz.
     """
     from smart_sync.control.client import Client
 

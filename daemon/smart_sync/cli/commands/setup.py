@@ -1,4 +1,4 @@
-"""The commands of the first day: init, completion, man."""
+"""The commands of the set-up: init, adopt, config show, completion, man."""
 
 import asyncio
 import os

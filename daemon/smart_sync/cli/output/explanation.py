@@ -27,7 +27,7 @@ from smart_sync.core.wording import confirm, counted
 from smart_sync.logs import printable
 
 
-def pin_told(told: PinAnswer) -> str:
+def pin_line(told: PinAnswer) -> str:
     """Since when a value is pinned, by whom, until when, and why."""
     by = f" by {told['by']}" if told["by"] else ""
     until = f" until {told['until']}" if told["until"] else ""
@@ -38,7 +38,7 @@ def pin_told(told: PinAnswer) -> str:
 def show_pinned(answer: PinnedNow) -> None:
     """What is pinned now."""
     for one in answer["pinned"]:
-        print_line(console(), f"{one['link']} ({one['project_name']}): {pin_told(one)}; the next pass goes by it")
+        print_line(console(), f"{one['link']} ({one['project_name']}): {pin_line(one)}; the next pass goes by it")
 
 
 def show_unpinned(answer: Unpinned) -> None:
@@ -51,7 +51,7 @@ def show_pins(answer: PinsAnswer) -> None:
     """The pins, one a line."""
     screen = console()
     for one in answer["pins"]:
-        print_line(screen, f"{one['link']} ({one['project_name']}): {pin_told(one)}")
+        print_line(screen, f"{one['link']} ({one['project_name']}): {pin_line(one)}")
     if not answer["pins"]:
         print_line(screen, "nothing is pinned")
 
@@ -144,7 +144,7 @@ def _print_metrics(screen: Console, account: ExplainedAccount) -> None:
     )
     for told in account["metrics"].values():
         for pin in told["pins"]:
-            print_line(screen, pin_told(pin), "bold", hang=2)
+            print_line(screen, pin_line(pin), "bold", hang=2)
     for why in dict.fromkeys(_without_vote(one) for one in account["without_vote"]):
         voiceless = [one for one in account["without_vote"] if _without_vote(one) == why]
         values = ", ".join(f"{one['metric']} {count(one['value'])}" for one in voiceless)

@@ -38,14 +38,14 @@ def show_changes(screen: Console, results: Iterable[ProjectAnswer]) -> None:
         for link, own in accounts.items():
             print_line(screen, f"  {printable(link)}", hang=2)
             for change in own:
-                print_line(screen, f"    {change['metric']:9}  {_told(change)}", hang=2)
+                print_line(screen, f"    {change['metric']:9}  {_change_text(change)}", hang=2)
     if every:
         screen.print()
         _print_totals(screen, every)
         screen.print()
 
 
-def _told(change: MetricChangeAnswer) -> str:
+def _change_text(change: MetricChangeAnswer) -> str:
     before, after = change["before"], change["after"]
     if before is None:
         return f"new: {count(after)}"
@@ -126,7 +126,7 @@ def coverage_lines(projects: Iterable[ProjectAnswer]) -> Iterator[Text]:
     for metric in METRICS:
         together = sum((Coverage(**own[metric]) for own in known), Coverage())
         if together.exact < together.accounts:
-            yield Text(f"{metric} {together.told()}", style="dim")
+            yield Text(f"{metric} {together.text()}", style="dim")
 
 
 def totals(projects: int, succeeded: int, degraded: int, failed: int) -> str:
@@ -162,11 +162,11 @@ def _print_projects(console: Console, results: Iterable[ProjectAnswer]) -> None:
         rows.append([name, outcome_cell(result), *("" if number is None else f"{number:,}" for number in counts)])
         notes += [(name, note) for note in _notes(result)]
     print_table(console, columns, rows)
-    for told in told_once(notes):
+    for told in merged_notes(notes):
         print_line(console, told, hang=2)
 
 
-def told_once(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
+def merged_notes(notes: Iterable[tuple[str, str]]) -> Iterator[str]:
     """A line for each note of projects, with the names of all that have it."""
     for note, names in by_text(notes).items():
         # A problem of the worksheet begins with its title, mostly as part of a cell.

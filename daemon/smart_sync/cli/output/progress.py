@@ -13,7 +13,7 @@ from smart_sync.core.wording import wait
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import printable
 
-#: So wide that a wait can be told beside it.
+#: So wide that a wait can be told next to it.
 _BAR_WIDTH = 10
 
 

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from smart_sync.cli.output import terminal
 from smart_sync.cli.output.diagnostics import tokens
-from smart_sync.cli.output.passes import NO_PROJECTS, coverage_lines, outcome_cell, told_once, totals, troubles
+from smart_sync.cli.output.passes import NO_PROJECTS, coverage_lines, merged_notes, outcome_cell, totals, troubles
 from smart_sync.cli.output.terminal import Column, ago, duration, fitted, until
 from smart_sync.control.client import Client
 from smart_sync.core.answers import ProjectAnswer, Run
@@ -259,7 +259,7 @@ def _by_urgency(answer: StatusAnswer) -> list[ProjectAnswer]:
 
 def _troubles(answer: StatusAnswer) -> Iterator[Text]:
     notes = [(p["project_name"], trouble) for p in _by_urgency(answer) for trouble in troubles(p)]
-    yield from (Text(printable(line)) for line in told_once(notes))
+    yield from (Text(printable(line)) for line in merged_notes(notes))
 
 
 def _parsers(answer: StatusAnswer, now: datetime, width: int) -> Table:

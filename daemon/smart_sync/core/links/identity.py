@@ -16,7 +16,7 @@ An identity is ``platform:rest`` for what is known and ``host/path`` for what is
 
 Who asks which account a link means asks here, by `same` or `by_identity`: a row of a worksheet among its project's
 accounts (`core.matching.match`, which chooses among several that are one), a line of a file among all
-(`parsers.csv_files.match`), a person (`store.accounts.find`), and whoever compares two links that an account had.
+(`parsers.csv_files.match`), a person (`store.accounts.find`), and the comparison of two links that an account had.
 
 Links are untrusted text.  Nothing here raises, and an identity has no control characters and no lone surrogates.
 """

@@ -19,23 +19,23 @@ class Matches:
     unmatched: tuple[SheetRow, ...]
     problems: tuple[Problem, ...]
     #: Active accounts without a row, because it counts for another account of the same identity.
-    twins: frozenset[str] = frozenset()
+    duplicates: frozenset[str] = frozenset()
 
 
 def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
     """Match each row to the account whose link has the identity of the row's link.
 
     A link to one of its videos is none of an account with a profile's link.
-    Several accounts of one identity are twins: the row counts for the active one; of several active ones for the one
-    whose link is written as in the row, else for the oldest.  Active twins are reported, and a row that is not written
-    as the link of the only active one.
+    Several accounts of one identity are duplicates: the row counts for the active one; of several active ones for
+    the one whose link is written as in the row, else for the oldest.  Active duplicates are reported, and a row that
+    is not written as the link of the only active one.
     Several rows for one account are combined (per metric the larger value) and reported.
     """
     known = by_identity(accounts)
     # A name alone may be a profile on each platform.
     by_link = {account.link: account.id for account in accounts if not account.link.startswith("@")}
-    twins = {key: group for key, group in known.items() if len(group) > 1}
-    for group in twins.values():
+    duplicates = {key: group for key, group in known.items() if len(group) > 1}
+    for group in duplicates.values():
         for account in group:
             by_link.pop(account.link, None)
     found: dict[str, list[SheetRow]] = {}
@@ -50,8 +50,11 @@ def match(table: Table, accounts: Sequence[AccountState]) -> Matches:
         else:
             found.setdefault(account_id, []).append(row)
     rows = {account_id: several[0] if len(several) == 1 else combine(several) for account_id, several in found.items()}
-    problems = [*_duplicates(table.worksheet, found.values()), *_twins(table.worksheet, twins.values(), found)]
-    without = [a.id for group in twins.values() if _any_in(group, found) for a in group if a.active]
+    problems = [
+        *_duplicates(table.worksheet, found.values()),
+        *_duplicate_accounts(table.worksheet, duplicates.values(), found),
+    ]
+    without = [a.id for group in duplicates.values() if _any_in(group, found) for a in group if a.active]
     return Matches(rows, tuple(unmatched), tuple(problems), frozenset(without) - found.keys())
 
 
@@ -73,7 +76,7 @@ def _any_in(group: Iterable[AccountState], found: Mapping[str, object]) -> bool:
     return any(account.id in found for account in group)
 
 
-def _twins(
+def _duplicate_accounts(
     worksheet: str, groups: Iterable[Sequence[AccountState]], found: Mapping[str, Sequence[SheetRow]]
 ) -> Iterator[Problem]:
     """Accounts of one identity: several active ones, or one whose row is written as the link of an inactive one."""

@@ -35,7 +35,7 @@ class Sheet:
     #: Metric → the letters of its column.
     letters: Mapping[str, str] = field(default_factory=dict)
     #: Active accounts without a row, because it counts for another account of the same identity.
-    twins: frozenset[str] = frozenset()
+    duplicates: frozenset[str] = frozenset()
     #: How the active accounts are missing whose row is gone.
     absences: Mapping[str, Absence] = field(default_factory=dict)
     #: Per account the metrics whose cells an accident of their column has emptied.
@@ -90,7 +90,7 @@ def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *
         problems,
         columns.lost,
         letters=table.letters,
-        twins=matches.twins,
+        duplicates=matches.duplicates,
         absences=missing,
         held=columns.held,
         accidents=tuple(_accidents(terms, missing, columns)),
@@ -103,10 +103,10 @@ def _missing(
     matches: Matches, states: Sequence[AccountState], active: Sequence[AccountState], terms: Terms
 ) -> dict[str, Absence]:
     """How the ``active`` accounts are missing that have no row; what is certain is settled at once."""
-    missing = absences(active, {*matches.rows, *matches.twins}, terms)
-    twins = [state for state in active if state.id in matches.twins and state.id not in matches.rows]
+    missing = absences(active, {*matches.rows, *matches.duplicates}, terms)
+    duplicates = [state for state in active if state.id in matches.duplicates and state.id not in matches.rows]
     replaced = _replaced(states, matches.rows, missing, terms)
-    return missing | absences([*twins, *replaced], (), terms, settled=True)
+    return missing | absences([*duplicates, *replaced], (), terms, settled=True)
 
 
 def _replaced(

@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from smart_sync.core.matching.sheet_side import Sheet
+from smart_sync.core.merge.counting_changes import counted_now, counts_other_videos, restarted_metrics
 from smart_sync.core.merge.pinning import Pinned, pinned, reasons, with_pins
-from smart_sync.core.merge.recounted import begin_anew, counted_now, is_of_others
 from smart_sync.core.merge.strategies import NOBODY, Before, Decision, Policy, Rule, Strategy, Winner, decide
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Project, SheetRow
 from smart_sync.core.parsed import ParsedChanges
-from smart_sync.core.pins import NO_PINS, Pin, in_force, of_cells
+from smart_sync.core.pins import NO_PINS, Pin, cell_pins, in_force
 from smart_sync.core.state import THERE, Absence, AccountState, leaves
 
 _NOTHING_RESUMED: Mapping[str, str] = MappingProxyType({})
@@ -130,10 +130,10 @@ def decide_each(
             decisions = with_pins(decisions, pins.in_force, standing_in)
         values = Metrics._make([decision.value or 0 for decision in decisions])
         winners = tuple([decision.winner for decision in decisions])
-        if values != state.merged or winners != state.winners or is_of_others(state):
+        if values != state.merged or winners != state.winners or counts_other_videos(state):
             conflicts = _conflicts(decisions) if chosen.compare else ()
             counted = counted_now(state)
-            anew = begin_anew(state, winners, counted)
+            anew = restarted_metrics(state, winners, counted)
             resumed = _resumed(state, winners)
             decided.merged.append(
                 Merged(state.id, values, winners, state.merged, conflicts, state.link, counted, anew, resumed)
@@ -255,7 +255,7 @@ def _carried(state: AccountState, index: int) -> Decision:
     merged, winner = state.merged, state.winners[index]
     if merged is None or winner is None:
         return NOBODY
-    if winner == Winner.PINNED and METRICS[index] not in of_cells(state.pins):  # taken back, or over
+    if winner == Winner.PINNED and METRICS[index] not in cell_pins(state.pins):  # taken back, or over
         return NOBODY
     taken_back = state.votes.taken_back.get(METRICS[index])
     if taken_back and (winner in (Winner.PARSED, Winner.BOTH) or merged[index] in taken_back):

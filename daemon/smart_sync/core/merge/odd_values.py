@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from smart_sync.core.campaign import Campaign
-from smart_sync.core.merge.recounted import not_counted, not_counted_since
+from smart_sync.core.merge.counting_changes import not_counted, not_counted_since
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS, NO_METRICS, Problem, Project
 from smart_sync.core.parsed import INBOX, OWN, Counting
@@ -18,7 +18,7 @@ def odd_values(
     project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
 ) -> list[Problem]:
     """A problem for each kind of oddity in the values of the accounts of ``project``."""
-    return [*_ahead(states), *_spoilt(states), *_of_campaign(project, campaign, counting, states)]
+    return [*_ahead(states), *_spoilt(states), *_campaign_problems(project, campaign, counting, states)]
 
 
 def note_times(brought: dict[str, list[str]], state: AccountState, inbox: Sequence[str | None], now: str) -> None:
@@ -62,7 +62,7 @@ def silent(brought: Mapping[str, Sequence[str]], fresh: str | None, campaign: Ca
     ]
 
 
-def _of_campaign(
+def _campaign_problems(
     project: Project, campaign: Campaign, counting: Counting | None, states: Sequence[AccountState]
 ) -> Iterable[Problem]:
     """That which videos count is not clear, and which metrics could not be counted when they were looked at last."""

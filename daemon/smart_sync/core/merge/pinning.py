@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from smart_sync.core.merge.strategies import Decision, Winner
 from smart_sync.core.model import METRICS, Metrics, SheetRow
-from smart_sync.core.pins import CELL, COMMAND, Pin, in_force, is_far, is_over, of_cells, read_cells
+from smart_sync.core.pins import CELL, COMMAND, Pin, cell_pins, in_force, is_far, is_over, read_cells
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import unpin
 
@@ -37,7 +37,7 @@ def pinned(
 
     ``cell``: where its row is, for a person.
     """
-    before = of_cells(state.pins)
+    before = cell_pins(state.pins)
     marked = {*(row.pinned if row is not None else ()), *(metric for metric in before if metric in standing_in)}
     where = cell if row is not None else next((pin.by for pin in before.values()), cell)
     cells = read_cells(side, marked, before, now, where)

@@ -162,7 +162,7 @@ def make_plan(
         pinned=tuple(decided.pinned),
         unpinned=tuple(decided.unpinned),
         votes=tuple(decided.votes),
-        problems=limited((*sheet.problems, *unsure, *alone, *_of_pins(project, sheet, decided)), project.name),
+        problems=limited((*sheet.problems, *unsure, *alone, *_pin_problems(project, sheet, decided)), project.name),
         unmatched_rows=sheet.unmatched,
         unmatched_accounts=tuple(s.link for s in active if sheet.trouble is None and _is_unmatched(s, sheet)),
         conflicts=tuple(_conflicts(decided, by_id, place)),
@@ -187,7 +187,7 @@ def is_ours(state: AccountState, project: Project) -> bool:
 
 
 def _is_unmatched(state: AccountState, sheet: Sheet) -> bool:
-    return state.id not in sheet.rows and state.id not in sheet.twins and not is_left(state, sheet)
+    return state.id not in sheet.rows and state.id not in sheet.duplicates and not is_left(state, sheet)
 
 
 def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now: str) -> Problem:
@@ -206,7 +206,7 @@ def _alone(project: Project, sheet: Sheet, state: AccountState, metric: str, now
     )
 
 
-def _of_pins(project: Project, sheet: Sheet, decided: Decided) -> Iterable[Problem]:
+def _pin_problems(project: Project, sheet: Sheet, decided: Decided) -> Iterable[Problem]:
     """What there is to say about pins."""
     for state, metric, reason in decided.of_pins:
         row = sheet.row_number(state)

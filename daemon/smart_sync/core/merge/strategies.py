@@ -64,14 +64,14 @@ def highest(sheet: int | None, parsed: int | None, _before: Before | None = None
 def sheet_first(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
     """The sheet when it has a positive value, else parsed."""
     if sheet or parsed is None:
-        return _both_if_equal(_of_sheet(sheet), sheet, parsed)
+        return _both_if_equal(_sheet_decision(sheet), sheet, parsed)
     return _both_if_equal(Decision(parsed, Winner.PARSED), sheet, parsed)
 
 
 def parsed_first(sheet: int | None, parsed: int | None, _before: Before | None = None) -> Decision:
     """Parsed when it has a positive value, else the sheet."""
     if parsed or sheet is None:
-        return _both_if_equal(_of_parsed(parsed), sheet, parsed)
+        return _both_if_equal(_parsed_decision(parsed), sheet, parsed)
     return _both_if_equal(Decision(sheet, Winner.SHEET), sheet, parsed)
 
 
@@ -81,7 +81,7 @@ def latest(sheet: int | None, parsed: int | None, before: Before | None) -> Deci
     A parser that has no value has not changed; a manager who empties a cell withdraws its value.
     """
     if before is None or before.winner not in _WINNERS:
-        return sheet_first(sheet, parsed) if sheet is None else _both_if_equal(_of_sheet(sheet), sheet, parsed)
+        return sheet_first(sheet, parsed) if sheet is None else _both_if_equal(_sheet_decision(sheet), sheet, parsed)
     sheet_changed = sheet != before.sheet
     parsed_changed = parsed is not None and parsed != before.parsed
     if sheet_changed and sheet is not None:
@@ -144,11 +144,11 @@ def decide(
     return decision
 
 
-def _of_sheet(sheet: int | None) -> Decision:
+def _sheet_decision(sheet: int | None) -> Decision:
     return Decision(sheet, Winner.SHEET) if sheet is not None else NOBODY
 
 
-def _of_parsed(parsed: int | None) -> Decision:
+def _parsed_decision(parsed: int | None) -> Decision:
     return Decision(parsed, Winner.PARSED) if parsed is not None else NOBODY
 
 

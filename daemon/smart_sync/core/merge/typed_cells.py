@@ -15,7 +15,7 @@ from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
 from smart_sync.core.model import METRICS, NO_METRICS, SheetRow
-from smart_sync.core.pins import is_far, of_cells
+from smart_sync.core.pins import cell_pins, is_far
 from smart_sync.core.state import AccountState
 
 #: Accounts whose growth a new account is measured by.
@@ -76,7 +76,7 @@ def _edited(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects) -> 
 def _typed(state: AccountState, row: SheetRow, doubted: Suspects) -> Iterator[Typed]:
     parsed = state.parsed or NO_METRICS
     known = state.sheet or NO_METRICS
-    marked = of_cells(state.pins)
+    marked = cell_pins(state.pins)
     for metric, old, new, theirs in zip(METRICS, known, row.metrics, parsed, strict=True):
         if new is not None and new != old:
             # Zeros are where a row is begun; they are no smaller numbers.

@@ -88,7 +88,7 @@ def _are_sound(said: Iterable[ParsedValue], whose: ParsedAccount, judged_by: Vot
     return all(
         (one.at is None or earliest < one.at <= latest)
         and one.link in ("", whose.link)
-        and not of_other_videos(one, judged_by.counting, whose)
+        and not other_videos(one, judged_by.counting, whose)
         for one in said
     )
 
@@ -106,10 +106,10 @@ def _newest(said: Iterable[ParsedValue], judged_by: VoteTerms) -> Votes:
     return Votes({metric: one for metric, (_, one) in chosen.items()})
 
 
-def of_other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccount) -> str:
+def other_videos(one: ParsedValue, counting: Counting | None, whose: ParsedAccount) -> str:
     """Why a value is of other videos than those that count now; "" if it is not.  Followers are of no videos.
 
-    Where a parser counts the campaign of the account, no other parser's lifetime counts beside it, nor what a table
+    Where a parser counts the campaign of the account, no other parser's lifetime counts next to it, nor what a table
     has brought that is there no more.
     """
     if counting is None or one.metric not in OF_VIDEOS:
@@ -186,7 +186,7 @@ class _Scrutiny:
                 return mark.reason
         if self._is_of_earlier_link(one, at):
             return EARLIER_LINK
-        if other := of_other_videos(one, self._terms.counting, self._whose):
+        if other := other_videos(one, self._terms.counting, self._whose):
             return other
         oldest = self._terms.oldest
         return TOO_OLD if oldest is not None and at is not None and at <= oldest else ""

@@ -1,1 +1,1 @@
-"""What people are told, in their language: plain text, short, with what, where and what to do."""
+"""The messages to people, in their language: plain text, short, with what, where and what to do."""

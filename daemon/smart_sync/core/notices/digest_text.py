@@ -17,7 +17,7 @@ DIGEST = "digest"
 #: Lines of suspects, cells, projects and parsers in trouble, each; and of projects.
 MAX_EACH = 5
 MAX_PROJECTS = 40
-#: What nobody could be told for so long (no process was there) is told no more: the next one is near.
+#: What nobody could be told for so long (no process was there) is reported no more: the next one is near.
 LATE = timedelta(hours=12)
 
 
@@ -123,22 +123,22 @@ def _problems(facts: Data) -> Sequence[Data]:
 
 def _problem(one: Data, reader: Reader) -> str:
     value = f" ({plain(one['value'], 58)})" if one["value"] else ""
-    return f"{plain(one['place'], 60)}: {reader.told(one['reason'])}{value}"
+    return f"{plain(one['place'], 60)}: {reader.translated(one['reason'])}{value}"
 
 
 def _stale(one: Data, reader: Reader) -> str:
     when = reader.when(one["read_at"]) if one["read_at"] else reader.say("never_read")
     return reader.say(
-        "stale_line", project=plain(one["project_name"], 40), when=when, reason=reader.told(one["reason"])
+        "stale_line", project=plain(one["project_name"], 40), when=when, reason=reader.translated(one["reason"])
     )
 
 
 def _unwell(one: Data, reader: Reader) -> str:
-    return f"{plain(one['project_name'], 40)}: {reader.told(one['reason'])}"
+    return f"{plain(one['project_name'], 40)}: {reader.translated(one['reason'])}"
 
 
 def _parser(one: Data, reader: Reader) -> str:
-    when, reason = reader.when(one["since"]), reader.told(one["reason"])
+    when, reason = reader.when(one["since"]), reader.translated(one["reason"])
     return reader.say("parser_line", parser=plain(one["parser"], 40), when=when, reason=reason)
 
 

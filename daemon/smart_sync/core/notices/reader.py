@@ -42,7 +42,7 @@ class Reader:
         except (ValueError, OverflowError):
             return plain(moment)
 
-    def told(self, text: str) -> str:
+    def translated(self, text: str) -> str:
         """A reason or a remedy of ours, in the reader's language as far as it is known."""
         return translated(plain(text, 400), self.lang)
 
@@ -66,6 +66,6 @@ def jump(reader: Reader, one: Data) -> str:
     project, link = plain(one["project_name"], 40), plain(one["link"], 60)
     line = reader.say("jump", project=project, link=link, metric=metric, before=before, after=after)
     line = reader.say("in_cell", jump=line, place=plain(one["place"], 40)) if one["place"] else line
-    why = [reader.told(one["cause"])] if one["cause"] else []
+    why = [reader.translated(one["cause"])] if one["cause"] else []
     why += [reader.say("held")] if one["held"] else []
     return f"{line}: {'; '.join(why)}" if why else line

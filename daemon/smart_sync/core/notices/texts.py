@@ -72,7 +72,7 @@ _Text = tuple[str, Iterable[str]]
 
 
 def _by_reason(projects: Iterable[Data]) -> dict[tuple[str, str], list[Data]]:
-    """Several projects with one trouble are told once."""
+    """Several projects with one trouble are reported once."""
     groups: dict[tuple[str, str], list[Data]] = {}
     for project in projects:
         groups.setdefault((project["reason"], project["remedy"]), []).append(project)
@@ -83,8 +83,8 @@ def _troubles(groups: Mapping[tuple[str, str], Sequence[Data]], reader: Reader, 
     """Three lines for each trouble, as many as there is room for below a title and a line."""
     for (reason, remedy), projects in list(groups.items())[:MAX_TROUBLES]:
         yield reader.say("where", places=reader.names([one["project_name"] for one in projects]))
-        yield reader.say("what", reason=reader.told(reason))
-        yield reader.say("do", remedy=reader.told(remedy) if remedy else reader.say("see_log"))
+        yield reader.say("what", reason=reader.translated(reason))
+        yield reader.say("do", remedy=reader.translated(remedy) if remedy else reader.say("see_log"))
     others = left_out + sum(len(projects) for projects in list(groups.values())[MAX_TROUBLES:])
     if others:
         yield reader.say("left_out", number=others, see=reader.say("see_status"))
@@ -125,7 +125,7 @@ def _parsers(key: str) -> Callable[[Sequence[Data], Reader], _Text]:
             if one["projects"]:
                 lines.append(reader.say("where", places=plain(one["projects"])))
             if key == "parser_failed":
-                lines.append(reader.say("what", reason=reader.told(one["reason"])))
+                lines.append(reader.say("what", reason=reader.translated(one["reason"])))
             lines.append(reader.say("since", when=reader.when(one["since"])))
         if key == "parser_failed":
             lines.append(reader.say("do", remedy=reader.say("try_parser")))
@@ -135,7 +135,7 @@ def _parsers(key: str) -> Callable[[Sequence[Data], Reader], _Text]:
 
 
 def _pass_failed(data: Sequence[Data], reader: Reader) -> _Text:
-    lines = [_since(data[-1:], reader), reader.say("what", reason=reader.told(data[-1]["reason"]))]
+    lines = [_since(data[-1:], reader), reader.say("what", reason=reader.translated(data[-1]["reason"]))]
     return reader.say("pass_failed"), [*lines, reader.say("do", remedy=reader.say("see_log"))]
 
 
@@ -156,7 +156,7 @@ def _problem(one: Data, reader: Reader) -> str:
     """A problem of a worksheet, in a line: its cell, why, and what the cell says."""
     cell = f"!{one['column'] or ''}{one['row']}" if one["row"] is not None else ""
     value = f" ({plain(one['value'], 40)})" if one["value"] else ""
-    return f"{plain(one['worksheet'], 40)}{cell}: {reader.told(one['reason'])}{value}"
+    return f"{plain(one['worksheet'], 40)}{cell}: {reader.translated(one['reason'])}{value}"
 
 
 def _suspected(data: Sequence[Data], reader: Reader) -> _Text:

@@ -74,7 +74,8 @@ TROUBLES: dict[Code, tuple[str, ...]] = {
         *("whose snapshot_time is no text in ISO 8601",),
     ),
     "database-columns": (
-        *("is this the web app's database?", "mend that row in the file", "has no UNIQUE", "has no unique account_id"),
+        *("is this the web app's database?", "correct that row in the file", "has no UNIQUE"),
+        "has no unique account_id",
         *("that Smart Sync has not made", "runs for each row that a pass writes", "journal mode"),
         *("the database refuses ", "the database refused every account"),
         *("holds numbers and has no type",),
@@ -200,7 +201,7 @@ _MORE = re.compile(r"([\d,]{1,20}) more (?:problems|link cells show no profile)"
 
 def problem_on_record(told: object) -> Problem:
     """A problem as a pass has put it on record: an object of this version, one without a code, or a sentence."""
-    one: Mapping[str, Any] = told if isinstance(told, Mapping) else _of_sentence(str(told))
+    one: Mapping[str, Any] = told if isinstance(told, Mapping) else _parse_sentence(str(told))
     reason, code, count = str(one.get("reason") or ""), one.get("code"), one.get("count")
     more = _MORE.fullmatch(reason)
     return Problem(
@@ -214,7 +215,7 @@ def problem_on_record(told: object) -> Problem:
     )
 
 
-def _of_sentence(told: str) -> dict[str, object]:
+def _parse_sentence(told: str) -> dict[str, object]:
     found = _SENTENCE.fullmatch(told)
     if found is None:
         return {"reason": told}

@@ -1,6 +1,6 @@
-"""Who is told what: the messages of a pass, decided from its results and from what was told before.
+"""Who is notified of what: the messages of a pass, decided from its results and from what was reported before.
 
-A project's trouble is told when it starts, when it turns into the other kind and when it ends, not in every
+A project's trouble is reported when it starts, when it turns into the other kind and when it ends, not in every
 pass.  So a receiver of all messages knows how each project is.  One that flaps, whose trouble has ended twice
 within `FLAPPING`, is in trouble again only when two passes in a row say so.
 """

@@ -43,7 +43,7 @@ class Coverage(NamedTuple):
         """The same of a stale project: what stands in does so because its worksheet cannot be read."""
         return self._replace(carried=0, stale=self.stale + self.carried)
 
-    def told(self) -> str:
+    def text(self) -> str:
         """``of 12 accounts: 9 exact, 2 carried, 1 unknown``: in words, the kinds that there are."""
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in zip(KINDS, self, strict=True) if number)
         noun = "account" if self.accounts == 1 else "accounts"

@@ -1,13 +1,9 @@
-"""Which projects are stale, and whether the daemon is healthy: what is wrong now, what a person should look at soon.
+"""Whether the daemon is healthy: what is wrong now, and what a person should look at soon."""
 
-A project is stale when its reads have failed for longer than ``[sheets] stale_after``.
-"""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-
-from smart_sync.core.results.results import ProjectResult
 from smart_sync.core.wording import counted, listed, when
 
 #: Names that one sentence lists.
@@ -50,7 +46,7 @@ class HealthInputs:
 
 
 def unreached(label: str, since: str, answer: str) -> str:
-    """That nobody is told any more through a webhook or target, since a stamp."""
+    """That nobody is notified any more through a webhook or target, since a stamp."""
     return f"{label} has accepted no message since {when(since)}: {answer}; see: smart-sync webhooks"
 
 
@@ -117,80 +113,3 @@ def warnings(facts: HealthInputs) -> list[str]:
     if facts.locked:
         found.append(f"another process has held the database locked for {facts.locked:.0f} s; find it with fuser")
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A project whose last read failed; times are stamps."""
-
-    #: The first failed attempt after the last good read.
-    since: str
-    #: When a pass found it stale; None: it is not.
-    stale_since: str | None = None
-    reason: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """What a pass means for the projects that took part in it."""
-
-    #: The results, each with ``stale`` and ``sheet_read_at``.
-    results: tuple[ProjectResult, ...]
-    #: Project id → what is to be remembered of it, None if it was read.
-    unread: Mapping[str, Unread | None]
-    #: Those that this pass made stale, and those that it found read again.
-    became_stale: tuple[ProjectResult, ...] = ()
-    read_again: tuple[ProjectResult, ...] = ()
-    #: Those that could not be read for another reason than before, or were read before.
-    newly_unread: tuple[ProjectResult, ...] = ()
-    #: All projects that are stale now, those that took no part in the pass included.
-    stale: int = 0
-
-
-def judge_freshness(
-    results: Iterable[ProjectResult], before: Mapping[str, Unread], read_at: Mapping[str, str], stale_after: float
-) -> Freshness:
-    """Judge ``results``.
-
-    ``before``: what was remembered of the projects whose last read failed; ``read_at``: the stamps of the last good
-    reads of those that have one; ``stale_after``: seconds.
-    """
-    judged: list[ProjectResult] = []
-    unread: dict[str, Unread | None] = {}
-    became, again, newly = [], [], []
-    for result in results:
-        key = result.project.id
-        old = before.get(key)
-        new = None if result.worksheet_read else _unread(result, old, stale_after)
-        last = result.timestamp if result.worksheet_read else read_at.get(key)
-        stale = new is not None and new.stale_since is not None
-        marked = replace(result, stale=stale, sheet_read_at=last)
-        judged.append(marked)
-        was_stale = old is not None and old.stale_since is not None
-        if stale and not was_stale:
-            became.append(marked)
-        if was_stale and not stale:
-            again.append(marked)
-        if new is not None and (old is None or (old.reason, old.remedy) != (new.reason, new.remedy)):
-            newly.append(marked)
-        if new != old:
-            unread[key] = new
-    after = {**before, **unread}
-    stale_now = sum(one is not None and one.stale_since is not None for one in after.values())
-    return Freshness(tuple(judged), unread, tuple(became), tuple(again), tuple(newly), stale_now)
-
-
-def _unread(result: ProjectResult, old: Unread | None, stale_after: float) -> Unread:
-    now = result.timestamp
-    # A clock that was put back must not keep a project from ever becoming stale.
-    since = min(old.since, now) if old is not None else now
-    stale_since = old.stale_since if old is not None else None
-    if stale_since is None and _seconds(since, now) > stale_after:
-        stale_since = now
-    return Unread(since, stale_since, result.error, result.remedy)
-
-
-def _seconds(since: str, now: str) -> float:
-    """From one stamp to another."""
-    return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()

@@ -1,4 +1,4 @@
-"""Whether a parser is failing, from what its passes came to; told once, at the beginning and at the end."""
+"""Whether a parser is failing, from what its passes came to; reported once, at the beginning and at the end."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,11 +1,11 @@
-"""What a pass has done, and the same as the answers of the control channel say it."""
+"""The results of a pass and of its projects, and the same as JSON for the control channel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, cast
 
-from smart_sync.core.answers import ConflictTold, PassAnswer, ProjectAnswer, SuspectTold
+from smart_sync.core.answers import ConflictInPass, PassAnswer, ProjectAnswer, SuspectInPass
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json
 from smart_sync.core.merge.plan import Conflict
 from smart_sync.core.merge.suspects import Suspect
@@ -45,7 +45,7 @@ class ProjectResult:
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     #: A good read: its worksheet was read in this pass, and what follows was written.
     worksheet_read: bool = False
-    #: Judged at the end of the pass (`core.results.health`), with the stamp of the last good read.
+    #: Judged at the end of the pass (`core.results.stale`), with the stamp of the last good read.
     stale: bool = False
     sheet_read_at: str | None = None
     #: Why it failed, or why the last known sheet values stood in; and who must do what.
@@ -74,7 +74,7 @@ class ProjectResult:
     stages: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def told(self) -> str:
+    def trouble(self) -> str:
         """What went wrong, and what to do about it; "" if nothing did."""
         return "; ".join(text for text in (self.error, self.remedy) if text)
 
@@ -92,8 +92,8 @@ class ProjectResult:
             "left": list(self.left),
             "returned": list(self.returned),
             "failed_accounts": dict(self.failed_accounts),
-            "suspects": [cast("SuspectTold", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]],
-            "conflicts": [cast("ConflictTold", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]],
+            "suspects": [cast("SuspectInPass", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]],
+            "conflicts": [cast("ConflictInPass", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]],
         }
         told = [Where.ANSWER]
         if self.outcome is Outcome.FAILED:
@@ -203,7 +203,7 @@ def lines(result: PassResult, most: int = 50) -> list[str]:
     changed = counted(result.counts.changed, "account")
     first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
     rows = [
-        f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.told}" for one in told[:most]
+        f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}" for one in told[:most]
     ]
     if result.nothing_because:
         rows.append(f"no project could be created: {result.nothing_because}")

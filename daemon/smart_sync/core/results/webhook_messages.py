@@ -87,10 +87,10 @@ def _finished(result: PassResult) -> Message:
         **as_json(result.outcomes, Where.MESSAGE),
         **as_json(result.counts, Where.MESSAGE),
     }
-    return message(f"{result.id}:{SYNC_FINISHED}", SYNC_FINISHED, result.timestamp, data | _in_trouble(result))
+    return message(f"{result.id}:{SYNC_FINISHED}", SYNC_FINISHED, result.timestamp, data | _troubled_projects(result))
 
 
-def _in_trouble(result: PassResult) -> dict[str, object]:
+def _troubled_projects(result: PassResult) -> dict[str, object]:
     """The failed and degraded projects, the failed ones first, as many as there is room for."""
     troubled = [r for outcome in (Outcome.FAILED, Outcome.DEGRADED) for r in result.results if r.outcome is outcome]
     shown = _fitting(map(_project, troubled))

@@ -126,10 +126,10 @@ def _read_number(cell: float | bool, scale: int) -> int:
             raise Unreadable("not a number")
         if abs(value - round(value)) * _ROUNDING > 1:
             raise Unreadable("not a whole number")
-    return _in_range(round(value))
+    return _check_range(round(value))
 
 
-def _in_range(count: int) -> int:
+def _check_range(count: int) -> int:
     if count < 0:
         raise Unreadable("negative")
     if count > MAX_COUNT:
@@ -139,7 +139,7 @@ def _in_range(count: int) -> int:
 
 def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     if len(cell) < 19 and cell.isascii() and cell.isdigit():
-        return _in_range(int(cell) * 10**scale)
+        return _check_range(int(cell) * 10**scale)
     text = _unquoted((cell if cell.isascii() else cell.translate(INVISIBLE)).strip())
     if text.casefold() in NO_VALUE:
         return None
@@ -147,7 +147,7 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
         raise Unreadable(_why_not(text))
     speaking = rules(locale)
     if not scale and speaking.grouped.fullmatch(text):  # the usual case, in a tenth of the time
-        return _in_range(int(re.sub("[^0-9]", "", text)))
+        return _check_range(int(re.sub("[^0-9]", "", text)))
     found = _NUMBER.fullmatch(_with_ascii_digits(text))
     if found is None:
         raise Unreadable(_why_not(text))
@@ -159,7 +159,7 @@ def _read_text(cell: str, locale: str, metric: str, scale: int) -> int | None:
     if power >= _TRILLION:  # nobody has so many, and "12T" may be tons or thousands
         _refuse(text)
     power += int(exponent or scale)
-    count = _in_range(_whole(int(read.digits) * 10 ** max(0, power), 10 ** (read.decimals + max(0, -power))))
+    count = _check_range(_whole(int(read.digits) * 10 ** max(0, power), 10 ** (read.decimals + max(0, -power))))
     if not (power or number[0].isdigit()):
         raise Unreadable("a number cannot begin so")
     if read.unclear and not _is_decided(read, exponent=exponent is not None, word=bool(power), own=own and not scale):

@@ -131,7 +131,7 @@ def _rows_of(block: bytes) -> list[list[Cell]]:
 
 
 def _storable(rows: list[list[Cell]], block: bytes) -> list[list[Cell]]:
-    """The rows of a block, lone surrogates as U+FFFD: only escaped ones come through UTF-8."""
+    """The rows of a block, each text `storable`: only what is escaped is not."""
     if b"\\u" in block:
         return [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     return rows

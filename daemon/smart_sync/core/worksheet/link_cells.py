@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from smart_sync.core.links.identity import identity, profile_link, several, username
+from smart_sync.core.links.identity import identity, platform, profile_link, several, username
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.links.platforms import folded
 from smart_sync.core.wording import shown
@@ -43,6 +43,14 @@ def why_unreadable(link: str, text: str, behind: Sequence[str]) -> str:
         return "an error of the spreadsheet"
     if link.casefold().startswith(("loading", "загрузка")) and "/" not in link:
         return "not computed yet"
-    if behind and _HANDLE.fullmatch(text) and (named := username(link)) and folded(named) != folded(text[1:]):
+    # The handle of a channel or page need not be the name in its older addresses.
+    by_handle = "/@" in link or platform(link) == "instagram"
+    if (
+        behind
+        and by_handle
+        and _HANDLE.fullmatch(text)
+        and (named := username(link))
+        and folded(named) != folded(text[1:])
+    ):
         return f"the cell shows {shown(text)}, and the link behind it is @{shown(named)}'s; correct one of them"
     return ""

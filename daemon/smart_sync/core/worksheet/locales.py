@@ -105,17 +105,17 @@ def rules(name: str) -> Rules:
 
 def is_known(name: str) -> bool:
     """Whether CLDR has the locale called ``name``, or its language at least."""
-    return _in_cldr(name) is not None
+    return _cldr_locale(name) is not None
 
 
 def _parsed(name: str) -> "Locale":
-    found = _in_cldr(name) or _in_cldr(FALLBACK)
+    found = _cldr_locale(name) or _cldr_locale(FALLBACK)
     if found is None:
         raise AssertionError(FALLBACK)  # Babel always has it
     return found
 
 
-def _in_cldr(name: str) -> "Locale | None":
+def _cldr_locale(name: str) -> "Locale | None":
     from babel.core import Locale, UnknownLocaleError
 
     for candidate in (name, re.split("[-_]", name)[0]):

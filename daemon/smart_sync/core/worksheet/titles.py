@@ -161,10 +161,10 @@ class Titles:
         if (title := self._names.get(text)) is not None:
             # Where there is a column "Username", "@Username" is a person's Telegram name: `headers` decides.
             return Title("@username") if title == Title("username") and cell.lstrip().startswith("@") else title
-        if (title := self._decorated(text)) is not None or (title := self._in_two_languages(text)) is not None:
+        if (title := self._decorated(text)) is not None or (title := self._bilingual_title(text)) is not None:
             return title
         for letters in (_TO_CYRILLIC, _TO_LATIN):
-            alike = _MIXED.sub(partial(_in_letters, letters), text)
+            alike = _MIXED.sub(partial(_replace_letters, letters), text)
             title = self._names.get(alike) or self._decorated(alike)
             if title is not None and alike != text:
                 return Title(title.field, 2, title.scale, _difference(text, alike))
@@ -193,7 +193,7 @@ class Titles:
         """Whether the title is one of those that often stand above numbers that are nobody's metric."""
         return _signs_off(normal(cell)) in _HARMLESS
 
-    def _in_two_languages(self, text: str) -> Title | None:
+    def _bilingual_title(self, text: str) -> Title | None:
         """The meaning of ``Views / Просмотры``, both of which say the same."""
         parts = [self._names.get(part) or self._decorated(part) for part in re.split(r" ?[/|] ?", text)]
         first, *others = parts
@@ -244,7 +244,7 @@ def _built_in() -> Mapping[str, Title]:
     return names | {normal(name): Title(field, 1) for field, several in _MORE_NAMES.items() for name in several}
 
 
-def _in_letters(letters: dict[int, int], word: re.Match[str]) -> str:
+def _replace_letters(letters: dict[int, int], word: re.Match[str]) -> str:
     return word[0].translate(letters)
 
 

@@ -84,7 +84,7 @@ END_HALTED = (
 class Fence(Protocol):
     """What stands before each writing transaction of a process that may have been taken over from."""
 
-    #: Called with the error of whoever goes on, once it is lost.
+    #: Called when it is lost, with the error for those that still use it.
     ends: list[Callable[[StoreError], None]]
 
     def session(self, schema: str) -> dict[str, str]:

@@ -87,7 +87,7 @@ class Lease:
         self.reason = self.trouble = ""
         #: The version of the tables, where that is newer than ``newest``.
         self.outdated = 0
-        #: Called with the error of whoever goes on, once it is lost.
+        #: Called when it is lost, with the error for those that still use it.
         self.ends: list[Callable[[StoreError], None]] = []
         #: Set, and replaced by a new one, whenever something is told by NOTIFY or another holder is seen.
         self.news = asyncio.Event()
@@ -173,12 +173,12 @@ class Lease:
             await self._connection.close()
 
     async def _ask(self, sql: str, *parameters: object) -> list[Any]:
-        async with self._connection.turn, self._connection.told():
+        async with self._connection.turn, self._connection.translated_errors():
             connection = await self._connection.open()
             if self._listens is not connection:
                 self._listens = connection
                 with contextlib.suppress(StoreError):  # not every server knows it: then looking has to do
-                    async with self._connection.told():
+                    async with self._connection.translated_errors():
                         await connection.execute(f"LISTEN {CHANNEL}")
             return await rows(connection, numbered(sql.format(table=self._table)), parameters)
 
@@ -294,6 +294,6 @@ class Lease:
             return
         with contextlib.suppress(StoreError):
             news = self._listens.notifies(timeout=pause, stop_after=1)
-            async with self._connection.told(), aclosing(news) as told:
+            async with self._connection.translated_errors(), aclosing(news) as told:
                 async for _ in told:
                     self._tell()

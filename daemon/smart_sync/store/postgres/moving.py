@@ -37,14 +37,14 @@ class Moved:
     rows: dict[str, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     odd: int = 0
-    told: list[str] = field(default_factory=list)
+    odd_values: list[str] = field(default_factory=list)
 
     def note(self, table: str, key: object, column: str, value: object, became: str) -> None:
         """Count an odd value, and name it if there are few."""
         self.odd += 1
-        if len(self.told) < NAMED:
+        if len(self.odd_values) < NAMED:
             place = f"{table} {printable(str(key), 60)}: {column}"
-            self.told.append(f"{place} is {printable(repr(value), 60)}, {became}")
+            self.odd_values.append(f"{place} is {printable(repr(value), 60)}, {became}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
         except Refused as error:
             # Such as two rows that SQLite tells apart, a text and bytes, or a rule that the file's table has not.
             told = str(error).removesuffix(".")
-            raise DatabaseError(f"table {table}: {told}; mend that row in the file; nothing is kept") from None
+            raise DatabaseError(f"table {table}: {told}; correct that row in the file; nothing is kept") from None
     return moved
 
 
@@ -137,7 +137,7 @@ async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction
 
 
 def _sound(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
-    """``rows`` as their columns can hold them: an odd value is told, and its row kept."""
+    """``rows`` as their columns can hold them: an odd value is reported, and its row kept."""
     sound = [
         [_value(table, row[0], column, value, moved) for column, value in zip(columns, row, strict=True)]
         for row in rows

@@ -124,7 +124,7 @@ class PostgresDatabase:
     async def columns(self, sql: str) -> list[str]:
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
         _demand_no_snapshots(sql, self.name)
-        async with self._asker.turn, self._asker.told():
+        async with self._asker.turn, self._asker.translated_errors():
             connection = await self._asker.open()
             # Prepared, it is one statement and nothing else.
             cursor = await connection.execute(numbered(sql), prepare=True)
@@ -165,7 +165,7 @@ class PostgresDatabase:
         async with self._writer.turn:
             connection, mark = await self._begin()
             try:
-                async with self._writer.told():
+                async with self._writer.translated_errors():
                     yield PostgresTransaction(self.dialect, self._writer, connection, self._types)
                 await self._commit(connection, mark)
             except BaseException:
@@ -191,7 +191,7 @@ class PostgresDatabase:
             timer.cancel()
 
     async def _try_to_begin(self) -> "tuple[AsyncConnection[Any], int]":
-        async with self._writer.told():
+        async with self._writer.translated_errors():
             connection = await self._writer.open()
             try:
                 await connection.execute(_BEGIN)
@@ -214,7 +214,7 @@ class PostgresDatabase:
         if self._lease is not None:
             self._lease.demand()
         try:
-            async with self._writer.told():
+            async with self._writer.translated_errors():
                 if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                     raise Refused("rolled back", DatabaseError(f"{self.name}: the transaction had failed"))
         except Down:

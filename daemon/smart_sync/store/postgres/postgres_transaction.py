@@ -30,13 +30,13 @@ class PostgresTransaction:
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, seen from inside the transaction."""
-        async with self._writer.told():
+        async with self._writer.translated_errors():
             return await rows(self._connection, numbered(sql), parameters)
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; returns the number of rows it changed."""
         text, shared = self._own(sql)
-        async with self._writer.told():
+        async with self._writer.translated_errors():
             cursor = await self._connection.execute(numbered(text), _untyped(parameters) if shared else parameters)
             return cursor.rowcount
 
@@ -46,7 +46,7 @@ class PostgresTransaction:
         changed = 0
         for part in await statements.parts(rows):
             several = bulk(text) if len(part) >= statements.LEAST else None
-            async with self._writer.told():
+            async with self._writer.translated_errors():
                 if several is not None:
                     if text not in self._types:
                         self._types[text] = await statements.types_of(self._connection, text)
@@ -60,7 +60,7 @@ class PostgresTransaction:
     @contextlib.asynccontextmanager
     async def copying(self, sql: str) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
         """Run a COPY FROM STDIN; inside, what comes out sends it bytes."""
-        async with self._writer.told(), self._connection.cursor().copy(sql) as copy:
+        async with self._writer.translated_errors(), self._connection.cursor().copy(sql) as copy:
             yield copy.write
 
     def _own(self, sql: str) -> tuple[str, bool]:

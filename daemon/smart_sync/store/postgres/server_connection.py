@@ -144,7 +144,7 @@ class Connection:
             self._connection = None
 
     @contextlib.asynccontextmanager
-    async def told(self) -> AsyncIterator[None]:
+    async def translated_errors(self) -> AsyncIterator[None]:
         """Inside, psycopg's errors become ours."""
         from psycopg import Error
 
@@ -173,7 +173,7 @@ class Connection:
         ends = time.monotonic() + min(self.patience if patience is None else patience, RECONNECTING)
         while True:
             try:
-                async with self.turn, self.told():
+                async with self.turn, self.translated_errors():
                     connection = await self.open()
                     if check is None:
                         return await rows(connection, numbered(sql), parameters)

@@ -46,7 +46,7 @@ def unknown_at(server: Server, given: Given) -> dict[str, str]:
     if not wanted:
         return {}
     there: dict[str, list[str]] = {}
-    with suppress(SmartSyncError):  # what is wrong with the server is told where it is opened
+    with suppress(SmartSyncError):  # what is wrong with the server is reported where it is opened
         for table, column in asked(server, _COLUMNS):
             there.setdefault(next(section for section, name in TABLES.items() if name == table), []).append(column)
         return unknown_among(there, wanted)

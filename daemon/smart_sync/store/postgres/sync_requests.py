@@ -1,6 +1,6 @@
 """Passes that were asked for where a daemon stands by: a row each in ``sync_requests``, which the leader answers.
 
-A row without an answer is done by whoever leads then: it outlives a leader.
+A row without an answer is done by whichever daemon leads then: it outlives a leader.
 """
 
 import json

@@ -163,7 +163,7 @@ class Task:
 
 
 async def take(database: PostgresDatabase, held: Held, run_id: str, spreadsheet: str, worker: str) -> Task | None:
-    """Begin with a spreadsheet, in place of whoever is at work on it; None: the pass does not want it any more."""
+    """Begin with a spreadsheet, in place of the worker that has it; None: the pass does not want it any more."""
     if not await database.dialect.columns(database, "fan_out_spreadsheets"):
         return None  # tables of another version
     taken = await database.at_once(_TAKE, (worker, spreadsheet, run_id, MAX_TRIES))

@@ -1,4 +1,4 @@
-"""One SQLite file: a connection for writing, whose transactions are serialised, and two for reading beside it.
+"""One SQLite file: a connection for writing, whose transactions are serialised, and two for reading next to it.
 
 Another process may hold the file at any time.  Nothing here waits inside SQLite for longer than
 `BUSY_TIMEOUT`; the waiting is done by asyncio, so the event loop never stands still.
@@ -23,7 +23,7 @@ from smart_sync.errors import DatabaseReplaced
 from smart_sync.logs import emit
 from smart_sync.store.engine import LONG_WAIT
 from smart_sync.store.sqlite import foreign_snapshots
-from smart_sync.store.sqlite.driver import connect, is_busy, time_limit, told
+from smart_sync.store.sqlite.driver import connect, is_busy, time_limit, translated_errors
 from smart_sync.store.sqlite.sqlite_catalogue import SqliteDialect, SqliteTransaction
 
 #: Seconds inside SQLite; `interrupt()` does not break a busy wait, so it must be short.
@@ -67,7 +67,7 @@ class SqliteDatabase:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(self._told())
+            stack.enter_context(self._translated_errors())
             self._writer = await self._connect(stack)
             self._reader = await self._connect(stack)
             self._glancer = await self._connect(stack)
@@ -86,8 +86,8 @@ class SqliteDatabase:
         await self._stack.aclose()
         self._asker = None
 
-    def _told(self) -> contextlib.AbstractContextManager[None]:
-        return told(self.path, read_only=self._read_only)
+    def _translated_errors(self) -> contextlib.AbstractContextManager[None]:
+        return translated_errors(self.path, read_only=self._read_only)
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> aiosqlite.Connection:
         mode: Literal["ro", "rwc"] = "ro" if self._read_only else "rwc"
@@ -134,7 +134,7 @@ class SqliteDatabase:
         plain = not foreign_snapshots.concerns(sql)
         async with self._reading if plain else self._asking:
             connection = self._reader if plain else await self._without_ours()
-            with self._told():
+            with self._translated_errors():
                 async with time_limit(connection, self.path):
                     return await self._fetched(connection, sql, parameters)
 
@@ -142,14 +142,14 @@ class SqliteDatabase:
         """The names of the columns that `ask` would give; it is prepared, so what it cannot be is known."""
         async with self._asking:
             connection = await self._without_ours() if foreign_snapshots.concerns(sql) else self._reader
-            with self._told():
+            with self._translated_errors():
                 async with connection.execute(sql) as cursor:
                     return [column[0] for column in cursor.description or ()]
 
     async def _without_ours(self) -> aiosqlite.Connection:
         """A connection that can look and nothing else, with our snapshots hidden, the newest ones too."""
         if self._asker is None:
-            with self._told():
+            with self._translated_errors():
                 asker = await self._connect(self._stack)
             await asker.create_function(foreign_snapshots.FUNCTION, foreign_snapshots.ARGUMENTS, OwnSnapshots())
             for statement in foreign_snapshots.HIDE:
@@ -165,7 +165,7 @@ class SqliteDatabase:
         self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any] = (), patience: float | None = None
     ) -> list[Any]:
         """All rows, tried again while the file is busy."""
-        with self._told():
+        with self._translated_errors():
             return await self._tried(connection, sql, parameters, patience)
 
     async def _tried(
@@ -213,7 +213,7 @@ class SqliteDatabase:
         async with self._writing:
             try:
                 await self._fetched(self._writer, "BEGIN IMMEDIATE")
-                yield SqliteTransaction(self._writer, self._told)
+                yield SqliteTransaction(self._writer, self._translated_errors)
                 await self._fetched(self._writer, "COMMIT")
             except BaseException:
                 # Queued behind whatever the connection's thread still runs, and harmless where an error
@@ -230,7 +230,7 @@ class SqliteDatabase:
         """Give back the pages that a pass has left in memory: else they are, in time, all of the file (`CACHE_KIB`)."""
         for turn, connection in ((self._writing, self._writer), (self._reading, self._reader)):
             async with turn:
-                with self._told():
+                with self._translated_errors():
                     await connection.execute_fetchall("PRAGMA shrink_memory")
 
     def limit(self, name: str, calls: int, seconds: float) -> None:

@@ -76,7 +76,7 @@ def _is_of_the_file(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def told(path: Path, *, read_only: bool = False) -> Iterator[None]:
+def translated_errors(path: Path, *, read_only: bool = False) -> Iterator[None]:
     """Inside, the driver's errors become those of `engine`."""
     try:
         yield

@@ -40,7 +40,7 @@ def copy(database: Path, target: Path) -> None:
 
 
 def keep_before_upgrade(database: Path, version: int, now: datetime) -> Path:
-    """Copy ``database``, whose schema is ``version``, to a file beside it; of such copies the newest `KEPT` stay.
+    """Copy ``database``, whose schema is ``version``, to a file next to it; of such copies the newest `KEPT` stay.
 
     Raises `DatabaseError`: without a copy nothing is to be changed.
     """

@@ -201,7 +201,7 @@ def unknown_at(path: Path, given: Given) -> dict[str, str]:
     try:
         there = _columns_at(path, wanted) if path.is_file() else {}
     except sqlite3.Error:
-        return {}  # what is wrong with the file is told where it is opened
+        return {}  # what is wrong with the file is reported where it is opened
     return unknown_among(there, wanted)
 
 

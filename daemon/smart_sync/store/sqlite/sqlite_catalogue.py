@@ -128,19 +128,19 @@ class SqliteTransaction:
     dialect = SqliteDialect()
 
     def __init__(
-        self, connection: aiosqlite.Connection, told: Callable[[], contextlib.AbstractContextManager[None]]
+        self, connection: aiosqlite.Connection, translated_errors: Callable[[], contextlib.AbstractContextManager[None]]
     ) -> None:
         self._connection = connection
-        self._told = told
+        self._translated_errors = translated_errors
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, seen from inside the transaction."""
-        with self._told():
+        with self._translated_errors():
             return list(await self._connection.execute_fetchall(sql, parameters))
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; returns the number of rows it changed."""
-        with self._told():
+        with self._translated_errors():
             cursor = await self._connection.execute(sql, parameters)
             try:
                 return cursor.rowcount
@@ -152,7 +152,7 @@ class SqliteTransaction:
         there = iter(rows)
         if (first := next(there, None)) is None:
             return 0  # most of what a pass may write of a project, which is not worth the way to SQLite's thread
-        with self._told():
+        with self._translated_errors():
             cursor = await self._connection.executemany(sql, chain((first,), there))
             try:
                 return max(cursor.rowcount, 0)

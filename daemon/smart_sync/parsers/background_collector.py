@@ -32,7 +32,7 @@ KEEP_EVERY = 30.0
 
 
 class WebhookQueue(Protocol):
-    """Takes what webhooks are told: `Webhooks`."""
+    """Takes what webhooks are sent: `Webhooks`."""
 
     async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
         """Queue ``told`` in the transaction that keeps what it tells."""
@@ -44,7 +44,7 @@ class WebhookQueue(Protocol):
 class Collector:
     """Stores what ``sources`` bring; use as ``async with``.  ``wait``: seconds a pass waits (None: to the end).
 
-    ``say`` reports what becomes of each parser; ``webhooks`` are told when it begins to fail and when it recovers;
+    ``say`` reports what becomes of each parser; ``webhooks`` are notified when it begins to fail and when it recovers;
     ``fails_after``: see `core.results.parser_health.judge`; ``timezone``: of the projects' dates.
     """
 
@@ -112,7 +112,7 @@ class Collector:
             {
                 **self._last.get(source.name, ParserReport(parser=source.name)),
                 "table": source.table,
-                "budget": budget.of(source.settings),
+                "budget": budget.daily_requests(source.settings),
                 "tokens": [answer_of(token, self._clock()) for token in source.book.reports] if source.book else [],
             }
             for source in self._sources

@@ -17,7 +17,7 @@ from smart_sync.core.wording import when
 _NONE: frozenset[str] = frozenset()
 
 
-def is_of_others(state: AccountState) -> bool:
+def counts_other_videos(state: AccountState) -> bool:
     """Whether a parsed value is of other videos than the last pass saw; all of the lifetime is the usual case."""
     if not (any(state.counted) or any(one.counted for one in state.votes.chosen.values())):
         return False
@@ -46,7 +46,9 @@ def counted_now(state: AccountState) -> tuple[str | None, ...]:
     )
 
 
-def begin_anew(state: AccountState, winners: Sequence[str | None], counted: Sequence[str | None]) -> frozenset[str]:
+def restarted_metrics(
+    state: AccountState, winners: Sequence[str | None], counted: Sequence[str | None]
+) -> frozenset[str]:
     """The metrics of which a parsed value counts, or counted, that is of other videos now; of another profile all."""
     if state.votes.relinked:
         return frozenset(m for m, now in zip(METRICS, winners, strict=True) if now not in (None, Winner.CARRIED))
@@ -81,7 +83,7 @@ def not_counted(metrics: Sequence[str], since: str) -> str:
     )
 
 
-def of_unknown_videos(votes: Votes) -> Mapping[str, Sequence[str]]:
+def sources_of_unknown_videos(votes: Votes) -> Mapping[str, Sequence[str]]:
     """Sources whose numbers count and that do not say of which videos they are → the metrics."""
     found: dict[str, list[str]] = {}
     for metric in OF_VIDEOS:
