@@ -55,7 +55,7 @@ NO_TRANSACTIONS = (
     "@contextlib.asynccontextmanager\n"
     "async def transaction(self):\n"
     "    async with self._writing:\n"
-    "        yield store.SqliteTransaction(self._writer, self._told)\n"
+    "        yield store.SqliteTransaction(self._writer, self._translated_errors)\n"
     "plain = store.SqliteTransaction.execute\n"
     "async def execute(self, sql, parameters=()):\n"
     "    nested = sql.startswith(('SAVEPOINT', 'RELEASE', 'ROLLBACK'))\n"
