@@ -47,6 +47,7 @@ async def test_a_row_that_was_taken_apart_wrongly_has_no_numbers(tmp_path: Path)
     assert [row.metrics for row in found.rows] == [Metrics(), Metrics(1, views=2), Metrics(3)]
     assert found.rows[0].unreadable == {"followers", "views"}
     assert [(p.row, p.column, p.value) for p in found.problems] == [(2, "D", "5")]
+    assert not found.not_understood
 
 
 @pytest.mark.parametrize(("end", "read"), [("", False), ("\n", True)])

@@ -97,6 +97,9 @@ class _Reader:
                 metrics, unreadable, _ = self._read_metrics(number, cells, ProblemList(""))
                 self.without_link.append(SheetRow(number, shown(link), metrics, unreadable))
                 return None
+        if torn := self._worksheet.delimited and self._torn(number, cells):
+            self.problems.add("csv-file", torn, number, len(cells) - 1, cells[-1])
+            return SheetRow(number, link, Metrics._make(NO_METRICS), self.metrics)
         # Where every metric has its column, no other one is missed.
         if (
             (self._strange or self._untitled)
@@ -104,9 +107,6 @@ class _Reader:
             and number <= self._header.end + MAX_LOOKED_AT
         ):
             self._look_at_strange_columns(cells)
-        if torn := self._worksheet.delimited and self._torn(number, cells):
-            self.problems.add("csv-file", torn, number, len(cells) - 1, cells[-1])
-            return SheetRow(number, link, Metrics._make(NO_METRICS), self.metrics)
         metrics, unreadable, pinned = self._read_metrics(number, cells, self.problems)
         return SheetRow(number, link, metrics, unreadable, *self._read_owner(cells), pinned)
 
