@@ -221,6 +221,23 @@ async def test_an_account_that_is_in_two_worksheets_of_one_answer_is_created_at_
     assert (results["Q"].counts.new_accounts, results["Q"].problems) == (1, ())
 
 
+async def test_a_row_that_goes_to_the_next_worksheet_of_one_answer_is_named_as_missing(world: World) -> None:
+    """Its account misses it where it was: that is said at once, not that the worksheet has yet to be read."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P", ["a", "b", "c"])
+    world.add_project("Q", ["d"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
+    world.sheet("Q", d=[4] * 5)
+    await world.sync()
+    world.sheet("P", b=[2] * 5, c=[3] * 5)
+    world.sheet("Q", d=[4] * 5, a=[1] * 5)
+    for _ in range(2):
+        world.now += timedelta(minutes=30)
+        results = {one.project.name: one for one in (await world.sync()).results}
+        (problem,) = results["Q"].problems
+        assert f"it may be the row of {link('a')} that project P misses" in problem.reason
+
+
 UNIQUE = "CREATE UNIQUE INDEX one ON project_social_accounts (profile_link)"
 IGNORED = """
 CREATE TRIGGER one BEFORE INSERT ON project_social_accounts WHEN NEW.username = 'a' BEGIN SELECT RAISE(IGNORE); END"""
