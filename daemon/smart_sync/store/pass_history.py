@@ -248,13 +248,15 @@ async def _project_runs(database: Database, condition: str, parameters: tuple[An
     rows = await database.glance(
         f"SELECT {', '.join(_OF_PROJECT)} FROM sync_project_runs WHERE {condition} LIMIT ?1", parameters
     )
-    runs = [dict(zip(_OF_PROJECT, row, strict=True)) for row in rows]
-    return [
-        cast("ProjectRun", run | {"stages": json.loads(run["stages"]), "problems": told, "problem_count": count})
-        for run in runs
-        for told in [_problem_texts(run["problems"])]
-        for count in [len(told) if run["problem_count"] is None else run["problem_count"]]
-    ]
+    return [_project_run(row) for row in rows]
+
+
+def _project_run(row: Sequence[Any]) -> ProjectRun:
+    run = dict(zip(_OF_PROJECT, row, strict=True))
+    run |= {"stages": json.loads(run["stages"]), "problems": _problem_texts(run["problems"])}
+    if run["problem_count"] is None:
+        run["problem_count"] = len(run["problems"])
+    return cast("ProjectRun", run)
 
 
 def _problem_texts(problems: str) -> list[str]:
