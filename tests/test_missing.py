@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -543,10 +543,10 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
     plain = absences.other_accounts
 
     async def other_accounts(
-        database: Database, done: Collection[str], seen: Collection[str]
+        database: Database, done: Collection[str], missing: Mapping[str, Collection[str]]
     ) -> absences.OtherAccounts:
         asked.append(done)
-        return await plain(database, done, seen)
+        return await plain(database, done, missing)
 
     monkeypatch.setattr(absences, "other_accounts", other_accounts)
     world.sections["sync"] = {"create_missing": "accounts"}
