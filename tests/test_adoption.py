@@ -319,13 +319,23 @@ async def events(world: World) -> list[dict[str, Any]]:
 
 
 async def test_a_project_of_which_nothing_can_be_written_has_failed(world: World) -> None:
-    """One refused account of two is told and the project synced; both refused, it has failed."""
+    """Where every account is refused; its code and remedy are of that, whatever else the worksheet lacks."""
     world.add_project("P", ["a", "b"])
     world.sheet("P", a=[1] * 5, b=[2] * 5)
     with world.refusing("INSERT", "account_snapshots", "true", "no more"):
         result = await world.sync_one()
     assert (result.outcome, result.answer()["success"]) == (Outcome.FAILED, False)
     assert "no more" in result.error
+    assert (result.code, result.remedy) == (
+        "database-columns",
+        "look at the triggers and rules of the web app's tables",
+    )
+    await world.sync()
+    world.google.spreadsheets[KEY].worksheets["P"] = []
+    with world.refusing("INSERT", "account_snapshots", "true", "no more"):
+        world.now += timedelta(days=1)
+        result = await world.sync_one()
+    assert (result.outcome, result.code) == (Outcome.FAILED, "database-columns")
 
 
 class Living:

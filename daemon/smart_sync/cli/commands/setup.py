@@ -78,13 +78,18 @@ def init(
     logs.configure("auto", "error", sys.stderr)
     logs.adopt_libraries()
     settings = config.load(output)
-    if systemd:
-        key = Path(answers.credentials).expanduser() if answers.credentials else unit.UNIT_KEY
-        sheets = settings.sheets.model_copy(update={"credentials": key.absolute()})
-        settings = settings.model_copy(update={"sheets": sheets})
-    good = asyncio.run(_try(settings))
+    good = asyncio.run(_try(_with_key(settings, answers) if systemd else settings))
     _say_what_is_next(output, answers.credentials, good=good, systemd=systemd)
     sys.exit(0 if good else 1)
+
+
+def _with_key(settings: "Settings", answers: "Answers") -> "Settings":
+    """``settings`` with the key that the unit will hand over."""
+    from smart_sync.admin.systemd_files import UNIT_KEY
+
+    key = Path(answers.credentials).expanduser() if answers.credentials else UNIT_KEY
+    sheets = settings.sheets.model_copy(update={"credentials": key.absolute()})
+    return settings.model_copy(update={"sheets": sheets})
 
 
 def _answered(

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from smart_sync.core.counts import Counts
 from smart_sync.core.links.identity import profile_link
@@ -31,6 +30,14 @@ class Written:
     without_snapshot: tuple[str, ...] = ()
 
 
+class _Trouble(NamedTuple):
+    """Why a project is not in step, who must do what, and what docs/faq.md has it under."""
+
+    reason: str
+    remedy: str
+    code: Code | Literal[""]
+
+
 def result_of(
     plan: Plan, written: Written, problems: Sequence[Problem], not_created: Mapping[str, str] = NOTHING
 ) -> ProjectResult:
@@ -39,26 +46,7 @@ def result_of(
     ``not_created``: links of the accounts that the database refuses to create, with the reason.
     """
     failed = written.failed
-    troubles = plan.accidents if plan.trouble is None else (plan.trouble,)
-    reasons, remedies = [trouble.reason for trouble in troubles], [trouble.remedy for trouble in troubles]
-    codes: list[Code | Literal[""]] = [trouble.trouble for trouble in troubles]
-    if failed:
-        first = next(iter(failed.values()))
-        reasons.append(f"the database refuses {len(failed)} of {plan.counts.accounts} accounts: {first}")
-        remedies.append("look at the triggers and rules of the web app's tables")
-        codes.append("database-columns")
-    if not_created:
-        first = next(iter(not_created.values()))
-        reasons.append(f"the database refuses to create {counted(len(not_created), 'account')}: {first}")
-        remedies.append("look at the triggers and rules of the web app's tables")
-        codes.append("database-columns")
-    outcome = Outcome.SYNCED
-    if failed and len(failed) == plan.counts.accounts:
-        outcome, reasons = Outcome.FAILED, [f"the database refused every account: {next(iter(failed.values()))}"]
-    elif reasons:
-        outcome = Outcome.DEGRADED
-    elif not (_writes(plan) or written.snapshots):
-        outcome = Outcome.UNCHANGED
+    outcome, troubles = _outcome(plan, written, not_created)
     result = ProjectResult(
         plan.project,
         outcome,
@@ -67,9 +55,9 @@ def result_of(
         left=tuple(link for account_id, link in plan.left.items() if account_id not in failed),
         returned=tuple(link for account_id, link in plan.returned.items() if account_id not in failed),
         worksheet_read=plan.trouble is None and outcome is not Outcome.FAILED,
-        error="; ".join(reasons),
-        remedy="; ".join(dict.fromkeys(remedies)),
-        code=next(iter(codes), ""),
+        error="; ".join(one.reason for one in troubles),
+        remedy="; ".join(dict.fromkeys(one.remedy for one in troubles)),
+        code=next((one.code for one in troubles), ""),
         failed_accounts=failed,
         problems=(
             *plan.problems,
@@ -85,6 +73,28 @@ def result_of(
         conflicts=tuple(c for c in plan.conflicts if c.account_id not in failed),
     )
     return replace(result, counts=_counts(plan, written, result))
+
+
+def _outcome(plan: Plan, written: Written, not_created: Mapping[str, str]) -> tuple[Outcome, list[_Trouble]]:
+    """What became of the project, and what a person has to hear of: of one that failed why, and nothing else."""
+    failed = written.failed
+    if failed and len(failed) == plan.counts.accounts:
+        return Outcome.FAILED, [_refusal("refused every account", failed)]
+    of_worksheet = plan.accidents if plan.trouble is None else (plan.trouble,)
+    troubles = [_Trouble(one.reason, one.remedy, one.trouble) for one in of_worksheet]
+    if failed:
+        troubles.append(_refusal(f"refuses {len(failed)} of {plan.counts.accounts} accounts", failed))
+    if not_created:
+        troubles.append(_refusal(f"refuses to create {counted(len(not_created), 'account')}", not_created))
+    if troubles:
+        return Outcome.DEGRADED, troubles
+    return Outcome.SYNCED if _writes(plan) or written.snapshots else Outcome.UNCHANGED, []
+
+
+def _refusal(what: str, reasons: Mapping[str, str]) -> _Trouble:
+    """That the database refuses accounts: ``what``, and the first of the ``reasons``."""
+    remedy = "look at the triggers and rules of the web app's tables"
+    return _Trouble(f"the database {what}: {next(iter(reasons.values()))}", remedy, "database-columns")
 
 
 def _counts(plan: Plan, written: Written, result: ProjectResult) -> Counts:
@@ -113,27 +123,47 @@ def _without_snapshot(account_ids: Sequence[str]) -> Iterator[Problem]:
 
 
 def _refused(plan: Plan, failed: Mapping[str, str]) -> Iterator[Problem]:
-    """The accounts that the database refuses, the first `MAX_REFUSED` by name."""
+    """The accounts that the database refuses."""
     links = {row.account_id: row.link for row in plan.merged}
-    for account_id, reason in islice(failed.items(), MAX_REFUSED):
-        said = f"the database refuses this account, which stays as it was: {reason}"
-        value = links.get(account_id) or f"account {account_id}"
-        yield Problem(said, "account_metrics", value=value, code="database-columns")
-    if (more := len(failed) - MAX_REFUSED) > 0:
-        said = f"the database refuses {counted(more, 'account')} more"
-        yield Problem(said, "account_metrics", code="database-columns", count=more)
+    return _some_refused(
+        "account_metrics",
+        [
+            Problem(
+                f"the database refuses this account, which stays as it was: {reason}",
+                "account_metrics",
+                value=links.get(account_id) or f"account {account_id}",
+                code="database-columns",
+            )
+            for account_id, reason in failed.items()
+        ],
+    )
 
 
 def _not_created(plan: Plan, refused: Mapping[str, str]) -> Iterator[Problem]:
-    """The rows whose accounts the database refuses to create, the first `MAX_REFUSED`."""
+    """The rows whose accounts the database refuses to create."""
     rows = plan.unmatched_rows if refused else ()
-    found = [(row, why) for row in rows if (why := refused.get(profile_link(row.link, row.platform))) is not None]
-    for row, reason in found[:MAX_REFUSED]:
-        said = f"the database refuses the account of this row: {reason}"
-        yield Problem(said, plan.project.name, row.row, value=shown(row.link), code="database-columns")
+    return _some_refused(
+        plan.project.name,
+        [
+            Problem(
+                f"the database refuses the account of this row: {reason}",
+                plan.project.name,
+                row.row,
+                value=shown(row.link),
+                code="database-columns",
+            )
+            for row in rows
+            if (reason := refused.get(profile_link(row.link, row.platform))) is not None
+        ],
+    )
+
+
+def _some_refused(place: str, found: Sequence[Problem]) -> Iterator[Problem]:
+    """The first `MAX_REFUSED`, and how many more there are."""
+    yield from found[:MAX_REFUSED]
     if (more := len(found) - MAX_REFUSED) > 0:
         said = f"the database refuses {counted(more, 'account')} more"
-        yield Problem(said, plan.project.name, code="database-columns", count=more)
+        yield Problem(said, place, code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:
