@@ -1,7 +1,8 @@
 """``make bench``: a table of ratios, both sides of each measured side by side in this run.
 
 ``make bench ARGS=--json`` for programs, ``--quick`` for a look at whether it works (its figures mean nothing),
-``--only passes`` (or network, rival, growth, reader, reading, serving, suspects, living, postgres, fan_out) for a part.
+``--only passes`` (or network, rival, growth, reader, reading, serving, judging, suspects, living, postgres, fan_out)
+for a part.
 """
 
 import json
@@ -18,7 +19,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import engines, fan_out, growth, living, network, passes, reader, reading, rival, serving, suspects
+from bench import engines, fan_out, growth, judging, living, network, passes, reader, reading, rival, serving, suspects
 from bench.measure import QUICK, Row, Sizes
 
 GROUPS: Mapping[str, Callable[[Sizes, Path], Iterator[Row]]] = {
@@ -29,6 +30,7 @@ GROUPS: Mapping[str, Callable[[Sizes, Path], Iterator[Row]]] = {
     "reader": reader.rows,
     "reading": reading.rows,
     "serving": serving.rows,
+    "judging": judging.rows,
     "suspects": suspects.rows,
     "living": living.rows,
     "postgres": engines.rows,

@@ -60,7 +60,7 @@ def _compare(google: FakeGoogle, size: Size, rounds: int, folder: Path) -> tuple
     key_file, database = folder / "script" / "key.json", folder / "script" / "view_counter.db"
     script = [sys.executable, "-m", "bench.reference", google.url, str(key_file), KEY, str(database)]
     found, waits = [], []
-    with Daemon(configs["daemon"]) as daemon:
+    with Daemon(configs["daemon"], forked=False) as daemon:
         daemon.hang_up()
         pid, ask = daemon.process.pid, lambda: request_sync(daemon.socket)
         for version in range(rounds + 1):

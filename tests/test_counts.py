@@ -1,13 +1,16 @@
 """The counts of a pass: one record, told everywhere under the names that people know."""
 
 from dataclasses import asdict, fields
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_sync.core.answers import PassAnswer, ProjectAnswer, ProjectRun, Run
+from smart_sync.core.answers import ConflictInPass, PassAnswer, ProjectAnswer, ProjectRun, Run, SuspectInPass
 from smart_sync.core.counts import Counts, PassCounts, Where, as_json, meanings, names
+from smart_sync.core.merge.plan import Conflict
+from smart_sync.core.merge.suspects import Suspect
 from smart_sync.core.model import Outcome, Project, Trigger
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.events import EVENTS
@@ -114,3 +117,9 @@ async def test_a_pass_records_what_it_answers(world: World) -> None:
     ]
     of_pass = as_json(result.outcomes, Where.TOTAL_RECORD) | as_json(result.counts, Where.TOTAL_RECORD)
     assert world.execute(f"SELECT {', '.join(of_pass)} FROM sync_runs") == [tuple(of_pass.values())]
+
+
+def test_single_values_are_answered_as_they_are_decided() -> None:
+    """The types of answers about suspects and conflicts have the fields and types that the core decides with."""
+    for answered, decided in ((SuspectInPass, Suspect), (ConflictInPass, Conflict)):
+        assert get_type_hints(answered) == get_type_hints(decided)

@@ -186,23 +186,44 @@ def test_a_second_header_of_unknown_words() -> None:
     """Below a word for the link and different ones for metrics nothing is read until a known header; it is told."""
     first: list[Cell] = ["Link", "Views", "Followers", "Likes"]
     row: list[Cell] = [LINK, 5, 7, 9]
-    found = table([*first], [*row], [], ["Profil", "Zuschauer", "Herzen"], [*row], [*first], [*row])
-    assert [row.metrics for row in found.rows] == [Metrics(7, 9, views=5), Metrics(), Metrics(7, 9, views=5)]
-    assert found.rows[1].unreadable == {"followers", "likes", "views"}
-    assert [problem.row for problem in found.problems] == [4]
-    assert "a header that is not understood (Zuschauer, Herzen)" in reasons(found)
-    for other in (
-        ["maria", "closed", "closed"],
+    blanks: list[list[Cell]] = [[], [" ", None, ""]]
+    for blank in blanks:
+        found = table([*first], [*row], blank, ["Profil", "Zuschauer", "Herzen"], [*row], [*first], [*row])
+        assert [row.metrics for row in found.rows] == [Metrics(7, 9, views=5), Metrics(), Metrics(7, 9, views=5)]
+        assert found.rows[1].unreadable == {"followers", "likes", "views"}
+        assert [problem.row for problem in found.problems] == [4]
+        assert "a header that is not understood (Zuschauer, Herzen)" in reasons(found)
+
+
+def test_a_row_of_words_is_no_header() -> None:
+    """Between rows whatever it says; below a blank row one without a word for the link, or with other than titles."""
+    first: list[Cell] = ["Link", "Views", "Followers", "Likes"]
+    row: list[Cell] = [LINK, 5, 7, 9]
+    between: list[list[Cell]] = [
         ["Ivan Petrov", "pending", "private"],
         ["Апрель", "план", "факт"],
         ["paste link here", "whole number", "no spaces"],
+    ]
+    anywhere: list[list[Cell]] = [
+        ["maria", "closed", "closed"],
         ["maria", "Zuschauer", "Herzen", 5],
         ["@maria", "Zuschauer", "Herzen"],
-        ["maria", "n/a", "Herzen"],
+        ["maria", "n/a", ""],
         ["Итого", "Zuschauer", "Herzen"],
         [LINK, "Zuschauer", "Herzen"],
-    ):
-        assert table([*first], [*other], [*row]).rows[-1].metrics == Metrics(7, 9, views=5)
+    ]
+    for other in (*between, *anywhere):
+        assert table([*first], [*row], [*other], [*row]).rows[-1].metrics == Metrics(7, 9, views=5)
+    for other in anywhere:
+        assert table([*first], [*row], [], [*other], [*row]).rows[-1].metrics == Metrics(7, 9, views=5)
+
+
+def test_numbers_below_the_header_are_no_heading() -> None:
+    """Sums without a label in the row below the titles make no column another one, however they are written."""
+    written: list[list[Cell]] = [["", 12, 34], ["", "1,234", "5,678"], ["", "1.234", "5.678"]]
+    for sums in written:
+        found = read_table(Worksheet("P", [["Link", "Views", "Likes"], sums, [LINK, "1.200", 2]], "de_DE"), Titles())
+        assert found.rows[-1].metrics == Metrics(likes=2, views=1200)
 
 
 def test_a_label_is_no_header() -> None:

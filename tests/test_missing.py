@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -341,6 +341,11 @@ async def test_a_copy_of_a_worksheet_makes_no_accounts_until_it_is_confirmed(wor
         world.now += timedelta(hours=1)
         copy = next(one for one in (await world.sync()).results if one.project.name == "Copy of P")
         assert copy.counts.new_accounts == 0
+        assert (copy.outcome, copy.code) == (Outcome.DEGRADED, "no-account")
+        assert copy.error == (
+            f"worksheet 'Copy of P' looks like a copy of project P's: no account is created for {len(NAMES)} rows of it"
+        )
+        assert copy.remedy == "delete the copy, or if both are meant: smart-sync confirm 'Copy of P'"
         (told,) = {problem.reason for problem in copy.problems}
         assert len(copy.problems) == len(NAMES)
         assert told == (
@@ -349,7 +354,7 @@ async def test_a_copy_of_a_worksheet_makes_no_accounts_until_it_is_confirmed(wor
         )
     await confirm(world.settings, "Copy of P", None, world.now)
     copy = next(one for one in (await world.sync()).results if one.project.name == "Copy of P")
-    assert (copy.counts.accounts, reasons(copy)) == (len(NAMES), [])
+    assert (copy.counts.accounts, reasons(copy), copy.outcome) == (len(NAMES), [], Outcome.SYNCED)
 
 
 async def test_two_projects_may_have_an_account_each(world: World) -> None:
@@ -362,6 +367,7 @@ async def test_two_projects_may_have_an_account_each(world: World) -> None:
         world.now += timedelta(hours=1)
         result = await world.sync()
     assert [one.counts.accounts for one in result.results] == [len(NAMES), 2]
+    assert Outcome.DEGRADED not in [one.outcome for one in result.results]
 
 
 async def test_a_held_cell_is_held_while_its_column_has_no_name(world: World) -> None:
@@ -537,10 +543,10 @@ async def test_a_row_that_can_become_no_account_costs_no_look_at_other_projects(
     plain = absences.other_accounts
 
     async def other_accounts(
-        database: Database, done: Collection[str], seen: Collection[str]
+        database: Database, done: Collection[str], missing: Mapping[str, Collection[str]]
     ) -> absences.OtherAccounts:
         asked.append(done)
-        return await plain(database, done, seen)
+        return await plain(database, done, missing)
 
     monkeypatch.setattr(absences, "other_accounts", other_accounts)
     world.sections["sync"] = {"create_missing": "accounts"}

@@ -11,7 +11,7 @@ from daemon_process import Daemon, run_command
 from smart_sync import config
 from smart_sync.admin.checks import check
 from smart_sync.control.client import Client
-from smart_sync.core.model import Trigger
+from smart_sync.core.model import Outcome, Trigger
 from smart_sync.errors import ConfigError
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import opened
@@ -219,3 +219,64 @@ async def test_an_account_that_is_in_two_worksheets_of_one_answer_is_created_at_
     world.sheet("Q", d=[4] * 5, a=[7, 8, 9, 10, 11])
     results = {one.project.name: one for one in (await world.sync()).results}
     assert (results["Q"].counts.new_accounts, results["Q"].problems) == (1, ())
+
+
+async def test_a_row_that_goes_to_the_next_worksheet_of_one_answer_is_named_as_missing(world: World) -> None:
+    """Its account misses it where it was: that is said at once, not that the worksheet has yet to be read."""
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P", ["a", "b", "c"])
+    world.add_project("Q", ["d"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
+    world.sheet("Q", d=[4] * 5)
+    await world.sync()
+    world.sheet("P", b=[2] * 5, c=[3] * 5)
+    world.sheet("Q", d=[4] * 5, a=[1] * 5)
+    for _ in range(2):
+        world.now += timedelta(minutes=30)
+        results = {one.project.name: one for one in (await world.sync()).results}
+        (problem,) = results["Q"].problems
+        assert f"it may be the row of {link('a')} that project P misses" in problem.reason
+
+
+UNIQUE = "CREATE UNIQUE INDEX one ON project_social_accounts (profile_link)"
+IGNORED = """
+CREATE TRIGGER one BEFORE INSERT ON project_social_accounts WHEN NEW.username = 'a' BEGIN SELECT RAISE(IGNORE); END"""
+
+
+async def test_an_account_that_a_unique_index_leaves_out_is_reported_as_refused(world: World) -> None:
+    """Its project is degraded in each pass, with what the database says and the row; the other rows become accounts."""
+    await _leave_out(world, UNIQUE, "profile_link")
+
+
+@pytest.mark.sqlite  # its own word for it
+async def test_an_account_that_a_trigger_leaves_out_is_reported_as_refused(world: World) -> None:
+    """The same, where the database says nothing at all."""
+    await _leave_out(world, IGNORED, "a rule of the table ignores the row")
+
+
+async def _leave_out(world: World, statement: str, why: str) -> None:
+    world.sections["sync"] = {"create_missing": "accounts"}
+    world.add_project("P", ["a"])
+    world.add_project("Q", ["d"])
+    world.execute(statement)
+    world.sheet("P", a=[1] * 5)
+    world.sheet("Q", d=[4] * 5, a=[7, 8, 9, 10, 11], e=[5] * 5)
+    for new in (1, 0):
+        found = {one.project.name: one for one in (await world.sync()).results}["Q"]
+        assert (found.outcome, found.counts.new_accounts) == (Outcome.DEGRADED, new)
+        assert found.error.startswith("the database refuses to create 1 account: ")
+        assert why in found.error
+        assert [(one.row, one.value) for one in found.problems] == [(3, link("a"))]
+        world.now += timedelta(minutes=30)
+
+
+async def test_a_project_that_a_rule_leaves_out_is_reported_as_refused(app: World) -> None:
+    """A default that must be unique is good for one project; the second one is refused with the database's reason."""
+    app.execute("CREATE UNIQUE INDEX one ON projects (owner)")
+    app.google.spreadsheets[KEY].worksheets["Summer"] = [[*HEADER], ["@c", link("c"), 1, 2, 3, 4, 5]]
+    settings = config.load(configured(app))
+    async with opened(settings, Reporter(), clock=lambda: app.now) as resources:
+        result = await SyncPass(resources).run(PassRequest(Trigger.TIMER))
+        refused = resources.announce.refused_projects
+    assert result.new_projects == ("Spring",)
+    assert [(name, "owner" in reason) for name, reason in refused.items()] == [("Summer", True)]

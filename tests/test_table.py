@@ -11,7 +11,7 @@ from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, Sh
 from smart_sync.core.state import AccountState
 from smart_sync.core.wording import MAX_SHOWN, shown
 from smart_sync.core.worksheet.headers import letters
-from smart_sync.core.worksheet.problem_list import MAX_PROBLEMS
+from smart_sync.core.worksheet.problem_list import MAX_PROBLEMS, MAX_SHOWN_PROBLEMS, limited
 from smart_sync.core.worksheet.table import NoHeader, read_table
 from smart_sync.core.worksheet.titles import Titles
 
@@ -205,6 +205,11 @@ def test_problems_are_bounded() -> None:
     assert found.problems[-1].reason == f"{MAX_PROBLEMS:,} more problems"
     assert sum(one.count for one in found.problems) == 2 * MAX_PROBLEMS
     assert all(row.unreadable == {"followers", "likes"} for row in found.rows)
+    whole = [*found.problems[:-1]] * 4
+    told = limited([*whole, *found.problems], "Project")
+    assert len(told) == MAX_SHOWN_PROBLEMS + 1
+    assert sum(one.count for one in told) == 6 * MAX_PROBLEMS
+    assert limited(found.problems, "Project") == found.problems
 
 
 counts = st.none() | st.integers(0, MAX_COUNT)

@@ -69,28 +69,31 @@ class OtherAccounts:
 
     rows: Sequence[Any]
     done: Collection[str]
-    seen: Collection[str] = ()
+    missing: Mapping[str, Collection[str]]
 
     def of(self, project_id: str) -> Iterator[Elsewhere]:
         """Those that a row of the worksheet of ``project_id`` may be."""
         for own, stood_in, gone, account_id, link, platform, project, read_at, row, *metrics in self.rows:
             if own != project_id:
-                is_gone = bool(gone) or stood_in == project_id
+                missing = self.missing.get(own)
+                is_gone = account_id in missing if missing is not None else bool(gone) or stood_in == project_id
                 known = account_id, link, platform, project, is_gone, read_at, row if stood_in == project_id else None
-                is_there = account_id in self.seen or (not is_gone and own in self.done)
+                is_there = not is_gone and (missing is not None or own in self.done)
                 yield Elsewhere(*known, sound(metrics)[0], is_there)
 
 
-NO_OTHERS = OtherAccounts((), ())
+NO_OTHERS = OtherAccounts((), (), {})
 
 
-async def other_accounts(database: Database, done: Collection[str], seen: Collection[str]) -> OtherAccounts:
+async def other_accounts(
+    database: Database, done: Collection[str], missing: Mapping[str, Collection[str]]
+) -> OtherAccounts:
     """The accounts of all projects: rows in the worksheets of others may be theirs.
 
-    ``done`` projects have been brought up to date by this pass: what their worksheets say is known.  ``seen`` accounts
-    (by id) have a row in a worksheet that is being decided about.
+    ``done`` projects have been brought up to date by this pass: what their worksheets say is known.  ``missing``: of
+    the projects whose worksheets are being decided about, the accounts without a row; no row of the database says yet.
     """
-    return OtherAccounts(await database.fetch(_ELSEWHERE), done, seen)
+    return OtherAccounts(await database.fetch(_ELSEWHERE), done, missing)
 
 
 async def past_doubts(database: Database, project_ids: Collection[str]) -> dict[str, dict[str, EarlierDoubt]]:

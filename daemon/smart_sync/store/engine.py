@@ -168,6 +168,12 @@ class Database(Reader, Protocol):
         """A pass is over: give back what it has left in memory."""
 
 
+def ignored() -> Refused:
+    """The error for a row that was left out without one, as by RAISE(IGNORE), or RETURN NULL on a server."""
+    told = "a rule of the table ignores the row"
+    return Refused(told, SmartSyncError(told))
+
+
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -183,14 +183,17 @@ async def recent(database: Database, labels: Mapping[str, str], limit: int) -> l
 async def unreached(database: Database, before: str) -> dict[str, tuple[str, str]]:
     """The endpoints that have accepted nothing since a stamp before ``before``: since when, and their last answer."""
     rows = await database.glance(
-        "SELECT d.endpoint, min(d.created_at), (SELECT l.answer FROM webhook_deliveries l WHERE l.endpoint = d.endpoint"
-        " AND l.last_at IS NOT NULL ORDER BY l.last_at DESC LIMIT 1) FROM webhook_deliveries d WHERE d.attempts >= ?1"
-        " AND d.last_at >"
-        " coalesce((SELECT max(a.last_at) FROM webhook_deliveries a WHERE a.endpoint = d.endpoint"
-        " AND a.status = 'delivered'), '') GROUP BY d.endpoint HAVING min(d.created_at) < ?2",
-        (ATTEMPTS, before),
+        "SELECT d.endpoint, d.created_at, d.attempts, d.answer FROM webhook_deliveries d LEFT JOIN"
+        " (SELECT endpoint, max(last_at) AS at FROM webhook_deliveries WHERE status = 'delivered' GROUP BY endpoint) a"
+        " ON a.endpoint = d.endpoint WHERE d.last_at > coalesce(a.at, '') ORDER BY d.last_at"
     )
-    return {row[0]: (row[1], row[2] or "") for row in rows}
+    since: dict[str, str] = {}
+    answers: dict[str, str] = {}
+    for endpoint, created_at, attempts, answer in rows:
+        answers[endpoint] = answer
+        if attempts >= ATTEMPTS:
+            since[endpoint] = min(created_at, since.get(endpoint, created_at))
+    return {endpoint: (at, answers[endpoint]) for endpoint, at in since.items() if at < before}
 
 
 async def remember_failure(transaction: Transaction, now: str) -> None:

@@ -15,7 +15,7 @@ from smart_sync.core.pins import Pin
 from smart_sync.core.results.outcomes import Written
 from smart_sync.errors import SmartSyncError
 from smart_sync.store import absences, open_suspects, pin_rows, projects, sheet_edits, snapshots, vote_records
-from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction, together_or_apart
+from smart_sync.store.engine import OF_THE_WHOLE, Database, Refused, StoreError, Transaction, ignored, together_or_apart
 from smart_sync.store.growth_rows import ABOVE_ZERO
 from smart_sync.store.snapshots import SnapshotRules
 
@@ -242,8 +242,8 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Snaps
     written = await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in merged)
     )
-    if written < len({row.account_id for row in merged}):  # as RAISE(IGNORE), or RETURN NULL on a server, would do
-        raise Refused("a rule of the table ignores the row", SmartSyncError("a rule of the table ignores the row"))
+    if written < len({row.account_id for row in merged}):
+        raise ignored()
     if new := [row.account_id for row in merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
     await transaction.execute_many(

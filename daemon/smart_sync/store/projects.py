@@ -1,7 +1,7 @@
 """Projects, their campaigns and accounts: read, and created with the configured defaults where the sheets have more."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
@@ -14,10 +14,11 @@ from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
 from smart_sync.store.accounts import active_account, active_project
-from smart_sync.store.engine import Database, Reader, Transaction, together_or_apart
+from smart_sync.store.engine import Database, Reader, Transaction, ignored, together_or_apart
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = MappingProxyType({})
+_UNLESS_THERE = " ON CONFLICT DO NOTHING"
 
 
 async def active_projects(database: Database) -> list[Project]:
@@ -87,9 +88,15 @@ async def create_projects(
     """
 
     async def insert(several: Sequence[Project]) -> list[str]:
-        sql = _insert("projects", ("id", "name", "created_at", "is_active", *more))
-        row = (created_at, 1, *more.values())
-        return [p.name for p in several if await transaction.execute(sql, (p.id, p.name, *row)) > 0]
+        made = []
+        for project in several:
+            row = {**more, "id": project.id, "name": project.name, "created_at": created_at, "is_active": 1}
+            if await transaction.execute(_insert("projects", row) + _UNLESS_THERE, tuple(row.values())) > 0:
+                made.append(project.name)
+            elif not await transaction.fetch("SELECT 1 FROM projects WHERE CAST(id AS TEXT) = ?", (project.id,)):
+                await _insert_or_say_why(transaction, "projects", row)
+                made.append(project.name)
+        return made
 
     created, refused = await together_or_apart(transaction, projects, _one_by_one, insert)
     return list(chain.from_iterable(created)), {project.name: reason for (project,), reason in refused}
@@ -117,19 +124,38 @@ async def create_accounts(
         alike: dict[tuple[str, ...], list[tuple[object, ...]]] = {}
         for row in map(of, several):
             alike.setdefault(tuple(row), []).append(tuple(row.values()))
-        made = [
-            await transaction.execute_many(_insert("project_social_accounts", names), rows)
-            for names, rows in alike.items()
-        ]
-        return sum(made)
+        made = 0
+        for names, rows in alike.items():
+            made += await transaction.execute_many(_insert("project_social_accounts", names) + _UNLESS_THERE, rows)
+        for account in await _left_out(transaction, several) if made < len(several) else ():
+            await _insert_or_say_why(transaction, "project_social_accounts", of(account))
+            made += 1
+        return made
 
     created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
     return sum(created), {account.link: reason for (account,), reason in refused}
 
 
-def _insert(table: str, columns: Iterable[str]) -> str:
+async def _left_out(transaction: Transaction, accounts: Sequence[Account]) -> list[Account]:
+    """Those of ``accounts`` that their project has neither by id nor by link."""
+    rows = await transaction.fetch(
+        "SELECT CAST(project_id AS TEXT), CAST(id AS TEXT), profile_link FROM project_social_accounts"
+        " WHERE project_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(sorted({account.project_id for account in accounts})),),
+    )
+    there = {(row[0], name) for row in rows for name in row[1:]}
+    return [one for one in accounts if there.isdisjoint({(one.project_id, one.id), (one.project_id, one.link)})]
+
+
+async def _insert_or_say_why(transaction: Transaction, table: str, row: Mapping[str, object]) -> None:
+    """Insert a row that another one of the table has kept out, which is not the same.  Raises `Refused`, with why."""
+    if not await transaction.execute(_insert(table, row), tuple(row.values())):
+        raise ignored()
+
+
+def _insert(table: str, columns: Collection[str]) -> str:
     names = ['"{}"'.format(column.replace('"', '""')) for column in columns]
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) ON CONFLICT DO NOTHING"
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
 def _one_by_one(several: Sequence[T]) -> list[Sequence[T]]:

@@ -141,8 +141,8 @@ class Planner:
             found |= several
             decided |= crashed
         asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
-        seen = {account_id for one in found.values() for account_id in one.sheet.rows}
-        elsewhere = await absences.other_accounts(self._database, done, seen) if asking else absences.NO_OTHERS
+        missing = {key: one.sheet.absences.keys() for key, one in found.items() if one.sheet.trouble is None}
+        elsewhere = await absences.other_accounts(self._database, done, missing) if asking else absences.NO_OTHERS
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
         def drafted(one: _Understood) -> Draft:

@@ -8,7 +8,8 @@ from smart_sync.core.links.identity import identity, profile_link
 from smart_sync.core.matching.missing import AT_LEAST, MAX_PAIRS, nearly
 from smart_sync.core.matching.sheet_side import Sheet
 from smart_sync.core.model import NO_METRICS, Metrics, Problem, SheetRow
-from smart_sync.core.wording import confirm
+from smart_sync.core.wording import confirm, counted
+from smart_sync.errors import SheetUnavailable
 
 _COPIED = "with the same numbers, so this worksheet looks like a copy"
 
@@ -19,14 +20,14 @@ class Doubt(NamedTuple):
     row: SheetRow
     account_id: str
     reason: str
-    #: The worksheet as a whole looks like that of another project.
-    copied: bool = False
+    #: The project of whose worksheet this one, as a whole, looks like a copy.
+    copied_from: str = ""
 
     def problem(self, worksheet: str, column: str | None) -> Problem:
         """What a manager reads of it."""
         remedy = f"correct the link, or if it is another account: {confirm(self.row.link)}"
-        if self.copied:
-            remedy = f"delete the copy, or if both are meant: {confirm(worksheet)}"
+        if self.copied_from:
+            remedy = _remedy_of_copy(worksheet)
         reason = f"no account is created for this row: {self.reason}; {remedy}"
         return Problem(reason, worksheet, self.row.row, column, self.row.link, "no-account")
 
@@ -74,6 +75,22 @@ def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ea
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
 
 
+def copy_accidents(worksheet: str, doubts: Iterable[Doubt]) -> Iterator[SheetUnavailable]:
+    """Why a project is degraded whose worksheet looks like a copy: its accounts wait for a person, without a number."""
+    for project, rows in sorted(Counter(one.copied_from for one in doubts if one.copied_from).items()):
+        yield SheetUnavailable(
+            f"worksheet {worksheet!r} looks like a copy of project {project}'s: no account is created for"
+            f" {counted(rows, 'row')} of it",
+            _remedy_of_copy(worksheet),
+            "copy",
+            trouble="no-account",
+        )
+
+
+def _remedy_of_copy(worksheet: str) -> str:
+    return f"delete the copy, or if both are meant: {confirm(worksheet)}"
+
+
 def _still(sheet: Sheet, past: Mapping[str, EarlierDoubt], waited_for: Collection[str]) -> Iterator[Doubt]:
     """Rows that were doubtful, and the account that they may be is missing still: other rows may have moved since."""
     for row in sheet.unmatched:
@@ -95,7 +112,7 @@ def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ear
     for row, other, reason in rows:
         known = past.get(row.link)
         if alike[reason] >= least or (known is not None and known.reason == reason):
-            yield Doubt(row, other.account_id, reason, copied=True)
+            yield Doubt(row, other.account_id, reason, other.project)
 
 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:

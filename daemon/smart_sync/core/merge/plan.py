@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 from smart_sync.core.command_answers import ConfirmedFinding
 from smart_sync.core.counts import Counts
-from smart_sync.core.matching.doubtful_rows import Doubt
+from smart_sync.core.matching.doubtful_rows import Doubt, copy_accidents
 from smart_sync.core.matching.sheet_side import Sheet, account_id
 from smart_sync.core.merge.decisions import Decided, Edited, Merged, Missing, SheetValue, decide_each, is_left
 from smart_sync.core.merge.strategies import Policy, Winner
@@ -168,7 +168,7 @@ def make_plan(
         conflicts=tuple(_conflicts(decided, by_id, place)),
         suspects=judge(_changes(decided.merged, by_id), doubts, place_if_it_won, typed),
         given=decided.given,
-        accidents=sheet.accidents,
+        accidents=(*sheet.accidents, *copy_accidents(project.name, doubtful)),
         accepted=sheet.accepted,
         doubtful=tuple(doubtful),
         lost_columns=sheet.lost_columns,

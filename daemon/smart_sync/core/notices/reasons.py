@@ -201,6 +201,9 @@ RUSSIAN = {
     "project {name} has this account": "этот аккаунт есть в проекте {name}",
     "its worksheet has yet to be read again": "его лист ещё не прочитан снова",
     "with the same numbers, so this worksheet looks like a copy": "с теми же числами, этот лист похож на копию",
+    "worksheet {title} looks like a copy of project {name}'s: no account is created for {rows} of it": (
+        "лист {title} похож на копию листа проекта {name}: аккаунты не создаются, строк: {rows}"
+    ),
     "delete the copy, or if both are meant: {command}": "удалите копию, а если нужны оба листа: {command}",
     "it may be the row of {link} that project {name} misses": "возможно, эту строку {link} потерял проект {name}",
     "correct the link, or if it is another account: {command}": "исправьте ссылку, а если аккаунт другой: {command}",

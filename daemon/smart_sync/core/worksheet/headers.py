@@ -14,6 +14,11 @@ MAX_ROWS_ABOVE = 50
 #: Rows below a header that say how wide its table is.
 _MAX_ROWS_BELOW = 1000
 
+#: Row and column (from 0), and what is odd there.
+_Oddity = tuple[int, int, str]
+#: Row and column (from 0) of a title, and what it means.
+_Named = tuple[int, int, Title]
+
 _OTHER = "this makes another number of {metrics}; that is not read; write it into the title"
 _CAPTION = "this stands over all numbers, which are read as totals; if they are none, write it into the titles"
 _MUST_BE_ONE = frozenset({"link", *METRICS})
@@ -30,7 +35,7 @@ class Header:
     #: The power of ten by which the numbers of a metric's column are multiplied, where it is not 0.
     scales: Mapping[str, int]
     #: What is odd about a column of the link's row, or of a neighbouring row: row, column and reason.
-    oddities: tuple[tuple[int, int, str], ...]
+    oddities: tuple[_Oddity, ...]
     #: Columns with a text for a title that nobody understood.
     unknown: tuple[int, ...]
     #: Columns without a text for a title, right of the link; and those whose title is no text.
@@ -42,14 +47,13 @@ def find(rows: Sequence[Sequence[Cell]], titles: Titles) -> Header | None:
 
     None if no column is named for the link.
     """
-    best: Header | None = None
+    first: Header | None = None
     for row in _first_rows(rows):
         header = at(rows, row, titles)
-        if header is not None and (best is None or len(header.columns) > 1):
-            best = header
-        if best is not None and len(best.columns) > 1:
-            break
-    return best
+        if header is not None and len(header.columns) > 1:
+            return header
+        first = first or header
+    return first
 
 
 def seen(rows: Sequence[Sequence[Cell]], titles: Titles) -> tuple[str, ...]:
@@ -70,29 +74,29 @@ def at(rows: Sequence[Sequence[Cell]], row: int, titles: Titles, *, merged: bool
     ``merged``: with what merged cells have put into the row above.  One merged over two rows has its name in the
     upper one, so that either row may lack some.
     """
-    named = _titles(rows[row], row, titles)
-    if not any(title.field == "link" for _, _, title in named):
+    own = named = _titles(rows[row], row, titles)
+    columns = {title.field: column for _, column, title in reversed(own)}
+    if "link" not in columns:
         return None
-    columns = {title.field: column for _, column, title in reversed(named)}
     end = row + 1
-    unknown = _unknown(rows[row], titles)
-    oddities: list[tuple[int, int, str]] = []
+    oddities: list[_Oddity] = []
     if end < len(rows) and _blank(rows[end], columns["link"]):
-        taken = {column for _, column, _ in named}
+        taken = {column for _, column, _ in own}
         below = [one for one in _titles(rows[end], end, titles) if one[2].field not in columns and one[1] not in taken]
         headings = {} if below or not merged else _headings_below(rows[end], columns)
         end += bool(below or headings)
-        named += below
-        named = _with_headings(named, row + 1, headings, titles, oddities)
+        named, oddities = _with_headings([*own, *below], row + 1, headings, titles)
     if row and merged:
         above = [one for one in _titles(rows[row - 1], row - 1, titles) if _blank(rows[row], one[1])]
-        named += [one for one in above if one[2].field not in columns]
+        named = [*named, *(one for one in above if one[2].field not in columns)]
         headings = _headings_above(rows[row - 1], named, row)
-        named = _with_headings(named, row - 1, headings, titles, oddities)
+        named, odd = _with_headings(named, row - 1, headings, titles)
+        oddities += odd
         oddities += _units_above(rows[:row], {place for place, _ in headings.values()}, titles)
     known = {column for _, column, _ in named}
-    strange = {column for _, column, title in _titles(rows[row], row, titles) if title.field in METRICS} - known
-    header = _chosen(named, row, end, tuple(sorted({*unknown, *strange})))
+    # Of the metrics that are named, those that a heading makes something else are not understood either.
+    others = {column for _, column, title in own if title.field in METRICS} - known
+    header = _chosen(named, row, end, tuple(sorted(others.union(_unknown(rows[row], titles)))))
     if not merged:
         return header
     untitled = _untitled(rows, row, end, known.union(header.unknown), columns["link"])
@@ -117,9 +121,6 @@ def letters(column: int) -> str:
     return text
 
 
-_Named = tuple[int, int, Title]
-
-
 def _chosen(named: Sequence[_Named], row: int, end: int, unknown: tuple[int, ...]) -> Header:
     """Per field the column with the plainest name, of several the first; the others are odd where it matters."""
     by_field: dict[str, list[_Named]] = {}
@@ -128,7 +129,7 @@ def _chosen(named: Sequence[_Named], row: int, end: int, unknown: tuple[int, ...
     _share_username(by_field)
     columns: dict[str, int] = {}
     scales: dict[str, int] = {}
-    oddities: list[tuple[int, int, str]] = []
+    oddities: list[_Oddity] = []
     for field, several in by_field.items():
         first = min(several, key=lambda one: one[2].rank)
         columns[field] = first[1]
@@ -186,15 +187,12 @@ def _headings_above(cells: Sequence[Cell], named: Sequence[_Named], row: int) ->
 
 
 def _with_headings(
-    named: Sequence[_Named],
-    at_row: int,
-    headings: Mapping[int, tuple[int, str]],
-    titles: Titles,
-    oddities: list[tuple[int, int, str]],
-) -> list[_Named]:
-    """``named`` by what the ``headings`` in ``at_row`` say of metrics; what is something else is left out, and odd.
+    named: Sequence[_Named], at_row: int, headings: Mapping[int, tuple[int, str]], titles: Titles
+) -> tuple[list[_Named], list[_Oddity]]:
+    """``named`` by what the ``headings`` in ``at_row`` say of metrics, and what is odd about these.
 
-    One that goes for all metrics is the table's caption: it tells no column from another, and is odd alone.
+    A metric that is made something else is left out.  A heading of all metrics is the table's caption: it tells no
+    column from another, so that all stay.
     """
     metrics = [column for _, column, title in named if title.field in METRICS]
     caption = len(metrics) > 1 and len({headings.get(column) for column in metrics}) == 1
@@ -213,14 +211,14 @@ def _with_headings(
             others.setdefault(place, []).append(title.field)
         else:
             kept.append((row, column, meaning))
-    oddities += [
+    odd = [
         (at_row, place, _OTHER.format(metrics=", ".join(fields)) if fields else _CAPTION)
         for place, fields in others.items()
     ]
-    return kept
+    return kept, odd
 
 
-def _units_above(rows: Sequence[Sequence[Cell]], headings: Set[int], titles: Titles) -> list[tuple[int, int, str]]:
+def _units_above(rows: Sequence[Sequence[Cell]], headings: Set[int], titles: Titles) -> list[_Oddity]:
     """The texts above a header that speak of a unit and are none of the ``headings`` (columns of the last row)."""
     return [
         (number, column, "a unit above the header counts for no column; write it into the titles of the metrics")
@@ -245,10 +243,13 @@ def _untitled(rows: Sequence[Sequence[Cell]], row: int, end: int, known: Set[int
 
 
 def _is_count(cell: str) -> bool:
-    try:
-        return read_count(cell, "en_US") is not None
-    except Unreadable:
-        return False
+    """Whether ``cell`` is a count in some language: ``1,234`` or ``1.234``."""
+    for locale in ("en_US", "de_DE"):
+        try:
+            return read_count(cell, locale) is not None
+        except Unreadable:
+            continue
+    return False
 
 
 def _titles(cells: Sequence[Cell], row: int, titles: Titles) -> list[_Named]:

@@ -34,7 +34,7 @@ def why_unreadable(link: str, text: str, behind: Sequence[str]) -> str:
     ``link`` is that of `link_of`.  A name that is shown and the link behind it must be of one account: of a row that
     was copied only one of them may have been changed.
     """
-    if both := () if PLAIN_LINK.fullmatch(link) else several(link):
+    if not PLAIN_LINK.fullmatch(link) and (both := several(link)):
         return f"the cell holds several links ({', '.join(shown(one) for one in both[:_NAMED])}); leave one"
     if UNUSABLE.search(link):
         return "more than one line, or signs that no link has"
@@ -43,14 +43,15 @@ def why_unreadable(link: str, text: str, behind: Sequence[str]) -> str:
         return "an error of the spreadsheet"
     if link.casefold().startswith(("loading", "загрузка")) and "/" not in link:
         return "not computed yet"
-    # The handle of a channel or page need not be the name in its older addresses.
-    by_handle = "/@" in link or platform(link) == "instagram"
-    if (
-        behind
-        and by_handle
-        and _HANDLE.fullmatch(text)
-        and (named := username(link))
-        and folded(named) != folded(text[1:])
-    ):
-        return f"the cell shows {shown(text)}, and the link behind it is @{shown(named)}'s; correct one of them"
+    handle = _handle_in(link) if behind and _HANDLE.fullmatch(text) else ""
+    if handle and folded(handle) != folded(text[1:]):
+        return f"the cell shows {shown(text)}, and the link behind it is @{shown(handle)}'s; correct one of them"
     return ""
+
+
+def _handle_in(link: str) -> str:
+    """The handle in a link, without its ``@``; "" if it has none.
+
+    The name in the older addresses of a channel or page need not be its handle.
+    """
+    return username(link) if "/@" in link or platform(link) == "instagram" else ""

@@ -15,10 +15,10 @@ MAX_SHOWN_PROBLEMS = 3000
 
 def limited(problems: Sequence[Problem], worksheet: str) -> tuple[Problem, ...]:
     """The first of ``problems``, and how many more there are."""
-    more = len(problems) - MAX_SHOWN_PROBLEMS
-    if more <= 0:
-        return tuple(problems)
-    return (*problems[:MAX_SHOWN_PROBLEMS], _more(more, worksheet))
+    # One of those left out may stand for several itself.
+    if more := sum(one.count for one in problems[MAX_SHOWN_PROBLEMS:]):
+        return (*problems[:MAX_SHOWN_PROBLEMS], _more(more, worksheet))
+    return tuple(problems)
 
 
 def _more(number: int, worksheet: str) -> Problem:

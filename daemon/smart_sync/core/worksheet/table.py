@@ -70,7 +70,9 @@ class _Reader:
         self._first: dict[str, str] = {}
         #: Metrics whose column under the header in force cannot be told.
         self._lost = _NOTHING
-        #: Columns under titles that nobody understood: numbers are looked for; those that have some.
+        #: The first header's row; its columns under titles that nobody understood: numbers are looked for; those that
+        #: have some.
+        self._first_titles = worksheet.rows[header.row]
         self._strange = list(header.unknown)
         self._counting: dict[int, str] = {}
         #: Of the columns without a title, how many rows have a count there; and how many rows were looked at.
@@ -112,10 +114,9 @@ class _Reader:
 
     def not_understood(self) -> tuple[str, ...]:
         """The titles of columns that hold counts, and that nobody understood, where a metric has no column."""
-        titles = self._worksheet.rows[self._header.row]
         # A sum beside the table is no column of it.
         some = [column for column, rows in self._untitled.items() if rows and 2 * rows >= self._looked_at]
-        return (*self._counting.values(), *(_text(titles, at) or f"column {letters(at)}" for at in some))
+        return (*self._counting.values(), *(_text(self._first_titles, at) or f"column {letters(at)}" for at in some))
 
     def _use(self, header: Header) -> None:
         """From here on ``header`` says which column is which."""
@@ -138,8 +139,7 @@ class _Reader:
             named = headers.without_link(cells, self._titles)
             if named and not named.items() <= self._header.columns.items():
                 self._lose(number, cells, self.metrics.union(named), "this header has no column for the link")
-            begins = not any(cell not in (None, "") for cell in self._worksheet.rows[number - 2])
-            strange = self._strange_titles(cells) if begins and not named else []
+            strange = [] if named else self._strange_titles(number, cells)
             if strange:
                 told = f"a header that is not understood ({', '.join(map(shown, strange))})"
                 self._lose(number, cells, self.metrics, f"{told}; use known names, or [sheets.columns]")
@@ -157,13 +157,16 @@ class _Reader:
             self._lose(number, cells, frozenset(lost), f"no column for {_listed(lost)}; headers seen: {titles}")
         return True
 
-    def _strange_titles(self, cells: Sequence[Cell]) -> list[str]:
-        """The words that a row has in columns of metrics, where it is a header of words unknown; [] where it is none.
+    def _strange_titles(self, number: int, cells: Sequence[Cell]) -> list[str]:
+        """The words that row ``number`` has for metrics, where it is a header of unknown words; [] where it is none.
 
         That is one below a blank row, with a word for the link, and with several different words and no count for
         metrics; in the middle of a table they say something of one account.
         """
         if not _is_word(_text(cells, self._link)) or any(isinstance(cell, str) and is_total(cell) for cell in cells):
+            return []
+        above = self._worksheet.rows[number - 2]
+        if any(_text(above, column) for column in range(len(above))):
             return []
         columns = sorted(at for field, at in self._header.columns.items() if field in METRICS)
         filled = [_text(cells, column) for column in columns]
@@ -195,10 +198,9 @@ class _Reader:
             self.without_link.append(SheetRow(number, "", metrics, unreadable))
 
     def _look_at_strange_columns(self, cells: Sequence[Cell]) -> None:
-        title = self._worksheet.rows[self._header.row]
         for column in [column for column in self._strange if column < len(cells) and self._is_count(cells[column])]:
             self._strange.remove(column)
-            self._counting[column] = _text(title, column)
+            self._counting[column] = _text(self._first_titles, column)
         self._looked_at += 1
         for column in self._untitled:
             self._untitled[column] += column < len(cells) and self._is_count(cells[column])
