@@ -234,40 +234,47 @@ def test_who_has_asked_a_daemon_that_stands_by_is_answered_whoever_leads(tmp_pat
         assert len(two.events("leader.taken")) == 1
 
 
-def test_a_request_that_ends_daemons_does_not_end_them_all(tmp_path: Path, postgres: str) -> None:
-    """Three leaders have begun with it and never answered: the next one refuses it, and serves the others."""
-    write_sheet(tmp_path / "sheets", "P", 1, 3)
-    with Daemon(write_daemon(tmp_path, "one", postgres, tmp_path / "sheets")) as one:
+@contextlib.contextmanager
+def leading(folder: Path, postgres: str) -> Iterator[tuple[Daemon, psycopg.Connection[Any]]]:
+    """A daemon that leads and has made its first pass, and what people do to the database beside it."""
+    write_sheet(folder / "sheets", "P", 1, 3)
+    with (
+        Daemon(write_daemon(folder, "one", postgres, folder / "sheets")) as one,
+        psycopg.connect(postgres, autocommit=True) as admin,
+    ):
         one.hang_up()
         until(lambda: one.events("sync.finished"))
-        with psycopg.connect(postgres, autocommit=True) as admin:
-            for name, begun in (("deadly", "3"), ("late", "2")):
-                asked_at = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
-                admin.execute(
-                    "INSERT INTO sync_requests (id, asked_by, asked_at, answer)"
-                    f" VALUES ('{name}', 'a', {asked_at}, '{begun}')"
-                )
-            look = "SELECT id, status FROM sync_requests WHERE status IS NOT NULL ORDER BY id"
-            assert until(lambda: (found := admin.execute(look).fetchall())[1:] and found) == [
-                ("deadly", 500),
-                ("late", 200),
-            ]
+        yield one, admin
+
+
+def ask_beside(admin: psycopg.Connection[Any], name: str, begun: str | None = None) -> None:
+    """Ask for a pass, as a daemon that stands by does; ``begun``: how many leaders have begun with it."""
+    admin.execute(
+        "INSERT INTO sync_requests (id, asked_by, asked_at, answer)"
+        " VALUES (%s, 'a', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), %s)",
+        (name, begun),
+    )
+
+
+def test_a_request_that_ends_daemons_does_not_end_them_all(tmp_path: Path, postgres: str) -> None:
+    """Three leaders have begun with it and never answered: the next one refuses it, and serves the others."""
+    with leading(tmp_path, postgres) as (one, admin):
+        ask_beside(admin, "deadly", "3")
+        ask_beside(admin, "late", "2")
+        look = "SELECT id, status FROM sync_requests WHERE status IS NOT NULL ORDER BY id"
+        assert until(lambda: (found := admin.execute(look).fetchall())[1:] and found) == [
+            ("deadly", 500),
+            ("late", 200),
+        ]
         assert len(one.events("sync.finished")) == 2
 
 
 def test_a_daemon_that_is_stopped_has_not_ended_over_a_request(tmp_path: Path, postgres: str) -> None:
     """What it had begun for a stand-by when it was told to stop is no try: the next leader begins anew."""
-    write_sheet(tmp_path / "sheets", "P", 1, 3)
-    with (
-        Daemon(write_daemon(tmp_path, "one", postgres, tmp_path / "sheets")) as one,
-        psycopg.connect(postgres, autocommit=True) as admin,
-    ):
-        one.hang_up()
-        until(lambda: one.events("sync.finished"))
+    with leading(tmp_path, postgres) as (one, admin):
         with psycopg.connect(postgres) as web_app:
             web_app.execute("LOCK TABLE account_metrics IN EXCLUSIVE MODE")
-            asked_at = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
-            admin.execute(f"INSERT INTO sync_requests (id, asked_by, asked_at) VALUES ('x', 'a', {asked_at})")
+            ask_beside(admin, "x")
             until(lambda: admin.execute("SELECT 1 FROM sync_requests WHERE answer = '1'").fetchall())
             until(lambda: len(one.events("sync.started")) == 2)
             assert one.stop() == 0
@@ -276,15 +283,8 @@ def test_a_daemon_that_is_stopped_has_not_ended_over_a_request(tmp_path: Path, p
 
 def test_what_the_server_refuses_of_requests_is_told(tmp_path: Path, postgres: str) -> None:
     """That their table is away is an error in the log, once; when it is back what waits there is done."""
-    write_sheet(tmp_path / "sheets", "P", 1, 3)
-    with (
-        Daemon(write_daemon(tmp_path, "one", postgres, tmp_path / "sheets")) as one,
-        psycopg.connect(postgres, autocommit=True) as admin,
-    ):
-        one.hang_up()
-        until(lambda: one.events("sync.finished"))
-        asked_at = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
-        admin.execute(f"INSERT INTO sync_requests (id, asked_by, asked_at) VALUES ('x', 'a', {asked_at})")
+    with leading(tmp_path, postgres) as (one, admin):
+        ask_beside(admin, "x")
         admin.execute("ALTER TABLE sync_requests RENAME TO away")
         (told,) = until(lambda: one.events("requests.refused"))
         assert "sync_requests" in told["reason"]

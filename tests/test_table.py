@@ -9,7 +9,7 @@ from smart_sync.core.matching.match import combine, match
 from smart_sync.core.matching.sheet_side import missing_accounts
 from smart_sync.core.model import MAX_COUNT, METRICS, Cell, Metrics, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import AccountState
-from smart_sync.core.wording import MAX_SHOWN, shown
+from smart_sync.core.wording import MAX_SHOWN, quoted, shown
 from smart_sync.core.worksheet.headers import letters
 from smart_sync.core.worksheet.problem_list import MAX_PROBLEMS, MAX_SHOWN_PROBLEMS, limited
 from smart_sync.core.worksheet.table import NoHeader, read_table
@@ -210,6 +210,12 @@ def test_problems_are_bounded() -> None:
     assert len(told) == MAX_SHOWN_PROBLEMS + 1
     assert sum(one.count for one in told) == 6 * MAX_PROBLEMS
     assert limited(found.problems, "Project") == found.problems
+
+
+def test_headers_left_out_are_counted() -> None:
+    """Of a wide worksheet's headers the first are named, and a person is told how many there are more."""
+    assert quoted(["Link", "Views"]) == "'Link', 'Views'"
+    assert quoted([str(number) for number in range(23)]).endswith(", '19' and 3 more")
 
 
 counts = st.none() | st.integers(0, MAX_COUNT)

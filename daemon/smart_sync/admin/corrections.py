@@ -1,8 +1,6 @@
 """``smart-sync pin``, ``unpin``, ``pins`` and ``snapshots repair``: a person sets a value.
 
 A daemon may be running: each is one short transaction of its own, and the next pass uses its result.
-
-A daemon may be at work: each is one short transaction beside its own, and the next pass goes by it.
 """
 
 import os

@@ -11,9 +11,8 @@ from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.command_answers import DeliveryAnswer, WebhooksAnswer, WebhookTest, WebhookTests
 from smart_sync.core.days import stamp
-from smart_sync.core.results import health
 from smart_sync.core.results.webhook_messages import message
-from smart_sync.notify.receivers import Receiver, WebhookReceiver, receivers_of
+from smart_sync.notify.receivers import Receiver, WebhookReceiver, list_unreached, receivers_of
 from smart_sync.notify.sender import Sender
 from smart_sync.store import outbox
 from smart_sync.store.engine import Database
@@ -49,10 +48,7 @@ async def unreached(settings: Settings) -> list[str]:
     if not receivers:
         return []
     async with _beside(settings.database.where, read_only=True) as database:
-        if database is None:
-            return []
-        found = await outbox.unreached(database, stamp(datetime.now(UTC) - health.SILENT))
-    return [health.unreached(one.label, *found[one.endpoint]) for one in receivers if one.endpoint in found]
+        return [] if database is None else await list_unreached(receivers, database, datetime.now(UTC))
 
 
 async def send_tests(settings: Settings, sender: Sender | None = None) -> WebhookTests:

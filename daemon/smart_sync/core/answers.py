@@ -67,7 +67,7 @@ class ProjectAnswer(TypedDict, total=False):
     synced_count: int
     #: What is to be known of a project that was asked for by name.
     note: str
-    #: Why the worksheet could not be read, of a degraded project.
+    #: Why a project is degraded: what could not be read, created or written.
     warning: str
     timestamp: str
     #: "synced", "unchanged", "degraded" or "failed".

@@ -103,7 +103,7 @@ class PassCounts:
         "projects that failed", *_TOTAL, Where.QUIET, total_answer="error_count", message="error_count"
     )
     degraded: int = _count(
-        "projects whose last sheet values stood in",
+        "projects of which something could not be read, created or written",
         *_TOTAL,
         Where.QUIET,
         total_answer="degraded_count",

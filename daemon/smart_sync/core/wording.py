@@ -25,6 +25,11 @@ def listed(names: Sequence[str], most: int = 50) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def quoted(names: Iterable[str]) -> str:
+    """``'Link', 'Views' and 3 more``: the first twenty names, each in quotes."""
+    return listed([repr(name) for name in names], 20)
+
+
 def by_text(told: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """What is told of several by name, each text once: text → the names, both in the order they came."""
     names: dict[str, list[str]] = {}

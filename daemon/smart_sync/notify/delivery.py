@@ -13,12 +13,12 @@ from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import WebhookSettings
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import Trigger
-from smart_sync.core.results import alerts, health
+from smart_sync.core.results import alerts
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness
 from smart_sync.core.results.webhook_messages import Message, failure_message, messages, recovery_message
 from smart_sync.logs import emit
-from smart_sync.notify.receivers import Receiver, WebhookReceiver
+from smart_sync.notify.receivers import Receiver, WebhookReceiver, list_unreached
 from smart_sync.notify.sender import AttemptResult, Sender
 from smart_sync.store import outbox, pass_history
 from smart_sync.store.engine import LONG_WAIT, Database, Lost, StoreError, Transaction
@@ -213,11 +213,10 @@ class Webhooks:
             emit("webhook.overflowed", webhook=worker.label, dropped=dropped)
 
     async def unreached(self) -> list[str]:
-        """The webhooks and targets that accept nothing for `health.SILENT`, a sentence each.  Raises `StoreError`."""
+        """The webhooks and targets that have accepted nothing for an hour, a sentence each.  Raises `StoreError`."""
         if not self._workers:
             return []
-        found = await outbox.unreached(self._database, stamp(self._clock() - health.SILENT))
-        return [health.unreached(one.label, *found[one.endpoint]) for one in self._workers if one.endpoint in found]
+        return await list_unreached([one.receiver for one in self._workers], self._database, self._clock())
 
     async def tell_of_failure(self, trigger: Trigger, reason: str) -> None:
         """A pass could not be run: reported once for each reason, until a pass ends.

@@ -2,18 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from smart_sync.config import NotifySettings, TargetSettings, WebhookSettings
 from smart_sync.config.notify import heard, scheme_of, service
+from smart_sync.core.days import stamp
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import fitted, texts
+from smart_sync.core.results import health
 from smart_sync.core.results.alerts import SYNC_FINISHED
 from smart_sync.core.results.webhook_messages import Message
 from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of, what_it_said
+from smart_sync.store import outbox
+from smart_sync.store.engine import Database
 
 #: Seconds for one attempt to reach a person; apprise waits 4 s for a connection and for each part of an answer.
 PATIENCE = 60.0
@@ -178,3 +182,9 @@ def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATI
         TargetReceiver(each, number, Reader(each.lang or settings.lang, timezone), patience)
         for number, each in enumerate(settings.targets, 1)
     ]
+
+
+async def list_unreached(receivers: Iterable[Receiver], database: Database, now: datetime) -> list[str]:
+    """Those that have accepted nothing for `health.SILENT`, a sentence each.  Raises `StoreError`."""
+    found = await outbox.unreached(database, stamp(now - health.SILENT))
+    return [health.unreached(one.label, *found[one.endpoint]) for one in receivers if one.endpoint in found]

@@ -28,7 +28,7 @@ Sink = Callable[[Sequence[ParsedMetrics]], Awaitable[object]]
 
 
 class EventReporter(Protocol):
-    """Reports an event: `logs.emit`, or an `Announcer`."""
+    """Reports an event: `logs.emit`, or a `sync.reporter.Reporter`."""
 
     def __call__(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Say that ``event`` has happened."""

@@ -1,7 +1,8 @@
 """Rows without an account that may be those of an account whose row is missing: no account is created for them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from smart_sync.core.links.identity import identity, profile_link
@@ -61,17 +62,12 @@ class EarlierDoubt(NamedTuple):
 
 def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> tuple[Doubt, ...]:
     """The rows of nobody in ``sheet`` for which no account may be created; ``past`` by link."""
-    elsewhere = list(elsewhere)
+    others = list(elsewhere)
+    missed = [other for other in others if not other.found]
     found: dict[int, Doubt] = {}
-    numbers = {row.row for row in sheet.unmatched}
-    for one in sheet.alike:
-        if one.row.row in numbers and one.row.row not in found:
-            found[one.row.row] = Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
-    waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
-    found |= {doubt.row.row: doubt for doubt in _still(sheet, past, waited_for) if doubt.row.row not in found}
-    found |= {doubt.row.row: doubt for doubt in _copied(sheet, elsewhere, past) if doubt.row.row not in found}
-    missed = [other for other in elsewhere if not other.found]
-    found |= {doubt.row.row: doubt for doubt in _moved(sheet, missed, past) if doubt.row.row not in found}
+    # The first reason counts.
+    for doubt in chain(_alike(sheet), _still(sheet, past), _copied(sheet, others, past), _moved(sheet, missed, past)):
+        found.setdefault(doubt.row.row, doubt)
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
 
 
@@ -91,8 +87,17 @@ def _remedy_of_copy(worksheet: str) -> str:
     return f"delete the copy, or if both are meant: {confirm(worksheet)}"
 
 
-def _still(sheet: Sheet, past: Mapping[str, EarlierDoubt], waited_for: Collection[str]) -> Iterator[Doubt]:
+def _alike(sheet: Sheet) -> Iterator[Doubt]:
+    """Rows that are like those of missing accounts."""
+    numbers = {row.row for row in sheet.unmatched}
+    for one in sheet.alike:
+        if one.row.row in numbers:
+            yield Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
+
+
+def _still(sheet: Sheet, past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
     """Rows that were doubtful, and the account that they may be is missing still: other rows may have moved since."""
+    waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     for row in sheet.unmatched:
         known = past.get(row.link)
         if known is not None and known.account_id in waited_for:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from smart_sync.core.links.identity import identity
 from smart_sync.core.model import METRICS, Problem, SheetRow, Table
 from smart_sync.core.state import Absence, AccountState
-from smart_sync.core.wording import confirm, when
+from smart_sync.core.wording import confirm, quoted, when
 
 #: So many rows gone at once may be an accident of the worksheet; fewer are looked at one by one.
 AT_LEAST = 3
@@ -256,10 +256,9 @@ def watch_columns(table: Table, rows: Mapping[str, SheetRow], active: Sequence[A
 
 
 def _lost(table: Table, metric: str, terms: Terms) -> Problem:
-    seen = ", ".join(repr(header) for header in table.headers[:20])
     return Problem(
-        f"the column for {metric} is gone; its last known values are used; headers seen: {seen}; name it again, "
-        f"or if it is meant: {confirm(terms.name, metric)}",
+        f"the column for {metric} is gone; its last known values are used; headers seen: {quoted(table.headers)};"
+        f" name it again, or if it is meant: {confirm(terms.name, metric)}",
         table.worksheet,
         code="column-missing",
     )

@@ -11,7 +11,7 @@ from smart_sync.core.matching.missing import Columns, Likeness, Terms, absences,
 from smart_sync.core.matching.missing import problems as gone_problems
 from smart_sync.core.model import METRICS, NAMESPACE, Account, Problem, Project, SheetRow, Table, Worksheet
 from smart_sync.core.state import Absence, AccountState
-from smart_sync.core.wording import confirm, counted, shown
+from smart_sync.core.wording import confirm, counted, quoted, shown
 from smart_sync.core.worksheet.problem_list import MAX_PROBLEMS
 from smart_sync.core.worksheet.table import NoHeader, read_table
 from smart_sync.core.worksheet.titles import Titles
@@ -202,7 +202,7 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
         )
     return SheetUnavailable(
         f"worksheet {title!r} has no column for the link",
-        f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {_listed(error.seen)}",
+        f"name it Link or Account URL, or add its name to [sheets.columns]; headers seen: {quoted(error.seen)}",
         "no_header",
         "header",
         trouble="column-missing",
@@ -213,7 +213,7 @@ def _no_metric(table: Table) -> SheetUnavailable:
     return SheetUnavailable(
         f"worksheet {table.worksheet!r} has no column for any metric",
         f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
-        f"headers seen: {_listed(table.headers)}",
+        f"headers seen: {quoted(table.headers)}",
         "no_header",
         "header",
         trouble="column-missing",
@@ -225,8 +225,8 @@ def _not_understood(table: Table, lost: frozenset[str]) -> list[Problem]:
     lacking = [metric for metric in METRICS if metric not in table.columns | lost] if table.not_understood else []
     return [
         Problem(
-            f"no column for {metric}; headers seen: {_listed(table.headers)}; "
-            f"not understood: {_listed(table.not_understood)}",
+            f"no column for {metric}; headers seen: {quoted(table.headers)}; "
+            f"not understood: {quoted(table.not_understood)}",
             table.worksheet,
             code="column-missing",
         )
@@ -258,7 +258,3 @@ def _no_profiles(table: Table, unmatched: Sequence[SheetRow]) -> list[Problem]:
         text = f"{more:,} more link cells show no profile"
         told.append(Problem(text, table.worksheet, code="link-unreadable", count=more))
     return told
-
-
-def _listed(headers: Sequence[str]) -> str:
-    return ", ".join(repr(header) for header in headers[:20])

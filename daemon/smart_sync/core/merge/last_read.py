@@ -19,7 +19,7 @@ class Typed(NamedTuple):
     account_id: str
     metric: str
     row: int
-    #: The last number of the cell that was read, None if there was none; and since when it stood there (`Point.at`).
+    #: The last number of the cell that was read, None if there was none.
     old: int | None
     new: int
     #: What counts of the parsers.

@@ -1,12 +1,12 @@
 """A worksheet becomes a table: one row per account, in order, and what a manager should look at."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from sys import intern
 
 from smart_sync.core.links.link_text import PLAIN_LINK
 from smart_sync.core.model import METRICS, NO_METRICS, Cell, Metrics, SheetRow, Table, Worksheet
-from smart_sync.core.wording import shown
+from smart_sync.core.wording import listed, shown
 from smart_sync.core.worksheet import headers
 from smart_sync.core.worksheet.cells import NO_VALUE, Unreadable, read_count
 from smart_sync.core.worksheet.headers import Header, letters
@@ -153,8 +153,9 @@ class _Reader:
         self._use(header)
         lost = missing if header.unknown else {m for m in missing if not _text(cells, before.get(m, len(cells)))}
         if lost:
-            titles = _listed(_texts(cells))
-            self._lose(number, cells, frozenset(lost), f"no column for {_listed(lost)}; headers seen: {titles}")
+            names = ", ".join(metric for metric in METRICS if metric in lost)
+            told = f"no column for {names}; headers seen: {listed(_texts(cells), 20)}"
+            self._lose(number, cells, frozenset(lost), told)
         return True
 
     def _strange_titles(self, number: int, cells: Sequence[Cell]) -> list[str]:
@@ -253,12 +254,6 @@ def _is_word(text: str) -> bool:
         and any(map(str.isalpha, text))
         and not any(sign.isdigit() or sign in "@./#_" for sign in text)
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    """The metrics in their order, or texts as they stand."""
-    found = list(names)
-    return ", ".join(sorted(found, key=METRICS.index) if set(found) <= set(METRICS) else found[:20])
 
 
 def _text(cells: Sequence[Cell], column: int) -> str:
