@@ -282,15 +282,32 @@ def test_a_daemon_that_is_stopped_has_not_ended_over_a_request(tmp_path: Path, p
 
 
 def test_what_the_server_refuses_of_requests_is_told(tmp_path: Path, postgres: str) -> None:
-    """That their table is away is an error in the log, once; when it is back what waits there is done."""
+    """That their table is away is an error in the log, once each time; when it is back what waits there is done."""
+    # When the daemon last looked for requests.
+    look = (
+        "SELECT max(query_start) FROM pg_stat_activity"
+        " WHERE query LIKE '%FROM sync_requests%' AND pid <> pg_backend_pid()"
+    )
     with leading(tmp_path, postgres) as (one, admin):
-        ask_beside(admin, "x")
-        admin.execute("ALTER TABLE sync_requests RENAME TO away")
-        (told,) = until(lambda: one.events("requests.refused"))
-        assert "sync_requests" in told["reason"]
-        admin.execute("ALTER TABLE away RENAME TO sync_requests")
-        until(lambda: admin.execute("SELECT 1 FROM sync_requests WHERE status = 200").fetchall())
-        assert len(one.events("requests.refused")) == 1
+        for times in (1, 2):
+            ask_beside(admin, f"x{times}")
+            admin.execute("ALTER TABLE sync_requests RENAME TO away; NOTIFY smart_sync")
+            told = until(partial(_nth, one, times))
+            assert "sync_requests" in told["reason"]
+            for _ in range(2):
+                before = admin.execute(look).fetchone()
+                admin.execute("NOTIFY smart_sync")
+                until(lambda before=before: admin.execute(look).fetchone() != before)
+            admin.execute("ALTER TABLE away RENAME TO sync_requests; NOTIFY smart_sync")
+            done = f"SELECT 1 FROM sync_requests WHERE id = 'x{times}' AND status = 200"
+            until(lambda done=done: admin.execute(done).fetchall())
+            assert len(one.events("requests.refused")) == times
+
+
+def _nth(daemon: Daemon, times: int) -> dict[str, Any] | None:
+    """The event that its requests were refused, of this time."""
+    told = daemon.events("requests.refused")
+    return told[times - 1] if len(told) >= times else None
 
 
 async def test_who_has_asked_is_told_that_the_request_is_lost(postgres: str) -> None:

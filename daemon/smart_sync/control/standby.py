@@ -138,7 +138,7 @@ class Answering:
         self._under_way: set[str] = set()
         #: What this daemon, which stops or reloads, has begun and not done: it has not ended over that.
         self._turned_away: list[SyncRequest] = []
-        #: What the database has refused, and was told: it is reported once.
+        #: What the database has refused, and was told: it is reported once until a request is answered.
         self._refused = ""
 
     async def run(self) -> None:
@@ -193,6 +193,7 @@ class Answering:
         # Where it cannot be answered: once more, here or where the next leader is.
         with self._refusals_reported():
             await sync_requests.answer(self._database, request, response.status, text, self._clock())
+            self._refused = ""
         self._under_way.discard(request.id)
 
 
