@@ -103,7 +103,7 @@ TROUBLES: dict[Code, tuple[str, ...]] = {
         *("the inbox holds", "have a parsed_at more than", "the query gives", "the query failed"),
         *("a parsed_at that is no time", "has brought no parsed value since",),
         *("parsed.query:", "there is no file", "is not a text file in UTF-8", "has a time that no calendar has"),
-        *("check [parsers] path", "has no values: "),
+        *("check [parsers] path", "has no values: ", "that cannot be used: "),
     ),
     "csv-file": (
         *(" is not UTF-8 in line", "is not valid CSV", "the directory of worksheets", "cannot be a file"),
