@@ -281,11 +281,6 @@ def test_a_daemon_that_is_stopped_has_not_ended_over_a_request(tmp_path: Path, p
         assert admin.execute("SELECT status, answer FROM sync_requests").fetchall() == [(None, None)]
 
 
-def _is_other(admin: Any, query: str, before: Any) -> bool:
-    """Whether a query gives another row than ``before``."""
-    return admin.execute(query).fetchone() != before  # type: ignore[no-any-return]
-
-
 def test_what_the_server_refuses_of_requests_is_told(tmp_path: Path, postgres: str) -> None:
     """That their table is away is an error in the log, once each time; when it is back what waits there is done."""
     # When the daemon last looked for requests.
@@ -302,12 +297,19 @@ def test_what_the_server_refuses_of_requests_is_told(tmp_path: Path, postgres: s
             for _ in range(2):
                 before = admin.execute(look).fetchone()
                 admin.execute("NOTIFY smart_sync")
-                until(partial(_is_other, admin, look, before))
+                until(partial(_has_changed, admin, look, before))
             admin.execute("ALTER TABLE away RENAME TO sync_requests; NOTIFY smart_sync")
-            until(
-                partial(_is_other, admin, f"SELECT 1 FROM sync_requests WHERE id = 'x{times}' AND status = 200", None)
-            )
+            done = f"SELECT 1 FROM sync_requests WHERE id = 'x{times}' AND status = 200"
+            until(partial(_rows, admin, done))
             assert len(one.events("requests.refused")) == times
+
+
+def _has_changed(admin: Any, query: str, before: object) -> bool:
+    return bool(admin.execute(query).fetchone() != before)
+
+
+def _rows(admin: Any, query: str) -> list[Any]:
+    return list(admin.execute(query).fetchall())
 
 
 def _nth(daemon: Daemon, times: int) -> dict[str, Any] | None:

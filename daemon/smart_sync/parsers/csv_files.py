@@ -55,7 +55,10 @@ class CsvParser:
         rows = [line for line in found if isinstance(line, Row)]
         if not rows:
             why = str(found[0]) if found else "no line is below its header"
-            raise ParserFailed(f"{self._settings.path} has no values: {why}; did what should have written it fail?")
+            raise ParserFailed(
+                f"{self._settings.path} has no values: {why}; did what should have written it fail?",
+                trouble="parsed-values",
+            )
         if bad:
             self.flaw = f"lines of {self._settings.path} that cannot be used: {len(bad):,}; the first is {bad[0]}"
         for account, row in await asyncio.to_thread(match, rows, accounts):
@@ -104,7 +107,9 @@ def _time(path: Path, seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        raise ParserFailed(f"{path} has a time that no calendar has; correct it with: touch {path}") from None
+        raise ParserFailed(
+            f"{path} has a time that no calendar has; correct it with: touch {path}", trouble="parsed-values"
+        ) from None
 
 
 def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
@@ -113,9 +118,11 @@ def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
         content, stat = plain_files.read_file(path, MAX_FILE_BYTES)
     except OSError as error:
         remedy = "split it" if error.errno == errno.EFBIG else "check [parsers] path"
-        raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}") from None
+        raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}", trouble="csv-file") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ParserFailed(f"{path} is not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from None
+        raise ParserFailed(
+            f"{path} is not a text file in UTF-8 (byte {error.start}); save it as UTF-8", trouble="parsed-values"
+        ) from None
     return list(read_rows(io.StringIO(text, newline=""), "csv")), (stat.st_mtime, stat.st_size)

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.core.results.parser_health import Attempt
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import counted
 from smart_sync.errors import ParserFailed
 
@@ -23,6 +24,8 @@ class Unfetched:
     gone: bool = False
     #: The platform wants this account to be left alone until then.
     until: datetime | None = None
+    #: What docs/faq.md has it under.
+    trouble: Code | Literal[""] = "parser-failed"
 
 
 Fetched = ParsedMetrics | Unfetched
@@ -30,6 +33,8 @@ Fetched = ParsedMetrics | Unfetched
 
 class Paused(ParserFailed):
     """The platform wants no more calls before ``until``."""
+
+    trouble = "parser-quota"
 
     def __init__(self, reason: str, until: datetime) -> None:
         super().__init__(f"{reason}; asks again at {until:%Y-%m-%d %H:%M} UTC")
@@ -41,6 +46,8 @@ class RoundOver(ParserFailed):
 
     ``until``: there is nothing left before; None: the next pass goes on.
     """
+
+    trouble = "parser-quota"
 
     def __init__(self, reason: str, until: datetime | None = None) -> None:
         super().__init__(f"{reason}; asks again at {until:%Y-%m-%d %H:%M} UTC" if until else reason)
