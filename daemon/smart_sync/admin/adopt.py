@@ -44,8 +44,8 @@ async def adopt(where: Location, now: datetime) -> tuple[Report, Inventory]:
         refusals = await _refusals(where, copy)
         found = await _taken(where, copy, now)
     clashes = list(_clashes(found, now))
-    told = {clash.message for clash in clashes}
-    refused = [finding for finding in refusals if finding.message not in told]
+    messages = {clash.message for clash in clashes}
+    refused = [finding for finding in refusals if finding.message not in messages]
     findings = [*_contents(found), *clashes, *refused, *(await _shadows(where) if isinstance(where, Path) else ())]
     return Report((*findings, *_plans(found))), found
 

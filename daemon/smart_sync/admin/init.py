@@ -209,14 +209,14 @@ async def trial(settings: Settings) -> AsyncIterator[SetupStep]:
 
     What has been told is not told again of what cannot be better for it.
     """
-    told: list[str] = []
+    messages: list[str] = []
     for attempt in (_credentials, _worksheets, _database):
         steps = await attempt(settings)
         for step in steps:
             # A worksheet's trouble is its project's too.
-            if step.ok or not any(message in step.message for message in told):
+            if step.ok or not any(message in step.message for message in messages):
                 yield step
-        told += [step.message for step in steps if not step.ok]
+        messages += [step.message for step in steps if not step.ok]
 
 
 def local_timezone(environment: Mapping[str, str], link: Path = Path("/etc/localtime")) -> str:
@@ -273,8 +273,8 @@ async def _worksheet(sheets: SheetSource, title: str, settings: Settings) -> Set
 
 def _content(sheet: Sheet) -> str:
     columns = ", ".join(metric for metric in METRICS if metric in sheet.letters) or "no metric"
-    told = f"{counted(len(sheet.unmatched), 'account')} with {columns}"
-    return told + (f"; {counted(len(sheet.problems), 'problem')}, see: smart-sync check" if sheet.problems else "")
+    content = f"{counted(len(sheet.unmatched), 'account')} with {columns}"
+    return content + (f"; {counted(len(sheet.problems), 'problem')}, see: smart-sync check" if sheet.problems else "")
 
 
 async def _database(settings: Settings) -> list[SetupStep]:

@@ -92,8 +92,8 @@ def server(given: str) -> Server:
         raise ValueError("its host or database can be none (not shown)")
     if not name:
         raise ValueError("names no database; expected postgresql://HOST/DATABASE (not shown)")
-    told = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
-    return Server(SecretStr(given), told)
+    name_shown = f"postgresql://{hosts}/{name}" if hosts.startswith("/") is False else f"postgresql://{name} at {hosts}"
+    return Server(SecretStr(given), name_shown)
 
 
 def protect_password(url: str) -> None:

@@ -73,15 +73,15 @@ class Standby:
     async def _sync_status(self, request: Request) -> Response:
         refuse_unknown_options(request)
         try:
-            told = await self._status.answer()
+            answer = await self._status.answer()
         except StoreError as error:
             # Another version's tables, or a server that is away.
-            told = self._status.unread(str(error.meaning))
-        told["warnings"] = [*told["reasons"], *told["warnings"], *self._warnings()]
-        told["reasons"] = self._reasons()
-        told["healthy"] = not told["reasons"]
-        told["state"], told["leader"], told["next_run_at"] = "standby", self._lease.leader or None, None
-        return Response(200, told)
+            answer = self._status.unread(str(error.meaning))
+        answer["warnings"] = [*answer["reasons"], *answer["warnings"], *self._warnings()]
+        answer["reasons"] = self._reasons()
+        answer["healthy"] = not answer["reasons"]
+        answer["state"], answer["leader"], answer["next_run_at"] = "standby", self._lease.leader or None, None
+        return Response(200, answer)
 
     def _reasons(self) -> list[str]:
         """Why this one could not take over, or nobody leads; a sentence each."""

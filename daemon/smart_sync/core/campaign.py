@@ -204,8 +204,8 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
     if undated := sum(held is None for held in within.values()):
         return Tally({}, (Flaw(OF_VIDEOS, f"{_of(undated, several)} do not show when they were published"),))
     if unseen := sum(video.reaches(campaign.kpi) is None for video in within):
-        told = f"{_of(unseen, list(within))} do not show whether they have {campaign.kpi} views"
-        return Tally({}, (Flaw(OF_VIDEOS, told),))
+        reason = f"{_of(unseen, list(within))} do not show whether they have {campaign.kpi} views"
+        return Tally({}, (Flaw(OF_VIDEOS, reason),))
     counted = list(within)
     counts, flaws = {"videos": len(counted)}, list[Flaw]()
     for metric in ("likes", "comments", "views"):

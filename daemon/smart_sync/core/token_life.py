@@ -143,9 +143,9 @@ def answered(token: Token, flow: Flow, status: int, body: str | bytes, now: date
         return Answer(_later(token, now), words or code, is_of_app=True)
     if flow == "threads" and code == "190":
         return Answer(token._replace(dead=_dead(words)), _dead(words))
-    told = words or code or (f"it answers {status}" if status else "no answer")
+    reason = words or code or (f"it answers {status}" if status else "no answer")
     rest = _DAY if flow == "threads" and 400 <= status < 500 and status != 429 else _RETRY
-    return Answer(_later(token, now, rest), told)
+    return Answer(_later(token, now, rest), reason)
 
 
 def _dead(words: str) -> str:

@@ -69,11 +69,11 @@ def next_steps(turns: Iterable[Turn], quiet: float, limit: float, *, sent: Mappi
                 given_up[turn.spreadsheet] = (f"no worker could read it: {turn.trouble}", see(turn.worker))
         elif turn.silent is not None:
             if turn.silent > limit:
-                told = f"its worker ({turn.worker}) has given no sign of life for {limit:g} s"
+                reason = f"its worker ({turn.worker}) has given no sign of life for {limit:g} s"
                 if turn.tries < MAX_TRIES:
-                    again[turn.spreadsheet] = told
+                    again[turn.spreadsheet] = reason
                 else:
-                    given_up[turn.spreadsheet] = (told, see(turn.worker))
+                    given_up[turn.spreadsheet] = (reason, see(turn.worker))
         elif quiet > limit:
             # A task may have been lost with the broker, or with a worker that did not come as far as the database.
             if anybody and max(turn.tries, sent.get(turn.spreadsheet, 0)) < MAX_TRIES:

@@ -172,8 +172,8 @@ def _broker() -> str:
 
     That a configuration cannot be read is logged; each task answers with it.
     """
-    if told := os.environ.get(BROKER_VARIABLE):
-        return told
+    if broker := os.environ.get(BROKER_VARIABLE):
+        return broker
     try:
         where = config.find()
     except SmartSyncError:

@@ -195,17 +195,17 @@ class Webhooks:
         await self.queue(transaction, told, changed=result.changed)
         self._failing_since = None
 
-    async def queue(self, transaction: Transaction, told: Sequence[Message], *, changed: bool = True) -> None:
-        """Queue ``told`` for those who want it, in the transaction that keeps it; then call `wake`.
+    async def queue(self, transaction: Transaction, messages: Sequence[Message], *, changed: bool = True) -> None:
+        """Queue ``messages`` for those who want it, in the transaction that keeps it; then call `wake`.
 
         ``changed``: whether a pass that finished has changed what readers see.
         """
-        if not (self._workers and told):
+        if not (self._workers and messages):
             return
         off = await outbox.disabled(transaction)
         for worker in self._workers:
             if worker.endpoint not in off:
-                await self._add(transaction, worker, worker.receiver.wanted(told, changed=changed))
+                await self._add(transaction, worker, worker.receiver.wanted(messages, changed=changed))
 
     async def _add(self, transaction: Transaction, worker: DeliveryWorker, wanted: Sequence[Message]) -> None:
         dropped = await outbox.add(transaction, worker.endpoint, wanted, stamp(self._clock()))

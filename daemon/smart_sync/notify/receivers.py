@@ -42,11 +42,11 @@ class Receiver(Protocol):
     def in_order(self) -> bool:
         """Whether a message waits for those that were queued earlier."""
 
-    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
-        """Those of ``told`` that it wants, as they are sent; ``changed``: whether readers see something new."""
+    def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
+        """Those of ``messages`` that it wants, as they are sent; ``changed``: whether readers see something new."""
 
-    def as_read(self, told: Sequence[Message]) -> list[Message]:
-        """``told`` as it is sent."""
+    def as_read(self, messages: Sequence[Message]) -> list[Message]:
+        """``messages`` as it is sent."""
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """One attempt, with a message of `as_read`; every failure is an answer."""
@@ -79,15 +79,15 @@ class WebhookReceiver:
         """Each by itself: a program sorts them by their time."""
         return False
 
-    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
+    def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
         """By type, and by whether a pass that finished has changed something."""
         only_changed = self.webhook.only_changed and not changed
-        wanted = [one for one in told if one.type in self.webhook.events]
+        wanted = [one for one in messages if one.type in self.webhook.events]
         return self.as_read([one for one in wanted if not (only_changed and one.type == SYNC_FINISHED)])
 
-    def as_read(self, told: Sequence[Message]) -> list[Message]:
+    def as_read(self, messages: Sequence[Message]) -> list[Message]:
         """As they are."""
-        return list(told)
+        return list(messages)
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """By an HTTP request."""
@@ -125,13 +125,13 @@ class TargetReceiver:
         """For people what is read last is how it is."""
         return True
 
-    def wanted(self, told: Sequence[Message], *, changed: bool) -> list[Message]:
+    def wanted(self, messages: Sequence[Message], *, changed: bool) -> list[Message]:
         """By type."""
-        return self.as_read([one for one in told if one.type in self.target.events])
+        return self.as_read([one for one in messages if one.type in self.target.events])
 
-    def as_read(self, told: Sequence[Message]) -> list[Message]:
+    def as_read(self, messages: Sequence[Message]) -> list[Message]:
         """As text, those of one kind together."""
-        return texts(told, self.reader)
+        return texts(messages, self.reader)
 
     async def send(self, message: Message, now: datetime) -> AttemptResult:
         """In a thread of its own, for at most ``patience`` seconds."""

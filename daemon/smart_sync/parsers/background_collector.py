@@ -34,8 +34,8 @@ KEEP_EVERY = 30.0
 class WebhookQueue(Protocol):
     """Takes what webhooks are sent: `Webhooks`."""
 
-    async def queue(self, transaction: Transaction, told: Sequence[Message]) -> None:
-        """Queue ``told`` in the transaction that keeps what it tells."""
+    async def queue(self, transaction: Transaction, messages: Sequence[Message]) -> None:
+        """Queue ``messages`` in the transaction that keeps what it tells."""
 
     def wake(self) -> None:
         """It is committed."""
@@ -286,9 +286,9 @@ class Collector:
     def _note(self, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
         """Remember a parser's report before anyone hears of it and asks."""
         if event in ("parser.finished", "parser.failed"):
-            told = {name: value for name, value in fields.items() if value is not None}
-            told |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}
-            self._last[told["parser"]] = cast("ParserReport", told)
+            report = {name: value for name, value in fields.items() if value is not None}
+            report |= {"success": event == "parser.finished", "reported_at": stamp(self._clock())}
+            self._last[report["parser"]] = cast("ParserReport", report)
         self._say(event, exc_info=exc_info, **fields)
 
     async def _store(self, values: Sequence[ParsedMetrics]) -> None:

@@ -108,8 +108,8 @@ class _Pass:
         if (book := self.source.book) is None:
             return
         for token in await book.news():
-            told = token.warning(self.now)
-            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=told)
+            warning = token.warning(self.now)
+            self.say("parser.token_expires", parser=self.source.name, account=token.account or None, reason=warning)
         self.report.dead = "; ".join(token.warning(self.now) for token in book.reports if token.dead)
 
     async def _ask(self, means: Asking) -> Exception | None:

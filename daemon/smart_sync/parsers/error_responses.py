@@ -53,11 +53,11 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     if status in {404, 410}:
         raise AccountGone(f"the platform does not have it ({status})")
     if status == 429:
-        told = _with_source_message(answer)
+        source_message = _with_source_message(answer)
         after = retry_after(answer, now)
-        if after is None and "month" in told.casefold():
+        if after is None and "month" in source_message.casefold():
             after = http_client.LONGEST_WAIT
-        raise Throttled(f"too many calls (429){told}", after=after)
+        raise Throttled(f"too many calls (429){source_message}", after=after)
     if status == 408 or status >= 500:
         raise CallFailed(f"the API answers {status}", after=retry_after(answer, now))
     raise AccountRefused(f"the API refuses the call ({status}){_with_source_message(answer)}")
@@ -72,11 +72,11 @@ def retry_after(answer: HttpResponse, now: datetime) -> float | None:
     if after is not None:
         return after
     for name in ("x-ratelimit-requests-reset", "x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"):
-        told = answer.headers.get(name, "").strip()
+        value = answer.headers.get(name, "").strip()
         if answer.headers.get(name.replace("reset", "remaining"), "0").strip() != "0":
             continue  # not this limit
-        if told.isascii() and told.isdecimal():
-            seconds = float(told[:12])
+        if value.isascii() and value.isdecimal():
+            seconds = float(value[:12])
             left = seconds - now.timestamp() if seconds > _EPOCH else seconds
             return min(max(0.0, left), http_client.LONGEST_WAIT)
     return None

@@ -145,8 +145,8 @@ def check_who(expression: str | None, pages: Sequence[Any], asked: Mapping[str, 
         name = str(said).strip()
         is_it = same(name, asked["link"]) if "/" in name else folded(name) == folded(asked["username"])
         if not is_it:
-            told = in_words(name)
-            raise AccountFailed(f'the answer is of "{told}", asked was for "{asked["username"] or asked["link"]}"')
+            requested = in_words(name)
+            raise AccountFailed(f'the answer is of "{requested}", asked was for "{asked["username"] or asked["link"]}"')
 
 
 def folded(name: str) -> str:

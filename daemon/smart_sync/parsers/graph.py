@@ -51,23 +51,23 @@ def judge(answer: HttpResponse, now: datetime, table: str) -> Any:
 
 def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, table: str) -> None:
     code = found if isinstance(found := error.get("code"), int) else None
-    told = error_responses.said(error.get("message", ""))
+    message = error_responses.said(error.get("message", ""))
     if code in _THROTTLED:
         rest = _rest(answer)
         after = error_responses.retry_after(answer, now) if rest is None else rest
         raise Throttled(f"too many calls, says Meta ({code})", after=after)
-    if code == _UNKNOWN and "reduce the amount of data" in told:
-        raise TooMuch(f"Meta refuses: {told} ({code})")
+    if code == _UNKNOWN and "reduce the amount of data" in message:
+        raise TooMuch(f"Meta refuses: {message} ({code})")
     if code in _PASSING:
-        raise CallFailed(f"Meta answers: {told} ({code})")
+        raise CallFailed(f"Meta answers: {message} ({code})")
     if code in _TOKEN:
-        raise TokenEnded(f"Meta refuses the token: {told}; renew the token of {table}")
-    if code in _BLOCKED or (code == _ACCESS and "API access" in told):
-        raise Refused(f"Meta refuses the app: {told} ({code}); see the app's dashboard for {table}")
+        raise TokenEnded(f"Meta refuses the token: {message}; renew the token of {table}")
+    if code in _BLOCKED or (code == _ACCESS and "API access" in message):
+        raise Refused(f"Meta refuses the app: {message} ({code}); see the app's dashboard for {table}")
     if code in _GONE or (code == _INVALID_PARAMETER and error.get("error_subcode") == _CANNOT_BE_LOADED):
-        raise AccountGone(f"Meta does not show it: {told}")
+        raise AccountGone(f"Meta does not show it: {message}")
     if answer.status < 500 and answer.status not in {404, 408, 429}:
-        raise AccountRefused(f"Meta refuses: {told} ({code})")
+        raise AccountRefused(f"Meta refuses: {message} ({code})")
 
 
 def _rest(answer: HttpResponse) -> float | None:

@@ -128,7 +128,7 @@ class TikTok(TokensParser):
         """By ``error.code``, whatever the status: 200 may carry an error, too."""
         body = error_responses.decoded(answer)
         error = mapping(mapping(body).get("error"))
-        code, told = text(error.get("code")), error_responses.said(error.get("message", ""))
+        code, message = text(error.get("code")), error_responses.said(error.get("message", ""))
         if code == "rate_limit_exceeded":
             raise Throttled("too many calls, says TikTok", after=error_responses.retry_after(answer, now))
         if code in _PASSING:
@@ -136,10 +136,10 @@ class TikTok(TokensParser):
         if code in _CREDENTIALS:
             table = f"[parsers.{self._settings.source}.tokens]"
             failure = TokenEnded if code in _ENDED else Refused
-            raise failure(f"TikTok refuses the token: {told or code}; renew the account's token in {table}")
+            raise failure(f"TikTok refuses the token: {message or code}; renew the account's token in {table}")
         found = error_responses.judge(answer, now)
         if code != "ok":
-            raise AccountRefused(f"TikTok refuses: {told or error_responses.said(code) or _STRANGE}")
+            raise AccountRefused(f"TikTok refuses: {message or error_responses.said(code) or _STRANGE}")
         return found
 
     async def _page(self, session: Session, headers: Mapping[str, str], cursor: str | None) -> Page:

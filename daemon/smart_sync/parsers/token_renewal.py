@@ -105,14 +105,14 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
     answer: Answer | None = None
     for line in said.splitlines():
         try:
-            told = json.loads(line)
+            fields = json.loads(line)
         except ValueError:  # it was ended in the middle of the line
             break
-        if "trouble" in told:
-            return None, str(told["trouble"])
-        if "body" in told:
-            answer = _understood(job, told)
-        if "kept" in told:
+        if "trouble" in fields:
+            return None, str(fields["trouble"])
+        if "body" in fields:
+            answer = _understood(job, fields)
+        if "kept" in fields:
             return answer, ""
     if answer is None:
         return None, "the process that renews a token was ended"
@@ -126,8 +126,8 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
     return answer, ""
 
 
-def _understood(job: Job, told: dict[str, Any]) -> Answer:
-    return token_life.answered(Token(**told["token"]), job.flow, told["status"], told["body"], _now(job))
+def _understood(job: Job, fields: dict[str, Any]) -> Answer:
+    return token_life.answered(Token(**fields["token"]), job.flow, fields["status"], fields["body"], _now(job))
 
 
 def _now(job: Job) -> datetime:
@@ -161,9 +161,9 @@ def _renew(job: Job) -> None:
         return
     with token_file.replacement(path, known) as file:
         status, body = asyncio.run(_asked(job, token))
-        told = {"token": token._asdict(), "status": status, "body": body}
-        _tell(told)
-        file.put({**known, job.key: _understood(job, told).token})
+        fields = {"token": token._asdict(), "status": status, "body": body}
+        _tell(fields)
+        file.put({**known, job.key: _understood(job, fields).token})
     _tell({"kept": True})
 
 

@@ -123,16 +123,16 @@ class YouTube(PlatformParser):
         """Quota, key and permission by the reason that YouTube gives."""
         error = mapping(mapping(error_responses.decoded(answer)).get("error")) if answer.status >= 400 else {}
         reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
-        table, told = f"[parsers.{self._settings.source}]", error_responses.said(error.get("message", answer.status))
+        table, message = f"[parsers.{self._settings.source}]", error_responses.said(error.get("message", answer.status))
         if reasons & _QUOTA:
             raise Paused("the YouTube quota of the day is used up", pacific_midnight(now))
         if reasons & _RATE:
             raise Throttled("too many calls, says YouTube", after=error_responses.retry_after(answer, now))
-        if reasons & _KEY or (answer.status == 400 and "API key" in told):
-            raise Refused(f"YouTube refuses the key: {told}; put a valid one into {table} key")
+        if reasons & _KEY or (answer.status == 400 and "API key" in message):
+            raise Refused(f"YouTube refuses the key: {message}; put a valid one into {table} key")
         if reasons & _PROJECT:
             remedy = f"enable the YouTube Data API v3 for the key of {table}"
-            raise Refused(f"YouTube refuses: {told}; {remedy}", trouble="google-api-off")
+            raise Refused(f"YouTube refuses: {message}; {remedy}", trouble="google-api-off")
         return error_responses.judge(answer, now)
 
     def _groups(self, accounts: Sequence[Account]) -> Iterator[tuple[str, list[Account]]]:

@@ -81,8 +81,8 @@ async def explanation(
     explainer = Explainer(database, settings.merge.policy(), now, query, settings.vote_terms(stamp(now)), days)
     found = await explainer.explain(sought, metrics)
     sources = build(settings.parsers)
-    for told in found:
-        told["warnings"] = [*await _campaign_warnings(database, settings, sources, told), *told["warnings"]]
+    for account in found:
+        account["warnings"] = [*await _campaign_warnings(database, settings, sources, account), *account["warnings"]]
     if not found:
         rows = rows_of_nobody(await pass_history.newest_problems(database), sought)
         raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
@@ -90,13 +90,19 @@ async def explanation(
 
 
 async def _campaign_warnings(
-    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], told: ExplainedAccount
+    database: Database, settings: Settings, sources: Sequence[ConfiguredParser], explained: ExplainedAccount
 ) -> list[str]:
     """That a parser counts the lifetime of an account whose project has dates or a KPI."""
-    campaign = await projects.project_campaign(database, settings.schedule.timezone, told["project_id"])
-    account = Account(told["account_id"], told["project_id"], told["platform"], told["username"], told["link"])
-    several = (campaign.warning(told["project_name"], table) for table in lifetime_parsers(sources, account))
-    flaw = f"{told['project_name']}: {campaign.flaw}" if campaign.flaw else ""
+    campaign = await projects.project_campaign(database, settings.schedule.timezone, explained["project_id"])
+    account = Account(
+        explained["account_id"],
+        explained["project_id"],
+        explained["platform"],
+        explained["username"],
+        explained["link"],
+    )
+    several = (campaign.warning(explained["project_name"], table) for table in lifetime_parsers(sources, account))
+    flaw = f"{explained['project_name']}: {campaign.flaw}" if campaign.flaw else ""
     return [*filter(None, (*several, flaw))]
 
 
@@ -110,12 +116,12 @@ class UnknownAccount(SmartSyncError):
     """No account is meant by what was given."""
 
     def __init__(self, sought: str, rows: Sequence[str] = (), similar: Sequence[str] = ()) -> None:
-        told = "give its link, its id or its name"
+        remedy = "give its link, its id or its name"
         if similar:
-            told = f"did you mean {' or '.join(similar)}?"
+            remedy = f"did you mean {' or '.join(similar)}?"
         if rows:
-            told = f"a row has it: {rows[0]}"
-        super().__init__(f"no account matches {sought!r}; {told}")
+            remedy = f"a row has it: {rows[0]}"
+        super().__init__(f"no account matches {sought!r}; {remedy}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,12 @@ class StandingBy:
 
     async def until_leading(self, ended: asyncio.Event) -> None:
         """Return when this one leads, or has ``ended``; tell who leads meanwhile."""
-        told: tuple[str, int] | None = None
+        reported: tuple[str, int] | None = None
         while not (ended.is_set() or self._lease.held):
             news, seen = self._lease.news, (self._lease.leader, self._lease.outdated)
-            if seen != told:
-                self._tell(*seen, newly_outdated=told is None or told[1] != seen[1])
-                told = seen
+            if seen != reported:
+                self._tell(*seen, newly_outdated=reported is None or reported[1] != seen[1])
+                reported = seen
             await _first(ended, self._lease.taken, news)
 
     def _tell(self, leader: str, outdated: int, *, newly_outdated: bool) -> None:

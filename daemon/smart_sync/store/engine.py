@@ -35,8 +35,8 @@ class StoreError(Exception):
     ``meaning`` is the same for the administrator, in one line: what happened, where, what to do.
     """
 
-    def __init__(self, told: str, meaning: SmartSyncError) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, meaning: SmartSyncError) -> None:
+        super().__init__(message)
         self.meaning = meaning
 
 
@@ -170,8 +170,8 @@ class Database(Reader, Protocol):
 
 def ignored() -> Refused:
     """The error for a row that was left out without one, as by RAISE(IGNORE), or RETURN NULL on a server."""
-    told = "a rule of the table ignores the row"
-    return Refused(told, SmartSyncError(told))
+    message = "a rule of the table ignores the row"
+    return Refused(message, SmartSyncError(message))
 
 
 T = TypeVar("T")

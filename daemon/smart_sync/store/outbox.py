@@ -38,8 +38,8 @@ async def troubles(transaction: Transaction) -> dict[str, Trouble]:
     return {row[0]: _trouble(*row[1:]) for row in rows}
 
 
-def _trouble(outcome: str, since: str, told: int, ends: str) -> Trouble:
-    return Trouble(Outcome(outcome) if outcome else None, since, bool(told), tuple(ends.split()))
+def _trouble(outcome: str, since: str, reported: int, ends: str) -> Trouble:
+    return Trouble(Outcome(outcome) if outcome else None, since, bool(reported), tuple(ends.split()))
 
 
 async def remember_troubles(transaction: Transaction, changed: Mapping[str, Trouble | None]) -> None:

@@ -51,8 +51,8 @@ _OF_PROJECTS = f"SELECT account_id, {_COLUMNS} FROM pins WHERE {_IS_OF_PROJECTS}
 async def of_projects(source: Reader, project_ids: Sequence[str]) -> Mapping[str, tuple[Pin, ...]]:
     """The pins of all accounts of some projects, by account id; a spoilt one is none."""
     found: dict[str, tuple[Pin, ...]] = {}
-    for account_id, *told in await source.fetch(_OF_PROJECTS, (json.dumps(project_ids),)):
-        if (pin := _pin(told)) is not None:
+    for account_id, *fields in await source.fetch(_OF_PROJECTS, (json.dumps(project_ids),)):
+        if (pin := _pin(fields)) is not None:
             found[account_id] = (*found.get(account_id, ()), pin)
     return found
 
@@ -66,14 +66,14 @@ async def everything(database: Database) -> list[PinnedAccount]:
         " LEFT JOIN projects p ON p.id = a.project_id ORDER BY p.name, a.profile_link, n.metric, n.place"
     )
     listed = []
-    for account_id, link, project_id, name, *told in rows:
-        if (pin := _pin(told)) is not None:
+    for account_id, link, project_id, name, *fields in rows:
+        if (pin := _pin(fields)) is not None:
             listed.append(PinnedAccount(account_id, as_text(link), as_text(project_id), as_text(name), pin))
     return listed
 
 
-def _pin(told: Sequence[Any]) -> Pin | None:
-    metric, value, since, place, by, until, why = told
+def _pin(fields: Sequence[Any]) -> Pin | None:
+    metric, value, since, place, by, until, why = fields
     if metric not in METRICS or type(value) is not int or not 0 <= value <= MAX_COUNT or place not in (CELL, COMMAND):
         return None
     return Pin(metric, value, as_text(since), place, as_text(by), as_text(until) or None, as_text(why))

@@ -187,8 +187,8 @@ def unknown_columns(section: str, values: Iterable[str], columns: list[str]) -> 
     for name in values:
         if name.lower() not in there:
             meant = nearest(name, columns)
-            told = f"; did you mean {meant}?" if meant else ""
-            yield f"sync.defaults.{section}.{name}", f"the table {TABLES[section]} has no column {name}{told}"
+            hint = f"; did you mean {meant}?" if meant else ""
+            yield f"sync.defaults.{section}.{name}", f"the table {TABLES[section]} has no column {name}{hint}"
 
 
 _CAMPAIGN_COLUMNS = ("start_date", "end_date", "kpi_views")

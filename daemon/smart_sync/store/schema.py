@@ -241,8 +241,8 @@ async def _migrate(transaction: Transaction, name: str) -> None:
 
 def _from_the_future(name: str, version: int) -> DatabaseUnusable:
     known = f"schema {version}, this one knows {len(MIGRATIONS)}"
-    told = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
-    return DatabaseUnusable(told, trouble="database-version")
+    message = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
+    return DatabaseUnusable(message, trouble="database-version")
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:

@@ -88,10 +88,10 @@ async def _refusal(
         async with empty.transaction() as transaction:
             await write(transaction)
     except StoreError as error:
-        told = str(error)
-        found = ((re.search(pattern, told), remedy) for pattern, remedy in _REMEDIES)
+        reason = str(error)
+        found = ((re.search(pattern, reason), remedy) for pattern, remedy in _REMEDIES)
         remedy = next(match.expand(remedy) for match, remedy in found if match).replace("{table}", table)
-        return f"table {table} refuses {what}: {told}; {remedy}{otherwise}"
+        return f"table {table} refuses {what}: {reason}; {remedy}{otherwise}"
     return ""
 
 

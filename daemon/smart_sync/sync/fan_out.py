@@ -68,8 +68,8 @@ class FanOut:
     async def _run(self, selected: Sequence[Project], this: Pass) -> list[ProjectResult]:
         groups = grouped(selected, self._settings)
         request = {"now": stamp(this.now), "decides": decides_by(self._settings)}
-        told = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
-        await turns.begin(self._database, this.id, json.dumps(request), told)
+        projects_json = {name: PROJECTS.dump_json(projects).decode() for name, projects in groups.items()}
+        await turns.begin(self._database, this.id, json.dumps(request), projects_json)
         try:
             await self._queue.send(this.id, groups)
         except BrokerUnavailable as error:
@@ -195,18 +195,18 @@ class _Waiting:
             self._open.discard(name)
 
 
-def usage_of(told: str) -> ReadUsage:
+def usage_of(report: str) -> ReadUsage:
     """What reading has cost a worker, by its words: of what they do not tell nothing."""
     try:
-        return USAGE.validate_json(told)
+        return USAGE.validate_json(report)
     except ValidationError:
         return ReadUsage()
 
 
-def result_of(told: str) -> ProjectResult | None:
+def result_of(report: str) -> ProjectResult | None:
     """The result that a worker tells; None where there is none, or it cannot be read."""
     try:
-        return RESULT.validate_json(told)
+        return RESULT.validate_json(report)
     except ValidationError:
         return None
 

@@ -117,9 +117,9 @@ class Planner:
         except SmartSyncError:
             raise
         except Exception as error:
-            told = error if isinstance(error, StoreError) else crash_of(error)
+            failure = error if isinstance(error, StoreError) else crash_of(error)
             if len(cases) == 1 or isinstance(error, OF_THE_WHOLE):
-                return {case.project.id: told for case in cases}
+                return {case.project.id: failure for case in cases}
         # What cannot be read, odd beyond our imagination, is a row of one of them.
         apart: dict[str, Decided] = {}
         for case in cases:
@@ -260,6 +260,6 @@ async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[
 
 def crash_of(error: Exception) -> MergeCrashed:
     """A bug, in words for a person."""
-    told = MergeCrashed(f"internal error while merging: {type(error).__name__}")
-    told.__cause__ = error
-    return told
+    crash = MergeCrashed(f"internal error while merging: {type(error).__name__}")
+    crash.__cause__ = error
+    return crash

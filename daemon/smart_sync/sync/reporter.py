@@ -55,11 +55,11 @@ class Reporter:
         """To the followers alone, not to the log."""
         if not self._followers:
             return
-        told = redacted({"event": event} | {key: value for key, value in fields.items() if value is not None})
+        line = redacted({"event": event} | {key: value for key, value in fields.items() if value is not None})
         for queue in self._followers:
             if queue.full():
                 queue.get_nowait()
-            queue.put_nowait(told)
+            queue.put_nowait(line)
 
     @contextlib.contextmanager
     def follow(self) -> Iterator[asyncio.Queue[EventFields]]:
@@ -168,9 +168,9 @@ class Reporter:
     def freshness_judged(self, judged: Freshness) -> None:
         """A line for each new trouble that projects share, one for those that became stale, one for their end."""
         shared = by_text((result.project.name, result.trouble) for result in judged.newly_unread)
-        for told, names in shared.items():
+        for trouble, names in shared.items():
             if len(names) > 1:
-                self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=told)
+                self("projects.troubled", projects=names[:MAX_NAMED], left_out=len(names[MAX_NAMED:]), reason=trouble)
         stale = judged.became_stale
         if stale:
             reasons = Counter(result.trouble for result in stale)
@@ -192,13 +192,13 @@ class Reporter:
 
     def _some(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
         """Those of what was ``found`` in a project that ``event`` names one by one, and how many more there are."""
-        told = found[: min(most, MAX_LOGGED - self._logged[event])]
-        self._logged[event] += len(told)
-        return told, len(found) - len(told)
+        shown = found[: min(most, MAX_LOGGED - self._logged[event])]
+        self._logged[event] += len(shown)
+        return shown, len(found) - len(shown)
 
     def _report_failed_accounts(self, result: ProjectResult) -> None:
-        told, more = self._some("account.failed", tuple(result.failed_accounts.items()))
-        for account_id, reason in told:
+        shown, more = self._some("account.failed", tuple(result.failed_accounts.items()))
+        for account_id, reason in shown:
             self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
         if more:
             reason = f"{more:,} more accounts were refused; smart-sync sync --json names them all"
@@ -250,8 +250,8 @@ class Reporter:
             remedy = "smart-sync check lists them all"
             self("values.suspected", project_id=project_id, project=result.project.name, more=more, remedy=remedy)
         for conflict in self._some("value.conflicted", result.conflicts)[0]:
-            told = {**conflict._asdict(), "place": conflict.place or None}
-            self("value.conflicted", project_id=project_id, **told)
+            fields = {**conflict._asdict(), "place": conflict.place or None}
+            self("value.conflicted", project_id=project_id, **fields)
 
 
 def _last_read(result: ProjectResult) -> str:

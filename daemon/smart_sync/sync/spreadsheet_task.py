@@ -149,8 +149,8 @@ class _Job:
             trouble = self._in_words(error)
         await turns.finish(self._database, self._held, asdict(self._usage), trouble)
         if trouble:
-            told = {"spreadsheet": self._held.spreadsheet, "projects": self._names}
-            emit("spreadsheet.refused", **told, reason=trouble, exc_info=bug)
+            fields = {"spreadsheet": self._held.spreadsheet, "projects": self._names}
+            emit("spreadsheet.refused", **fields, reason=trouble, exc_info=bug)
             return trouble
         emit(
             "spreadsheet.done",
@@ -229,5 +229,5 @@ class _Job:
         """Keep results, together with the numbers that they tell of: the next worker goes on behind them."""
         now = stamp(utc_now())
         dated = [replace(one, timestamp=one.timestamp or now) for one in results]
-        told = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]
-        await turns.record(transaction, self._run_id, self._held.spreadsheet, told)
+        rows = [(one.project.id, one.worksheet_read, RESULT.dump_json(one).decode()) for one in dated]
+        await turns.record(transaction, self._run_id, self._held.spreadsheet, rows)

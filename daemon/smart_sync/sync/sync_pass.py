@@ -243,8 +243,8 @@ class SyncPass:
 
     async def _beside(self, transaction: Transaction, result: PassResult, today: str) -> Freshness:
         """What is written together with the result of a pass: what it tells, and that it is told."""
-        told = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
-        await pin_rows.remove_past(transaction, told, today)
+        project_ids = [one.project.id for one in result.results if one.outcome is not Outcome.FAILED]
+        await pin_rows.remove_past(transaction, project_ids, today)
         await open_suspects.forget_believed(transaction, self._clock())
         await self._projects.reported_findings.keep(transaction, result.results)
         judged = await unread_projects.remember(transaction, result, self._settings.sheets.stale_after)

@@ -98,11 +98,11 @@ def _full_disk(database: Path) -> Iterator[Finding]:
         folder = next((parent for parent in database.absolute().parents if parent.exists()), Path("/"))
         free = shutil.disk_usage(folder).free
         if free < MIN_FREE:
-            told = (
+            message = (
                 f"the disk is full ({free / 2**20:.1f} MB free)" if free < FULL else f"{free / 2**20:.0f} MB are free"
             )
             yield Finding(
-                "error" if free < FULL else "warning", f"{folder}: {told}; free some space", trouble="disk-full"
+                "error" if free < FULL else "warning", f"{folder}: {message}; free some space", trouble="disk-full"
             )
 
 

@@ -52,11 +52,11 @@ async def check_parsers(
         accounts = await projects.active_accounts(database)
         accounts = await projects.with_campaigns(database, settings.schedule.timezone, accounts)
         active = await projects.active_projects(database)
-        told = [
+        messages = [
             *_campaign_findings(sources, accounts, {project.id: project.name for project in active}),
             *await _unknown_video_findings(database, settings, active, query, stamp(clock())),
         ]
-    findings += [Finding("warning", one, trouble="campaign-unclear") for one in told]
+    findings += [Finding("warning", one, trouble="campaign-unclear") for one in messages]
     if offline:
         return [*findings, *await _token_findings(sources, clock)]
     try:
@@ -119,10 +119,10 @@ async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> 
         await source.book.look()
         for token in source.book.reports:
             what = f"parser {source.name}: "
-            if told := token.warning(clock()):
+            if warning := token.warning(clock()):
                 found.append(
                     Finding(
-                        "error" if token.dead else "warning", f"{what}{told}; grant a new one", trouble="token-ended"
+                        "error" if token.dead else "warning", f"{what}{warning}; grant a new one", trouble="token-ended"
                     )
                 )
                 continue
@@ -180,13 +180,13 @@ def _campaign_findings(
     sources: Sequence[ConfiguredParser], accounts: Sequence[Account], names: Mapping[str, str]
 ) -> Iterator[str]:
     """Projects with dates or a KPI whose numbers are of the lifetime, or whose campaign is not clear; once each."""
-    told = dict[str, None]()
+    messages = dict[str, None]()
     for account in accounts:
         name, campaign = names.get(account.project_id, account.project_id), account.campaign
-        told |= dict.fromkeys(campaign.warning(name, table) for table in lifetime_parsers(sources, account))
+        messages |= dict.fromkeys(campaign.warning(name, table) for table in lifetime_parsers(sources, account))
         if campaign.flaw and any(counts(s.settings) == "campaign" and s.serves(account) for s in sources):
-            told[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
-    yield from filter(None, told)
+            messages[f"{name}: {campaign.flaw}; until then its campaign cannot be counted"] = None
+    yield from filter(None, messages)
 
 
 async def _unknown_video_findings(
@@ -197,7 +197,7 @@ async def _unknown_video_findings(
     if judged_by.counting is None or not judged_by.counting.parsers:
         return []
     prepared = await parsed_query.prepare(database, query)
-    told = dict[str, None]()
+    messages = dict[str, None]()
     for project in active:
         campaign = await projects.project_campaign(database, settings.schedule.timezone, project.id)
         if campaign.counts_all:
@@ -207,8 +207,8 @@ async def _unknown_video_findings(
         for state in states:
             if is_counted(state.link, state.platform, judged_by.counting):
                 for source, metrics in sources_of_unknown_videos(state.votes).items():
-                    told[unknown_videos(project.name, campaign, source, metrics)] = None
-    return list(told)
+                    messages[unknown_videos(project.name, campaign, source, metrics)] = None
+    return list(messages)
 
 
 def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:

@@ -63,15 +63,15 @@ def show_written(files: Iterable[Written]) -> None:
     folders: dict[Path, list[str]] = {}
     for file in files:
         if file.outcome == "kept":
-            told = f"{file.path} is another one than this version's, and is kept; move it away and run this again"
-            print_line(console, Text.assemble(("!", "yellow"), f" {printable(told)}"), hang=2)
+            text = f"{file.path} is another one than this version's, and is kept; move it away and run this again"
+            print_line(console, Text.assemble(("!", "yellow"), f" {printable(text)}"), hang=2)
         elif file.outcome == "written":
             folders.setdefault(file.path.parent, []).append(file.path.name)
     for folder, names in folders.items():
         print_line(console, f"written to {printable(str(folder))}: {', '.join(names)}", hang=2)
     if hidden_program():
-        told = f"{sys.prefix} is hidden from the unit by ProtectHome=; install Smart Sync into /opt/smart-sync"
-        print_line(console, Text.assemble(("!", "yellow"), f" {printable(told)}"), hang=2)
+        text = f"{sys.prefix} is hidden from the unit by ProtectHome=; install Smart Sync into /opt/smart-sync"
+        print_line(console, Text.assemble(("!", "yellow"), f" {printable(text)}"), hang=2)
 
 
 def _value(name: str, value: object) -> str:
@@ -85,8 +85,8 @@ def show_webhooks(answer: WebhooksAnswer) -> None:
         print_line(console, "no webhooks; add [[webhooks]] or [[notify.targets]] to the configuration")
     for webhook in answer["webhooks"]:
         off = ("  disabled: it answered 410 Gone", "red") if webhook["disabled"] else ""
-        told = Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off)
-        print_line(console, told, hang=2)
+        text = Text.assemble(printable(webhook["webhook"]), "  ", (" ".join(webhook["events"]), "dim"), off)
+        print_line(console, text, hang=2)
     styles = {"delivered": "green", "waiting": "yellow", "failed": "red", "dropped": "red"}
     columns = [Column("when"), Column("webhook"), Column("message"), Column("status"), Column("attempts", True)]
     rows: list[list[str | Text]] = [
@@ -118,8 +118,8 @@ def show_step(step: SetupStep) -> None:
     """What came of one step, and what to click or type if it failed."""
     console = terminal.console()
     mark = ("✓", "green") if step.ok else ("✗", "red")
-    told = f"{printable(step.name)}: {printable(step.message)}"
-    print_line(console, Text.assemble(mark, " ", told), hang=2)
+    text = f"{printable(step.name)}: {printable(step.message)}"
+    print_line(console, Text.assemble(mark, " ", text), hang=2)
     if step.how:
         print_line(console, f"  → {step.how}", "yellow", hang=2)
 

@@ -216,8 +216,8 @@ def _last_pass(last: Run | None, now: datetime) -> str:
     if last is None or last["finished_at"] is None:
         return "none yet"
     took = (moment(last["finished_at"]) - moment(last["started_at"])).total_seconds()
-    told = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
-    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {told}; took {duration(took)}"
+    text = totals(last["projects"], last["succeeded"], last["degraded"], last["failed"])
+    return f"{ago(last['finished_at'], now)} ({last['trigger']}) over {text}; took {duration(took)}"
 
 
 def _next_pass(next_run_at: str | None, now: datetime) -> str:
@@ -231,12 +231,12 @@ def _reading(reading: ReadingAnswer) -> str:
         return f"{reading['source']}: nothing read yet"
     if reading["source"] != "google":
         return f"{reading['source']}: {counted(reading['files'], 'file')} read in the last pass"
-    told = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']:,} a minute"
+    text = f"google: {counted(reading['calls'], 'call')} in the last pass, of {reading['reads_per_minute']:,} a minute"
     if reading["retries"]:
-        told += f", {reading['retries']:,} of them repeated"
+        text += f", {reading['retries']:,} of them repeated"
     if reading["quota_wait_seconds"] >= 1:
-        told += f"; waited {duration(reading['quota_wait_seconds'])} for the quota"
-    return told
+        text += f"; waited {duration(reading['quota_wait_seconds'])} for the quota"
+    return text
 
 
 def _projects(answer: StatusAnswer, now: datetime, width: int) -> Table:
@@ -278,20 +278,20 @@ def _parsers(answer: StatusAnswer, now: datetime, width: int) -> Table:
 def _parser_notes(answer: StatusAnswer, now: datetime) -> Iterator[Text]:
     """What there is to say of a parser beside its counts: what it has left to spend, and its trouble."""
     for parser in answer["parsers"]:
-        name, told = printable(parser["parser"]), []
+        name, notes = printable(parser["parser"]), []
         if parser.get("quota_left") not in (None, ""):
-            told.append(f"quota left: {printable(parser['quota_left'])}")
+            notes.append(f"quota left: {printable(parser['quota_left'])}")
         if parser.get("budget") is not None:
-            told.append(f"{parser['budget_used']:,} of {parser['budget']:,} requests a day used")
-        if told:
-            yield Text(f"{name}: {', '.join(told)}", style="dim")
+            notes.append(f"{parser['budget_used']:,} of {parser['budget']:,} requests a day used")
+        if notes:
+            yield Text(f"{name}: {', '.join(notes)}", style="dim")
         if trouble := _trouble_of(parser, now):
             yield Text(f"{name}: {trouble}", style="yellow")
 
 
 def _trouble_of(parser: ParserReport, now: datetime) -> str:
     since, paused = parser.get("failing_since"), parser.get("paused_until")
-    told = printable(parser.get("reason", ""))
+    reason = printable(parser.get("reason", ""))
     if paused:
-        told = f"paused until {paused[:16].replace('T', ' ')} UTC{': ' if told else ''}{told}"
-    return f"failing since {ago(since, now)}: {told}" if since else told
+        reason = f"paused until {paused[:16].replace('T', ' ')} UTC{': ' if reason else ''}{reason}"
+    return f"failing since {ago(since, now)}: {reason}" if since else reason

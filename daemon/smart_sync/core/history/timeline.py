@@ -86,5 +86,5 @@ def troubles(runs: Iterable[tuple[str, str, str]]) -> Iterator[Event]:
 
 def timeline(events: Iterable[Event], since: str) -> list[Event]:
     """The newest first; nothing from before the stamp ``since`` but the last change of each metric."""
-    told = [event for event in events if event["at"] >= since or event["event"] == "changed"]
-    return sorted(told, key=lambda event: event["at"], reverse=True)
+    recent = [event for event in events if event["at"] >= since or event["event"] == "changed"]
+    return sorted(recent, key=lambda event: event["at"], reverse=True)

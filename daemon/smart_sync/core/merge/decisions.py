@@ -180,8 +180,8 @@ def _keep_pins(decided: Decided, state: AccountState, pins: Pinned, decisions: S
     """What must be remembered of an account's pins, and what there is to say about them."""
     decided.pinned += [(state.id, pin) for pin in pins.kept]
     decided.unpinned += [(state.id, pin) for pin in pins.forgotten]
-    told = reasons(pins, decisions, state.parsed or NO_METRICS, state.link)
-    decided.of_pins += [(state, metric, reason) for metric, reason in told]
+    pin_reasons = reasons(pins, decisions, state.parsed or NO_METRICS, state.link)
+    decided.of_pins += [(state, metric, reason) for metric, reason in pin_reasons]
 
 
 def _keep_life(

@@ -198,16 +198,19 @@ class PassResult:
 
 def lines(result: PassResult, most: int = 50) -> list[str]:
     """A pass in lines for a person: its counts, then each project in trouble, the failed ones first."""
-    told = [one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome]
+    troubled = [
+        one for outcome in (Outcome.FAILED, Outcome.DEGRADED) for one in result.results if one.outcome is outcome
+    ]
     counts = [f"{result.count(Outcome.FAILED)} failed", f"{result.count(Outcome.DEGRADED)} degraded"]
     changed = counted(result.counts.changed, "account")
     first = f"{counted(len(result.results), 'project')}: {', '.join(counts)}, {result.stale} stale; {changed} changed"
     rows = [
-        f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}" for one in told[:most]
+        f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}"
+        for one in troubled[:most]
     ]
     if result.nothing_because:
         rows.append(f"no project could be created: {result.nothing_because}")
-    return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
+    return [first, *rows, *([f"and {len(troubled) - most} more"] if len(troubled) > most else [])]
 
 
 def changes_of(

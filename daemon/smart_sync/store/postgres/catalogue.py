@@ -110,14 +110,14 @@ class PostgresDialect:
             "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = ?",
             (self.helpers.strip('"'),),
         )
-        told = _digest(text)
-        if rows and rows[0][0] == told:
+        digest = _digest(text)
+        if rows and rows[0][0] == digest:
             return
         await transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {self.helpers}")
         await transaction.execute(text)
         # A role that may read the view account_growth runs its functions.
         await transaction.execute(f"GRANT USAGE ON SCHEMA {self.helpers} TO PUBLIC")
-        await transaction.execute(f"COMMENT ON SCHEMA {self.helpers} IS '{told}'")
+        await transaction.execute(f"COMMENT ON SCHEMA {self.helpers} IS '{digest}'")
 
     async def adopt(self, transaction: Transaction) -> None:
         """Let the shared tables be read with our types, whatever those of the web app's are."""

@@ -294,6 +294,6 @@ class Lease:
             return
         with contextlib.suppress(StoreError):
             news = self._listens.notifies(timeout=pause, stop_after=1)
-            async with self._connection.translated_errors(), aclosing(news) as told:
-                async for _ in told:
+            async with self._connection.translated_errors(), aclosing(news) as notices:
+                async for _ in notices:
                     self._tell()

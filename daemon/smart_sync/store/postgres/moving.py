@@ -112,9 +112,9 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
             await _copy_table(file, transaction, table, moved)
         except Refused as error:
             # Such as two rows that SQLite tells apart, a text and bytes, or a rule that the file's table has not.
-            told = str(error).removesuffix(".")
+            reason = str(error).removesuffix(".")
             raise DatabaseError(
-                f"table {table}: {told}; correct that row in the file; nothing is kept", trouble="database-columns"
+                f"table {table}: {reason}; correct that row in the file; nothing is kept", trouble="database-columns"
             ) from None
     return moved
 

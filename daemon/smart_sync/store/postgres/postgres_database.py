@@ -245,5 +245,5 @@ class PostgresDatabase:
 def _demand_no_snapshots(sql: str, name: str) -> None:
     """MAX would feed on our own snapshots; only in SQLite they can be hidden from a query."""
     if "account_snapshots" in sql.lower():
-        told = "a query that reads account_snapshots is supported with SQLite only; give a table of your own"
-        raise Refused(told, DatabaseError(f"{name}: {told}"))
+        message = "a query that reads account_snapshots is supported with SQLite only; give a table of your own"
+        raise Refused(message, DatabaseError(f"{name}: {message}"))

@@ -65,8 +65,8 @@ def demand_library() -> None:
         import psycopg  # noqa: F401
     except ImportError as error:
         missing, remedy = error.name or "libpq", "pip install 'smart-sync-daemon[postgres]'"
-        told = f"[database] url needs psycopg ({missing} is missing); {remedy}"
-        raise DatabaseUnusable(told, trouble=_SERVER) from None
+        message = f"[database] url needs psycopg ({missing} is missing); {remedy}"
+        raise DatabaseUnusable(message, trouble=_SERVER) from None
 
 
 class Connection:
@@ -155,8 +155,8 @@ class Connection:
             broken = self._connection is None or self._connection.broken
             raise translated(error, self._server.name, broken=broken, limit=self._limit) from error
         except UnicodeEncodeError as error:
-            told = f"half of a pair of code points ({error.object[error.start]!a}) is no text"
-            raise Refused(told, DatabaseError(f"{self._server.name}: {told}")) from error
+            message = f"half of a pair of code points ({error.object[error.start]!a}) is no text"
+            raise Refused(message, DatabaseError(f"{self._server.name}: {message}")) from error
 
     async def fetch(
         self,
@@ -194,10 +194,10 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
     """The schema in which the tables are.  Raises `DatabaseUnusable` for a server that is none for us."""
     about = await connect(server, {})
     try:
-        ((version, schema, replica, told),) = await rows(about, _ABOUT, ())
+        ((version, schema, replica, version_text),) = await rows(about, _ABOUT, ())
     finally:
         await about.close()
-    product, is_replica = str(told).partition(" on ")[0], replica and not read_only
+    product, is_replica = str(version_text).partition(" on ")[0], replica and not read_only
     obstacles: tuple[tuple[bool, Code, str], ...] = (
         (version < OLDEST, "database-version", f"{product} is too old; PostgreSQL 13 or newer is needed"),
         (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),

@@ -143,10 +143,10 @@ async def again(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[
 
 async def collect(database: PostgresDatabase, run_id: str, spreadsheets: Sequence[str]) -> dict[str, str]:
     """Project id → the result (JSON), of spreadsheets of which no worker writes from now on."""
-    told = (run_id, json.dumps(list(spreadsheets)))
-    await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", told)
-    await database.at_once_if_held(_RAISE.format(which=_OF.format(which=_SEVERAL)), told)
-    found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", told)
+    parameters = (run_id, json.dumps(list(spreadsheets)))
+    await database.at_once(f"UPDATE fan_out_spreadsheets SET finished = 2 WHERE {_SEVERAL}", parameters)
+    await database.at_once_if_held(_RAISE.format(which=_OF.format(which=_SEVERAL)), parameters)
+    found = await database.at_once(f"SELECT project_id, result FROM fan_out_results WHERE {_SEVERAL}", parameters)
     return {str(row[0]): str(row[1]) for row in found}
 
 

@@ -165,14 +165,14 @@ def judge(verdict: object, path: Path) -> DatabaseError | None:
 
     A page that could not be read just now says nothing of what it holds: no backup is called for.
     """
-    told = " ".join(str(verdict).split())
-    if told == "ok":
+    verdict_line = " ".join(str(verdict).split())
+    if verdict_line == "ok":
         return None
-    code = _UNREAD_PAGE.search(told)
+    code = _UNREAD_PAGE.search(verdict_line)
     if code is not None and int(code[1]) & 0xFF in _PASSING:
-        return _disk_refused(path, told)
+        return _disk_refused(path, verdict_line)
     return DatabaseUnusable(
-        f"{path}: the file is corrupted ({told}); restore it from a backup", trouble="database-damaged"
+        f"{path}: the file is corrupted ({verdict_line}); restore it from a backup", trouble="database-damaged"
     )
 
 
@@ -181,9 +181,9 @@ _UNREAD_PAGE = re.compile(r"error code[= ](\d{1,6})")
 _PASSING = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def _disk_refused(path: Path, told: str) -> DatabaseError:
+def _disk_refused(path: Path, reason: str) -> DatabaseError:
     return DatabaseError(
-        f"{path}: the disk refused ({told}); see dmesg, the quota and the free space", trouble="database-damaged"
+        f"{path}: the disk refused ({reason}); see dmesg, the quota and the free space", trouble="database-damaged"
     )
 
 
