@@ -146,5 +146,7 @@ async def forget(
 def _nothing(account: str | None, source: str | None, metric: str | None, *, known: bool) -> str:
     if account is not None and not known:
         return f"no account matches {account!r}; give its link, its id or its name"
-    whose = [f"of {account}"] * (account is not None) + [f"from the source {source!r}"] * (source is not None)
-    return f"no parsed value{f' for {metric}' if metric else ''} {' '.join(whose)} has a vote; see: smart-sync explain"
+    filters = [f"of {account}"] * (account is not None) + [f"from the source {source!r}"] * (source is not None)
+    return (
+        f"no parsed value{f' for {metric}' if metric else ''} {' '.join(filters)} has a vote; see: smart-sync explain"
+    )

@@ -193,9 +193,9 @@ def has_projects(server: Server) -> bool:
         return True
 
 
-def _absolute(given: str) -> str:
+def _absolute(path: str) -> str:
     """The file as it is seen from everywhere; if it is the key itself, the key."""
-    found = secrets.path_or_secret(given)
+    found = secrets.path_or_secret(path)
     return str(found.expanduser().absolute()) if isinstance(found, Path) else found.get_secret_value()
 
 

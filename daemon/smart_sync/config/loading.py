@@ -141,8 +141,8 @@ def load_readable(path: Path) -> tuple[Settings, tuple[str, ...]]:
 
 def _without_mistakes(path: Path) -> Settings | None:
     try:
-        said = b"" if path == ENVIRONMENT else plain_files.read_file(path, MAX_FILE_BYTES)[0]
-        values = _sections(said.decode())
+        content = b"" if path == ENVIRONMENT else plain_files.read_file(path, MAX_FILE_BYTES)[0]
+        values = _sections(content.decode())
     except (OSError, ValueError):
         return None
     while values is not None:

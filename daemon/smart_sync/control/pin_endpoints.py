@@ -33,11 +33,11 @@ class Pins:
         400: the pin cannot be made; the error says why.
         404: no account is meant by that.
         """
-        asked = _asked(request)
+        pin_request = _asked(request)
         now = self._resources.clock()
         today = day_of(now, self._resources.settings.schedule.timezone).label
         by = pin_rows.person(request.peer.uid)
-        return await _or_refused(pin_rows.pin(self._resources.database, asked, by, stamp(now), today))
+        return await _or_refused(pin_rows.pin(self._resources.database, pin_request, by, stamp(now), today))
 
     async def unpin(self, request: Request) -> Response:
         """Take back what was pinned by command: `Unpinned`.

@@ -291,8 +291,8 @@ class _SinkBroken(Exception):
 
 def _flaw(values: ParsedMetrics) -> str:
     """What is wrong with values that a parser gave; empty if nothing is."""
-    given: object = values.metrics
-    if not isinstance(given, Metrics):
+    metrics: object = values.metrics
+    if not isinstance(metrics, Metrics):
         return "the parser gave no Metrics"
     for name, value in zip(METRICS, values.metrics, strict=True):
         if value is not None and (type(value) is not int or not 0 <= value <= MAX_COUNT):

@@ -62,8 +62,8 @@ class Found:
             read = True
             self.counts[name] = count
             self.rounded |= {name} if precision is Precision.ROUNDED else set()
-        said = source_message(document, paged=paged) if flaws or (expressions and not read) else ""
-        self.flaws += [*flaws, *([f"the source says: {said}"] if said else [])]
+        message = source_message(document, paged=paged) if flaws or (expressions and not read) else ""
+        self.flaws += [*flaws, *([f"the source says: {message}"] if message else [])]
 
     def take(self, step: StepSettings, document: Any, campaign: Campaign, *, paged: bool = False) -> None:
         """As `read`, what ``step`` looks for; where that are videos, of those that count in ``campaign``."""
@@ -78,8 +78,8 @@ class Found:
             items = _array(step.items, document, paged=paged)
             videos = [self._video(step, item) for item in items]
         except AccountFailed as failure:
-            said = source_message(document, paged=paged)
-            self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {said}"] if said else [])]
+            message = source_message(document, paged=paged)
+            self.flaws += [f"{', '.join(OF_VIDEOS)}: {failure}", *([f"the source says: {message}"] if message else [])]
             return
         found = tally(videos, campaign)
         wanted = step.gives
@@ -136,17 +136,20 @@ def source_message(document: Any, *, paged: bool) -> str:
     return next(filter(None, map(words, reversed(document) if paged else [document])), "")
 
 
-def check_who(expression: str | None, pages: Sequence[Any], asked: Mapping[str, str]) -> None:
-    """Raises `AccountFailed` if one of ``pages`` is of another account than that ``asked`` for, or says of nobody."""
+def check_who(expression: str | None, pages: Sequence[Any], account: Mapping[str, str]) -> None:
+    """Raise `AccountFailed` if one of ``pages`` is of another account than the requested one, or names none.
+
+    ``account``: the placeholders of the requested account.
+    """
     for page in pages if expression is not None else ():
-        said = search(expression or "", page)
-        if not isinstance(said, str | int) or isinstance(said, bool) or said == "":
+        owner = search(expression or "", page)
+        if not isinstance(owner, str | int) or isinstance(owner, bool) or owner == "":
             raise AccountFailed(f"the answer does not say whose it is ({expression})")
-        name = str(said).strip()
-        is_it = same(name, asked["link"]) if "/" in name else folded(name) == folded(asked["username"])
+        name = str(owner).strip()
+        is_it = same(name, account["link"]) if "/" in name else folded(name) == folded(account["username"])
         if not is_it:
-            requested = in_words(name)
-            raise AccountFailed(f'the answer is of "{requested}", asked was for "{asked["username"] or asked["link"]}"')
+            shown, requested = in_words(name), account["username"] or account["link"]
+            raise AccountFailed(f'the answer is of "{shown}", asked was for "{requested}"')
 
 
 def folded(name: str) -> str:

@@ -82,14 +82,13 @@ def _rest(answer: HttpResponse) -> float | None:
 
 
 def remark(answer: HttpResponse, api_url: str) -> str:
-    """What is to be said of a good answer: that a newer version than the one that was asked has given it."""
-    asked, served = _VERSION.search(api_url), _VERSION.fullmatch(answer.headers.get("facebook-api-version", ""))
-    if asked is None or served is None or asked[0] == served[0]:
+    """What is to be reported of a good answer: that a newer version of the API than the requested one has given it."""
+    version, served = _VERSION.search(api_url), _VERSION.fullmatch(answer.headers.get("facebook-api-version", ""))
+    if version is None or served is None or version[0] == served[0]:
         return ""
-    until = f", which Meta serves until {_ENDS[asked[0]]}," if asked[0] in _ENDS else ""
-    return (
-        f"Meta answers as {served[0]}: {asked[0]}{until} is not served here any more; see what is new, then set api_url"
-    )
+    until = f", which Meta serves until {_ENDS[version[0]]}," if version[0] in _ENDS else ""
+    old = f"{version[0]}{until} is not served here any more"
+    return f"Meta answers as {served[0]}: {old}; see what is new, then set api_url"
 
 
 async def read_in_portions(

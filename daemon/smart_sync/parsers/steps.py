@@ -94,8 +94,8 @@ def _taken(step: StepSettings, pages: list[Any]) -> dict[str, str]:
     for name, expression in step.take.items():
         value = search(expression, _document(step, pages))
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-            said = source_message(pages, paged=True)
-            raise AccountFailed(f"the answer has no {name} ({expression})" + (f": {said}" if said else ""))
+            message = source_message(pages, paged=True)
+            raise AccountFailed(f"the answer has no {name} ({expression})" + (f": {message}" if message else ""))
         taken[name] = str(value)
     return taken
 
@@ -159,8 +159,8 @@ def _check(step: StepSettings, page: object) -> None:
 
 def _with_source_message(what: str, page: object) -> str:
     """``what``, and what the source itself says, if it does where sources do."""
-    said = words(page)
-    return f"{what}: {said}" if said else what
+    message = words(page)
+    return f"{what}: {message}" if message else what
 
 
 def _next(step: StepSettings, page: object) -> str | None:

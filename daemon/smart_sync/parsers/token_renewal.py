@@ -99,11 +99,11 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
         with subprocess.Popen(  # noqa: S603  our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         ) as process:
-            said, _ = process.communicate(job.encoded())
+            output, _ = process.communicate(job.encoded())
     except OSError as error:
         return None, f"no process can be started to renew a token: {error.strerror}"
     answer: Answer | None = None
-    for line in said.splitlines():
+    for line in output.splitlines():
         try:
             fields = json.loads(line)
         except ValueError:  # it was ended in the middle of the line
@@ -167,9 +167,9 @@ def _renew(job: Job) -> None:
     _tell({"kept": True})
 
 
-def _tell(said: dict[str, Any]) -> None:
+def _tell(fields: dict[str, Any]) -> None:
     with suppress(OSError):  # nobody listens any more
-        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.write(json.dumps(fields) + "\n")
         sys.stdout.flush()
 
 
@@ -181,11 +181,11 @@ async def _asked(job: Job, token: Token) -> tuple[int, str]:
         async with asyncio.timeout(TIMEOUT), new_client(proxied=True) as client:
             if job.flow == "tiktok":
                 form = {**job.form, "grant_type": "refresh_token", "refresh_token": token.refresh}
-                asked = client.stream("POST", job.url, data=form)
+                request = client.stream("POST", job.url, data=form)
             else:
                 query = {"grant_type": "th_refresh_token", "access_token": token.access}
-                asked = client.stream("GET", job.url, params=query)
-            async with asked as response:
+                request = client.stream("GET", job.url, params=query)
+            async with request as response:
                 body = bytearray()
                 async for part in response.aiter_bytes():
                     body += part

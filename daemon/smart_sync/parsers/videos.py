@@ -74,17 +74,17 @@ def partly(followers: int | None, found: Tally) -> Partly:
     return Partly(metrics, "; ".join(flaws), found.unfinished)
 
 
-def published_at(given: object) -> datetime | None:
+def published_at(value: object) -> datetime | None:
     """A time as platforms write it: (milli)seconds since 1970, or ISO 8601 with its zone.
 
     None if it is none, or one at which no video can have been published, such as a placeholder in the year 9999.
     """
     try:
-        if isinstance(given, str) and not given.strip().isdecimal():
-            found = datetime.fromisoformat(given.strip())
+        if isinstance(value, str) and not value.strip().isdecimal():
+            found = datetime.fromisoformat(value.strip())
             moment = found.astimezone(UTC) if found.tzinfo is not None else None
-        elif isinstance(given, str | int | float) and not isinstance(given, bool):
-            seconds = float(given)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            seconds = float(value)
             moment = datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS else seconds, UTC)
         else:
             return None

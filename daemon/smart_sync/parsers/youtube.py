@@ -245,14 +245,14 @@ class YouTube(PlatformParser):
             raise
         listed = answers.uploads(body)
         shown: Mapping[str, Video] = {}
-        if asked := [one.id for one in listed if campaign.holds(one.published) is not False]:
-            params = {"part": "snippet,statistics", "id": ",".join(asked), "maxResults": str(PER_CALL)}
+        if ids := [one.id for one in listed if campaign.holds(one.published) is not False]:
+            params = {"part": "snippet,statistics", "id": ",".join(ids), "maxResults": str(PER_CALL)}
             shown = answers.videos(await session.get("videos", params, self._headers), listed)
         videos = [
             # Of one that is left out nothing is known, unless the list says that nobody sees it.
             shown.get(one.id, Video(one.published, None, id=one.id))
             for one in listed
-            if one.id in shown or one.id not in asked or not one.is_hidden
+            if one.id in shown or one.id not in ids or not one.is_hidden
         ]
         times = [shown[one.id].published if one.id in shown else one.published for one in listed]
         return Page(videos, text(mapping(body).get("nextPageToken")) or None, times)
@@ -294,6 +294,6 @@ def _query(account: Account) -> str:
 
 
 def _metrics(channel: Mapping[str, Any], likes: int | None, comments: int | None) -> Metrics:
-    said = mapping(channel.get("statistics"))
-    followers = None if said.get("hiddenSubscriberCount") else count(said.get("subscriberCount"))
-    return Metrics(followers, likes, comments, count(said.get("videoCount")), count(said.get("viewCount")))
+    statistics = mapping(channel.get("statistics"))
+    followers = None if statistics.get("hiddenSubscriberCount") else count(statistics.get("subscriberCount"))
+    return Metrics(followers, likes, comments, count(statistics.get("videoCount")), count(statistics.get("viewCount")))

@@ -201,7 +201,7 @@ class Explainer:
 
     async def _timeline(self, known: KnownAccount, values: Mapping[str, MetricAnswer], since: str) -> list[Event]:
         sights = await accounts.sights(self.database, known.account.id)
-        asked = await pass_history.reasons(
+        requests = await pass_history.reasons(
             self.database, [told["changed_at"] for told in values.values() if told["changed_at"]]
         )
         events: list[Event] = []
@@ -209,7 +209,7 @@ class Explainer:
             at = told["changed_at"]
             # A snapshot has 0 where nobody has a value.
             last = LastMerged(told["value"] or 0 if at else None, at, at and await day_at(self.database, at))
-            for event in changes(metric, sights, last, asked.get(at or "", Asked())):
+            for event in changes(metric, sights, last, requests.get(at or "", Asked())):
                 # Compared as the snapshot's 0, and shown as what it is: no value.
                 is_withdrawal = event["event"] == "changed" and told["value"] is None
                 events.append(event | {"value": None} if is_withdrawal else event)

@@ -61,10 +61,12 @@ def _now(answer: MetricAnswer, cell: str, *, gone: bool) -> list[str]:
 
 
 def _nothing(answer: MetricAnswer) -> list[str]:
-    said = [
+    sides = [
         name for name, side in (("the sheet", answer["sheet"]), ("the parser", answer["parsed"])) if side is not None
     ]
-    return [f"no value yet; {' and '.join(said)} will give it" if said else "no value: neither side has ever given one"]
+    return [
+        f"no value yet; {' and '.join(sides)} will give it" if sides else "no value: neither side has ever given one"
+    ]
 
 
 def _reason(answer: MetricAnswer, sheet: int | None, parsed: int | None) -> list[str]:

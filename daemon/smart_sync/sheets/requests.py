@@ -76,8 +76,8 @@ def links(client: gspread.Client, key: str, ranges: Mapping[str, str]) -> dict[s
 
     ``ranges``: title → cells, such as ``B2:B``.  One ``spreadsheets.get``, with nothing of the cells but their links.
     """
-    asked = [absolute_range_name(title, cells) for title, cells in ranges.items()]
-    body = _object(_asked(client, SPREADSHEET_URL % key, LINKS | {"ranges": asked}))
+    cell_ranges = [absolute_range_name(title, cells) for title, cells in ranges.items()]
+    body = _object(_asked(client, SPREADSHEET_URL % key, LINKS | {"ranges": cell_ranges}))
     found: dict[str, dict[int, tuple[str, ...]]] = {}
     for sheet in _objects(body.get("sheets")):
         title = _text(sheet, "properties", "title")

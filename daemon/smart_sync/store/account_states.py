@@ -94,8 +94,8 @@ class Stored:
         for row in self.rows.get(project.id, ()):
             state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
             if row[4] == -1:
-                whose = state.link or f"account {state.id}"
-                problems.append(Problem(NO_FLAG, "project_social_accounts", value=whose, code="no-projects"))
+                label = state.link or f"account {state.id}"
+                problems.append(Problem(NO_FLAG, "project_social_accounts", value=label, code="no-projects"))
             note_times(brought, state, row[_WIDTH + 7 : _WIDTH + 9] if row[_WIDTH] else (), judged_by)
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
         problems += silent(brought, judged_by, campaign)
@@ -169,8 +169,8 @@ def _wanted_accounts_sql(project_ids: Sequence[str], only: Sequence[str] | None)
 
 async def _added_at(database: Database) -> str:
     """When an account was added, in SQL: a web app's table may lack the column."""
-    there = await database.dialect.columns(database, "project_social_accounts")
-    return "datetime(a.added_at)" if "added_at" in there else "NULL"
+    columns = await database.dialect.columns(database, "project_social_accounts")
+    return "datetime(a.added_at)" if "added_at" in columns else "NULL"
 
 
 #: How many columns `_ACCOUNTS` has before those of the inbox.
@@ -238,10 +238,10 @@ def _voiced(
 ) -> AccountParsed:
     account_id = str(row[0])
     precision, source, at = row[_WIDTH + 6 : _WIDTH + 9]
-    said = of_row(inbox or NO_METRICS, at, as_text(source), INBOX, rounded=is_rounded(precision))
-    said += [*known.said.get(account_id, ()), *told.get(account_id, ())]
-    whose = ParsedAccount(as_text(row[3]), as_text(row[1]), _last_link(row))
-    return AccountParsed(account_id, said, known.past.get(account_id, NO_PAST), whose)
+    values = of_row(inbox or NO_METRICS, at, as_text(source), INBOX, rounded=is_rounded(precision))
+    values += [*known.said.get(account_id, ()), *told.get(account_id, ())]
+    account = ParsedAccount(as_text(row[3]), as_text(row[1]), _last_link(row))
+    return AccountParsed(account_id, values, known.past.get(account_id, NO_PAST), account)
 
 
 def _state(row: Any, parsed: tuple[Metrics | None, frozenset[str], Votes]) -> AccountState:

@@ -73,21 +73,21 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
     older value replace a newer one of its source.  What comes ``from_parser``, and falls too far to be true, waits for
     a second read (`core.merge.suspects`).
     """
-    given = list(values)
+    new_values = list(values)
     judged_by = terms(stamp(now), None)
     taken: dict[tuple[str, str, str], ParsedValue] = {}
     waiting: dict[tuple[str, str, str], ParsedValue] = {}
     lines = 0
     async with database.transaction() as transaction:
-        known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(given),))
-        whose = await _whose(transaction, given)
-        doubted = await read_doubted_falls(transaction, {one.account_id for one in given}) if from_parser else {}
-        there = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
-        for value in given:
+        known = await gather(transaction, "account_id IN (SELECT value FROM json_each(?))", (_ids(new_values),))
+        accounts = await _whose(transaction, new_values)
+        doubted = await read_doubted_falls(transaction, {one.account_id for one in new_values}) if from_parser else {}
+        stored = {(key, one.metric, one.source): one for key, several in known.said.items() for one in several}
+        for value in new_values:
             key, past = value.account_id, known.past.get(value.account_id, NO_PAST)
             new = {(key, one.metric, one.source): one for one in _said(value)}
             for place, one in list(new.items()):
-                last, own = there.get(place), whose.get(key, _NOBODY)
+                last, own = stored.get(place), accounts.get(key, _NOBODY)
                 if last is None:
                     continue
                 falls = from_parser and must_wait(last, one, doubted.get(place))
@@ -96,7 +96,7 @@ async def put(database: Database, values: Iterable[ParsedMetrics], now: datetime
                 elif falls and has_vote(last, past, own, judged_by):
                     waiting[place] = new.pop(place)
             taken |= new
-            there |= new
+            stored |= new
             lines += bool(new)
         await transaction.execute_many(_PUT, (_row(key, one) for (key, _, _), one in taken.items()))
         await keep_doubted_falls(transaction, waiting, taken.keys() & doubted.keys())

@@ -141,33 +141,33 @@ class PinRequest(NamedTuple):
     why: str = ""
 
 
-async def pin(database: Database, asked: PinRequest, by: str, now: str, today: str) -> PinnedNow:
+async def pin(database: Database, request: PinRequest, by: str, now: str, today: str) -> PinnedNow:
     """Pin a metric of the account that is meant, for the person ``by``; the next pass goes by it.
 
     ``now`` is a stamp, ``today`` the label of the local day.  Raises `NotPinned`.
     """
-    _check(asked, today)
-    found = await _find(database, asked.account)
-    until = asked.until.isoformat() if asked.until else None
+    _check(request, today)
+    found = await _find(database, request.account)
+    until = request.until.isoformat() if request.until else None
     made = []
     for known in found:
-        value = asked.value
+        value = request.value
         if value is None:
-            value = await merged_value(database, known.account.id, asked.metric)
+            value = await merged_value(database, known.account.id, request.metric)
         if value is None:
-            raise NotPinned(f"{known.account.link} has no {asked.metric} yet; give the value to pin")
-        made.append((known, Pin(asked.metric, value, now, COMMAND, by, until, asked.why)))
+            raise NotPinned(f"{known.account.link} has no {request.metric} yet; give the value to pin")
+        made.append((known, Pin(request.metric, value, now, COMMAND, by, until, request.why)))
     async with database.transaction() as transaction:
         await put(transaction, [(known.account.id, pin) for known, pin in made])
     return {"success": True, "pinned": [_of(known, pin).answer() for known, pin in made]}
 
 
-def _check(asked: PinRequest, today: str) -> None:
-    if asked.metric not in METRICS:
-        raise NotPinned(f"{asked.metric!r} is no metric; there are {', '.join(METRICS)}")
-    if asked.until is not None and asked.until.isoformat() < today:
-        raise NotPinned(f"{asked.until.isoformat()} is over; give a day to come, or none")
-    if len(asked.why) > MAX_WHY or not asked.why.isprintable():
+def _check(request: PinRequest, today: str) -> None:
+    if request.metric not in METRICS:
+        raise NotPinned(f"{request.metric!r} is no metric; there are {', '.join(METRICS)}")
+    if request.until is not None and request.until.isoformat() < today:
+        raise NotPinned(f"{request.until.isoformat()} is over; give a day to come, or none")
+    if len(request.why) > MAX_WHY or not request.why.isprintable():
         raise NotPinned(f"the reason must be one line of at most {MAX_WHY} signs")
 
 

@@ -125,10 +125,10 @@ async def write_plans(
     If they cannot be written as a whole, each is tried by itself, then each of its accounts, and those that cannot be
     are left as they were.  Raises `StoreError` if the file is in trouble; the transaction must be given up then.
     """
-    there = await projects.accounts_of(transaction, [plan.project.id for plan in plans])
+    existing = await projects.accounts_of(transaction, [plan.project.id for plan in plans])
     left = [
         # Some were deleted, or moved to another project, while the pass decided.
-        plan if there[plan.project.id].issuperset(plan.account_ids) else plan.only(there[plan.project.id])
+        plan if existing[plan.project.id].issuperset(plan.account_ids) else plan.only(existing[plan.project.id])
         for plan in plans
     ]
     written = await write_accounts(transaction, left, writing)

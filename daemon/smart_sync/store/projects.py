@@ -143,8 +143,8 @@ async def _left_out(transaction: Transaction, accounts: Sequence[Account]) -> li
         " WHERE project_id IN (SELECT value FROM json_each(?))",
         (json.dumps(sorted({account.project_id for account in accounts})),),
     )
-    there = {(row[0], name) for row in rows for name in row[1:]}
-    return [one for one in accounts if there.isdisjoint({(one.project_id, one.id), (one.project_id, one.link)})]
+    existing = {(row[0], name) for row in rows for name in row[1:]}
+    return [one for one in accounts if existing.isdisjoint({(one.project_id, one.id), (one.project_id, one.link)})]
 
 
 async def _insert_or_say_why(transaction: Transaction, table: str, row: Mapping[str, object]) -> None:
@@ -172,10 +172,10 @@ TABLES = {"projects": "projects", "accounts": "project_social_accounts"}
 Given = Mapping[str, Mapping[str, object]]
 
 
-async def unknown_in(database: Database, given: Given) -> dict[str, str]:
-    """Configuration key → what is wrong with it, for each column in ``given`` that its table does not have."""
+async def unknown_in(database: Database, defaults: Given) -> dict[str, str]:
+    """Configuration key → what is wrong with it, for each column in ``defaults`` that its table does not have."""
     found: dict[str, str] = {}
-    for section, values in given.items():
+    for section, values in defaults.items():
         if values:
             found |= dict(unknown_columns(section, values, await database.dialect.columns(database, TABLES[section])))
     return found
@@ -183,9 +183,9 @@ async def unknown_in(database: Database, given: Given) -> dict[str, str]:
 
 def unknown_columns(section: str, values: Iterable[str], columns: list[str]) -> Iterator[tuple[str, str]]:
     """Configuration key and what is wrong with it, for each of ``values`` that is none of the ``columns``."""
-    there = {column.lower() for column in columns}
+    existing = {column.lower() for column in columns}
     for name in values:
-        if name.lower() not in there:
+        if name.lower() not in existing:
             meant = nearest(name, columns)
             hint = f"; did you mean {meant}?" if meant else ""
             yield f"sync.defaults.{section}.{name}", f"the table {TABLES[section]} has no column {name}{hint}"
@@ -198,8 +198,8 @@ async def load_campaigns(
     source: Reader, timezone: str, project_ids: Sequence[str] | None = None
 ) -> dict[str, Campaign]:
     """The campaigns by the project's id, of all projects or of some; dates are those of ``timezone``."""
-    there = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
-    columns = ", ".join(f'"{there[name]}"' if name in there else f"NULL AS {name}" for name in _CAMPAIGN_COLUMNS)
+    existing = {name.casefold(): name for name in await source.dialect.columns(source, "projects")}
+    columns = ", ".join(f'"{existing[name]}"' if name in existing else f"NULL AS {name}" for name in _CAMPAIGN_COLUMNS)
     rows = await source.fetch(
         f"SELECT id, {columns} FROM projects WHERE id IS NOT NULL"
         " AND (CAST(?1 AS TEXT) IS NULL OR id IN (SELECT value FROM json_each(?1)))",

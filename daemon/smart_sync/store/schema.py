@@ -164,15 +164,15 @@ async def is_current(database: Database) -> bool:
 
 
 async def _check_version(database: Database) -> None:
-    there = await version(database)
-    if not there:
+    found = await version(database)
+    if not found:
         raise DatabaseError(
             f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once",
             trouble="database-missing",
         )
-    if there > len(MIGRATIONS):
-        raise _from_the_future(database.name, there)
-    if there < len(MIGRATIONS):
+    if found > len(MIGRATIONS):
+        raise _from_the_future(database.name, found)
+    if found < len(MIGRATIONS):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date:"
             " smart-sync once",
@@ -225,8 +225,8 @@ async def _migrate(transaction: Transaction, name: str) -> None:
     if version > len(MIGRATIONS):
         raise _from_the_future(name, version)
     if 0 < version < _GROWTH_SINCE:
-        there = await transaction.dialect.made(transaction, "account_growth")
-        if there is not None and there[2].startswith(_FIRST_GROWTH):
+        existing = await transaction.dialect.made(transaction, "account_growth")
+        if existing is not None and existing[2].startswith(_FIRST_GROWTH):
             await transaction.execute("DROP VIEW account_growth")
     for file in MIGRATIONS[version:]:
         for statement in _statements(file):
@@ -269,8 +269,8 @@ async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bo
 async def _show_inbox(transaction: Transaction, name: str) -> None:
     """The view ``parsed_inbox``: the inbox with all columns, also of a table that others have made."""
     await _require(transaction, name, "parsed_metrics", INBOX)
-    there = await transaction.dialect.columns(transaction, "parsed_metrics")
-    more = (f'"{name}"' if name in there else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())
+    existing = await transaction.dialect.columns(transaction, "parsed_metrics")
+    more = (f'"{name}"' if name in existing else f'{value} AS "{name}"' for name, value in _INBOX_DEFAULTS.items())
     view = f"CREATE VIEW parsed_inbox AS SELECT account_id, {', '.join((*METRICS, *more))} FROM parsed_metrics"
     await transaction.dialect.show(transaction, "parsed_inbox", view)
 

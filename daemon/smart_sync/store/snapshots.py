@@ -80,8 +80,8 @@ async def _steps(source: Database | Transaction, plans: Sequence[Plan], writing:
     rows = await source.fetch(_TODAYS, (json.dumps([*merged]), earliest, latest, day.start, day.end))
     steps = await asyncio.to_thread(_decided, merged, rows, writing)
     # Another program has given it a time of another day.
-    there = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
-    for row_id in there:
+    existing = [row[0] for row in await source.fetch(_THERE, (json.dumps([*steps.new]),))] if steps.new else []
+    for row_id in existing:
         steps.moved[row_id] = merged[steps.new.pop(row_id)]
     return steps
 
@@ -125,10 +125,10 @@ async def _insert_snapshots(
     if new == len(ids):
         return WrittenSnapshots(ids.values())
     # A unique index of the web app's, of one row a day, leaves no room for ours.
-    there = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
+    existing = {row[0] for row in await transaction.fetch(_THERE, (json.dumps([*ids]),))}
     return WrittenSnapshots(
-        [account_id for row_id, account_id in ids.items() if row_id in there],
-        [account_id for row_id, account_id in ids.items() if row_id not in there],
+        [account_id for row_id, account_id in ids.items() if row_id in existing],
+        [account_id for row_id, account_id in ids.items() if row_id not in existing],
     )
 
 

@@ -63,11 +63,11 @@ async def refusals(empty: Database, account_id: str | None, sync: SyncSettings, 
 
     async def account(transaction: Transaction) -> None:
         # A foreign key may ask for its project.
-        there = await transaction.fetch("SELECT CAST(id AS TEXT) FROM projects WHERE id IS NOT NULL LIMIT 1")
-        if not there:
+        project_ids = await transaction.fetch("SELECT CAST(id AS TEXT) FROM projects WHERE id IS NOT NULL LIMIT 1")
+        if not project_ids:
             await projects.create_projects(transaction, [_PROJECT], stamp(now), sync.defaults.projects)
-        whose = there[0][0] if there else _PROJECT.id
-        new, more = replace(_ACCOUNT, project_id=whose), sync.defaults.accounts
+        project_id = project_ids[0][0] if project_ids else _PROJECT.id
+        new, more = replace(_ACCOUNT, project_id=project_id), sync.defaults.accounts
         _demand_none((await projects.create_accounts(transaction, [new], stamp(now), more))[1])
 
     otherwise = ', or set [sync] create_missing = "none"'

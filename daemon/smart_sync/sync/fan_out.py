@@ -183,15 +183,15 @@ class _Waiting:
         for name in closed:
             wanted = self._groups[name]
             read = {project.id: result_of(brought.get(project.id, "")) for project in wanted}
-            there = {key: self._fan_out.tell(result) for key, result in read.items() if result is not None}
-            there |= {project.id: own[project.id] for project in wanted if project.id in own}
-            lacking = [project for project in wanted if project.id not in there]
+            collected = {key: self._fan_out.tell(result) for key, result in read.items() if result is not None}
+            collected |= {project.id: own[project.id] for project in wanted if project.id in own}
+            lacking = [project for project in wanted if project.id not in collected]
             reason, remedy = steps.given_up.get(name, ("no worker could read it: no result", START))
             if lacking:
                 more = await self._fan_out.stand_in(lacking, self._this, reason, remedy)
-                there |= {result.project.id: result for result in more}
-            self._results |= there
-            self._this.done.update(key for key, result in there.items() if result.worksheet_read)
+                collected |= {result.project.id: result for result in more}
+            self._results |= collected
+            self._this.done.update(key for key, result in collected.items() if result.worksheet_read)
             self._open.discard(name)
 
 

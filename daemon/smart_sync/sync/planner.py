@@ -239,7 +239,7 @@ def _with_few_histories(several: Collection[_Understood]) -> Iterator[Sequence[_
     yield group
 
 
-async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[str, R], dict[str, MergeCrashed]]:
+async def _each(decide: Callable[[T], R], cases: Mapping[str, T]) -> tuple[dict[str, R], dict[str, MergeCrashed]]:
     """What ``decide`` makes of each, and where it has failed: it is pure, so a bug in it has harmed nothing.
 
     All in one thread: threads that compute side by side only take the interpreter from each other.
@@ -248,7 +248,7 @@ async def _each(decide: Callable[[T], R], given: Mapping[str, T]) -> tuple[dict[
     def all_of_them() -> tuple[dict[str, R], dict[str, MergeCrashed]]:
         done: dict[str, R] = {}
         crashed: dict[str, MergeCrashed] = {}
-        for project_id, one in given.items():
+        for project_id, one in cases.items():
             try:
                 done[project_id] = decide(one)
             except Exception as error:

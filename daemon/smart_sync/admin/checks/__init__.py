@@ -60,8 +60,10 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
             was_read, of_database = await check_database(settings, copy)
         query, of_query = await copy_query(settings, copy) if was_read else ("", [])
         # The copy has not all columns of the real tables, and a dry pass makes no rows.
-        given = settings.sync.defaults.projects
-        defaults = DefaultsSettings(projects={name: given[name] for name in given.keys() & {"google_sheet_name"}})
+        project_defaults = settings.sync.defaults.projects
+        defaults = DefaultsSettings(
+            projects={name: project_defaults[name] for name in project_defaults.keys() & {"google_sheet_name"}}
+        )
         on_copy = settings.model_copy(
             update={
                 "database": DatabaseSettings(path=copy),

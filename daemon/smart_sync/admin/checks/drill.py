@@ -179,10 +179,10 @@ def _finding(settings: Settings, kind: str, alarms: Mapping[str, str]) -> Findin
     if not alarms:
         return Finding("warning", f"drill: {kind}: no alarm", trouble="drill")
     reports, beyond = [], False
-    for event, said in alarms.items():
+    for event, text in alarms.items():
         listeners = list(_listeners(settings, event))
         beyond = beyond or bool(listeners)
-        reports.append(f"{event} ({said}) → {', '.join(['log', *listeners])}")
+        reports.append(f"{event} ({text}) → {', '.join(['log', *listeners])}")
     health = "healthz stays 200"
     if "worksheet" in kind:
         health = f"healthz 503 when it has lasted for {settings.sheets.stale_after / 3600:g} h"

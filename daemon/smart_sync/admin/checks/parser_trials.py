@@ -126,8 +126,8 @@ async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> 
                     )
                 )
                 continue
-            whose, kind = f"the token of {token.account}" if token.account else "the token", token.kind
-            found.append(Finding("ok", f"{what}{whose}{f' ({kind})' if kind else ''} {token.words()}"))
+            subject, kind = f"the token of {token.account}" if token.account else "the token", token.kind
+            found.append(Finding("ok", f"{what}{subject}{f' ({kind})' if kind else ''} {token.words()}"))
     return found
 
 
@@ -159,11 +159,11 @@ def _finding(link: str, inspection: Inspection) -> Finding:
     what = f"parser {inspection.parser}: {link}"
     for one in inspection.fetched:
         if isinstance(one, ParsedMetrics):
-            said = ", ".join(f"{name} {value}" for name, value in one.metrics._asdict().items() if value is not None)
+            values = ", ".join(f"{name} {value}" for name, value in one.metrics._asdict().items() if value is not None)
             return (
-                Finding("warning", f"{what}: {said}; {one.flaw}", trouble="parser-failed")
+                Finding("warning", f"{what}: {values}; {one.flaw}", trouble="parser-failed")
                 if one.flaw
-                else Finding("ok", f"{what}: {said}")
+                else Finding("ok", f"{what}: {values}")
             )
         if isinstance(one, Unfetched):
             return Finding("warning" if one.gone else "error", f"{what}: {one.reason}", trouble=one.trouble)

@@ -142,9 +142,9 @@ def _project_findings(result: ProjectResult) -> Iterator[Finding]:
     if result.outcome not in (Outcome.FAILED, Outcome.DEGRADED):
         new = result.counts.new_accounts
         coming = f"; {counted(new, 'row')} will become {'an account' if new == 1 else 'accounts'}" if new else ""
-        there, known = result.counts.sheet - new, result.counts.accounts - new
+        in_sheet, known = result.counts.sheet - new, result.counts.accounts - new
         are = "is" if known == 1 else "are"
-        yield Finding("ok", f"{name}: {there:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
+        yield Finding("ok", f"{name}: {in_sheet:,} of {counted(known, 'account')} {are} in the worksheet{coming}")
     for link in result.left:
         message = f"{name}: {link} will leave: its row is gone for good, and no parser has a value"
         yield Finding("warning", message, trouble="rows-gone")

@@ -63,8 +63,8 @@ def pin(account: str, metric: str, value: int | None, until: datetime | None, wh
     from smart_sync.store.pin_rows import PinRequest
 
     _path, settings = load()
-    asked = PinRequest(account, metric, value, until.date() if until else None, why)
-    show(asyncio.run(pins.pin(settings, asked, _now())), as_json, show_pinned)
+    request = PinRequest(account, metric, value, until.date() if until else None, why)
+    show(asyncio.run(pins.pin(settings, request, _now())), as_json, show_pinned)
 
 
 @click.command(epilog=example("smart-sync unpin nova views"))

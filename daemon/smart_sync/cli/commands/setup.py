@@ -196,9 +196,9 @@ def _offer_a_look(database: Path, *, ask: bool) -> None:
     from smart_sync.cli.output.diagnostics import show_check
     from smart_sync.clock import utc_now
 
-    there = f"{database} is there already"
-    if not ask or not click.confirm(f"{there}; look at what is in it and what clashes", default=True):
-        click.echo(f"{there}; what is in it and what clashes tells: smart-sync adopt {database}")
+    text = f"{database} is there already"
+    if not ask or not click.confirm(f"{text}; look at what is in it and what clashes", default=True):
+        click.echo(f"{text}; what is in it and what clashes tells: smart-sync adopt {database}")
         return
     report, _ = asyncio.run(adopt.adopt(database, utc_now()))
     show_check(report.answer())

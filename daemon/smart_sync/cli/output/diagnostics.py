@@ -41,17 +41,17 @@ def show_inspections(answer: InspectionsAnswer) -> None:
     for link in answer["links"]:
         print_line(console, link["link"], "bold")
         for parser in link["parsers"]:
-            said = parser["failure"] or ("" if parser["values"] or parser["unfetched"] else "nothing")
+            text = parser["failure"] or ("" if parser["values"] or parser["unfetched"] else "nothing")
             cost = f"  {parser['parser']} ({counted(parser['calls'], 'call')})"
-            print_line(console, f"{cost}: {said}" if said else cost, hang=2)
+            print_line(console, f"{cost}: {text}" if text else cost, hang=2)
             for values in parser["values"]:
                 print_line(console, f"    {'  '.join(_value(name, value) for name, value in values.items())}", hang=2)
             for reason in parser["unfetched"]:
                 print_line(console, f"    {reason}", hang=2)
             for exchange in parser["exchanges"]:
                 label = f"{exchange['label']}: " if exchange["label"] else ""
-                asked = f"{exchange['method']} {exchange['url']} → {exchange['status']}"
-                print_line(console, f"    {label}{asked}", hang=2)
+                request = f"{exchange['method']} {exchange['url']} → {exchange['status']}"
+                print_line(console, f"    {label}{request}", hang=2)
                 print_line(console, f"      {exchange['body']}")
         if not link["parsers"]:
             print_line(console, "  no parser serves it; see [parsers] in the configuration", "yellow", hang=2)
@@ -110,8 +110,8 @@ def show_webhook_tests(answer: WebhookTests) -> None:
     console = terminal.console()
     for result in answer["results"]:
         mark = ("✓", "green") if result["accepted"] else ("✗", "red")
-        said = f"accepted {result['message_id']}" if result["accepted"] else result["reason"]
-        print_line(console, Text.assemble(mark, " ", printable(result["webhook"]), "  ", printable(said)), hang=2)
+        text = f"accepted {result['message_id']}" if result["accepted"] else result["reason"]
+        print_line(console, Text.assemble(mark, " ", printable(result["webhook"]), "  ", printable(text)), hang=2)
 
 
 def show_step(step: SetupStep) -> None:

@@ -38,12 +38,12 @@ class Asked(NamedTuple):
     requested_by: str | None = None
 
 
-def changes(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged, asked: Asked) -> list[Event]:
+def changes(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged, request: Asked) -> list[Event]:
     """How a metric became what it is, oldest first: ``seen`` in the snapshots of days, at last ``changed``.
 
     ``sights`` are in the order of time, and of several of a day the last counts.  ``snapshot`` is the one before: its
     time, and the value that it shows, after which others may have come and gone; where it shows the same there is no
-    event.  ``asked`` is about the pass of the last change.
+    event.  ``request`` is about the pass of the last change.
     """
     known = list(_known(metric, sights, last))
     events: list[Event] = [
@@ -53,7 +53,7 @@ def changes(metric: str, sights: Iterable[TimedSnapshot], last: LastMerged, aske
     if last.changed_at is not None:
         event: Event = {"at": last.changed_at, "event": "changed", "metric": metric, "value": last.value}
         event |= {"snapshot": _shown(known[-1]) if known else None}
-        event |= {"trigger": asked.trigger, "requested_by": asked.requested_by}
+        event |= {"trigger": request.trigger, "requested_by": request.requested_by}
         events.append(event)
     return [event for event in events if not event["snapshot"] or event["snapshot"]["value"] != event["value"]]
 

@@ -95,10 +95,12 @@ def judge(row: Sequence[Typed], worksheet: Worksheet, terms: Terms) -> list[Acci
         looked = seen.get(typed)
         if looked is not None and looked.usual and days[looked.days_ago] <= _SEVERAL:
             looked = None  # the row's others are not of that day
-        whose = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
+        source_row = next((away for away in rows if not _parser_agrees(typed) and worksheet.says(typed, away)), None)
         elsewhere = looked is not None and looked.elsewhere
-        if whose is not None and not elsewhere:
-            cause = likely_cause(Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, whose, typed.metric)]))
+        if source_row is not None and not elsewhere:
+            cause = likely_cause(
+                Evidence(typed.metric, typed.new, cells=[worksheet.named(typed, source_row, typed.metric)])
+            )
         elif looked is not None and (elsewhere or not _rises_with_others(typed, rises, terms.leap)):
             cause = looked.cause
         else:

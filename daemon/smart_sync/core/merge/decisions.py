@@ -112,7 +112,7 @@ def decide_each(
     ``now`` (a stamp) is when pins begin that are new, ``today`` the label of the local day on which they may end.
     """
     decided = Decided()
-    there = Absence(project.id)
+    present = Absence(project.id)
     by_platform: dict[str, _Chosen] = {}
     for state in states:
         chosen = by_platform.get(state.platform)
@@ -121,7 +121,7 @@ def decide_each(
         row = sheet.rows.get(state.id)
         side, standing_in = _side(state, row, sheet)
         decided.sides[state.id] = side
-        _keep_sheet(decided, state, row, side, sheet, there)
+        _keep_sheet(decided, state, row, side, sheet, present)
         decisions = _decisions(state, side, standing_in, chosen)
         if state.pins is not NO_PINS or (row is not None and row.pinned):
             where = f"{project.name}!{sheet.row_number(state) or ''}"
@@ -160,9 +160,9 @@ def _resumed(state: AccountState, winners: Sequence[str | None]) -> Mapping[str,
 
 
 def _keep_sheet(
-    decided: Decided, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet, there: Absence
+    decided: Decided, state: AccountState, row: SheetRow | None, side: Metrics, sheet: Sheet, present: Absence
 ) -> None:
-    """What ``sheet_metrics`` must say of an account from now on, if that is news; ``there``: that a row is there."""
+    """What ``sheet_metrics`` must say of an account from now on, if that is news; ``present``: that a row is there."""
     if row is None:
         absence = sheet.absences.get(state.id, state.absence)
         place = sheet.row_number(state)
@@ -170,7 +170,7 @@ def _keep_sheet(
             decided.absent.append(Missing(state.id, absence, place))
         return
     held = sheet.held.get(state.id, _NONE) if sheet.held else _NONE
-    if side != state.sheet or row.row != state.sheet_row or state.absence != there or held != state.held:
+    if side != state.sheet or row.row != state.sheet_row or state.absence != present or held != state.held:
         decided.sheet.append(SheetValue(state.id, side, row.row, held))
     if state.sheet is not None and side != state.sheet:
         decided.edits.append(Edited(state.id, state.sheet, side, row.row))

@@ -41,8 +41,8 @@ def note_times(
         return
     votes = state.votes
     if votes.chosen or votes.lost:
-        said = [*votes.chosen.values(), *(one.said for one in votes.lost if one.reason == TOO_OLD)]
-        each = [(v.source, v.at, v.place) for v in said if terms.must_stay_fresh(v)]
+        times = [*votes.chosen.values(), *(one.said for one in votes.lost if one.reason == TOO_OLD)]
+        each = [(v.source, v.at, v.place) for v in times if terms.must_stay_fresh(v)]
     elif state.parsed is None or state.parsed == NO_METRICS:
         return
     else:

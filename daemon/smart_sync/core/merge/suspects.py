@@ -175,21 +175,21 @@ _SHARE: Final = 0.1
 ONE_READ: Final = "a fall by more than 10 % that one read alone has found"
 
 
-def is_doubtful(there: ParsedValue, given: ParsedValue) -> bool:
-    """Whether ``given`` is such a fall from what the same source said last, which is ``there``."""
+def is_doubtful(stored: ParsedValue, new: ParsedValue) -> bool:
+    """Whether ``new`` is such a fall from what the same source said last, which is ``stored``."""
     return (
-        given.metric == "followers"
-        and there.place == given.place == OWN
-        and there.value >= LARGE
-        and given.value < there.value * (1 - _SHARE)
+        new.metric == "followers"
+        and stored.place == new.place == OWN
+        and stored.value >= LARGE
+        and new.value < stored.value * (1 - _SHARE)
     )
 
 
-def must_wait(there: ParsedValue, given: ParsedValue, doubted: ParsedValue | None) -> bool:
-    """Whether ``given`` does not count yet; ``doubted`` is the fall that an earlier read has found, if one did.
+def must_wait(stored: ParsedValue, new: ParsedValue, doubted: ParsedValue | None) -> bool:
+    """Whether ``new`` does not count yet; ``doubted`` is the fall that an earlier read has found, if one did.
 
     The same read brought twice is one read.
     """
-    if not is_doubtful(there, given):
+    if not is_doubtful(stored, new):
         return False
-    return doubted is None or not is_doubtful(there, doubted) or (given.at or "") <= (doubted.at or "")
+    return doubted is None or not is_doubtful(stored, doubted) or (new.at or "") <= (doubted.at or "")

@@ -161,11 +161,11 @@ def _before(states: Iterable[AccountState]) -> Worksheet:
     # Where an account stands now whose predecessor is gone, its own row counts.
     by_age = sorted(states, key=lambda state: state.absence.gone_since is None)
     known = [(state.sheet_row, state, state.sheet) for state in by_age if state.sheet is not None]
-    there = {row: (state, values) for row, state, values in known if row is not None}
+    by_row = {row: (state, values) for row, state, values in known if row is not None}
     return Worksheet(
-        {row: values for row, (_, values) in there.items()},
-        {row: f"@{state.username}" if state.username else state.link for row, (state, _) in there.items()},
-        {row: state.id for row, (state, _) in there.items()},
+        {row: values for row, (_, values) in by_row.items()},
+        {row: f"@{state.username}" if state.username else state.link for row, (state, _) in by_row.items()},
+        {row: state.id for row, (state, _) in by_row.items()},
     )
 
 
@@ -190,11 +190,11 @@ def _suspect(accident: Accident, state: AccountState, sheet: Sheet, doubts: Doub
 
 def hold(sheet: Sheet, suspects: Iterable[Suspect]) -> Sheet:
     """``sheet`` with the held cells of ``suspects`` unread: what they said before stands in, as for any such cell."""
-    held: dict[str, set[str]] = {}
+    cells: dict[str, set[str]] = {}
     for one in suspects:
         if one.held:
-            held.setdefault(one.account_id, set()).add(one.metric)
-    return _unread(sheet, held)
+            cells.setdefault(one.account_id, set()).add(one.metric)
+    return _unread(sheet, cells)
 
 
 def _unread(sheet: Sheet, cells: Mapping[str, Set[str]]) -> Sheet:

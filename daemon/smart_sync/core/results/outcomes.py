@@ -162,8 +162,8 @@ def _some_refused(place: str, found: Sequence[Problem]) -> Iterator[Problem]:
     """The first `MAX_REFUSED`, and how many more there are."""
     yield from found[:MAX_REFUSED]
     if (more := len(found) - MAX_REFUSED) > 0:
-        said = f"the database refuses {counted(more, 'account')} more"
-        yield Problem(said, place, code="database-columns", count=more)
+        reason = f"the database refuses {counted(more, 'account')} more"
+        yield Problem(reason, place, code="database-columns", count=more)
 
 
 def _writes(plan: Plan) -> bool:

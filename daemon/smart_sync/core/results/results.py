@@ -95,18 +95,18 @@ class ProjectResult:
             "suspects": [cast("SuspectInPass", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]],
             "conflicts": [cast("ConflictInPass", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]],
         }
-        told = [Where.ANSWER]
+        places = [Where.ANSWER]
         if self.outcome is Outcome.FAILED:
             said["error"] = self.error
         else:
-            told.append(Where.GOOD_ANSWER)
+            places.append(Where.GOOD_ANSWER)
             said["coverage"] = {
                 metric: (own.as_stale() if self.stale else own)._asdict() for metric, own in self.coverage.items()
             }
             if not self.counts.accounts:
                 said["message"] = "No accounts to sync"
                 said["synced_count"] = 0
-        said |= cast("ProjectAnswer", as_json(self.counts, *told))
+        said |= cast("ProjectAnswer", as_json(self.counts, *places))
         if self.outcome is Outcome.DEGRADED:
             said["warning"] = self.error
         if self.remedy:

@@ -83,8 +83,8 @@ async def move(source: Path, target: Server) -> Moved:
 def _begin(file: sqlite3.Connection, source: Path) -> None:
     file.isolation_level = None
     file.execute("BEGIN")
-    there = tables(file)
-    rows = file.execute("SELECT version FROM smart_sync_schema").fetchall() if "smart_sync_schema" in there else []
+    existing = tables(file)
+    rows = file.execute("SELECT version FROM smart_sync_schema").fetchall() if "smart_sync_schema" in existing else []
     if not rows or rows[0][0] != len(schema.MIGRATIONS):
         raise DatabaseError(
             f"{source}: its tables are not those of this version; bring them up to date: smart-sync once",
@@ -121,9 +121,9 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
 
 async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction, table: str, moved: Moved) -> None:
     declared = await asyncio.to_thread(lambda: file.execute(f"PRAGMA table_info({table})").fetchall())
-    there = await transaction.dialect.columns(transaction, table)
+    existing = await transaction.dialect.columns(transaction, table)
     for _, name, kind, *_ in declared:
-        if name not in there:  # a column of the web app's own
+        if name not in existing:  # a column of the web app's own
             number = "BIGINT" if "INT" in kind.upper() else "TEXT"
             await transaction.execute(f"ALTER TABLE {table} ADD COLUMN {_quoted(name)} {number}")
     columns = [_Column(*row) for row in await transaction.dialect.types(transaction, table) if row[0] in
@@ -158,10 +158,10 @@ def _decide_anew(columns: Sequence[_Column], rows: Sequence[Any], sound: list[li
     """A merged value that was none is not 0 from now on: nobody has won it, and the next pass decides."""
     places = {column.name: place for place, column in enumerate(columns)}
     for metric in METRICS:
-        said = [places[name] for ending in _SAID if (name := f"{metric}_{ending}") in places]
-        for given, kept in zip(rows, sound, strict=True):
-            if given[places[metric]] != kept[places[metric]]:
-                for place in said:
+        columns_with_value = [places[name] for ending in _SAID if (name := f"{metric}_{ending}") in places]
+        for row, kept in zip(rows, sound, strict=True):
+            if row[places[metric]] != kept[places[metric]]:
+                for place in columns_with_value:
                     kept[place] = None
 
 
@@ -213,8 +213,8 @@ def _is_unicode(text: str) -> bool:
 async def _compare(
     transaction: PostgresTransaction, table: str, columns: Sequence[_Column], count: int, sums: Sequence[int]
 ) -> None:
-    asked = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.kind == "bigint"]
-    (found,) = await transaction.fetch(f"SELECT {', '.join(asked)} FROM {table}")
+    expressions = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.kind == "bigint"]
+    (found,) = await transaction.fetch(f"SELECT {', '.join(expressions)} FROM {table}")
     sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.kind == "bigint"]
     if [value or 0 for value in found] != sent:
         raise DatabaseError(

@@ -88,8 +88,8 @@ class SqliteDialect:
 
     async def show(self, transaction: Transaction, name: str, view: str) -> None:
         """Let the view ``name`` be as the statement ``view`` makes it."""
-        there = await self.made(transaction, name)
-        if there is not None and there[::2] == ("view", view):
+        existing = await self.made(transaction, name)
+        if existing is not None and existing[::2] == ("view", view):
             return
         await transaction.execute(f"DROP VIEW IF EXISTS {name}")
         await transaction.execute(view)
@@ -152,11 +152,11 @@ class SqliteTransaction:
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; returns the number of rows changed."""
-        there = iter(rows)
-        if (first := next(there, None)) is None:
+        remaining = iter(rows)
+        if (first := next(remaining, None)) is None:
             return 0  # most of what a pass may write of a project, which is not worth the way to SQLite's thread
         with self._translated_errors():
-            cursor = await self._connection.executemany(sql, chain((first,), there))
+            cursor = await self._connection.executemany(sql, chain((first,), remaining))
             try:
                 return max(cursor.rowcount, 0)
             finally:
