@@ -36,7 +36,7 @@ async def unpin(settings: Settings, sought: str, metric: str | None) -> Unpinned
         return await pin_rows.unpin(database, sought, metric)
 
 
-async def listed(settings: Settings) -> PinsAnswer:
+async def list_pins(settings: Settings) -> PinsAnswer:
     """All pins, those of cells too.  Raises `DatabaseError` and `ConfigError`."""
     async with open_existing(settings.database.where, read_only=True) as database:
         return await pin_rows.list_pins(database)

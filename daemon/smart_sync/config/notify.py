@@ -45,7 +45,7 @@ def scheme_of(url: SecretStr) -> str:
 
 
 @contextmanager
-def heard() -> Iterator[list[str]]:
+def apprise_log() -> Iterator[list[str]]:
     """Inside, what apprise logs in this thread comes here and nowhere else."""
     lines: list[str] = []
 
@@ -87,7 +87,7 @@ def service(url: SecretStr) -> "NotifyBase":
     except ImportError:
         raise ValueError("apprise is not installed; install it: pip install 'smart-sync-daemon[notify]'") from None
     try:
-        with heard():
+        with apprise_log():
             found = instantiate(url.get_secret_value())
     except Exception:  # a plugin may raise anything, and its message may hold the URL
         found = None

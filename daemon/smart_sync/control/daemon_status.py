@@ -207,7 +207,7 @@ class DaemonStatus:
         database, now = self.resources.database, self.resources.clock()
         failing = {one.parser: one.since for one in stands.failing_parsers}
         paused = await parser_records.pauses(database, now)
-        made = await parser_records.made(database, now)
+        made = await parser_records.requests_made(database, now)
         return [
             report
             | {

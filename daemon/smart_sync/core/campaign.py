@@ -198,7 +198,7 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
     """
     if campaign.flaw:
         return Tally({}, (Flaw(OF_VIDEOS, f"which videos count is not clear: {campaign.flaw}"),))
-    several = list(_once(videos))
+    several = list(_without_duplicates(videos))
     within = {video: held for video in several if (held := campaign.holds(video.published)) is not False}
     within = {video: held for video, held in within.items() if video.reaches(campaign.kpi) is not False}
     if undated := sum(held is None for held in within.values()):
@@ -217,7 +217,7 @@ def tally(videos: Iterable[Video], campaign: Campaign) -> Tally:
     return Tally(counts, tuple(flaws))
 
 
-def _once(videos: Iterable[Video]) -> Iterable[Video]:
+def _without_duplicates(videos: Iterable[Video]) -> Iterable[Video]:
     """Each video once: one that came while the list was read moves others to the next page."""
     seen: set[str] = set()
     for number, video in enumerate(videos):

@@ -185,7 +185,7 @@ class Webhooks:
         if not self._workers:
             return
         read_again = {one.project.id for one in freshness.read_again}
-        judgement = alerts.judge(result.results, await outbox.troubles(transaction), read_again)
+        judgement = alerts.decide_alerts(result.results, await outbox.troubles(transaction), read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
         told = messages(result, judgement, freshness.became_stale)
         now = stamp(self._clock())

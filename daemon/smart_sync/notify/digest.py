@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from smart_sync.config import Settings
 from smart_sync.core.days import stamp
-from smart_sync.core.history.growth import added, change, newest_day, total
+from smart_sync.core.history.growth import change, combined, newest_day, total
 from smart_sync.core.model import Outcome, Problem, Project
 from smart_sync.core.notices.digest_text import (
     DIGEST,
@@ -127,7 +127,7 @@ class Digest:
             ]
             as_of = newest_day(own)
             changes = [] if as_of is None else [change(history, 0, as_of, 1) for history in own]
-            grown = added(changes, 0 if as_of is None else as_of - 1)
+            grown = combined(changes, 0 if as_of is None else as_of - 1)
             values = [history.at(0, history.days[-1]) for history in own if history.days]
             since = None if grown is None or grown.exact else date.fromordinal(grown.since).isoformat()
             found.append(

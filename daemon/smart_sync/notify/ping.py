@@ -77,7 +77,7 @@ class Ping:
 
     def _finished(self, result: PassResult) -> None:
         failed = bool(result.results) and result.count(Outcome.FAILED) == len(result.results)
-        self._signal("fail" if failed or result.stale or result.nothing_because else "success", lines(result))
+        self._signal("fail" if failed or result.stale or result.no_projects_reason else "success", lines(result))
 
     async def flush(self, seconds: float) -> None:
         """Wait until every signal is sent or given up, at most ``seconds``; for processes that end after a pass."""
@@ -130,7 +130,7 @@ async def _ask(method: str, url: str, body: bytes = b"") -> None:
     headers = {"Content-Type": "text/plain; charset=utf-8"} if body else None
     try:
         async with asyncio.timeout(TIMEOUT):
-            status = await http_post.ask(method, url, headers=headers, content=body, proxied=True)
+            status = await http_post.request_status(method, url, headers=headers, content=body, proxied=True)
     except TimeoutError:
         raise http_post.NotReached(f"no answer within {TIMEOUT:g} s") from None
     if not 200 <= status < 300:

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Protocol
 
 from smart_sync.config import NotifySettings, TargetSettings, WebhookSettings
-from smart_sync.config.notify import heard, scheme_of, service
+from smart_sync.config.notify import apprise_log, scheme_of, service
 from smart_sync.core.days import stamp
 from smart_sync.core.notices.reader import Reader
 from smart_sync.core.notices.texts import fitted, texts
 from smart_sync.core.results import health
 from smart_sync.core.results.alerts import SYNC_FINISHED
 from smart_sync.core.results.webhook_messages import Message
-from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, label_of, what_it_said
+from smart_sync.notify.sender import AttemptResult, Sender, endpoint_of, failure_reason, label_of
 from smart_sync.store import outbox
 from smart_sync.store.engine import Database
 
@@ -165,7 +165,7 @@ class TargetReceiver:
         title, _, body = text.partition("\n")
         try:
             found = service(self.target.url)
-            with heard() as lines:
+            with apprise_log() as lines:
                 # Many services have the title in the text.
                 head, rest = fitted(title if body else "", body or title, found.body_maxlen - 8, self.reader)
                 accepted = found.notify(body=rest, title=head, body_format="text")
@@ -173,7 +173,7 @@ class TargetReceiver:
             return AttemptResult(None, str(error))
         except Exception as error:  # a plugin may raise anything, and its message may hold the URL
             return AttemptResult(None, f"apprise failed with {type(error).__name__}")
-        return AttemptResult(None, "", accepted=True) if accepted else AttemptResult(None, what_it_said(lines))
+        return AttemptResult(None, "", accepted=True) if accepted else AttemptResult(None, failure_reason(lines))
 
 
 def receivers_of(settings: NotifySettings, timezone: str, patience: float = PATIENCE) -> list[TargetReceiver]:

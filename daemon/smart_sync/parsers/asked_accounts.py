@@ -120,7 +120,7 @@ class AskedAccounts:
         if until > self.not_before:
             self.not_before, self.pause_reason, self._is_pause_new = until, reason, True
 
-    def try_anew(self) -> None:
+    def retry_failed(self) -> None:
         """The credentials are others: accounts that wait after a failure are due, and no pause holds."""
         for account_id, asked in self._asked.items():
             if asked.failures and not asked.gone:

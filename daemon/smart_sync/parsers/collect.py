@@ -96,7 +96,7 @@ class _Pass:
             try:
                 bug = await self._ask(means)
             finally:
-                self._note_the_tried(means)
+                self._record_cut_off(means)
         self.report.seconds = round(loop.time() - began, 3)
         await self._look_at_tokens()
         self._close(means)
@@ -173,7 +173,7 @@ class _Pass:
             self.troubles.setdefault(values.flaw, []).append(account.link)
         self.batch.append(values if values.link is not None else replace(values, link=account.link))
 
-    def _rest(self, account: Account, reason: str) -> None:
+    def _count_missing(self, account: Account, reason: str) -> None:
         self.report.missing += 1
         if not self.source.asked.gone(account.id, self.now):
             self.report.known_missing += 1
@@ -217,7 +217,7 @@ class _Pass:
     def _close(self, means: Asking) -> None:
         """Count the accounts that nothing was said of: missing if the parser went through, else failed."""
         report = self.report
-        if self._nobody_is_there():
+        if self._all_are_gone():
             report.reason = report.reason or (
                 f"the source has none of {len(self.gone)} accounts: {self.gone[0][1]};"
                 f" correct what [parsers.{self.source.name}] asks for"
@@ -226,7 +226,7 @@ class _Pass:
                 self._failed(account)
         else:
             for account, reason in self.gone:
-                self._rest(account, reason)
+                self._count_missing(account, reason)
         report.flaw = self.source.adapted.flaw
         report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
         if report.left:
@@ -242,7 +242,7 @@ class _Pass:
             report.reason = "; ".join(filter(None, (report.reason, usage.remark)))
         report.reason = logs.redact(report.reason)
 
-    def _note_the_tried(self, means: Asking) -> None:
+    def _record_cut_off(self, means: Asking) -> None:
         """Accounts whose requests were cut off come after the others the next time, or they might starve them."""
         self.source.asked.was_cut_off |= not self.has_gone_through
         noted, jobs = self.source.adapted.cut_off(means)
@@ -260,7 +260,7 @@ class _Pass:
         """Whether it has made requests since it last said something of an account, as far as that is known."""
         return self.allowance is None or self.allowance.taken > self.taken
 
-    def _nobody_is_there(self) -> bool:
+    def _all_are_gone(self) -> bool:
         """Whether all accounts are gone at once, which is no trouble of theirs."""
         news = sum(not self.source.asked.is_gone(account.id) for account, _ in self.gone)
         return news >= MANY and not (self.report.fetched or self.report.failed)

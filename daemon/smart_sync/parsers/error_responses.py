@@ -97,22 +97,22 @@ def quota_left(headers: Mapping[str, str]) -> str | None:
         return None
 
 
-def words(body: object) -> str:
+def refusal_text(body: object) -> str:
     """What a source says of its refusal, where sources do; empty if it says nothing."""
     if not isinstance(body, dict):
         return ""
     inner = next((found for name in _WORDS if (found := body.get(name))), "")
     if isinstance(inner, list):
         inner = inner[0] if inner else ""
-    return words(inner) if isinstance(inner, dict) else said(inner)
+    return refusal_text(inner) if isinstance(inner, dict) else short_text(inner)
 
 
 def _with_source_message(answer: HttpResponse) -> str:
-    found = words(decoded(answer))
+    found = refusal_text(decoded(answer))
     return f": {found}" if found else ""
 
 
-def said(text: object) -> str:
+def short_text(text: object) -> str:
     """What a platform wrote, on one short line and without secrets; empty unless it is a text or a number."""
     plain = str(text) if isinstance(text, str | int | float) else ""
     flat = logs.redact(storable(" ".join(plain.split())))

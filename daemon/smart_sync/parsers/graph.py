@@ -51,9 +51,9 @@ def judge(answer: HttpResponse, now: datetime, table: str) -> Any:
 
 def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, table: str) -> None:
     code = found if isinstance(found := error.get("code"), int) else None
-    message = error_responses.said(error.get("message", ""))
+    message = error_responses.short_text(error.get("message", ""))
     if code in _THROTTLED:
-        rest = _rest(answer)
+        rest = _seconds_to_wait(answer)
         after = error_responses.retry_after(answer, now) if rest is None else rest
         raise Throttled(f"too many calls, says Meta ({code})", after=after)
     if code == _UNKNOWN and "reduce the amount of data" in message:
@@ -70,7 +70,7 @@ def _refused(error: Mapping[str, Any], answer: HttpResponse, now: datetime, tabl
         raise AccountRefused(f"Meta refuses: {message} ({code})")
 
 
-def _rest(answer: HttpResponse) -> float | None:
+def _seconds_to_wait(answer: HttpResponse) -> float | None:
     """The seconds until access comes back, as ``X-Business-Use-Case-Usage`` says; None if it does not."""
     try:
         used = mapping(read_json(answer.headers.get("x-business-use-case-usage", "")))
@@ -127,7 +127,7 @@ def edge(page: object, name: str) -> tuple[list[Mapping[str, Any]], str | None]:
     return data, after
 
 
-async def less_and_less(
+async def with_smaller_pages(
     get: Callable[[int], Awaitable[Any]], wanted: int, remembered: dict[str, dict[str, str]], who: str
 ) -> tuple[Mapping[str, Any], str]:
     """What ``get`` answers for as many of the ``wanted`` latest videos as Meta gives at once; in words, if for fewer.

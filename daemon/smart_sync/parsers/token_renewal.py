@@ -111,7 +111,7 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
         if "trouble" in fields:
             return None, str(fields["trouble"])
         if "body" in fields:
-            answer = _understood(job, fields)
+            answer = _parsed_answer(job, fields)
         if "kept" in fields:
             return answer, ""
     if answer is None:
@@ -126,7 +126,7 @@ def _in_own_process(job: Job) -> tuple[Answer | None, str]:
     return answer, ""
 
 
-def _understood(job: Job, fields: dict[str, Any]) -> Answer:
+def _parsed_answer(job: Job, fields: dict[str, Any]) -> Answer:
     return token_life.answered(Token(**fields["token"]), job.flow, fields["status"], fields["body"], _now(job))
 
 
@@ -146,7 +146,7 @@ def main() -> None:
         with token_file.locked(Path(job.path), PATIENCE):
             _renew(job)
     except TokensUnusable as error:
-        _tell({"trouble": str(error)})
+        _write_line({"trouble": str(error)})
 
 
 def _renew(job: Job) -> None:
@@ -157,23 +157,23 @@ def _renew(job: Job) -> None:
         if known.get(job.key) != token:
             with token_file.replacement(path, known) as file:
                 file.put({**known, job.key: token})
-        _tell({"kept": True})
+        _write_line({"kept": True})
         return
     with token_file.replacement(path, known) as file:
-        status, body = asyncio.run(_asked(job, token))
+        status, body = asyncio.run(_request(job, token))
         fields = {"token": token._asdict(), "status": status, "body": body}
-        _tell(fields)
-        file.put({**known, job.key: _understood(job, fields).token})
-    _tell({"kept": True})
+        _write_line(fields)
+        file.put({**known, job.key: _parsed_answer(job, fields).token})
+    _write_line({"kept": True})
 
 
-def _tell(fields: dict[str, Any]) -> None:
+def _write_line(fields: dict[str, Any]) -> None:
     with suppress(OSError):  # nobody listens any more
         sys.stdout.write(json.dumps(fields) + "\n")
         sys.stdout.flush()
 
 
-async def _asked(job: Job, token: Token) -> tuple[int, str]:
+async def _request(job: Job, token: Token) -> tuple[int, str]:
     """The status and the body of the platform's answer; 0 and why, if there is none."""
     import httpx2
 
@@ -193,14 +193,14 @@ async def _asked(job: Job, token: Token) -> tuple[int, str]:
                         break
                 return response.status_code, bytes(body).decode(errors="replace")
     except TimeoutError:
-        return 0, _words(f"no answer within {TIMEOUT:g} s")
+        return 0, _reason_text(f"no answer within {TIMEOUT:g} s")
     except NoClient as error:
-        return 0, _words(str(error))
+        return 0, _reason_text(str(error))
     except (httpx2.HTTPError, httpx2.InvalidURL, *UNREADABLE) as error:
-        return 0, _words(f"cannot be reached: {cause(error)}")
+        return 0, _reason_text(f"cannot be reached: {cause(error)}")
 
 
-def _words(reason: str) -> str:
+def _reason_text(reason: str) -> str:
     return json.dumps({"error": "", "error_description": reason})
 
 

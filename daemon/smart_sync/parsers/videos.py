@@ -32,7 +32,7 @@ class Page(NamedTuple):
     times: list[datetime | None] | None = None
 
 
-async def numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campaign) -> Tally:
+async def campaign_numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campaign) -> Tally:
     """What the videos of ``campaign`` come to; ``get`` asks for a page of the list, None being the first.
 
     Read until `OLD_IN_A_ROW` entries lie before the first day.  Where the list cannot be read to its end, no metric
@@ -52,18 +52,18 @@ async def numbers(get: Callable[[str | None], Awaitable[Page]], campaign: Campai
             if page.following is None or old >= OLD_IN_A_ROW:
                 return tally(videos, campaign)
             if page.following == token:
-                return _without("the list of videos does not go on")
+                return _no_numbers("the list of videos does not go on")
             token = page.following
     except (Refused, AccountFailed, AccountGone) as failure:
-        return _without(f"the list of videos cannot be read to its end: {failure}", unfinished=True)
-    return _without(f"the list of videos has more than {MAX_PAGES} pages within the dates")
+        return _no_numbers(f"the list of videos cannot be read to its end: {failure}", unfinished=True)
+    return _no_numbers(f"the list of videos has more than {MAX_PAGES} pages within the dates")
 
 
-def _without(reason: str, *, unfinished: bool = False) -> Tally:
+def _no_numbers(reason: str, *, unfinished: bool = False) -> Tally:
     return Tally({}, (Flaw(OF_VIDEOS, reason),), unfinished)
 
 
-def partly(followers: int | None, found: Tally) -> Partly:
+def with_followers(followers: int | None, found: Tally) -> Partly:
     """An account's followers with what its campaign comes to."""
     counts = {name: value for name, value in found.counts.items() if value <= MAX_COUNT}
     flaws = [

@@ -27,8 +27,8 @@ from smart_sync.parsers.failures import AccountFailed, AccountGone, CallFailed, 
 from smart_sync.parsers.found import count, mapping, mappings, text, total
 from smart_sync.parsers.http import HttpResponse
 from smart_sync.parsers.parser import Fetched, Paused, RoundOver, Unfetched
-from smart_sync.parsers.per_account import Partly, PlatformParser, name_of, split
-from smart_sync.parsers.videos import Page, numbers, partly
+from smart_sync.parsers.per_account import Partly, PlatformParser, name_of, split_on_failure
+from smart_sync.parsers.videos import Page, campaign_numbers, with_followers
 
 PER_CALL = 50
 
@@ -123,7 +123,10 @@ class YouTube(PlatformParser):
         """Quota, key and permission by the reason that YouTube gives."""
         error = mapping(mapping(error_responses.decoded(answer)).get("error")) if answer.status >= 400 else {}
         reasons = {text(item.get("reason")) for part in ("errors", "details") for item in mappings(error.get(part))}
-        table, message = f"[parsers.{self._settings.source}]", error_responses.said(error.get("message", answer.status))
+        table, message = (
+            f"[parsers.{self._settings.source}]",
+            error_responses.short_text(error.get("message", answer.status)),
+        )
         if reasons & _QUOTA:
             raise Paused("the YouTube quota of the day is used up", pacific_midnight(now))
         if reasons & _RATE:
@@ -151,7 +154,7 @@ class YouTube(PlatformParser):
         with current.session.about(accounts) as session:
             own = replace(current, session=session)
             if query == "id":
-                return await split(accounts, partial(self._by_id, own), session)
+                return await split_on_failure(accounts, partial(self._by_id, own), session)
             return await self._by_name(own, query, accounts)
 
     async def _by_id(self, current: _Round, accounts: Sequence[Account]) -> list[Fetched]:
@@ -183,7 +186,7 @@ class YouTube(PlatformParser):
                 self.remembered |= {identity(account.link): {"id": found} for account in some}
             return [one for account in some for one in await self._of(current, account, channel)]
 
-        return await split(accounts, ask, current.session, may=lambda _failure: False)
+        return await split_on_failure(accounts, ask, current.session, may=lambda _failure: False)
 
     def _channel_id(self, account: Account) -> str:
         """As the link says it, or as a look-up has found it; "" if there was none."""
@@ -219,12 +222,12 @@ class YouTube(PlatformParser):
             return []
         try:
             page = partial(self._page, current.session, channel, account.campaign)
-            found = await numbers(page, account.campaign)
+            found = await campaign_numbers(page, account.campaign)
         except ParserFailed as failure:
             current.failures.append(failure)
             current.session.asking.tried.add(account.id)
             return []
-        return [self._said(account, partly(_metrics(channel, None, None).followers, found))]
+        return [self._said(account, with_followers(_metrics(channel, None, None).followers, found))]
 
     def _said(self, account: Account, found: Partly) -> Fetched:
         try:

@@ -22,7 +22,7 @@ from smart_sync.core.merge.counting_changes import (
 )
 from smart_sync.core.merge.decisions import foresee
 from smart_sync.core.merge.strategies import Policy, Rule
-from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.merge.votes import is_campaign_counted
 from smart_sync.core.model import METRICS, Account, Precision, Problem
 from smart_sync.core.parsed import INBOX, Votes, VoteTerms, terms
 from smart_sync.core.state import AccountState
@@ -84,7 +84,7 @@ async def explanation(
     for account in found:
         account["warnings"] = [*await _campaign_warnings(database, settings, sources, account), *account["warnings"]]
     if not found:
-        rows = rows_of_nobody(await pass_history.newest_problems(database), sought)
+        rows = unmatched_rows(await pass_history.newest_problems(database), sought)
         raise UnknownAccount(sought, rows, await accounts.similar(database, sought))
     return {"success": True, "accounts": found}
 
@@ -106,7 +106,7 @@ async def _campaign_warnings(
     return [*filter(None, (*several, flaw))]
 
 
-def rows_of_nobody(problems: Iterable[Problem], sought: str) -> list[str]:
+def unmatched_rows(problems: Iterable[Problem], sought: str) -> list[str]:
     """Those of ``problems`` that are about a row with the link ``sought``, which no account has."""
     text = shown(sought)
     return [str(p) for p in problems if p.value and (p.value == text or same(sought, p.value))]
@@ -142,10 +142,10 @@ class Explainer:
 
     async def _explain(self, known: KnownAccount, metrics: Sequence[str]) -> ExplainedAccount:
         account, project = known.account, known.project
-        facts = await accounts.facts(self.database, known)
+        facts = await accounts.details(self.database, known)
         state = await self._state(known)
         rules = self.policy.rules(project.name, account.platform)
-        suspects, conflicts = await accounts.oddities(self.database, account.id, believed_before(self.now))
+        suspects, conflicts = await accounts.open_findings(self.database, account.id, believed_before(self.now))
         values = _values(state, facts, rules, await day_at(self.database, stamp(self.now)))
         passes = await pass_history.project_runs(self.database, project.id, PASSES)
         for metric in METRICS:
@@ -187,7 +187,7 @@ class Explainer:
     async def _video_warnings(self, known: KnownAccount, state: AccountState) -> list[str]:
         """What there is to say about the numbers of an account of which a parser counts the campaign."""
         counting = self.judged_by.counting if self.judged_by is not None else None
-        if counting is None or not is_counted(state.link, state.platform, counting):
+        if counting is None or not is_campaign_counted(state.link, state.platform, counting):
             return []
         campaign = await projects.project_campaign(self.database, counting.timezone, known.project.id)
         unknown = {} if campaign.counts_all else sources_of_unknown_videos(state.votes)
@@ -200,7 +200,7 @@ class Explainer:
         ]
 
     async def _timeline(self, known: KnownAccount, values: Mapping[str, MetricAnswer], since: str) -> list[Event]:
-        sights = await accounts.sights(self.database, known.account.id)
+        sights = await accounts.snapshots_of(self.database, known.account.id)
         requests = await pass_history.reasons(
             self.database, [told["changed_at"] for told in values.values() if told["changed_at"]]
         )

@@ -25,7 +25,7 @@ class Obstacle(NamedTuple):
     trouble: Code
 
 
-def demand_none(settings: Settings, held: Location | None = None) -> None:
+def raise_for_obstacles(settings: Settings, held: Location | None = None) -> None:
     """Raise `ConfigError` with all `obstacles`, if there are any."""
     if found := obstacles(settings, held):
         raise ConfigError(tuple(f"{key}: {obstacle.reason}" for key, obstacle in found.items()))

@@ -45,7 +45,7 @@ class Values:
     flaw: str = ""
 
 
-def understand(content: bytes, requested: int) -> list[Values]:
+def parse_values(content: bytes, requested: int) -> list[Values]:
     """The worksheets in ``content``, the JSON of an answer, in the order asked for.
 
     Raises `requests.exceptions.InvalidJSONError` unless it is JSON that holds exactly ``requested`` of them.

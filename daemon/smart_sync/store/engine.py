@@ -178,7 +178,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def together_or_apart(
+async def write_or_split(
     transaction: Transaction, whole: T, parts: Callable[[T], Iterable[T]], write: Callable[[T], Awaitable[R]]
 ) -> tuple[list[R], list[tuple[T, str]]]:
     """What ``write`` returned, for the whole or for each part of it, and the parts that were refused, with the reason.
@@ -192,7 +192,7 @@ async def together_or_apart(
         return done, []
     refused, smaller = [], list(parts(whole))
     for part in smaller:
-        more, worse = await together_or_apart(transaction, part, parts, write)
+        more, worse = await write_or_split(transaction, part, parts, write)
         done += more
         refused += worse
     return done, refused if smaller else [(whole, reason)]

@@ -151,7 +151,7 @@ async def enable(transaction: Transaction, endpoint: str) -> bool:
     return await transaction.execute("DELETE FROM webhooks_disabled WHERE endpoint = ?", (endpoint,)) > 0
 
 
-async def is_there(database: Database) -> bool:
+async def has_tables(database: Database) -> bool:
     """Whether a daemon has ever made these tables."""
     return bool(await database.dialect.columns(database, "webhooks_disabled"))
 

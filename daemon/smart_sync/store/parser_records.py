@@ -40,7 +40,7 @@ class FailingParser:
         return f"{self.parser}{concerned} has been failing since {self.since[:16].replace('T', ' ')} UTC: {self.reason}"
 
 
-async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
+async def load_states(transaction: Transaction, parsers: Iterable[str]) -> dict[str, ParserState]:
     """What is remembered of ``parsers``; others are forgotten."""
     rows = await transaction.fetch(f"SELECT {_COLUMNS} FROM parser_states")
     states = {row[0]: ParserState(*row[1:]) for row in rows}
@@ -51,7 +51,7 @@ async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, P
     return {name: state for name, state in states.items() if name in wanted}
 
 
-async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
+async def save_states(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
         upsert("parser_states", _COLUMNS, "parser"),
@@ -120,7 +120,7 @@ async def settle(database: Database, blocks: dict[str, int], now: datetime) -> N
         )
 
 
-async def made(database: Database, now: datetime) -> dict[str, int]:
+async def requests_made(database: Database, now: datetime) -> dict[str, int]:
     """Table of the parser → the requests that count against its budget."""
     rows = await database.glance(
         "SELECT parser, sum(requests) FROM parser_requests WHERE at > ? GROUP BY parser", (stamp(now - WINDOW),)
@@ -187,7 +187,7 @@ async def keep(
         )
 
 
-async def forget_the_deleted(transaction: Transaction) -> None:
+async def forget_deleted(transaction: Transaction) -> None:
     """Forget the accounts that there are no longer."""
     await transaction.execute(
         "DELETE FROM parser_accounts WHERE account_id NOT IN"

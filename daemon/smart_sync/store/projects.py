@@ -14,7 +14,7 @@ from smart_sync.core.project_names import written
 from smart_sync.core.state import as_text
 from smart_sync.core.wording import nearest
 from smart_sync.store.accounts import active_account, active_project
-from smart_sync.store.engine import Database, Reader, Transaction, ignored, together_or_apart
+from smart_sync.store.engine import Database, Reader, Transaction, ignored, write_or_split
 
 T = TypeVar("T")
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -84,7 +84,7 @@ async def create_projects(
     """Insert projects that are not there yet, by id (one may have been renamed); ``more``: column → value of each.
 
     Returns the names of the new ones, and of those that the database refused, with the reason.  Raises as
-    `together_or_apart` does.
+    `write_or_split` does.
     """
 
     async def insert(several: Sequence[Project]) -> list[str]:
@@ -94,11 +94,11 @@ async def create_projects(
             if await transaction.execute(_insert("projects", row) + _UNLESS_THERE, tuple(row.values())) > 0:
                 made.append(project.name)
             elif not await transaction.fetch("SELECT 1 FROM projects WHERE CAST(id AS TEXT) = ?", (project.id,)):
-                await _insert_or_say_why(transaction, "projects", row)
+                await _insert_or_explain(transaction, "projects", row)
                 made.append(project.name)
         return made
 
-    created, refused = await together_or_apart(transaction, projects, _one_by_one, insert)
+    created, refused = await write_or_split(transaction, projects, _one_by_one, insert)
     return list(chain.from_iterable(created)), {project.name: reason for (project,), reason in refused}
 
 
@@ -108,7 +108,7 @@ async def create_accounts(
     """Insert accounts that are not there yet, by id or link; ``more``: column → value of each, where no row tells it.
 
     Returns how many were new, and the links of those that the database refused, with the reason.  Raises as
-    `together_or_apart` does.
+    `write_or_split` does.
     """
 
     columns = set(await transaction.dialect.columns(transaction, "project_social_accounts"))
@@ -127,16 +127,16 @@ async def create_accounts(
         made = 0
         for names, rows in alike.items():
             made += await transaction.execute_many(_insert("project_social_accounts", names) + _UNLESS_THERE, rows)
-        for account in await _left_out(transaction, several) if made < len(several) else ():
-            await _insert_or_say_why(transaction, "project_social_accounts", of(account))
+        for account in await _missing_from_database(transaction, several) if made < len(several) else ():
+            await _insert_or_explain(transaction, "project_social_accounts", of(account))
             made += 1
         return made
 
-    created, refused = await together_or_apart(transaction, accounts, _one_by_one, insert)
+    created, refused = await write_or_split(transaction, accounts, _one_by_one, insert)
     return sum(created), {account.link: reason for (account,), reason in refused}
 
 
-async def _left_out(transaction: Transaction, accounts: Sequence[Account]) -> list[Account]:
+async def _missing_from_database(transaction: Transaction, accounts: Sequence[Account]) -> list[Account]:
     """Those of ``accounts`` that their project has neither by id nor by link."""
     rows = await transaction.fetch(
         "SELECT CAST(project_id AS TEXT), CAST(id AS TEXT), profile_link FROM project_social_accounts"
@@ -147,7 +147,7 @@ async def _left_out(transaction: Transaction, accounts: Sequence[Account]) -> li
     return [one for one in accounts if existing.isdisjoint({(one.project_id, one.id), (one.project_id, one.link)})]
 
 
-async def _insert_or_say_why(transaction: Transaction, table: str, row: Mapping[str, object]) -> None:
+async def _insert_or_explain(transaction: Transaction, table: str, row: Mapping[str, object]) -> None:
     """Insert a row that another one of the table has kept out, which is not the same.  Raises `Refused`, with why."""
     if not await transaction.execute(_insert(table, row), tuple(row.values())):
         raise ignored()

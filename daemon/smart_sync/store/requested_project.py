@@ -54,7 +54,7 @@ class UnknownProject(SmartSyncError):
     """No project has that id or name."""
 
 
-async def shown(database: Database, wanted: str | None) -> list[Project]:
+async def projects_shown(database: Database, wanted: str | None) -> list[Project]:
     """The projects of a screen: the active ones, by name; or the one that is wanted (its id, else its name), whether
     it is active or not.  Raises `UnknownProject`."""
     rows = await _rows(database)

@@ -171,7 +171,7 @@ async def _check_version(database: Database) -> None:
             trouble="database-missing",
         )
     if found > len(MIGRATIONS):
-        raise _from_the_future(database.name, found)
+        raise _newer_version(database.name, found)
     if found < len(MIGRATIONS):
         raise DatabaseError(
             f"{database.name}: its tables are not those of this version; a pass brings them up to date:"
@@ -223,7 +223,7 @@ async def _migrate(transaction: Transaction, name: str) -> None:
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
-        raise _from_the_future(name, version)
+        raise _newer_version(name, version)
     if 0 < version < _GROWTH_SINCE:
         existing = await transaction.dialect.made(transaction, "account_growth")
         if existing is not None and existing[2].startswith(_FIRST_GROWTH):
@@ -239,7 +239,7 @@ async def _migrate(transaction: Transaction, name: str) -> None:
         await transaction.execute("UPDATE smart_sync_schema SET version = ?", (len(MIGRATIONS),))
 
 
-def _from_the_future(name: str, version: int) -> DatabaseUnusable:
+def _newer_version(name: str, version: int) -> DatabaseUnusable:
     known = f"schema {version}, this one knows {len(MIGRATIONS)}"
     message = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
     return DatabaseUnusable(message, trouble="database-version")

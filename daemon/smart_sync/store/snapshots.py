@@ -66,7 +66,7 @@ async def write(transaction: Transaction, plans: Sequence[Plan], writing: Snapsh
     return await _insert_snapshots(transaction, steps.new, writing, fetched)
 
 
-async def to_come(database: Database, plan: Plan, writing: SnapshotRules) -> int:
+async def count_new(database: Database, plan: Plan, writing: SnapshotRules) -> int:
     """How many snapshots writing ``plan`` would make."""
     return len((await _steps(database, [plan], writing)).new)
 

@@ -39,8 +39,8 @@ class Reporter:
         self.spent = Spent()
         #: The pass under way: its trigger, its projects, and how many of them are done.
         self.progress: PassUnderWay | None = None
-        #: Why the last pass had no project, as `PassResult.nothing_because`.
-        self.nothing_because = ""
+        #: Why the last pass had no project, as `PassResult.no_projects_reason`.
+        self.no_projects_reason = ""
         #: Event → how many lines about single things the pass under way has had of it.
         self._logged: Counter[str] = Counter()
 
@@ -133,7 +133,7 @@ class Reporter:
     def refused_projects(self) -> Mapping[str, str]:
         """The projects that the last pass over all could not create, by name ("": all), and why."""
         known = self._known_refusals.get("", {})
-        return {"": self.nothing_because} if self.nothing_because and not known else known
+        return {"": self.no_projects_reason} if self.no_projects_reason and not known else known
 
     def _new_refusals(self, project_id: str, refused: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         known = self._known_refusals.get(project_id, {})
@@ -146,7 +146,7 @@ class Reporter:
     def pass_done(self, result: PassResult, usage: ReadUsage, stale: int = 0) -> None:
         """The canonical line of a pass; ``usage``: what reading has cost; ``stale``: how many projects are."""
         self.progress = None
-        self.nothing_because = result.nothing_because
+        self.no_projects_reason = result.no_projects_reason
         self.spent = Spent(self.spent.calls + usage.calls, self.spent.waited + usage.waited)
         of_projects: Mapping[str, Any] = as_json(result.outcomes, Where.TOTAL_LINE)
         counts: Mapping[str, Any] = as_json(result.counts, Where.TOTAL_LINE)
@@ -190,14 +190,14 @@ class Reporter:
                 left_out=len(judged.read_again[MAX_NAMED:]),
             )
 
-    def _some(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
+    def _first_few(self, event: str, found: Sequence[T], most: int = MAX_LOGGED_PROBLEMS) -> tuple[Sequence[T], int]:
         """Those of what was ``found`` in a project that ``event`` names one by one, and how many more there are."""
         shown = found[: min(most, MAX_LOGGED - self._logged[event])]
         self._logged[event] += len(shown)
         return shown, len(found) - len(shown)
 
     def _report_failed_accounts(self, result: ProjectResult) -> None:
-        shown, more = self._some("account.failed", tuple(result.failed_accounts.items()))
+        shown, more = self._first_few("account.failed", tuple(result.failed_accounts.items()))
         for account_id, reason in shown:
             self("account.failed", project_id=result.project.id, account_id=account_id, reason=reason)
         if more:
@@ -205,7 +205,7 @@ class Reporter:
             self("account.failed", project_id=result.project.id, reason=reason)
 
     def _report_new_problems(self, result: ProjectResult) -> None:
-        new, more = self._some("worksheet.problem_found", result.new_problems)
+        new, more = self._first_few("worksheet.problem_found", result.new_problems)
         for problem in new:
             self(
                 "worksheet.problem_found",
@@ -227,12 +227,12 @@ class Reporter:
     def _report_oddities(self, result: ProjectResult) -> None:
         project_id = result.project.id
         for event, links in (("account.left", result.left), ("account.returned", result.returned)):
-            some, more = self._some(event, links, MAX_LOGGED)
+            some, more = self._first_few(event, links, MAX_LOGGED)
             for link in some:
                 self(event, project_id=project_id, project=result.project.name, link=link)
             if more:
                 self(event, project_id=project_id, project=result.project.name, more=more)
-        suspects, more = self._some("value.suspected", result.new_suspects, MAX_LOGGED)
+        suspects, more = self._first_few("value.suspected", result.new_suspects, MAX_LOGGED)
         for suspect in suspects:
             self(
                 "value.suspected",
@@ -249,7 +249,7 @@ class Reporter:
         if more:
             remedy = "smart-sync check lists them all"
             self("values.suspected", project_id=project_id, project=result.project.name, more=more, remedy=remedy)
-        for conflict in self._some("value.conflicted", result.conflicts)[0]:
+        for conflict in self._first_few("value.conflicted", result.conflicts)[0]:
             fields = {**conflict._asdict(), "place": conflict.place or None}
             self("value.conflicted", project_id=project_id, **fields)
 

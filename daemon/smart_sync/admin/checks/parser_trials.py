@@ -13,7 +13,7 @@ from smart_sync.core.command_answers import InspectionsAnswer
 from smart_sync.core.daemon_answers import ParserTokens, TokensAnswer
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.counting_changes import sources_of_unknown_videos, unknown_videos
-from smart_sync.core.merge.votes import is_counted
+from smart_sync.core.merge.votes import is_campaign_counted
 from smart_sync.core.model import Account, ParsedMetrics, Project
 from smart_sync.errors import SmartSyncError
 from smart_sync.logs import redact
@@ -205,7 +205,7 @@ async def _unknown_video_findings(
         every = [account.id for account in await projects.active_accounts(database, project.id)]
         states, _ = await account_states.read(database, project, judged_by, prepared, every)
         for state in states:
-            if is_counted(state.link, state.platform, judged_by.counting):
+            if is_campaign_counted(state.link, state.platform, judged_by.counting):
                 for source, metrics in sources_of_unknown_videos(state.votes).items():
                     messages[unknown_videos(project.name, campaign, source, metrics)] = None
     return list(messages)

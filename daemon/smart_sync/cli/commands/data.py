@@ -93,7 +93,7 @@ def pins(as_json: bool) -> None:
     from smart_sync.admin import corrections
     from smart_sync.cli.output.explanation import show_pins
 
-    show(asyncio.run(corrections.listed(load_readable())), as_json, show_pins)
+    show(asyncio.run(corrections.list_pins(load_readable())), as_json, show_pins)
 
 
 @click.group(epilog=example("smart-sync snapshots repair nova 2026-03-09 --views 1200"))

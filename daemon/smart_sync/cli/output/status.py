@@ -51,8 +51,8 @@ async def watch(client: Client, *, as_json: bool = False) -> None:
     once the daemon has stopped.  Returns when nobody reads the output any more.
     """
     with _shown(as_json) as show:
-        following = asyncio.create_task(_follow_laps(client, show), name="cli:status")
-        unread = asyncio.create_task(_until_nobody_reads(sys.stdout), name="cli:output")
+        following = asyncio.create_task(_follow_with_reconnects(client, show), name="cli:status")
+        unread = asyncio.create_task(_until_reader_leaves(sys.stdout), name="cli:output")
         try:
             await asyncio.wait({following, unread}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -64,12 +64,12 @@ async def watch(client: Client, *, as_json: bool = False) -> None:
             following.result()
 
 
-async def _follow_laps(client: Client, show: Callable[[StatusAnswer], None]) -> NoReturn:
+async def _follow_with_reconnects(client: Client, show: Callable[[StatusAnswer], None]) -> NoReturn:
     while True:
-        await _follow_lap(client, show)
+        await _follow_until_closed(client, show)
 
 
-async def _until_nobody_reads(stream: TextIO) -> None:
+async def _until_reader_leaves(stream: TextIO) -> None:
     """Wait until the reader of ``stream`` has left, if it is a pipe; else for ever.
 
     Nothing is written while nothing happens, and only who writes would notice.
@@ -124,7 +124,7 @@ class _Drawing:
         )
 
 
-async def _follow_lap(client: Client, show: Callable[[StatusAnswer], None]) -> None:
+async def _follow_until_closed(client: Client, show: Callable[[StatusAnswer], None]) -> None:
     """Until the stream of events ends: the daemon has stopped or reloads."""
     happened = asyncio.Event()
     following = asyncio.create_task(_follow(client, happened), name="cli:events")
@@ -180,7 +180,7 @@ def _head(answer: StatusAnswer, now: datetime) -> Table:
     up = f"{answer['version']}, up {duration(answer['uptime_seconds'])}, "
     health = ("healthy", "green") if answer.get("healthy", True) else ("unhealthy", "bold red")
     grid.add_row("smart-sync", Text.assemble(up, health))
-    grid.add_row("now", _doing(answer))
+    grid.add_row("now", _state_text(answer))
     grid.add_row("last pass", Text(_last_pass(answer["last_pass"], now)))
     next_pass = "by the one that leads" if answer["state"] == "standby" else _next_pass(answer["next_run_at"], now)
     grid.add_row("next pass", Text(next_pass))
@@ -195,7 +195,7 @@ def _head(answer: StatusAnswer, now: datetime) -> Table:
     return grid
 
 
-def _doing(answer: StatusAnswer) -> RenderableType:
+def _state_text(answer: StatusAnswer) -> RenderableType:
     current = answer["current"]
     if answer["state"] == "standby":
         return Text(f"standing by; {printable(answer.get('leader') or 'nobody')} leads")

@@ -64,7 +64,7 @@ class History:
         deltas, nothing = [], (None,) * (len(values[0]) if values else 0)
         for place, (day, row) in enumerate(zip(days, known, strict=True)):
             follows = place > 0 and days[place - 1] == day - 1
-            deltas.append(tuple(map(_less, row, known[place - 1])) if follows else nothing)
+            deltas.append(tuple(map(_difference, row, known[place - 1])) if follows else nothing)
         return cls(days, known, deltas, ends)
 
     @property
@@ -113,7 +113,7 @@ def _masked(row: Series, day: int, first: Sequence[int] | None) -> Series:
     return tuple(value if day >= since else None for value, since in zip(row, first, strict=True))
 
 
-def _less(value: int | None, before: int | None) -> int | None:
+def _difference(value: int | None, before: int | None) -> int | None:
     return None if value is None or before is None else value - before
 
 
@@ -162,7 +162,7 @@ def _jump(history: History, metric: int, day: int) -> int:
     return value.value - before.value if before and value else 0
 
 
-def added(changes: Iterable[Growth | None], since: int) -> Growth | None:
+def combined(changes: Iterable[Growth | None], since: int) -> Growth | None:
     """Several accounts' changes since the day ``since`` together; those without one add nothing, None if all are."""
     found = [one for one in changes if one is not None]
     if not found:

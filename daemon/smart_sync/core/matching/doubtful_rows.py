@@ -60,14 +60,19 @@ class EarlierDoubt(NamedTuple):
     since: str
 
 
-def doubtful(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]) -> tuple[Doubt, ...]:
+def find_doubtful(
+    sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]
+) -> tuple[Doubt, ...]:
     """The rows of nobody in ``sheet`` for which no account may be created; ``earlier`` by link."""
     others = list(elsewhere)
     missed = [other for other in others if not other.found]
     found: dict[int, Doubt] = {}
     # The first reason counts.
     for doubt in chain(
-        _alike(sheet), _still(sheet, earlier), _copied(sheet, others, earlier), _moved(sheet, missed, earlier)
+        _like_missing(sheet),
+        _still_doubtful(sheet, earlier),
+        _copied_rows(sheet, others, earlier),
+        _moved_accounts(sheet, missed, earlier),
     ):
         found.setdefault(doubt.row.row, doubt)
     return tuple(one for _, one in sorted(found.items()) if profile_link(one.row.link, one.row.platform))
@@ -89,7 +94,7 @@ def _remedy_of_copy(worksheet: str) -> str:
     return f"delete the copy, or if both are meant: {confirm(worksheet)}"
 
 
-def _alike(sheet: Sheet) -> Iterator[Doubt]:
+def _like_missing(sheet: Sheet) -> Iterator[Doubt]:
     """Rows that are like those of missing accounts."""
     numbers = {row.row for row in sheet.unmatched}
     for one in sheet.alike:
@@ -97,7 +102,7 @@ def _alike(sheet: Sheet) -> Iterator[Doubt]:
             yield Doubt(one.row, one.account.id, one.why.value.format(link=one.account.link))
 
 
-def _still(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
+def _still_doubtful(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
     """Rows that were doubtful, and the account that they may be is missing still: other rows may have moved since."""
     waited_for = {account_id for account_id, absence in sheet.absences.items() if not absence.accepted}
     for row in sheet.unmatched:
@@ -106,7 +111,7 @@ def _still(sheet: Sheet, earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]
             yield Doubt(row, known.account_id, known.reason)
 
 
-def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
+def _copied_rows(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
     """The rows of another project's accounts in a worksheet that was copied from its own, as a whole.
 
     Three rows and half of all say the same numbers.  Numbers go apart later: it is a copy until a person confirms it.
@@ -122,11 +127,13 @@ def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, 
             yield Doubt(row, other.account_id, reason, other.project)
 
 
-def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:
+def _moved_accounts(
+    sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, EarlierDoubt]
+) -> Iterator[Doubt]:
     """Rows of accounts of other projects, unless they were seen in both worksheets, one after the other."""
     sought = sorted(elsewhere, key=lambda other: other.gone)
     others = {name: other for other in sought if (name := identity(other.link, other.platform))}
-    left_behind = _LeftBehind(others, len(sheet.unmatched))
+    left_behind = _RowsOfMovedAccounts(others, len(sheet.unmatched))
     for row in sheet.unmatched if others else ():
         name, known = identity(row.link, row.platform), earlier.get(row.link)
         other = others.get(name) or left_behind.by(row, name, known)
@@ -139,7 +146,7 @@ def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], earlier: Mapping[str, E
             yield Doubt(row, other.account_id, reason)
 
 
-class _LeftBehind:
+class _RowsOfMovedAccounts:
     """Finds the account that was moved to another project and left a row behind, though its link is another now."""
 
     def __init__(self, others: Mapping[str, Elsewhere], rows: int) -> None:

@@ -55,7 +55,7 @@ class Sheet:
         return row.row if row is not None else self.places.get(state.id, state.sheet_row)
 
 
-def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
+def read_sheet(reading: Reading, states: Sequence[AccountState], terms: Terms, *, titles: Titles) -> Sheet:
     """What a worksheet says about the accounts of its project.
 
     ``states`` are all its accounts: the inactive ones are matched too, so that none is made twice.

@@ -25,7 +25,7 @@ def counts_other_videos(state: AccountState) -> bool:
     """Whether a parsed value is of other videos than the last pass saw, or too old; the usual case is neither."""
     if not (any(state.counted) or state.votes.lost or any(one.counted for one in state.votes.chosen.values())):
         return False
-    return any((old or "") != (new or "") for old, new in zip(state.counted, counted_now(state), strict=True))
+    return any((old or "") != (new or "") for old, new in zip(state.counted, counted_videos(state), strict=True))
 
 
 def without_earlier_profile(state: AccountState, rows: Container[str]) -> AccountState:
@@ -39,7 +39,7 @@ def without_earlier_profile(state: AccountState, rows: Container[str]) -> Accoun
     return state._replace(sheet=None, held=_NONE, winners=(None,) * len(METRICS))
 
 
-def counted_now(state: AccountState) -> tuple[str | None, ...]:
+def counted_videos(state: AccountState) -> tuple[str | None, ...]:
     """What the parsed values are of; where none counts, what the last one was of, or `OUTDATED`."""
     known, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
     outdated = state.votes.too_old if state.votes.lost else _NONE

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from smart_sync.core.days import moment
 from smart_sync.core.matching.sheet_side import Sheet
-from smart_sync.core.merge.accidents import Accident, Terms, agrees, grown_from, judge, needs_history
+from smart_sync.core.merge.accidents import Accident, Terms, agrees, find_accidents, grown_from, needs_history
 from smart_sync.core.merge.baseline import ENOUGH, FALL, NARROWEST, Point
 from smart_sync.core.merge.last_read import Typed, Worksheet
 from smart_sync.core.merge.suspects import Doubts, Judged, Suspect, Suspects
@@ -102,13 +102,13 @@ def unknown(cells: Cells, histories: Mapping[tuple[str, str], Sequence[Point]]) 
     return [metric for metric in METRICS if metric in short]
 
 
-def others(states: Iterable[AccountState], cells: Cells) -> list[str]:
+def comparable_accounts(states: Iterable[AccountState], cells: Cells) -> list[str]:
     """Some accounts by whose growth those can be measured that have none of their own: of all sizes alike."""
     ids = sorted(state.id for state in states if state.sheet is not None and state.id not in cells.close)
     return ids[:: max(1, len(ids) // MAX_OTHERS)][:MAX_OTHERS]
 
 
-def judged(
+def judge_cells(
     cells: Cells, sheet: Sheet, states: Sequence[AccountState], terms: Terms, doubts: Doubts, name: str
 ) -> Judged:
     """What is to be made of ``cells`` in the worksheet ``name``.
@@ -117,14 +117,14 @@ def judged(
     """
     by_id = {state.id: state for state in states} if cells.rows or doubts.open else {}
     before = _before(states) if cells.rows else Worksheet()
-    found = [known for known in doubts.open.values() if _waits(known, by_id.get(known.account_id), sheet, doubts)]
+    found = [known for known in doubts.open.values() if _stays_held(known, by_id.get(known.account_id), sheet, doubts)]
     for row in cells.rows:
-        for accident in judge(row, before, terms):
+        for accident in find_accidents(row, before, terms):
             key = (accident.account_id, accident.metric)
             known = doubts.open.get(key)
             if known is None or not known.typed or known.new != accident.new:
                 one = _suspect(accident, by_id[key[0]], sheet, doubts, name)
-                if known is not None and known.held and _goes_on(known, accident, terms, doubts):
+                if known is not None and known.held and _grows_from_held(known, accident, terms, doubts):
                     one = one._replace(since=known.since)
                 if one.since > doubts.believed:
                     found.append(one)
@@ -134,7 +134,7 @@ def judged(
     return Judged(found, judged_cells, cells.edited, sheet.rows)
 
 
-def _waits(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
+def _stays_held(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Doubts) -> bool:
     """Whether a number that is held is held on: its cell still says it, and neither a person nor the parser agrees.
 
     It is not judged anew: the cells nearby and the other numbers of the row have changed since.
@@ -147,7 +147,7 @@ def _waits(known: Suspect, state: AccountState | None, sheet: Sheet, doubts: Dou
     return row.metrics[index] == known.new and known.metric not in row.pinned and not agrees(known.new, parsed)
 
 
-def _goes_on(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
+def _grows_from_held(known: Suspect, accident: Accident, terms: Terms, doubts: Doubts) -> bool:
     """Whether a cell has grown as always from the number that is held: it stands as long as that one.
 
     Else an account that is typed each day would be held for ever.

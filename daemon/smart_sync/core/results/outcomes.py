@@ -171,7 +171,9 @@ def _writes(plan: Plan) -> bool:
     return bool(plan.merged or plan.sheet or plan.absent or plan.left or plan.returned)
 
 
-def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]) -> ProjectResult:
+def dry_run_result(
+    plan: Plan, snapshots: int, problems: Sequence[Problem], states: Sequence[AccountState]
+) -> ProjectResult:
     """The result that writing ``plan`` would have, with every change it would make."""
     links = {state.id: state.link for state in states}
     changes = (

@@ -167,7 +167,7 @@ class PassResult:
         )
 
     @property
-    def nothing_because(self) -> str:
+    def no_projects_reason(self) -> str:
         """Why there was no project, where that may be a trouble; else empty."""
         return "" if self.results else self.unlisted
 
@@ -208,8 +208,8 @@ def lines(result: PassResult, most: int = 50) -> list[str]:
         f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}"
         for one in troubled[:most]
     ]
-    if result.nothing_because:
-        rows.append(f"no project could be created: {result.nothing_because}")
+    if result.no_projects_reason:
+        rows.append(f"no project could be created: {result.no_projects_reason}")
     return [first, *rows, *([f"and {len(troubled) - most} more"] if len(troubled) > most else [])]
 
 

@@ -19,7 +19,7 @@ from smart_sync.store.postgres.lease import held
 from smart_sync.store.postgres.postgres_database import PostgresDatabase
 from smart_sync.store.postgres.postgres_transaction import PostgresTransaction
 from smart_sync.store.postgres.statements import encoded
-from smart_sync.store.sqlite.driver import connect, describe_reading
+from smart_sync.store.sqlite.driver import connect, explain_reading
 from smart_sync.store.sqlite.scratch_copy import tables
 
 #: Odd values that are named one by one; rows that are sent at once.
@@ -75,7 +75,7 @@ async def move(source: Path, target: Server) -> Moved:
                 await schema.prepare(transaction, server, None)
                 return await _copy(file, transaction, server)
     except sqlite3.Error as error:
-        raise describe_reading(error, source) from None
+        raise explain_reading(error, source) from None
     except StoreError as error:
         raise error.meaning from None
 
@@ -133,7 +133,7 @@ async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction
     count, sums = 0, [0] * len(columns)
     async with transaction.copying(f"COPY {table} ({names}) FROM STDIN") as send:
         while rows := await asyncio.to_thread(cursor.fetchmany, CHUNK):
-            sound = await asyncio.to_thread(_sound, table, columns, rows, moved)
+            sound = await asyncio.to_thread(_storable_rows, table, columns, rows, moved)
             count += len(sound)
             for place, column in enumerate(columns):
                 if column.kind == "bigint":
@@ -143,18 +143,18 @@ async def _copy_table(file: sqlite3.Connection, transaction: PostgresTransaction
     moved.rows[table] = count
 
 
-def _sound(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
+def _storable_rows(table: str, columns: Sequence[_Column], rows: Sequence[Any], moved: Moved) -> list[list[Any]]:
     """``rows`` as their columns can hold them: an odd value is reported, and its row kept."""
     sound = [
         [_value(table, row[0], column, value, moved) for column, value in zip(columns, row, strict=True)]
         for row in rows
     ]
     if table == "account_metrics":
-        _decide_anew(columns, rows, sound)
+        _reset_merged(columns, rows, sound)
     return sound
 
 
-def _decide_anew(columns: Sequence[_Column], rows: Sequence[Any], sound: list[list[Any]]) -> None:
+def _reset_merged(columns: Sequence[_Column], rows: Sequence[Any], sound: list[list[Any]]) -> None:
     """A merged value that was none is not 0 from now on: nobody has won it, and the next pass decides."""
     places = {column.name: place for place, column in enumerate(columns)}
     for metric in METRICS:

@@ -22,7 +22,7 @@ from smart_sync.store.postgres.server_connection import (
     PAUSE,
     RECONNECTING,
     Connection,
-    hopeless,
+    is_permanent,
     rows,
     schema_of,
 )
@@ -183,7 +183,7 @@ class PostgresDatabase:
                     return await self._try_to_begin()
                 except (Busy, Down) as error:
                     limit = self._patience if isinstance(error, Busy) else min(self._patience, RECONNECTING)
-                    if hopeless(error) or time.monotonic() - began > limit:
+                    if is_permanent(error) or time.monotonic() - began > limit:
                         raise
                 await asyncio.sleep(PAUSE)
         finally:

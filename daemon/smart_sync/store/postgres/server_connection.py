@@ -59,7 +59,7 @@ _DURABLE = (
 )
 
 
-def demand_library() -> None:
+def require_library() -> None:
     """Raise `DatabaseUnusable` where psycopg is not installed."""
     try:
         import psycopg  # noqa: F401
@@ -180,12 +180,12 @@ class Connection:
                         await check(connection)
                         return await rows(connection, numbered(sql), parameters)
             except (Down, Busy) as error:
-                if hopeless(error) or time.monotonic() > ends:
+                if is_permanent(error) or time.monotonic() > ends:
                     raise
             await asyncio.sleep(PAUSE)
 
 
-def hopeless(error: StoreError) -> bool:
+def is_permanent(error: StoreError) -> bool:
     """Whether another try would end as this one did."""
     return isinstance(error, Lost) or isinstance(error.meaning, DatabaseUnusable)
 
@@ -211,7 +211,7 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
 
 async def connect(server: Server, settings: Mapping[str, str]) -> "AsyncConnection[Any]":
     """A new connection whose session has the ``settings``.  Raises `StoreError`."""
-    demand_library()
+    require_library()
     import psycopg
 
     try:
@@ -286,7 +286,7 @@ def asked(server: Server, sql: str) -> list[Any]:
 
     Raises `SmartSyncError` where the server does not answer.
     """
-    demand_library()
+    require_library()
     import psycopg
 
     try:

@@ -89,7 +89,7 @@ def translated_errors(path: Path, *, read_only: bool = False) -> Iterator[None]:
 def translated(error: Exception, path: Path, *, read_only: bool = False) -> StoreError:
     """A driver's error as one of `engine`."""
     kind = Busy if is_busy(error) else Down if _is_of_the_file(error) else Refused
-    return kind(str(error) or type(error).__name__, (describe_reading if read_only else describe)(error, path))
+    return kind(str(error) or type(error).__name__, (explain_reading if read_only else explain)(error, path))
 
 
 @contextlib.asynccontextmanager
@@ -109,7 +109,7 @@ async def time_limit(connection: "aiosqlite.Connection", path: Path) -> AsyncIte
         raise
 
 
-def describe(error: Exception, path: Path) -> DatabaseError:
+def explain(error: Exception, path: Path) -> DatabaseError:
     """What a driver's error means for the administrator, in one line."""
     text = str(error).lower()
     if is_busy(error):
@@ -139,8 +139,8 @@ def describe(error: Exception, path: Path) -> DatabaseError:
     return DatabaseError(f"{path}: {error}")
 
 
-def describe_reading(error: Exception, path: Path) -> DatabaseError:
-    """`describe` for who only reads, and needs no right to write the file itself."""
+def explain_reading(error: Exception, path: Path) -> DatabaseError:
+    """`explain` for who only reads, and needs no right to write the file itself."""
     text = str(error).lower()
     if "unable to open" in text or "readonly" in text:
         return DatabaseError(
@@ -148,7 +148,7 @@ def describe_reading(error: Exception, path: Path) -> DatabaseError:
             " run it as the daemon's user, or while the daemon is running",
             trouble="database-rights",
         )
-    return describe(error, path)
+    return explain(error, path)
 
 
 #: One line: "ok", or the first thing that is wrong with the file.
@@ -156,11 +156,11 @@ QUICK_CHECK = "PRAGMA quick_check(1)"
 
 
 def damage(connection: sqlite3.Connection, path: Path) -> DatabaseError | None:
-    """`judge` of what SQLite's quick check says of the file that is open."""
-    return judge(connection.execute(QUICK_CHECK).fetchone()[0], path)
+    """`explain_check` of what SQLite's quick check says of the file that is open."""
+    return explain_check(connection.execute(QUICK_CHECK).fetchone()[0], path)
 
 
-def judge(verdict: object, path: Path) -> DatabaseError | None:
+def explain_check(verdict: object, path: Path) -> DatabaseError | None:
     """What the answer to `QUICK_CHECK` means for the administrator; None if the file is intact.
 
     A page that could not be read just now says nothing of what it holds: no backup is called for.

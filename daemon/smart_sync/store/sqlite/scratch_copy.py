@@ -12,7 +12,7 @@ from typing import NamedTuple
 from smart_sync.core.days import clock_changes, stamp
 from smart_sync.core.model import METRICS
 from smart_sync.core.parsed import AHEAD
-from smart_sync.store.accounts import not_understood
+from smart_sync.store.accounts import has_unclear_flag
 from smart_sync.store.clock_changes import local_day, newest_first
 from smart_sync.store.engine import Database
 from smart_sync.store.growth_rows import ABOVE_ZERO
@@ -120,7 +120,7 @@ def flags_not_understood(source: sqlite3.Connection) -> list[tuple[str, str]]:
     """The projects whose ``is_active`` is not understood, each with what it says."""
     if "projects" not in tables(source):
         return []
-    sql = f"SELECT coalesce(p.name, p.id, ''), p.is_active FROM projects p WHERE {not_understood('p')} ORDER BY 1"
+    sql = f"SELECT coalesce(p.name, p.id, ''), p.is_active FROM projects p WHERE {has_unclear_flag('p')} ORDER BY 1"
     return [(str(name), str(flag)) for name, flag in source.execute(sql)]
 
 

@@ -10,7 +10,7 @@ import aiosqlite
 
 from smart_sync.errors import DatabaseUnusable
 from smart_sync.store.engine import Reader, Transaction
-from smart_sync.store.sqlite.driver import QUICK_CHECK, judge
+from smart_sync.store.sqlite.driver import QUICK_CHECK, explain_check
 
 if TYPE_CHECKING:
     from smart_sync.store.sqlite.database import SqliteDatabase
@@ -119,7 +119,7 @@ async def prepare_file(database: "SqliteDatabase") -> None:
         await database.execute("PRAGMA journal_mode = WAL")
     else:
         verdict = (await database.fetch(QUICK_CHECK))[0][0]
-        if trouble := judge(verdict, database.path):
+        if trouble := explain_check(verdict, database.path):
             raise trouble
     # FULL: what a pass has acknowledged survives a power cut.
     await database.execute("PRAGMA synchronous = FULL")
