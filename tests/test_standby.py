@@ -297,11 +297,16 @@ def test_what_the_server_refuses_of_requests_is_told(tmp_path: Path, postgres: s
             for _ in range(2):
                 before = admin.execute(look).fetchone()
                 admin.execute("NOTIFY smart_sync")
-                until(lambda before=before: admin.execute(look).fetchone() != before)
+                until(partial(_is_another, admin, look, before))
             admin.execute("ALTER TABLE away RENAME TO sync_requests; NOTIFY smart_sync")
-            done = f"SELECT 1 FROM sync_requests WHERE id = 'x{times}' AND status = 200"
-            until(lambda done=done: admin.execute(done).fetchall())
+            done = f"SELECT count(*) FROM sync_requests WHERE id = 'x{times}' AND status = 200"
+            until(partial(_is_another, admin, done, (0,)))
             assert len(one.events("requests.refused")) == times
+
+
+def _is_another(admin: psycopg.Connection[Any], query: str, row: object) -> bool:
+    """Whether a query gives another row than that."""
+    return admin.execute(query).fetchone() != row
 
 
 def _nth(daemon: Daemon, times: int) -> dict[str, Any] | None:
