@@ -119,9 +119,11 @@ class Health:
         return "" if there else str(sheets.directory)
 
     def _failing_parsers(self, stands: Standing | None) -> list[str]:
-        """Those of the configuration of which it was told that they fail, each with since when and why."""
+        """Those of the configuration that fail, as was told, or cannot read a part of their source; each with why."""
         names = {str(parser["parser"]) for parser in self.resources.parsers()}
-        return [str(one) for one in (stands.failing_parsers if stands else ()) if one.told_at and one.parser in names]
+        return [
+            str(one) for one in (stands.failing_parsers if stands else ()) if one.must_be_told and one.parser in names
+        ]
 
     def _allowed(self) -> float:
         """Seconds that a tick may be overdue: a long pass covers ticks, and none of them is missed by that."""
