@@ -26,6 +26,7 @@ MAX_BAD_LINES = 20
 class CsvSettings(ParserSettings):
     """``[parsers.csv]``."""
 
+    is_file: ClassVar[bool] = True
     #: The CSV file, read in each pass. Columns: link or account_id, the metrics, and if wanted source, parsed_at,
     #: precision.
     path: PlainPath
@@ -39,12 +40,16 @@ class CsvParser:
     def __init__(self, settings: CsvSettings) -> None:
         self._settings = settings
         self._reported: tuple[float, int] | None = None
+        #: Which lines of the file could not be used in the last pass; empty if none.
+        self.flaw = ""
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """The file's values for ``accounts``.  Raises `ParserFailed` if it cannot be read at all, or has no values."""
+        self.flaw = ""
         found, state = await asyncio.to_thread(_read, self._settings.path)
+        bad = [line for line in found if isinstance(line, BadLine)]
         if state != self._reported:
-            self._report([line for line in found if isinstance(line, BadLine)])
+            self._report(bad)
             self._reported = state
         written = _time(self._settings.path, state[0])
         rows = [line for line in found if isinstance(line, Row)]
@@ -54,6 +59,8 @@ class CsvParser:
                 f"{self._settings.path} has no values: {why}; did what should have written it fail?",
                 trouble="parsed-values",
             )
+        if bad:
+            self.flaw = f"lines of {self._settings.path} that cannot be used: {len(bad):,}; the first is {bad[0]}"
         for account, row in await asyncio.to_thread(match, rows, accounts):
             yield row.of(account, self._settings.source, written)
 

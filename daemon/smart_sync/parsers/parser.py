@@ -69,10 +69,11 @@ class Parser(Protocol):
     """Collects metrics from one source.  Made with its validated settings; lives as long as the configuration.
 
     A parser may also have ``usage`` (`Usage`), which is then reported; ``serves(account) -> bool``; ``remembered``, a
-    dict from the identity of an account's link to texts, which is kept in the database from pass to pass; and
-    ``tried`` and ``jobs``, sets of the ids of accounts whose requests were cut off, and of those of them for which a
-    job was started that is paid for.  Its ``fetch`` may also take ``asking`` (`asking.Asking`, by name): the HTTP
-    client, the budget and the rate of the pass, and where to say what it has used.  All this is `adapter`'s to find.
+    dict from the identity of an account's link to texts, which is kept in the database from pass to pass; ``flaw``, a
+    text: what of its source it could not read in the last pass; and ``tried`` and ``jobs``, sets of the ids of accounts
+    whose requests were cut off, and of those of them for which a job was started that is paid for.  Its ``fetch`` may
+    also take ``asking`` (`asking.Asking`, by name): the HTTP client, the budget and the rate of the pass, and where to
+    say what it has used.  All this is `adapter`'s to find.
     """
 
     #: How ``[parsers.<name>]`` is validated.
@@ -113,6 +114,8 @@ class ParserReport:
     finished: bool = False
     #: Which of its tokens only a person can replace; "" if none.
     dead: str = ""
+    #: What of its source could not be read, though it went on; else empty.
+    flaw: str = ""
 
     def attempt(self) -> Attempt:
         """The same as `core.results.parser_health` judges it."""
@@ -126,6 +129,7 @@ class ParserReport:
             self.reason,
             self.known_failed,
             self.dead,
+            self.flaw,
         )
 
 

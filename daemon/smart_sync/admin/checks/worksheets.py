@@ -88,12 +88,16 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
 
 
 async def _failing_parsers(resources: Resources) -> list[Finding]:
-    """The parsers of the configuration of which a pass has told that they fail."""
+    """The parsers of the configuration that fail, as a pass has told, or cannot read a part of their source."""
     names = {str(parser["parser"]) for parser in resources.parsers()}
     return [
-        Finding("error", f"parser {one}", trouble=recorded_code(one.reason) or "parser-failed")
+        Finding(
+            "warning" if one.since is None else "error",
+            f"parser {one}",
+            trouble="parsed-values" if one.since is None else recorded_code(one.reason) or "parser-failed",
+        )
         for one in await parser_records.failing(resources.database)
-        if one.told_at and one.parser in names
+        if one.must_be_told and one.parser in names
     ]
 
 
