@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import redact
-from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow
+from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow, table_gone
 
 if TYPE_CHECKING:
     import psycopg
 
+_NO_TABLE = re.compile(r'"(?:[^".]+\.)?([^".]+)"')
 _NOT_UNIQUE = "23505"
 _CANCELLED = "57014"
 _BUSY = {"55P03", "40P01", "40001", _CANCELLED}
@@ -63,7 +64,8 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
             return Down(told, kind(f"{name}: {meaning.format(told=told)}"))
     if broken or state == "lost":
         return Down(told, DatabaseError(f"{name}: its server cannot be reached ({told}); is it running, is url right?"))
-    return Refused(told, DatabaseError(f"{name}: {told}"))
+    missing = _NO_TABLE.search(told) if state == "42P01" else None
+    return Refused(told, DatabaseError(f"{name}: {table_gone(missing[1]) if missing else told}"))
 
 
 def _first_line(error: Exception) -> str:
