@@ -217,11 +217,11 @@ class ProjectSync:
             return self._failure(draft.plan.project, error)
         return foreseen(draft.plan, coming, draft.problems, draft.states)
 
-    def _failure(self, project: Project, error: Decided) -> ProjectResult:
+    def _failure(self, project: Project, error: MergeCrashed | StoreError) -> ProjectResult:
         told = error.meaning if isinstance(error, StoreError) else error
         if isinstance(told, MergeCrashed):
             self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=told.__cause__)
-        return failure(project, str(told))
+        return failure(project, str(told), told.trouble)
 
     async def _create_accounts(self, job: _Job, this: Pass) -> int:
         """Create the accounts that a worksheet calls for, and wait for what the parsers say of them; how many."""
