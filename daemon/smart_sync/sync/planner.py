@@ -150,7 +150,7 @@ class Planner:
             return self._prepare(case, stored, self._terms(project, doubts.now, reads[project.id]), own)
 
         found, decided = await _each(understood, {case.project.id: case for case in cases})
-        groups = [*_with_few_histories(found.values())]
+        groups = [*_in_batches(found.values())]
         while groups:
             several, crashed = await self._judge(groups.pop(0), now)
             found |= several

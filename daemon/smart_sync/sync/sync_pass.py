@@ -21,7 +21,7 @@ from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
-from smart_sync.sync.resources import Resources, nothing_to_sync, plain_failures
+from smart_sync.sync.resources import Resources, nothing_to_sync, ungrouped_failures
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ class PassResult:
         )
 
     @property
-    def nothing_because(self) -> str:
+    def no_projects_reason(self) -> str:
         """Why there was no project, where that is a trouble; else empty."""
         if self.results:
             return ""
@@ -218,9 +218,9 @@ def lines(result: PassResult, most: int = 50) -> list[str]:
         f"{one.outcome.value}{', stale' if one.stale else ''}: {one.project.name}: {one.trouble}"
         for one in troubled[:most]
     ]
-    if result.nothing_because:
-        rows.append(result.nothing_because)
-    return [first, *rows, *([f"and {len(told) - most} more"] if len(told) > most else [])]
+    if result.no_projects_reason:
+        rows.append(result.no_projects_reason)
+    return [first, *rows, *([f"and {len(troubled) - most} more"] if len(troubled) > most else [])]
 
 
 def changes_of(

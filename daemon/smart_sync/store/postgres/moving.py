@@ -127,10 +127,10 @@ async def _copy(
             await _copy_table(file, transaction, table, moved, is_given=table in given)
         except Refused as error:
             # Such as two rows that SQLite tells apart, a text and bytes, or a rule that the file's table has not.
-            told = str(error).removesuffix(".")
+            reason = str(error).removesuffix(".")
             other = ", or let the web app make the table so that it can hold it" if table in given else ""
             raise DatabaseError(
-                f"table {table}: {told}; correct that row in the file{other}; nothing is kept",
+                f"table {table}: {reason}; correct that row in the file{other}; nothing is kept",
                 trouble="database-columns",
             ) from None
     return moved
@@ -142,9 +142,9 @@ async def _copy_table(
     declared = await asyncio.to_thread(lambda: file.execute(f"PRAGMA table_info({table})").fetchall())
     existing = await transaction.dialect.columns(transaction, table)
     for _, name, kind, *_ in declared:
-        if name not in there and is_given:
+        if name not in existing and is_given:
             moved.left.append(f"{table}.{name}")
-        elif name not in there:  # a column of the web app's own
+        elif name not in existing:  # a column of the web app's own
             number = "BIGINT" if "INT" in kind.upper() else "TEXT"
             await transaction.execute(f"ALTER TABLE {table} ADD COLUMN {_quoted(name)} {number}")
     columns = [_Column(*row) for row in await transaction.dialect.types(transaction, table) if row[0] in
@@ -238,8 +238,8 @@ def _is_unicode(text: str) -> bool:
 async def _compare(
     transaction: PostgresTransaction, table: str, columns: Sequence[_Column], count: int, sums: Sequence[int]
 ) -> None:
-    asked = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.is_count]
-    (found,) = await transaction.fetch(f"SELECT {', '.join(asked)} FROM {table}")
+    expressions = ["count(*)"] + [f"sum({_quoted(c.name)})" for c in columns if c.is_count]
+    (found,) = await transaction.fetch(f"SELECT {', '.join(expressions)} FROM {table}")
     sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.is_count]
     if [value or 0 for value in found] != sent:
         raise DatabaseError(

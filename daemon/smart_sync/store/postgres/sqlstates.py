@@ -81,9 +81,9 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
                 trouble="database-server",
             ),
         )
-    if state == "42P01" and (missing := _NO_TABLE.search(told)):
-        return Refused(told, DatabaseError(f"{name}: {table_gone(missing[1])}", trouble="database-columns"))
-    return Refused(told, DatabaseError(f"{name}: {told}"))
+    if state == "42P01" and (missing := _NO_TABLE.search(message)):
+        return Refused(message, DatabaseError(f"{name}: {table_gone(missing[1])}", trouble="database-columns"))
+    return Refused(message, DatabaseError(f"{name}: {message}"))
 
 
 def _first_line(error: Exception) -> str:

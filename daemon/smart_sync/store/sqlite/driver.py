@@ -112,7 +112,7 @@ async def time_limit(connection: "aiosqlite.Connection", path: Path) -> AsyncIte
 _NO_TABLE = re.compile(r"no such table: (?:\w+\.)?(\w+)")
 
 
-def describe(error: Exception, path: Path) -> DatabaseError:
+def explain(error: Exception, path: Path) -> DatabaseError:
     """What a driver's error means for the administrator, in one line."""
     text = str(error).lower()
     if is_busy(error):
