@@ -242,6 +242,17 @@ async def test_the_next_attempt_is_due_when_the_schedule_says(receiver: Receiver
     assert timedelta(seconds=3240) <= wait <= timedelta(seconds=3960)
 
 
+async def test_a_clock_that_was_ahead_keeps_no_message_waiting(receiver: Receiver, database: Database) -> None:
+    """One that it has put off to a year to come is due at once when the clock is right, and behind it nothing waits."""
+    receiver.statuses.append(500)
+    async with Webhooks([hook(receiver)], database, lambda: utc_now() + timedelta(days=365), retries=NEVER) as opened:
+        await queue(opened, database, a_pass())
+        await opened.flush(10)
+    assert await statuses(database) == [("sync.finished", "waiting", 1)]
+    async with webhooks(database, hook(receiver), retries=NEVER) as opened:
+        assert await settled(opened, database) == [("sync.finished", "delivered", 2)]
+
+
 async def test_what_was_queued_outlives_the_process(receiver: Receiver, database: Database) -> None:
     """Queued and never sent, or sent and never noted: the next daemon delivers it, with the same id."""
     receiver.open.clear()

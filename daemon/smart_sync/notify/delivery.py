@@ -13,6 +13,7 @@ from smart_sync.aio.tasks import BackgroundTasks
 from smart_sync.config import WebhookSettings
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.model import Trigger
+from smart_sync.core.parsed import AHEAD
 from smart_sync.core.results import alerts
 from smart_sync.core.results.results import PassResult
 from smart_sync.core.results.stale import Freshness
@@ -89,7 +90,10 @@ class DeliveryWorker:
     async def _deliver_due(self) -> float | None:
         """Everything that is due; returns the seconds until the next message will be, None if none waits."""
         async with self._database.transaction() as transaction:
-            await outbox.prune(transaction, self.endpoint, stamp(self._clock() - MAX_AGE))
+            now = self._clock()
+            await outbox.prune(transaction, self.endpoint, stamp(now - MAX_AGE))
+            longest = timedelta(seconds=max(self._retries, default=0.0) * (1 + JITTER))
+            await outbox.bound_waits(transaction, self.endpoint, stamp(now), stamp(now + longest + AHEAD))
         due = outbox.due_in_order if self.receiver.in_order else outbox.due
         while batch := await due(self._database, self.endpoint, stamp(self._clock())):
             for delivery in batch:

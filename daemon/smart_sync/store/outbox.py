@@ -71,6 +71,13 @@ async def add(transaction: Transaction, endpoint: str, messages: Collection[Mess
     )
 
 
+async def bound_waits(transaction: Transaction, endpoint: str, now: str, latest: str) -> None:
+    """Let what would wait longer than to the stamp ``latest`` be due now: it was queued by a clock that was ahead."""
+    await transaction.execute(
+        "UPDATE webhook_deliveries SET due_at = ? WHERE endpoint = ? AND due_at > ?", (now, endpoint, latest)
+    )
+
+
 async def prune(transaction: Transaction, endpoint: str, before: str) -> None:
     """Delete every message from before the stamp ``before``, and an endpoint's oldest that are done with."""
     await transaction.execute("DELETE FROM webhook_deliveries WHERE created_at < ?", (before,))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from smart_sync.core.days import moment, stamp
 from smart_sync.core.foreign_text import read_json
 from smart_sync.core.results.parser_health import ParserState
-from smart_sync.core.schedule import Asked
+from smart_sync.core.schedule import LONGEST_PAUSE, Asked
 from smart_sync.store.engine import Database, Transaction, upsert
 
 _COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
@@ -95,6 +95,11 @@ async def reserve(
     since = stamp(now - WINDOW)
     async with database.transaction() as transaction:
         await transaction.execute("DELETE FROM parser_requests WHERE at <= ?", (since,))
+        # Those of a clock that was days ahead count from now on: it is not known when they were made.
+        late = stamp(max(now, until) + WINDOW)
+        await transaction.execute(
+            "UPDATE parser_requests SET at = ? WHERE parser = ? AND at > ?", (stamp(now), parser, late)
+        )
         rows = await transaction.fetch(_OF_ONE, (parser,))
         left = budget - sum(row[1] for row in rows)
         granted = min(wanted, left)
@@ -197,7 +202,10 @@ async def forget_the_deleted(transaction: Transaction) -> None:
 
 async def pauses(database: Database, now: datetime) -> dict[str, str]:
     """Table of the parser → the stamp before which it asks nobody."""
-    rows = await database.glance("SELECT parser, until FROM parser_pauses WHERE until > ?", (stamp(now),))
+    rows = await database.glance(
+        "SELECT parser, until FROM parser_pauses WHERE until > ? AND until <= ?",
+        (stamp(now), stamp(now + LONGEST_PAUSE)),
+    )
     return {str(row[0]): str(row[1]) for row in rows}
 
 
