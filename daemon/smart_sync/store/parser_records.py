@@ -51,6 +51,14 @@ async def known(transaction: Transaction, parsers: Iterable[str]) -> dict[str, P
     return {name: state for name, state in states.items() if name in wanted}
 
 
+async def told_failing(transaction: Transaction) -> dict[str, ParserState]:
+    """The parsers of which it was told that they fail, and that still do."""
+    rows = await transaction.fetch(
+        f"SELECT {_COLUMNS} FROM parser_states WHERE since IS NOT NULL AND told_at IS NOT NULL"
+    )
+    return {row[0]: ParserState(*row[1:]) for row in rows}
+
+
 async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
