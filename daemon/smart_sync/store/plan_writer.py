@@ -242,7 +242,7 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Snaps
     written = await transaction.execute_many(
         _UPSERT_MERGED, ((row.account_id, *row.values, *row.winners, now, row.link, *row.counted) for row in merged)
     )
-    if written < len({row.account_id for row in merged}):
+    if written < len(merged) and written < len({row.account_id for row in merged}):
         raise ignored()
     if new := [row.account_id for row in merged if row.before is None]:
         await transaction.execute(_KNOWN_BEFORE, (json.dumps(new),))
