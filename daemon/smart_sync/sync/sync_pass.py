@@ -22,7 +22,7 @@ from smart_sync.sheets.source import ReadUsage
 from smart_sync.store import open_suspects, pass_history, pin_rows, projects, sheet_edits, unread_projects
 from smart_sync.store.engine import OF_THE_WHOLE, Lost, StoreError, Transaction
 from smart_sync.sync.project import Pass, ProjectSync
-from smart_sync.sync.resources import Resources, plain_failures
+from smart_sync.sync.resources import Resources, nothing_to_sync, plain_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,9 @@ class SyncPass:
             this.dry_run,
             tuple(created),
             unlisted,
+            ""
+            if selected or request.project_ids is not None
+            else await nothing_to_sync(self._settings, self._database),
         )
         judged = await self._remember(result, this.day.label)
         result = replace(result, results=judged.results)
