@@ -201,7 +201,7 @@ class Webhooks:
             return
         read_again = {one.project.id for one in freshness.read_again}
         before = await outbox.troubles(transaction)
-        judgement = alerts.judge(result.results, before, read_again)
+        judgement = alerts.decide_alerts(result.results, before, read_again)
         await outbox.remember_troubles(transaction, judgement.troubles)
         told = messages(result, judgement, freshness.became_stale)
         now = stamp(self._clock())

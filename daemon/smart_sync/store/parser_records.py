@@ -59,7 +59,7 @@ async def told_failing(transaction: Transaction) -> dict[str, ParserState]:
     return {row[0]: ParserState(*row[1:]) for row in rows}
 
 
-async def remember(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
+async def save_states(transaction: Transaction, states: Mapping[str, ParserState]) -> None:
     """Keep how parsers are now."""
     await transaction.execute_many(
         upsert("parser_states", _COLUMNS, "parser"),
