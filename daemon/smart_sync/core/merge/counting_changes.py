@@ -19,7 +19,8 @@ _NONE: frozenset[str] = frozenset()
 
 def counts_other_videos(state: AccountState) -> bool:
     """Whether a parsed value is of other videos than the last pass saw; all of the lifetime is the usual case."""
-    if not (any(state.counted) or any(one.counted for one in state.votes.chosen.values())):
+    chosen = state.votes.chosen
+    if not any(state.counted) and not (chosen and any(one.counted for one in chosen.values())):
         return False
     return any((old or "") != (new or "") for old, new in zip(state.counted, counted_now(state), strict=True))
 

@@ -28,13 +28,14 @@ def note_times(brought: dict[str, list[str]], state: AccountState, inbox: Sequen
     """
     if not state.active or state.parsed is None or state.parsed == NO_METRICS:
         return
-    if chosen := state.votes.chosen:
-        said = [(one.source, one.at) for one in chosen.values() if one.place != OWN]
-    else:
-        said = [(as_text(inbox[0]), inbox[1])] if inbox else []
+    if not state.votes.chosen:
+        if inbox:
+            brought.setdefault(as_text(inbox[0]), []).append(inbox[1] or now)
+        return
     times: dict[str, str] = {}
-    for source, at in said:
-        times[source] = max(at or now, times.get(source, ""))
+    for one in state.votes.chosen.values():
+        if one.place != OWN:
+            times[one.source] = max(one.at or now, times.get(one.source, ""))
     for source, time in times.items():
         brought.setdefault(source, []).append(time)
 
