@@ -301,8 +301,8 @@ class Edges:
         path = self._folder / "config.toml"
         path.write_bytes(wounded_text(chance, CONFIG))
         try:
-            for key, problem in obstacles(config.load(path)).items():
-                one_line(f"{key}: {problem}")
+            for key, obstacle in obstacles(config.load(path)).items():
+                one_line(f"{key}: {obstacle.reason}")
         except ConfigError as refusal:
             for problem in refusal.problems:
                 one_line(problem)

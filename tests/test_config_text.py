@@ -119,7 +119,7 @@ def test_an_obstacle_stands_in_one_line(tmp_path: Path) -> None:
     """What will keep a daemon from starting is told in one line, whatever the name in question holds."""
     path = tmp_path / "config.toml"
     path.write_text(SHEETS + '[control]\ngroup = "a\\nb"\n')
-    assert "\n" not in obstacles(config.load(path))["control.group"]
+    assert "\n" not in obstacles(config.load(path))["control.group"].reason
 
 
 @pytest.mark.parametrize("text", ['[database]\npath = "/"\n', '[control]\nsocket = "/"\n'])
@@ -127,8 +127,8 @@ def test_the_root_of_all_folders_is_an_obstacle(tmp_path: Path, text: str) -> No
     """Above it there is no folder to look at; it is refused, like any other folder, by a reload too."""
     path = tmp_path / "config.toml"
     path.write_text(SHEETS + text)
-    (problem,) = obstacles(config.load(path)).values()
-    assert problem.startswith("/: ")
+    (obstacle,) = obstacles(config.load(path)).values()
+    assert obstacle.reason.startswith("/: ")
 
 
 def test_a_reload_survives_every_one_of_them(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from receiver import Receiver, receiving
 from smart_sync.core.notices.digest_text import LATE, due_day, next_due
 from smart_sync.sync.once import once
 from test_people import lines_of, ntfy
-from world import KEY, World
+from world import KEY, World, link
 
 ZONES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Kathmandu")
 MOMENTS = st.datetimes(datetime.fromisoformat("2026-01-01"), datetime.fromisoformat("2026-12-01"))
@@ -134,6 +134,14 @@ async def test_a_parser_that_brings_nothing_is_in_each_days_digest(world: World)
         del world.sections["parsers"]
         await asyncio.to_thread(once, world.settings)
         assert "Parsers" not in receiver.received[-1].body
+        file = world.folder / "some.csv"
+        file.write_text(f"link,views\n{link('dan')},7\n{link('eve')},-7\n")
+        world.sections["parsers"] = {"csv": {"path": str(file)}}
+        world.execute("DELETE FROM told_digests")
+        world.execute("DELETE FROM webhook_deliveries")
+        await asyncio.to_thread(once, world.settings)
+        found = "\n".join(lines_of(receiver.received[-1], "title", "message"))
+        assert f"parser csv: lines of {file} that cannot be used: 1" in found
     assert lines[1] == "Parsers that bring no values: 1"
     assert re.fullmatch(r"• csv, since [\d :-]+: .*No such file or directory.*", lines[2])
 

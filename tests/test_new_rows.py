@@ -221,6 +221,22 @@ async def test_an_account_that_is_in_two_worksheets_of_one_answer_is_created_at_
     assert (results["Q"].counts.new_accounts, results["Q"].problems) == (1, ())
 
 
+async def test_a_dry_run_in_rounds_says_of_rows_for_accounts_of_others_what_the_pass_does(world: World) -> None:
+    """What an earlier round has found in their worksheets is known, though it is written nowhere."""
+    world.sections["sync"] = {"create_missing": "accounts", "concurrency": 1}
+    world.add_project("P", ["a", "b", "c"])
+    world.add_project("Q", ["d"])
+    world.sheet("P", a=[1] * 5, b=[2] * 5, c=[3] * 5)
+    world.sheet("Q", d=[4] * 5)
+    await world.sync()
+    world.now += timedelta(minutes=30)
+    world.sheet("Q", d=[4] * 5, a=[7, 8, 9, 10, 11])
+    found = [(await world.sync(dry_run=dry_run)).results for dry_run in (True, False)]
+    foreseen, done = ({one.project.name: (one.counts, one.problems) for one in results} for results in found)
+    assert foreseen == done
+    assert done["Q"][0].new_accounts == 1
+
+
 async def test_a_row_that_goes_to_the_next_worksheet_of_one_answer_is_named_as_missing(world: World) -> None:
     """Its account misses it where it was: that is said at once, not that the worksheet has yet to be read."""
     world.sections["sync"] = {"create_missing": "accounts"}

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from daemon_process import PATIENCE, Daemon, run_command
 from smart_sync.admin.checks.database_file import copy_query
+from smart_sync.admin.ingest import ingest
 from smart_sync.control.client import Client
 from smart_sync.core.days import stamp
 from smart_sync.core.merge.votes import count
@@ -127,6 +128,44 @@ async def test_a_script_that_brings_nothing_any_more_is_reported(world: World) -
     assert problem.reason.startswith("query has brought no parsed value since 2026-03-")
     world.now += timedelta(days=2)
     assert {one.value for one in (await world.sync_one()).problems} == {"query", "scraper"}
+
+
+async def test_a_script_that_brings_nothing_is_reported_when_its_values_have_ended(world: World) -> None:
+    """Once [parsed] max_age takes their votes away, that is what is said, at any age; it is no reason to be quiet."""
+    world.add_project("P", ["a", "b"])
+    world.sections["parsed"] = {"max_age": "2d"}
+    for name in ("a", "b"):
+        world.parsed(name, [9, *NOTHING], source="scraper")
+    assert (await world.sync_one()).problems == ()
+    for days in (2, 2):
+        world.now += timedelta(days=days)
+        (problem,) = [one for one in (await world.sync_one()).problems if one.code == "parsed-values"]
+        assert problem.value == "scraper"
+        assert "; older than [parsed] max_age, its values do not count any more; " in problem.reason
+
+
+async def test_a_file_that_nobody_writes_any_more_is_reported(world: World) -> None:
+    """As old as the file, or as its lines say; what a person has ingested, and what other parsers bring, is not."""
+    world.add_project("P", ["a", "b", "c", "d"])
+    file = world.folder / "n.csv"
+    world.sections["parsers"] = {"csv": {"path": file}, "off": {"kind": "csv", "path": file, "enabled": False}}
+    lines = "link,views,source\n" + "".join(
+        f"{link(name)},5,{own}\n" for name, own in zip("abcd", (*["", "own"], *["own", ""]), strict=True)
+    )
+    file.write_text(lines)
+    await ingest(world.where, lines.replace(",own", ",").replace(",5,", ",6,"), "csv", world.now - timedelta(hours=1))
+
+    async def told(days: int, written: float) -> list[tuple[str, str]]:
+        world.now += timedelta(days=days)
+        os.utime(file, (written, written))
+        return [(one.worksheet, one.value) for one in (await world.sync_one()).problems]
+
+    written = world.now.timestamp()
+    assert await told(0, written) == await told(2, written) == []
+    assert await told(2, written) == [("parsed_values", "csv"), ("parsed_values", "own")]
+    assert await told(0, world.now.timestamp()) == []
+    del world.sections["parsers"]
+    assert await told(9, written) == []
 
 
 @pytest.mark.parametrize(

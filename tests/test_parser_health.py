@@ -12,14 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver import receiving
+from smart_sync.admin.checks import check
+from smart_sync.config import ScheduleSettings
+from smart_sync.control.daemon_status import DaemonStatus, Health
 from smart_sync.core.days import stamp
 from smart_sync.core.model import Trigger
 from smart_sync.core.results.parser_health import Attempt, ParserState, Verdict, judge
 from smart_sync.store.unread_projects import standing
 from smart_sync.sync.reporter import Reporter
 from smart_sync.sync.resources import Resources, opened
+from smart_sync.sync.scheduler import Scheduler
 from smart_sync.sync.sync_pass import PassRequest, SyncPass
-from world import World
+from world import World, link
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SIX_HOURS = 6 * 3600.0
@@ -127,3 +131,22 @@ async def test_a_failing_parser_is_told_once_over_restarts(world: World, log: St
     assert [(line["level"], line["event"]) for line in found if line["event"] != "parser.finished"] == [
         ("ERROR", "parser.failing"), ("INFO", "parser.recovered"),
     ]  # fmt: skip
+
+
+async def test_lines_that_cannot_be_used_are_named_until_they_are_mended(world: World) -> None:
+    """By status, /healthz and `check`, over restarts, though the others bring values; no trouble of the parser's."""
+    world.add_project("P", ["a", "b"])
+    file = world.folder / "parsed.csv"
+    world.sections["parsers"] = {"csv": {"path": file}}
+    sentence = f"parser csv: lines of {file} that cannot be used: 1; the first is line 3: views: negative"
+    for mended in (False, True):
+        file.write_text(f"link,views\n{link('a')},1\n{link('b')},{1 if mended else -1}\n")
+        async with a_process(world):
+            pass
+        async with opened(world.settings, Reporter(), clock=lambda: world.now) as resources:
+            runner = Scheduler(SyncPass(resources).run, ScheduleSettings(), lambda: world.now, resources.database.rest)
+            health = await Health(resources, runner, 0.0).healthz()
+            status = await DaemonStatus(resources, runner, 0.0, None).answer()
+        told = [one.message for one in (await check(world.settings, lambda: world.now)).findings]
+        seen = [health["healthy"], sentence in health["warnings"], sentence in status["warnings"], sentence in told]
+        assert seen == [True, *[not mended] * 3]

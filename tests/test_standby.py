@@ -297,11 +297,19 @@ def test_what_the_server_refuses_of_requests_is_told(tmp_path: Path, postgres: s
             for _ in range(2):
                 before = admin.execute(look).fetchone()
                 admin.execute("NOTIFY smart_sync")
-                until(lambda before=before: admin.execute(look).fetchone() != before)
+                until(partial(_has_changed, admin, look, before))
             admin.execute("ALTER TABLE away RENAME TO sync_requests; NOTIFY smart_sync")
             done = f"SELECT 1 FROM sync_requests WHERE id = 'x{times}' AND status = 200"
-            until(lambda done=done: admin.execute(done).fetchall())
+            until(partial(_rows, admin, done))
             assert len(one.events("requests.refused")) == times
+
+
+def _has_changed(admin: Any, query: str, before: object) -> bool:
+    return bool(admin.execute(query).fetchone() != before)
+
+
+def _rows(admin: Any, query: str) -> list[Any]:
+    return list(admin.execute(query).fetchall())
 
 
 def _nth(daemon: Daemon, times: int) -> dict[str, Any] | None:

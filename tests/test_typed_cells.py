@@ -180,6 +180,15 @@ async def test_another_profile_has_no_history(lived: World, hold: bool) -> None:
     assert (await lived.sync_one()).suspects == ()
 
 
+async def test_zeros_of_a_column_that_has_lost_its_values_are_not_typed(lived: World, log: StringIO) -> None:
+    """The column is told once; of its cells, in which the last values stand in, no pass finds anything more."""
+    for _ in range(3):
+        assert await suspects(lived, a=0, b=0, c=0) == ()
+        lived.now += timedelta(hours=12)
+    assert not logged(log, "value.suspected")
+    assert views(lived) == round(123_456 * RATE**9)
+
+
 async def test_where_there_was_no_value_none_is_told(lived: World, log: StringIO) -> None:
     """A cell that was empty was not 0: neither the result, the log, a later pass nor `explain` says so."""
     typed = rows(10)

@@ -277,6 +277,27 @@ async def test_what_is_too_old_has_no_vote(world: World) -> None:
     assert (world.merged("a"), world.winners("a")[:2]) == ((999, 81, 0, 0, 0), ("parsed", "parsed"))
 
 
+async def test_going_over_to_the_sheet_and_back_is_no_growth_and_no_suspect(world: World) -> None:
+    """The sheet's number is another one than the parser's that ended: nobody grew, nobody mistyped; nor on the way
+    back.  A number that is carried meanwhile goes on, and its jump is a jump."""
+    await begun(world, [100, None, None, None, None])
+    world.sections["parsed"] = {"max_age": "2d"}
+    suspects: list[Any] = []
+    seen = []
+    for value in (5000, 5001, None, None, None, 5100, 5103):
+        if value is not None:
+            await put(world, Metrics(value, value), world.now)
+        result = await world.sync_one()
+        suspects += result.suspects
+        seen.append((world.merged("a") or ())[:2])
+        world.now += DAY
+    assert seen == [(5000, 5000), (5001, 5001), (5001, 5001), (100, 5001), (100, 5001), (5100, 5100), (5103, 5103)]
+    assert suspects == []
+    grown = world.execute("SELECT followers_delta, likes_delta FROM account_growth ORDER BY day")
+    assert [one[0] for one in grown] == [None, None, None, None, None, None, 3]
+    assert [one[1] for one in grown][-2:] == [99, 3]
+
+
 async def test_time_alone_ends_a_vote_in_a_daemon_that_lives_on(world: World) -> None:
     """Though nothing has changed, and though the only change is a cell of another account."""
     world.add_project("P", ["a", "b"])

@@ -20,15 +20,26 @@ EXIT_CODES = {
 
 
 class SmartSyncError(Exception):
-    """Base of the failures a person can fix; ``exit_code`` is what the command line returns."""
+    """Base of the failures a person can fix; ``exit_code`` is what the command line returns.
+
+    ``trouble`` is what docs/faq.md has it under; "" where it has no entry.  A class has one for all its messages where
+    they are about one trouble.
+    """
 
     exit_code = 1
+    trouble: Code | Literal[""] = ""
+
+    def __init__(self, message: str, *, trouble: Code | Literal[""] = "") -> None:
+        super().__init__(message)
+        if trouble:
+            self.trouble = trouble
 
 
 class ConfigError(SmartSyncError):
     """The administrator must fix the configuration; ``problems`` lists every mistake."""
 
     exit_code = 2
+    trouble: Code | Literal[""] = "config-mistake"
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))
@@ -48,27 +59,34 @@ class DatabaseUnusable(DatabaseError):
 class NotLeading(DatabaseError):
     """Another instance has taken over, and goes on with what this one did: nothing need be done about this one."""
 
+    trouble: Code | Literal[""] = "instance-busy"
+
 
 class DatabaseReplaced(SmartSyncError):
     """The database file was removed or replaced while it was open; start again, on the file that is there now."""
+
+    trouble: Code | Literal[""] = "database-replaced"
 
 
 class SocketUnusable(SmartSyncError):
     """The control socket cannot be opened: something is in the way, or the rights are missing; refused at the start."""
 
     exit_code = 2
+    trouble: Code | Literal[""] = "control-socket"
 
 
 class DaemonNotRunning(SmartSyncError):
-    """Nobody answers on the control socket."""
+    """Nothing answers on the control socket."""
 
     exit_code = 3
+    trouble: Code | Literal[""] = "daemon-not-running"
 
 
 class Busy(SmartSyncError):
     """Another instance holds the database."""
 
     exit_code = 75
+    trouble: Code | Literal[""] = "instance-busy"
 
 
 class SheetUnavailable(SmartSyncError):
@@ -76,20 +94,20 @@ class SheetUnavailable(SmartSyncError):
 
     ``reason`` says what happened and ``remedy`` who must do what; neither holds a secret.  ``code`` is for the
     troubles that a person may mean: "missing" (no such worksheet), "empty", "no_header".  ``step`` is what a person has
-    to do at Google, where that is it: "key", "new_key", "share", "enable", "convert", "header".  ``trouble`` is what
-    docs/faq.md has it under.
+    to do at Google, where that is it: "key", "new_key", "share", "enable", "convert", "header".
     """
 
     def __init__(
         self, reason: str, remedy: str = "", code: str = "", step: str = "", trouble: Code | Literal[""] = ""
     ) -> None:
-        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+        super().__init__(f"{reason}; {remedy}" if remedy else reason, trouble=trouble)
         self.reason = reason
         self.remedy = remedy
         self.code = code
         self.step = step
-        self.trouble: Code | Literal[""] = trouble
 
 
 class ParserFailed(SmartSyncError):
     """A parser could not go on; what it fetched so far is kept."""
+
+    trouble: Code | Literal[""] = "parser-failed"

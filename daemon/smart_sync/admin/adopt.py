@@ -75,22 +75,27 @@ def _clashes(found: Inventory, now: datetime) -> Iterator[Finding]:
             "warning",
             f"journal mode {found.journal_mode}: readers wait while a pass writes; with every program stopped:"
             " sqlite3 FILE 'PRAGMA journal_mode = WAL' (Smart Sync never changes it)",
+            trouble="database-columns",
         )
     for name, table in found.triggers.items():
         yield Finding(
-            "warning", f"trigger {name} on {table} runs for each row that a pass writes; passes take longer with it"
+            "warning",
+            f"trigger {name} on {table} runs for each row that a pass writes; passes take longer with it",
+            trouble="database-columns",
         )
     if not found.unique_links:
         yield Finding(
             "warning",
             "project_social_accounts has no UNIQUE (project_id, profile_link): a link may be there twice, and the"
             " row of the sheet then goes to one of the accounts",
+            trouble="database-columns",
         )
     if found.unreadable_stamps:
         yield Finding(
             "warning",
             f"{counted(found.unreadable_stamps, 'snapshot')} whose snapshot_time is no text in ISO 8601, such as"
             " 2026-03-10T12:00:00: Smart Sync does not see them, and what it writes there is such text",
+            trouble="database-clock",
         )
     yield from _other_clock(found)
     yield from _other_writer(found, now)
@@ -103,6 +108,7 @@ def _other_clock(found: Inventory) -> Iterator[Finding]:
             "warning",
             f"snapshots bear a zone (the newest: {found.zoned_stamp}), those of Smart Sync are UTC without one: where"
             " the web app orders them as text the newest is not always the last one; let it write UTC too",
+            trouble="database-clock",
         )
     if found.newest_at is None or found.written_at is None:
         return
@@ -114,6 +120,7 @@ def _other_clock(found: Inventory) -> Iterator[Finding]:
             f"the newest snapshot_time ({found.newest_stamp}) is {hours:g} h ahead of the file's last change in UTC:"
             " the web app seems to write local time, Smart Sync writes UTC; let the web app write UTC too, or the"
             " newest snapshot is not always the last one",
+            trouble="database-clock",
         )
 
 
@@ -125,6 +132,7 @@ def _other_writer(found: Inventory, now: datetime) -> Iterator[Finding]:
             "warning",
             f"another program has written snapshots lately (the newest: {found.newest_stamp}); if it is the web app's"
             " own sync, switch it off before the daemon starts",
+            trouble="two-masters",
         )
 
 
@@ -140,13 +148,17 @@ async def _taken(where: Location, copy: Path, now: datetime) -> Inventory:
     try:
         return await asyncio.to_thread(inventory.take, where, now)
     except sqlite3.Error as error:
-        raise DatabaseUnusable(f"{where}: not a database that can be read: {error}") from None
+        raise DatabaseUnusable(
+            f"{where}: not a database that can be read: {error}", trouble="database-missing"
+        ) from None
 
 
 async def _refusals(where: Location, copy: Path) -> list[Finding]:
     """What opening the database and writing into it would come to, tried on a copy of its tables, or undone."""
     if isinstance(where, Path) and not await asyncio.to_thread(where.is_file):
-        raise DatabaseUnusable(f"{where}: there is no such file; name the web app's database")
+        raise DatabaseUnusable(
+            f"{where}: there is no such file; name the web app's database", trouble="database-missing"
+        )
     place = {"path": where} if isinstance(where, Path) else {"url": where}
     # No worksheet is read: any folder will do.
     sections: dict[str, Any] = {"database": place, "sheets": {"source": "csv", "directory": copy.parent}}
@@ -163,6 +175,7 @@ async def _shadows(path: Path) -> list[Finding]:
             "warning",
             f"{module}: a module of the web app's is named smart_sync; in its process 'import smart_sync' finds that"
             " one; rename it before the web app uses Smart Sync's functions",
+            trouble="database-columns",
         )
         for module in modules
     ]

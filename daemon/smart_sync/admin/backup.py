@@ -33,7 +33,9 @@ def back_up(database: Location, target: Path) -> Backup:
             f"{database}: a server's database is backed up by its own tool: {database.dump_command(str(target))}"
         )
     if not database.exists():
-        raise DatabaseUnusable(f"{database}: there is no database yet; check [database] path")
+        raise DatabaseUnusable(
+            f"{database}: there is no database yet; check [database] path", trouble="database-missing"
+        )
     if os.path.lexists(target):
         raise SmartSyncError(f"{target}: exists already, and a backup overwrites nothing; name another file")
     file_copy.copy(database, target)

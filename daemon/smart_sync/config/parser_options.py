@@ -29,6 +29,8 @@ class ParserOptions:
     accepted: bool = False
     #: The accounts that it has tokens for, as the table names them; None: it has one token for all, or none.
     accounts: tuple[str, ...] | None = None
+    #: It reads a file that another program keeps up to date, and cannot know when that program ends.
+    is_file: bool = False
 
 
 def options(table: ParserSettings) -> ParserOptions:
@@ -45,4 +47,5 @@ def options(table: ParserSettings) -> ParserOptions:
         retention=retention if isinstance(retention, float | int) else None,
         accepted=bool(getattr(table, "accepted", False)),
         accounts=tuple(str(name) for names in own for name in names) if own else None,
+        is_file=bool(getattr(table, "is_file", False)),
     )

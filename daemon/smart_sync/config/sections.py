@@ -222,7 +222,8 @@ class ParsedSettings(Section):
     query: str = ""
     #: The age from which a parsed value has no vote any more; without it a value counts however old it is.
     max_age: Seconds | None = None
-    #: How long the inbox, or the query, may bring a project nothing new from a source before that is a problem of it.
+    #: How long the inbox, the query or a file may bring a project nothing new from a source before that is a problem of
+    #: it.
     stale_after: Seconds = 3 * 86400.0
 
 

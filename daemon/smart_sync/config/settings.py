@@ -27,7 +27,7 @@ from smart_sync.config.sections import (
 )
 from smart_sync.config.values import Broker, ColumnValue, PlainPath, Seconds
 from smart_sync.core.campaign import Count
-from smart_sync.core.parsed import CampaignParser, Counting, VoteTerms, folded_name, terms
+from smart_sync.core.parsed import BY_HAND, CampaignParser, Counting, VoteTerms, folded_name, terms
 from smart_sync.core.wording import nearest
 from smart_sync.errors import ConfigError
 
@@ -172,7 +172,16 @@ class Settings(BaseSettings):
         """What parsed values are judged by at the stamp ``now``."""
         parsers = tuple(map(_served, self._tables("campaign")))
         counting = Counting(self._counts(), self.schedule.timezone, parsers=parsers)
-        return terms(now, self.parsed.max_age, counting, self.parsed.stale_after)
+        return terms(now, self.parsed.max_age, counting, self.parsed.stale_after, self._beside_files())
+
+    def _beside_files(self) -> frozenset[str] | None:
+        """The sources that bring no files, where a parser reads one; see `VoteTerms`."""
+        is_file = {one.source: options(one).is_file for one in self.parsers.values() if one.enabled}
+        return (
+            frozenset({BY_HAND} | {source for source in is_file if not is_file[source]})
+            if any(is_file.values())
+            else None
+        )
 
     def _tables(self, count: Count) -> list[ParserSettings]:
         return [table for table in self.parsers.values() if table.enabled and options(table).count == count]

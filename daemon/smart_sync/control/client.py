@@ -56,7 +56,9 @@ class Client:
                         raise self._foreign()
                 return status, bytes(body)
         except TimeoutError:
-            raise SmartSyncError(f"{self._path}: no answer within {self._timeout:g} s; see smart-sync status") from None
+            raise SmartSyncError(
+                f"{self._path}: no answer within {self._timeout:g} s; see smart-sync status", trouble="control-socket"
+            ) from None
 
     @overload
     async def sync(self, project_id: None = None, *, dry_run: bool = False) -> PassAnswer: ...
@@ -164,10 +166,17 @@ class Client:
         if isinstance(error, FileNotFoundError | ConnectionRefusedError):
             return DaemonNotRunning(f"{self._path}: the daemon is not running; start it with: smart-sync run")
         if isinstance(error, PermissionError):
-            return SmartSyncError(f"{self._path}: permission denied; ask as root, or become a member of its group")
+            return SmartSyncError(
+                f"{self._path}: permission denied; ask as root, or become a member of its group",
+                trouble="control-socket",
+            )
         if isinstance(error, BlockingIOError):
-            return SmartSyncError(f"{self._path}: too many clients wait for the daemon; try again later")
-        return SmartSyncError(f"{self._path}: cannot connect: {error.strerror or error}; check [control] socket")
+            return SmartSyncError(
+                f"{self._path}: too many clients wait for the daemon; try again later", trouble="control-socket"
+            )
+        return SmartSyncError(
+            f"{self._path}: cannot connect: {error.strerror or error}; check [control] socket", trouble="control-socket"
+        )
 
     def _decoded(self, body: bytes) -> dict[str, Any]:
         try:
@@ -183,7 +192,9 @@ class Client:
         return SmartSyncError(f"{self._path}: {_short(said) if isinstance(said, str) else code}")
 
     def _foreign(self) -> SmartSyncError:
-        return SmartSyncError(f"{self._path}: what answers there is not Smart Sync; check [control] socket")
+        return SmartSyncError(
+            f"{self._path}: what answers there is not Smart Sync; check [control] socket", trouble="control-socket"
+        )
 
 
 @overload

@@ -64,17 +64,28 @@ class VoteTerms(NamedTuple):
     oldest: str | None = None
     #: None: whatever they are of.
     counting: Counting | None = None
-    #: The time since which a source of the inbox or the query should have brought something new; None: it need not.
+    #: The time since which a source should have brought something new; None: it need not.
     fresh: str | None = None
+    #: Where a file is read that another program keeps up to date: the sources of ``parsed_values`` that are not of it,
+    #: parsers that are asked and persons; None: no file is read.
+    beside_files: frozenset[str] | None = None
+
+    def must_stay_fresh(self, one: "ParsedValue") -> bool:
+        """Whether a program that nobody asks should bring a newer value in time: by inbox, query or file."""
+        return one.place != OWN or (self.beside_files is not None and one.source not in self.beside_files)
 
 
 def terms(
-    now: str, max_age: float | None, counting: Counting | None = None, stale_after: float | None = None
+    now: str,
+    max_age: float | None,
+    counting: Counting | None = None,
+    stale_after: float | None = None,
+    beside_files: frozenset[str] | None = None,
 ) -> VoteTerms:
     """The terms at the stamp ``now``; ``[parsed] max_age`` and ``stale_after`` in seconds (None: however old)."""
     ahead = moved(now, AHEAD.total_seconds()) or now
     oldest, fresh = (None if age is None else moved(now, -age) for age in (max_age, stale_after))
-    return VoteTerms(now, ahead, oldest, counting, fresh)
+    return VoteTerms(now, ahead, oldest, counting, fresh, beside_files)
 
 
 def moved(at: str, seconds: float) -> str | None:
@@ -216,6 +227,11 @@ class Votes(NamedTuple):
     def relinked(self) -> bool:
         """Whether the account's link means another profile than in the last pass."""
         return self.news is not None and bool(self.news.links)
+
+    @property
+    def too_old(self) -> frozenset[str]:
+        """The metrics of which no value counts, and one is too old."""
+        return frozenset(one.said.metric for one in self.lost if one.reason == TOO_OLD) - self.chosen.keys()
 
     def silent(self, metric: str) -> bool:
         """Whether all that is said of a metric has no vote."""

@@ -150,11 +150,14 @@ def _database(given: object) -> Location:
             raise DatabaseError(f"db: {error}") from None
     if not isinstance(given, str | os.PathLike) or not os.fspath(given):
         raise DatabaseError(
-            f"db: expected the path of the SQLite file, or an object with db_path, not {type(given).__name__}"
+            f"db: expected the path of the SQLite file, or an object with db_path, not {type(given).__name__}",
+            trouble="database-missing",
         )
     text = os.fsdecode(os.fspath(given))
     if not os.path.isfile(text):  # noqa: PTH113  never raises
-        raise DatabaseError(f"{secrets.shown(text)}: there is no database; is this the web app's file?")
+        raise DatabaseError(
+            f"{secrets.shown(text)}: there is no database; is this the web app's file?", trouble="database-missing"
+        )
     return Path(text)
 
 

@@ -106,11 +106,10 @@ class Digest:
             {"project_name": one.project_name, "read_at": one.sheet_read_at, "reason": one.reason}
             for one in standing.stale
         ]
-        parsers = [
-            {"parser": one.parser, "since": one.since, "reason": one.reason}
-            for one in standing.failing_parsers
-            if one.told_at and one.parser in self._parsers
-        ]
+        own = [one for one in standing.failing_parsers if one.parser in self._parsers]
+        flawed = [Problem(one.reason, f"parser {one.parser}", code="parsed-values") for one in own if one.since is None]
+        parsers = [{"parser": one.parser, "since": one.since, "reason": one.reason} for one in own if one.told_at]
+        problems, problem_count = [*flawed, *problems], problem_count + len(flawed)
         grown = await self._growth(active, known, now)
         told, shown = [str(one) for one in problems], [problem_shown(one) for one in problems[:MAX_EACH]]
         return DigestFacts(day, grown, suspects, told, stale, problem_count, unwell, parsers, shown)

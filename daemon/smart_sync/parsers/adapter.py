@@ -5,6 +5,7 @@ from inspect import signature
 from typing import cast
 
 from smart_sync.core.model import Account
+from smart_sync.logs import redact
 from smart_sync.parsers.asking import Asking
 from smart_sync.parsers.parser import Fetched, Parser, Usage
 from smart_sync.parsers.per_account import PlatformParser
@@ -33,6 +34,11 @@ class AdaptedParser:
     def serves(self, account: Account) -> bool:
         """Whether it wants to be asked about ``account``."""
         return self._serves is None or bool(self._serves(account))
+
+    @property
+    def flaw(self) -> str:
+        """What of its source it could not read in the last pass, though it went on; empty if nothing."""
+        return redact(str(getattr(self._parser, "flaw", "")))
 
     def usage(self, asking: Asking) -> Usage | None:
         """What a pass has cost; None: the parser does not say."""

@@ -202,7 +202,8 @@ class Session:
         if self._strain.refused >= MAX_REFUSED:
             raise ParserFailed(
                 f"{failure}, {self._strain.refused} times in a row; if that holds for every account, correct"
-                f" [parsers.{self.api.settings.source}] or what its credentials may do"
+                f" [parsers.{self.api.settings.source}] or what its credentials may do",
+                trouble="parser-key",
             ) from None
 
     async def _tried(self, request: HttpRequest) -> Any:

@@ -227,7 +227,8 @@ class _Pass:
         else:
             for account, reason in self.gone:
                 self._rest(account, reason)
-        report.reason = report.reason or list_reasons(self.troubles)
+        report.flaw = self.source.adapted.flaw
+        report.reason = "; ".join(filter(None, (report.reason or list_reasons(self.troubles), report.flaw)))
         if report.left:
             pass
         elif report.finished:

@@ -26,6 +26,7 @@ MAX_BAD_LINES = 20
 class CsvSettings(ParserSettings):
     """``[parsers.csv]``."""
 
+    is_file: ClassVar[bool] = True
     #: The CSV file, read in each pass. Columns: link or account_id, the metrics, and if wanted source, parsed_at,
     #: precision.
     path: PlainPath
@@ -39,18 +40,27 @@ class CsvParser:
     def __init__(self, settings: CsvSettings) -> None:
         self._settings = settings
         self._reported: tuple[float, int] | None = None
+        #: Which lines of the file could not be used in the last pass; empty if none.
+        self.flaw = ""
 
     async def fetch(self, accounts: Sequence[Account]) -> AsyncIterator[Fetched]:
         """The file's values for ``accounts``.  Raises `ParserFailed` if it cannot be read at all, or has no values."""
+        self.flaw = ""
         found, state = await asyncio.to_thread(_read, self._settings.path)
+        bad = [line for line in found if isinstance(line, BadLine)]
         if state != self._reported:
-            self._report([line for line in found if isinstance(line, BadLine)])
+            self._report(bad)
             self._reported = state
         written = _time(self._settings.path, state[0])
         rows = [line for line in found if isinstance(line, Row)]
         if not rows:
             why = str(found[0]) if found else "no line is below its header"
-            raise ParserFailed(f"{self._settings.path} has no values: {why}; did what should have written it fail?")
+            raise ParserFailed(
+                f"{self._settings.path} has no values: {why}; did what should have written it fail?",
+                trouble="parsed-values",
+            )
+        if bad:
+            self.flaw = f"lines of {self._settings.path} that cannot be used: {len(bad):,}; the first is {bad[0]}"
         for account, row in await asyncio.to_thread(match, rows, accounts):
             yield row.of(account, self._settings.source, written)
 
@@ -97,7 +107,9 @@ def _time(path: Path, seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        raise ParserFailed(f"{path} has a time that no calendar has; correct it with: touch {path}") from None
+        raise ParserFailed(
+            f"{path} has a time that no calendar has; correct it with: touch {path}", trouble="parsed-values"
+        ) from None
 
 
 def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
@@ -106,9 +118,11 @@ def _read(path: Path) -> tuple[list[Row | BadLine], tuple[float, int]]:
         content, stat = plain_files.read_file(path, MAX_FILE_BYTES)
     except OSError as error:
         remedy = "split it" if error.errno == errno.EFBIG else "check [parsers] path"
-        raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}") from None
+        raise ParserFailed(f"{path} cannot be read: {error.strerror}; {remedy}", trouble="csv-file") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ParserFailed(f"{path} is not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from None
+        raise ParserFailed(
+            f"{path} is not a text file in UTF-8 (byte {error.start}); save it as UTF-8", trouble="parsed-values"
+        ) from None
     return list(read_rows(io.StringIO(text, newline=""), "csv")), (stat.st_mtime, stat.st_size)

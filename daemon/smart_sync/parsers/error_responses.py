@@ -47,7 +47,9 @@ def judge(answer: HttpResponse, now: datetime) -> Any:
     if status == 401:
         raise Refused("the API refuses the credentials (401); renew them")
     if status == 402:
-        raise ParserFailed(f"the API wants to be paid (402){_with_source_message(answer)}; renew the plan")
+        raise ParserFailed(
+            f"the API wants to be paid (402){_with_source_message(answer)}; renew the plan", trouble="parser-quota"
+        )
     if status in {404, 410}:
         raise AccountGone(f"the platform does not have it ({status})")
     if status == 429:

@@ -1,21 +1,29 @@
 """What may come of a call to a platform instead of values."""
 
 from datetime import datetime
+from typing import Literal
 
+from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import ParserFailed
 
 
 class Refused(ParserFailed):
     """The platform does not accept the credentials, or they do not allow the call."""
 
+    trouble: Code | Literal[""] = "parser-key"
+
 
 class TokenEnded(Refused):
     """The platform does not accept the token any more: it has expired, or was taken back."""
+
+    trouble = "token-ended"
 
 
 class AccountGone(Exception):
     """The platform does not have the account, or does not show it."""
 
+    #: What docs/faq.md has it under.
+    trouble: Code | Literal[""] = "account-gone"
     #: The HTTP status of the answer that says so; 0: none was judged by it.
     status: int = 0
     #: Whether requests for the same had been answered before.
@@ -25,6 +33,8 @@ class AccountGone(Exception):
 class AccountFailed(Exception):
     """This account cannot be fetched now; the others may be."""
 
+    #: What docs/faq.md has it under.
+    trouble: Code | Literal[""] = "parser-failed"
     #: As `AccountGone`.
     status: int = 0
     after_answers: bool = False
@@ -36,6 +46,8 @@ class AccountFailed(Exception):
 
 class TokenRefused(AccountFailed):
     """The account's own token is not accepted, or wants rest, which says nothing of any other account."""
+
+    trouble = "token-ended"
 
     def __init__(self, reason: str, until: datetime | None = None) -> None:
         super().__init__(reason)
@@ -71,3 +83,5 @@ class TooMuch(AccountRefused):
 
 class Throttled(CallFailed):
     """Too many calls, says the platform."""
+
+    trouble = "parser-quota"

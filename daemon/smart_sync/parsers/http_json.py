@@ -234,13 +234,13 @@ class HttpJson(PlatformParser):
     def _read_row(self, account: Account, rows: Rows) -> Fetched:
         row = rows.of(account)
         if row is None:
-            return Unfetched(account.id, "the answer has no row for it", gone=True)
+            return Unfetched(account.id, "the answer has no row for it", gone=True, trouble="account-gone")
         found = Found()
         found.take(self._own.steps[-1], row, self._campaign(account))
         try:
             return self._fetched(account, found)
         except AccountFailed as failure:
-            return Unfetched(account.id, str(failure))
+            return Unfetched(account.id, str(failure), trouble=failure.trouble)
 
     def _fetched(self, account: Account, found: Found) -> Fetched:
         flaw = "; ".join(found.flaws)

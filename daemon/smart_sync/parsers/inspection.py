@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from smart_sync import logs
 from smart_sync.core.command_answers import InspectionsAnswer, LinkInspection, ParserInspection
 from smart_sync.core.links.identity import identity, owner
 from smart_sync.core.model import Account, ParsedMetrics
+from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import SmartSyncError
 from smart_sync.parsers import http
 from smart_sync.parsers.asking import asking
@@ -27,6 +29,8 @@ class Inspection:
     exchanges: tuple[Exchange, ...]
     #: Why the parser could not go on; empty if it could.
     failure: str = ""
+    #: What docs/faq.md has that under.
+    trouble: Code | Literal[""] = ""
     #: Requests made, those that had no answer too.
     calls: int = 0
     #: That is no failure: its rate, its budget or the platform wants it to wait.
@@ -88,13 +92,18 @@ async def inspect(
 async def _inspect(source: ConfiguredParser, account: Account, allowance: Allowance | None) -> Inspection:
     fetched: list[Fetched] = []
     failure, has_to_wait = "", False
+    trouble: Code | Literal[""] = ""
     async with http.opened(record=True) as client, asking(client, allowance) as means:
         try:
             async with aclosing(source.adapted.fetch((account,), means)) as stream:
                 async for item in stream:
                     fetched.append(item)  # noqa: PERF401  what came before a failure is wanted, too
         except SmartSyncError as error:
-            failure, has_to_wait = logs.redact(str(error)), isinstance(error, RoundOver | Paused)
+            failure, trouble, has_to_wait = (
+                logs.redact(str(error)),
+                error.trouble,
+                isinstance(error, RoundOver | Paused),
+            )
     usage = source.adapted.usage(means)
     calls = usage.calls if usage is not None else len(client.exchanges)
-    return Inspection(source.name, tuple(fetched), tuple(client.exchanges), failure, calls, has_to_wait)
+    return Inspection(source.name, tuple(fetched), tuple(client.exchanges), failure, trouble, calls, has_to_wait)

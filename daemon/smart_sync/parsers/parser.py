@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from smart_sync.config import ParserSettings
 from smart_sync.core.model import Account, ParsedMetrics
 from smart_sync.core.results.parser_health import Attempt
+from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import counted
 from smart_sync.errors import ParserFailed
 
@@ -23,6 +24,8 @@ class Unfetched:
     gone: bool = False
     #: The platform wants this account to be left alone until then.
     until: datetime | None = None
+    #: What docs/faq.md has it under.
+    trouble: Code | Literal[""] = "parser-failed"
 
 
 Fetched = ParsedMetrics | Unfetched
@@ -30,6 +33,8 @@ Fetched = ParsedMetrics | Unfetched
 
 class Paused(ParserFailed):
     """The platform wants no more calls before ``until``."""
+
+    trouble = "parser-quota"
 
     def __init__(self, reason: str, until: datetime) -> None:
         super().__init__(f"{reason}; asks again at {until:%Y-%m-%d %H:%M} UTC")
@@ -41,6 +46,8 @@ class RoundOver(ParserFailed):
 
     ``until``: there is nothing left before; None: the next pass goes on.
     """
+
+    trouble = "parser-quota"
 
     def __init__(self, reason: str, until: datetime | None = None) -> None:
         super().__init__(f"{reason}; asks again at {until:%Y-%m-%d %H:%M} UTC" if until else reason)
@@ -62,10 +69,11 @@ class Parser(Protocol):
     """Collects metrics from one source.  Made with its validated settings; lives as long as the configuration.
 
     A parser may also have ``usage`` (`Usage`), which is then reported; ``serves(account) -> bool``; ``remembered``, a
-    dict from the identity of an account's link to texts, which is kept in the database from pass to pass; and
-    ``tried`` and ``jobs``, sets of the ids of accounts whose requests were cut off, and of those of them for which a
-    job was started that is paid for.  Its ``fetch`` may also take ``asking`` (`asking.Asking`, by name): the HTTP
-    client, the budget and the rate of the pass, and where to say what it has used.  All this is `adapter`'s to find.
+    dict from the identity of an account's link to texts, which is kept in the database from pass to pass; ``flaw``, a
+    text: what of its source it could not read in the last pass; and ``tried`` and ``jobs``, sets of the ids of accounts
+    whose requests were cut off, and of those of them for which a job was started that is paid for.  Its ``fetch`` may
+    also take ``asking`` (`asking.Asking`, by name): the HTTP client, the budget and the rate of the pass, and where to
+    say what it has used.  All this is `adapter`'s to find.
     """
 
     #: How ``[parsers.<name>]`` is validated.
@@ -106,6 +114,8 @@ class ParserReport:
     finished: bool = False
     #: Which of its tokens only a person can replace; "" if none.
     dead: str = ""
+    #: What of its source could not be read, though it went on; else empty.
+    flaw: str = ""
 
     def attempt(self) -> Attempt:
         """The same as `core.results.parser_health` judges it."""
@@ -119,6 +129,7 @@ class ParserReport:
             self.reason,
             self.known_failed,
             self.dead,
+            self.flaw,
         )
 
 

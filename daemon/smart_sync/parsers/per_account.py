@@ -145,10 +145,10 @@ class PlatformParser:
                 fetched = await self.fetch_one(own, account)
         except AccountGone as error:
             session.answered()
-            return Unfetched(account.id, str(error), gone=True)
+            return Unfetched(account.id, str(error), gone=True, trouble=error.trouble)
         except AccountFailed as error:
             session.refused(error)
-            return Unfetched(account.id, str(error), until=error.until)
+            return Unfetched(account.id, str(error), until=error.until, trouble=error.trouble)
         session.answered()
         return fetched
 
@@ -209,6 +209,6 @@ async def split(
         else:
             session.refused(error)
         gone = isinstance(error, AccountGone) and len(accounts) == 1
-        return [Unfetched(account.id, str(error), gone=gone) for account in accounts]
+        return [Unfetched(account.id, str(error), gone=gone, trouble=error.trouble) for account in accounts]
     session.answered()
     return found

@@ -60,7 +60,10 @@ class TokenBook:
             token, reason = renewal.token, logs.redact(renewal.reason)
             _protect(token)
             if renewal.is_of_app:
-                raise ParserFailed(f"the platform refuses the application: {reason}; correct [parsers.{self._table}]")
+                raise ParserFailed(
+                    f"the platform refuses the application: {reason}; correct [parsers.{self._table}]",
+                    trouble="parser-key",
+                )
             if (
                 token_life.step(token, job.flow, self._clock(), refused) not in (Step.USE, Step.RENEW)
                 or not token.access

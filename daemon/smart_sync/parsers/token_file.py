@@ -27,6 +27,8 @@ _POLL = 0.05
 class TokensUnusable(ParserFailed):
     """The file of tokens cannot be read or written: no token is asked for, or it would be lost."""
 
+    trouble = "token-ended"
+
 
 def fingerprint(secret: str) -> str:
     """What tells a secret from others, and says nothing of it."""

@@ -87,7 +87,10 @@ class TokensParser(PlatformParser):
             await self.note(grant, "")
             return found
         if self.book is None:
-            raise ParserFailed(f"there is no place to keep the tokens of [parsers.{self._settings.source}.accounts]")
+            raise ParserFailed(
+                f"there is no place to keep the tokens of [parsers.{self._settings.source}.accounts]",
+                trouble="token-ended",
+            )
         access = await self.book.access(session, grant)
         await self.inspect(session, grant)
         try:

@@ -131,7 +131,8 @@ class YouTube(PlatformParser):
         if reasons & _KEY or (answer.status == 400 and "API key" in told):
             raise Refused(f"YouTube refuses the key: {told}; put a valid one into {table} key")
         if reasons & _PROJECT:
-            raise Refused(f"YouTube refuses: {told}; enable the YouTube Data API v3 for the key of {table}")
+            remedy = f"enable the YouTube Data API v3 for the key of {table}"
+            raise Refused(f"YouTube refuses: {told}; {remedy}", trouble="google-api-off")
         return error_responses.judge(answer, now)
 
     def _groups(self, accounts: Sequence[Account]) -> Iterator[tuple[str, list[Account]]]:
@@ -165,7 +166,7 @@ class YouTube(PlatformParser):
             elif self.remembered.pop(identity(account.link), None):
                 moved.setdefault(_query(account), []).append(account)
             else:
-                fetched.append(Unfetched(account.id, _NO_CHANNEL, gone=True))
+                fetched.append(Unfetched(account.id, _NO_CHANNEL, gone=True, trouble="account-gone"))
         for query, some in moved.items():
             fetched += await self._by_name(current, query, some)
         return fetched
@@ -177,7 +178,7 @@ class YouTube(PlatformParser):
             key, _, name = query.partition("=")
             channel = next(iter(await self._channels(current, {key: name})), None)
             if channel is None:
-                return [Unfetched(account.id, _NO_CHANNEL, gone=True) for account in some]
+                return [Unfetched(account.id, _NO_CHANNEL, gone=True, trouble="account-gone") for account in some]
             if _CHANNEL_ID.fullmatch(found := text(channel.get("id"))):
                 self.remembered |= {identity(account.link): {"id": found} for account in some}
             return [one for account in some for one in await self._of(current, account, channel)]
@@ -229,7 +230,7 @@ class YouTube(PlatformParser):
         try:
             return self._values(account, *found)
         except AccountFailed as failure:
-            return Unfetched(account.id, str(failure))
+            return Unfetched(account.id, str(failure), trouble=failure.trouble)
 
     async def _page(self, session: Session, channel: Mapping[str, Any], campaign: Campaign, token: str | None) -> Page:
         """A page of the uploads; figures are asked for only of those that may count."""

@@ -6,24 +6,33 @@ Nothing is made, opened for writing or connected to; what only opening can tell,
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from smart_sync.config import Settings
 from smart_sync.config.database_url import Location, Server
 from smart_sync.control import socket_file
+from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import ConfigError, SocketUnusable
 from smart_sync.logs import printable, redact
 from smart_sync.store.sqlite import scratch_copy
 from smart_sync.store.sqlite.driver import may_be_sqlite
 
 
+class Obstacle(NamedTuple):
+    """What will keep a daemon from starting, and what to do; ``trouble`` is what docs/faq.md has it under."""
+
+    reason: str
+    trouble: Code
+
+
 def demand_none(settings: Settings, held: Location | None = None) -> None:
     """Raise `ConfigError` with all `obstacles`, if there are any."""
     if found := obstacles(settings, held):
-        raise ConfigError(tuple(f"{key}: {problem}" for key, problem in found.items()))
+        raise ConfigError(tuple(f"{key}: {obstacle.reason}" for key, obstacle in found.items()))
 
 
-def obstacles(settings: Settings, held: Location | None = None) -> dict[str, str]:
-    """Key → what will keep a daemon with these settings from starting, and what to do.
+def obstacles(settings: Settings, held: Location | None = None) -> dict[str, Obstacle]:
+    """Configuration key → what will keep a daemon with these settings from starting.
 
     ``held`` is the database that this process has open: it must not be opened a second time, since closing a file
     gives up all locks that the process has on it.
@@ -31,56 +40,67 @@ def obstacles(settings: Settings, held: Location | None = None) -> dict[str, str
     control, where = settings.control, settings.database.where
     path = Path(os.path.realpath(where)) if isinstance(where, Path) else None
     found = {
-        "control.socket": next(_socket_problems(control.socket), ""),
+        "control.socket": next(_socket_problems(control.socket), None),
         "control.group": _group_problem(control.group),
-        "database.path": next(_database_problems(path, held), "") if path else "",
+        "database.path": next(_database_problems(path, held), None) if path else None,
     }
+    unknown: dict[str, str] = {}
     if path and not found["database.path"]:
-        found |= scratch_copy.unknown_at(path, dict(settings.sync.defaults))
+        unknown = scratch_copy.unknown_at(path, dict(settings.sync.defaults))
     elif isinstance(where, Server):
         from smart_sync.store.postgres import server_inventory
 
-        found |= server_inventory.unknown_at(where, dict(settings.sync.defaults))
+        unknown = server_inventory.unknown_at(where, dict(settings.sync.defaults))
     # A name or a path may be any text.
-    return {printable(redact(key)): printable(redact(problem)) for key, problem in found.items() if problem}
+    mistakes = {key: Obstacle(problem, "config-mistake") for key, problem in unknown.items()}
+    return {
+        printable(redact(key)): Obstacle(printable(redact(obstacle.reason)), obstacle.trouble)
+        for key, obstacle in (found | mistakes).items()
+        if obstacle
+    }
 
 
-def _socket_problems(path: Path) -> Iterator[str]:
+def _socket_problems(path: Path) -> Iterator[Obstacle]:
     size = len(os.fsencode(path))
     if size > socket_file.MAX_BYTES:
-        yield f"{path}: too long for a socket ({size} bytes of {socket_file.MAX_BYTES}); give a shorter path"
+        limit = socket_file.MAX_BYTES
+        yield Obstacle(
+            f"{path}: too long for a socket ({size} bytes of {limit}); give a shorter path", "control-socket"
+        )
     if problem := _folder_problem(path):
-        yield f"{path}: {problem}"
+        yield Obstacle(f"{path}: {problem}", "control-socket")
     if problem := socket_file.obstacle_at(path):
-        yield problem
+        yield Obstacle(problem, "control-socket")
 
 
-def _group_problem(group: str) -> str:
+def _group_problem(group: str) -> Obstacle | None:
     try:
         socket_file.gid(group)
     except SocketUnusable as error:
-        return str(error)
-    return ""
+        return Obstacle(str(error), "control-socket")
+    return None
 
 
-def _database_problems(path: Path, held: Location | None) -> Iterator[str]:
+def _database_problems(path: Path, held: Location | None) -> Iterator[Obstacle]:
     if problem := _folder_problem(path):
-        yield f"{path}: {problem}"
+        yield Obstacle(f"{path}: {problem}", "database-rights")
     if not os.path.exists(path):  # noqa: PTH110  never raises
         return
     if not os.path.isfile(path):  # noqa: PTH113  never raises
-        yield f"{path}: not a file; name the SQLite file, or one that is to be made"
+        yield Obstacle(f"{path}: not a file; name the SQLite file, or one that is to be made", "database-missing")
     if not os.access(path, os.R_OK | os.W_OK):
-        yield f"{path}: permission denied; it must be read and written by the daemon's user"
+        told = "permission denied; it must be read and written by the daemon's user"
+        yield Obstacle(f"{path}: {told}", "database-rights")
     try:
         if isinstance(held, Path) and held.exists() and path.samefile(held):
             return
         readable = may_be_sqlite(path)
     except OSError as error:
-        yield f"{path}: cannot be read: {error.strerror}"
+        yield Obstacle(f"{path}: cannot be read: {error.strerror}", "database-rights")
         return
     if not readable:
-        yield f"{path}: not a SQLite database; name another file, or restore it from a backup"
+        told = "not a SQLite database; name another file, or restore it from a backup"
+        yield Obstacle(f"{path}: {told}", "database-missing")
 
 
 def _folder_problem(path: Path) -> str:

@@ -8,7 +8,7 @@ CREATE TABLE unread_projects (
 ) WITHOUT ROWID;
 
 -- Parsers that are failing (since: their first bad pass after the last good one; told_at: when that was told), and
--- those that were (since NULL), with the time of their recovery.
+-- those that were (since NULL), with the time of their recovery; reason: why, of one that is well what it cannot read.
 CREATE TABLE parser_states (
     parser TEXT PRIMARY KEY, since TEXT, told_at TEXT, recovered_at TEXT, reason TEXT NOT NULL DEFAULT '',
     projects TEXT NOT NULL DEFAULT ''

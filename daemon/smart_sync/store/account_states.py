@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from smart_sync.core.campaign import EVERYTHING, Campaign
-from smart_sync.core.merge.odd_values import note_times, odd_values, silent
+from smart_sync.core.merge.odd_values import Brought, note_times, odd_values, silent
 from smart_sync.core.merge.votes import count
 from smart_sync.core.model import METRICS, NO_METRICS, Metrics, Problem, Project
 from smart_sync.core.parsed import (
@@ -90,15 +90,15 @@ class Stored:
         if counting is not None:
             judged_by = judged_by._replace(counting=counting._replace(campaign=campaign.key))
         states = []
-        brought: dict[str, list[str]] = {}
+        brought: dict[str, list[Brought]] = {}
         for row in self.rows.get(project.id, ()):
             state = _state(row, _votes(row, self.known, told, judged_by, problems, whole=self.whole))
             if row[4] == -1:
                 whose = state.link or f"account {state.id}"
                 problems.append(Problem(NO_FLAG, "project_social_accounts", value=whose, code="no-projects"))
-            note_times(brought, state, row[_WIDTH + 7 : _WIDTH + 9] if row[_WIDTH] else (), judged_by.now)
+            note_times(brought, state, row[_WIDTH + 7 : _WIDTH + 9] if row[_WIDTH] else (), judged_by)
             states.append(state._replace(pins=self.pins[state.id]) if state.id in self.pins else state)
-        problems += silent(brought, judged_by.fresh, campaign)
+        problems += silent(brought, judged_by, campaign)
         return states, [*problems, *odd_values(project, campaign, judged_by.counting, states)]
 
 

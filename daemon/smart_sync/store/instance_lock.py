@@ -123,7 +123,9 @@ def _locked(path: Path, mark: str) -> int | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
     except OSError as error:
-        raise DatabaseUnusable(f"{path}: cannot be opened: {error.strerror}; check the folder's owner") from None
+        raise DatabaseUnusable(
+            f"{path}: cannot be opened: {error.strerror}; check the folder's owner", trouble="database-rights"
+        ) from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -16,16 +16,26 @@ _COLUMNS = "parser, since, told_at, recovered_at, reason, projects"
 
 @dataclass(frozen=True, slots=True)
 class FailingParser:
-    """A parser that is failing; times are stamps.  ``told_at``: when that was told, None before."""
+    """A parser that is failing, or that cannot read a part of its source; times are stamps.
+
+    ``since``: since when it is failing, None if it brings values; ``told_at``: when that was told, None before.
+    """
 
     parser: str
-    since: str
+    since: str | None
     told_at: str | None
     reason: str
     #: The names of the projects whose accounts it is asked about.
     projects: str = ""
 
+    @property
+    def must_be_told(self) -> bool:
+        """Whether a person should know: that it fails was told, or a part of its source cannot be read."""
+        return self.since is None or self.told_at is not None
+
     def __str__(self) -> str:
+        if self.since is None:
+            return f"{self.parser}: {self.reason}"
         concerned = f" (of {self.projects})" if self.projects else ""
         return f"{self.parser}{concerned} has been failing since {self.since[:16].replace('T', ' ')} UTC: {self.reason}"
 
@@ -49,13 +59,13 @@ async def remember(transaction: Transaction, states: Mapping[str, ParserState]) 
     )
 
 
-#: The parsers whose last passes were bad, by name, in the order of `FailingParser`.
+#: The parsers whose last passes were bad in whole or in part, by name, in the order of `FailingParser`.
 FAILING_COLUMNS = "parser, since, told_at, reason, projects"
-FAILING = f"SELECT {FAILING_COLUMNS} FROM parser_states WHERE since IS NOT NULL ORDER BY parser"
+FAILING = f"SELECT {FAILING_COLUMNS} FROM parser_states WHERE since IS NOT NULL OR reason != '' ORDER BY parser"
 
 
 async def failing(database: Database) -> list[FailingParser]:
-    """The parsers whose last passes were bad, by name."""
+    """The parsers whose last passes were bad in whole or in part, by name."""
     return [FailingParser(*row) for row in await database.glance(FAILING)]
 
 

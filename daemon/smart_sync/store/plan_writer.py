@@ -8,7 +8,6 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from smart_sync.core.campaign import OF_VIDEOS
 from smart_sync.core.merge.plan import Plan
 from smart_sync.core.model import METRICS
 from smart_sync.core.pins import Pin
@@ -234,7 +233,7 @@ async def _write(transaction: Transaction, plans: Sequence[Plan], writing: Snaps
     )
     await snapshots.end_carried_stretches(transaction, plans, writing)
     begin_anew = [row for row in merged if row.anew]
-    for metric in OF_VIDEOS:
+    for metric in METRICS:
         await transaction.execute_many(
             f"UPDATE account_metrics SET {metric}_known_since = NULL WHERE account_id = ?",
             [(row.account_id,) for row in begin_anew if metric in row.anew],

@@ -130,7 +130,10 @@ async def open_existing(
     try:
         if isinstance(where, Path):
             if not await asyncio.to_thread(where.is_file):
-                raise DatabaseError(f"{where}: there is no database yet; the first pass makes it: smart-sync once")
+                raise DatabaseError(
+                    f"{where}: there is no database yet; the first pass makes it: smart-sync once",
+                    trouble="database-missing",
+                )
             opened: Any = SqliteDatabase(where, read_only=read_only, **limit)
         else:
             from smart_sync.store.postgres.postgres_database import PostgresDatabase
@@ -164,13 +167,16 @@ async def _check_version(database: Database) -> None:
     there = await version(database)
     if not there:
         raise DatabaseError(
-            f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once"
+            f"{database.name}: no pass has been here yet; the first one makes what is missing: smart-sync once",
+            trouble="database-missing",
         )
     if there > len(MIGRATIONS):
-        raise DatabaseUnusable(_from_the_future(database.name, there))
+        raise _from_the_future(database.name, there)
     if there < len(MIGRATIONS):
         raise DatabaseError(
-            f"{database.name}: its tables are not those of this version; a pass brings them up to date: smart-sync once"
+            f"{database.name}: its tables are not those of this version; a pass brings them up to date:"
+            " smart-sync once",
+            trouble="database-version",
         )
 
 
@@ -205,7 +211,8 @@ async def _require(transaction: Transaction, name: str, table: str, required: se
     lacking = sorted(required - set(await transaction.dialect.columns(transaction, table)))
     if lacking:
         raise DatabaseUnusable(
-            f"{name}: table {table} has no column {', '.join(lacking)}; is this the web app's database?"
+            f"{name}: table {table} has no column {', '.join(lacking)}; is this the web app's database?",
+            trouble="database-columns",
         )
 
 
@@ -216,7 +223,7 @@ async def _migrate(transaction: Transaction, name: str) -> None:
     rows = await transaction.fetch("SELECT version FROM smart_sync_schema")
     version = rows[0][0] if rows else 0
     if version > len(MIGRATIONS):
-        raise DatabaseUnusable(_from_the_future(name, version))
+        raise _from_the_future(name, version)
     if 0 < version < _GROWTH_SINCE:
         there = await transaction.dialect.made(transaction, "account_growth")
         if there is not None and there[2].startswith(_FIRST_GROWTH):
@@ -232,9 +239,10 @@ async def _migrate(transaction: Transaction, name: str) -> None:
         await transaction.execute("UPDATE smart_sync_schema SET version = ?", (len(MIGRATIONS),))
 
 
-def _from_the_future(name: str, version: int) -> str:
+def _from_the_future(name: str, version: int) -> DatabaseUnusable:
     known = f"schema {version}, this one knows {len(MIGRATIONS)}"
-    return f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
+    told = f"{name}: written by a newer Smart Sync ({known}); upgrade it, or restore the backup of before"
+    return DatabaseUnusable(told, trouble="database-version")
 
 
 async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bool:
@@ -245,12 +253,15 @@ async def _is_adopted(transaction: Transaction, name: str, statement: str) -> bo
         return False
     kind, table, _ = made
     if (kind, table) != ("table", "parsed_metrics"):
-        raise DatabaseUnusable(f"{name}: there is a {kind} {table} that Smart Sync has not made; rename it")
+        raise DatabaseUnusable(
+            f"{name}: there is a {kind} {table} that Smart Sync has not made; rename it", trouble="database-columns"
+        )
     await _require(transaction, name, table, INBOX)
     if not await transaction.dialect.is_unique(transaction, table, "account_id"):
         raise DatabaseUnusable(
             f"{name}: table {table} has no unique account_id, so nothing can be upserted into it;"
-            f" CREATE UNIQUE INDEX {table}_account ON {table} (account_id)"
+            f" CREATE UNIQUE INDEX {table}_account ON {table} (account_id)",
+            trouble="database-columns",
         )
     return True
 

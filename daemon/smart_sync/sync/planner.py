@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from smart_sync.config import Settings
@@ -61,6 +62,8 @@ class Draft:
     missing: Sequence[Account] = ()
     #: Links of the accounts that the database refuses to create, with the reason.
     not_created: Mapping[str, str] = field(default_factory=dict)
+    #: The ids of the accounts without a row; None: the worksheet was not read.
+    without_row: Collection[str] | None = None
 
 
 #: A draft, or why there is none.
@@ -97,14 +100,20 @@ class Planner:
         self._creates = settings.sync.create_missing != "none"
 
     async def decide(
-        self, cases: Sequence[Case], now: datetime, day: Day, done: Collection[str] = ()
+        self,
+        cases: Sequence[Case],
+        now: datetime,
+        day: Day,
+        done: Collection[str] = (),
+        without_row: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> dict[str, Decided]:
         """Decide about all accounts of the projects of ``cases``; by project, each by itself.
 
-        ``done`` projects are up to date: an account of theirs that misses its row is known to do so.
+        ``done`` projects are up to date: an account of theirs that misses its row is known to do so.  ``without_row``:
+        the accounts that do, of projects that a dry run has decided about.
         """
         try:
-            return await self._decide(cases, now, day, done)
+            return await self._decide(cases, now, day, done, without_row)
         except SmartSyncError:
             raise
         except Exception as error:
@@ -114,11 +123,16 @@ class Planner:
         # What cannot be read, odd beyond our imagination, is a row of one of them.
         apart: dict[str, Decided] = {}
         for case in cases:
-            apart |= await self.decide([case], now, day, done)
+            apart |= await self.decide([case], now, day, done, without_row)
         return apart
 
     async def _decide(
-        self, cases: Sequence[Case], now: datetime, day: Day, done: Collection[str]
+        self,
+        cases: Sequence[Case],
+        now: datetime,
+        day: Day,
+        done: Collection[str],
+        without_row: Mapping[str, Collection[str]],
     ) -> dict[str, Decided]:
         ids = [case.project.id for case in cases]
         doubts = Doubts(
@@ -141,7 +155,8 @@ class Planner:
             found |= several
             decided |= crashed
         asking = [project_id for project_id, one in found.items() if one.may_create and project_id not in decided]
-        missing = {key: one.sheet.absences.keys() for key, one in found.items() if one.sheet.trouble is None}
+        own = {key: one.sheet.absences.keys() for key, one in found.items() if one.sheet.trouble is None}
+        missing = {**without_row, **own}
         elsewhere = await absences.other_accounts(self._database, done, missing) if asking else absences.NO_OTHERS
         past = await absences.past_doubts(self._database, asking) if asking else {}
 
@@ -204,7 +219,8 @@ class Planner:
         missing: Sequence[Account] = ()
         if self._creates and plan.unmatched_rows:
             missing = missing_accounts(one.project, plan.unmatched_rows, [doubt.row for doubt in plan.doubtful])
-        return Draft(plan, one.states, one.problems, missing)
+        without_row = one.sheet.absences.keys() if one.sheet.trouble is None else None
+        return Draft(plan, one.states, one.problems, missing, without_row=without_row)
 
 
 _NO_DOUBTS: Mapping[str, EarlierDoubt] = {}

@@ -6,7 +6,7 @@ what the database holds of them is read by one query of each kind, and what they
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -41,6 +41,8 @@ class Pass:
     parsed: asyncio.Event
     #: The ids of the projects that this pass has brought up to date.
     done: set[str] = field(default_factory=set)
+    #: Of those that a dry run has decided about, the ids of the accounts without a row: no table says so.
+    without_row: dict[str, Collection[str]] = field(default_factory=dict)
     #: How many accounts each project has.
     sizes: Mapping[str, int] = field(default_factory=dict)
 
@@ -155,11 +157,13 @@ class ProjectSync:
     async def _round(self, group: Sequence[_Job], this: Pass) -> None:
         """Each of ``group`` gets its result, but for those that need accounts first."""
         cases = [Case(job.project, job.reading, job.new if this.dry_run else ()) for job in group]
-        decided = await self._planner.decide(cases, this.now, this.day, this.done)
+        decided = await self._planner.decide(cases, this.now, this.day, this.done, this.without_row)
         drafts: dict[str, Draft] = {}
         for job in group:
             job.watch.record("decide")
             draft = decided[job.project.id]
+            if isinstance(draft, Draft) and this.dry_run and draft.without_row is not None:
+                this.without_row[job.project.id] = draft.without_row
             if not isinstance(draft, Draft):
                 job.result = self._failure(job.project, draft)
             elif draft.missing and not job.new:
@@ -213,11 +217,11 @@ class ProjectSync:
             return self._failure(draft.plan.project, error)
         return foreseen(draft.plan, coming, draft.problems, draft.states)
 
-    def _failure(self, project: Project, error: Decided) -> ProjectResult:
+    def _failure(self, project: Project, error: MergeCrashed | StoreError) -> ProjectResult:
         told = error.meaning if isinstance(error, StoreError) else error
         if isinstance(told, MergeCrashed):
             self._announce("project.crashed", project_id=project.id, project=project.name, exc_info=told.__cause__)
-        return failure(project, str(told))
+        return failure(project, str(told), told.trouble)
 
     async def _create_accounts(self, job: _Job, this: Pass) -> int:
         """Create the accounts that a worksheet calls for, and wait for what the parsers say of them; how many."""

@@ -21,6 +21,8 @@ LEAST = 50
 class BrokerUnavailable(SmartSyncError):
     """Tasks cannot be sent."""
 
+    trouble = "no-worker"
+
 
 class TaskQueue:
     """Sends tasks to the broker at ``url``."""

@@ -38,8 +38,13 @@ async def check(settings: Settings, clock: Clock = utc_now, *, offline: bool = F
     """
     wrong = await asyncio.to_thread(obstacles, settings)
     findings = [
-        Finding("error", f"{key}: {problem}", OF_DATABASE if key == "database.path" else "")
-        for key, problem in wrong.items()
+        Finding(
+            "error",
+            f"{key}: {obstacle.reason}",
+            OF_DATABASE if key == "database.path" else "",
+            obstacle.trouble,
+        )
+        for key, obstacle in wrong.items()
     ]
     if not findings:
         findings.append(Finding("ok", "the configuration is valid"))
@@ -80,7 +85,11 @@ def _missing_files(settings: Settings) -> Iterator[Finding]:
     """A file that another program makes may come later: its absence keeps no daemon from starting."""
     for name, table in settings.parsers.items():
         if isinstance(table, CsvSettings) and not os.path.isfile(table.path):  # noqa: PTH113  never raises
-            yield Finding("warning", f"parsers.{name}.path: there is no file {table.path}; nothing is parsed before")
+            yield Finding(
+                "warning",
+                f"parsers.{name}.path: there is no file {table.path}; nothing is parsed before",
+                trouble="parsed-values",
+            )
 
 
 def _full_disk(database: Path) -> Iterator[Finding]:
@@ -92,14 +101,20 @@ def _full_disk(database: Path) -> Iterator[Finding]:
             told = (
                 f"the disk is full ({free / 2**20:.1f} MB free)" if free < FULL else f"{free / 2**20:.0f} MB are free"
             )
-            yield Finding("error" if free < FULL else "warning", f"{folder}: {told}; free some space")
+            yield Finding(
+                "error" if free < FULL else "warning", f"{folder}: {told}; free some space", trouble="disk-full"
+            )
 
 
 def _open_secrets(settings: Settings) -> Iterator[Finding]:
     """A secret that everybody on the machine may read is none."""
     google = settings.sheets.credentials if settings.sheets.source == "google" else None
     for path in secrets.readable_by_all(*([google] if isinstance(google, Path) else [])):
-        yield Finding("warning", f"{path}: everybody on this machine may read the secret; chmod o-r {path}")
+        yield Finding(
+            "warning",
+            f"{path}: everybody on this machine may read the secret; chmod o-r {path}",
+            trouble="secret-readable",
+        )
 
 
 def _rules(settings: Settings) -> Iterator[RulesRow]:

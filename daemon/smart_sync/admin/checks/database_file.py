@@ -49,12 +49,14 @@ async def check_database(settings: Settings, copy: Path) -> tuple[bool, list[Fin
         if _is_locked(error):
             return False, [*findings, _locked(path, "cannot be read")]
         told = str(error).removeprefix(f"{path}: ").removeprefix(f"{empty}: ")
-        return False, [*findings, Finding("error", f"{path}: {told}", OF_DATABASE)]
+        trouble = error.trouble if isinstance(error, DatabaseError) else ""
+        return False, [*findings, Finding("error", f"{path}: {told}", OF_DATABASE, trouble)]
     intact = [
         Finding("ok", f"{path}: an intact database", OF_DATABASE),
         *await asyncio.to_thread(lambda: list(_old_file(path))),
     ]
-    return True, [*findings, *intact, *(Finding("error", f"{path}: {line}", OF_DATABASE) for line in refused), *doubled]
+    unwritable = [Finding("error", f"{path}: {line}", OF_DATABASE, "database-columns") for line in refused]
+    return True, [*findings, *intact, *unwritable, *doubled]
 
 
 async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple[bool, list[Finding]]:
@@ -62,9 +64,9 @@ async def _check_server(settings: Settings, server: Server, copy: Path) -> tuple
         tried = await rehearsal.rehearse(server, copy, settings.sync, utc_now())
         old = await _old_server(server)
     except SmartSyncError as error:
-        return False, [Finding("error", str(error), OF_DATABASE)]
+        return False, [Finding("error", str(error), OF_DATABASE, error.trouble)]
     findings = [Finding("ok", f"{server}: can be read and written", OF_DATABASE), *old]
-    findings += [Finding("error", f"{server}: {line}", OF_DATABASE) for line in tried.refused]
+    findings += [Finding("error", f"{server}: {line}", OF_DATABASE, "database-columns") for line in tried.refused]
     findings += [_refusing_index(name, drop) for name, drop in tried.unique]
     # In the copy, which has the snapshots of the last weeks.
     findings += await asyncio.to_thread(lambda: list(_doubled_days(copy, settings.schedule.timezone)))
@@ -99,6 +101,7 @@ def _locked(path: Path, so: str) -> Finding:
         f"{path}: another process has held the database locked for seconds, it {so}; find it with fuser {path}, and let"
         " it commit, or end it",
         OF_DATABASE,
+        trouble="database-locked",
     )
 
 
@@ -119,7 +122,13 @@ async def _old_server(server: Server) -> list[Finding]:
     if not 0 < before < len(MIGRATIONS):
         return []
     told = f"the first pass of this version changes them for good; make a backup first: {server.dump_command('FILE')}"
-    return [Finding("warning", f"{server}: its tables are of an earlier version (schema {before}): {told}")]
+    return [
+        Finding(
+            "warning",
+            f"{server}: its tables are of an earlier version (schema {before}): {told}",
+            trouble="database-version",
+        )
+    ]
 
 
 def _other_writer(path: Path) -> Iterator[Finding]:
@@ -137,6 +146,7 @@ def two_masters(other: OtherWriter) -> Finding:
         f" from the merged values, such as {printable(other.metric)} of account {printable(other.account_id)}:"
         f" {printable(str(other.theirs))} there at {printable(other.stamp[:16])}, {other.ours} merged; {seen}; switch"
         " the web app's own sync off",
+        trouble="two-masters",
     )
 
 
@@ -146,8 +156,13 @@ def _to_be_made(settings: Settings) -> Finding:
     others = f"; in the same folder there is {', '.join(near)}: is one of them meant?" if near else ""
     if settings.sync.create_missing != "projects":
         told = "there is no database; an empty one will be created at the first start, and nothing fills it"
-        return Finding("error", f"{path}: {told}; correct [database] path{others}", OF_DATABASE)
-    return Finding("warning" if near else "ok", f"{path}: will be created at the first start{others}", OF_DATABASE)
+        return Finding("error", f"{path}: {told}; correct [database] path{others}", OF_DATABASE, "database-missing")
+    return Finding(
+        "warning" if near else "ok",
+        f"{path}: will be created at the first start{others}",
+        OF_DATABASE,
+        trouble="database-missing",
+    )
 
 
 async def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]]:
@@ -160,7 +175,11 @@ async def copy_query(settings: Settings, copy: Path) -> tuple[str, list[Finding]
     try:
         return await rehearsal.copy_query(settings.database.where, query, copy), []
     except SmartSyncError as error:
-        return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
+        return "", [
+            Finding(
+                "error", f"parsed.query: not a SELECT that this database understands: {error}", trouble="parsed-values"
+            )
+        ]
 
 
 def _copy_query(path: Path, query: str, copy: Path) -> tuple[str, list[Finding]]:
@@ -168,7 +187,11 @@ def _copy_query(path: Path, query: str, copy: Path) -> tuple[str, list[Finding]]
         # Where there is no file yet, the first pass makes one like the copy.
         return scratch_copy.copy_query(path if path.exists() else copy, query, copy), []
     except (sqlite3.Error, sqlite3.Warning, ValueError, PermissionError) as error:
-        return "", [Finding("error", f"parsed.query: not a SELECT that this database understands: {error}")]
+        return "", [
+            Finding(
+                "error", f"parsed.query: not a SELECT that this database understands: {error}", trouble="parsed-values"
+            )
+        ]
 
 
 def _sqlite_version() -> Iterator[Finding]:
@@ -177,6 +200,7 @@ def _sqlite_version() -> Iterator[Finding]:
             "warning",
             f"SQLite {sqlite3.sqlite_version} can corrupt a WAL file that two processes write; "
             "install smart-sync-daemon[sqlite]",
+            trouble="database-version",
         )
 
 
@@ -191,6 +215,7 @@ def _refusing_index(name: str, drop: str) -> Finding:
         "error",
         f"account_snapshots: the unique index {printable(name)} refuses a row of Smart Sync next to the web app's;"
         f" its snapshots would be missing: {printable(drop)}, or leave snapshots to one program",
+        trouble="two-masters",
     )
 
 
@@ -199,18 +224,21 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
     with closing(connect(path)) as source:
         for name, flag in scratch_copy.flags_not_understood(source)[:_NAMED]:
             told = f"is_active is neither 1 nor 0, so project {printable(name)} is not synced: {printable(flag, 40)}"
-            yield Finding("error", told, OF_DATABASE)
+            yield Finding("error", told, OF_DATABASE, "no-projects")
         yield from _unique_snapshots(source)
         days = scratch_copy.doubled_days(source, timezone)
         if days:
             yield Finding(
-                "warning", f"account_snapshots: {days:,} days of an account have several snapshots; the last counts"
+                "warning",
+                f"account_snapshots: {days:,} days of an account have several snapshots; the last counts",
+                trouble="two-masters",
             )
         if zeros := scratch_copy.zero_snapshots(source):
             yield Finding(
                 "warning",
                 f"account_snapshots: {zeros:,} snapshots hold nothing but 0 though the account had values later: "
                 "nobody knew them that day, or its row was missing; Smart Sync leaves them as they are",
+                trouble="snapshot-zeros",
             )
         ahead, newest = scratch_copy.snapshots_ahead(source, utc_now())
         if ahead:
@@ -219,6 +247,7 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
                 f"account_snapshots: {counted(ahead, 'snapshot')} dated ahead, the newest {newest[:16]} UTC: a clock"
                 " was wrong; until then readers of the newest snapshot see it in place of today's; correct its"
                 " snapshot_time",
+                trouble="database-clock",
             )
         between = scratch_copy.zeros_between(source, timezone)
         for link, day, metric in between[:_NAMED]:
@@ -226,6 +255,9 @@ def _doubled_days(path: Path, timezone: str) -> Iterator[Finding]:
                 "warning",
                 f"account_snapshots: {printable(link)}: {metric} is 0 on {day} and above before and after; if that is "
                 f"Smart Sync's snapshot: smart-sync snapshots repair {shlex.quote(printable(link))} {day} --{metric} N",
+                trouble="snapshot-zeros",
             )
         if len(between) > _NAMED:
-            yield Finding("warning", f"account_snapshots: {len(between) - _NAMED:,} more such zeros")
+            yield Finding(
+                "warning", f"account_snapshots: {len(between) - _NAMED:,} more such zeros", trouble="snapshot-zeros"
+            )

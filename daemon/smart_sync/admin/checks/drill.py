@@ -112,7 +112,13 @@ async def drill(settings: Settings, clock: Clock = utc_now) -> list[Finding]:
             if found is None or len(known) > len(found[1]):
                 found = project, known
         if found is None or (at := _place(found[1])) is None:
-            return [Finding("warning", "drill: no worksheet with two rows and a number of 1,000 has been read yet")]
+            return [
+                Finding(
+                    "warning",
+                    "drill: no worksheet with two rows and a number of 1,000 has been read yet",
+                    trouble="drill",
+                )
+            ]
         project, known = found
         planner = Planner(database, settings, "")
 
@@ -171,7 +177,7 @@ def _alarms(plan: Plan, quiet: Plan) -> Iterator[tuple[str, str]]:
 
 def _finding(settings: Settings, kind: str, alarms: Mapping[str, str]) -> Finding:
     if not alarms:
-        return Finding("warning", f"drill: {kind}: no alarm")
+        return Finding("warning", f"drill: {kind}: no alarm", trouble="drill")
     told, beyond = [], False
     for event, said in alarms.items():
         listeners = list(_listeners(settings, event))
@@ -181,7 +187,9 @@ def _finding(settings: Settings, kind: str, alarms: Mapping[str, str]) -> Findin
     if "worksheet" in kind:
         health = f"healthz 503 when it has lasted for {settings.sheets.stale_after / 3600:g} h"
     nobody = "" if beyond else "; nobody but the log: name the event in [[webhooks]] or [[notify.targets]]"
-    return Finding("ok" if beyond else "warning", f"drill: {kind}: {'; '.join(told)}; {health}{nobody}")
+    return Finding(
+        "ok" if beyond else "warning", f"drill: {kind}: {'; '.join(told)}; {health}{nobody}", trouble="drill"
+    )
 
 
 def _listeners(settings: Settings, event: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ from typing import Final, Literal
 from smart_sync.config import Settings
 from smart_sync.core.command_answers import CheckAnswer, RulesRow
 from smart_sync.core.model import Project
-from smart_sync.core.notices.troubles import code_of
 from smart_sync.core.project_names import name_key, written
 from smart_sync.core.trouble_codes import Code
 from smart_sync.core.wording import listed, nearest
@@ -27,13 +26,13 @@ class Finding:
     message: str
     #: `OF_DATABASE`: it is about the file or the server itself; "": about anything else.
     about: str = ""
-    #: What docs/faq.md has it under, where that is decided with it.
+    #: What docs/faq.md has it under; "" where it has no entry.
     trouble: Code | Literal[""] = ""
 
     @property
     def code(self) -> str:
-        """What docs/faq.md has it under; "" where there is nothing to do or no entry for it."""
-        return "" if self.level == "ok" else self.trouble or code_of(self.message)
+        """Its ``trouble``; "" where there is nothing to do."""
+        return "" if self.level == "ok" else self.trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,9 @@ def _unknown(section: str, names: Iterable[str], known: Collection[str], what: s
         if name not in known:
             near = nearest(name, known)
             meant = f"; did you mean {near!r}?" if near else ""
-            yield Finding("warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}")
+            yield Finding(
+                "warning", f"{section}: {name!r} is no {what}, so it has no effect{meant}", trouble="config-mistake"
+            )
 
 
 def default_spreadsheets(settings: Settings, projects: Iterable[Project]) -> Iterator[Finding]:
@@ -104,4 +105,5 @@ def shared_names(projects: Iterable[Project]) -> Iterator[Finding]:
                 "warning",
                 f"projects {first.name!r} (id {first.id}) and {project.name!r} (id {project.id}) have one name, and a"
                 " worksheet counts for one project; rename one of them",
+                trouble="sheet-unclaimed",
             )

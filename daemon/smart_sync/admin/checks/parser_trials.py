@@ -44,7 +44,7 @@ async def check_parsers(
         # A file is no platform: what it lacks is found without reading it.
         sources = [one for one in build(settings.parsers, settings.tokens) if not isinstance(one.settings, CsvSettings)]
     except SmartSyncError as error:
-        return [Finding("error", str(error))]
+        return [Finding("error", str(error), trouble=error.trouble)]
     findings = list(_terms(sources))
     if not sources:
         return findings
@@ -56,7 +56,7 @@ async def check_parsers(
             *_campaign_findings(sources, accounts, {project.id: project.name for project in active}),
             *await _unknown_video_findings(database, settings, active, query, stamp(clock())),
         ]
-    findings += [Finding("warning", one) for one in told]
+    findings += [Finding("warning", one, trouble="campaign-unclear") for one in told]
     if offline:
         return [*findings, *await _token_findings(sources, clock)]
     try:
@@ -64,7 +64,9 @@ async def check_parsers(
             for source in sources:
                 findings.append(await _tried(source, accounts, allow))
     except SmartSyncError as error:
-        findings.append(Finding("error", f"the parsers are not tried: {error}"))
+        findings.append(
+            Finding("error", f"the parsers are not tried: {error}", trouble=error.trouble or "parser-failed")
+        )
     return [*findings, *await _token_findings(sources, clock)]
 
 
@@ -118,7 +120,11 @@ async def _token_findings(sources: Sequence[ConfiguredParser], clock: Clock) -> 
         for token in source.book.reports:
             what = f"parser {source.name}: "
             if told := token.warning(clock()):
-                found.append(Finding("error" if token.dead else "warning", f"{what}{told}; grant a new one"))
+                found.append(
+                    Finding(
+                        "error" if token.dead else "warning", f"{what}{told}; grant a new one", trouble="token-ended"
+                    )
+                )
                 continue
             whose, kind = f"the token of {token.account}" if token.account else "the token", token.kind
             found.append(Finding("ok", f"{what}{whose}{f' ({kind})' if kind else ''} {token.words()}"))
@@ -129,12 +135,20 @@ async def _tried(
     source: ConfiguredParser, accounts: Sequence[Account], allow: Callable[[ConfiguredParser], Allowance | None]
 ) -> Finding:
     """What it says of one account; of another, if that one is refused, which may be its own trouble."""
-    finding = Finding("warning", f"parser {source.name}: there is no active account that it is for, so it is not tried")
+    finding = Finding(
+        "warning",
+        f"parser {source.name}: there is no active account that it is for, so it is not tried",
+        trouble="parser-failed",
+    )
     for served in islice((account for account in accounts if source.serves(account)), MAX_ACCOUNTS):
         try:
             (inspection,) = await inspect([source], served, allow)
         except Exception as error:
-            return Finding("error", f"parser {source.name} has a bug: {type(error).__name__}; report it to its author")
+            return Finding(
+                "error",
+                f"parser {source.name} has a bug: {type(error).__name__}; report it to its author",
+                trouble="parser-failed",
+            )
         finding = _finding(served.link, inspection)
         if inspection.failure or any(isinstance(one, ParsedMetrics) for one in inspection.fetched):
             break
@@ -146,12 +160,20 @@ def _finding(link: str, inspection: Inspection) -> Finding:
     for one in inspection.fetched:
         if isinstance(one, ParsedMetrics):
             said = ", ".join(f"{name} {value}" for name, value in one.metrics._asdict().items() if value is not None)
-            return Finding("warning", f"{what}: {said}; {one.flaw}") if one.flaw else Finding("ok", f"{what}: {said}")
+            return (
+                Finding("warning", f"{what}: {said}; {one.flaw}", trouble="parser-failed")
+                if one.flaw
+                else Finding("ok", f"{what}: {said}")
+            )
         if isinstance(one, Unfetched):
-            return Finding("warning" if one.gone else "error", f"{what}: {one.reason}")
+            return Finding("warning" if one.gone else "error", f"{what}: {one.reason}", trouble=one.trouble)
     if inspection.failure:
-        return Finding("warning" if inspection.has_to_wait else "error", f"{what}: {inspection.failure}")
-    return Finding("warning", f"{what}: the source says nothing of it")
+        return Finding(
+            "warning" if inspection.has_to_wait else "error",
+            f"{what}: {inspection.failure}",
+            trouble=inspection.trouble,
+        )
+    return Finding("warning", f"{what}: the source says nothing of it", trouble="parser-failed")
 
 
 def _campaign_findings(
@@ -195,4 +217,4 @@ def _terms(sources: Sequence[ConfiguredParser]) -> Iterator[Finding]:
         terms = source.adapted.terms
         if terms and not options(source.settings).accepted:
             silence = f"if you keep to that: [parsers.{source.table}] accepted = true"
-            yield Finding("warning", f"parser {source.name}: {terms}; {silence}")
+            yield Finding("warning", f"parser {source.name}: {terms}; {silence}", trouble="parser-terms")

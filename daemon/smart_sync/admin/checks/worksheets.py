@@ -9,6 +9,7 @@ from smart_sync.config import Settings
 from smart_sync.config.database_url import Location
 from smart_sync.core.links.identity import profile_link
 from smart_sync.core.model import METRICS, Outcome, Trigger
+from smart_sync.core.notices.troubles import recorded_code
 from smart_sync.core.project_names import written
 from smart_sync.core.results.results import PassResult, ProjectResult
 from smart_sync.core.wording import by_text, confirm, counted, last_read, listed
@@ -39,7 +40,7 @@ async def check_worksheets(settings: Settings, clock: Clock = utc_now, *, known:
             names = await _name_findings(resources, result)
             return [*_pass_findings(result, settings, projects), *pins, *_gauge_findings(settings), *names]
     except SmartSyncError as error:
-        return [Finding("error", str(error))]
+        return [Finding("error", str(error), trouble=error.trouble)]
 
 
 async def check_last_pass(where: Location) -> list[Finding]:
@@ -70,7 +71,7 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
             titles = await resources.sheets.titles()
         except SheetUnavailable as trouble:
             known = {one.trouble for one in result.results}
-            troubles = [Finding("error", str(trouble))] if str(trouble) not in known else []
+            troubles = [Finding("error", str(trouble), trouble=trouble.trouble)] if str(trouble) not in known else []
     names = await scratch_copy.names_in_use(resources.database)
     if resources.settings.sync.create_missing == "projects":
         names.projects.update(titles)
@@ -87,12 +88,16 @@ async def _name_findings(resources: Resources, result: PassResult) -> list[Findi
 
 
 async def _failing_parsers(resources: Resources) -> list[Finding]:
-    """The parsers of the configuration of which a pass has told that they fail."""
+    """The parsers of the configuration that fail, as a pass has told, or cannot read a part of their source."""
     names = {str(parser["parser"]) for parser in resources.parsers()}
     return [
-        Finding("error", f"parser {one}")
+        Finding(
+            "warning" if one.since is None else "error",
+            f"parser {one}",
+            trouble="parsed-values" if one.since is None else recorded_code(one.reason) or "parser-failed",
+        )
         for one in await parser_records.failing(resources.database)
-        if one.told_at and one.parser in names
+        if one.must_be_told and one.parser in names
     ]
 
 
@@ -115,6 +120,7 @@ def _pass_findings(result: PassResult, settings: Settings, projects: int) -> Ite
                 else "insert some into projects (name: the worksheet's title), or let the sheets create them:"
                 ' [sync] create_missing = "projects"'
             ),
+            trouble="no-projects",
         )
     for name in result.new_projects:
         yield Finding("ok", f"worksheet {name!r} will become a project")

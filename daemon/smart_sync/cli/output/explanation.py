@@ -105,7 +105,7 @@ def _notes(account: ExplainedAccount) -> Iterable[str]:
     # A daemon of an earlier version answers no codes.
     codes = account.get("problem_codes", [])
     yield from (with_code(told, code) for told, code in zip_longest(account["problems"], codes, fillvalue=""))
-    yield from map(with_code, account["warnings"])
+    yield from (with_code(told, "campaign-unclear") for told in account["warnings"])
     for metric, told in account["metrics"].items():
         if suspect := told["suspect"]:
             place = f" ({suspect['place']})" if suspect["place"] else ""

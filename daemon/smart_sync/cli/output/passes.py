@@ -191,7 +191,7 @@ def troubles(result: ProjectAnswer) -> Iterable[str]:
     """What a person should look at in a project, a line each, with the command that says more."""
     trouble = result.get("error") or result.get("warning")
     if trouble:
-        # A daemon of an earlier version answers no code, and errors of the database bring none.
+        # A daemon of an earlier version answers no code.
         yield with_code(trouble + (f"; {result['remedy']}" if result.get("remedy") else ""), result.get("code", ""))
     if result.get("stale"):
         yield f"stale: {last_read(result.get('sheet_read_at'))}"

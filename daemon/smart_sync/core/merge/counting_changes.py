@@ -1,11 +1,13 @@
 """Metrics that are of something else than before: other dates, another KPI, the campaign in place of the lifetime.
 
-Or of another profile, to which the account's link leads now.
+Or of another profile, to which the account's link leads now; or of the sheet, since the parsed one is too old
+(``[parsed] max_age``), and of a parser again when it has a new one.
 
 Such a number is the first of its kind.  It begins anew: no growth from what it was, and nothing to doubt in a leap.
 """
 
 from collections.abc import Container, Mapping, Sequence
+from typing import Final
 
 from smart_sync.core.campaign import OF_VIDEOS, Campaign
 from smart_sync.core.merge.strategies import Winner
@@ -15,12 +17,15 @@ from smart_sync.core.state import AccountState
 from smart_sync.core.wording import when
 
 _NONE: frozenset[str] = frozenset()
+#: What a metric is of whose parsed values are all too old to count; no `Campaign.key` reads so.
+OUTDATED: Final = "too old"
 
 
 def counts_other_videos(state: AccountState) -> bool:
-    """Whether a parsed value is of other videos than the last pass saw; all of the lifetime is the usual case."""
-    chosen = state.votes.chosen
-    if not any(state.counted) and not (chosen and any(one.counted for one in chosen.values())):
+    """Whether a parsed value is of other videos than the last pass saw, or too old; the usual case is neither."""
+    votes = state.votes
+    # No generator where there is nothing to look through, as with most accounts.
+    if not (any(state.counted) or votes.lost or (votes.chosen and any(o.counted for o in votes.chosen.values()))):
         return False
     return any((old or "") != (new or "") for old, new in zip(state.counted, counted_now(state), strict=True))
 
@@ -37,11 +42,14 @@ def without_earlier_profile(state: AccountState, rows: Container[str]) -> Accoun
 
 
 def counted_now(state: AccountState) -> tuple[str | None, ...]:
-    """What the parsed values are of; where none counts, what the last one was of."""
+    """What the parsed values are of; where none counts, what the last one was of, or `OUTDATED`."""
     known, chosen, parsed = state.counted, state.votes.chosen, state.parsed or NO_METRICS
+    outdated = state.votes.too_old if state.votes.lost else _NONE
     return tuple(
         [
-            (chosen[metric].counted if metric in chosen else "") if parsed[index] is not None else known[index]
+            (chosen[metric].counted if metric in chosen else "")
+            if parsed[index] is not None
+            else (OUTDATED if metric in outdated else known[index])
             for index, metric in enumerate(METRICS)
         ]
     )
@@ -50,18 +58,32 @@ def counted_now(state: AccountState) -> tuple[str | None, ...]:
 def restarted_metrics(
     state: AccountState, winners: Sequence[str | None], counted: Sequence[str | None]
 ) -> frozenset[str]:
-    """The metrics of which a parsed value counts, or counted, that is of other videos now; of another profile all."""
+    """The metrics of which a parsed value counts, or counted, that is of other videos now; of another profile all.
+
+    And those that go from a parser's value to the sheet's as the former is too old, or back; one that is carried
+    meanwhile goes on.
+    """
     if state.votes.relinked:
         return frozenset(m for m, now in zip(METRICS, winners, strict=True) if now not in (None, Winner.CARRIED))
     if state.counted == counted:  # the usual case
         return _NONE
-    of_parsers = (Winner.PARSED, Winner.BOTH)
     each = zip(METRICS, state.counted, counted, state.winners, winners, strict=True)
     return frozenset(
         metric
         for metric, old, new, before, now in each
-        if old is not None and old != new and (before in of_parsers or now in of_parsers)
+        if old is not None
+        and old != new
+        and (_goes_over(before, now) if OUTDATED in (old, new) else _of_parsers(before, now))
     )
+
+
+def _of_parsers(before: str | None, now: str | None) -> bool:
+    return bool({before, now} & {Winner.PARSED, Winner.BOTH})
+
+
+def _goes_over(before: str | None, now: str | None) -> bool:
+    """Whether a metric goes from the parsers' value to another one, or back."""
+    return (before == Winner.PARSED) != (now == Winner.PARSED) and not {before, now} & {None, Winner.CARRIED}
 
 
 def not_counted_since(votes: Votes) -> Mapping[str, str]:

@@ -1,12 +1,13 @@
 """What is odd about the values that the database holds of a project: told with each pass, and decided without."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from smart_sync.core.campaign import Campaign
 from smart_sync.core.merge.counting_changes import not_counted, not_counted_since
 from smart_sync.core.merge.votes import is_counted
 from smart_sync.core.model import METRICS, NO_METRICS, Problem, Project
-from smart_sync.core.parsed import INBOX, OWN, Counting
+from smart_sync.core.parsed import INBOX, OWN, TOO_OLD, Counting, VoteTerms
 from smart_sync.core.state import AccountState, as_text
 from smart_sync.core.wording import counted, when
 
@@ -21,45 +22,58 @@ def odd_values(
     return [*_ahead(states), *_spoilt(states), *_campaign_problems(project, campaign, counting, states)]
 
 
-def note_times(brought: dict[str, list[str]], state: AccountState, inbox: Sequence[str | None], now: str) -> None:
-    """Note by source of when those parsed values of an account are that other programs bring (the inbox, the query).
+class Brought(NamedTuple):
+    """The newest time of an account's parsed values by one source, and the table they are in."""
 
-    ``inbox``: source and time of its row, empty if there is none; what has no time is of ``now``.
+    at: str
+    place: str
+
+
+def note_times(
+    brought: dict[str, list[Brought]], state: AccountState, inbox: Sequence[str | None], terms: VoteTerms
+) -> None:
+    """Note by source of when those parsed values of an account are that other programs bring.
+
+    Those of the inbox, of the query, and of files; also where they are too old to count.  ``inbox``: source and time of
+    its row, empty if there is none; what has no time is of now.
     """
-    if not state.active or state.parsed is None or state.parsed == NO_METRICS:
+    if not state.active:
         return
-    if not state.votes.chosen:
-        if inbox:
-            brought.setdefault(as_text(inbox[0]), []).append(inbox[1] or now)
+    votes = state.votes
+    if not (votes.chosen or votes.lost):  # the usual case
+        if inbox and state.parsed is not None and state.parsed != NO_METRICS:
+            brought.setdefault(as_text(inbox[0]), []).append(Brought(inbox[1] or terms.now, INBOX))
         return
-    times: dict[str, str] = {}
-    for one in state.votes.chosen.values():
-        if one.place != OWN:
-            times[one.source] = max(one.at or now, times.get(one.source, ""))
-    for source, time in times.items():
-        brought.setdefault(source, []).append(time)
+    newest: dict[str, Brought] = {}
+    for v in (*votes.chosen.values(), *(one.said for one in votes.lost if one.reason == TOO_OLD)):
+        if terms.must_stay_fresh(v):
+            newest[v.source] = max(Brought(v.at or terms.now, v.place), newest.get(v.source, Brought("", "")))
+    for source, one in newest.items():
+        brought.setdefault(source, []).append(one)
 
 
-def silent(brought: Mapping[str, Sequence[str]], fresh: str | None, campaign: Campaign) -> list[Problem]:
-    """A problem for each source that has brought nothing since ``fresh``: its numbers are shown as today's.
+def silent(brought: Mapping[str, Sequence[Brought]], terms: VoteTerms, campaign: Campaign) -> list[Problem]:
+    """A problem for each source that has brought nothing for too long: its numbers are shown as today's.
 
-    ``brought``: the newest time of each account by source.  Of a campaign that was over by then nothing is expected; of
-    a source with one of several accounts it may be the account.
+    ``brought``: the newest values of each account by source.  Of a campaign that was over by then nothing is expected;
+    of a source with one of several accounts it may be the account.
     """
+    fresh, oldest = terms.fresh, terms.oldest or ""
     if fresh is None or (campaign.end is not None and campaign.end.isoformat() < fresh[:10]):
         return []
     few = sum(map(len, brought.values())) < FEW
-    newest = {source: max(times) for source, times in brought.items() if few or len(times) > 1}
+    newest = {source: max(each) for source, each in brought.items() if few or len(each) > 1}
     return [
         Problem(
-            f"{source or 'the inbox'} has brought no parsed value since {when(at)}; see what should have written them,"
-            " or set [parsed] stale_after",
-            INBOX,
+            f"{source or 'the inbox'} has brought no parsed value since {when(one.at)}; "
+            + ("older than [parsed] max_age, its values do not count any more; " if one.at <= oldest else "")
+            + "see what should have written them, or set [parsed] stale_after",
+            one.place if one.place == OWN else INBOX,
             value=source,
             code="parsed-values",
         )
-        for source, at in sorted(newest.items())
-        if at < fresh
+        for source, one in sorted(newest.items())
+        if one.at < fresh or one.at <= oldest
     ]
 
 

@@ -3,7 +3,7 @@
 The first read of an account's row is no typing, unless the account has had values before: from what its parser said.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -36,8 +36,10 @@ def typed_cells(sheet: Sheet, states: Sequence[AccountState], doubted: Suspects,
     """The cells of ``sheet`` that say another number than ``states`` know.
 
     Of marked ones those that were marked before: a first mark is meant, whatever the number.  Where the parser
-    contradicts, `core.merge.pinning` tells it.  ``doubted`` are the suspects that are still open.
+    contradicts, `core.merge.pinning` tells it.  Nobody has typed what an accident has put into a whole column.
+    ``doubted`` are the suspects that are still open.
     """
+    sheet = _unread(sheet, sheet.held)
     rows: list[list[Typed]] = []
     close: dict[str, list[str]] = {}
     lowest = [FALL if metric in counters else NARROWEST for metric in METRICS]
@@ -192,10 +194,15 @@ def hold(sheet: Sheet, suspects: Iterable[Suspect]) -> Sheet:
     for one in suspects:
         if one.held:
             held.setdefault(one.account_id, set()).add(one.metric)
-    if not held:
+    return _unread(sheet, held)
+
+
+def _unread(sheet: Sheet, cells: Mapping[str, Set[str]]) -> Sheet:
+    """``sheet`` with ``cells`` (metrics by account id) that cannot be read."""
+    if not cells:
         return sheet
     rows = dict(sheet.rows)
-    for account_id, metrics in held.items():
+    for account_id, metrics in cells.items():
         row = rows[account_id]
         rows[account_id] = row._replace(
             metrics=row.metrics._replace(**dict.fromkeys(metrics)), unreadable=row.unreadable | metrics

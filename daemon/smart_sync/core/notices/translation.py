@@ -49,7 +49,9 @@ def _known(part: str) -> str | None:
 
 
 def _filled(name: str, text: str) -> str:
-    """What stands in a place of a sentence: the names of metrics, and what is said of a pin, are ours too."""
+    """What stands in a place of a sentence: the names of metrics, reasons, and what is said of a pin, are ours too."""
+    if name == "why":
+        return _part(text)
     if name == "pin":
         for english, russian in PINS.items():
             if found := _pattern(english).fullmatch(text):

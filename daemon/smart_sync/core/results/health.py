@@ -35,7 +35,7 @@ class HealthInputs:
     made_database: str = ""
     #: The directory of worksheets, if it is missing.
     missing_directory: str = ""
-    #: Parsers that are failing, each with its reason.
+    #: Parsers that are failing, or cannot read a part of their source, each with its reason.
     failing_parsers: Sequence[str] = ()
     #: Tokens of parsers that will soon end, each with when.
     ending_tokens: Sequence[str] = ()

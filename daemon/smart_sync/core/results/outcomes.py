@@ -182,6 +182,6 @@ def foreseen(plan: Plan, snapshots: int, problems: Sequence[Problem], states: Se
     return replace(result_of(plan, Written(snapshots), problems), changes=tuple(changes))
 
 
-def failure(project: Project, reason: str) -> ProjectResult:
-    """The result of a project of which nothing was written."""
-    return ProjectResult(project, Outcome.FAILED, "", error=reason)
+def failure(project: Project, reason: str, code: Code | Literal[""] = "") -> ProjectResult:
+    """The result of a project of which nothing was written; ``code``: what docs/faq.md has the reason under."""
+    return ProjectResult(project, Outcome.FAILED, "", error=reason, code=code)

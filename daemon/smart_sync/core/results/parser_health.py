@@ -32,6 +32,8 @@ class Attempt:
     known_failed: int = 0
     #: Which of its tokens only a person can replace; "" if none.
     dead: str = ""
+    #: What of its source could not be read, though it went on; "" if nothing.
+    flaw: str = ""
 
     @property
     def got_nothing_of_many(self) -> bool:
@@ -61,6 +63,7 @@ class ParserState:
     #: When that was told.
     told_at: str | None = None
     recovered_at: str | None = None
+    #: Why it is failing; of one that is well what of its source it cannot read, "" if nothing.
     reason: str = ""
     #: The names of the projects that it concerns, once it was told that it fails.
     projects: str = ""
@@ -77,8 +80,8 @@ def judge(attempt: Attempt, before: ParserState, now: str, fails_after: float) -
         return before, None
     if not attempt.is_bad:
         if before.told_at is not None:
-            return ParserState(recovered_at=now), Verdict.RECOVERED
-        return ParserState(recovered_at=before.recovered_at), None
+            return ParserState(recovered_at=now, reason=attempt.flaw), Verdict.RECOVERED
+        return ParserState(recovered_at=before.recovered_at, reason=attempt.flaw), None
     since = min(before.since or now, now)
     relapse = before.recovered_at is not None and _seconds(before.recovered_at, now) <= fails_after
     lasts = _seconds(since, now) > fails_after

@@ -148,7 +148,9 @@ class PostgresDialect:
         text = view.partition(" AS\n" if f"{name} AS\n" in view else " AS ")[2]
         there = await self.made(transaction, name)
         if there is not None and there[0] != "view":
-            raise DatabaseUnusable(f"there is a {there[0]} {name} that Smart Sync has not made; rename it")
+            raise DatabaseUnusable(
+                f"there is a {there[0]} {name} that Smart Sync has not made; rename it", trouble="database-columns"
+            )
         if there is None or there[2] != _digest(text):
             await self._make_view(transaction, self.schema, name, text)
 

@@ -60,7 +60,9 @@ async def move(source: Path, target: Server) -> Moved:
     Counts of rows and sums of numbers are compared before anything is committed.  Raises `SmartSyncError`.
     """
     if not await asyncio.to_thread(source.is_file):
-        raise DatabaseError(f"{source}: there is no such file; name the SQLite database to copy from")
+        raise DatabaseError(
+            f"{source}: there is no such file; name the SQLite database to copy from", trouble="database-missing"
+        )
     try:
         with closing(connect(source, any_thread=True)) as file:
             file.text_factory = _text
@@ -85,7 +87,8 @@ def _begin(file: sqlite3.Connection, source: Path) -> None:
     rows = file.execute("SELECT version FROM smart_sync_schema").fetchall() if "smart_sync_schema" in there else []
     if not rows or rows[0][0] != len(schema.MIGRATIONS):
         raise DatabaseError(
-            f"{source}: its tables are not those of this version; bring them up to date: smart-sync once"
+            f"{source}: its tables are not those of this version; bring them up to date: smart-sync once",
+            trouble="database-version",
         )
 
 
@@ -102,13 +105,17 @@ async def _copy(file: sqlite3.Connection, transaction: PostgresTransaction, serv
         if table in _MADE:
             await transaction.execute(f"DELETE FROM {table}")
         elif await transaction.fetch(f"SELECT 1 FROM {table} LIMIT 1"):
-            raise DatabaseUnusable(f"{server.name}: table {table} has rows already; name an empty database")
+            raise DatabaseUnusable(
+                f"{server.name}: table {table} has rows already; name an empty database", trouble="database-missing"
+            )
         try:
             await _copy_table(file, transaction, table, moved)
         except Refused as error:
             # Such as two rows that SQLite tells apart, a text and bytes, or a rule that the file's table has not.
             told = str(error).removesuffix(".")
-            raise DatabaseError(f"table {table}: {told}; correct that row in the file; nothing is kept") from None
+            raise DatabaseError(
+                f"table {table}: {told}; correct that row in the file; nothing is kept", trouble="database-columns"
+            ) from None
     return moved
 
 
@@ -210,7 +217,10 @@ async def _compare(
     (found,) = await transaction.fetch(f"SELECT {', '.join(asked)} FROM {table}")
     sent = [count] + [one for one, column in zip(sums, columns, strict=True) if column.kind == "bigint"]
     if [value or 0 for value in found] != sent:
-        raise DatabaseError(f"table {table}: what arrived is not what was sent ({found} of {sent}); nothing is kept")
+        raise DatabaseError(
+            f"table {table}: what arrived is not what was sent ({found} of {sent}); nothing is kept",
+            trouble="database-columns",
+        )
     for column in columns:
         if column.name == "seq":
             await transaction.fetch(

@@ -216,7 +216,10 @@ class PostgresDatabase:
         try:
             async with self._writer.translated_errors():
                 if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
-                    raise Refused("rolled back", DatabaseError(f"{self.name}: the transaction had failed"))
+                    raise Refused(
+                        "rolled back",
+                        DatabaseError(f"{self.name}: the transaction had failed", trouble="database-server"),
+                    )
         except Down:
             # The server may have committed before the line broke: then the mark is there, and all else.
             if not mark or not await self._was_committed(mark):

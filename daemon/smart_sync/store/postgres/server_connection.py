@@ -1,7 +1,6 @@
-"""A connection to PostgreSQL that is opened when it is needed, and anew when the server has ended it.
+"""A connection to PostgreSQL, opened when it is needed and again when the server has ended it.
 
-A pool of psycopg_pool does not tell why a connection has failed, and waits where another try is hopeless: with one of a
-connection each, whose class keeps the reason, this module had 65 lines more, and a lease that was lost waited for ever.
+No pool of psycopg_pool: it does not tell why a connection has failed, and waits where another try is hopeless.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from typing import TYPE_CHECKING, Any
 
 from smart_sync.config.database_url import Server
+from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.store.engine import Busy, Down, Lost, Refused, StoreError
 from smart_sync.store.postgres.sqlstates import translated
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 RECONNECTING, PAUSE = 30.0, 0.25
 #: Seconds for one try to connect; milliseconds that another session may hold what we want to write.
 CONNECTING, LOCK_MS = 5, 2000
-#: Before this version a commit in doubt cannot be looked up.
-OLDEST = 130000
+OLDEST = 130000  # before it a commit in doubt cannot be looked up
+_SERVER: Code = "database-server"
 #: Not the schema of our functions: for a user of that name it stands before all others (``"$user"``).
 _SCHEMA = (
     "SELECT s FROM unnest(current_schemas(false)) WITH ORDINALITY way (s, n) WHERE NOT EXISTS (SELECT 1 FROM pg_proc"
@@ -64,10 +64,9 @@ def demand_library() -> None:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
-        raise DatabaseUnusable(
-            f"[database] url needs psycopg ({error.name or 'libpq'} is missing);"
-            " pip install 'smart-sync-daemon[postgres]'"
-        ) from None
+        missing, remedy = error.name or "libpq", "pip install 'smart-sync-daemon[postgres]'"
+        told = f"[database] url needs psycopg ({missing} is missing); {remedy}"
+        raise DatabaseUnusable(told, trouble=_SERVER) from None
 
 
 class Connection:
@@ -131,7 +130,7 @@ class Connection:
             await asyncio.wait({task})
             failed = None if task.cancelled() else task.exception()
         if not answered:
-            raise Down("no answer", DatabaseError(f"{self._server.name}: its server does not answer"))
+            raise Down("no answer", DatabaseError(f"{self._server.name}: its server does not answer", trouble=_SERVER))
         if failed is not None:
             raise failed
         return task.result()
@@ -198,14 +197,15 @@ async def schema_of(server: Server, *, read_only: bool = False) -> str:
         ((version, schema, replica, told),) = await rows(about, _ABOUT, ())
     finally:
         await about.close()
-    if version < OLDEST:
-        raise DatabaseUnusable(
-            f"{server.name}: {str(told).partition(' on ')[0]} is too old; PostgreSQL 13 or newer is needed"
-        )
-    if replica and not read_only:
-        raise DatabaseUnusable(f"{server.name}: a read-only replica; name the primary server in [database] url")
-    if schema is None:
-        raise DatabaseUnusable(f"{server.name}: its search_path leads to no schema; CREATE SCHEMA public")
+    product, is_replica = str(told).partition(" on ")[0], replica and not read_only
+    obstacles: tuple[tuple[bool, Code, str], ...] = (
+        (version < OLDEST, "database-version", f"{product} is too old; PostgreSQL 13 or newer is needed"),
+        (is_replica, "database-rights", "a read-only replica; name the primary server in [database] url"),
+        (schema is None, _SERVER, "its search_path leads to no schema; CREATE SCHEMA public"),
+    )
+    for applies, trouble, reason in obstacles:
+        if applies:
+            raise DatabaseUnusable(f"{server.name}: {reason}", trouble=trouble)
     return str(schema)
 
 

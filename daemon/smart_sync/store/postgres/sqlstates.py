@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
+from smart_sync.core.trouble_codes import Code
 from smart_sync.errors import DatabaseError, DatabaseUnusable
 from smart_sync.logs import redact
 from smart_sync.store.engine import Busy, Down, Refused, StoreError, TooSlow
@@ -13,27 +14,35 @@ if TYPE_CHECKING:
 _NOT_UNIQUE = "23505"
 _CANCELLED = "57014"
 _BUSY = {"55P03", "40P01", "40001", _CANCELLED}
-_UNUSABLE = {
-    "28": "its server refuses the user or the password; correct [database] url",
-    "3D000": "its server has no such database; create it with createdb, or correct [database] url",
+#: SQLSTATE, or how it begins → what docs/faq.md has it under, and what it means.
+_UNUSABLE: dict[str, tuple[Code, str]] = {
+    "28": ("database-server", "its server refuses the user or the password; correct [database] url"),
+    "3D000": (
+        "database-server",
+        "its server has no such database; create it with createdb, or correct [database] url",
+    ),
     "42501": (
-        "a right is missing ({told}); as the database's owner: GRANT CREATE, CONNECT ON DATABASE … TO …;"
-        " GRANT USAGE, CREATE ON SCHEMA public TO …;"
-        " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO …"
+        "database-rights",
+        (
+            "a right is missing ({told}); as the database's owner: GRANT CREATE, CONNECT ON DATABASE … TO …;"
+            " GRANT USAGE, CREATE ON SCHEMA public TO …;"
+            " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO …"
+        ),
     ),
     "25006": (
-        "read-only, as a replica is; name the primary server in [database] url, or add target_session_attrs=read-write"
+        "database-rights",
+        "read-only, as a replica is; name the primary server in [database] url, or add target_session_attrs=read-write",
     ),
-    "XX001": "the server reports damaged data ({told}); restore a backup",
-    "XX002": "the server reports a damaged index ({told}); REINDEX DATABASE, or restore a backup",
+    "XX001": ("database-damaged", "the server reports damaged data ({told}); restore a backup"),
+    "XX002": ("database-damaged", "the server reports a damaged index ({told}); REINDEX DATABASE, or restore a backup"),
 }
-_TROUBLED = {
-    "53100": "the server's disk is full; free some space, the next pass writes what is missing",
-    "53300": "its server has no connection left; raise max_connections, or close some",
-    "53": "its server is short of something ({told})",
-    "58": "its server's disk refused ({told}); see the server's log",
-    "57P": "its server is shutting down or starting; the next pass goes on by itself",
-    "08": "the connection was lost; the next pass goes on by itself",
+_TROUBLED: dict[str, tuple[Code, str]] = {
+    "53100": ("disk-full", "the server's disk is full; free some space, the next pass writes what is missing"),
+    "53300": ("database-server", "its server has no connection left; raise max_connections, or close some"),
+    "53": ("disk-full", "its server is short of something ({told})"),
+    "58": ("database-damaged", "its server's disk refused ({told}); see the server's log"),
+    "57P": ("database-server", "its server is shutting down or starting; the next pass goes on by itself"),
+    "08": ("database-server", "the connection was lost; the next pass goes on by itself"),
 }
 #: What a connection fails with has no SQLSTATE.
 _CONNECTING = (
@@ -57,12 +66,20 @@ def translated(error: "psycopg.Error", name: str, *, broken: bool = False, limit
         return TooSlow(told, DatabaseError(f"{name}: {told}"))
     if state in _BUSY:
         held = "another session has held what is to be written for too long; find it in pg_stat_activity"
-        return Busy(told, DatabaseError(f"{name}: {held}"))
+        return Busy(told, DatabaseError(f"{name}: {held}", trouble="database-locked"))
     for kind, known in ((DatabaseUnusable, _UNUSABLE), (DatabaseError, _TROUBLED)):
-        if meaning := next((known[code] for code in (state, state[:3], state[:2]) if code in known), ""):
-            return Down(told, kind(f"{name}: {meaning.format(told=told)}"))
+        for part in (state, state[:3], state[:2]):
+            if part in known:
+                trouble, meaning = known[part]
+                return Down(told, kind(f"{name}: {meaning.format(told=told)}", trouble=trouble))
     if broken or state == "lost":
-        return Down(told, DatabaseError(f"{name}: its server cannot be reached ({told}); is it running, is url right?"))
+        return Down(
+            told,
+            DatabaseError(
+                f"{name}: its server cannot be reached ({told}); is it running, is url right?",
+                trouble="database-server",
+            ),
+        )
     return Refused(told, DatabaseError(f"{name}: {told}"))
 
 

@@ -133,17 +133,29 @@ def describe(error: Exception, path: Path) -> DatabaseError:
     """What a driver's error means for the administrator, in one line."""
     text = str(error).lower()
     if is_busy(error):
-        return DatabaseError(f"{path}: another process has held the database locked for too long; find it with fuser")
+        return DatabaseError(
+            f"{path}: another process has held the database locked for too long; find it with fuser",
+            trouble="database-locked",
+        )
     if "is full" in text:
-        return DatabaseError(f"{path}: the disk is full; free some space, the next pass writes what is missing")
+        return DatabaseError(
+            f"{path}: the disk is full; free some space, the next pass writes what is missing", trouble="disk-full"
+        )
     if "readonly" in text or "read-only" in text:
-        return DatabaseError(f"{path}: read-only; give the daemon's user write permission for the file and its folder")
+        return DatabaseError(
+            f"{path}: read-only; give the daemon's user write permission for the file and its folder",
+            trouble="database-rights",
+        )
     if "malformed" in text or "not a database" in text or "corrupt" in text:
-        return DatabaseUnusable(f"{path}: not an intact SQLite database ({error}); restore it from a backup")
+        return DatabaseUnusable(
+            f"{path}: not an intact SQLite database ({error}); restore it from a backup", trouble="database-damaged"
+        )
     if "disk i/o" in text:
         return _disk_refused(path, str(error))
     if "unable to open" in text:
-        return DatabaseUnusable(f"{path}: cannot be opened; check that the folder exists and may be written to")
+        return DatabaseUnusable(
+            f"{path}: cannot be opened; check that the folder exists and may be written to", trouble="database-rights"
+        )
     return DatabaseError(f"{path}: {error}")
 
 
@@ -153,7 +165,8 @@ def describe_reading(error: Exception, path: Path) -> DatabaseError:
     if "unable to open" in text or "readonly" in text:
         return DatabaseError(
             f"{path}: SQLite has to make {path.name}-shm next to it, and this user may not;"
-            " run it as the daemon's user, or while the daemon is running"
+            " run it as the daemon's user, or while the daemon is running",
+            trouble="database-rights",
         )
     return describe(error, path)
 
@@ -178,7 +191,9 @@ def judge(verdict: object, path: Path) -> DatabaseError | None:
     code = _UNREAD_PAGE.search(told)
     if code is not None and int(code[1]) & 0xFF in _PASSING:
         return _disk_refused(path, told)
-    return DatabaseUnusable(f"{path}: the file is corrupted ({told}); restore it from a backup")
+    return DatabaseUnusable(
+        f"{path}: the file is corrupted ({told}); restore it from a backup", trouble="database-damaged"
+    )
 
 
 #: How SQLite's check says that a page could not be read: with SQLite's own code of why.
@@ -187,7 +202,9 @@ _PASSING = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE
 
 
 def _disk_refused(path: Path, told: str) -> DatabaseError:
-    return DatabaseError(f"{path}: the disk refused ({told}); see dmesg, the quota and the free space")
+    return DatabaseError(
+        f"{path}: the disk refused ({told}); see dmesg, the quota and the free space", trouble="database-damaged"
+    )
 
 
 _MAGIC = b"SQLite format 3\0"

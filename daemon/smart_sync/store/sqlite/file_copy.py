@@ -52,7 +52,8 @@ def keep_before_upgrade(database: Path, version: int, now: datetime) -> Path:
     except SmartSyncError as error:
         raise DatabaseError(
             f"{database}: its tables are of an older version (schema {version}), and there can be no copy of it before"
-            f" they are changed: {error}"
+            f" they are changed: {error}",
+            trouble="database-version",
         ) from None
     kept = sorted(file.parent.glob(f"{glob.escape(file.stem)}.schema-*.backup"), key=lambda path: path.stat().st_mtime)
     for old in kept[:-KEPT]:
@@ -82,7 +83,9 @@ def _verify(made: Path) -> None:
     with closing(connect(made, "rw")) as connection:
         trouble = damage(connection, made)
     if isinstance(trouble, DatabaseUnusable):
-        raise DatabaseUnusable("the copy is corrupted, and so is the database; restore an older backup")
+        raise DatabaseUnusable(
+            "the copy is corrupted, and so is the database; restore an older backup", trouble="database-damaged"
+        )
     if trouble is not None:
         raise trouble
 

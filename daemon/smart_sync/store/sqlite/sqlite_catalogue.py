@@ -41,7 +41,8 @@ UNTYPED_IDS = {
 def untyped(column: str) -> DatabaseUnusable:
     """That no row is found by an id in ``column``, since no text equals a number in it."""
     return DatabaseUnusable(
-        f"{column} holds numbers and has no type, so that no row is found by it; give it TEXT or INTEGER"
+        f"{column} holds numbers and has no type, so that no row is found by it; give it TEXT or INTEGER",
+        trouble="database-columns",
     )
 
 
@@ -99,9 +100,11 @@ def is_new(path: Path) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatabaseUnusable(f"{path.parent}: cannot be created: {error.strerror}; check [database] path") from None
+        raise DatabaseUnusable(
+            f"{path.parent}: cannot be created: {error.strerror}; check [database] path", trouble="database-rights"
+        ) from None
     if path.exists() and not path.is_file():
-        raise DatabaseUnusable(f"{path}: not a file; check [database] path")
+        raise DatabaseUnusable(f"{path}: not a file; check [database] path", trouble="database-missing")
     if not path.exists():
         # The umask says who else may write.  SQLite would let the owner alone, and its -wal and -shm follow the file.
         with contextlib.suppress(OSError):  # SQLite says why
