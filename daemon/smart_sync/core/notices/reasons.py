@@ -19,7 +19,7 @@ RUSSIAN = {
     'worksheet "{title}" is not in {place}': "листа «{title}» нет в {place}",
     'worksheet "{title}" is not in the spreadsheet': "листа «{title}» нет в таблице",
     "rename the worksheet or the project": "переименуйте лист или проект",
-    "there is none": "других нет",
+    "all others belong to projects": "остальные листы принадлежат проектам",
     "there is {titles}": "есть: {titles}",
     "add {file}.csv": "добавьте {file}.csv",
     'worksheet "{title}" cannot be a file': "лист «{title}» не может быть файлом",

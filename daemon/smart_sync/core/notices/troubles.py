@@ -54,7 +54,7 @@ _WORDS: dict[Code, tuple[str, ...]] = {
     "same-account": ("are the same account", "are one and the same on the platform"),
     "no-account": (
         *("no account has this link", "no account is created for this row", "it may be the row of"),
-        *("looks like a copy",),
+        *("looks like a copy", ", renamed: no account is created", "so this one looks like it, renamed"),
     ),
     "link-unreadable": (
         *("the cell holds several links", "the link shows no profile", "the link is none of a platform"),
