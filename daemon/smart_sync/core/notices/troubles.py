@@ -19,6 +19,7 @@ _WORDS: dict[Code, tuple[str, ...]] = {
         *("two programs write snapshots", "another program has written snapshots lately"),
         *("Smart Sync's row of the day", "refuses a row of Smart Sync next to the web app's"),
         *("have several snapshots; the last counts", "a program has written what is no count"),
+        "refuses the row of the day of",
     ),
     "database-columns": (
         *("is this the web app's database?", "correct that row in the file", "has no UNIQUE"),
