@@ -176,7 +176,10 @@ def _serve() -> None:
 
     sqlite_library.prefer_newer()  # as the command line does, before anything else has loaded another one
     _load()
+    gc.collect()
     gc.freeze()
+    # What is loaded here is no garbage of a daemon's: looking at it would copy all of it into each fork.
+    gc.unfreeze = lambda: None
     control, selector = socket.socket(fileno=0), selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
     alive: dict[int, tuple[int, socket.socket]] = {}

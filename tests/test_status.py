@@ -46,7 +46,7 @@ def config(world: World) -> Path:
 
 
 def test_the_status_says_how_it_is(config: Path) -> None:
-    """After a pass: outcome, age, accounts and problems of each project, the parsers' reports, both passes."""
+    """After a pass: outcome, age, accounts, how many problems each project has, the parsers' reports, both passes."""
     with Daemon(config):
         before = run_command("status", "--config", str(config)).stdout
         run_command("sync", "--config", str(config))
@@ -58,6 +58,10 @@ def test_the_status_says_how_it_is(config: Path) -> None:
     assert rows["Good"][1] == "synced"
     assert rows["Good"][-2:] == ["2", "1"]
     assert rows["Lost"][1] == "degraded"
+    (good,) = (one for one in answer["projects"] if one["project_id"] == "1")
+    assert good["problem_count"] == 1
+    # What may be long is in the answer of the pass: with it a status would hold up the event loop.
+    assert not good.keys() & {"problems", "failed_accounts", "suspects", "conflicts", "changes"}
     assert after.index("Lost") < after.index("Good"), "who needs help comes first"
     assert "its title must be" in after or "Lost: " in after
     assert rows["csv"][-3:] == ["1", "2", "0"]

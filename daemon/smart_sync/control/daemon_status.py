@@ -8,7 +8,6 @@ import os
 import sqlite3
 import time
 from dataclasses import dataclass
-from typing import cast
 
 from smart_sync import __version__
 from smart_sync.core.answers import ProjectAnswer
@@ -21,9 +20,8 @@ from smart_sync.core.daemon_answers import (
     StatusAnswer,
 )
 from smart_sync.core.days import stamp
-from smart_sync.core.model import Outcome, Project
+from smart_sync.core.model import Outcome
 from smart_sync.core.results import health
-from smart_sync.core.results.results import ProjectResult
 from smart_sync.store import parser_records
 from smart_sync.store.engine import StoreError
 from smart_sync.store.sqlite.driver import version_at_risk
@@ -56,13 +54,13 @@ class Health:
     async def inputs(self, stands: Standing | None, error: str = "") -> health.HealthInputs:
         """What is known beside how things stand in the database, or why that cannot be told."""
         settings = self.resources.settings
-        outcomes = [result.outcome for result in self.runner.results.values()]
+        outcomes = [result["outcome"] for result in self.runner.results.values()]
         return health.HealthInputs(
             overdue=self.runner.overdue(),
             allowed=self._allowed(),
             last_error=self.runner.last_error,
             database_error=error,
-            every_project_failed=bool(outcomes) and all(outcome is Outcome.FAILED for outcome in outcomes),
+            every_project_failed=bool(outcomes) and all(outcome == Outcome.FAILED for outcome in outcomes),
             stale=[one.project_name for one in stands.stale] if stands else [],
             projects=stands.projects if stands else 0,
             active=len(stands.active) if stands else 0,
@@ -236,25 +234,16 @@ class DaemonStatus:
         stale = {one.project_id: one for one in stands.stale}
         shown = []
         for project in stands.active:
-            entry = _with_result(project, self.runner.results.get(project.id))
             one = stale.get(project.id)
-            entry |= {"stale": one is not None, "sheet_read_at": stands.read_at.get(project.id)}
+            known = self.runner.results.get(project.id)
+            entry: ProjectAnswer = known.copy() if known else {"project_id": project.id}
+            entry |= {
+                "project_name": project.name,  # it may have been renamed since the pass
+                "stale": one is not None,
+                "sheet_read_at": stands.read_at.get(project.id),
+            }
             # After a restart nobody knows but the database.
             if one is not None and "outcome" not in entry:
                 entry |= {"warning": one.reason, "remedy": one.remedy}
             shown.append(entry)
         return shown
-
-
-def _with_result(project: Project, result: ProjectResult | None) -> ProjectAnswer:
-    # It may have been renamed since the pass.
-    known = _brief(result.answer()) if result else {}
-    return cast("ProjectAnswer", known | {"project_id": project.id, "project_name": project.name})
-
-
-_LONG = frozenset({"problems", "changes", "failed_accounts", "suspects", "conflicts"})
-
-
-def _brief(answer: ProjectAnswer) -> dict[str, object]:
-    """A project's result without its long lists."""
-    return {key: value for key, value in answer.items() if key not in _LONG}

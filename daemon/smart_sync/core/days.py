@@ -63,6 +63,8 @@ def clock_changes(timezone: str) -> tuple[ClockChange, ...]:
 
 
 def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, timedelta]]:
+    if zone.utcoffset(None) is not None:  # the clocks never change
+        return
     moments = (_FIRST + number * _STEP for number in range((_LAST - _FIRST) // _STEP + 1))
     for before, after in pairwise((moment, _ahead(zone, moment)) for moment in moments):
         if before[1] != after[1]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from smart_sync.config import ScheduleSettings
+from smart_sync.core.answers import ProjectAnswer
 from smart_sync.core.model import Outcome, Trigger
-from smart_sync.core.results.results import PassResult, ProjectResult
+from smart_sync.core.results.results import PassResult
 from smart_sync.core.schedule import next_cron, seconds_to_next
 from smart_sync.errors import DatabaseError, SmartSyncError
 from smart_sync.logs import redact
@@ -72,8 +73,8 @@ class Scheduler:
         self.next_run_at: datetime | None = None
         #: The pass that is running now.
         self.current: PassRequest | None = None
-        #: Project id → what became of it in the last pass that it took part in.
-        self.results: dict[str, ProjectResult] = {}
+        #: Project id → what became of it in the last pass that it took part in: in brief, for it stays until the next.
+        self.results: dict[str, ProjectAnswer] = {}
         #: When a pass over all projects last ended without every project failing.
         self.last_good_at: datetime | None = None
         #: The error of the last pass, if it could not be run at all; a dry run that could be proves nothing of writing.
@@ -200,7 +201,7 @@ class Scheduler:
             return
         self.last_error = ""
         known = self.results if request.project_ids is not None else {}
-        self.results = known | {own.project.id: own for own in result.results}
+        self.results = known | {own.project.id: own.brief() for own in result.results}
         if request.project_ids is not None:
             return
         if not result.results or result.count(Outcome.FAILED) < len(result.results):

@@ -127,19 +127,15 @@ def _copied(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, Ear
     least = max(AT_LEAST, (len(sheet.unmatched) + len(sheet.rows)) / 2)
     for row, other, reason in rows:
         known = past.get(row.link)
-        if alike[reason] >= least or (known is not None and known.reason in _reasons_of_copies(other)):
+        was_copy = (
+            known is not None and known.account_id == other.account_id and known.reason.endswith((_COPIED, _RENAMED))
+        )
+        if alike[reason] >= least or was_copy:
             yield Doubt(row, other.account_id, reason, other.project, other.is_lost)
 
 
 def _like_its_worksheet(other: Elsewhere) -> str:
-    copied, renamed = _reasons_of_copies(other)
-    return renamed if other.is_lost else copied
-
-
-def _reasons_of_copies(other: Elsewhere) -> tuple[str, str]:
-    """Why the row of an account of another project waits, with and without that project's worksheet."""
-    has = f"project {other.project} has this account"
-    return f"{has}; {_COPIED}", f"{has}; {_RENAMED}"
+    return f"project {other.project} has this account; {_RENAMED if other.is_lost else _COPIED}"
 
 
 def _moved(sheet: Sheet, elsewhere: Iterable[Elsewhere], past: Mapping[str, EarlierDoubt]) -> Iterator[Doubt]:

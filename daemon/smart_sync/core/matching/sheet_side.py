@@ -69,7 +69,7 @@ def understand(reading: Reading, states: Sequence[AccountState], terms: Terms, *
     except NoHeader as error:
         return _nothing(_no_header(reading.title, error), active, terms)
     if table.not_understood and not table.columns:
-        return _nothing(_no_metric(table), active, terms, table.problems)
+        return _nothing(_no_metric(table, titles), active, terms, table.problems)
     matches = match(table, states)
     missing = _missing(matches, states, active, terms)
     waited_for = [account_id for account_id, absence in missing.items() if not absence.accepted]
@@ -209,11 +209,17 @@ def _no_header(title: str, error: NoHeader) -> SheetUnavailable:
     )
 
 
-def _no_metric(table: Table) -> SheetUnavailable:
+def _no_metric(table: Table, titles: Titles) -> SheetUnavailable:
+    known = [name for name in table.not_understood if (said := titles.meaning(name)) and said.field in METRICS]
+    remedy = f"take away the texts over or below {quoted(known)}"
+    if not known:
+        remedy = (
+            "name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
+            f"headers seen: {quoted(table.headers)}"
+        )
     return SheetUnavailable(
         f"worksheet {table.worksheet!r} has no column for any metric",
-        f"name them Followers, Likes, Comments, Videos, Views, or add their names to [sheets.columns]; "
-        f"headers seen: {quoted(table.headers)}",
+        remedy,
         "no_header",
         "header",
         trouble="column-missing",

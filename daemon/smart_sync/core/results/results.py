@@ -78,8 +78,8 @@ class ProjectResult:
         """What went wrong, and what to do about it; "" if nothing did."""
         return "; ".join(text for text in (self.error, self.remedy) if text)
 
-    def answer(self) -> ProjectAnswer:
-        """This result as DESIGN's control channel words it."""
+    def brief(self) -> ProjectAnswer:
+        """`answer` without what may be long: problems, changes, accounts that failed, suspects, conflicts."""
         said: ProjectAnswer = {
             "success": self.outcome is not Outcome.FAILED,
             "project_id": self.project.id,
@@ -88,12 +88,8 @@ class ProjectResult:
             "outcome": self.outcome.value,
             "stale": self.stale,
             "sheet_read_at": self.sheet_read_at,
-            "problems": [str(problem) for problem in self.problems[:MAX_PROBLEMS]],
             "left": list(self.left),
             "returned": list(self.returned),
-            "failed_accounts": dict(self.failed_accounts),
-            "suspects": [cast("SuspectInPass", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]],
-            "conflicts": [cast("ConflictInPass", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]],
         }
         told = [Where.ANSWER]
         if self.outcome is Outcome.FAILED:
@@ -113,6 +109,15 @@ class ProjectResult:
             said["remedy"] = self.remedy
         if self.code:
             said["code"] = self.code
+        return said
+
+    def answer(self) -> ProjectAnswer:
+        """This result as DESIGN's control channel words it."""
+        said = self.brief()
+        said["problems"] = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
+        said["failed_accounts"] = dict(self.failed_accounts)
+        said["suspects"] = [cast("SuspectInPass", one._asdict()) for one in self.suspects[:MAX_PROBLEMS]]
+        said["conflicts"] = [cast("ConflictInPass", one._asdict()) for one in self.conflicts[:MAX_PROBLEMS]]
         if self.changes:
             said["changes"] = [
                 {"account_id": c.account_id, "link": c.link, "metric": c.metric, "before": c.before, "after": c.after}
